@@ -1,0 +1,91 @@
+"""From a node of the configuration to the object that it names.
+
+The catalogue is closed: `name: Hinge` is looked up among the subclasses of one base class that
+this package defines. There is no dotted path and no import by name, so a configuration from a
+stranger can choose among our classes and do nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gan_runner.errors import ConfigError, did_you_mean, printable
+
+
+class Component(BaseModel):
+    """Typed settings: every field is required, nothing else is taken, nothing changes later."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+C = TypeVar("C", bound=Component)
+
+
+def choices(family: type[C]) -> dict[str, type[C]]:
+    """The concrete classes of a family by name."""
+    found: dict[str, type[C]] = {}
+    for child in family.__subclasses__():
+        found |= choices(child)
+        if not inspect.isabstract(child):
+            found[child.__name__] = child
+    return found
+
+
+def make(node: Mapping[str, Any], family: type[C], *, where: str) -> C:
+    """The object that `node` names and sets; `where` is the node's place in the configuration.
+
+    Raises ConfigError for a name the family doesn't have, and for settings that don't fit.
+    """
+    named = choices(family)
+    if "name" not in node:
+        raise ConfigError(f"missing name, {where}. Choose one of: {', '.join(sorted(named))}.")
+    name = node["name"]
+    if name not in named:
+        remedy = did_you_mean(str(name), named)
+        raise ConfigError(f"unknown {where}, {where}.name={printable(name)}. {remedy}")
+    return validated({k: v for k, v in node.items() if k != "name"}, named[name], where=where)
+
+
+def validated(plain: Mapping[str, Any], kind: type[C], *, where: str = "") -> C:
+    """Plain data as an object of `kind`, or ConfigError with the first fault in it.
+
+    Validation goes through JSON: in this mode pydantic's strict types still take a list for a
+    tuple and an int for a float, as YAML gives them.
+    """
+    try:
+        return kind.model_validate_json(json.dumps(plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, ValidationError):
+            raise ConfigError(_explain(error, kind, where)) from None
+        raise ConfigError(f"not plain data, {where or 'config'}. {printable(error)}") from None
+
+
+def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join([where, *path] if where else path)
+    value = printable(json.dumps(first["input"]), limit=80)
+    if first["type"] == "extra_forbidden":
+        remedy = did_you_mean(path[-1], _settings(kind, path[:-1]))
+        return f"unknown setting, {key}={value}. {remedy}"
+    if first["type"] == "missing":
+        return f"missing setting, {key}. Every setting must be given."
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input s").lstrip()
+    expected = "S" + expected if first["msg"].startswith("Input s") else expected
+    return f"invalid setting, {key}={value}. {expected}."
+
+
+def _settings(kind: type[Component], path: list[str]) -> list[str]:
+    """The names that a nested setting knows, for a suggestion."""
+    for part in path:
+        field = kind.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (inspect.isclass(inner) and issubclass(inner, Component)):
+            return []
+        kind = inner
+    return list(kind.model_fields)

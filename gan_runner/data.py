@@ -1,0 +1,85 @@
+"""Data as one indexed array, and endless batches of it as a pure function of (seed, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from gan_runner.seeds import derive
+
+
+@dataclass(frozen=True)
+class Space:
+    """What one example is, and how it looks to the networks.
+
+    `images`: uint8 [C, H, W], which networks see as float32 in [-1, 1].
+    `vectors`: float32 [D] in the data's own units, which networks see as (x - offset) / scale.
+    """
+
+    kind: Literal["images", "vectors"]
+    shape: tuple[int, ...]
+    offset: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    def encode(self, examples: Tensor) -> Tensor:
+        """Examples as the networks see them, float32 [N, *shape]."""
+        if self.kind == "images":
+            return examples.to(torch.float32).div_(127.5).sub_(1.0)
+        return (examples - examples.new_tensor(self.offset)) / examples.new_tensor(self.scale)
+
+    def decode(self, outputs: Tensor) -> Tensor:
+        """What a generator made, as examples: uint8 images, vectors in the data's own units."""
+        outputs = outputs.float()
+        if self.kind == "images":
+            return outputs.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+        return outputs * outputs.new_tensor(self.scale) + outputs.new_tensor(self.offset)
+
+
+@dataclass(frozen=True)
+class Data:
+    """All examples of a data set: uint8 [N, C, H, W] or float32 [N, D]; labels int64 [N]."""
+
+    examples: Tensor
+    space: Space
+    labels: Tensor | None = None
+    class_names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+def batches(
+    data: Data, *, size: int, seed: int, start: int, flip: bool, device: torch.device
+) -> Iterator[Tensor]:
+    """Batches of encoded examples [size, *shape] on the device, from index `start` on, for ever.
+
+    The order of an epoch is a permutation drawn from (seed, epoch), the flips of a batch from
+    (seed, index): nothing needs to be remembered to go on in mid-epoch. An incomplete last batch
+    is dropped; its examples have their turn in the next epochs.
+    """
+    per_epoch = len(data) // size
+    index = start
+    while True:
+        epoch = index // per_epoch
+        order = torch.randperm(len(data), generator=_generator(seed, "order", epoch))
+        order = order.to(data.examples.device)
+        for position in range(index % per_epoch, per_epoch):
+            chosen = data.examples[order[position * size : (position + 1) * size]]
+            batch = data.space.encode(chosen.to(device, non_blocking=True))
+            yield _flipped(batch, seed, index) if flip else batch
+            index += 1
+
+
+def _flipped(images: Tensor, seed: int, index: int) -> Tensor:
+    """Each image mirrored left to right with probability 1/2."""
+    mirrored = torch.rand(len(images), generator=_generator(seed, "flip", index)) < 0.5
+    return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(-1), images)
+
+
+def _generator(seed: int, *purpose: str | int) -> torch.Generator:
+    return torch.Generator().manual_seed(derive(seed, *purpose))

@@ -1,0 +1,30 @@
+"""What every data set is: settings that lead to one indexed array."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+
+from gan_runner.catalogue import Component
+from gan_runner.data import Data, Space
+
+
+class Dataset(Component):
+    """Reads its examples. No setting has a second meaning, nothing is read before `load`."""
+
+    @abstractmethod
+    def space(self) -> Space | None:
+        """What one example is, where the settings alone tell it; None if the data must be read."""
+
+    @abstractmethod
+    def load(self, cache: Path) -> Data:
+        """All examples. `cache`: the folder where decoded data may be kept.
+
+        Raises DataError for data that is missing, damaged, empty or of another shape, and
+        MachineError where a download or the cache folder fails.
+        """
+
+    @property
+    @abstractmethod
+    def flips(self) -> bool:
+        """Whether batches are mirrored left to right at random."""

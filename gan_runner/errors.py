@@ -1,0 +1,77 @@
+"""What may go wrong for a user: one class for each exit code, and how it is told.
+
+A fault names the setting, its value and the remedy: `<what>, <key>=<value>. <remedy>`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable
+from typing import ClassVar
+
+MESSAGE_LINES = 12
+
+
+class Fault(Exception):
+    """A fault of the input or of the machine, never a defect of gan-runner."""
+
+    exit_code: ClassVar[int]
+
+
+class ConfigError(Fault):
+    """A setting or a command line that can't be meant."""
+
+    exit_code = 2
+
+
+class DataError(Fault):
+    """Data that is missing, damaged, empty or of another shape."""
+
+    exit_code = 3
+
+
+class MachineError(Fault):
+    """Disk, permission, memory, device or network."""
+
+    exit_code = 4
+
+
+class NumbersError(Fault):
+    """NaN or Inf in a loss, a gradient or a weight."""
+
+    exit_code = 5
+
+
+class CheckpointError(Fault):
+    """A checkpoint or a run folder that is refused."""
+
+    exit_code = 6
+
+
+class InUseError(Fault):
+    """A run folder that another living process holds."""
+
+    exit_code = 7
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """Text from outside, made harmless for a terminal: one line, no control characters."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """The remedy for a misspelt name: the nearest of the choices, or all of them."""
+    choices = sorted(choices)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    return f"Choose one of: {', '.join(choices)}." if choices else ""
+
+
+def report(fault: Fault) -> int:
+    """Print a fault as the contract has it, at most twelve lines; its exit code."""
+    lines = [printable(line, limit=1000) for line in str(fault).splitlines()] or ["(no text)"]
+    print("\n".join(["error: " + lines[0], *lines[1:MESSAGE_LINES]]), file=sys.stderr)
+    return fault.exit_code
