@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from gan_runner.catalogue import Component
 from gan_runner.data import Data, Space
+
+
+T = TypeVar("T")
+
+
+class Track(Protocol):
+    """Passes items through and shows how far it is: "decoding images  310/5000"."""
+
+    def __call__(self, items: Iterable[T], *, what: str, total: int) -> Iterator[T]: ...
 
 
 class Dataset(Component):
@@ -17,7 +28,7 @@ class Dataset(Component):
         """What one example is, where the settings alone tell it; None if the data must be read."""
 
     @abstractmethod
-    def load(self, cache: Path) -> Data:
+    def load(self, cache: Path, track: Track) -> Data:
         """All examples. `cache`: the folder where decoded data may be kept.
 
         Raises DataError for data that is missing, damaged, empty or of another shape, and
