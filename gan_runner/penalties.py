@@ -7,12 +7,13 @@ example, [N]; weight and laziness are applied in one place, the objective.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
+from torch.nn.functional import relu
 
 from gan_runner.catalogue import Component
 
@@ -47,3 +48,108 @@ class Penalty(Component):
         self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
     ) -> Tensor:
         """The unweighted penalty of each example, [N]. Random points come from `generator`."""
+
+
+class GradientPenalty(Penalty):
+    """(slope - target)^2 between reals and fakes. Gulrajani et al. 2017, eq. 3.
+
+    `one_sided` spares smaller slopes (Petzka et al. 2018); target 0 is the zero-centred form
+    (Thanh-Tung et al. 2019).
+    """
+
+    target: NonNegativeFloat
+    one_sided: bool
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+    ) -> Tensor:
+        points = between(real.examples, fake.examples, generator)
+        excess = slopes(score(critic, points)) - self.target
+        return (relu(excess) if self.one_sided else excess).square()
+
+
+class SlopePower(Penalty):
+    """slope^p between reals and fakes; the weight is the paper's k. Wu et al. 2018."""
+
+    power: Annotated[float, Field(gt=1)]
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+    ) -> Tensor:
+        points = between(real.examples, fake.examples, generator)
+        return slopes(score(critic, points)) ** self.power
+
+
+class R1(Penalty):
+    """slope^2 / 2 at reals; the weight is the paper's gamma. Mescheder et al. 2018, eq. 9."""
+
+    differentiates: ClassVar[frozenset[str]] = frozenset({"real"})
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+    ) -> Tensor:
+        return slopes(real).square() / 2
+
+
+class R2(Penalty):
+    """slope^2 / 2 at fakes; the weight is the paper's gamma. Mescheder et al. 2018, eq. 10."""
+
+    differentiates: ClassVar[frozenset[str]] = frozenset({"fake"})
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+    ) -> Tensor:
+        return slopes(fake).square() / 2
+
+
+class DRAGAN(Penalty):
+    """(slope - target)^2 near reals, as in the authors' code. Kodali et al. 2017.
+
+    Points lie between x and x + d, with d = perturbation * std(batch) * U(0, 1) per element.
+    """
+
+    perturbation: NonNegativeFloat
+    target: NonNegativeFloat
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+    ) -> Tensor:
+        x = real.examples
+        d = self.perturbation * x.std(correction=0) * uniform(x.shape, generator, like=x)
+        points = between(x, x + d, generator)
+        return (slopes(score(critic, points)) - self.target).square()
+
+
+class Drift(Penalty):
+    """r^2, which keeps real logits near 0. Karras et al. 2018, appendix A."""
+
+    slope: ClassVar[bool] = False
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+    ) -> Tensor:
+        return real.logits.square()
+
+
+def between(a: Tensor, b: Tensor, generator: torch.Generator) -> Tensor:
+    """A point on the line from each of `a` to its partner in `b`, uniform: one draw an example."""
+    epsilon = uniform((len(a), *[1] * (a.ndim - 1)), generator, like=a)
+    return epsilon * a + (1 - epsilon) * b
+
+
+def uniform(shape: Sequence[int], generator: torch.Generator, *, like: Tensor) -> Tensor:
+    """U(0, 1), with the device and dtype of `like`."""
+    return torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
+
+
+def score(critic: Critic, points: Tensor) -> Scored:
+    """Points as D sees them, ready for their slopes."""
+    points = points.detach().requires_grad_()
+    return Scored(points, critic(points))
+
+
+def slopes(scored: Scored) -> Tensor:
+    """The norm of D's gradient by each example, [N], itself differentiable."""
+    # the logits' sum has each example's own gradient, as D scores examples independently
+    (gradient,) = torch.autograd.grad(scored.logits.sum(), scored.examples, create_graph=True)
+    return torch.linalg.vector_norm(gradient.flatten(1), dim=1)

@@ -1,0 +1,184 @@
+"""One safetensors file for each checkpoint: atomic, hashed, no pickle.
+
+The file holds every tensor of the state by name. Its metadata holds one JSON text with the format
+version, what is no tensor, and a sha256 over the tensors that is checked at every load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gan_runner.errors import CheckpointError, MachineError, printable
+
+FORMAT = 1
+_NAME = re.compile(r"step_(\d{8,})\.safetensors")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint whose digest was right."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+
+def file_name(step: int) -> str:
+    return f"step_{step:08d}.safetensors"
+
+
+def steps(folder: Path) -> dict[int, Path]:
+    """The checkpoints in a folder by step, newest first. None of them is opened."""
+    found = {int(m[1]): p for p in _entries(folder) if (m := _NAME.fullmatch(p.name))}
+    return dict(sorted(found.items(), reverse=True))
+
+
+def write(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
+    """Write the checkpoint of `facts["step"]` and make `last.json` point to it.
+
+    A file under its final name is always whole. Raises MachineError if the disk refuses; then
+    nothing of the new checkpoint is left and the old ones are untouched.
+    """
+    path = folder / file_name(facts["step"])
+    held = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    described = {**facts, "format": FORMAT, "sha256": _digest(held)}
+    temporary = folder / f".{path.name}.partial"
+    try:
+        save_file(held, temporary, metadata={"gan_runner": json.dumps(described)})
+        _publish(temporary, path)
+        point(folder / "last.json", path, facts["step"])
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise MachineError(
+            f"can't save a checkpoint, {printable(path)}. {printable(error)}"
+        ) from None
+    return path
+
+
+def point(pointer: Path, path: Path, step: int) -> None:
+    """Make a pointer file (`last.json`, `best.json`) name a checkpoint in the same folder."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    write_text(pointer, json.dumps({"file": path.name, "step": step, "sha256": sha256}) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a small file so that a reader sees the old text or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        _publish(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path) -> Checkpoint:
+    """A checkpoint from its file. Raises CheckpointError unless every check is passed."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = json.loads(metadata["gan_runner"])
+        version, digest = facts["format"], facts["sha256"]
+    except FileNotFoundError:
+        raise CheckpointError(f"no such checkpoint, {printable(path)}.") from None
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"not a checkpoint of gan-runner, {printable(path)}. {printable(error)}"
+        ) from None
+    if version != FORMAT:
+        raise CheckpointError(
+            f"checkpoint of another format, {printable(path)}: format {printable(version)}. "
+            f"This version of gan-runner reads format {FORMAT}."
+        )
+    if digest != _digest(tensors):
+        raise CheckpointError(f"damaged checkpoint, {printable(path)}. Its digest is wrong.")
+    return Checkpoint(path, tensors, facts)
+
+
+def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest valid checkpoint, None if there is none at all, and warnings about damaged ones.
+
+    Raises CheckpointError if there are checkpoints and all are damaged.
+    """
+    refused: list[str] = []
+    for path in steps(folder).values():
+        try:
+            found = read(path)
+        except CheckpointError as error:
+            refused.append(str(error))
+            continue
+        return found, [f"{text} Using {found.path.name} instead." for text in refused]
+    if refused:
+        raise CheckpointError("no valid checkpoint is left:\n" + "\n".join(refused))
+    return None, []
+
+
+def pointed(folder: Path, pointer: str) -> Path:
+    """The file that `last.json` or `best.json` names. Raises CheckpointError if it can't be."""
+    try:
+        name = json.loads((folder / pointer).read_text(encoding="utf-8"))["file"]
+    except FileNotFoundError:
+        raise CheckpointError(f"no checkpoint yet, {printable(folder / pointer)}.") from None
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"not a pointer, {printable(folder / pointer)}. {printable(error)}"
+        ) from None
+    # a name from a stranger's folder must not lead out of it
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise CheckpointError(f"not a pointer, {printable(folder / pointer)}: {printable(name)}.")
+    return folder / name
+
+
+def prune(folder: Path, *, keep: int) -> None:
+    """Delete what is neither last nor best nor among the `keep` newest of the others."""
+    kept = {p.name for p in _entries(folder) if p.suffix == ".json"}
+    protected = {pointed(folder, name).name for name in kept & {"last.json", "best.json"}}
+    others = [path for path in steps(folder).values() if path.name not in protected]
+    for path in others[keep:]:
+        path.unlink(missing_ok=True)
+
+
+def sweep_up(folder: Path) -> None:
+    """Delete what a killed save left behind."""
+    for path in _entries(folder):
+        if path.name.startswith(".") and path.name.endswith(".partial"):
+            path.unlink(missing_ok=True)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """On the disk first, then under its name, then the name on the disk."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""What is optimised: one adversarial loss and any number of penalties, as named terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor
+
+from gan_runner.catalogue import Component, make, validated
+from gan_runner.losses import Loss
+from gan_runner.penalties import Critic, Penalty, Scored
+
+
+class Prescription(Component):
+    """What a file under `conf/loss/` says beside the loss's own settings."""
+
+    d_steps: PositiveInt
+    clip: PositiveFloat | None
+    penalty: dict[str, dict[str, Any]]
+
+
+class Objective:
+    """The terms of both updates. They are summed in one place, the step that optimises them."""
+
+    def __init__(self, node: Mapping[str, Any]) -> None:
+        """`node` is the configuration's `loss`. Raises ConfigError for a setting that's wrong."""
+        common = {key: node[key] for key in Prescription.model_fields if key in node}
+        own = {key: value for key, value in node.items() if key not in common}
+        prescription = validated(common, Prescription, where="loss")
+        self.loss = make(own, Loss, where="loss")
+        self.penalties = {
+            name: make(penalty, Penalty, where=f"loss.penalty.{name}")
+            for name, penalty in prescription.penalty.items()
+        }
+        self.d_steps = prescription.d_steps
+        self.clip = prescription.clip
+
+    @property
+    def constrains_slope(self) -> bool:
+        """Whether a penalty holds down D's slope, which batch norm in D makes ill-defined."""
+        return any(penalty.slope for penalty in self.penalties.values())
+
+    def due(self, update: int) -> dict[str, Penalty]:
+        """The penalties that D's update number `update` computes."""
+        return {name: p for name, p in self.penalties.items() if update % p.every == 0}
+
+    def differentiates(self, update: int) -> frozenset[str]:
+        """Which of `real` and `fake` must be scored with gradients in this update of D."""
+        return frozenset().union(*(p.differentiates for p in self.due(update).values()))
+
+    def discriminator(
+        self, critic: Critic, real: Scored, fake: Scored, *, update: int, noise: torch.Generator
+    ) -> dict[str, Tensor]:
+        """The named terms of D's update number `update`: scalars that add up to D's loss."""
+        terms = {"loss/discriminator": self.loss.discriminator(real.logits, fake.logits).mean()}
+        for name, penalty in self.due(update).items():
+            strength = penalty.weight * penalty.every
+            terms[f"penalty/{name}"] = strength * penalty(critic, real, fake, noise).mean()
+        return terms
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> dict[str, Tensor]:
+        """The named terms of G's update from logits [N]; `real` is needed if the loss is paired."""
+        return {"loss/generator": self.loss.generator(fake, real).mean()}
+
+    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
+        """What follows from a logged row: the estimate of V(D, G) where the loss is that game.
+
+        Goodfellow et al. 2014, eq. 1; -log 4 at the equilibrium.
+        """
+        return {"value/game": -row["loss/discriminator"]} if self.loss.estimates_value else {}

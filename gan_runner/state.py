@@ -1,0 +1,210 @@
+"""Everything that changes while training, and nothing else: what isn't here isn't saved."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_runner.data import Space
+from gan_runner.models import Model
+from gan_runner.optimizers import Optimizers
+from gan_runner.seeds import derive
+
+
+class Sums:
+    """Running sums of named scalars since the last logged row. They stay on the device.
+
+    Terms of one update are added as one vector: one kernel, and no synchronisation. Adding step
+    by step in double precision makes a row independent of any save and resume within it.
+    """
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Add one value to each name; values are scalars on the device."""
+        key = ",".join(terms)
+        values = torch.stack([value.detach().float() for value in terms.values()])
+        if key not in self.totals:
+            self.totals[key] = torch.zeros_like(values, dtype=_accumulator(values.device))
+            self.counts[key] = 0
+        self.totals[key] += values
+        self.counts[key] += 1
+
+    def means(self) -> dict[str, float]:
+        """The mean of each name over the updates that gave it. Reads the device."""
+        totals: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for key, vector in self.totals.items():
+            for name, value in zip(key.split(","), vector.tolist(), strict=True):
+                totals[name] = totals.get(name, 0.0) + value
+                counts[name] = counts.get(name, 0) + self.counts[key]
+        return {name: totals[name] / counts[name] for name in totals}
+
+    def clear(self) -> None:
+        """Start the next row."""
+        self.totals.clear()
+        self.counts.clear()
+
+
+def _accumulator(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+
+
+@dataclass
+class TrainState:
+    """The networks, the weight average, both optimisers, both random streams, the open row."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    average: nn.Module | None
+    generator_optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+    latent_noise: torch.Generator
+    penalty_noise: torch.Generator
+    sums: Sums
+    step: int = 0
+    seconds: float = 0.0
+
+    @property
+    def sampled(self) -> nn.Module:
+        """The network that samples come from: the average where there is one."""
+        return self.generator if self.average is None else self.average
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by name."""
+        named = {f"sums.{key}": total for key, total in self.sums.totals.items()}
+        for part, module in self._modules():
+            named |= {f"{part}.{name}": value for name, value in module.state_dict().items()}
+        for part, optimizer, module in self._optimizers():
+            for name, parameter in module.named_parameters():
+                slots = optimizer.state.get(parameter, {})
+                named |= {f"{part}.{name}.{k}": v for k, v in slots.items() if v is not None}
+        return named
+
+    def facts(self) -> dict[str, Any]:
+        """What is no tensor, as plain data."""
+        streams = {"latent": self.latent_noise, "penalty": self.penalty_noise}
+        return {
+            "step": self.step,
+            "seconds": round(self.seconds, 3),
+            "counts": dict(self.sums.counts),
+            "generators": {name: _encoded(stream) for name, stream in streams.items()},
+        }
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
+        for part, module in self._modules():
+            module.load_state_dict(_under(part, tensors))
+        for part, optimizer, module in self._optimizers():
+            _load_slots(optimizer, dict(module.named_parameters()), _under(part, tensors))
+        device = next(self.generator.parameters()).device
+        self.sums.totals = {k: v.to(device) for k, v in _under("sums", tensors).items()}
+        self.sums.counts = {str(k): int(v) for k, v in facts["counts"].items()}
+        _decode(facts["generators"]["latent"], self.latent_noise)
+        _decode(facts["generators"]["penalty"], self.penalty_noise)
+        self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over the weights only. Raises RuntimeError if they don't fit the networks."""
+        raw = _under("generator", tensors)
+        self.generator.load_state_dict(raw)
+        self.discriminator.load_state_dict(_under("discriminator", tensors))
+        if self.average is not None:
+            self.average.load_state_dict(_under("average", tensors) or raw)
+
+    def weights_are_finite(self) -> bool:
+        """Whether no weight or buffer of the networks is NaN or Inf. Reads the device."""
+        values = [v for _, m in self._modules() for v in m.state_dict().values()]
+        # a sum is finite only if all its parts are, and needs no copy of the tensor
+        sums = [v.float().sum() if v.numel() else v.new_zeros(()) for v in values]
+        return bool(torch.stack(sums).isfinite().all())
+
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        yield "generator", self.generator
+        yield "discriminator", self.discriminator
+        if self.average is not None:
+            yield "average", self.average
+
+    def _optimizers(self) -> Iterator[tuple[str, torch.optim.Optimizer, nn.Module]]:
+        yield "generator_optimizer", self.generator_optimizer, self.generator
+        yield "discriminator_optimizer", self.discriminator_optimizer, self.discriminator
+
+
+def fresh_state(
+    model: Model,
+    optimizers: Optimizers,
+    space: Space,
+    *,
+    seed: int,
+    averaged: bool,
+    device: torch.device,
+) -> TrainState:
+    """The state of step 0: weights drawn on the CPU, so that every device starts alike."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "weights"))
+        networks = model.networks(space)
+    # oneDNN and cuDNN convolve fastest with channels last
+    layout = torch.channels_last if space.kind == "images" else torch.preserve_format
+    generator = networks.generator.to(device=device, memory_format=layout)
+    discriminator = networks.discriminator.to(device=device, memory_format=layout)
+    return TrainState(
+        generator=generator,
+        discriminator=discriminator,
+        average=frozen_copy(generator) if averaged else None,
+        generator_optimizer=optimizers.generator.over(generator.parameters()),
+        discriminator_optimizer=optimizers.discriminator.over(discriminator.parameters()),
+        latent_noise=torch.Generator(device).manual_seed(derive(seed, "latent")),
+        penalty_noise=torch.Generator(device).manual_seed(derive(seed, "penalty")),
+        sums=Sums(),
+    )
+
+
+def frozen_copy(module: nn.Module) -> nn.Module:
+    """A copy that is only evaluated, never trained."""
+    return copy.deepcopy(module).requires_grad_(False).eval()
+
+
+def _under(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    prefix = part + "."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _load_slots(
+    optimizer: torch.optim.Optimizer,
+    parameters: Mapping[str, nn.Parameter],
+    saved: Mapping[str, Tensor],
+) -> None:
+    """Give each parameter its optimiser state back, in the memory layout of the parameter.
+
+    An update over another layout rounds some elements differently (vector and scalar code), and
+    the resumed run would leave the path of the uninterrupted one.
+    """
+    for name, value in saved.items():
+        parameter_name, slot = name.rsplit(".", 1)
+        if parameter_name not in parameters:
+            raise ValueError(f"optimiser state of an unknown parameter {parameter_name}")
+        parameter = parameters[parameter_name]
+        if slot != "step":
+            if value.shape != parameter.shape:
+                raise ValueError(f"optimiser state of another shape: {name}")
+            value = torch.empty_like(parameter).copy_(value).detach()
+        elif optimizer.defaults.get("fused"):
+            value = value.to(parameter.device)
+        optimizer.state[parameter][slot] = value
+
+
+def _encoded(generator: torch.Generator) -> str:
+    return base64.b64encode(generator.get_state().numpy().tobytes()).decode()
+
+
+def _decode(text: str, generator: torch.Generator) -> None:
+    raw = bytearray(base64.b64decode(text, validate=True))
+    generator.set_state(torch.frombuffer(raw, dtype=torch.uint8))
