@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gan_runner.disk import publish, write_text
 from gan_runner.errors import CheckpointError, MachineError, printable
 
 FORMAT = 1
@@ -57,7 +57,7 @@ def write(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any])
     temporary = folder / f".{path.name}.partial"
     try:
         save_file(held, temporary, metadata={"gan_runner": json.dumps(described)})
-        _publish(temporary, path)
+        publish(temporary, path)
         point(folder / "last.json", path, facts["step"])
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
@@ -69,20 +69,12 @@ def write(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any])
 
 def point(pointer: Path, path: Path, step: int) -> None:
     """Make a pointer file (`last.json`, `best.json`) name a checkpoint in the same folder."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    write_text(pointer, json.dumps({"file": path.name, "step": step, "sha256": sha256}) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a small file so that a reader sees the old text or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        _publish(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+        while block := file.read(1 << 20):
+            digest.update(block)
+    described = {"file": path.name, "step": step, "sha256": digest.hexdigest()}
+    write_text(pointer, json.dumps(described) + "\n")
 
 
 def read(path: Path) -> Checkpoint:
@@ -127,6 +119,20 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, []
 
 
+def select(folder: Path, which: str) -> Checkpoint:
+    """The checkpoint named `last`, `best` or by its step. Raises CheckpointError."""
+    if which in ("last", "best"):
+        return read(pointed(folder, f"{which}.json"))
+    available = steps(folder)
+    if not which.isdecimal() or int(which) not in available:
+        listed = ", ".join(map(str, available)) or "none"
+        raise CheckpointError(
+            f"no such checkpoint, --checkpoint={printable(which)}. "
+            f"Choose last, best or one of the steps: {listed}."
+        )
+    return read(available[int(which)])
+
+
 def pointed(folder: Path, pointer: str) -> Path:
     """The file that `last.json` or `best.json` names. Raises CheckpointError if it can't be."""
     try:
@@ -161,18 +167,6 @@ def sweep_up(folder: Path) -> None:
 
 def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def _publish(temporary: Path, path: Path) -> None:
-    """On the disk first, then under its name, then the name on the disk."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

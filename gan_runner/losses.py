@@ -91,7 +91,7 @@ class Hinge(Loss):
 
 
 class Relativistic(Loss):
-    """D compares real with fake; G's loss is D's with the two exchanged. Jolicoeur-Martineau 2018."""
+    """D compares the two sides; G's loss is D's, exchanged. Jolicoeur-Martineau 2018."""
 
     paired: ClassVar[bool] = True
 
@@ -181,7 +181,7 @@ class ReverseKullbackLeibler(FDivergence):
 
 
 class Pearson(FDivergence):
-    """Pearson's chi squared: f(u) = (u - 1)^2, F(t) = t^2 / 4 + t for t >= -2."""
+    """Pearson's chi squared: f(u) = (u - 1)^2 for all real u, F(t) = t^2 / 4 + t."""
 
     def activation(self, v: Tensor) -> Tensor:
         return v

@@ -48,6 +48,10 @@ class Optimizer(Component):
     clip_norm: PositiveFloat | None
     schedule: Schedule
 
+    def rate(self, step: int) -> float:
+        """The learning rate of the update that follows `step` finished ones."""
+        return self.lr * self.schedule.factor(step)
+
     @property
     @abstractmethod
     def momentum_setting(self) -> str | None:

@@ -152,4 +152,5 @@ def slopes(scored: Scored) -> Tensor:
     """The norm of D's gradient by each example, [N], itself differentiable."""
     # the logits' sum has each example's own gradient, as D scores examples independently
     (gradient,) = torch.autograd.grad(scored.logits.sum(), scored.examples, create_graph=True)
-    return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    return norms

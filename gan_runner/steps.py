@@ -133,7 +133,7 @@ def _descend(
     if settings.clip_norm is not None:
         nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
     for group in stepper.param_groups:
-        group["lr"] = settings.lr * settings.schedule.factor(step)
+        group["lr"] = settings.rate(step)
     stepper.step()
     stepper.zero_grad(set_to_none=True)
     return norm

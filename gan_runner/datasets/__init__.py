@@ -1,3 +1,21 @@
 """Where arrays come from. A file under `conf/dataset/` names a class of this package."""
 
-from gan_runner.datasets.base import Dataset
+from gan_runner.datasets.array import Array
+from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.digits import Digits
+from gan_runner.datasets.image_folder import ImageFolder
+from gan_runner.datasets.mixtures import Grid, Ring
+from gan_runner.datasets.vision import CIFAR10, MNIST, FashionMNIST
+
+__all__ = [
+    "CIFAR10",
+    "MNIST",
+    "Array",
+    "Dataset",
+    "Digits",
+    "FashionMNIST",
+    "Grid",
+    "ImageFolder",
+    "Ring",
+    "Track",
+]

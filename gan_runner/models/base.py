@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import nn
 
 from gan_runner.catalogue import Component
 from gan_runner.data import Space
+from gan_runner.errors import ConfigError
 
 Norm = Literal["auto", "batch", "layer", "instance", "spectral", "none"]
 Init = Literal["normal", "xavier", "he", "orthogonal"]
-Width = PositiveInt
+Width = Annotated[int, Field(ge=1, le=4096)]
+ImageShape = tuple[int, int, int]
 
 
 class Network(Component):
@@ -45,3 +47,27 @@ class Model(Component):
     @abstractmethod
     def networks(self, space: Space) -> Networks:
         """Fresh networks, initialised from torch's global generator, on the CPU."""
+
+
+def image_shape(space: Space, *, model: str, smallest: int) -> ImageShape:
+    """The shape [C, H, W] of one image, for the models that make nothing else.
+
+    Raises ConfigError for vectors, for more than 4 channels and for a side under `smallest`.
+    """
+    if space.kind != "images":
+        raise ConfigError(
+            f"{model} can't build examples of shape {list(space.shape)}, model={model}. "
+            "Use model=mlp for vectors."
+        )
+    channels, height, width = space.shape
+    if not 1 <= channels <= 4:
+        raise ConfigError(
+            f"{model} can't build images of {channels} channels, model={model}. "
+            "Use images of 1 to 4 channels, or model=mlp."
+        )
+    if min(height, width) < smallest:
+        raise ConfigError(
+            f"{model} can't build images of {height}x{width} pixels, model={model}. "
+            f"Use images of at least {smallest}x{smallest} pixels, or model=mlp."
+        )
+    return channels, height, width

@@ -1,0 +1,121 @@
+"""The TensorBoard part of a run's log: scalars, pictures, the configuration and its session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.plugins.hparams.metadata import (
+    PLUGIN_DATA_VERSION,
+    PLUGIN_NAME,
+    SESSION_END_INFO_TAG,
+    SESSION_START_INFO_TAG,
+)
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,
+    SessionEndInfo,
+    SessionStartInfo,
+)
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard import SummaryWriter
+
+from gan_runner.disk import publish
+from gan_runner.sampling import Picture
+
+
+class Board:
+    """One event file for a new run, one more for each resume."""
+
+    def __init__(self, folder: Path) -> None:
+        self._writer = SummaryWriter(str(folder))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+
+    def picture(self, name: str, step: int, picture: Picture) -> None:
+        self._writer.add_image(name, picture, step, dataformats="HWC")
+
+    def text(self, name: str, text: str) -> None:
+        """Text shown as it is: each line is indented, which markdown takes for code."""
+        self._writer.add_text(name, "\n".join("    " + line for line in text.splitlines()))
+
+    def session(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Begin the run's session in the HParams tab.
+
+        The session is written into the run's own writer and no experiment is declared: then
+        TensorBoard gathers the columns of all runs, whatever settings each of them has.
+        (`add_hparams` makes a sub-run, and the columns of the first run hide those of others.)
+        """
+        start = SessionStartInfo(group_name=name, start_time_secs=time.time())
+        for key, value in settings.items():
+            if isinstance(value, bool):
+                start.hparams[key].bool_value = value
+            elif isinstance(value, (int, float)):
+                start.hparams[key].number_value = value
+            elif value is not None:
+                start.hparams[key].string_value = str(value)
+        self._hparams(SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start))
+
+    def session_end(self, *, success: bool) -> None:
+        status = "STATUS_SUCCESS" if success else "STATUS_FAILURE"
+        end = SessionEndInfo(status=status, end_time_secs=time.time())
+        self._hparams(SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _hparams(self, tag: str, content: HParamsPluginData) -> None:
+        content.version = PLUGIN_DATA_VERSION
+        metadata = SummaryMetadata(
+            plugin_data=SummaryMetadata.PluginData(
+                plugin_name=PLUGIN_NAME, content=content.SerializeToString()
+            )
+        )
+        summary = Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
+        self._writer.file_writer.add_summary(summary)
+
+
+def rewind(folder: Path, step: int) -> None:
+    """Drop what event files hold from after `step`: the resumed run writes it again.
+
+    All files become one, under the name of the first. Killed in between, the old files are there
+    beside the new one, and the next resume drops what then stands twice.
+    """
+    files = sorted(folder.glob("events.out.tfevents.*"))
+    if not files:
+        return
+    temporary = folder / ".rewound.partial"
+    seen: set[tuple[str, int]] = set()
+    with temporary.open("wb") as file:
+        records = RecordWriter(file)
+        for event in _events(files):
+            if _belongs(event, step, seen):
+                records.write(event.SerializeToString())
+    publish(temporary, files[0])
+    for path in files[1:]:
+        path.unlink()
+
+
+def _events(files: list[Path]) -> Iterator[Event]:
+    """All whole events in order; a record that a kill cut off ends its file."""
+    for path in files:
+        yield from LegacyEventFileLoader(str(path)).Load()
+
+
+def _belongs(event: Event, step: int, seen: set[tuple[str, int]]) -> bool:
+    if event.step > step:
+        return False
+    tags = {(value.tag, event.step) for value in event.summary.value}
+    if any(tag == SESSION_END_INFO_TAG for tag, _ in tags) or (tags and tags <= seen):
+        return False
+    seen |= tags
+    return True

@@ -1,0 +1,78 @@
+"""Gaussians in the plane, where one can see which modes a generator finds."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from pathlib import Path
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from gan_runner.data import Data, Space
+from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.vectors import plain, standardized
+from gan_runner.seeds import derive
+
+Length = Field(gt=0, le=1e6)
+
+
+class Mixture(Dataset):
+    """Equal round Gaussians around the origin; the label of a point is the index of its mode."""
+
+    modes: int = Field(ge=1, le=10_000)
+    std: float = Field(ge=0, le=1e6)
+    count: int = Field(ge=1, le=100_000_000)
+    seed: int = Field(ge=0)
+    standardize: bool
+
+    @property
+    @abstractmethod
+    def centres(self) -> Tensor:
+        """Where the modes are, float32 [modes, 2]."""
+
+    def space(self) -> Space | None:
+        return None if self.standardize else plain(2)
+
+    def load(self, cache: Path, track: Track) -> Data:
+        generator = torch.Generator().manual_seed(derive(self.seed, "mixture"))
+        labels = torch.randint(self.modes, (self.count,), generator=generator)
+        points = torch.randn(self.count, 2, generator=generator)
+        points.mul_(self.std).add_(self.centres[labels])
+        names = tuple(map(str, range(self.modes)))
+        return Data(points, self.space() or standardized(points), labels, names)
+
+    @property
+    def flips(self) -> bool:
+        return False
+
+
+class Ring(Mixture):
+    """Modes at equal angles on a circle. Srivastava et al. 2017 (VEEGAN), section 4.1."""
+
+    radius: float = Length
+
+    @property
+    def centres(self) -> Tensor:
+        angles = torch.arange(self.modes) * (2 * math.pi / self.modes)
+        return self.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
+
+
+class Grid(Mixture):
+    """Modes on a square lattice. Srivastava et al. 2017 (VEEGAN), section 4.1."""
+
+    spacing: float = Length
+
+    @field_validator("modes")
+    @classmethod
+    def _square(cls, modes: int) -> int:
+        if math.isqrt(modes) ** 2 != modes:
+            raise ValueError("A grid needs a square number of modes, such as 9, 16 or 25")
+        return modes
+
+    @property
+    def centres(self) -> Tensor:
+        side = math.isqrt(self.modes)
+        ticks = self.spacing * (torch.arange(side) - (side - 1) / 2)
+        return torch.cartesian_prod(ticks, ticks).reshape(-1, 2)

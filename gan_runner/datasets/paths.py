@@ -1,0 +1,41 @@
+"""Paths as the settings name them, and what the file system may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from gan_runner.errors import ConfigError, DataError, MachineError, printable
+
+Location = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
+
+
+def expanded(location: str | None, *, key: str, wanted: str) -> Path:
+    """The path that setting `key` names, `~` expanded; `wanted` says what should be there.
+
+    Raises ConfigError if the setting is null, DataError if `~` names nobody's home.
+    """
+    if location is None:
+        raise ConfigError(f"missing {key}, {key}=null. Name {wanted} with {key}=PATH.")
+    try:
+        return Path(location).expanduser()
+    except RuntimeError:
+        shown = printable(location)
+        raise DataError(f"no such home folder, {key}={shown}. Write the path in full.") from None
+
+
+@contextmanager
+def file_faults(path: Path, *, setting: str) -> Iterator[None]:
+    """While `path` is read: errors of the file system, as faults that name path and setting."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        what = f"missing {printable(path)}"
+        raise DataError(f"{what}, {setting}. Put it there or name another.") from None
+    except OSError as error:
+        what = f"can't read {printable(error.filename or path)} ({error.strerror or error})"
+        raise MachineError(f"{what}, {setting}. Check its permissions and the disk.") from None

@@ -1,0 +1,87 @@
+"""The only way to torchvision: imported when it's used, and downloads that are whole or not there.
+
+To import it takes two seconds, and one built for CUDA fails beside a torch that has none.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+
+import torch
+
+from gan_runner.errors import MachineError, printable
+
+PATIENCE = 30.0
+
+_declared: list[torch.library.Library] = []
+
+
+def torchvision() -> ModuleType:
+    """The module torchvision. Raises MachineError if it can't be imported."""
+    try:
+        try:
+            import torchvision as module
+        except RuntimeError:
+            _declare_operators()
+            import torchvision as module
+    except (ImportError, OSError, RuntimeError) as error:
+        raise MachineError(
+            f"torchvision fails ({printable(error)}), torch={torch.__version__}. "
+            "Install the torchvision that belongs to this torch: pip install torch torchvision."
+        ) from None
+    return module
+
+
+def fetch(name: str, root: Path) -> None:
+    """Download the data set that torchvision calls `name` into `root`, in torchvision's layout.
+
+    Raises MachineError. A file appears under its own name when it's whole, or not at all.
+    """
+    source = getattr(torchvision().datasets, name)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".download-", dir=root) as unfinished, _impatient_sockets():
+            source(unfinished, download=True)
+            _move_files(Path(unfinished), root)
+    except Exception as error:  # whatever a network, a mirror, an archive or a disk can raise
+        raise MachineError(
+            f"download of {name} failed ({printable(error)}), dataset.root={printable(root)}. "
+            "Check the network and that the folder can be written, "
+            "or put the files there by hand and set dataset.download=false."
+        ) from None
+
+
+def _declare_operators() -> None:
+    """Tell torch of two operators that torchvision describes even if its own library won't load.
+
+    Without them its import ends with "operator torchvision::nms does not exist".
+    """
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _declared.append(library)  # the operators go when the library goes
+
+
+@contextmanager
+def _impatient_sockets() -> Iterator[None]:
+    """For a while a connection that is silent for 30 s is an error, rather than never."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _move_files(unfinished: Path, root: Path) -> None:
+    """Everything but the archives, which are unpacked by now."""
+    for file in sorted(unfinished.rglob("*")):
+        if file.is_file() and file.suffix != ".gz":
+            target = root / file.relative_to(unfinished)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)

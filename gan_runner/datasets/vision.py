@@ -1,0 +1,169 @@
+"""Well-known sets of small images, their training splits, fetched through torchvision."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from gan_runner.data import Data, Space
+from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.idx import read_idx
+from gan_runner.datasets.paths import Location, expanded, file_faults
+from gan_runner.datasets.torchvision_door import fetch, torchvision
+from gan_runner.errors import DataError, printable
+
+DIGIT_NAMES = tuple("0123456789")
+FASHION_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+
+class Labelled(NamedTuple):
+    """Images uint8 [N, C, H, W], labels int64 [N], and what the labels stand for."""
+
+    images: Tensor
+    labels: Tensor
+    class_names: tuple[str, ...]
+
+
+class Torchvision(Dataset):
+    """A set in torchvision's layout under `root`, downloaded if it's missing and that is allowed.
+
+    `image_size: null` keeps the native size.
+    """
+
+    root: Location
+    download: bool
+    image_size: int | None = Field(ge=4, le=1024)
+    flip: bool
+    native: ClassVar[tuple[int, int, int]]
+
+    def space(self) -> Space:
+        channels, height, width = self.native
+        return Space("images", (channels, self.image_size or height, self.image_size or width))
+
+    def load(self, cache: Path, track: Track) -> Data:
+        root = expanded(self.root, key="dataset.root", wanted="a folder")
+        if root.exists() and not root.is_dir():
+            raise DataError(f"not a folder, {self._setting}. Name a folder.")
+        images, labels, class_names = self._read(root)
+        return Data(_resized(images, self.image_size), self.space(), labels, class_names)
+
+    @property
+    def flips(self) -> bool:
+        return self.flip
+
+    @abstractmethod
+    def _read(self, root: Path) -> Labelled:
+        """The training split at its native size."""
+
+    @property
+    def _setting(self) -> str:
+        return f"dataset.root={printable(self.root)}"
+
+    def _read_idx(self, root: Path, class_names: tuple[str, ...]) -> Labelled:
+        # read here, and not by torchvision, which believes the headers and is slow to import
+        folder = root / type(self).__name__ / "raw"
+        images_file = folder / "train-images-idx3-ubyte"
+        labels_file = folder / "train-labels-idx1-ubyte"
+        self._ensure([images_file, labels_file], root)
+        images = self._checked_idx(images_file, shape=self.native[1:])
+        labels = self._checked_idx(labels_file, shape=())
+        if len(labels) != len(images):
+            raise self._damaged(labels_file, f"has {len(labels)} labels for {len(images)} images")
+        if labels.max() >= len(class_names):
+            reason = f"has a label {labels.max()} where there are {len(class_names)} classes"
+            raise self._damaged(labels_file, reason)
+        return Labelled(
+            torch.from_numpy(images)[:, None], torch.from_numpy(labels).long(), class_names
+        )
+
+    def _ensure(self, files: Sequence[Path], root: Path) -> None:
+        """Have all files there, by a download if it must be and may be."""
+        missing = [file for file in files if not file.is_file()]
+        if missing and not self.download:
+            what = f"missing {printable(missing[0])}"
+            remedy = "Put it there, or have it downloaded with dataset.download=true."
+            raise DataError(f"{what}, {self._setting}. {remedy}")
+        if missing:
+            fetch(type(self).__name__, root)
+
+    def _checked_idx(self, path: Path, *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        try:
+            with file_faults(path, setting=self._setting):
+                return read_idx(path, shape=shape)
+        except ValueError as reason:
+            raise self._damaged(path, str(reason)) from None
+
+    def _damaged(self, path: Path, reason: str) -> DataError:
+        remedy = "Delete the file and have it downloaded again with dataset.download=true."
+        return DataError(f"damaged {printable(path)}: it {reason}, {self._setting}. {remedy}")
+
+
+class MNIST(Torchvision):
+    """60,000 handwritten digits, grey 28 x 28. LeCun et al. 1998."""
+
+    native = (1, 28, 28)
+
+    def _read(self, root: Path) -> Labelled:
+        return self._read_idx(root, DIGIT_NAMES)
+
+
+class FashionMNIST(Torchvision):
+    """60,000 pictures of clothes, grey 28 x 28. Xiao et al. 2017."""
+
+    native = (1, 28, 28)
+
+    def _read(self, root: Path) -> Labelled:
+        return self._read_idx(root, FASHION_NAMES)
+
+
+class CIFAR10(Torchvision):
+    """50,000 photographs of ten things, colour 32 x 32. Krizhevsky 2009."""
+
+    native = (3, 32, 32)
+
+    def _read(self, root: Path) -> Labelled:
+        source = torchvision().datasets.CIFAR10
+        folder = root / source.base_folder
+        listed = [*source.train_list, *source.test_list]
+        digests = {folder / name: md5 for name, md5 in listed}
+        digests[folder / source.meta["filename"]] = source.meta["md5"]
+        self._ensure(list(digests), root)
+        with file_faults(folder, setting=self._setting):
+            self._check_digests(digests)
+            stored = source(root, train=True)
+        images = torch.from_numpy(stored.data).permute(0, 3, 1, 2)
+        return Labelled(images, torch.tensor(stored.targets), tuple(stored.classes))
+
+    def _check_digests(self, digests: dict[Path, str]) -> None:
+        # the files are pickles: only those with the published digests are ever opened
+        intact = torchvision().datasets.utils.check_integrity
+        for path, md5 in digests.items():
+            if not intact(path, md5):
+                raise self._damaged(path, "differs from the published file")
+
+
+def _resized(images: Tensor, size: int | None) -> Tensor:
+    """uint8 images [N, C, size, size], bilinear and antialiased."""
+    if size is None or images.shape[2:] == (size, size):
+        return images
+    return interpolate(images, size=(size, size), mode="bilinear", antialias=True)

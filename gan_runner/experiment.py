@@ -1,0 +1,124 @@
+"""From a configuration to checked components, before any data is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gan_runner.catalogue import make
+from gan_runner.config import Config, parse
+from gan_runner.data import Space
+from gan_runner.datasets import Dataset
+from gan_runner.errors import ConfigError
+from gan_runner.losses import Wasserstein
+from gan_runner.models import Model
+from gan_runner.objective import Objective
+from gan_runner.optimizers import Optimizer, Optimizers
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A configuration and what it names. `config` has no setting left to be settled but lengths."""
+
+    config: Config
+    model: Model
+    objective: Objective
+    dataset: Dataset
+    optimizers: Optimizers
+    warnings: tuple[str, ...]
+
+
+def assemble(config: Config) -> Experiment:
+    """The components of a configuration, each valid, and together able to work.
+
+    Raises ConfigError for settings and combinations that can't be.
+    """
+    objective = Objective(config.loss)
+    config = _settle_norm(config, objective)
+    experiment = Experiment(
+        config=config,
+        model=make(config.model, Model, where="model"),
+        objective=objective,
+        dataset=make(config.dataset, Dataset, where="dataset"),
+        optimizers=_optimizers(config.optimizer),
+        warnings=(),
+    )
+    _refuse_impossible(experiment)
+    space = experiment.dataset.space()
+    if space is not None:
+        check_space(experiment, space)
+    return Experiment(**{**vars(experiment), "warnings": tuple(_doubtful(experiment))})
+
+
+def check_space(experiment: Experiment, space: Space) -> None:
+    """Raise ConfigError if the model can't build examples of this space."""
+    experiment.model.check(space)
+
+
+def _optimizers(node: Mapping[str, Any]) -> Optimizers:
+    for key in node:
+        if key not in Optimizers._fields:
+            raise ConfigError(
+                f"unknown setting, optimizer.{key}. Choose one of: {', '.join(Optimizers._fields)}."
+            )
+    return Optimizers(
+        *(make(node.get(f, {}), Optimizer, where=f"optimizer.{f}") for f in Optimizers._fields)
+    )
+
+
+def _settle_norm(config: Config, objective: Objective) -> Config:
+    """Choose what `norm: auto` means, so that the run's configuration says what ran."""
+    norms = {
+        "generator": "batch",
+        "discriminator": "layer" if _is_constrained(objective) else "batch",
+    }
+    plain = config.plain()
+    for network, norm in norms.items():
+        settings = plain["model"].get(network)
+        if isinstance(settings, dict) and settings.get("norm") == "auto":
+            settings["norm"] = norm
+    return parse(plain)
+
+
+def _is_constrained(objective: Objective) -> bool:
+    """Whether the loss holds D to a Lipschitz constraint of some kind."""
+    return objective.constrains_slope or objective.clip is not None
+
+
+def _refuse_impossible(experiment: Experiment) -> None:
+    config, model, objective = experiment.config, experiment.model, experiment.objective
+    if model.discriminator.norm == "batch" and objective.constrains_slope:
+        names = ", ".join(f"loss.penalty.{n}" for n, p in objective.penalties.items() if p.slope)
+        raise ConfigError(
+            "batch norm makes the slope of D at one example depend on the others, "
+            f"model.discriminator.norm=batch with {names}. "
+            "Use model.discriminator.norm=auto, layer, instance, spectral or none."
+        )
+    for network in ("generator", "discriminator"):
+        if getattr(model, network).norm == "batch" and config.train.batch_size == 1:
+            raise ConfigError(
+                f"batch norm needs more than one example, train.batch_size=1 with "
+                f"model.{network}.norm=batch. Raise the batch size or use another norm."
+            )
+
+
+def _doubtful(experiment: Experiment) -> list[str]:
+    """Combinations that work, but not as their authors meant."""
+    warnings = []
+    objective, norm = experiment.objective, experiment.model.discriminator.norm
+    momentum = experiment.optimizers.discriminator.momentum_setting
+    if objective.clip is not None and momentum is not None:
+        warnings.append(
+            "weight clipping is unstable with momentum (Arjovsky et al. 2017, section 4), "
+            f"loss.clip={objective.clip} with optimizer.discriminator.{momentum}. "
+            "Use optimizer=rmsprop."
+        )
+    if isinstance(objective.loss, Wasserstein) and not (
+        _is_constrained(objective) or norm == "spectral"
+    ):
+        warnings.append(
+            "nothing holds the critic to a Lipschitz constraint, loss.name=Wasserstein. "
+            "Use loss=wgan_gp, loss.clip=0.01 or model.discriminator.norm=spectral."
+        )
+    return warnings

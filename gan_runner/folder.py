@@ -1,0 +1,127 @@
+"""The run folder: made exclusively, held by one process at a time, with a status that is whole."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+from gan_runner.disk import write_text
+from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
+
+FORMAT = 1
+
+
+class RunFolder:
+    """Where everything of a run lies."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.jsonl"
+        self.events = path / "events.jsonl"
+        self.train_log = path / "train.log"
+        self.tensorboard = path / "tensorboard"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self._status = path / "status.json"
+        self._lock: IO[str] | None = None
+
+    def lock(self) -> None:
+        """Hold the folder until the process ends, however it ends.
+
+        Raises InUseError if another living process holds it.
+        """
+        try:
+            self._lock = (self.path / ".lock").open("a+")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUseError(
+                f"run folder in use by a live process, {printable(self.path)}. "
+                "Wait for it to end, or stop it."
+            ) from None
+        except OSError as error:
+            raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
+
+    def release(self) -> None:
+        """Let another process hold the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def status(self) -> dict[str, Any]:
+        """What `status.json` says; empty if the run was killed before it said anything."""
+        try:
+            status = json.loads(self._status.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(
+                f"unreadable status, {printable(self._status)}. {printable(error)}"
+            ) from None
+        return status if isinstance(status, dict) else {}
+
+    def write_status(self, status: dict[str, Any]) -> None:
+        """Replace `status.json`. Raises OSError."""
+        write_text(self._status, json.dumps({"format": FORMAT, **status}, indent=2) + "\n")
+
+
+def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
+    """Make a run folder that no other run has or gets; it, and every folder made for it.
+
+    A generated name that is taken gets -2, -3 ...; a path that the user gave must be new or an
+    empty folder. Raises ConfigError if it isn't, MachineError if the disk refuses.
+    """
+    path = path.absolute()
+    made = [parent for parent in reversed(path.parents) if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for candidate in _candidates(path) if generated else [path]:
+            try:
+                candidate.mkdir()
+            except FileExistsError:
+                continue
+            return candidate, [*made, candidate]
+        if path.is_dir() and not any(path.iterdir()):
+            return path, []
+    except OSError as error:
+        discard(path, made)
+        raise MachineError(
+            f"can't make the run folder, hydra.run.dir={printable(path)}. {printable(error)}"
+        ) from None
+    raise ConfigError(
+        f"run folder exists and is not empty, hydra.run.dir={printable(path)}. "
+        "Name another one, or continue it with resume=RUN."
+    )
+
+
+def discard(path: Path, made: list[Path]) -> None:
+    """Undo a claim: leave nothing of a run whose training never began.
+
+    Only what gan-runner and Hydra put there is removed, and of the folders only those in `made`.
+    """
+    for name in (".hydra", "tensorboard", "samples", "checkpoints"):
+        shutil.rmtree(path / name, ignore_errors=True)
+    for name in ("config.yaml", "status.json", ".lock", "train.log"):
+        (path / name).unlink(missing_ok=True)
+    for folder in reversed(made):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def now() -> str:
+    """The present moment for a status or an event, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    yield path
+    for number in range(2, 10_000):
+        yield path.with_name(f"{path.name}-{number}")

@@ -1,0 +1,106 @@
+"""What a run leaves to read: metrics.jsonl, events.jsonl, train.log, pictures and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from gan_runner import board
+from gan_runner.disk import write_text
+from gan_runner.errors import NumbersError, printable
+from gan_runner.folder import RunFolder, now
+from gan_runner.sampling import Picture
+from gan_runner.terminal import Terminal
+
+
+class Log:
+    """One place for everything that is logged. Each (name, step) is written once."""
+
+    def __init__(self, folder: RunFolder, terminal: Terminal) -> None:
+        self._folder = folder
+        self._terminal = terminal
+        self._board = board.Board(folder.tensorboard)
+        self._metrics = folder.metrics.open("a", encoding="utf-8")
+        folder.samples.mkdir(exist_ok=True)
+
+    def row(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
+        """Log named numbers. Raises NumbersError, and writes no row, if one is NaN or Inf."""
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise NumbersError(f"not a finite number at step {step}, {name}={value}.")
+        row = {"step": step, "seconds": round(seconds, 3), **values}
+        self._metrics.write(json.dumps(row) + "\n")
+        self._board.scalars(step, values)
+        self._terminal.row(step, values)
+
+    def picture(self, step: int, picture: Picture) -> None:
+        """Log the samples of a step, as a file and in TensorBoard."""
+        save_png(picture, self._folder.samples / picture_name(step))
+        self._board.picture("samples", step, picture)
+
+    def reals(self, picture: Picture) -> None:
+        """Log real examples, once."""
+        self._board.picture("real", 0, picture)
+
+    def configuration(self, name: str, text: str, settings: Mapping[str, Any]) -> None:
+        """Log the configuration, as text and as the run's session in the HParams tab."""
+        self._board.text("config", text)
+        self._board.session(name, settings)
+
+    def event(self, kind: str, step: int, text: str) -> None:
+        """Note what happened in events.jsonl."""
+        entry = {"time": now(), "kind": kind, "step": step, "text": text}
+        with self._folder.events.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def say(self, text: str) -> None:
+        """Tell the person who waits, and train.log."""
+        shown = "\n".join(printable(line, limit=1000) for line in text.splitlines())
+        self._terminal.say(shown)
+        self.note(shown)
+
+    def note(self, text: str) -> None:
+        """Write to train.log only."""
+        with self._folder.train_log.open("a", encoding="utf-8") as file:
+            file.write(f"{now()} {text}\n")
+
+    def flush(self) -> None:
+        """Bring every row to the disk: a checkpoint must never be ahead of its rows."""
+        self._metrics.flush()
+        os.fsync(self._metrics.fileno())
+        self._board.flush()
+
+    def close(self, *, success: bool) -> None:
+        self._board.session_end(success=success)
+        self._board.close()
+        self._metrics.close()
+
+
+def picture_name(step: int) -> str:
+    return f"step_{step:08d}.png"
+
+
+def save_png(picture: Picture, path: Path) -> None:
+    """Write a picture [H, W, C] under its final name when it is whole."""
+    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    temporary = path.with_name(f".{path.name}.partial")
+    image.save(temporary, format="png")
+    temporary.replace(path)
+
+
+def rewind(folder: RunFolder, step: int) -> None:
+    """Drop what was logged after `step`: the resumed run logs it again."""
+    if folder.metrics.exists():
+        rows = folder.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= step]
+        write_text(folder.metrics, "".join(kept))
+    for path in folder.samples.glob("*.png"):
+        if path.name > picture_name(step) or path.name.startswith("."):
+            path.unlink()
+    board.rewind(folder.tensorboard, step)

@@ -1,0 +1,51 @@
+"""When things happen: the whole of training, in order."""
+
+from __future__ import annotations
+
+from gan_runner.data import batches
+from gan_runner.interruption import watched
+from gan_runner.run import Run
+from gan_runner.steps import train_step
+
+
+def train(run: Run) -> None:
+    """Train until the plan's last step. At the end the last checkpoint is checked.
+
+    Raises NumbersError, MachineError, and Interrupted once the state is saved.
+    """
+    plan, state, experiment = run.config.train, run.state, run.experiment
+    reals = batches(
+        run.data,
+        size=plan.batch_size,
+        seed=run.config.seed,
+        start=state.step * experiment.objective.d_steps,
+        flip=experiment.dataset.flips,
+        device=run.device,
+    )
+    run.begin()
+    with watched() as signals:
+        while state.step < plan.steps and signals.received is None:
+            train_step(
+                state,
+                reals,
+                experiment.objective,
+                experiment.optimizers,
+                latent_size=experiment.model.latent_size,
+                decay=min(plan.average, (1 + state.step) / (plan.average_ramp + state.step)),
+                bf16=run.config.precision == "bf16",
+            )
+            run.terminal.step(state.step)
+            if due(state.step, plan.log_every, plan.steps):
+                run.row()
+            if due(state.step, plan.sample_every, plan.steps):
+                run.sample()
+            if due(state.step, plan.save_every, plan.steps):
+                run.save()
+        run.save()
+        signals.check()
+    run.verify()
+
+
+def due(step: int, every: int, last: int) -> bool:
+    """Whether something done every so many steps, and at the last one, is to be done now."""
+    return step == last or (every > 0 and step % every == 0)

@@ -1,0 +1,89 @@
+"""What the networks share: rearrangements, norms and initial weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gan_runner.models.base import Init, Norm
+
+
+class ToMaps(nn.Module):
+    """Vectors [N, height * width * C] -> maps [N, C, height, width]."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        # channels last within the vector: the maps are in channels_last format without a copy
+        return vectors.unflatten(1, (self.height, self.width, -1)).permute(0, 3, 1, 2)
+
+
+class ToVectors(nn.Module):
+    """Maps [N, C, H, W] -> vectors [N, H * W * C]: ToMaps undone."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.permute(0, 2, 3, 1).flatten(1)
+
+
+def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
+    """The layer that normalises maps [N, channels, H, W].
+
+    Batch norm subtracts any bias of the layer before it, so that layer should have none.
+    """
+    match norm:
+        case "batch":
+            return nn.BatchNorm2d(channels)
+        case "layer":
+            return nn.GroupNorm(1, channels)
+        case "instance":
+            return nn.InstanceNorm2d(channels, affine=True)
+        case "spectral" | "none":
+            return nn.Identity()
+        case "auto":
+            raise AssertionError("auto is settled before a network is made")
+
+
+def norm_of_vectors(norm: Norm, width: int) -> nn.Module:
+    """The layer that normalises vectors [N, width]; a vector has no instance norm."""
+    match norm:
+        case "batch":
+            return nn.BatchNorm1d(width)
+        case "layer":
+            return nn.LayerNorm(width)
+        case "instance" | "spectral" | "none":
+            return nn.Identity()
+        case "auto":
+            raise AssertionError("auto is settled before a network is made")
+
+
+def initialised(network: nn.Sequential, *, init: Init, norm: Norm) -> nn.Sequential:
+    """The same network with fresh weights, biases of 0, and its weights under spectral norm if so.
+
+    `normal` is DCGAN's: weights N(0, 0.02), scales of norms N(1, 0.02).
+    """
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        elif parameter.dim() > 1:
+            WEIGHTS[init](parameter)
+        elif init == "normal":
+            nn.init.normal_(parameter, mean=1.0, std=0.02)
+    # last: spectral norm estimates the singular vectors of the weights as they now are
+    if norm == "spectral":
+        for module in list(network.modules()):
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                spectral_norm(module)
+    return network
+
+
+WEIGHTS: dict[Init, Callable[[Tensor], Tensor]] = {
+    "normal": partial(nn.init.normal_, std=0.02),
+    "xavier": nn.init.xavier_uniform_,
+    "he": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+    "orthogonal": nn.init.orthogonal_,
+}

@@ -1,0 +1,128 @@
+"""The small convolutional network of many tutorials, TensorFlow's DCGAN tutorial among them."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from gan_runner.data import Space
+from gan_runner.errors import ConfigError
+from gan_runner.models.base import (
+    ImageShape,
+    Init,
+    Model,
+    Network,
+    Networks,
+    Norm,
+    Width,
+    image_shape,
+)
+from gan_runner.models.layers import ToMaps, ToVectors, initialised, norm_of_maps, norm_of_vectors
+
+
+class SimpleConvGenerator(Network):
+    """`hidden`: units of the first dense layer. `width`: channels at half the image's size."""
+
+    hidden: Width
+    width: Width
+
+
+class SimpleConvDiscriminator(Network):
+    """`width`: channels at half the image's size; twice as many at a quarter."""
+
+    width: Width
+
+
+class SimpleConv(Model):
+    """Two halvings between image and base map, 5x5 kernels, leaky ReLU in both networks.
+
+    At 28x28, hidden 128 and width 64: G is dense 128, dense 7*7*128, transposed convolutions
+    128, 64, C. D is convolutions 64, 128, dense 1. Any image with sides of at least 4 is built.
+    """
+
+    generator: SimpleConvGenerator
+    discriminator: SimpleConvDiscriminator
+
+    def check(self, space: Space) -> None:
+        _, height, width = image_shape(space, model="simple_conv", smallest=4)
+        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
+            if network.norm == "instance" and max(height, width) == 4:
+                raise ConfigError(
+                    f"{height}x{width} pixels end in a map of a single pixel, which has no "
+                    f"variance, model.{name}.norm=instance. Use norm=layer."
+                )
+
+    def networks(self, space: Space) -> Networks:
+        image = image_shape(space, model="simple_conv", smallest=4)
+        return Networks(
+            generator=generator(
+                latent_size=self.latent_size,
+                image=image,
+                hidden=self.generator.hidden,
+                width=self.generator.width,
+                norm=self.generator.norm,
+                init=self.generator.init,
+            ),
+            discriminator=discriminator(
+                image=image,
+                width=self.discriminator.width,
+                norm=self.discriminator.norm,
+                init=self.discriminator.init,
+            ),
+        )
+
+
+def generator(
+    *, latent_size: int, image: ImageShape, hidden: int, width: int, norm: Norm, init: Init
+) -> nn.Sequential:
+    """Latents [N, latent_size] -> images [N, *image] in [-1, 1]."""
+    channels, *full = image
+    half, base = _halved(full), _halved(_halved(full))
+    bias = norm != "batch"
+    layers = [
+        nn.Linear(latent_size, hidden, bias=bias),
+        norm_of_vectors(norm, hidden),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Linear(hidden, base[0] * base[1] * 2 * width, bias=bias),
+        ToMaps(*base),
+        norm_of_maps(norm, 2 * width),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.ConvTranspose2d(2 * width, 2 * width, 5, padding=2, bias=bias),
+        norm_of_maps(norm, 2 * width),
+        nn.LeakyReLU(0.2, inplace=True),
+        _doubling(2 * width, width, to=half, bias=bias),
+        norm_of_maps(norm, width),
+        nn.LeakyReLU(0.2, inplace=True),
+        _doubling(width, channels, to=full, bias=True),
+        nn.Tanh(),
+    ]
+    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+
+
+def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> nn.Sequential:
+    """Images [N, *image] -> logits [N]. The first layer, which sees the data, has no norm."""
+    channels, *full = image
+    base = _halved(_halved(full))
+    layers = [
+        nn.Conv2d(channels, width, 5, stride=2, padding=2),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(width, 2 * width, 5, stride=2, padding=2, bias=norm != "batch"),
+        norm_of_maps(norm, 2 * width),
+        nn.LeakyReLU(0.2, inplace=True),
+        ToVectors(),
+        nn.Linear(base[0] * base[1] * 2 * width, 1),
+        nn.Flatten(0),
+    ]
+    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+
+
+def _halved(size: list[int]) -> list[int]:
+    """Height and width after a 5x5 convolution of stride 2: halves, rounded up."""
+    return [(side + 1) // 2 for side in size]
+
+
+def _doubling(inputs: int, outputs: int, *, to: list[int], bias: bool) -> nn.ConvTranspose2d:
+    # from half the side, rounded up, this convolution comes to 2 * half - 1: even sides lack 1
+    lacking = (1 - to[0] % 2, 1 - to[1] % 2)
+    return nn.ConvTranspose2d(
+        inputs, outputs, 5, stride=2, padding=2, output_padding=lacking, bias=bias
+    )

@@ -1,0 +1,162 @@
+"""Whether a saved run may go on as asked, and whether it will be exact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import nn
+
+from gan_runner import checkpoint, machine
+from gan_runner import config as configuration
+from gan_runner.checkpoint import Checkpoint
+from gan_runner.config import Config
+from gan_runner.data import Data, Space, digest
+from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.experiment import Experiment, assemble
+from gan_runner.folder import RunFolder
+from gan_runner.state import TrainState
+
+# null on the command line leaves these as they were settled when the run was made
+_SETTLED = (
+    "threads",
+    "train.epochs",
+    "optimizer.generator.schedule.steps",
+    "optimizer.discriminator.schedule.steps",
+)
+
+
+class Changes(NamedTuple):
+    """What a command line asks of a saved run: the whole composed configuration, and the dotted
+    keys (or groups) in it that the user named."""
+
+    config: Config | None
+    named: tuple[str, ...]
+
+
+def changed(saved: Config, changes: Changes) -> Config:
+    """The saved configuration with what a resumed run may change.
+
+    Raises CheckpointError, with the differences, if the command line asks for more.
+    """
+    if changes.config is None or not changes.named:
+        return saved
+    plain = saved.plain()
+    asked = configuration.differences(plain, assemble(changes.config).config.plain())
+    refused = []
+    for key, (old, new) in asked.items():
+        if not _is_named(key, changes.named) or (new is None and key in _SETTLED):
+            continue
+        if key in configuration.FREE:
+            _set(plain, key, new)
+        else:
+            refused.append(f"  {key}: {printable(old)} -> {printable(new)}")
+    if refused:
+        raise CheckpointError(
+            "a resumed run can't change these settings:\n"
+            + "\n".join(refused[:8])
+            + "\nStart a new run, or start one from these weights with init_from=RUN."
+        )
+    return configuration.parse(plain)
+
+
+def received(config: Config) -> Experiment:
+    """The components of a saved configuration. Raises CheckpointError if it is no valid one."""
+    try:
+        return assemble(config)
+    except ConfigError as error:
+        raise CheckpointError(f"configuration refused:\n{error}") from None
+
+
+def check_same(found: Checkpoint, config: Config, data: Data) -> None:
+    """Raise CheckpointError if the configuration or the data isn't what the run began with."""
+    if found.facts.get("config") != config.digest():
+        raise CheckpointError(
+            f"config.yaml is not the one that the checkpoint was made with, "
+            f"{printable(found.path)}. Restore it, or start a new run with init_from=RUN."
+        )
+    if found.facts.get("data") != digest(data):
+        raise CheckpointError(
+            "the data is not what the run began with, dataset="
+            f"{printable(config.dataset.get('root') or config.dataset.get('name'))}. "
+            "Restore it, or start a new run with init_from=RUN."
+        )
+
+
+def check_length(step: int, config: Config) -> None:
+    """Raise ConfigError if the run is already longer than it is to be."""
+    if step > config.train.steps:
+        raise ConfigError(
+            f"the run is already at step {step}, train.steps={config.train.steps}. Name a larger one."
+        )
+
+
+def restore(state: TrainState, found: Checkpoint) -> None:
+    """Take over the saved state. Raises CheckpointError if it doesn't fit."""
+    try:
+        state.load(found.tensors, found.facts)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"the checkpoint does not fit the run, {printable(found.path)}. {_first_line(error)}"
+        ) from None
+
+
+def inexact(found: Checkpoint, device: torch.device) -> list[str]:
+    """One line if the run can't go on bit for bit here, none if it can."""
+    before, here = found.facts.get("fingerprint"), machine.fingerprint(device)
+    if not isinstance(before, dict) or before == here:
+        return []
+    changes = configuration.differences(before, here)
+    listed = ", ".join(f"{k} {printable(a)} -> {printable(b)}" for k, (a, b) in changes.items())
+    return [f"the resumed run will not be bit-identical here: {listed}."]
+
+
+def take_weights(state: TrainState, path: Path) -> None:
+    """Start from the weights of another run. Raises CheckpointError if they don't fit."""
+    found, _ = checkpoint.newest(RunFolder(path).checkpoints)
+    if found is None:
+        raise CheckpointError(f"no checkpoint to start from, init_from={printable(path)}.")
+    try:
+        state.load_weights(found.tensors)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the networks differ, init_from={printable(path)}. {_first_line(error)}"
+        ) from None
+
+
+def saved_space(found: Checkpoint) -> Space:
+    """What one example of the run is. Raises CheckpointError if the checkpoint doesn't say."""
+    try:
+        return TypeAdapter(Space).validate_python(found.facts.get("space"))
+    except ValidationError:
+        raise CheckpointError(f"no description of the data, {printable(found.path)}.") from None
+
+
+def load_generator(generator: nn.Module, found: Checkpoint, part: str) -> None:
+    """The weights of `part` (`generator` or `average`). Raises CheckpointError if they don't fit."""
+    prefix = part + "."
+    weights = {k.removeprefix(prefix): v for k, v in found.tensors.items() if k.startswith(prefix)}
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights do not fit the networks, {printable(found.path)}. {_first_line(error)}"
+        ) from None
+
+
+def _is_named(key: str, named: tuple[str, ...]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in named)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return printable(lines[min(1, len(lines) - 1)].strip())
+
+
+def _set(plain: dict[str, Any], key: str, value: Any) -> None:
+    *path, name = key.split(".")
+    for part in path:
+        plain = plain[part]
+    plain[name] = value

@@ -1,0 +1,286 @@
+"""A run: its folder, its configuration and the objects made of it.
+
+`create` makes one, `reopen` continues one, `look` takes its generator: there is no other way to
+get one, so training, resuming and sampling can't disagree.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from gan_runner import checkpoint, log, machine
+from gan_runner import config as configuration
+from gan_runner.config import Config
+from gan_runner.data import Data, Space, digest
+from gan_runner.disk import write_text
+from gan_runner.errors import ConfigError, NumbersError
+from gan_runner.experiment import Experiment, assemble, check_space
+from gan_runner.folder import RunFolder, now
+from gan_runner.log import Log
+from gan_runner.resuming import (
+    Changes,
+    changed,
+    check_length,
+    check_same,
+    inexact,
+    load_generator,
+    received,
+    restore,
+    saved_space,
+    take_weights,
+)
+from gan_runner.sampling import latent_points, picture, sample
+from gan_runner.state import TrainState, fresh_state, frozen_copy
+from gan_runner.terminal import Terminal
+
+_VECTORS_SHOWN = 2000  # a scatter needs more points than a grid has pictures
+
+
+class Run:
+    """Everything that training needs, and what it leaves in the folder."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        experiment: Experiment,
+        data: Data,
+        state: TrainState,
+        log: Log,
+        terminal: Terminal,
+        device: torch.device,
+    ) -> None:
+        self.folder = folder
+        self.experiment = experiment
+        self.config = experiment.config
+        self.data = data
+        self.state = state
+        self.log = log
+        self.terminal = terminal
+        self.device = device
+        self.saved_step = -1
+        self._data_digest = digest(data)
+        self._status = folder.status()
+        self._began = self._row_began = time.monotonic()
+        self._seconds_before = state.seconds
+        self._row_step = state.step
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    def row(self) -> None:
+        """Log the means since the last row. Raises NumbersError if one is NaN or Inf."""
+        state, sums = self.state, self.state.sums.means()
+        optimizers, objective = self.experiment.optimizers, self.experiment.objective
+        moment = time.monotonic()
+        images = (state.step - self._row_step) * self.config.train.batch_size * objective.d_steps
+        self.log.row(
+            state.step,
+            self._seconds(),
+            {
+                **sums,
+                **objective.derived(sums),
+                "learning_rate/generator": optimizers.generator.rate(state.step - 1),
+                "learning_rate/discriminator": optimizers.discriminator.rate(state.step - 1),
+                "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
+            },
+        )
+        state.sums.clear()
+        self._row_began, self._row_step = moment, state.step
+
+    def sample(self) -> None:
+        """Log a picture of samples from the same latent points each time."""
+        count = self.config.train.samples if self._images else _VECTORS_SHOWN
+        latent = latent_points(
+            count, self.experiment.model.latent_size, seed=self.config.seed, truncation=None
+        )
+        examples = sample(self.state.sampled, latent, self.data.space)
+        self.log.picture(self.state.step, picture(examples, self.data.space))
+
+    def save(self) -> None:
+        """Save the state under its step; then what `train.keep` no longer wants is deleted.
+
+        Raises NumbersError if a weight is NaN or Inf, MachineError if the disk refuses.
+        """
+        if self.saved_step == self.state.step:
+            return
+        if not self.state.weights_are_finite():
+            raise NumbersError(f"a weight is NaN or Inf at step {self.state.step}.")
+        self.state.seconds = self._seconds()
+        self.log.flush()
+        path = checkpoint.write(self.folder.checkpoints, self.state.tensors(), self._facts())
+        self.saved_step = self.state.step
+        self.log.say(f"saved step {self.state.step} {path}")
+        checkpoint.prune(self.folder.checkpoints, keep=self.config.train.keep)
+        self.note_status(state="running", step=self.state.step, checkpoint=path.name)
+
+    def begin(self) -> None:
+        """Log what is logged once, and say that the run is running."""
+        began_anew = "started" not in self._status
+        if self.saved_step < 0:
+            settings = configuration.flat(self.config.plain())
+            self.log.configuration(self.path.name, configuration.text(self.config), settings)
+            count = self.config.train.samples if self._images else _VECTORS_SHOWN
+            self.log.reals(picture(self.data.examples[:count], self.data.space))
+        self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))
+        for warning in (*self.experiment.warnings, *self.data.warnings) if began_anew else ():
+            self.warn(warning)
+        self.note_status(
+            state="running",
+            exit_code=None,
+            reason=None,
+            step=self.state.step,
+            started=self._status.get("started", now()),
+            ended=None,
+            git=machine.git_commit(),
+            **machine.fingerprint(self.device),
+        )
+
+    def warn(self, text: str) -> None:
+        """Tell a warning once, and keep it in the status."""
+        self.log.say(f"warning: {text}")
+        self.log.event("warning", self.state.step, text)
+        self._status["warnings"] = [*self._status.get("warnings", []), text]
+
+    def note_status(self, **changes: Any) -> None:
+        """Change `status.json`. Raises OSError."""
+        defaults = {"checkpoint": None, "warnings": [], "verdicts": []}
+        self._status = {**defaults, **self._status, **changes}
+        self.folder.write_status(self._status)
+
+    @property
+    def _images(self) -> bool:
+        return self.data.space.kind == "images"
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._began
+
+    def _facts(self) -> dict[str, Any]:
+        space = self.data.space
+        return {
+            **self.state.facts(),
+            "config": self.config.digest(),
+            "data": self._data_digest,
+            "space": {"kind": space.kind, "shape": space.shape}
+            | {"offset": space.offset, "scale": space.scale},
+            "fingerprint": machine.fingerprint(self.device),
+        }
+
+
+def create(config: Config, path: Path, terminal: Terminal) -> Run:
+    """A new run in the empty folder `path`. Nothing is written before all is known to work.
+
+    Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
+    """
+    experiment = assemble(config)
+    device = machine.prepare(config)
+    experiment, data = _load(experiment, terminal)
+    state = _initial(experiment, data.space, device)
+    folder = RunFolder(path)
+    folder.lock()
+    folder.checkpoints.mkdir()
+    write_text(folder.config, configuration.text(experiment.config))
+    return Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
+
+
+def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run:
+    """An existing run at its newest valid checkpoint, to go on in its own folder.
+
+    Raises CheckpointError if the run, or a change to it, is refused; InUseError if it is alive.
+    """
+    folder = RunFolder(path)
+    saved = configuration.read(folder.config)
+    folder.lock()
+    experiment = received(changed(saved, changes))
+    found, warnings = checkpoint.newest(folder.checkpoints)
+    device = machine.prepare(experiment.config)
+    experiment, data = _load(experiment, terminal)
+    state = _initial(experiment, data.space, device)
+    if found is not None:
+        check_same(found, experiment.config, data)
+        restore(state, found)
+        warnings += inexact(found, device)
+    check_length(state.step, experiment.config)
+    checkpoint.sweep_up(folder.checkpoints)
+    folder.checkpoints.mkdir(exist_ok=True)
+    log.rewind(folder, -1 if found is None else state.step)
+    write_text(folder.config, configuration.text(experiment.config))
+    run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
+    run.saved_step = -1 if found is None else state.step
+    for warning in warnings:
+        run.warn(warning)
+    return run
+
+
+class Trained(NamedTuple):
+    """A generator to look at: no data was read and nothing of the run is held."""
+
+    generator: nn.Module
+    space: Space
+    latent_size: int
+    step: int
+
+
+def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
+    """The generator of a checkpoint: `last`, `best` or a step; its average unless `raw`.
+
+    Raises CheckpointError if the run or the checkpoint is refused.
+    """
+    folder = RunFolder(path)
+    experiment = received(configuration.read(folder.config))
+    found = checkpoint.select(folder.checkpoints, which)
+    space = saved_space(found)
+    averaged = experiment.config.train.average > 0 and not raw
+    generator = frozen_copy(experiment.model.networks(space).generator)
+    load_generator(generator, found, "average" if averaged else "generator")
+    where = machine.device_named(device)
+    return Trained(generator.to(where), space, experiment.model.latent_size, found.facts["step"])
+
+
+def _load(experiment: Experiment, terminal: Terminal) -> tuple[Experiment, Data]:
+    """The data, and the experiment with the lengths that depend on it settled."""
+    config = experiment.config
+    data = experiment.dataset.load(Path(config.cache), terminal.track)
+    check_space(experiment, data.space)
+    if config.train.batch_size > len(data):
+        raise ConfigError(
+            f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
+            f"The data set has {len(data)} examples; use a batch of at most that."
+        )
+    return replace(experiment, config=_settle_lengths(experiment, len(data))), data
+
+
+def _settle_lengths(experiment: Experiment, examples: int) -> Config:
+    """Fix what depends on the data and the machine: steps of an epoch, schedules, threads."""
+    plain = experiment.config.plain()
+    train = plain["train"]
+    if train["epochs"] is not None:
+        updates = train["epochs"] * (examples // train["batch_size"])
+        train["steps"] = -(-updates // experiment.objective.d_steps)
+        train["epochs"] = None
+    for optimizer in plain["optimizer"].values():
+        optimizer["schedule"]["steps"] = optimizer["schedule"]["steps"] or max(1, train["steps"])
+    plain["threads"] = plain["threads"] or torch.get_num_threads()
+    return configuration.parse(plain)
+
+
+def _initial(experiment: Experiment, space: Space, device: torch.device) -> TrainState:
+    """The state of step 0, from new weights or from those that `init_from` names."""
+    config = experiment.config
+    state = fresh_state(
+        experiment.model,
+        experiment.optimizers,
+        space,
+        seed=config.seed,
+        averaged=config.train.average > 0,
+        device=device,
+    )
+    if config.init_from is not None:
+        take_weights(state, Path(config.init_from))
+    return state

@@ -1,0 +1,123 @@
+"""Samples as arrays and as pictures. Looking never disturbs a run: the streams are its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gan_runner.data import Space
+from gan_runner.seeds import derive
+
+Picture = NDArray[np.uint8]  # [H, W, C], C = 1, 3 or 4
+
+_CHUNK = 256
+_PICTURE_SIDE = 512  # grids of small images are enlarged to about this many pixels
+
+
+def latent_points(count: int, latent_size: int, *, seed: int, truncation: float | None) -> Tensor:
+    """Points [count, latent_size] from the prior N(0, 1), each seed its own.
+
+    `truncation` T redraws every coordinate beyond T (Brock et al. 2019, section 3.1).
+    """
+    stream = torch.Generator().manual_seed(derive(seed, "samples"))
+    points = torch.randn(count, latent_size, generator=stream)
+    while truncation is not None and bool((beyond := points.abs() > truncation).any()):
+        points[beyond] = torch.randn(int(beyond.sum()), generator=stream)
+    return points
+
+
+def interpolated(start: Tensor, end: Tensor, count: int) -> Tensor:
+    """`count` points [count, D] on the great arc from `start` [D] to `end` [D], both included.
+
+    Spherical interpolation (White 2016, arXiv:1609.04468): the points keep a likely norm.
+    """
+    cosine = torch.dot(start, end) / (start.norm() * end.norm()).clamp_min(1e-12)
+    angle = torch.acos(cosine.clamp(-1.0, 1.0))
+    share = torch.linspace(0.0, 1.0, count)[:, None]
+    if angle < 1e-4:  # the arc is a straight line
+        return (1 - share) * start + share * end
+    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / angle.sin()
+
+
+def sample(generator: nn.Module, latent: Tensor, space: Space) -> Tensor:
+    """Examples for latent points [N, latent_size]: uint8 [N, C, H, W] or float32 [N, D], on CPU.
+
+    The generator is evaluated in evaluation mode and left as it was.
+    """
+    device = next(generator.parameters()).device
+    with torch.no_grad(), _evaluating(generator):
+        chunks = [
+            space.decode(generator(chunk.to(device))).cpu() for chunk in latent.split(_CHUNK)
+        ]
+    return torch.cat(chunks) if chunks else torch.empty(0, *space.shape)
+
+
+def picture(examples: Tensor, space: Space, *, columns: int | None = None) -> Picture:
+    """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors."""
+    if space.kind == "vectors":
+        return _scatter(examples)
+    return _grid(examples, columns or math.ceil(math.sqrt(len(examples))))
+
+
+def as_stored(examples: Tensor) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Examples as files have them: images uint8 [N, H, W, C], vectors float32 [N, D]."""
+    return (examples.permute(0, 2, 3, 1) if examples.ndim == 4 else examples).contiguous().numpy()
+
+
+def displayed(image: NDArray[np.uint8]) -> Picture:
+    """An image [H, W, C] with a number of channels that a PNG has: 2 are grey and alpha."""
+    if image.shape[-1] != 2:
+        return image
+    return np.concatenate([image[..., :1].repeat(3, axis=-1), image[..., 1:]], axis=-1)
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    training = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, was in training.items():
+            part.training = was
+
+
+def _grid(examples: Tensor, columns: int) -> Picture:
+    images = as_stored(examples)
+    rows = math.ceil(len(images) / columns)
+    height, width, channels = images.shape[1:]
+    factor = max(1, round(_PICTURE_SIDE / (columns * width)))
+    gap = max(1, factor // 2)
+    cell_height, cell_width = height * factor + gap, width * factor + gap
+    canvas = np.zeros((rows * cell_height + gap, columns * cell_width + gap, channels), np.uint8)
+    for index, image in enumerate(images):
+        top = gap + index // columns * cell_height
+        left = gap + index % columns * cell_width
+        enlarged = image.repeat(factor, axis=0).repeat(factor, axis=1)
+        canvas[top : top + height * factor, left : left + width * factor] = enlarged
+    return displayed(canvas)
+
+
+def _scatter(vectors: Tensor) -> Picture:
+    """White points on black, the axes fitted to the middle 98 % of the points."""
+    points = vectors[:, :2].double().numpy() if vectors.shape[1] > 1 else _as_line(vectors)
+    low, high = np.quantile(points, [0.01, 0.99], axis=0)
+    span = max(float((high - low).max()), 1e-9) * 1.2
+    place = ((points - (low + high) / 2) / span + 0.5) * (_PICTURE_SIDE - 1)
+    shown = place[((place >= 0) & (place <= _PICTURE_SIDE - 1)).all(axis=1)].round().astype(int)
+    canvas = np.zeros((_PICTURE_SIDE, _PICTURE_SIDE, 1), np.uint8)
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        rows = np.minimum(_PICTURE_SIDE - 1 - shown[:, 1] + down, _PICTURE_SIDE - 1)
+        canvas[rows, np.minimum(shown[:, 0] + right, _PICTURE_SIDE - 1)] = 255
+    return canvas
+
+
+def _as_line(vectors: Tensor) -> NDArray[np.float64]:
+    values = vectors[:, 0].double().numpy()
+    return np.stack([values, np.zeros_like(values)], axis=1)

@@ -1,0 +1,114 @@
+"""What a person sees while a command works: a live display on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+
+_LINE_EVERY = 5.0  # seconds between plain lines
+_DRAW_EVERY = 0.1  # seconds between updates of the live display
+
+
+class Terminal:
+    """Standard output. A reader that goes away (`| head`) silences it and harms nothing else."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._live: Progress | None = None
+        self._task = TaskID(0)
+        self._total = 0
+        self._drawn = 0.0
+        self._said_row = 0.0
+
+    def say(self, text: str) -> None:
+        """One or more whole lines."""
+        try:
+            if self._console.is_terminal:
+                self._console.print(text)
+            else:
+                print(text, flush=True)
+        except BrokenPipeError:
+            # later writes, and Python's own flush at exit, must find an open descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def begin(self, *, step: int, total: int) -> None:
+        """Show the progress of a training run from now on."""
+        self._total = total
+        if self._console.is_terminal:
+            self._live = _training_display(self._console)
+            self._task = self._live.add_task("training", completed=step, total=total, numbers="")
+            self._live.start()
+
+    def step(self, step: int) -> None:
+        """A step is done. Cheap: most calls draw nothing."""
+        if self._live is not None and time.monotonic() - self._drawn > _DRAW_EVERY:
+            self._live.update(self._task, completed=step)
+            self._drawn = time.monotonic()
+
+    def row(self, step: int, values: Mapping[str, float]) -> None:
+        """Show a logged row: both losses and the speed."""
+        numbers = (
+            f"D {values['loss/discriminator']:.3f}  G {values['loss/generator']:.3f}  "
+            f"{values['speed/images_per_second']:.0f} img/s"
+        )
+        if self._live is not None:
+            self._live.update(self._task, completed=step, numbers=numbers)
+        elif time.monotonic() - self._said_row > _LINE_EVERY or step == self._total:
+            self.say(f"step {step}/{self._total}  {numbers}")
+            self._said_row = time.monotonic()
+
+    def end(self) -> None:
+        """Leave the live display."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def track(self, items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
+        """Pass items through and show how far they are."""
+        if self._console.is_terminal:
+            yield from _counting_display(self._console, items, what, total)
+        else:
+            yield from self._counted_lines(items, what, total)
+
+    def _counted_lines(self, items: Iterable[T], what: str, total: int) -> Iterator[T]:
+        said = time.monotonic()
+        for number, item in enumerate(items, start=1):
+            yield item
+            if time.monotonic() - said > _LINE_EVERY:
+                self.say(f"{what} {number}/{total}")
+                said = time.monotonic()
+
+
+def _training_display(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[numbers]}"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _counting_display(
+    console: Console, items: Iterable[T], what: str, total: int
+) -> Iterator[T]:
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
+    ) as progress:
+        yield from progress.track(items, total=total, description=what)
