@@ -57,16 +57,19 @@ class InUseError(Fault):
 
 def printable(text: object, limit: int = 200) -> str:
     """Text from outside, made harmless for a terminal: one line, no control characters."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    shown = "".join(escaped)
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The remedy for a misspelt name: the nearest of the choices, or all of them."""
     choices = sorted(choices)
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.6)
     if near:
-        return f"Did you mean '{near[0]}'?"
+        # two letters in the wrong order are the likeliest slip
+        swapped = [choice for choice in near if sorted(choice) == sorted(name)]
+        return f"Did you mean '{(swapped or near)[0]}'?"
     return f"Choose one of: {', '.join(choices)}." if choices else ""
 
 

@@ -21,9 +21,11 @@ class Loss(Component):
     """What the two networks minimise. It knows logits and its own settings, nothing else.
 
     `paired` says that the generator's loss compares fakes with reals, and so needs real logits.
+    `estimates_value` says that D's loss is -V(D, G), the value of the original game.
     """
 
     paired: ClassVar[bool] = False
+    estimates_value: ClassVar[bool] = False
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -37,6 +39,8 @@ class Loss(Component):
 class Minimax(Loss):
     """The zero-sum game: G maximises what D minimises. Goodfellow et al. 2014, eq. 1."""
 
+    estimates_value: ClassVar[bool] = True
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(-real) + softplus(fake)
 
@@ -46,6 +50,8 @@ class Minimax(Loss):
 
 class NonSaturating(Loss):
     """G's gradient lives where D is sure of a fake. Goodfellow et al. 2014, section 3."""
+
+    estimates_value: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(-real) + softplus(fake)

@@ -70,6 +70,15 @@ def received(config: Config) -> Experiment:
         raise CheckpointError(f"configuration refused:\n{error}") from None
 
 
+def is_complete(folder: RunFolder, config: Config) -> bool:
+    """Whether the run has done all its steps and its last checkpoint passes its check."""
+    status = folder.status()
+    if status.get("state") != "completed" or config.train.epochs is not None:
+        return False
+    last = checkpoint.select(folder.checkpoints, "last")
+    return bool(last.facts.get("step") == config.train.steps)
+
+
 def check_same(found: Checkpoint, config: Config, data: Data) -> None:
     """Raise CheckpointError if the configuration or the data isn't what the run began with."""
     if found.facts.get("config") != config.digest():
@@ -89,7 +98,7 @@ def check_length(step: int, config: Config) -> None:
     """Raise ConfigError if the run is already longer than it is to be."""
     if step > config.train.steps:
         raise ConfigError(
-            f"the run is already at step {step}, train.steps={config.train.steps}. Name a larger one."
+            f"the run is already at step {step}, train.steps={config.train.steps}. Name more steps."
         )
 
 
@@ -135,7 +144,7 @@ def saved_space(found: Checkpoint) -> Space:
 
 
 def load_generator(generator: nn.Module, found: Checkpoint, part: str) -> None:
-    """The weights of `part` (`generator` or `average`). Raises CheckpointError if they don't fit."""
+    """The weights of `part`, `generator` or `average`. Raises CheckpointError if they don't fit."""
     prefix = part + "."
     weights = {k.removeprefix(prefix): v for k, v in found.tensors.items() if k.startswith(prefix)}
     try:

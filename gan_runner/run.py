@@ -29,6 +29,7 @@ from gan_runner.resuming import (
     check_length,
     check_same,
     inexact,
+    is_complete,
     load_generator,
     received,
     restore,
@@ -129,6 +130,10 @@ class Run:
             count = self.config.train.samples if self._images else _VECTORS_SHOWN
             self.log.reals(picture(self.data.examples[:count], self.data.space))
         self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))
+        self.log.say(
+            f"{'run' if began_anew else f'resumed at step {self.state.step}'}: {self.path}"
+        )
+        self.terminal.begin(step=self.state.step, total=self.config.train.steps)
         for warning in (*self.experiment.warnings, *self.data.warnings) if began_anew else ():
             self.warn(warning)
         self.note_status(
@@ -141,6 +146,17 @@ class Run:
             git=machine.git_commit(),
             **machine.fingerprint(self.device),
         )
+
+    def verify(self) -> None:
+        """Raise CheckpointError unless the last checkpoint on the disk passes its check."""
+        checkpoint.select(self.folder.checkpoints, "last")
+
+    def close(self, *, state: str, exit_code: int, reason: str) -> None:
+        """Record how the run ended and let the folder go. Raises OSError."""
+        self.log.event("end", self.state.step, f"{state}: {reason}")
+        self.log.close(success=exit_code == 0)
+        self.note_status(state=state, exit_code=exit_code, reason=reason, ended=now())
+        self.folder.release()
 
     def warn(self, text: str) -> None:
         """Tell a warning once, and keep it in the status."""
@@ -189,8 +205,9 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     return Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
 
 
-def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run:
-    """An existing run at its newest valid checkpoint, to go on in its own folder.
+def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
+    """An existing run at its newest valid checkpoint, to go on in its own folder; None if it is
+    already complete, in which case nothing is touched.
 
     Raises CheckpointError if the run, or a change to it, is refused; InUseError if it is alive.
     """
@@ -198,6 +215,8 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run:
     saved = configuration.read(folder.config)
     folder.lock()
     experiment = received(changed(saved, changes))
+    if is_complete(folder, experiment.config):
+        return None
     found, warnings = checkpoint.newest(folder.checkpoints)
     device = machine.prepare(experiment.config)
     experiment, data = _load(experiment, terminal)

@@ -52,9 +52,7 @@ def sample(generator: nn.Module, latent: Tensor, space: Space) -> Tensor:
     """
     device = next(generator.parameters()).device
     with torch.no_grad(), _evaluating(generator):
-        chunks = [
-            space.decode(generator(chunk.to(device))).cpu() for chunk in latent.split(_CHUNK)
-        ]
+        chunks = [space.decode(generator(chunk.to(device))).cpu() for chunk in latent.split(_CHUNK)]
     return torch.cat(chunks) if chunks else torch.empty(0, *space.shape)
 
 

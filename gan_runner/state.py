@@ -187,18 +187,18 @@ def _load_slots(
     An update over another layout rounds some elements differently (vector and scalar code), and
     the resumed run would leave the path of the uninterrupted one.
     """
-    for name, value in saved.items():
+    for name, tensor in saved.items():
         parameter_name, slot = name.rsplit(".", 1)
         if parameter_name not in parameters:
             raise ValueError(f"optimiser state of an unknown parameter {parameter_name}")
         parameter = parameters[parameter_name]
-        if slot != "step":
-            if value.shape != parameter.shape:
-                raise ValueError(f"optimiser state of another shape: {name}")
-            value = torch.empty_like(parameter).copy_(value).detach()
-        elif optimizer.defaults.get("fused"):
-            value = value.to(parameter.device)
-        optimizer.state[parameter][slot] = value
+        if slot == "step":
+            fused = optimizer.defaults.get("fused")
+            optimizer.state[parameter][slot] = tensor.to(parameter.device) if fused else tensor
+        elif tensor.shape == parameter.shape:
+            optimizer.state[parameter][slot] = torch.empty_like(parameter).detach().copy_(tensor)
+        else:
+            raise ValueError(f"optimiser state of another shape: {name}")
 
 
 def _encoded(generator: torch.Generator) -> str:

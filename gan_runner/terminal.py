@@ -105,9 +105,7 @@ def _training_display(console: Console) -> Progress:
     )
 
 
-def _counting_display(
-    console: Console, items: Iterable[T], what: str, total: int
-) -> Iterator[T]:
+def _counting_display(console: Console, items: Iterable[T], what: str, total: int) -> Iterator[T]:
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
     ) as progress:

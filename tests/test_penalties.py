@@ -75,7 +75,7 @@ def all_equal(value: float) -> Tensor:
     return torch.full((6,), value, dtype=torch.float64)
 
 
-def points_of(of: Penalty, real: Tensor, fake: Tensor) -> Tensor:
+def points_of(of: Penalty, real: Tensor, fake: Tensor, *, seed: int = 0) -> Tensor:
     """The points at which the penalty asked for D's slope."""
     asked: list[Tensor] = []
 
@@ -84,7 +84,7 @@ def points_of(of: Penalty, real: Tensor, fake: Tensor) -> Tensor:
         return quadratic(x)
 
     nothing = torch.zeros(len(real), dtype=real.dtype)
-    of(critic, Scored(real, nothing), Scored(fake, nothing), torch.Generator().manual_seed(0))
+    of(critic, Scored(real, nothing), Scored(fake, nothing), torch.Generator().manual_seed(seed))
     assert len(asked) == 1
     return asked[0]
 
@@ -173,6 +173,12 @@ def test_dragan_points_lie_within_the_perturbation_above_the_reals() -> None:
     assert moved.flatten(1).std(1).min() > 0
 
 
+def test_dragan_measures_the_perturbation_by_the_spread_of_the_batch_itself() -> None:
+    pair = torch.tensor([[-1.0], [1.0]])  # of standard deviation 1, as numpy and the authors count
+    moved = torch.cat([points_of(dragan(), pair, pair, seed=seed) - pair for seed in range(200)])
+    assert 0.45 < moved.max() <= 0.5
+
+
 def test_dragan_without_perturbation_is_at_the_reals() -> None:
     real = examples(6, 5)
     torch.testing.assert_close(points_of(dragan(perturbation=0), real, real), real)
@@ -182,6 +188,18 @@ def test_dragan_does_not_see_the_fakes() -> None:
     real = examples(6, 5)
     one = apply(dragan(), quadratic, real, examples(6, 5, seed=1))
     torch.testing.assert_close(one, apply(dragan(), quadratic, real, examples(6, 5, seed=2)))
+
+
+@pytest.mark.parametrize("of", [gradient(), dragan()], ids=["gp", "dragan"])
+def test_points_do_not_lead_back_to_the_examples(of: Penalty) -> None:
+    x = examples(6, 5).requires_grad_()
+    scored = Scored(x, quadratic(x))
+    weight = torch.ones((), dtype=torch.float64, requires_grad=True)
+    of(
+        lambda points: weight * quadratic(points), scored, scored, torch.Generator()
+    ).sum().backward()
+    assert weight.grad is not None
+    assert x.grad is None
 
 
 # promises of every penalty

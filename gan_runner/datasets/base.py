@@ -10,7 +10,6 @@ from typing import Protocol, TypeVar
 from gan_runner.catalogue import Component
 from gan_runner.data import Data, Space
 
-
 T = TypeVar("T")
 
 

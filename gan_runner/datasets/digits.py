@@ -17,6 +17,7 @@ from gan_runner.datasets.paths import file_faults
 from gan_runner.errors import DataError, MachineError, printable
 
 COUNT, SIDE, INK = 1797, 8, 16
+SETTING = "dataset.name=Digits"
 REMEDY = "Install it anew: pip install --force-reinstall scikit-learn."
 
 
@@ -32,9 +33,9 @@ class Digits(Dataset):
         rows = _rows(_file())
         ink = rows[:, :-1].reshape(COUNT, 1, SIDE, SIDE)
         images = np.rint(ink * (255 / INK)).astype(np.uint8)
-        labels = rows[:, -1].astype(np.int64)
+        labels = torch.from_numpy(rows[:, -1].copy())
         names = tuple(map(str, range(10)))
-        return Data(torch.from_numpy(images), self.space(), torch.from_numpy(labels), names)
+        return Data(torch.from_numpy(images), self.space(), labels, names)
 
     @property
     def flips(self) -> bool:
@@ -45,20 +46,29 @@ def _file() -> Path:
     # the file alone: to import scikit-learn takes more than a second
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
-        raise MachineError("scikit-learn is missing, dataset.name=Digits. pip install scikit-learn.")
+        raise MachineError(f"scikit-learn is missing, {SETTING}. pip install scikit-learn.")
     return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
 
-def _rows(path: Path) -> NDArray[np.float64]:
+def _rows(path: Path) -> NDArray[np.int64]:
     """64 values of ink and the label in each row, [1797, 65]."""
-    damaged = f"damaged {printable(path)}, dataset.name=Digits. {REMEDY}"
     if not path.is_file():
-        raise MachineError(f"missing {printable(path)}, dataset.name=Digits. {REMEDY}")
+        raise MachineError(f"missing {printable(path)}, {SETTING}. {REMEDY}")
     try:
-        with file_faults(path, setting="dataset.name=Digits"), gzip.open(path, "rt") as text:
-            rows = np.loadtxt(text, delimiter=",", dtype=np.float64)
-    except (EOFError, ValueError, zlib.error):
-        raise DataError(damaged) from None
+        with file_faults(path, setting=SETTING):
+            rows = _parsed(path.read_bytes())
+    except ValueError as reason:
+        raise DataError(f"damaged {printable(path)} ({reason}), {SETTING}. {REMEDY}") from None
+    return rows
+
+
+def _parsed(packed: bytes) -> NDArray[np.int64]:
+    """A gzipped table of whole numbers. Raises ValueError."""
+    try:
+        lines = gzip.decompress(packed).splitlines()
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(error) from None
+    rows = np.array([[int(value) for value in line.split(b",")] for line in lines])
     if rows.shape != (COUNT, SIDE * SIDE + 1):
-        raise DataError(damaged)
+        raise ValueError(f"{len(lines)} rows")
     return rows

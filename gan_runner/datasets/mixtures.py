@@ -49,7 +49,7 @@ class Mixture(Dataset):
 
 
 class Ring(Mixture):
-    """Modes at equal angles on a circle. Srivastava et al. 2017 (VEEGAN), section 4.1."""
+    """Modes at equal angles on a circle. Srivastava et al. 2017 (VEEGAN)."""
 
     radius: float = Length
 
@@ -60,7 +60,7 @@ class Ring(Mixture):
 
 
 class Grid(Mixture):
-    """Modes on a square lattice. Srivastava et al. 2017 (VEEGAN), section 4.1."""
+    """Modes on a square lattice. Srivastava et al. 2017 (VEEGAN)."""
 
     spacing: float = Length
 

@@ -1,6 +1,6 @@
 """The only way to torchvision: imported when it's used, and downloads that are whole or not there.
 
-To import it takes two seconds, and one built for CUDA fails beside a torch that has none.
+To import it takes two seconds, and a torchvision built for CUDA needs help beside a torch without.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -24,17 +25,12 @@ _declared: list[torch.library.Library] = []
 def torchvision() -> ModuleType:
     """The module torchvision. Raises MachineError if it can't be imported."""
     try:
-        try:
-            import torchvision as module
-        except RuntimeError:
-            _declare_operators()
-            import torchvision as module
+        return _imported()
     except (ImportError, OSError, RuntimeError) as error:
         raise MachineError(
             f"torchvision fails ({printable(error)}), torch={torch.__version__}. "
             "Install the torchvision that belongs to this torch: pip install torch torchvision."
         ) from None
-    return module
 
 
 def fetch(name: str, root: Path) -> None:
@@ -56,14 +52,23 @@ def fetch(name: str, root: Path) -> None:
         ) from None
 
 
+def _imported() -> ModuleType:
+    try:
+        return import_module("torchvision")
+    except RuntimeError:
+        _declare_operators()
+        return import_module("torchvision")
+
+
 def _declare_operators() -> None:
     """Tell torch of two operators that torchvision describes even if its own library won't load.
 
     Without them its import ends with "operator torchvision::nms does not exist".
     """
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        schema = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        library.define(schema)  # type: ignore[no-untyped-call]
     _declared.append(library)  # the operators go when the library goes
 
 

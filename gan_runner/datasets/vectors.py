@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from gan_runner.data import Space
-
-
-def vector_space(vectors: Tensor, *, standardize: bool) -> Space:
-    """The space of float32 vectors [N, D], either as they are or with mean 0 and deviation 1."""
-    size = vectors.shape[1]
-    return standardized(vectors) if standardize else plain(size)
 
 
 def plain(size: int) -> Space:
@@ -21,7 +14,7 @@ def plain(size: int) -> Space:
 
 
 def standardized(vectors: Tensor) -> Space:
-    """Vectors that the networks see with mean 0 and deviation 1 in each dimension.
+    """The space of float32 vectors [N, D] seen with mean 0 and deviation 1 in each dimension.
 
     A dimension that never changes keeps the scale 1.
     """
@@ -30,6 +23,6 @@ def standardized(vectors: Tensor) -> Space:
     deviation = array.std(axis=0, dtype=np.float64)
     # compared exactly: rounding of the mean gives a constant a tiny deviation, not 0
     constant = array.min(axis=0) == array.max(axis=0)
-    constant |= deviation < torch.finfo(torch.float32).tiny
-    scale = np.where(constant, 1.0, deviation)
+    unusable = deviation < np.finfo(np.float32).tiny
+    scale = np.where(constant | unusable, 1.0, deviation)
     return Space("vectors", array.shape[1:], tuple(mean.tolist()), tuple(scale.tolist()))

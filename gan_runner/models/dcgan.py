@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 
 from torch import nn
 
@@ -81,13 +82,43 @@ def generator(
 
 def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> nn.Sequential:
     """Images [N, *image] -> logits [N]."""
-    first, *others = pairwise(_levels(image, width))
-    layers: list[nn.Module] = [_halving(*first, bias=True), nn.LeakyReLU(0.2, inplace=True)]
-    for fine, coarse in others:
-        layers += [
-            _halving(fine, coarse, bias=norm != "batch"),
-            norm_of_maps(norm, coarse[0]),
-            nn.LeakyReLU(0.2, inplace=True),
-        ]
+    levels = _levels(image, width)
+    layers: list[nn.Module] = []
+    for fine, coarse in pairwise(levels):
+        layers.append(_halving(fine, coarse, bias=norm != "batch" or fine == image))
+        if fine != image:
+            layers.append(norm_of_maps(norm, coarse[0]))
+        layers.append(nn.LeakyReLU(0.2, inplace=True))
     layers += [ToVectors(), nn.Linear(prod(levels[-1]), 1), nn.Flatten(0)]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
+
+
+def _levels(image: ImageShape, width: int) -> list[ImageShape]:
+    """The shapes of the image and of each map below it: at least one, the last 4 px or less."""
+    levels = [image]
+    while len(levels) == 1 or max(levels[-1][1:]) > 4:
+        _, rows, columns = levels[-1]
+        channels = width * min(2 ** (len(levels) - 1), 8)
+        levels.append((channels, (rows + 1) // 2, (columns + 1) // 2))
+    return levels
+
+
+def _doubling(coarse: ImageShape, fine: ImageShape, *, bias: bool) -> nn.ConvTranspose2d:
+    odd = fine[1] % 2, fine[2] % 2
+    # an odd side is one less than twice the coarse one: padding 2 crops a row (or column) more at
+    # either end, output padding gives the last one back
+    return nn.ConvTranspose2d(
+        coarse[0],
+        fine[0],
+        4,
+        stride=2,
+        padding=(1 + odd[0], 1 + odd[1]),
+        output_padding=odd,
+        bias=bias,
+    )
+
+
+def _halving(fine: ImageShape, coarse: ImageShape, *, bias: bool) -> nn.Conv2d:
+    # padded like its mirror image in G, so that odd sides are halved upwards
+    padding = 1 + fine[1] % 2, 1 + fine[2] % 2
+    return nn.Conv2d(fine[0], coarse[0], 4, stride=2, padding=padding, bias=bias)

@@ -20,7 +20,7 @@ class ToMaps(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         # channels last within the vector: the maps are in channels_last format without a copy
-        return vectors.unflatten(1, (self.height, self.width, -1)).permute(0, 3, 1, 2)
+        return vectors.reshape(len(vectors), self.height, self.width, -1).permute(0, 3, 1, 2)
 
 
 class ToVectors(nn.Module):

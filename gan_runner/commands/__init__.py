@@ -1,0 +1,1 @@
+"""The commands beside gan-train: paths first, ordinary options."""

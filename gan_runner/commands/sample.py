@@ -1,0 +1,180 @@
+"""gan-sample: samples of a trained run as a grid, as arrays, or as one picture each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
+from gan_runner.interruption import Interrupted, end_at_once
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gan_runner.run import Trained
+
+_FRAME_MS = 60
+
+
+def main() -> None:
+    """The command `gan-sample`."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Do what the arguments say; the exit code of the contract."""
+    options = _parser().parse_args(arguments)
+    end_at_once()
+    try:
+        _sample(options)
+    except Fault as fault:
+        return report(fault)
+    except OSError as error:
+        return report(MachineError(f"can't write, --out={printable(options.out)}. {error}"))
+    except Interrupted as interruption:
+        return interruption.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("gan-sample", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument("--num", type=_count, metavar="N", help="how many samples (64)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("samples.png"),
+        metavar="PATH",
+        help=".png: a grid (a scatter for vectors); .npz: arrays; .gif: with --interpolate; "
+        "anything else: a folder with one PNG a sample (samples.png)",
+    )
+    parser.add_argument(
+        "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
+    )
+    parser.add_argument(
+        "--raw", action="store_true", help="the generator itself, not its weight average"
+    )
+    parser.add_argument(
+        "--interpolate",
+        type=_count,
+        metavar="N",
+        help="N points on the arc between two latent points: a row of the grid for each pair "
+        "(--num rows, 8), or the frames of a .gif",
+    )
+    parser.add_argument(
+        "--truncation", type=_positive, metavar="T", help="redraw latent coordinates beyond T"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10,000,000")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number >= 0.01:  # below, nearly every coordinate would be drawn again and again
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 0.01")
+    return number
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from gan_runner.run import look
+
+    suffix = options.out.suffix.lower()
+    if suffix == ".gif" and options.interpolate is None:
+        raise ConfigError(
+            f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
+        )
+    trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
+    if trained.space.kind == "vectors" and suffix not in (".png", ".npz"):
+        raise ConfigError(
+            f"vectors are no pictures, --out={printable(options.out)}. Use a .npz or .png file."
+        )
+    latent, columns = _latent(options, trained)
+    examples = _examples(trained, latent)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    if suffix == ".png":
+        _write_grid(options.out, trained, examples, columns)
+    elif suffix == ".npz":
+        _write_arrays(options.out, examples)
+    elif suffix == ".gif":
+        _write_animation(options.out, trained, examples, frames=options.interpolate)
+    else:
+        _write_folder(options.out, examples)
+    print(f"{len(examples)} samples of step {trained.step}: {options.out}")
+
+
+def _latent(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int | None]:
+    """Latent points, and the number of columns that a grid of them has."""
+    import torch
+
+    from gan_runner.sampling import interpolated, latent_points
+
+    steps = options.interpolate
+    count = options.num or (64 if steps is None else 8)
+    drawn = latent_points(
+        count if steps is None else 2 * count,
+        trained.latent_size,
+        seed=options.seed,
+        truncation=options.truncation,
+    )
+    if steps is None:
+        return drawn, None
+    pairs = zip(drawn[:count], drawn[count:], strict=True)
+    return torch.cat([interpolated(start, end, steps) for start, end in pairs]), steps
+
+
+def _examples(trained: Trained, latent: Tensor) -> Tensor:
+    from gan_runner.sampling import sample
+
+    return sample(trained.generator, latent, trained.space)
+
+
+def _write_grid(path: Path, trained: Trained, examples: Tensor, columns: int | None) -> None:
+    from gan_runner.log import save_png
+    from gan_runner.sampling import picture
+
+    save_png(picture(examples, trained.space, columns=columns), path)
+
+
+def _write_arrays(path: Path, examples: Tensor) -> None:
+    import numpy as np
+
+    from gan_runner.sampling import as_stored
+
+    with path.open("wb") as file:
+        np.savez(file, samples=as_stored(examples))
+
+
+def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: int) -> None:
+    """One frame for each place on the arcs, forth and back; all pairs side by side."""
+    from PIL import Image
+
+    from gan_runner.sampling import picture
+
+    pairs = examples.unflatten(0, (-1, frames))
+    order = [*range(frames), *range(frames - 2, 0, -1)]
+    drawn = [picture(pairs[:, place], trained.space) for place in order]
+    images = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f).convert("RGB") for f in drawn]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=_FRAME_MS, loop=0)
+
+
+def _write_folder(path: Path, examples: Tensor) -> None:
+    from gan_runner.log import save_png
+    from gan_runner.sampling import as_stored, displayed
+
+    path.mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(as_stored(examples)):
+        save_png(displayed(image), path / f"sample_{number:06d}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Images or vectors of one's own, in a NumPy file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import field_validator
+from torch import Tensor
+
+from gan_runner.data import Data, Space
+from gan_runner.datasets.array_file import read_array_file
+from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.paths import Location, expanded
+from gan_runner.datasets.vectors import plain, standardized
+from gan_runner.errors import ConfigError, DataError, printable
+
+Samples = NDArray[Any]
+
+SHAPES = "Expected images [N, H, W] or [N, H, W, C], or vectors [N, D]."
+CHUNK = 1024
+
+
+class Array(Dataset):
+    """Images [N, H, W] or [N, H, W, C], or vectors [N, D]; labels if an .npz file has them.
+
+    `range` is what float images go from and to. `standardize` is for vectors, `flip` for images.
+    """
+
+    path: Location | None
+    kind: Literal["auto", "images", "vectors"]
+    range: tuple[float, float]
+    standardize: bool
+    flip: bool
+
+    @field_validator("range")
+    @classmethod
+    def _known(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if limits not in ((0.0, 1.0), (-1.0, 1.0)):
+            raise ValueError("The range is [0, 1] or [-1, 1]")
+        return limits
+
+    def space(self) -> Space | None:
+        return None
+
+    def load(self, cache: Path, track: Track) -> Data:
+        path = expanded(self.path, key="dataset.path", wanted="a .npy or .npz file")
+        samples, stored_labels = read_array_file(path, setting=self._setting)
+        if samples.dtype.kind not in "biuf":
+            raise self._fault(f"an array of {samples.dtype}", "Save plain real numbers.")
+        if samples.size == 0:
+            raise self._fault(f"an empty array of shape {list(samples.shape)}", SHAPES)
+        labels, class_names = self._classes(stored_labels, count=len(samples))
+        if self.kind == "vectors" or (self.kind == "auto" and samples.ndim == 2):
+            vectors = self._vectors(samples)
+            space = standardized(vectors) if self.standardize else plain(vectors.shape[1])
+            return Data(vectors, space, labels, class_names)
+        images = self._images(samples, track)
+        return Data(images, Space("images", tuple(images.shape[1:])), labels, class_names)
+
+    @property
+    def flips(self) -> bool:
+        return self.flip and self.kind != "vectors"
+
+    @property
+    def _setting(self) -> str:
+        return f"dataset.path={printable(self.path)}"
+
+    def _fault(self, what: str, remedy: str) -> DataError:
+        return DataError(f"{what}, {self._setting}. {remedy}")
+
+    def _classes(
+        self, labels: Samples | None, *, count: int
+    ) -> tuple[Tensor | None, tuple[str, ...]]:
+        """Labels as 0..K-1, int64 [N], and the K values that they had in the file."""
+        if labels is None:
+            return None, ()
+        if labels.dtype.kind not in "iu":
+            raise self._fault(f"labels of {labels.dtype}", "Save them as integers.")
+        if labels.shape != (count,):
+            what = f"labels of shape {list(labels.shape)} for {count} samples"
+            raise self._fault(what, f"Save them as [{count}].")
+        values, indices = np.unique(labels, return_inverse=True)
+        return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, values))
+
+    def _vectors(self, samples: Samples) -> Tensor:
+        """float32 [N, D]."""
+        if self.flip:
+            remedy = "Set dataset.flip=false."
+            raise ConfigError(f"vectors can't be mirrored, dataset.flip=true. {remedy}")
+        if samples.ndim != 2:
+            raise self._fault(f"an array of shape {list(samples.shape)}", SHAPES)
+        with np.errstate(over="ignore"):
+            vectors = np.ascontiguousarray(samples, dtype=np.float32)
+        self._check_finite(vectors)
+        return torch.from_numpy(vectors)
+
+    def _images(self, samples: Samples, track: Track) -> Tensor:
+        """uint8 [N, C, H, W]; where the file is right already, a view of it."""
+        shape = list(samples.shape)
+        samples = samples[..., None] if samples.ndim == 3 else samples
+        if samples.ndim != 4:
+            raise self._fault(f"an array of shape {shape}", SHAPES)
+        if samples.shape[-1] > 4:
+            remedy = "Save 1 to 4 channels, as the last axis: [N, H, W, C]."
+            raise self._fault(f"images of {samples.shape[-1]} channels in {shape}", remedy)
+        pixels = samples if samples.dtype == np.uint8 else self._as_bytes(samples, track)
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+
+    def _as_bytes(self, samples: Samples, track: Track) -> NDArray[np.uint8]:
+        """Floats scaled from `range` to 0..255, integers as they are."""
+        if samples.dtype.kind == "b":
+            raise self._fault("images of bool", "Save them as uint8, 0 and 255.")
+        low, high = self.range if samples.dtype.kind == "f" else (0, 255)
+        pixels = np.empty(samples.shape, np.uint8)
+        starts = range(0, len(samples), CHUNK)
+        for start in track(starts, what="converting images", total=len(starts)):
+            part = samples[start : start + CHUNK].astype(np.float64)
+            self._check_finite(part)
+            self._check_range(part, low, high)
+            pixels[start : start + CHUNK] = np.rint((part - low) * (255 / (high - low)))
+        return pixels
+
+    def _check_finite(self, part: Samples) -> None:
+        if not np.isfinite(part).all():
+            remedy = "Remove or repair those samples."
+            raise self._fault("values that are NaN, infinite or too large", remedy)
+
+    def _check_range(self, part: Samples, low: float, high: float) -> None:
+        if part.min() < low or part.max() > high:
+            what = f"values from {part.min():g} to {part.max():g}, not from {low:g} to {high:g}"
+            remedy = "Save uint8, or floats that fit dataset.range=[0,1] or dataset.range=[-1,1]."
+            raise self._fault(what, remedy)

@@ -1,0 +1,135 @@
+"""A folder of pictures, one sub-folder for each class if there are classes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+from pydantic import Field
+
+from gan_runner.data import Data, Space
+from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.decoding import Damaged, Pixels, decode
+from gan_runner.datasets.image_cache import kept
+from gan_runner.datasets.listing import Found, class_indices, class_of, images_below
+from gan_runner.datasets.paths import Location, expanded, file_faults
+from gan_runner.errors import DataError, printable
+
+FORMAT = 1  # of what is cached; a new number makes old caches unknown
+AHEAD = 256
+SHOWN = 3
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class ImageFolder(Dataset):
+    """PNG, JPEG, WebP and BMP files below `root`, squared, scaled and decoded once into the cache.
+
+    The first-level sub-folder is the class of an image, unless images lie in the root itself.
+    """
+
+    root: Location | None
+    image_size: int = Field(ge=4, le=2048)
+    channels: int = Field(ge=1, le=4)
+    flip: bool
+    on_damaged: Literal["error", "skip"]
+
+    def space(self) -> Space:
+        return Space("images", (self.channels, self.image_size, self.image_size))
+
+    def load(self, cache: Path, track: Track) -> Data:
+        root = expanded(self.root, key="dataset.root", wanted="a folder of images")
+        files = self._files(root)
+        with warnings.catch_warnings():
+            # Pillow's are of odd metadata and great sizes; what it can't decode, it raises
+            warnings.simplefilter("ignore")
+            stored = kept(
+                cache / f"image_folder-{self._key(files)}",
+                shape=self.space().shape,
+                decode=lambda: self._decoded(root, files, track),
+            )
+        images, left_out = torch.from_numpy(stored.images), set(stored.left_out)
+        if len(left_out) == len(files):
+            raise DataError(f"nothing but damaged images, {self._setting}. Replace them.")
+        names = [file.name for file in files if file.name not in left_out]
+        indices, classes = class_indices(names)
+        labels = torch.tensor(indices) if classes else None
+        warned = (*_unlabelled(names), *_left_out(stored.left_out, len(files)))
+        told = tuple(f"{what}, {self._setting}." for what in warned)
+        return Data(images, self.space(), labels, classes, told)
+
+    @property
+    def flips(self) -> bool:
+        return self.flip
+
+    @property
+    def _setting(self) -> str:
+        return f"dataset.root={printable(self.root)}"
+
+    def _files(self, root: Path) -> list[Found]:
+        with file_faults(root, setting=self._setting):
+            if root.exists() and not root.is_dir():
+                raise DataError(f"not a folder, {self._setting}. Name the folder of the images.")
+            files = images_below(root)
+        if not files:
+            remedy = "Put PNG, JPEG, WebP or BMP files there, or into a sub-folder for each class."
+            raise DataError(f"no images, {self._setting}. {remedy}")
+        return files
+
+    def _key(self, files: Sequence[Found]) -> str:
+        """One name for all that decides what the decoded array looks like."""
+        decisive = [FORMAT, self.image_size, self.channels, self.on_damaged, files]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:32]
+
+    def _decoded(
+        self, root: Path, files: Sequence[Found], track: Track
+    ) -> Iterator[tuple[str, Pixels | None]]:
+        """Names and pixels in the files' order; None for a damaged image that may be left out."""
+        with ThreadPoolExecutor() as pool:
+            results = _in_order(pool, lambda file: self._attempt(root / file.name), files)
+            pairs = zip(files, results, strict=True)
+            for file, result in track(pairs, what="decoding images", total=len(files)):
+                yield file.name, self._pixels_or_none(file.name, result)
+
+    def _attempt(self, path: Path) -> Pixels | Damaged:
+        with file_faults(path, setting=self._setting):
+            return decode(path, size=self.image_size, channels=self.channels)
+
+    def _pixels_or_none(self, name: str, result: Pixels | Damaged) -> Pixels | None:
+        if not isinstance(result, Damaged):
+            return result
+        if self.on_damaged == "skip":
+            return None
+        what = f"damaged image {printable(name)} ({printable(result.reason)})"
+        remedy = "Remove it, or leave out what is damaged with dataset.on_damaged=skip."
+        raise DataError(f"{what}, {self._setting}. {remedy}")
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Sequence[Item]
+) -> Iterator[Result]:
+    """Results in the order of the items, few enough ahead to fit in memory."""
+    for start in range(0, len(items), AHEAD):
+        yield from pool.map(work, items[start : start + AHEAD])
+
+
+def _unlabelled(names: Sequence[str]) -> list[str]:
+    tops = [class_of(name) for name in names]
+    loose = tops.count(None)
+    if loose in (0, len(names)):
+        return []
+    return [f"no labels: {loose} of {len(names)} images lie in the folder itself, not in a class"]
+
+
+def _left_out(damaged: Sequence[str], total: int) -> list[str]:
+    if not damaged:
+        return []
+    shown = ", ".join(map(printable, damaged[:SHOWN])) + (", ..." if len(damaged) > SHOWN else "")
+    return [f"{len(damaged)} of {total} images are damaged and left out ({shown})"]

@@ -1,0 +1,207 @@
+"""The residual networks of SNGAN: Miyato et al. 2018, arXiv:1802.05957, tables 3 and 4.
+
+Their blocks are those of Gulrajani et al. 2017 (arXiv:1704.00028, appendix F).
+"""
+
+from __future__ import annotations
+
+from itertools import count, islice, pairwise
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from gan_runner.data import Space
+from gan_runner.errors import ConfigError
+from gan_runner.models.base import (
+    ImageShape,
+    Init,
+    Model,
+    Network,
+    Networks,
+    Norm,
+    image_shape,
+)
+from gan_runner.models.layers import ToMaps, initialised, norm_of_maps
+
+Size = tuple[int, int]
+
+
+class ResNetNetwork(Network):
+    """`width`: channels of all maps up to 32 px; of larger ones, see ResNet."""
+
+    width: Annotated[int, Field(ge=8, le=4096)]
+
+
+class ResNet(Model):
+    """Residual blocks that double or halve: at 32x32 three in G; two, then two plain ones, in D.
+
+    Width is constant up to 32 px, as in the paper's networks for CIFAR-10. Maps larger than
+    32, 64 and 128 px have a half, a quarter and an eighth of it: its networks for ImageNet narrow
+    towards the image too. D halves until 8 px. Sides are 3 to 7 px doubled at least once (8, 28,
+    32, 64, 128), or up to 31 px doubled at least twice (100).
+    """
+
+    generator: ResNetNetwork
+    discriminator: ResNetNetwork
+
+    def check(self, space: Space) -> None:
+        _, height, width = image_shape(space, model="resnet", smallest=6)
+        if _can_build((height, width)):
+            return
+        what = f"resnet can't build images of {height}x{width} pixels"
+        if height != width:
+            raise ConfigError(f"{what}, model=resnet. Use model=dcgan.")
+        nearest = " or ".join(map(str, _nearest(height)))
+        raise ConfigError(f"{what}, dataset.image_size={height}. Use {nearest}, or model=dcgan.")
+
+    def networks(self, space: Space) -> Networks:
+        self.check(space)
+        image = image_shape(space, model="resnet", smallest=6)
+        return Networks(
+            generator=generator(
+                latent_size=self.latent_size,
+                image=image,
+                width=self.generator.width,
+                norm=self.generator.norm,
+                init=self.generator.init,
+            ),
+            discriminator=discriminator(
+                image=image,
+                width=self.discriminator.width,
+                norm=self.discriminator.norm,
+                init=self.discriminator.init,
+            ),
+        )
+
+
+def generator(
+    *, latent_size: int, image: ImageShape, width: int, norm: Norm, init: Init
+) -> nn.Sequential:
+    """Latents [N, latent_size] -> images [N, *image] in [-1, 1]."""
+    sizes = _sizes(image[1:])
+    base = sizes[-1]
+    channels = _width_at(base, width)
+    layers: list[nn.Module] = [
+        nn.Linear(latent_size, base[0] * base[1] * channels),
+        ToMaps(*base),
+    ]
+    for size in reversed(sizes[:-1]):
+        inputs, channels = channels, _width_at(size, width)
+        layers.append(_doubling(inputs, channels, norm))
+    layers += [norm_of_maps(norm, channels), nn.ReLU(), _conv(channels, image[0]), nn.Tanh()]
+    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+
+
+def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> nn.Sequential:
+    """Images [N, *image] -> logits [N]. The first block, which sees the data, has no norm."""
+    full, *smaller = _sizes(image[1:])
+    channels = _width_at(smaller[0], width)
+    layers: list[nn.Module] = [_first(image[0], _width_at(full, width), channels)]
+    for size, half in pairwise(smaller):
+        if max(size) > 8:
+            inputs, channels = channels, _width_at(half, width)
+            layers.append(_halving(inputs, channels, norm))
+    layers += [_plain(channels, norm), _plain(channels, norm)]
+    layers += [nn.ReLU(), SumOverMap(), nn.Linear(channels, 1), nn.Flatten(0)]
+    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+
+
+class Residual(nn.Module):
+    """The sum of a branch and its shortcut, maps [N, C, H, W]."""
+
+    def __init__(self, branch: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.branch = branch
+        self.shortcut = shortcut
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return torch.add(self.branch(maps), self.shortcut(maps))
+
+
+class SumOverMap(nn.Module):
+    """Maps [N, C, H, W] -> vectors [N, C]."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.sum((2, 3))
+
+
+# Nearest upsampling and average pooling commute with 1x1 convolutions: shortcuts convolve on the
+# smaller side, at a quarter of the cost. The first ReLU of a branch isn't in place: with norm
+# none it would change what the shortcut sees.
+
+
+def _doubling(inputs: int, outputs: int, norm: Norm) -> Residual:
+    branch = nn.Sequential(
+        norm_of_maps(norm, inputs),
+        nn.ReLU(),
+        nn.Upsample(scale_factor=2),
+        _conv(inputs, outputs, bias=norm != "batch"),
+        norm_of_maps(norm, outputs),
+        nn.ReLU(inplace=True),
+        _conv(outputs, outputs),
+    )
+    shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.Upsample(scale_factor=2))
+    return Residual(branch, shortcut)
+
+
+def _first(inputs: int, hidden: int, outputs: int) -> Residual:
+    """The halving block on images: it has no ReLU before its first convolution."""
+    branch = nn.Sequential(
+        _conv(inputs, hidden),
+        nn.ReLU(inplace=True),
+        _conv(hidden, outputs),
+        nn.AvgPool2d(2),
+    )
+    return Residual(branch, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1)))
+
+
+def _halving(inputs: int, outputs: int, norm: Norm) -> Residual:
+    branch = nn.Sequential(*_preactivated(inputs, outputs, norm), nn.AvgPool2d(2))
+    return Residual(branch, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1)))
+
+
+def _plain(channels: int, norm: Norm) -> Residual:
+    return Residual(nn.Sequential(*_preactivated(channels, channels, norm)), nn.Identity())
+
+
+def _preactivated(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
+    return [
+        norm_of_maps(norm, inputs),
+        nn.ReLU(),
+        _conv(inputs, inputs, bias=norm != "batch"),
+        norm_of_maps(norm, inputs),
+        nn.ReLU(inplace=True),
+        _conv(inputs, outputs),
+    ]
+
+
+def _conv(inputs: int, outputs: int, *, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
+
+
+def _width_at(size: Size, width: int) -> int:
+    return width >> sum(max(size) > limit for limit in (32, 64, 128))
+
+
+def _sizes(size: Size) -> list[Size]:
+    """The size of the image and of each map below it: halved while even and above 5 px."""
+    sizes = [size]
+    while max(size) > 5 and size[0] % 2 == size[1] % 2 == 0:
+        size = (size[0] // 2, size[1] // 2)
+        sizes.append(size)
+    return sizes
+
+
+def _can_build(size: Size) -> bool:
+    sizes = _sizes(size)
+    halvings, base = len(sizes) - 1, max(sizes[-1])
+    return (halvings >= 1 and base <= 7) or (halvings >= 2 and base <= 31)
+
+
+def _nearest(side: int) -> list[int]:
+    """The sides of squares that can be built, next below (if any) and next above."""
+    below = (s for s in range(side, 5, -1) if _can_build((s, s)))
+    above = (s for s in count(side) if _can_build((s, s)))
+    return [*islice(below, 1), next(above)]
