@@ -81,7 +81,7 @@ class Board:
             )
         )
         summary = Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
-        self._writer.file_writer.add_summary(summary)
+        self._writer._get_file_writer().add_summary(summary)
 
 
 def rewind(folder: Path, step: int) -> None:

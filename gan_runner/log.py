@@ -6,16 +6,13 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from gan_runner import board
 from gan_runner.disk import write_text
 from gan_runner.errors import NumbersError, printable
 from gan_runner.folder import RunFolder, now
-from gan_runner.sampling import Picture
+from gan_runner.sampling import Picture, save_png
 from gan_runner.terminal import Terminal
 
 
@@ -84,14 +81,6 @@ class Log:
 
 def picture_name(step: int) -> str:
     return f"step_{step:08d}.png"
-
-
-def save_png(picture: Picture, path: Path) -> None:
-    """Write a picture [H, W, C] under its final name when it is whole."""
-    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
-    temporary = path.with_name(f".{path.name}.partial")
-    image.save(temporary, format="png")
-    temporary.replace(path)
 
 
 def rewind(folder: RunFolder, step: int) -> None:

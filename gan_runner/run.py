@@ -166,7 +166,7 @@ class Run:
 
     def note_status(self, **changes: Any) -> None:
         """Change `status.json`. Raises OSError."""
-        defaults = {"checkpoint": None, "warnings": [], "verdicts": []}
+        defaults: dict[str, Any] = {"checkpoint": None, "warnings": [], "verdicts": []}
         self._status = {**defaults, **self._status, **changes}
         self.folder.write_status(self._status)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from gan_runner.data import Space
@@ -73,6 +75,14 @@ def displayed(image: NDArray[np.uint8]) -> Picture:
     if image.shape[-1] != 2:
         return image
     return np.concatenate([image[..., :1].repeat(3, axis=-1), image[..., 1:]], axis=-1)
+
+
+def save_png(picture: Picture, path: Path) -> None:
+    """Write a picture [H, W, C] under its final name when it is whole."""
+    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    temporary = path.with_name(f".{path.name}.partial")
+    image.save(temporary, format="png")
+    temporary.replace(path)
 
 
 @contextmanager

@@ -153,8 +153,10 @@ def fresh_state(
         networks = model.networks(space)
     # oneDNN and cuDNN convolve fastest with channels last
     layout = torch.channels_last if space.kind == "images" else torch.preserve_format
-    generator = networks.generator.to(device=device, memory_format=layout)
-    discriminator = networks.discriminator.to(device=device, memory_format=layout)
+    generator, discriminator = (
+        network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        for network in networks
+    )
     return TrainState(
         generator=generator,
         discriminator=discriminator,

@@ -128,8 +128,8 @@ def _descend(
     stepper: torch.optim.Optimizer, settings: Optimizer, network: nn.Module, step: int
 ) -> Tensor:
     """Apply the gradients with the learning rate of this step; the norm that they had."""
-    parameters = [p for p in network.parameters() if p.grad is not None]
-    norm = nn.utils.get_total_norm([p.grad for p in parameters])
+    parameters = list(network.parameters())
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if settings.clip_norm is not None:
         nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
     for group in stepper.param_groups:
@@ -141,7 +141,7 @@ def _descend(
 
 @torch.no_grad()
 def _clip_weights(parameters: Iterable[nn.Parameter], bound: float) -> None:
-    weights = list(parameters)
+    weights: list[Tensor] = list(parameters)
     torch._foreach_clamp_min_(weights, -bound)
     torch._foreach_clamp_max_(weights, bound)
 

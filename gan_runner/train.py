@@ -90,7 +90,7 @@ class Claim(Callback):
         from gan_runner.folder import claim
 
         try:
-            _parsed(config, config.hydra.runtime.choices)
+            parsed(config, config.hydra.runtime.choices)
             explicit = any(o.startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
             path, made = claim(Path(config.hydra.run.dir), generated=not explicit)
         except Fault as fault:
@@ -113,10 +113,10 @@ def _job(config: DictConfig) -> int:
     path = Path(hydra_config.runtime.output_dir)
     swept = hydra_config.mode == RunMode.MULTIRUN
     try:
-        parsed = _parsed(config, hydra_config.runtime.choices)
+        settings = parsed(config, hydra_config.runtime.choices)
         if swept and (path / "config.yaml").exists():
             return _train(lambda terminal: reopen(path, Changes(None, ()), terminal), path)
-        return _train(lambda terminal: create(parsed, path, terminal), path)
+        return _train(lambda terminal: create(settings, path, terminal), path)
     except BaseException as error:
         if not (path / "status.json").exists():
             discard(path, Claim.made)
@@ -162,16 +162,16 @@ def _changes(overrides: list[Override]) -> Changes:
         named |= set(GROUPS) | {"train", "seed"} if key == "experiment" else {key}
     if not named:
         return Changes(None, ())
-    config = _composed([o.input_line or "" for o in overrides])
-    return Changes(_parsed(config, {}), tuple(sorted(named)))
+    config = composed([o.input_line or "" for o in overrides])
+    return Changes(parsed(config, {}), tuple(sorted(named)))
 
 
-def _composed(lines: list[str]) -> DictConfig:
+def composed(lines: list[str]) -> DictConfig:
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
         return hydra.compose("config", overrides=lines)
 
 
-def _parsed(config: DictConfig, choices: Any) -> Config:
+def parsed(config: DictConfig, choices: Any) -> Config:
     """The composed configuration as plain data, with the run's own settings checked."""
     from gan_runner.config import parse
 
@@ -246,5 +246,5 @@ def _known_settings(overrides: list[Override]) -> list[str]:
     from gan_runner.config import flat
 
     chosen = [o.input_line or "" for o in overrides if o.key_or_group in GROUPS]
-    tree: Any = OmegaConf.to_container(_composed(chosen))
+    tree: Any = OmegaConf.to_container(composed(chosen))
     return [*flat(tree), *GROUPS]

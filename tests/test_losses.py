@@ -38,7 +38,7 @@ def above(t: Tensor) -> Tensor:
 
 def across(r: Tensor, f: Tensor) -> Tensor:
     """r~ of the relativistic average; f~ with the arguments exchanged."""
-    return r - sum(f.tolist()) / len(f)
+    return r - f.sum() / len(f)
 
 
 def exact(name: str) -> Loss:
@@ -237,6 +237,17 @@ def test_loss_without_targets_pushes_no_logit_the_wrong_way(name: str) -> None:
 def test_minimax_at_equilibrium_is_log_4() -> None:
     value = loss("Minimax").discriminator(torch.zeros(4), torch.zeros(4))
     torch.testing.assert_close(value, torch.full((4,), 2 * log(2)))
+
+
+def test_loss_that_estimates_the_value_is_minus_the_value_of_the_original_game() -> None:
+    real, fake = logits(9, seed=20), logits(9, seed=21)
+    value = sigmoid(real).log() + (1 - sigmoid(fake)).log()
+    estimating = {
+        name
+        for name, case in CASES.items()
+        if torch.allclose(case.loss.discriminator(real, fake), -value)
+    }
+    assert estimating == {name for name, case in CASES.items() if case.loss.estimates_value}
 
 
 def test_minimax_is_a_zero_sum_game() -> None:

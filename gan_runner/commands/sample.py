@@ -139,8 +139,7 @@ def _examples(trained: Trained, latent: Tensor) -> Tensor:
 
 
 def _write_grid(path: Path, trained: Trained, examples: Tensor, columns: int | None) -> None:
-    from gan_runner.log import save_png
-    from gan_runner.sampling import picture
+    from gan_runner.sampling import picture, save_png
 
     save_png(picture(examples, trained.space, columns=columns), path)
 
@@ -168,8 +167,7 @@ def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: 
 
 
 def _write_folder(path: Path, examples: Tensor) -> None:
-    from gan_runner.log import save_png
-    from gan_runner.sampling import as_stored, displayed
+    from gan_runner.sampling import as_stored, displayed, save_png
 
     path.mkdir(parents=True, exist_ok=True)
     for number, image in enumerate(as_stored(examples)):

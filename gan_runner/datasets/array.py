@@ -21,6 +21,7 @@ from gan_runner.errors import ConfigError, DataError, printable
 Samples = NDArray[Any]
 
 SHAPES = "Expected images [N, H, W] or [N, H, W, C], or vectors [N, D]."
+AXES = {"images": (3, 4), "vectors": (2,)}
 CHUNK = 1024
 
 
@@ -49,12 +50,9 @@ class Array(Dataset):
     def load(self, cache: Path, track: Track) -> Data:
         path = expanded(self.path, key="dataset.path", wanted="a .npy or .npz file")
         samples, stored_labels = read_array_file(path, setting=self._setting)
-        if samples.dtype.kind not in "biuf":
-            raise self._fault(f"an array of {samples.dtype}", "Save plain real numbers.")
-        if samples.size == 0:
-            raise self._fault(f"an empty array of shape {list(samples.shape)}", SHAPES)
+        kind = self._kind_of(samples)
         labels, class_names = self._classes(stored_labels, count=len(samples))
-        if self.kind == "vectors" or (self.kind == "auto" and samples.ndim == 2):
+        if kind == "vectors":
             vectors = self._vectors(samples)
             space = standardized(vectors) if self.standardize else plain(vectors.shape[1])
             return Data(vectors, space, labels, class_names)
@@ -71,6 +69,19 @@ class Array(Dataset):
 
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self._setting}. {remedy}")
+
+    def _kind_of(self, samples: Samples) -> Literal["images", "vectors"]:
+        """What the samples are; DataError unless they are real numbers of a fitting shape."""
+        kind = self.kind
+        if kind == "auto":
+            kind = "vectors" if samples.ndim == 2 else "images"
+        if samples.dtype.kind not in "biuf":
+            raise self._fault(f"an array of {samples.dtype}", "Save plain real numbers.")
+        if samples.ndim not in AXES[kind]:
+            raise self._fault(f"an array of shape {list(samples.shape)}", SHAPES)
+        if samples.size == 0:
+            raise self._fault(f"an empty array of shape {list(samples.shape)}", SHAPES)
+        return kind
 
     def _classes(
         self, labels: Samples | None, *, count: int
@@ -91,8 +102,6 @@ class Array(Dataset):
         if self.flip:
             remedy = "Set dataset.flip=false."
             raise ConfigError(f"vectors can't be mirrored, dataset.flip=true. {remedy}")
-        if samples.ndim != 2:
-            raise self._fault(f"an array of shape {list(samples.shape)}", SHAPES)
         with np.errstate(over="ignore"):
             vectors = np.ascontiguousarray(samples, dtype=np.float32)
         self._check_finite(vectors)
@@ -102,8 +111,6 @@ class Array(Dataset):
         """uint8 [N, C, H, W]; where the file is right already, a view of it."""
         shape = list(samples.shape)
         samples = samples[..., None] if samples.ndim == 3 else samples
-        if samples.ndim != 4:
-            raise self._fault(f"an array of shape {shape}", SHAPES)
         if samples.shape[-1] > 4:
             remedy = "Save 1 to 4 channels, as the last axis: [N, H, W, C]."
             raise self._fault(f"images of {samples.shape[-1]} channels in {shape}", remedy)

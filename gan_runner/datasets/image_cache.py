@@ -52,11 +52,15 @@ def kept(
 
 def _build(folder: Path, shape: tuple[int, ...], images: Iterable[Named]) -> None:
     unfinished = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
-    unfinished.mkdir(parents=True)
     try:
+        unfinished.mkdir(parents=True)
         left_out = _write_images(unfinished / IMAGES, shape, images)
         (unfinished / LEFT_OUT).write_text(json.dumps(left_out))
-        _publish(unfinished, folder)
+        unfinished.rename(folder)
+        _sweep(folder)
+    except OSError:
+        if not folder.exists():
+            raise  # else another process was faster, and what it made is the same
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -88,12 +92,10 @@ def _header(count: int, shape: tuple[int, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def _publish(unfinished: Path, folder: Path) -> None:
-    try:
-        unfinished.rename(folder)
-    except OSError:
-        if not folder.exists():
-            raise  # else another process was faster, and what it made is the same
+def _sweep(folder: Path) -> None:
+    """Remove what killed builds of this folder left; one that lives will see it was overtaken."""
+    for leftover in folder.parent.glob(f".{folder.name}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _read(folder: Path) -> Kept:

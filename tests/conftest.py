@@ -1,0 +1,144 @@
+"""What the tests share: composed configurations, small runs, the commands as a user calls them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+
+from gan_runner import checkpoint
+from gan_runner.config import Config
+from gan_runner.loop import train
+from gan_runner.outcome import conduct
+from gan_runner.run import create
+from gan_runner.terminal import Terminal
+from gan_runner.train import composed, parsed
+
+ROOT = Path(__file__).parent.parent
+SMALL = (
+    "model.generator.width=8",
+    "model.discriminator.width=8",
+    "model.latent_size=16",
+    "train.batch_size=16",
+    "train.samples=9",
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Callable[..., Config]:
+    """Composes as the command line does: configured("loss=hinge", "train.steps=3")."""
+
+    def compose(*overrides: str) -> Config:
+        lines = [f"cache={tmp_path / 'cache'}", "threads=1", "device=cpu", *overrides]
+        return parsed(composed(lines), {})
+
+    return compose
+
+
+@pytest.fixture
+def finished(tmp_path: Path, configured: Callable[..., Config]) -> Callable[..., Path]:
+    """Trains a run to its end in this process; its folder."""
+
+    def run(*overrides: str, name: str = "run") -> Path:
+        path = tmp_path / name
+        path.mkdir()
+        assert conduct(create(configured(*overrides), path, Terminal()), train) == 0
+        return path
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command of ours in a pipe, in a folder of its own, as a user would."""
+
+    def call(
+        name: str, *arguments: str, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            argv(name, *arguments),
+            cwd=cwd or tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return call
+
+
+def argv(name: str, *arguments: str) -> list[str]:
+    """A command of ours in this interpreter."""
+    module = {"gan-train": "gan_runner.train", "gan-sample": "gan_runner.commands.sample"}[name]
+    code = f"from {module} import main; main()"
+    return [sys.executable, "-c", code, *arguments]
+
+
+def small_run(path: Path, *overrides: str) -> list[str]:
+    """Arguments of a small run on digits into a folder."""
+    return [
+        *SMALL,
+        "threads=1",
+        "device=cpu",
+        "train.log_every=7",
+        "train.sample_every=10",
+        "train.save_every=10",
+        f"hydra.run.dir={path}",
+        *overrides,
+    ]
+
+
+def left_behind(run: Path) -> dict[str, object]:
+    """Everything of a run that an interruption must not change: the last weights, optimisers and
+    streams, the rows without their times, the series of TensorBoard, the pictures."""
+    last = checkpoint.select(run / "checkpoints", "last")
+    facts = {k: last.facts[k] for k in ("step", "counts", "generators", "config", "data")}
+    return {
+        "tensors": {k: _hash(v.contiguous().numpy().tobytes()) for k, v in last.tensors.items()},
+        "facts": facts,
+        "rows": [_timeless(json.loads(line)) for line in _lines(run / "metrics.jsonl")],
+        "series": _series(run / "tensorboard"),
+        "pictures": {p.name: _hash(p.read_bytes()) for p in sorted((run / "samples").iterdir())},
+    }
+
+
+def _timeless(row: dict[str, float]) -> dict[str, float]:
+    return {k: v for k, v in row.items() if k not in ("seconds", "speed/images_per_second")}
+
+
+def _series(folder: Path) -> list[tuple[str, int, str]]:
+    """Every (name, step, value) in the event files, in order, times and sessions aside."""
+    events = []
+    for path in sorted(folder.glob("events*")):
+        for event in LegacyEventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                if not value.tag.startswith(("_hparams_", "speed/")):
+                    content = value.SerializeToString(deterministic=True)
+                    events.append((value.tag, event.step, _hash(content)))
+    return sorted(events)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The environment of this process with some changes."""
+    return {**os.environ, **changes}
