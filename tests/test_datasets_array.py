@@ -153,7 +153,8 @@ def test_a_single_vector_is_data_too(file: Path) -> None:
 
 @pytest.mark.parametrize("key", ["samples", "images", "data", "x"])
 def test_an_archive_names_its_samples(key: str, archive: Path) -> None:
-    np.savez(archive, **{key: points(), "other": np.zeros(3)})
+    arrays: dict[str, Any] = {key: points(), "other": np.zeros(3)}
+    np.savez(archive, **arrays)
     assert len(load(archive)) == 50
 
 
@@ -177,7 +178,8 @@ def test_arrays_without_a_known_name_are_listed(arrays: Any, archive: Path) -> N
 
 @pytest.mark.parametrize("key", ["labels", "y"])
 def test_labels_become_0_to_k_and_keep_their_names(key: str, archive: Path) -> None:
-    np.savez(archive, samples=colours(), **{key: np.array([7, -2, 7, 30, -2], np.int16)})
+    arrays: dict[str, Any] = {"samples": colours(), key: np.array([7, -2, 7, 30, -2], np.int16)}
+    np.savez(archive, **arrays)
     data = load(archive)
     assert data.labels is not None
     assert data.labels.dtype == torch.int64

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -302,7 +302,7 @@ def bomb(path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + body + chunk(b"IEND", b""))
 
 
-DAMAGED = {
+DAMAGED: dict[str, Callable[[Path], object]] = {
     "empty.png": lambda path: path.write_bytes(b""),
     "text.jpg": lambda path: path.write_text("not an image"),
     "half.png": truncated,

@@ -242,7 +242,7 @@ def test_no_network_is_the_machine_s_fault(mirror: Path, tmp_path: Path) -> None
 def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a small made CIFAR-10, whose digests torchvision takes for the true ones."""
     source = torchvision().datasets.CIFAR10
-    folder = tmp_path / source.base_folder
+    folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
 
     def write(name: str, content: object) -> list[str]:

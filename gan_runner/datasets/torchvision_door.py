@@ -45,8 +45,9 @@ def fetch(name: str, root: Path) -> None:
             source(unfinished, download=True)
             _move_files(Path(unfinished), root)
     except Exception as error:  # whatever a network, a mirror, an archive or a disk can raise
+        reason = printable(" ".join(str(error).split()))
         raise MachineError(
-            f"download of {name} failed ({printable(error)}), dataset.root={printable(root)}. "
+            f"download of {name} failed ({reason}), dataset.root={printable(root)}. "
             "Check the network and that the folder can be written, "
             "or put the files there by hand and set dataset.download=false."
         ) from None
@@ -65,10 +66,10 @@ def _declare_operators() -> None:
 
     Without them its import ends with "operator torchvision::nms does not exist".
     """
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         schema = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        library.define(schema)  # type: ignore[no-untyped-call]
+        library.define(schema)
     _declared.append(library)  # the operators go when the library goes
 
 
