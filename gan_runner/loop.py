@@ -5,7 +5,7 @@ from __future__ import annotations
 from gan_runner.data import batches
 from gan_runner.interruption import watched
 from gan_runner.run import Run
-from gan_runner.steps import train_step
+from gan_runner.steps import Recipe, train_step
 
 
 def train(run: Run) -> None:
@@ -22,18 +22,19 @@ def train(run: Run) -> None:
         flip=experiment.dataset.flips,
         device=run.device,
     )
+    recipe = Recipe(
+        objective=experiment.objective,
+        optimizers=experiment.optimizers,
+        latent_size=experiment.model.latent_size,
+        average=plan.average,
+        average_ramp=plan.average_ramp,
+        scores_together=experiment.model.discriminator.norm != "batch",
+        bf16=run.config.precision == "bf16",
+    )
     run.begin()
     with watched() as signals:
         while state.step < plan.steps and signals.received is None:
-            train_step(
-                state,
-                reals,
-                experiment.objective,
-                experiment.optimizers,
-                latent_size=experiment.model.latent_size,
-                decay=min(plan.average, (1 + state.step) / (plan.average_ramp + state.step)),
-                bf16=run.config.precision == "bf16",
-            )
+            train_step(state, reals, recipe)
             run.terminal.step(state.step)
             if due(state.step, plan.log_every, plan.steps):
                 run.row()

@@ -6,6 +6,7 @@ Nothing here reads a number back from the device: terms are added up where they 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
@@ -18,110 +19,103 @@ from gan_runner.penalties import Scored
 from gan_runner.state import TrainState
 
 
-def train_step(
-    state: TrainState,
-    reals: Iterator[Tensor],
-    objective: Objective,
-    optimizers: Optimizers,
-    *,
-    latent_size: int,
-    decay: float,
-    bf16: bool,
-) -> None:
+@dataclass(frozen=True)
+class Recipe:
+    """What all steps of a run have in common.
+
+    `scores_together`: real and fake examples may go through D in one batch, since D looks at each
+    of them alone. `bf16`: forward passes in bfloat16; weights, losses and penalties stay float32.
+    """
+
+    objective: Objective
+    optimizers: Optimizers
+    latent_size: int
+    average: float
+    average_ramp: float
+    scores_together: bool
+    bf16: bool
+
+    def decay(self, step: int) -> float:
+        """The decay of the weight average after `step` finished steps, which forgets the start.
+
+        The ramp is that of TensorFlow's ExponentialMovingAverage with `num_updates`.
+        """
+        return min(self.average, (1 + step) / (self.average_ramp + step))
+
+    def autocast(self, device: torch.device, *, exact: bool = False) -> torch.autocast:
+        """The precision of a forward pass; `exact` for what is differentiated twice."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and not exact)
+
+
+def train_step(state: TrainState, reals: Iterator[Tensor], recipe: Recipe) -> None:
     """One generator update with all its discriminator updates.
 
     The last update of D and the update of G share one batch of fakes, which saves a pass of G.
     """
-    for update in range(objective.d_steps):
+    d_steps = recipe.objective.d_steps
+    for update in range(d_steps):
         real = next(reals)
-        latent = torch.randn(
-            len(real), latent_size, generator=state.latent_noise, device=real.device
-        )
-        shared = update == objective.d_steps - 1
-        with torch.set_grad_enabled(shared), autocast(real.device, bf16):
-            fake = state.generator(latent).float()
-        number = state.step * objective.d_steps + update
-        _update_discriminator(
-            state, objective, optimizers.discriminator, real, fake.detach(), number, bf16
-        )
-    _update_generator(state, objective, optimizers.generator, real, fake, bf16)
+        with torch.set_grad_enabled(update == d_steps - 1):
+            fake = _generate(state, len(real), recipe)
+        _update_discriminator(state, real, fake.detach(), state.step * d_steps + update, recipe)
+    _update_generator(state, real, fake, recipe)
     if state.average is not None:
-        _update_average(state.average, state.generator, decay)
+        _update_average(state.average, state.generator, recipe.decay(state.step))
     state.step += 1
 
 
-def autocast(device: torch.device, bf16: bool) -> torch.autocast:
-    """Forward passes in bfloat16 where wished; weights and losses stay float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+def _generate(state: TrainState, count: int, recipe: Recipe) -> Tensor:
+    device = state.latent_noise.device
+    latent = torch.randn(count, recipe.latent_size, generator=state.latent_noise, device=device)
+    with recipe.autocast(device):
+        return state.generator(latent).float()  # type: ignore[no-any-return]
 
 
 def _update_discriminator(
-    state: TrainState,
-    objective: Objective,
-    optimizer: Optimizer,
-    real: Tensor,
-    fake: Tensor,
-    number: int,
-    bf16: bool,
+    state: TrainState, real: Tensor, fake: Tensor, number: int, recipe: Recipe
 ) -> None:
-    discriminator = state.discriminator
-    differentiated = objective.differentiates(number)
-    scored_real = _score(discriminator, real, "real" in differentiated, bf16)
-    scored_fake = _score(discriminator, fake, "fake" in differentiated, bf16)
+    objective, discriminator = recipe.objective, state.discriminator
+    scored = _score(discriminator, real, fake, objective.differentiates(number), recipe)
     terms = objective.discriminator(
-        discriminator, scored_real, scored_fake, update=number, noise=state.penalty_noise
+        discriminator, *scored, update=number, noise=state.penalty_noise
     )
     _total(terms).backward()
-    norm = _descend(state.discriminator_optimizer, optimizer, discriminator, state.step)
+    norm = _descend(
+        state.discriminator_optimizer, recipe.optimizers.discriminator, discriminator, state.step
+    )
     if objective.clip is not None:
         _clip_weights(discriminator.parameters(), objective.clip)
-    seen = _seen(scored_real.logits, scored_fake.logits)
-    state.sums.add({**terms, **seen, "grad_norm/discriminator": norm})
+    state.sums.add({**terms, **_seen(*scored), "grad_norm/discriminator": norm})
 
 
-def _score(discriminator: nn.Module, examples: Tensor, differentiated: bool, bf16: bool) -> Scored:
-    """Examples and their logits. Those that a penalty differentiates are scored in float32."""
-    examples = examples.requires_grad_(differentiated)
-    with autocast(examples.device, bf16 and not differentiated):
+def _score(
+    discriminator: nn.Module,
+    real: Tensor,
+    fake: Tensor,
+    differentiated: frozenset[str],
+    recipe: Recipe,
+) -> tuple[Scored, Scored]:
+    """Real and fake examples with their logits, ready for penalties that differentiate them."""
+    if recipe.scores_together and not differentiated:
+        with recipe.autocast(real.device):
+            logits = discriminator(torch.cat((real, fake))).float()
+        return Scored(real, logits[: len(real)]), Scored(fake, logits[len(real) :])
+    return (
+        _score_alone(discriminator, real, "real" in differentiated, recipe),
+        _score_alone(discriminator, fake, "fake" in differentiated, recipe),
+    )
+
+
+def _score_alone(
+    discriminator: nn.Module, examples: Tensor, differentiated: bool, recipe: Recipe
+) -> Scored:
+    examples.requires_grad_(differentiated)
+    with recipe.autocast(examples.device, exact=differentiated):
         return Scored(examples, discriminator(examples).float())
 
 
 def _total(terms: Mapping[str, Tensor]) -> Tensor:
     return reduce(add, terms.values())
-
-
-@torch.no_grad()
-def _seen(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-    """What D's logits say. Accuracy is the share on the right side of the middle between both
-    means: one measure for all losses, which put D's undecided point at different logits."""
-    mean_real, mean_fake = real.mean(), fake.mean()
-    middle = (mean_real + mean_fake) / 2
-    right = torch.cat((real > middle, fake <= middle))
-    return {
-        "logits/real": mean_real,
-        "logits/fake": mean_fake,
-        "accuracy/discriminator": right.float().mean(),
-    }
-
-
-def _update_generator(
-    state: TrainState,
-    objective: Objective,
-    optimizer: Optimizer,
-    real: Tensor,
-    fake: Tensor,
-    bf16: bool,
-) -> None:
-    discriminator = state.discriminator
-    discriminator.requires_grad_(False)  # no gradient of a weight that isn't updated here
-    with autocast(real.device, bf16):
-        fake_logits = discriminator(fake).float()
-        real_logits = discriminator(real.detach()).float() if objective.loss.paired else None
-    terms = objective.generator(fake_logits, real_logits)
-    _total(terms).backward()
-    discriminator.requires_grad_(True)
-    norm = _descend(state.generator_optimizer, optimizer, state.generator, state.step)
-    state.sums.add({**terms, "grad_norm/generator": norm})
 
 
 def _descend(
@@ -144,6 +138,36 @@ def _clip_weights(parameters: Iterable[nn.Parameter], bound: float) -> None:
     weights: list[Tensor] = list(parameters)
     torch._foreach_clamp_min_(weights, -bound)
     torch._foreach_clamp_max_(weights, bound)
+
+
+@torch.no_grad()
+def _seen(real: Scored, fake: Scored) -> dict[str, Tensor]:
+    """What D's logits say. Accuracy is the share on the right side of the middle between both
+    means: one measure for all losses, which put D's undecided point at different logits."""
+    mean_real, mean_fake = real.logits.mean(), fake.logits.mean()
+    middle = (mean_real + mean_fake) / 2
+    right = torch.cat((real.logits > middle, fake.logits <= middle))
+    return {
+        "logits/real": mean_real,
+        "logits/fake": mean_fake,
+        "accuracy/discriminator": right.float().mean(),
+    }
+
+
+def _update_generator(state: TrainState, real: Tensor, fake: Tensor, recipe: Recipe) -> None:
+    discriminator = state.discriminator
+    discriminator.requires_grad_(False)  # no gradient of a weight that isn't updated here
+    with recipe.autocast(real.device):
+        fake_logits = discriminator(fake).float()
+        paired = recipe.objective.loss.paired
+        real_logits = discriminator(real.detach()).float() if paired else None
+    terms = recipe.objective.generator(fake_logits, real_logits)
+    _total(terms).backward()
+    discriminator.requires_grad_(True)
+    norm = _descend(
+        state.generator_optimizer, recipe.optimizers.generator, state.generator, state.step
+    )
+    state.sums.add({**terms, "grad_norm/generator": norm})
 
 
 @torch.no_grad()

@@ -33,10 +33,10 @@ class SimpleConvDiscriminator(Network):
 
 
 class SimpleConv(Model):
-    """Two halvings between image and base map, 5x5 kernels, leaky ReLU in both networks.
+    """Two halvings between image and base map, 5x5 kernels, leaky ReLU after all maps.
 
-    At 28x28, hidden 128 and width 64: G is dense 128, dense 7*7*128, transposed convolutions
-    128, 64, C. D is convolutions 64, 128, dense 1. Any image with sides of at least 4 is built.
+    At 28x28, hidden 128 and width 64: G is dense 128 with tanh, dense 7*7*128, transposed
+    convolutions 128, 64, C. D is convolutions 64, 128, dense 1. Sides are at least 4 px.
     """
 
     generator: SimpleConvGenerator
@@ -81,7 +81,9 @@ def generator(
     layers = [
         nn.Linear(latent_size, hidden, bias=bias),
         norm_of_vectors(norm, hidden),
-        nn.LeakyReLU(0.2, inplace=True),
+        # tanh is odd: the positive mean of a ReLU would be a bias for the whole picture, along
+        # which G collapses onto a single one (MNIST: within 100 steps, and for good)
+        nn.Tanh(),
         nn.Linear(hidden, base[0] * base[1] * 2 * width, bias=bias),
         ToMaps(*base),
         norm_of_maps(norm, 2 * width),
