@@ -144,9 +144,7 @@ class _Silent(Terminal):
         pass
 
 
-def _bare_dcgan(
-    networks: Networks, images: Tensor, latent: int, steps: int, d_steps: int
-) -> None:
+def _bare_dcgan(networks: Networks, images: Tensor, latent: int, steps: int, d_steps: int) -> None:
     """The loop of PyTorch's DCGAN tutorial, on logits."""
     generator, discriminator = networks
     criterion = nn.BCEWithLogitsLoss()
@@ -178,9 +176,7 @@ def _bare_wgan_gp(
             fake = generator(torch.randn(64, latent)).detach()
             share = torch.rand(64, 1, 1, 1)
             mixed = (share * real + (1 - share) * fake).requires_grad_(True)
-            (slope,) = torch.autograd.grad(
-                discriminator(mixed).sum(), mixed, create_graph=True
-            )
+            (slope,) = torch.autograd.grad(discriminator(mixed).sum(), mixed, create_graph=True)
             penalty = ((slope.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
             loss = discriminator(fake).mean() - discriminator(real).mean() + 10 * penalty
             optimizer_d.zero_grad()

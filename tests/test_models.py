@@ -232,6 +232,7 @@ def test_simple_conv_at_28_px_is_the_network_of_the_tutorials() -> None:
     )
     dense = [(100, 128), (128, 7 * 7 * 128)]
     assert shapes(generator) == [*dense, (128, 128, 5), (128, 64, 5), (64, 1, 5)]
+    assert isinstance(generator[2], nn.Tanh)
     strides = [m.stride[0] for m in generator if isinstance(m, nn.ConvTranspose2d)]
     assert strides == [1, 2, 2]
     assert shapes(discriminator) == [(1, 64, 5), (64, 128, 5), (7 * 7 * 128, 1)]

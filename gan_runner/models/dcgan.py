@@ -18,7 +18,7 @@ from gan_runner.models.base import (
     Width,
     image_shape,
 )
-from gan_runner.models.layers import ToMaps, ToVectors, initialised, norm_of_maps
+from gan_runner.models.layers import initialised, norm_of_maps
 
 
 class DCGANNetwork(Network):
@@ -28,7 +28,7 @@ class DCGANNetwork(Network):
 
 
 class DCGAN(Model):
-    """Images are halved until they are 4 px or less: 64, 32, 16, 8, 4 or 28, 14, 7, 4.
+    """Images are halved until they are 4 px or less, but twice: 64, 32, 16, 8, 4 or 8, 4, 2.
 
     4x4 kernels of stride 2 throughout, ReLU in G, leaky ReLU in D. No norm touches the data: none
     after G's last layer and D's first. The paper's G is width 128 at 64x64: 1024 maps of 4x4.
@@ -64,11 +64,11 @@ def generator(
 ) -> nn.Sequential:
     """Latents [N, latent_size] -> images [N, *image] in [-1, 1]."""
     levels = _levels(image, width)
-    channels, *base = levels[-1]
+    base = levels[-1]
     bias = norm != "batch"
     layers: list[nn.Module] = [
-        nn.Linear(latent_size, channels * base[0] * base[1], bias=bias),
-        ToMaps(*base),
+        nn.Linear(latent_size, prod(base), bias=bias),
+        nn.Unflatten(1, base),
     ]
     for coarse, fine in pairwise(reversed(levels)):
         layers += [
@@ -89,14 +89,14 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
         if fine != image:
             layers.append(norm_of_maps(norm, coarse[0]))
         layers.append(nn.LeakyReLU(0.2, inplace=True))
-    layers += [ToVectors(), nn.Linear(prod(levels[-1]), 1), nn.Flatten(0)]
+    layers += [nn.Flatten(), nn.Linear(prod(levels[-1]), 1), nn.Flatten(0)]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
 
 
 def _levels(image: ImageShape, width: int) -> list[ImageShape]:
-    """The shapes of the image and of each map below it: at least one, the last 4 px or less."""
+    """The shapes of the image and of each map below it: at least two, the last 4 px or less."""
     levels = [image]
-    while len(levels) == 1 or max(levels[-1][1:]) > 4:
+    while len(levels) < 3 or max(levels[-1][1:]) > 4:
         _, rows, columns = levels[-1]
         channels = width * min(2 ** (len(levels) - 1), 8)
         levels.append((channels, (rows + 1) // 2, (columns + 1) // 2))

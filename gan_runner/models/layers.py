@@ -1,4 +1,4 @@
-"""What the networks share: rearrangements, norms and initial weights."""
+"""What the networks share: norms and initial weights."""
 
 from __future__ import annotations
 
@@ -9,25 +9,6 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_runner.models.base import Init, Norm
-
-
-class ToMaps(nn.Module):
-    """Vectors [N, height * width * C] -> maps [N, C, height, width]."""
-
-    def __init__(self, height: int, width: int) -> None:
-        super().__init__()
-        self.height, self.width = height, width
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        # channels last within the vector: the maps are in channels_last format without a copy
-        return vectors.reshape(len(vectors), self.height, self.width, -1).permute(0, 3, 1, 2)
-
-
-class ToVectors(nn.Module):
-    """Maps [N, C, H, W] -> vectors [N, H * W * C]: ToMaps undone."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 def norm_of_maps(norm: Norm, channels: int) -> nn.Module:

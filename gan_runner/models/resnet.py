@@ -23,7 +23,7 @@ from gan_runner.models.base import (
     Norm,
     image_shape,
 )
-from gan_runner.models.layers import ToMaps, initialised, norm_of_maps
+from gan_runner.models.layers import initialised, norm_of_maps
 
 Size = tuple[int, int]
 
@@ -85,7 +85,7 @@ def generator(
     channels = _width_at(base, width)
     layers: list[nn.Module] = [
         nn.Linear(latent_size, base[0] * base[1] * channels),
-        ToMaps(*base),
+        nn.Unflatten(1, (channels, *base)),
     ]
     for size in reversed(sizes[:-1]):
         inputs, channels = channels, _width_at(size, width)
