@@ -42,10 +42,10 @@ def make(node: Mapping[str, Any], family: type[C], *, where: str) -> C:
     Raises ConfigError for a name the family doesn't have, and for settings that don't fit.
     """
     named = choices(family)
-    if "name" not in node:
+    if not isinstance(node, Mapping) or "name" not in node:
         raise ConfigError(f"missing name, {where}. Choose one of: {', '.join(sorted(named))}.")
     name = node["name"]
-    if name not in named:
+    if not isinstance(name, str) or name not in named:
         remedy = did_you_mean(str(name), named)
         raise ConfigError(f"unknown {where}, {where}.name={printable(name)}. {remedy}")
     return validated({k: v for k, v in node.items() if k != "name"}, named[name], where=where)

@@ -1,7 +1,7 @@
 """One safetensors file for each checkpoint: atomic, hashed, no pickle.
 
 The file holds every tensor of the state by name. Its metadata holds one JSON text with the format
-version, what is no tensor, and a sha256 over the tensors that is checked at every load.
+version, what is no tensor, and a sha256 over all of it that is checked at every load.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def write(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any])
     """Write the checkpoint of `facts["step"]` and make `last.json` point to it.
 
     A file under its final name is always whole. Raises MachineError if the disk refuses; then
-    nothing of the new checkpoint is left and the old ones are untouched.
+    the old checkpoints are untouched and no part of a file is left.
     """
     path = folder / file_name(facts["step"])
     held = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    described = {**facts, "format": FORMAT, "sha256": _digest(held)}
+    described = {**facts, "format": FORMAT, "sha256": _digest(held, facts)}
     temporary = folder / f".{path.name}.partial"
     try:
         save_file(held, temporary, metadata={"gan_runner": json.dumps(described)})
@@ -83,8 +83,9 @@ def read(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        facts = json.loads(metadata["gan_runner"])
-        version, digest = facts["format"], facts["sha256"]
+        facts = dict(json.loads(metadata["gan_runner"]))
+        version, digest = facts.pop("format"), facts.pop("sha256")
+        int(facts["step"])  # every reader relies on it
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint, {printable(path)}.") from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -96,7 +97,7 @@ def read(path: Path) -> Checkpoint:
             f"checkpoint of another format, {printable(path)}: format {printable(version)}. "
             f"This version of gan-runner reads format {FORMAT}."
         )
-    if digest != _digest(tensors):
+    if digest != _digest(tensors, facts):
         raise CheckpointError(f"damaged checkpoint, {printable(path)}. Its digest is wrong.")
     return Checkpoint(path, tensors, facts)
 
@@ -169,8 +170,8 @@ def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())

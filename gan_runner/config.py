@@ -33,7 +33,7 @@ FREE = (
     "dataset.download",
 )
 
-_LARGEST_FILE = 1 << 20
+_LARGEST_FILE = 1 << 16
 
 
 class Train(Component):
@@ -59,8 +59,8 @@ class Config(Component):
     precision: Literal["fp32", "bf16"]
     deterministic: bool
     threads: PositiveInt | None
-    cache: str
-    init_from: str | None
+    cache: Annotated[str, Field(min_length=1)]
+    init_from: Annotated[str, Field(min_length=1)] | None
     train: Train
     model: dict[str, Any]
     loss: dict[str, Any]
@@ -94,7 +94,7 @@ def read(path: Path) -> Config:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise CheckpointError(f"not a configuration, {printable(path)}. It is too large.")
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
     except FileNotFoundError:
         raise CheckpointError(
             f"not a run folder, {printable(path.parent)}. It has no {path.name}."
@@ -106,6 +106,15 @@ def read(path: Path) -> Config:
         return parse(plain if isinstance(plain, dict) else {})
     except ConfigError as error:
         raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Data without aliases: a few lines of them unfold to more than any memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("It has an alias.")
+        return super().compose_node(parent, index)
 
 
 def text(config: Config) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 MESSAGE_LINES = 12
+_LISTED = 24
 
 
 class Fault(Exception):
@@ -63,14 +64,14 @@ def printable(text: object, limit: int = 200) -> str:
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """The remedy for a misspelt name: the nearest of the choices, or all of them."""
+    """The remedy for a misspelt name: the nearest of the choices, or all if they are few."""
     choices = sorted(choices)
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.6)
     if near:
         # two letters in the wrong order are the likeliest slip
         swapped = [choice for choice in near if sorted(choice) == sorted(name)]
         return f"Did you mean '{(swapped or near)[0]}'?"
-    return f"Choose one of: {', '.join(choices)}." if choices else ""
+    return f"Choose one of: {', '.join(choices)}." if 0 < len(choices) <= _LISTED else ""
 
 
 def report(fault: Fault) -> int:

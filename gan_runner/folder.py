@@ -6,6 +6,7 @@ import fcntl
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +15,7 @@ from gan_runner.disk import write_text
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 
 FORMAT = 1
+LOCK = ".lock"
 
 
 class RunFolder:
@@ -37,7 +39,7 @@ class RunFolder:
         Raises InUseError if another living process holds it.
         """
         try:
-            self._lock = (self.path / ".lock").open("a+")
+            self._lock = (self.path / LOCK).open("a+")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InUseError(
@@ -77,19 +79,22 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
     empty folder. Raises ConfigError if it isn't, MachineError if the disk refuses.
     """
     path = path.absolute()
-    made = [parent for parent in reversed(path.parents) if not parent.exists()]
+    made: list[Path] = []
     try:
+        made += [parent for parent in reversed(path.parents) if not parent.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         for candidate in _candidates(path) if generated else [path]:
             try:
                 candidate.mkdir()
             except FileExistsError:
                 continue
-            return candidate, [*made, candidate]
-        if path.is_dir() and not any(path.iterdir()):
+            made.append(candidate)
+            if _is_ours(candidate):
+                return candidate, made
+        if path.is_dir() and not any(path.iterdir()) and _is_ours(path):
             return path, []
     except OSError as error:
-        discard(path, made)
+        _remove_empty(made)
         raise MachineError(
             f"can't make the run folder, hydra.run.dir={printable(path)}. {printable(error)}"
         ) from None
@@ -106,18 +111,29 @@ def discard(path: Path, made: list[Path]) -> None:
     """
     for name in (".hydra", "tensorboard", "samples", "checkpoints"):
         shutil.rmtree(path / name, ignore_errors=True)
-    for name in ("config.yaml", "status.json", ".lock", "train.log"):
+    for name in ("config.yaml", "metrics.jsonl", "events.jsonl", "train.log", LOCK):
         (path / name).unlink(missing_ok=True)
-    for folder in reversed(made):
-        try:
-            folder.rmdir()
-        except OSError:
-            return
+    _remove_empty(made)
 
 
 def now() -> str:
     """The present moment for a status or an event, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this process was the first to put its lock file into an empty folder."""
+    try:
+        (folder / LOCK).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _candidates(path: Path) -> Iterator[Path]:

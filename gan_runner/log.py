@@ -86,10 +86,21 @@ def picture_name(step: int) -> str:
 def rewind(folder: RunFolder, step: int) -> None:
     """Drop what was logged after `step`: the resumed run logs it again."""
     if folder.metrics.exists():
-        rows = folder.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= step]
+        text = folder.metrics.read_text(encoding="utf-8", errors="replace")
+        rows = text.splitlines(keepends=True)
+        kept = [row for row in rows if row.endswith("\n") and _step(row) <= step]
         write_text(folder.metrics, "".join(kept))
-    for path in folder.samples.glob("*.png"):
-        if path.name > picture_name(step) or path.name.startswith("."):
+    for path in folder.samples.glob("step_*.png"):
+        if path.name > picture_name(step):
             path.unlink()
+    for path in folder.samples.glob(".step_*.partial"):
+        path.unlink()
     board.rewind(folder.tensorboard, step)
+
+
+def _step(row: str) -> float:
+    """The step of a row; after all others, if a crash of the machine left it damaged."""
+    try:
+        return float(json.loads(row)["step"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return math.inf

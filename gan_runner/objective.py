@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from gan_runner.catalogue import Component, make, validated
 from gan_runner.losses import Loss
 from gan_runner.penalties import Critic, Penalty, Scored
+
+Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
 
 
 class Prescription(Component):
@@ -19,7 +21,7 @@ class Prescription(Component):
 
     d_steps: PositiveInt
     clip: PositiveFloat | None
-    penalty: dict[str, dict[str, Any]]
+    penalty: dict[Name, dict[str, Any]]
 
 
 class Objective:

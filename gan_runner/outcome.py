@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from gan_runner.errors import Fault, MachineError, printable, report
+from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
 from gan_runner.interruption import Interrupted
 from gan_runner.run import Run
 
@@ -42,6 +42,8 @@ def as_fault(error: Exception) -> Fault | None:
     """A fault of the user or the machine as such; None for a defect of ours."""
     if isinstance(error, Fault):
         return error
+    if isinstance(error, UnicodeEncodeError):
+        return ConfigError(f"not UTF-8, {printable(error.object)}. Give it another name.")
     if isinstance(error, OSError):
         return MachineError(f"the disk or the machine refused: {printable(error)}.")
     out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (

@@ -75,7 +75,10 @@ def is_complete(folder: RunFolder, config: Config) -> bool:
     status = folder.status()
     if status.get("state") != "completed" or config.train.epochs is not None:
         return False
-    last = checkpoint.select(folder.checkpoints, "last")
+    try:
+        last = checkpoint.select(folder.checkpoints, "last")
+    except CheckpointError:
+        return False
     return bool(last.facts.get("step") == config.train.steps)
 
 

@@ -7,7 +7,6 @@ get one, so training, resuming and sampling can't disagree.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -228,6 +227,8 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     check_length(state.step, experiment.config)
     checkpoint.sweep_up(folder.checkpoints)
     folder.checkpoints.mkdir(exist_ok=True)
+    if found is not None:  # a kill may have come between a checkpoint and the pointer to it
+        checkpoint.point(folder.checkpoints / "last.json", found.path, state.step)
     log.rewind(folder, -1 if found is None else state.step)
     write_text(folder.config, configuration.text(experiment.config))
     run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
@@ -272,7 +273,7 @@ def _load(experiment: Experiment, terminal: Terminal) -> tuple[Experiment, Data]
             f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
             f"The data set has {len(data)} examples; use a batch of at most that."
         )
-    return replace(experiment, config=_settle_lengths(experiment, len(data))), data
+    return assemble(_settle_lengths(experiment, len(data))), data
 
 
 def _settle_lengths(experiment: Experiment, examples: int) -> Config:

@@ -42,7 +42,7 @@ def interpolated(start: Tensor, end: Tensor, count: int) -> Tensor:
     cosine = torch.dot(start, end) / (start.norm() * end.norm()).clamp_min(1e-12)
     angle = torch.acos(cosine.clamp(-1.0, 1.0))
     share = torch.linspace(0.0, 1.0, count)[:, None]
-    if angle < 1e-4:  # the arc is a straight line
+    if angle.sin() < 1e-4:  # the arc is a straight line, or any of the many half circles
         return (1 - share) * start + share * end
     return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / angle.sin()
 
@@ -78,11 +78,15 @@ def displayed(image: NDArray[np.uint8]) -> Picture:
 
 
 def save_png(picture: Picture, path: Path) -> None:
-    """Write a picture [H, W, C] under its final name when it is whole."""
+    """Write a picture [H, W, C] under its final name when it is whole. Raises OSError."""
     image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     temporary = path.with_name(f".{path.name}.partial")
-    image.save(temporary, format="png")
-    temporary.replace(path)
+    try:
+        image.save(temporary, format="png")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

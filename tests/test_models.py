@@ -18,7 +18,7 @@ from gan_runner.catalogue import choices, make
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks, dcgan, resnet, simple_conv
-from gan_runner.models.layers import ToMaps, ToVectors, initialised, norm_of_maps, norm_of_vectors
+from gan_runner.models.layers import initialised, norm_of_maps, norm_of_vectors
 
 OPTIONS = sorted((Path(__file__).parents[1] / "conf" / "model").glob("*.yaml"))
 NAMES = ["mlp", "simple_conv", "dcgan", "resnet"]
@@ -259,6 +259,18 @@ def test_dcgan_of_width_64_counts_as_pytorchs_example_and_the_biases_beside_the_
     discriminator = dcgan.discriminator(image=(3, 64, 64), width=64, norm="batch", init="normal")
     assert count(generator) == 3_576_704 + 3
     assert count(discriminator) == 2_765_568 + 64 + 1
+
+
+@pytest.mark.parametrize(
+    ("side", "halvings"), [(4, 2), (5, 2), (8, 2), (9, 2), (16, 2), (17, 3), (28, 3), (64, 4)]
+)
+def test_dcgan_halves_at_least_twice_and_down_to_4_px(side: int, halvings: int) -> None:
+    generator, discriminator = networks("dcgan", images(1, side, side))
+    assert sum(isinstance(m, nn.Conv2d) for m in discriminator) == halvings
+    assert sum(isinstance(m, nn.ConvTranspose2d) for m in generator) == halvings
+    base = discriminator[:-3](torch.zeros(1, 1, side, side))
+    assert generator[:2](torch.zeros(1, 6)).shape == base.shape
+    assert max(base.shape[2:]) <= 4
 
 
 def test_dcgan_stops_doubling_its_channels_at_eight_times_the_width() -> None:
@@ -526,16 +538,6 @@ def test_a_state_loaded_into_other_networks_gives_the_same_outputs(option: str, 
     assert torch.equal(discriminator.eval()(made), other_discriminator.eval()(other))
 
 
-def test_maps_of_a_projection_are_channels_last_without_a_copy() -> None:
-    vectors = torch.randn(2, 3 * 4 * 5)
-    maps = ToMaps(3, 4)(vectors)
-    assert maps.shape == (2, 5, 3, 4)
-    assert maps.is_contiguous(memory_format=torch.channels_last)
-    assert maps.data_ptr() == vectors.data_ptr()
-    assert ToVectors()(maps).data_ptr() == vectors.data_ptr()
-    assert torch.equal(ToVectors()(maps), vectors)
-
-
 @pytest.mark.parametrize("norm", ["batch", "layer", "instance", "spectral", "none"])
 @pytest.mark.parametrize("option", CONVOLUTIONAL)
 def test_the_memory_format_changes_no_output(option: str, norm: str) -> None:
@@ -608,9 +610,10 @@ def test_mlp_refuses_instance_norm() -> None:
     )
 
 
-def test_simple_conv_refuses_instance_norm_of_a_single_pixel() -> None:
-    message = refusal("simple_conv", images(1, 4, 4), norm="instance")
+@pytest.mark.parametrize("option", ["simple_conv", "dcgan"])
+def test_instance_norm_of_a_single_pixel_is_refused(option: str) -> None:
+    message = refusal(option, images(1, 4, 4), norm="instance")
     assert "model.generator.norm=instance. Use norm=layer." in message
-    model("simple_conv", norm="instance").check(images(1, 4, 5))
-    generator, discriminator = networks("simple_conv", images(1, 4, 5), norm="instance")
+    model(option, norm="instance").check(images(1, 4, 5))
+    generator, discriminator = networks(option, images(1, 4, 5), norm="instance")
     assert discriminator(generator(torch.randn(2, 6))).isfinite().all()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan_runner.arguments import Arguments
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
 from gan_runner.interruption import Interrupted, end_at_once
 
@@ -25,9 +28,9 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    options = _parser().parse_args(arguments)
     end_at_once()
     try:
+        options = _parser().parse_args(arguments)
         _sample(options)
     except Fault as fault:
         return report(fault)
@@ -38,8 +41,8 @@ def run_command(arguments: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("gan-sample", description=__doc__)
+def _parser() -> Arguments:
+    parser = Arguments("gan-sample", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument("--num", type=_count, metavar="N", help="how many samples (64)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
@@ -65,28 +68,37 @@ def _parser() -> argparse.ArgumentParser:
         "(--num rows, 8), or the frames of a .gif",
     )
     parser.add_argument(
-        "--truncation", type=_positive, metavar="T", help="redraw latent coordinates beyond T"
+        "--truncation", type=_threshold, metavar="T", help="redraw latent coordinates beyond T"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)")
+    parser.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
+    )
     return parser
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 10_000_000:
+    if not (text.isdecimal() and 1 <= int(text) <= 10_000_000):
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10,000,000")
-    return number
+    return int(text)
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not number >= 0.01:  # below, nearly every coordinate would be drawn again and again
-        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 0.01")
-    return number
+def _threshold(text: str) -> float:
+    with suppress(ValueError):
+        # below, nearly every coordinate would be drawn again and again
+        if (number := float(text)) >= 0.01:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is not a number of at least 0.01")
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text} is not auto, cpu, cuda, cuda:1 or mps")
+    return text
 
 
 def _sample(options: argparse.Namespace) -> None:
     from gan_runner.run import look
+    from gan_runner.terminal import Terminal
 
     suffix = options.out.suffix.lower()
     if suffix == ".gif" and options.interpolate is None:
@@ -109,7 +121,7 @@ def _sample(options: argparse.Namespace) -> None:
         _write_animation(options.out, trained, examples, frames=options.interpolate)
     else:
         _write_folder(options.out, examples)
-    print(f"{len(examples)} samples of step {trained.step}: {options.out}")
+    Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
 
 
 def _latent(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int | None]:

@@ -49,6 +49,17 @@ class Model(Component):
         """Fresh networks, initialised from torch's global generator, on the CPU."""
 
 
+def refuse_single_pixels(model: Model, image: ImageShape) -> None:
+    """Raise ConfigError where two halvings leave instance norm maps of a single pixel."""
+    _, height, width = image
+    for name, network in (("generator", model.generator), ("discriminator", model.discriminator)):
+        if network.norm == "instance" and max(height, width) == 4:
+            raise ConfigError(
+                f"{height}x{width} pixels end in a map of a single pixel, which has no "
+                f"variance, model.{name}.norm=instance. Use norm=layer."
+            )
+
+
 def image_shape(space: Space, *, model: str, smallest: int) -> ImageShape:
     """The shape [C, H, W] of one image, for the models that make nothing else.
 

@@ -17,6 +17,7 @@ from gan_runner.models.base import (
     Norm,
     Width,
     image_shape,
+    refuse_single_pixels,
 )
 from gan_runner.models.layers import initialised, norm_of_maps
 
@@ -38,7 +39,7 @@ class DCGAN(Model):
     discriminator: DCGANNetwork
 
     def check(self, space: Space) -> None:
-        image_shape(space, model="dcgan", smallest=4)
+        refuse_single_pixels(self, image_shape(space, model="dcgan", smallest=4))
 
     def networks(self, space: Space) -> Networks:
         image = image_shape(space, model="dcgan", smallest=4)

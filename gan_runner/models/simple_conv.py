@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import nn
 
 from gan_runner.data import Space
-from gan_runner.errors import ConfigError
 from gan_runner.models.base import (
     ImageShape,
     Init,
@@ -15,6 +14,7 @@ from gan_runner.models.base import (
     Norm,
     Width,
     image_shape,
+    refuse_single_pixels,
 )
 from gan_runner.models.layers import initialised, norm_of_maps, norm_of_vectors
 
@@ -43,13 +43,7 @@ class SimpleConv(Model):
     discriminator: SimpleConvDiscriminator
 
     def check(self, space: Space) -> None:
-        _, height, width = image_shape(space, model="simple_conv", smallest=4)
-        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
-            if network.norm == "instance" and max(height, width) == 4:
-                raise ConfigError(
-                    f"{height}x{width} pixels end in a map of a single pixel, which has no "
-                    f"variance, model.{name}.norm=instance. Use norm=layer."
-                )
+        refuse_single_pixels(self, image_shape(space, model="simple_conv", smallest=4))
 
     def networks(self, space: Space) -> Networks:
         image = image_shape(space, model="simple_conv", smallest=4)

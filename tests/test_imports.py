@@ -1,0 +1,130 @@
+"""Imports point one way, and each third-party library has one door."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gan_runner
+
+ROOT = Path(gan_runner.__file__).parent
+FILES = {
+    ".".join(["gan_runner", *path.relative_to(ROOT).with_suffix("").parts]): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
+
+# library -> the modules that may import it; a package stands for all its modules
+DOORS = {
+    "hydra": {"gan_runner.train"},
+    "omegaconf": {"gan_runner.train"},
+    "torchvision": {"gan_runner.datasets"},
+    "tensorboard": {"gan_runner.board"},
+    "torch.utils.tensorboard": {"gan_runner.board"},
+    "rich": {"gan_runner.terminal", "gan_runner.commands"},
+    "safetensors": {"gan_runner.checkpoint"},
+    "yaml": {"gan_runner.config"},
+    "PIL": {"gan_runner.sampling", "gan_runner.datasets", "gan_runner.commands"},
+    "pickle": set(),
+    "importlib": {"gan_runner.datasets"},  # to find the file of the digits
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file names in an import, wherever in the file it stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+IMPORTS = {name: imported(path) for name, path in MODULES.items()}
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def ours(name: str) -> set[str]:
+    """The modules of ours that a module imports."""
+    return (IMPORTS[name] & set(MODULES)) - {"gan_runner", name}
+
+
+def test_every_module_is_looked_at() -> None:
+    assert {"gan_runner.train", "gan_runner.models.dcgan", "gan_runner.commands.sample"} <= set(
+        MODULES
+    )
+    assert "gan_runner.losses" in ours("gan_runner.objective")
+    assert "gan_runner.loop" in ours("gan_runner.train")  # an import within a function
+
+
+def test_imports_point_one_way() -> None:
+    done: set[str] = set()
+
+    def follow(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name not in done:
+            for target in sorted(ours(name)):
+                follow(target, (*path, name))
+            done.add(name)
+
+    for name in MODULES:
+        follow(name, ())
+    assert done == set(MODULES)
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_each_library_has_its_door(library: str) -> None:
+    users = {
+        name
+        for name, targets in IMPORTS.items()
+        if any(within(target, library) for target in targets)
+    }
+    strangers = {u for u in users if not any(within(u, door) for door in DOORS[library])}
+    assert strangers == set()
+
+
+MATHEMATICS = {"torch", "pydantic", "typing", "abc", "collections", "math", "__future__"}
+
+
+@pytest.mark.parametrize("module", ["losses", "penalties"])
+def test_mathematics_imports_torch_and_the_component_base_and_nothing_else(module: str) -> None:
+    name = f"gan_runner.{module}"
+    assert ours(name) == {"gan_runner.catalogue"}
+    others = {t.split(".")[0] for t in IMPORTS[name]} - {"gan_runner"}
+    assert others <= MATHEMATICS
+
+
+def test_networks_and_data_know_nothing_of_runs() -> None:
+    below = {"gan_runner.catalogue", "gan_runner.data", "gan_runner.errors", "gan_runner.seeds"}
+    for package in "gan_runner.models", "gan_runner.datasets":
+        for name in MODULES:
+            if within(name, package):
+                known = {t for t in ours(name) if not within(t, package)}
+                assert known <= below | {"gan_runner.disk"}, name
+
+
+def test_nobody_imports_an_entry_point() -> None:
+    entries = {n for n in MODULES if within(n, "gan_runner.commands")} | {"gan_runner.train"}
+    for name in MODULES:
+        if name not in entries:
+            assert not ours(name) & entries, name
+
+
+@pytest.mark.parametrize("module", ["train", "config", "groups", "folder", "commands.sample"])
+def test_an_entry_point_answers_before_torch_is_imported(module: str) -> None:
+    code = f"import sys, gan_runner.{module}; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+HEAVY = ["torch", "torchvision", "numpy", "sklearn", "tensorboard", "safetensors", "PIL"]
