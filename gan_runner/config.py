@@ -14,8 +14,6 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from gan_runner.catalogue import Component, validated
 from gan_runner.errors import CheckpointError, ConfigError, printable
 
-GROUPS = ("model", "loss", "dataset", "optimizer", "experiment")
-
 # What a resumed run may change: how long it is, what it shows and keeps, and where it runs. The
 # data may lie elsewhere, too: its digest is compared with the one that the run began with.
 FREE = (

@@ -93,4 +93,6 @@ def digest(data: Data) -> str:
     spread = max(1, count >> 16)
     for chunk in data.examples[::spread].split(4096):
         found.update(chunk.contiguous().numpy().data)
+    if data.labels is not None:
+        found.update(data.labels[::spread].contiguous().numpy().data)
     return found.hexdigest()

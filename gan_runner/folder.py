@@ -65,7 +65,9 @@ class RunFolder:
             raise CheckpointError(
                 f"unreadable status, {printable(self._status)}. {printable(error)}"
             ) from None
-        return status if isinstance(status, dict) else {}
+        if not isinstance(status, dict) or not isinstance(status.get("warnings", []), list):
+            raise CheckpointError(f"unreadable status, {printable(self._status)}.")
+        return status
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace `status.json`. Raises OSError."""

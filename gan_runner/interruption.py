@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 
 class Interrupted(BaseException):
-    """A signal asked the process to end. No Exception: nothing but `main` may catch it."""
+    """A signal asked the training to end. No Exception: nothing but `main` may catch it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -33,9 +36,26 @@ class Watch:
             raise Interrupted(self.received)
 
 
-def end_at_once() -> None:
-    """Make both signals raise Interrupted wherever the process is."""
-    _handle(_raise)
+def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
+    """Make both signals end the process wherever it is, once `undo` has cleaned up.
+
+    Not by an exception: in the middle of an import it can be swallowed, or leave half a module.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        undo()
+        os._exit(128 + number)
+
+    _handle(end)
+
+
+def leave(exit_code: int) -> NoReturn:
+    """End the process when all is done. What torch does at exit takes two seconds, in which a
+    signal could still change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, AttributeError):  # a stream can be closed, or None
+            stream.flush()
+    os._exit(exit_code)
 
 
 @contextmanager
@@ -54,7 +74,3 @@ def watched() -> Iterator[Watch]:
 def _handle(handler: object) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)  # type: ignore[arg-type]
-
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(number)

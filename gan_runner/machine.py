@@ -25,7 +25,8 @@ def prepare(config: Config) -> torch.device:
         torch.set_num_threads(config.threads)
     if config.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
-    torch.use_deterministic_algorithms(config.deterministic)
+    # not use_deterministic_algorithms, which imports torch's compiler for two seconds
+    torch.set_deterministic_debug_mode("error" if config.deterministic else "default")
     torch.backends.cudnn.benchmark = not config.deterministic
     return device_named(config.device)
 

@@ -45,7 +45,8 @@ def as_fault(error: Exception) -> Fault | None:
     if isinstance(error, UnicodeEncodeError):
         return ConfigError(f"not UTF-8, {printable(error.object)}. Give it another name.")
     if isinstance(error, OSError):
-        return MachineError(f"the disk or the machine refused: {printable(error)}.")
+        remedy = "Make room, or check the permissions."
+        return MachineError(f"the disk or the machine refused: {printable(error)}. {remedy}")
     out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )

@@ -125,7 +125,8 @@ class Run:
         began_anew = "started" not in self._status
         if self.saved_step < 0:
             settings = configuration.flat(self.config.plain())
-            self.log.configuration(self.path.name, configuration.text(self.config), settings)
+            name = "/".join(self.path.parts[-2:])
+            self.log.configuration(name, configuration.text(self.config), settings)
             count = self.config.train.samples if self._images else _VECTORS_SHOWN
             self.log.reals(picture(self.data.examples[:count], self.data.space))
         self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))

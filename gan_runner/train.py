@@ -35,7 +35,8 @@ from gan_runner.errors import (
     report,
 )
 from gan_runner.groups import GROUPS, conf_folder, help_text, options
-from gan_runner.interruption import Interrupted, end_at_once
+from gan_runner.interruption import Interrupted, end_at_once, leave
+from gan_runner.threads import share_cores
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -52,7 +53,7 @@ _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 
 def main() -> None:
     """The command `gan-train`."""
-    sys.exit(run_command(sys.argv[1:]))
+    leave(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: list[str]) -> int:
@@ -60,7 +61,8 @@ def run_command(arguments: list[str]) -> int:
     if any(argument in ("-h", "--help") for argument in arguments):
         print(help_text(), end="")
         return 0
-    end_at_once()
+    end_at_once(undo=Claim.give_up_unless_begun)
+    share_cores()
     try:
         return _compose_and_train(arguments)
     except Fault as fault:
@@ -87,7 +89,7 @@ def _compose_and_train(arguments: list[str]) -> int:
         raise _explained(error, overrides) from None
     finally:
         Claim.give_up_unless_begun()
-    if len(codes) > 1:
+    if flags.multirun:
         return _JOB_FAILED if any(codes) else 0
     return codes[0] if codes else 0
 

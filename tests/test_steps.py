@@ -159,6 +159,15 @@ def test_a_step_takes_as_many_batches_as_d_has_updates(d_steps: int) -> None:
         assert len(taken) == step * d_steps
 
 
+def test_only_the_fakes_that_g_learns_from_carry_a_graph() -> None:
+    made = recipe({**HINGE, "d_steps": 3})
+    of = state(made)
+    carried: list[bool] = []
+    of.generator.register_forward_hook(lambda *a: carried.append(a[-1].requires_grad))
+    train_step(of, reals(), made)
+    assert carried == [False, False, True]
+
+
 def test_latent_points_come_from_the_states_own_stream() -> None:
     made = recipe({**HINGE, "penalty": {"gradient": GRADIENT}})
     torch.manual_seed(1)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from gan_runner.arguments import Arguments
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
-from gan_runner.interruption import Interrupted, end_at_once
+from gan_runner.interruption import end_at_once
+from gan_runner.threads import share_cores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +30,7 @@ def main() -> None:
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
     end_at_once()
+    share_cores()
     try:
         options = _parser().parse_args(arguments)
         _sample(options)
@@ -36,8 +38,6 @@ def run_command(arguments: list[str]) -> int:
         return report(fault)
     except OSError as error:
         return report(MachineError(f"can't write, --out={printable(options.out)}. {error}"))
-    except Interrupted as interruption:
-        return interruption.exit_code
     return 0
 
 
