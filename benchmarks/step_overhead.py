@@ -1,6 +1,6 @@
 """Images per second of gan-runner against a bare hand-written loop of the same networks.
 
-    python benchmarks/step_overhead.py [dcgan|mlp] [--rounds 5] [--steps 60] [--threads 2]
+    python benchmarks/step_overhead.py [dcgan|mlp] [--rounds 5] [--steps 100] [--threads 2]
 
 The two take turns in one process. The product trains as `gan-train` does, with its log, TensorBoard
 and checkpoints; the bare loop is plain eager torch as in the tutorials: data in memory as floats,
@@ -20,6 +20,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from gan_runner.threads import share_cores
+
+share_cores()  # for both sides, and before torch is imported
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -36,8 +40,12 @@ EXAMPLES = 10_000
 CASES = {
     "dcgan": (
         (3, 32, 32),
-        ["model=dcgan", "loss=non_saturating", "model.generator.width=64"]
-        + ["model.discriminator.width=64"],
+        [
+            "model=dcgan",
+            "loss=non_saturating",
+            "model.generator.width=64",
+            "model.discriminator.width=64",
+        ],
     ),
     "mlp": ((1, 28, 28), ["model=mlp", "loss=wgan_gp"]),
 }
@@ -60,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", choices=CASES, nargs="?", default="dcgan")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory", action="store_true", help="compare peak memory instead")
     parser.add_argument("--only", choices=("product", "bare"), help=argparse.SUPPRESS)

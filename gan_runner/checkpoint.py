@@ -163,9 +163,9 @@ def prune(folder: Path, *, keep: int) -> None:
 
 
 def sweep_up(folder: Path) -> None:
-    """Delete what a killed save left behind."""
+    """Delete what a killed save left behind: a temporary file of ours or of safetensors."""
     for path in _entries(folder):
-        if path.name.startswith(".") and path.name.endswith(".partial"):
+        if path.match(".*.partial") or path.match(".tmp*"):
             path.unlink(missing_ok=True)
 
 

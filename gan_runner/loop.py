@@ -31,8 +31,8 @@ def train(run: Run) -> None:
         scores_together=experiment.model.discriminator.norm != "batch",
         bf16=run.config.precision == "bf16",
     )
-    run.begin()
     with watched() as signals:
+        run.begin()
         while state.step < plan.steps and signals.received is None:
             train_step(state, reals, recipe)
             run.terminal.step(state.step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-_SPINS = "1000"  # a few microseconds
+_SPINS = "5000"  # some ten microseconds
 
 
 def share_cores() -> None:

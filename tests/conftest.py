@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from gan_runner import checkpoint
+from gan_runner import train as gan_train
+from gan_runner.commands import sample as gan_sample
 from gan_runner.config import Config
 from gan_runner.loop import train
 from gan_runner.outcome import conduct
@@ -78,6 +84,55 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return call
+
+
+class Answer(NamedTuple):
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Answer]:
+    """Runs a command of ours in this process, which has torch already, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(name: str, *arguments: str) -> Answer:
+        capsys.readouterr()
+        code = call_command(name, *arguments)
+        return Answer(code, *capsys.readouterr())
+
+    return call
+
+
+def call_command(name: str, *arguments: str) -> int:
+    """Do what a command does, in this process; its exit code."""
+    with _process_kept():
+        try:
+            return {"gan-train": gan_train, "gan-sample": gan_sample}[name].run_command(
+                list(arguments)
+            )
+        except SystemExit as end:
+            return int(end.code or 0)
+
+
+@contextmanager
+def _process_kept() -> Iterator[None]:
+    """What a command changes in its process, which usually ends with it, is put back."""
+    arguments, root = sys.argv[:], logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        sys.argv[:], root.handlers[:] = arguments, handlers
+        root.setLevel(level)
+        for number, answer in answers.items():
+            signal.signal(number, answer)
 
 
 def argv(name: str, *arguments: str) -> list[str]:

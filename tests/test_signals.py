@@ -1,0 +1,115 @@
+"""A signal ends a command cleanly wherever it comes: nothing left, or a run that can go on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Answer, small_run
+
+Here = Callable[..., Answer]
+
+# gan-train with pauses, in which it says where it is
+COMMAND = """
+import sys, time
+from gan_runner.train import main
+
+def pausing(module, name):
+    whole = getattr(module, name)
+    def pause(*args, **kwargs):
+        print("in", name, flush=True)
+        time.sleep(0.4)
+        return whole(*args, **kwargs)
+    setattr(module, name, pause)
+
+{pauses}
+main()
+"""
+IN_DATA = "from gan_runner.datasets import digits; pausing(digits, '_rows')"
+IN_STEPS = "from gan_runner import loop; pausing(loop, 'train_step')"
+IN_SAVES = "from gan_runner import checkpoint; pausing(checkpoint, 'publish')"
+
+
+def start(folder: Path, *arguments: str, pauses: str = "") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", COMMAND.format(pauses=pauses), *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True)
+
+
+def await_line(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"no {text!r} in the output")
+
+
+def status(run: Path) -> tuple[str, int, int]:
+    told = json.loads((run / "status.json").read_text())
+    return told["state"], told["exit_code"], told["step"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_torch_is_imported_leaves_nothing(tmp_path: Path, number: int) -> None:
+    process = start(tmp_path, "train.steps=1")
+    while not list(tmp_path.glob("outputs/*/*/.hydra")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (128 + number, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_while_data_is_read_leaves_nothing(tmp_path: Path) -> None:
+    process = start(tmp_path, "train.steps=1", pauses=IN_DATA)
+    await_line(process, "in _rows")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (143, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_save_is_finished_before_the_end(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = start(tmp_path, *small_run(run, "train.save_every=1"), pauses=IN_SAVES)
+    await_line(process, "in publish")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (143, "")
+    assert status(run) == ("interrupted", 143, 1)
+    left = sorted(path.name for path in (run / "checkpoints").iterdir())
+    assert left == ["last.json", "step_00000001.safetensors"]
+
+
+def test_a_second_signal_does_not_wait(here: Here, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = start(tmp_path, *small_run(run, "train.save_every=1"), pauses=IN_SAVES)
+    await_line(process, "in publish")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (130, "")
+    assert status(run)[:2] == ("interrupted", 130)
+    assert here("gan-train", f"resume={run}", "train.steps=2").code == 0
+    assert [path.name for path in (run / "checkpoints").glob(".*")] == []
+
+
+def test_an_interrupted_sweep_goes_on_with_the_same_command(here: Here, tmp_path: Path) -> None:
+    settings = [s for s in small_run(tmp_path, "train.steps=2") if "hydra" not in s]
+    settings += ["-m", "seed=0,1", "sweep=s"]
+    process = start(tmp_path, *settings, pauses=IN_STEPS)
+    await_line(process, "in train_step")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (143, "")
+    assert len(list(tmp_path.glob("outputs/sweeps/s/*/status.json"))) == 1
+    assert here("gan-train", *settings).code == 0
+    runs = [path.parent for path in tmp_path.glob("outputs/sweeps/s/*/status.json")]
+    assert [status(run) for run in runs] == [("completed", 0, 2)] * 2
