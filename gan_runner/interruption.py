@@ -12,7 +12,7 @@ from typing import NoReturn
 
 
 class Interrupted(BaseException):
-    """A signal asked the training to end. No Exception: nothing but `main` may catch it."""
+    """A signal asked the process to end. No Exception: nothing but `main` may catch it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -44,6 +44,8 @@ def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
 
     def end(number: int, frame: FrameType | None) -> None:
         undo()
+        if os.isatty(1):
+            os.write(1, b"\x1b[?25h\n")  # the cursor, which a display of progress hides
         os._exit(128 + number)
 
     _handle(end)
@@ -62,15 +64,32 @@ def leave(exit_code: int) -> NoReturn:
 def watched() -> Iterator[Watch]:
     """Within this context a signal is noted only."""
     watch = Watch()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    _handle(watch.note)
-    try:
+    with _handled(watch.note):
         yield watch
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Within this context a signal raises Interrupted, so that what is half made is removed."""
+    with _handled(_raise):
+        yield
+
+
+@contextmanager
+def _handled(handler: object) -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    _handle(handler)
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def _handle(handler: object) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(number)

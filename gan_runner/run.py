@@ -21,6 +21,7 @@ from gan_runner.disk import write_text
 from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.experiment import Experiment, assemble, check_space
 from gan_runner.folder import RunFolder, now
+from gan_runner.interruption import unwinding
 from gan_runner.log import Log
 from gan_runner.resuming import (
     Changes,
@@ -267,7 +268,8 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
 def _load(experiment: Experiment, terminal: Terminal) -> tuple[Experiment, Data]:
     """The data, and the experiment with the lengths that depend on it settled."""
     config = experiment.config
-    data = experiment.dataset.load(Path(config.cache), terminal.track)
+    with unwinding():
+        data = experiment.dataset.load(Path(config.cache), terminal.track)
     check_space(experiment, data.space)
     if config.train.batch_size > len(data):
         raise ConfigError(

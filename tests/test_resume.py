@@ -205,6 +205,14 @@ def test_what_was_logged_after_the_checkpoint_is_logged_once(
     assert resumed(path) == left_behind(uninterrupted)
 
 
+def test_what_a_killed_save_left_is_swept_up(tmp_path: Path, uninterrupted: Path) -> None:
+    path = shutil.copytree(uninterrupted, tmp_path / "run")
+    for name in (".tmpAb12Cd", f".{file_name(25)}.partial", ".last.json.partial"):
+        (path / "checkpoints" / name).write_bytes(b"a part")
+    resumed(path, "train.steps=21")
+    assert list((path / "checkpoints").glob(".*")) == []
+
+
 # ---------------------------------------------------------------- changed
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Answer, small_run
+from PIL import Image
 
 Here = Callable[..., Answer]
 
@@ -31,7 +32,7 @@ def pausing(module, name):
 {pauses}
 main()
 """
-IN_DATA = "from gan_runner.datasets import digits; pausing(digits, '_rows')"
+IN_DATA = "from gan_runner.datasets import image_folder; pausing(image_folder, 'decode')"
 IN_STEPS = "from gan_runner import loop; pausing(loop, 'train_step')"
 IN_SAVES = "from gan_runner import checkpoint; pausing(checkpoint, 'publish')"
 
@@ -67,12 +68,15 @@ def test_a_signal_while_torch_is_imported_leaves_nothing(tmp_path: Path, number:
 
 
 def test_a_signal_while_data_is_read_leaves_nothing(tmp_path: Path) -> None:
-    process = start(tmp_path, "train.steps=1", pauses=IN_DATA)
-    await_line(process, "in _rows")
+    (tmp_path / "pictures").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "pictures" / "one.png")
+    settings = ["dataset=image_folder", "dataset.root=pictures", "cache=cache"]
+    process = start(tmp_path, *settings, pauses=IN_DATA)
+    await_line(process, "in decode")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert (process.returncode, err) == (143, "")
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["cache", "one.png", "pictures"]
 
 
 def test_a_save_is_finished_before_the_end(tmp_path: Path) -> None:
