@@ -44,8 +44,6 @@ def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
 
     def end(number: int, frame: FrameType | None) -> None:
         undo()
-        if os.isatty(1):
-            os.write(1, b"\x1b[?25h\n")  # the cursor, which a display of progress hides
         os._exit(128 + number)
 
     _handle(end)

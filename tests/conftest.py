@@ -21,12 +21,12 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from gan_runner import checkpoint
 from gan_runner import train as gan_train
 from gan_runner.commands import sample as gan_sample
+from gan_runner.composition import composed, parsed
 from gan_runner.config import Config
 from gan_runner.loop import train
 from gan_runner.outcome import conduct
 from gan_runner.run import create
 from gan_runner.terminal import Terminal
-from gan_runner.train import composed, parsed
 
 ROOT = Path(__file__).parent.parent
 SMALL = (

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from gan_runner.catalogue import Component, choices
+from gan_runner.composition import composed, parsed
 from gan_runner.config import Config, Train
 from gan_runner.data import Space
 from gan_runner.datasets import Dataset
@@ -22,7 +23,6 @@ from gan_runner.models import Model
 from gan_runner.objective import Prescription
 from gan_runner.optimizers import Optimizer, Optimizers
 from gan_runner.penalties import R1, Drift, Penalty
-from gan_runner.train import composed, parsed
 
 CONF = conf_folder()
 FILES = sorted(path for path in CONF.rglob("*.yaml") if path.parent != CONF)

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from gan_runner import config
+from gan_runner.composition import composed, parsed
 from gan_runner.config import FREE, Config, differences, flat, parse, read, text
 from gan_runner.errors import CheckpointError, ConfigError
-from gan_runner.train import composed, parsed
 
 
 @pytest.fixture(scope="module")
