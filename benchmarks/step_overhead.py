@@ -33,7 +33,7 @@ from gan_runner.data import Space
 from gan_runner.experiment import assemble
 from gan_runner.loop import train
 from gan_runner.models import Networks
-from gan_runner.run import create
+from gan_runner.opening import create
 from gan_runner.terminal import Terminal
 
 EXAMPLES = 10_000

@@ -1,43 +1,22 @@
-"""A run: its folder, its configuration and the objects made of it.
-
-`create` makes one, `reopen` continues one, `look` takes its generator: there is no other way to
-get one, so training, resuming and sampling can't disagree.
-"""
+"""A run: its folder, its configuration, the objects made of it, and what they leave behind."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import nn
 
-from gan_runner import checkpoint, log, machine
+from gan_runner import checkpoint, machine
 from gan_runner import config as configuration
-from gan_runner.config import Config
-from gan_runner.data import Data, Space, digest
-from gan_runner.disk import write_text
-from gan_runner.errors import ConfigError, NumbersError
-from gan_runner.experiment import Experiment, assemble, check_space
+from gan_runner.data import Data, digest
+from gan_runner.errors import NumbersError
+from gan_runner.experiment import Experiment
 from gan_runner.folder import RunFolder, now
-from gan_runner.interruption import unwinding
 from gan_runner.log import Log
-from gan_runner.resuming import (
-    Changes,
-    changed,
-    check_length,
-    check_same,
-    inexact,
-    is_complete,
-    load_generator,
-    received,
-    restore,
-    saved_space,
-    take_weights,
-)
 from gan_runner.sampling import latent_points, picture, sample
-from gan_runner.state import TrainState, fresh_state, frozen_copy
+from gan_runner.state import TrainState
 from gan_runner.terminal import Terminal
 
 _VECTORS_SHOWN = 2000  # a scatter needs more points than a grid has pictures
@@ -188,122 +167,3 @@ class Run:
             | {"offset": space.offset, "scale": space.scale},
             "fingerprint": machine.fingerprint(self.device),
         }
-
-
-def create(config: Config, path: Path, terminal: Terminal) -> Run:
-    """A new run in the empty folder `path`. Nothing is written before all is known to work.
-
-    Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
-    """
-    experiment = assemble(config)
-    device = machine.prepare(config)
-    experiment, data = _load(experiment, terminal)
-    state = _initial(experiment, data.space, device)
-    folder = RunFolder(path)
-    folder.lock()
-    folder.checkpoints.mkdir()
-    write_text(folder.config, configuration.text(experiment.config))
-    return Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
-
-
-def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
-    """An existing run at its newest valid checkpoint, to go on in its own folder; None if it is
-    already complete, in which case nothing is touched.
-
-    Raises CheckpointError if the run, or a change to it, is refused; InUseError if it is alive.
-    """
-    folder = RunFolder(path)
-    saved = configuration.read(folder.config)
-    folder.lock()
-    experiment = received(changed(saved, changes))
-    if is_complete(folder, experiment.config):
-        return None
-    found, warnings = checkpoint.newest(folder.checkpoints)
-    device = machine.prepare(experiment.config)
-    experiment, data = _load(experiment, terminal)
-    state = _initial(experiment, data.space, device)
-    if found is not None:
-        check_same(found, experiment.config, data)
-        restore(state, found)
-        warnings += inexact(found, device)
-    check_length(state.step, experiment.config)
-    checkpoint.sweep_up(folder.checkpoints)
-    folder.checkpoints.mkdir(exist_ok=True)
-    if found is not None:  # a kill may have come between a checkpoint and the pointer to it
-        checkpoint.point(folder.checkpoints / "last.json", found.path, state.step)
-    log.rewind(folder, -1 if found is None else state.step)
-    write_text(folder.config, configuration.text(experiment.config))
-    run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
-    run.saved_step = -1 if found is None else state.step
-    for warning in warnings:
-        run.warn(warning)
-    return run
-
-
-class Trained(NamedTuple):
-    """A generator to look at: no data was read and nothing of the run is held."""
-
-    generator: nn.Module
-    space: Space
-    latent_size: int
-    step: int
-
-
-def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
-    """The generator of a checkpoint: `last`, `best` or a step; its average unless `raw`.
-
-    Raises CheckpointError if the run or the checkpoint is refused.
-    """
-    folder = RunFolder(path)
-    experiment = received(configuration.read(folder.config))
-    found = checkpoint.select(folder.checkpoints, which)
-    space = saved_space(found)
-    averaged = experiment.config.train.average > 0 and not raw
-    generator = frozen_copy(experiment.model.networks(space).generator)
-    load_generator(generator, found, "average" if averaged else "generator")
-    where = machine.device_named(device)
-    return Trained(generator.to(where), space, experiment.model.latent_size, found.facts["step"])
-
-
-def _load(experiment: Experiment, terminal: Terminal) -> tuple[Experiment, Data]:
-    """The data, and the experiment with the lengths that depend on it settled."""
-    config = experiment.config
-    with unwinding():
-        data = experiment.dataset.load(Path(config.cache), terminal.track)
-    check_space(experiment, data.space)
-    if config.train.batch_size > len(data):
-        raise ConfigError(
-            f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
-            f"The data set has {len(data)} examples; use a batch of at most that."
-        )
-    return assemble(_settle_lengths(experiment, len(data))), data
-
-
-def _settle_lengths(experiment: Experiment, examples: int) -> Config:
-    """Fix what depends on the data and the machine: steps of an epoch, schedules, threads."""
-    plain = experiment.config.plain()
-    train = plain["train"]
-    if train["epochs"] is not None:
-        updates = train["epochs"] * (examples // train["batch_size"])
-        train["steps"] = -(-updates // experiment.objective.d_steps)
-        train["epochs"] = None
-    for optimizer in plain["optimizer"].values():
-        optimizer["schedule"]["steps"] = optimizer["schedule"]["steps"] or max(1, train["steps"])
-    plain["threads"] = plain["threads"] or torch.get_num_threads()
-    return configuration.parse(plain)
-
-
-def _initial(experiment: Experiment, space: Space, device: torch.device) -> TrainState:
-    """The state of step 0, from new weights or from those that `init_from` names."""
-    config = experiment.config
-    state = fresh_state(
-        experiment.model,
-        experiment.optimizers,
-        space,
-        seed=config.seed,
-        averaged=config.train.average > 0,
-        device=device,
-    )
-    if config.init_from is not None:
-        take_weights(state, Path(config.init_from))
-    return state

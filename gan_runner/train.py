@@ -127,7 +127,7 @@ def _job(config: DictConfig) -> int:
 
 def _create(settings: Config, path: Path) -> int:
     try:
-        from gan_runner.run import create
+        from gan_runner.opening import create
 
         return _train(lambda terminal: create(settings, path, terminal), path)
     except InUseError:
@@ -145,7 +145,7 @@ def _discard_unless_begun(path: Path, made: list[Path]) -> None:
 
 
 def _reopen(path: Path, changes: Changes) -> int:
-    from gan_runner.run import reopen
+    from gan_runner.opening import reopen
 
     return _train(lambda terminal: reopen(path, changes, terminal), path)
 

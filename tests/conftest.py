@@ -24,8 +24,8 @@ from gan_runner.commands import sample as gan_sample
 from gan_runner.composition import composed, parsed
 from gan_runner.config import Config
 from gan_runner.loop import train
+from gan_runner.opening import create
 from gan_runner.outcome import conduct
-from gan_runner.run import create
 from gan_runner.terminal import Terminal
 
 ROOT = Path(__file__).parent.parent

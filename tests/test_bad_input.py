@@ -333,7 +333,7 @@ def test_memory_that_runs_out_before_training_leaves_nothing(
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("gan_runner.run.fresh_state", exhausted)
+    monkeypatch.setattr("gan_runner.opening.fresh_state", exhausted)
     assert_refused(here("gan-train"), 4, "out of memory", "train.batch_size")
     assert content(tmp_path) == {}
 

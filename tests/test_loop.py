@@ -17,8 +17,9 @@ from gan_runner.config import Config
 from gan_runner.errors import NumbersError
 from gan_runner.groups import options
 from gan_runner.loop import due, train
+from gan_runner.opening import create
 from gan_runner.outcome import conduct
-from gan_runner.run import Run, create
+from gan_runner.run import Run
 from gan_runner.terminal import Terminal
 
 TINY = (

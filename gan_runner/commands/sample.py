@@ -17,7 +17,7 @@ from gan_runner.threads import share_cores
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gan_runner.run import Trained
+    from gan_runner.opening import Trained
 
 _FRAME_MS = 60
 
@@ -97,7 +97,7 @@ def _device(text: str) -> str:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from gan_runner.run import look
+    from gan_runner.opening import look
     from gan_runner.terminal import Terminal
 
     suffix = options.out.suffix.lower()
