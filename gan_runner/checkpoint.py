@@ -84,9 +84,10 @@ def read(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        facts = dict(json.loads(metadata["gan_runner"]))
+        facts = dict(json.loads(metadata["gan_runner"], parse_constant=_refused))
         version, digest = facts.pop("format"), facts.pop("sha256")
-        int(facts["step"])  # every reader relies on it
+        if type(facts["step"]) is not int or facts["step"] < 0:  # every reader relies on it
+            raise ValueError("its step is no number of steps")
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint, {printable(path)}.") from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -151,6 +152,18 @@ def pointed(folder: Path, pointer: str) -> Path:
     return folder / name
 
 
+def make_last(folder: Path, found: Checkpoint) -> None:
+    """Make a checkpoint the last one, as a resume from it needs.
+
+    A kill may have come before `last.json` pointed to it. Newer ones are damaged: they are renamed,
+    so that they aren't tried again and don't displace valid ones.
+    """
+    for step, path in steps(folder).items():
+        if step > found.facts["step"]:
+            path.rename(path.with_suffix(".damaged"))
+    point(folder / "last.json", found.path, found.facts["step"])
+
+
 def prune(folder: Path, *, keep: int) -> None:
     """Delete what is neither last nor best nor among the `keep` newest of the others."""
     protected: set[Path] = set()
@@ -171,6 +184,10 @@ def sweep_up(folder: Path) -> None:
 
 def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} in its metadata")
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:

@@ -8,10 +8,8 @@ from typing import Any
 
 from gan_runner.catalogue import make
 from gan_runner.config import Config, parse
-from gan_runner.data import Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
-from gan_runner.losses import Wasserstein
 from gan_runner.models import Model
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
@@ -47,13 +45,8 @@ def assemble(config: Config) -> Experiment:
     _refuse_impossible(experiment)
     space = experiment.dataset.space()
     if space is not None:
-        check_space(experiment, space)
+        experiment.model.check(space)
     return Experiment(**{**vars(experiment), "warnings": tuple(_doubtful(experiment))})
-
-
-def check_space(experiment: Experiment, space: Space) -> None:
-    """Raise ConfigError if the model can't build examples of this space."""
-    experiment.model.check(space)
 
 
 def _optimizers(node: Mapping[str, Any]) -> Optimizers:
@@ -114,7 +107,7 @@ def _doubtful(experiment: Experiment) -> list[str]:
             f"loss.clip={objective.clip} with optimizer.discriminator.{momentum}. "
             "Use optimizer=rmsprop."
         )
-    if isinstance(objective.loss, Wasserstein) and not (
+    if objective.loss.needs_bounded_slope and not (
         _is_constrained(objective) or norm == "spectral"
     ):
         warnings.append(

@@ -33,6 +33,17 @@ class RunFolder:
         self._status = path / "status.json"
         self._lock: IO[str] | None = None
 
+    def refuse_links(self) -> None:
+        """Raise CheckpointError if something in the folder is a link, or no file or folder.
+
+        The folder may come from a stranger: writing and deleting in it must not leave it.
+        """
+        for path in _below(self.path):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                raise CheckpointError(
+                    f"a run folder has no links, {printable(path)}. Copy what it points to."
+                )
+
     def lock(self) -> None:
         """Hold the folder until the process ends, however it ends.
 
@@ -136,6 +147,14 @@ def _remove_empty(folders: list[Path]) -> None:
     for folder in reversed(folders):
         with suppress(OSError):
             folder.rmdir()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """What lies in a folder and in its folders, links not followed."""
+    for path in folder.iterdir() if folder.is_dir() else []:
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from _below(path)
 
 
 def _candidates(path: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ gan-train: compose an experiment, train it, leave a run folder that can be resum
 usage: gan-train [group=option] [setting=value] ...
 
 examples:
-  gan-train                                           handwritten digits, two minutes on two cores
+  gan-train                                           handwritten digits, about a minute
   gan-train loss=wgan_gp dataset=mnist                another loss, another data set
   gan-train dataset=image_folder dataset.root=photos  your own images
   gan-train loss=hinge loss/penalty=r1 loss.penalty.r1.weight=0.1

@@ -23,7 +23,7 @@ class Log:
         self._folder = folder
         self._terminal = terminal
         self._board = board.Board(folder.tensorboard)
-        self._metrics = folder.metrics.open("a", encoding="utf-8")
+        self._metrics = folder.metrics.open("a", buffering=1, encoding="utf-8")
         folder.samples.mkdir(exist_ok=True)
 
     def row(self, step: int, seconds: float, values: Mapping[str, float]) -> None:

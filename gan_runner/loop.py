@@ -33,6 +33,8 @@ def train(run: Run) -> None:
     )
     with watched() as signals:
         run.begin()
+        if run.config.init_from is not None:
+            run.save()  # the run that it started from may change, or go
         while state.step < plan.steps and signals.received is None:
             train_step(state, reals, recipe)
             run.terminal.step(state.step)

@@ -22,10 +22,12 @@ class Loss(Component):
 
     `paired` says that the generator's loss compares fakes with reals, and so needs real logits.
     `estimates_value` says that D's loss is -V(D, G), the value of the original game.
+    `needs_bounded_slope` says that D's loss has no bound unless something holds D's slope.
     """
 
     paired: ClassVar[bool] = False
     estimates_value: ClassVar[bool] = False
+    needs_bounded_slope: ClassVar[bool] = False
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -76,6 +78,8 @@ class LeastSquares(Loss):
 
 class Wasserstein(Loss):
     """The dual form of the distance, for a D of bounded slope. Arjovsky et al. 2017, eq. 2."""
+
+    needs_bounded_slope: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake - real
@@ -166,6 +170,12 @@ class FDivergence(Loss):
         return -self.conjugate(fake) if self.generator_loss == "exact" else -self.activation(fake)
 
 
+def grown(v: Tensor) -> Tensor:
+    """exp(v), above e^10 as its tangent: one example must not drown a batch, or overflow."""
+    inside = v.clamp(max=10.0)
+    return exp(inside) * (1 + v - inside)
+
+
 class KullbackLeibler(FDivergence):
     """KL(P, Q): f(u) = u log u, F(t) = exp(t - 1)."""
 
@@ -173,14 +183,14 @@ class KullbackLeibler(FDivergence):
         return v
 
     def conjugate(self, v: Tensor) -> Tensor:
-        return exp(v - 1)
+        return grown(v - 1)
 
 
 class ReverseKullbackLeibler(FDivergence):
     """KL(Q, P): f(u) = -log u, F(t) = -1 - log(-t)."""
 
     def activation(self, v: Tensor) -> Tensor:
-        return -exp(-v)
+        return -grown(-v)
 
     def conjugate(self, v: Tensor) -> Tensor:
         return v - 1
@@ -200,10 +210,10 @@ class SquaredHellinger(FDivergence):
     """Hellinger's distance squared: f(u) = (sqrt u - 1)^2, F(t) = t / (1 - t)."""
 
     def activation(self, v: Tensor) -> Tensor:
-        return 1 - exp(-v)
+        return 1 - grown(-v)
 
     def conjugate(self, v: Tensor) -> Tensor:
-        return exp(v) - 1
+        return grown(v) - 1
 
 
 class JensenShannon(FDivergence):

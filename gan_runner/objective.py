@@ -58,9 +58,13 @@ class Objective:
     ) -> dict[str, Tensor]:
         """The named terms of D's update number `update`: scalars that add up to D's loss."""
         terms = {"loss/discriminator": self.loss.discriminator(real.logits, fake.logits).mean()}
-        for name, penalty in self.due(update).items():
-            strength = penalty.weight * penalty.every
-            terms[f"penalty/{name}"] = strength * penalty(critic, real, fake, noise).mean()
+        due = self.due(update)
+        for name, penalty in self.penalties.items():
+            terms[f"penalty/{name}"] = (
+                penalty.weight * penalty.every * penalty(critic, real, fake, noise).mean()
+                if name in due
+                else real.logits.new_zeros(())  # so that the mean over all updates is what it adds
+            )
         return terms
 
     def generator(self, fake: Tensor, real: Tensor | None) -> dict[str, Tensor]:

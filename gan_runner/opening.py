@@ -18,7 +18,7 @@ from gan_runner.config import Config
 from gan_runner.data import Data, Space
 from gan_runner.disk import write_text
 from gan_runner.errors import ConfigError
-from gan_runner.experiment import Experiment, assemble, check_space
+from gan_runner.experiment import Experiment, assemble
 from gan_runner.folder import RunFolder
 from gan_runner.interruption import unwinding
 from gan_runner.log import Log
@@ -63,6 +63,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     Raises CheckpointError if the run, or a change to it, is refused; InUseError if it is alive.
     """
     folder = RunFolder(path)
+    folder.refuse_links()
     saved = configuration.read(folder.config)
     folder.lock()
     experiment = received(changed(saved, changes))
@@ -71,16 +72,18 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     found, warnings = checkpoint.newest(folder.checkpoints)
     device = machine.prepare(experiment.config)
     experiment, data = _load(experiment, terminal)
-    state = _initial(experiment, data.space, device)
-    if found is not None:
+    if found is None:
+        state = _initial(experiment, data.space, device)
+    else:
         check_same(found, experiment.config, data)
+        state = _fresh(experiment, data.space, device)
         restore(state, found)
         warnings += inexact(found, device)
     check_length(state.step, experiment.config)
     checkpoint.sweep_up(folder.checkpoints)
     folder.checkpoints.mkdir(exist_ok=True)
-    if found is not None:  # a kill may have come between a checkpoint and the pointer to it
-        checkpoint.point(folder.checkpoints / "last.json", found.path, state.step)
+    if found is not None:
+        checkpoint.make_last(folder.checkpoints, found)
     log.rewind(folder, -1 if found is None else state.step)
     write_text(folder.config, configuration.text(experiment.config))
     run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
@@ -105,6 +108,7 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     Raises CheckpointError if the run or the checkpoint is refused.
     """
     folder = RunFolder(path)
+    folder.refuse_links()
     experiment = received(configuration.read(folder.config))
     found = checkpoint.select(folder.checkpoints, which)
     space = saved_space(found)
@@ -120,7 +124,7 @@ def _load(experiment: Experiment, terminal: Terminal) -> tuple[Experiment, Data]
     config = experiment.config
     with unwinding():
         data = experiment.dataset.load(Path(config.cache), terminal.track)
-    check_space(experiment, data.space)
+    experiment.model.check(data.space)
     if config.train.batch_size > len(data):
         raise ConfigError(
             f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
@@ -145,15 +149,18 @@ def _settle_lengths(experiment: Experiment, examples: int) -> Config:
 
 def _initial(experiment: Experiment, space: Space, device: torch.device) -> TrainState:
     """The state of step 0, from new weights or from those that `init_from` names."""
-    config = experiment.config
-    state = fresh_state(
+    state = _fresh(experiment, space, device)
+    if experiment.config.init_from is not None:
+        take_weights(state, Path(experiment.config.init_from))
+    return state
+
+
+def _fresh(experiment: Experiment, space: Space, device: torch.device) -> TrainState:
+    return fresh_state(
         experiment.model,
         experiment.optimizers,
         space,
-        seed=config.seed,
-        averaged=config.train.average > 0,
+        seed=experiment.config.seed,
+        averaged=experiment.config.train.average > 0,
         device=device,
     )
-    if config.init_from is not None:
-        take_weights(state, Path(config.init_from))
-    return state

@@ -133,16 +133,19 @@ class Run:
 
     def close(self, *, state: str, exit_code: int, reason: str) -> None:
         """Record how the run ended and let the folder go. Raises OSError."""
-        self.log.event("end", self.state.step, f"{state}: {reason}")
-        self.log.close(success=exit_code == 0)
-        self.note_status(state=state, exit_code=exit_code, reason=reason, ended=now())
-        self.folder.release()
+        try:
+            self.note_status(state=state, exit_code=exit_code, reason=reason, ended=now())
+            self.log.event("end", self.state.step, f"{state}: {reason}")
+            self.log.close(success=exit_code == 0)
+        finally:
+            self.folder.release()
 
     def warn(self, text: str) -> None:
         """Tell a warning once, and keep it in the status."""
         self.log.say(f"warning: {text}")
         self.log.event("warning", self.state.step, text)
-        self._status["warnings"] = [*self._status.get("warnings", []), text]
+        told = self._status.get("warnings", [])
+        self._status["warnings"] = told if text in told else [*told, text]
 
     def note_status(self, **changes: Any) -> None:
         """Change `status.json`. Raises OSError."""

@@ -106,8 +106,10 @@ class TrainState:
         for part, optimizer, module in self._optimizers():
             _load_slots(optimizer, dict(module.named_parameters()), _under(part, tensors))
         device = next(self.generator.parameters()).device
-        self.sums.totals = {k: v.to(device) for k, v in _under("sums", tensors).items()}
+        totals = _under("sums", tensors)
+        # in the order in which they were first added: it is the order of the columns of a row
         self.sums.counts = {str(k): int(v) for k, v in facts["counts"].items()}
+        self.sums.totals = {k: totals[k].to(device) for k in self.sums.counts}
         _decode(facts["generators"]["latent"], self.latent_noise)
         _decode(facts["generators"]["penalty"], self.penalty_noise)
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])

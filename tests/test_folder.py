@@ -295,10 +295,20 @@ def test_a_status_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes)
         RunFolder(tmp_path).status()
 
 
-@pytest.mark.parametrize("content", ["[]", "5", "null", '"text"'])
-def test_a_status_that_says_nothing_is_empty(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize("content", ["[]", "5", "null", '"text"', '{"warnings": 5}'])
+def test_a_status_of_another_form_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "status.json").write_text(content)
-    assert RunFolder(tmp_path).status() == {}
+    with pytest.raises(CheckpointError, match=r"unreadable status, .*status\.json"):
+        RunFolder(tmp_path).status()
+
+
+def test_a_run_folder_with_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run" / "samples").mkdir(parents=True)
+    folder = RunFolder(tmp_path / "run")
+    folder.refuse_links()
+    (tmp_path / "run" / "samples" / "step.png").symlink_to(tmp_path / "victim")
+    with pytest.raises(CheckpointError, match=r"has no links, .*step\.png"):
+        folder.refuse_links()
 
 
 def test_a_status_that_cannot_be_written_leaves_the_old_one(

@@ -476,3 +476,16 @@ def test_option_names_its_paper(option: Path) -> None:
 
 def test_every_loss_is_an_option() -> None:
     assert {yaml.safe_load(o.read_text())["name"] for o in OPTIONS} == choices(Loss).keys()
+
+
+@pytest.mark.parametrize(
+    "family", ["KullbackLeibler", "ReverseKullbackLeibler", "SquaredHellinger"]
+)
+def test_a_divergence_stays_finite_at_logits_where_exp_overflows(family: str) -> None:
+    loss = make({"name": family, "generator_loss": "heuristic"}, Loss, where="loss")
+    logits = torch.tensor([-500.0, 500.0], requires_grad=True)
+    total = (loss.discriminator(logits, logits) + loss.generator(logits, None)).sum()
+    total.backward()
+    assert total.isfinite()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()

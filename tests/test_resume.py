@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from conftest import Answer, argv, call_command, left_behind, small_run
 
-from gan_runner import checkpoint, run
+from gan_runner import checkpoint, opening
 from gan_runner.checkpoint import file_name
 from gan_runner.run import Run
 
@@ -41,9 +41,13 @@ def killed(arguments: list[str], *, after: str, moment: int) -> bool:
     certain function on; whether it came to that."""
     process = os.fork()
     if process == 0:
-        signal.alarm(60)
-        _die_at(after, moment)
-        os._exit(call_command("gan-train", *arguments))
+        code = 1
+        try:
+            signal.alarm(60)
+            _die_at(after, moment)
+            code = call_command("gan-train", *arguments)
+        finally:
+            os._exit(code)
     _, end = os.waitpid(process, 0)
     assert end in (0, signal.SIGKILL)
     return end == signal.SIGKILL
@@ -70,7 +74,7 @@ def _die_at(after: str, moment: int) -> None:
         return change
 
     if after == "reopen":
-        run.reopen = begin(run.reopen)
+        opening.reopen = begin(opening.reopen)
     else:
         Run.save = begin(Run.save)  # type: ignore[method-assign]
     Path.replace = mortal(Path.replace)  # type: ignore[method-assign]

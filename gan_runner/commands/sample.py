@@ -38,6 +38,12 @@ def run_command(arguments: list[str]) -> int:
         return report(fault)
     except OSError as error:
         return report(MachineError(f"can't write, --out={printable(options.out)}. {error}"))
+    except Exception as error:
+        from gan_runner.outcome import as_fault
+
+        if told := as_fault(error):
+            return report(told)
+        raise
     return 0
 
 
