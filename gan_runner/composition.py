@@ -40,9 +40,7 @@ def flags_of(arguments: list[str]) -> tuple[Namespace, list[str]]:
     if flags.experimental_rerun is not None:
         parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
     flagged = [argument for argument in arguments if argument not in flags.overrides]
-    # a penalty is added with and without the plus
-    plain = [re.sub(r"^\+(?=loss/penalty=)", "", override) for override in flags.overrides]
-    flags.overrides = [_readable(override) for override in plain]
+    flags.overrides = [_readable(override) for override in flags.overrides]
     return flags, flagged
 
 

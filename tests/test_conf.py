@@ -196,9 +196,10 @@ def test_a_penalty_of_the_loss_can_be_taken_away() -> None:
     assert experiment("~loss.penalty.r1").objective.penalties == {}
 
 
-def test_the_plus_sign_that_the_losses_files_show_adds_a_penalty() -> None:
-    shown = {path for path in FILES if "+loss/penalty=r1" in path.read_text()}
+def test_a_penalty_is_added_with_and_without_a_plus() -> None:
+    shown = {path for path in FILES if "with loss/penalty=r1" in path.read_text()}
     assert CONF / "loss" / "hinge.yaml" in shown
+    assert list(experiment("loss=hinge", "loss/penalty=r1").objective.penalties) == ["r1"]
     assert list(experiment("loss=hinge", "+loss/penalty=r1").objective.penalties) == ["r1"]
 
 
