@@ -53,7 +53,7 @@ def write(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any])
     the old checkpoints are untouched and no part of a file is left.
     """
     path = folder / file_name(facts["step"])
-    held = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    held = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     described = {**facts, "format": FORMAT, "sha256": _digest(held, facts)}
     temporary = folder / f".{path.name}.partial"
     try:

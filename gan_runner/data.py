@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -86,13 +86,20 @@ def _generator(seed: int, *purpose: str | int) -> torch.Generator:
     return torch.Generator().manual_seed(derive(seed, *purpose))
 
 
+def placed(data: Data, device: torch.device) -> Data:
+    """The data on the training device, if it fills at most a quarter of the free memory there."""
+    if device.type != "cuda" or data.examples.nbytes > torch.cuda.mem_get_info(device)[0] // 4:
+        return data
+    return replace(data, examples=data.examples.to(device))
+
+
 def digest(data: Data) -> str:
     """A sha256 that tells other data apart: over all examples, or a spread of 2**16 of them."""
     count = len(data)
     found = hashlib.sha256(f"{data.space}|{count}".encode())
     spread = max(1, count >> 16)
     for chunk in data.examples[::spread].split(4096):
-        found.update(chunk.contiguous().numpy().data)
+        found.update(chunk.cpu().contiguous().numpy().data)
     if data.labels is not None:
         found.update(data.labels[::spread].contiguous().numpy().data)
     return found.hexdigest()

@@ -15,7 +15,7 @@ from torch import nn
 from gan_runner import checkpoint, log, machine
 from gan_runner import config as configuration
 from gan_runner.config import Config
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Space, placed
 from gan_runner.disk import write_text
 from gan_runner.errors import ConfigError
 from gan_runner.experiment import Experiment, assemble
@@ -47,7 +47,7 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     """
     experiment = assemble(config)
     device = machine.prepare(config)
-    experiment, data = _load(experiment, terminal)
+    experiment, data = _load(experiment, terminal, device)
     state = _initial(experiment, data.space, device)
     folder = RunFolder(path)
     folder.lock()
@@ -71,7 +71,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
         return None
     found, warnings = checkpoint.newest(folder.checkpoints)
     device = machine.prepare(experiment.config)
-    experiment, data = _load(experiment, terminal)
+    experiment, data = _load(experiment, terminal, device)
     if found is None:
         state = _initial(experiment, data.space, device)
     else:
@@ -119,11 +119,13 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     return Trained(generator.to(where), space, experiment.model.latent_size, found.facts["step"])
 
 
-def _load(experiment: Experiment, terminal: Terminal) -> tuple[Experiment, Data]:
+def _load(
+    experiment: Experiment, terminal: Terminal, device: torch.device
+) -> tuple[Experiment, Data]:
     """The data, and the experiment with the lengths that depend on it settled."""
     config = experiment.config
     with unwinding():
-        data = experiment.dataset.load(Path(config.cache), terminal.track)
+        data = placed(experiment.dataset.load(Path(config.cache), terminal.track), device)
     experiment.model.check(data.space)
     if config.train.batch_size > len(data):
         raise ConfigError(

@@ -67,7 +67,8 @@ def picture(examples: Tensor, space: Space, *, columns: int | None = None) -> Pi
 
 def as_stored(examples: Tensor) -> NDArray[np.uint8] | NDArray[np.float32]:
     """Examples as files have them: images uint8 [N, H, W, C], vectors float32 [N, D]."""
-    return (examples.permute(0, 2, 3, 1) if examples.ndim == 4 else examples).contiguous().numpy()
+    stored = examples.permute(0, 2, 3, 1) if examples.ndim == 4 else examples
+    return stored.cpu().contiguous().numpy()
 
 
 def displayed(image: NDArray[np.uint8]) -> Picture:
@@ -118,6 +119,7 @@ def _grid(examples: Tensor, columns: int) -> Picture:
 
 def _scatter(vectors: Tensor) -> Picture:
     """White points on black, the axes fitted to the middle 98 % of the points."""
+    vectors = vectors.cpu()
     points = vectors[:, :2].double().numpy() if vectors.shape[1] > 1 else _as_line(vectors)
     low, high = np.quantile(points, [0.01, 0.99], axis=0)
     span = max(float((high - low).max()), 1e-9) * 1.2
