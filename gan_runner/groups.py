@@ -18,7 +18,7 @@ examples:
   gan-train loss=hinge loss/penalty=r1 loss.penalty.r1.weight=0.1
   gan-train -m loss=minimax,lsgan,hinge seed=0,1,2    a sweep: every combination
   gan-train resume=RUN train.steps=6000               go on with a run, in its folder
-  gan-train init_from=RUN loss=hinge                  a new run from the weights of another
+  gan-train init_from=RUN loss=r3gan                  a new run from the weights of another
 
 groups:
 {groups}

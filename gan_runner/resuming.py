@@ -134,7 +134,8 @@ def take_weights(state: TrainState, path: Path) -> None:
         state.load_weights(found.tensors)
     except RuntimeError as error:
         raise CheckpointError(
-            f"the networks differ, init_from={printable(path)}. {_first_line(error)}"
+            f"the networks differ, init_from={printable(path)}. {_first_line(error)}\n"
+            "Choose its model, sizes and norms; model.discriminator.norm=auto depends on the loss."
         ) from None
 
 

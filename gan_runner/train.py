@@ -1,7 +1,7 @@
 """gan-train: compose a configuration, check it, create or continue a run, train.
 
-The only entry point of training. torch is imported only once there is
-something to train, so that help and faults of the configuration answer at once.
+The only entry point of training. torch is imported only once there is something to train, so that
+help and faults of the configuration answer at once.
 """
 
 from __future__ import annotations
