@@ -69,8 +69,8 @@ class Optimizer(Component):
         """The optimiser of these parameters, one fused update where torch has it."""
 
 
-class Adam(Optimizer):
-    """Kingma & Ba 2015, arXiv:1412.6980."""
+class WithBetas(Optimizer):
+    """The family of Adam: decaying means of the gradient and of its square."""
 
     betas: tuple[Decay, Decay]
     eps: PositiveFloat
@@ -78,6 +78,20 @@ class Adam(Optimizer):
     @property
     def momentum_setting(self) -> str | None:
         return "betas" if self.betas[0] > 0 else None
+
+
+class WithMomentum(Optimizer):
+    """Optimisers whose momentum is a setting of its own."""
+
+    momentum: Decay
+
+    @property
+    def momentum_setting(self) -> str | None:
+        return "momentum" if self.momentum > 0 else None
+
+
+class Adam(WithBetas):
+    """Kingma & Ba 2015, arXiv:1412.6980."""
 
     def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(
@@ -85,15 +99,8 @@ class Adam(Optimizer):
         )
 
 
-class AdamW(Optimizer):
+class AdamW(WithBetas):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, arXiv:1711.05101."""
-
-    betas: tuple[Decay, Decay]
-    eps: PositiveFloat
-
-    @property
-    def momentum_setting(self) -> str | None:
-        return "betas" if self.betas[0] > 0 else None
 
     def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
@@ -101,16 +108,11 @@ class AdamW(Optimizer):
         )
 
 
-class RMSprop(Optimizer):
+class RMSprop(WithMomentum):
     """Tieleman & Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning"."""
 
     alpha: Decay
     eps: PositiveFloat
-    momentum: Decay
-
-    @property
-    def momentum_setting(self) -> str | None:
-        return "momentum" if self.momentum > 0 else None
 
     def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(
@@ -118,10 +120,9 @@ class RMSprop(Optimizer):
         )
 
 
-class SGD(Optimizer):
+class SGD(WithMomentum):
     """Stochastic gradient descent, with momentum if it is above 0 (Sutskever et al. 2013)."""
 
-    momentum: Decay
     nesterov: bool
 
     @model_validator(mode="after")
@@ -129,10 +130,6 @@ class SGD(Optimizer):
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=true needs a momentum above 0")
         return self
-
-    @property
-    def momentum_setting(self) -> str | None:
-        return "momentum" if self.momentum > 0 else None
 
     def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(
