@@ -70,7 +70,8 @@ def batches(
         order = torch.randperm(len(data), generator=_generator(seed, "order", epoch))
         order = order.to(data.examples.device)
         for position in range(index % per_epoch, per_epoch):
-            chosen = data.examples[order[position * size : (position + 1) * size]]
+            indices = order[position * size : (position + 1) * size]
+            chosen = data.examples.index_select(0, indices)  # twice as fast as [indices] on a CPU
             batch = data.space.encode(chosen.to(device, non_blocking=True))
             yield _flipped(batch, seed, index) if flip else batch
             index += 1

@@ -25,9 +25,11 @@ def train(run: Run) -> None:
     recipe = Recipe(
         objective=experiment.objective,
         optimizers=experiment.optimizers,
+        batch_size=plan.batch_size,
         latent_size=experiment.model.latent_size,
         average=plan.average,
         average_ramp=plan.average_ramp,
+        generates_together=experiment.model.generator.norm != "batch",
         scores_together=experiment.model.discriminator.norm != "batch",
         bf16=run.config.precision == "bf16",
     )

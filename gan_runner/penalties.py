@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import relu
 
+from gan_runner.activations import for_slopes
 from gan_runner.catalogue import Component
 
 Critic = Callable[[Tensor], Tensor]
@@ -134,7 +135,7 @@ class Drift(Penalty):
 def between(a: Tensor, b: Tensor, generator: torch.Generator) -> Tensor:
     """A point on the line from each of `a` to its partner in `b`, uniform: one draw an example."""
     epsilon = uniform((len(a), *[1] * (a.ndim - 1)), generator, like=a)
-    return epsilon * a + (1 - epsilon) * b
+    return torch.lerp(b, a, epsilon)
 
 
 def uniform(shape: Sequence[int], generator: torch.Generator, *, like: Tensor) -> Tensor:
@@ -145,7 +146,8 @@ def uniform(shape: Sequence[int], generator: torch.Generator, *, like: Tensor) -
 def score(critic: Critic, points: Tensor) -> Scored:
     """Points as D sees them, ready for their slopes."""
     points = points.detach().requires_grad_()
-    return Scored(points, critic(points))
+    with for_slopes():
+        return Scored(points, critic(points))
 
 
 def slopes(scored: Scored) -> Tensor:

@@ -23,15 +23,18 @@ from gan_runner.state import TrainState
 class Recipe:
     """What all steps of a run have in common.
 
-    `scores_together`: real and fake examples may go through D in one batch, since D looks at each
-    of them alone. `bf16`: forward passes in bfloat16; weights, losses and penalties stay float32.
+    `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
+    at each example alone (it has no batch norm). `bf16`: forward passes in bfloat16; weights,
+    losses and penalties stay float32.
     """
 
     objective: Objective
     optimizers: Optimizers
+    batch_size: int
     latent_size: int
     average: float
     average_ramp: float
+    generates_together: bool
     scores_together: bool
     bf16: bool
 
@@ -53,15 +56,25 @@ def train_step(state: TrainState, reals: Iterator[Tensor], recipe: Recipe) -> No
     The last update of D and the update of G share one batch of fakes, which saves a pass of G.
     """
     d_steps = recipe.objective.d_steps
-    for update in range(d_steps):
+    fakes = _fakes(state, recipe)
+    for update, fake in enumerate(fakes):
         real = next(reals)
-        with torch.set_grad_enabled(update == d_steps - 1):
-            fake = _generate(state, len(real), recipe)
         _update_discriminator(state, real, fake.detach(), state.step * d_steps + update, recipe)
-    _update_generator(state, real, fake, recipe)
+    _update_generator(state, real, fakes[-1], recipe)
     if state.average is not None:
         _update_average(state.average, state.generator, recipe.decay(state.step))
     state.step += 1
+
+
+def _fakes(state: TrainState, recipe: Recipe) -> list[Tensor]:
+    """A batch of fakes [N, *shape] for each update of D; only the last can be differentiated."""
+    size, earlier = recipe.batch_size, recipe.objective.d_steps - 1
+    with torch.no_grad():
+        if recipe.generates_together and earlier > 0:
+            fakes = list(_generate(state, earlier * size, recipe).split(size))
+        else:
+            fakes = [_generate(state, size, recipe) for _ in range(earlier)]
+    return [*fakes, _generate(state, size, recipe)]
 
 
 def _generate(state: TrainState, count: int, recipe: Recipe) -> Tensor:
@@ -79,9 +92,12 @@ def _update_discriminator(
     terms = objective.discriminator(
         discriminator, *scored, update=number, noise=state.penalty_noise
     )
-    _total(terms).backward()
     norm = _descend(
-        state.discriminator_optimizer, recipe.optimizers.discriminator, discriminator, state.step
+        terms,
+        discriminator,
+        state.discriminator_optimizer,
+        recipe.optimizers.discriminator,
+        state.step,
     )
     if objective.clip is not None:
         _clip_weights(discriminator.parameters(), objective.clip)
@@ -114,15 +130,17 @@ def _score_alone(
         return Scored(examples, discriminator(examples).float())
 
 
-def _total(terms: Mapping[str, Tensor]) -> Tensor:
-    return reduce(add, terms.values())
-
-
 def _descend(
-    stepper: torch.optim.Optimizer, settings: Optimizer, network: nn.Module, step: int
+    terms: Mapping[str, Tensor],
+    network: nn.Module,
+    stepper: torch.optim.Optimizer,
+    settings: Optimizer,
+    step: int,
 ) -> Tensor:
-    """Apply the gradients with the learning rate of this step; the norm that they had."""
+    """Take one step down the sum of the terms; the norm of its gradient."""
     parameters = list(network.parameters())
+    # nothing else gets a gradient: not the other network, nor the examples of a penalty
+    reduce(add, terms.values()).backward(inputs=parameters)
     norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if settings.clip_norm is not None:
         nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
@@ -155,17 +173,13 @@ def _seen(real: Scored, fake: Scored) -> dict[str, Tensor]:
 
 
 def _update_generator(state: TrainState, real: Tensor, fake: Tensor, recipe: Recipe) -> None:
-    discriminator = state.discriminator
-    discriminator.requires_grad_(False)  # no gradient of a weight that isn't updated here
     with recipe.autocast(real.device):
-        fake_logits = discriminator(fake).float()
+        fake_logits = state.discriminator(fake).float()
         paired = recipe.objective.loss.paired
-        real_logits = discriminator(real.detach()).float() if paired else None
+        real_logits = state.discriminator(real.detach()).float() if paired else None
     terms = recipe.objective.generator(fake_logits, real_logits)
-    _total(terms).backward()
-    discriminator.requires_grad_(True)
     norm = _descend(
-        state.generator_optimizer, recipe.optimizers.generator, state.generator, state.step
+        terms, state.generator, state.generator_optimizer, recipe.optimizers.generator, state.step
     )
     state.sums.add({**terms, "grad_norm/generator": norm})
 

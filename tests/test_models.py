@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+from gan_runner.activations import LeakyReLU, for_slopes
 from gan_runner.catalogue import choices, make
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
@@ -446,6 +447,38 @@ def test_a_gradient_penalty_of_a_normed_discriminator_has_the_numerical_derivati
     discriminator = networks("dcgan", images(1, 9, 9), norm="layer", width=2).discriminator.double()
     points = torch.randn(2, 1, 9, 9, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(discriminator, (points,))
+
+
+# ---------------------------------------------------------------- activation
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_the_activation_for_slopes_is_torchs(slope: float, inplace: bool) -> None:
+    one = torch.randn(40, requires_grad=True)
+    other = one.detach().clone().requires_grad_()
+    with for_slopes():
+        ours = LeakyReLU(slope, inplace=inplace)(one * 1)
+    theirs = nn.functional.leaky_relu(other, slope)
+    assert torch.equal(ours, theirs)
+    cotangent = torch.randn(40)
+    ours.backward(cotangent), theirs.backward(cotangent)
+    assert torch.equal(one.grad, other.grad)
+
+
+def test_a_slope_is_a_constant_to_autograd_only_where_slopes_are_wanted() -> None:
+    def slope() -> Tensor:
+        x = torch.randn(40, requires_grad=True)
+        return torch.autograd.grad(LeakyReLU(0.2)(x).sum(), x, create_graph=True)[0]
+
+    with for_slopes():
+        assert not slope().requires_grad
+    assert slope().requires_grad
+
+
+def test_the_activation_for_slopes_keeps_the_precision_of_its_input() -> None:
+    with for_slopes():
+        assert LeakyReLU(0.2)(torch.randn(3, dtype=torch.bfloat16)).dtype == torch.bfloat16
 
 
 # ---------------------------------------------------------------- initial weights

@@ -71,9 +71,11 @@ def train(
     recipe = Recipe(
         objective=Objective(LOSS),
         optimizers=stepper or optimizers("Adam"),
+        batch_size=5,
         latent_size=3,
         average=0.9,
         average_ramp=1.0,
+        generates_together=True,
         scores_together=True,
         bf16=False,
     )

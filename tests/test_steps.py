@@ -55,9 +55,11 @@ def recipe(loss: dict[str, Any] | None = None, **changes: Any) -> Recipe:
     made = stepper()
     settings: dict[str, Any] = {
         "optimizers": Optimizers(made, made),
+        "batch_size": 6,
         "latent_size": 3,
         "average": 0.9,
         "average_ramp": 1.0,
+        "generates_together": True,
         "scores_together": True,
         "bf16": False,
         **changes,
@@ -159,13 +161,18 @@ def test_a_step_takes_as_many_batches_as_d_has_updates(d_steps: int) -> None:
         assert len(taken) == step * d_steps
 
 
-def test_only_the_fakes_that_g_learns_from_carry_a_graph() -> None:
-    made = recipe({**HINGE, "d_steps": 3})
+@pytest.mark.parametrize(
+    ("together", "expected"), [(False, [False, False, True]), (True, [False, True])]
+)
+def test_only_the_fakes_that_g_learns_from_carry_a_graph(
+    together: bool, expected: list[bool]
+) -> None:
+    made = recipe({**HINGE, "d_steps": 3}, generates_together=together)
     of = state(made)
     carried: list[bool] = []
     of.generator.register_forward_hook(lambda *a: carried.append(a[-1].requires_grad))
     train_step(of, reals(), made)
-    assert carried == [False, False, True]
+    assert carried == expected
 
 
 def test_latent_points_come_from_the_states_own_stream() -> None:
@@ -364,25 +371,28 @@ def test_unit_vectors_of_spectral_norm_are_taken_over_as_they_are() -> None:
     assert all(torch.equal(vectors[name], current[name]) for name in vectors)
 
 
-# ---------------------------------------------------------------- one pass of D or two
+# ---------------------------------------------------------------- one pass or more
 
 
 def apart(made: Recipe) -> Recipe:
-    return Recipe(**{**vars(made), "scores_together": False})
+    return Recipe(**{**vars(made), "generates_together": False, "scores_together": False})
 
 
 @pytest.mark.parametrize("norm", ["layer", "instance", "none"])
 @pytest.mark.parametrize("option", ["hinge", "wgan_gp", "rahinge", "softplus_r1"])
-def test_scoring_reals_and_fakes_in_one_pass_changes_nothing(option: str, norm: str) -> None:
-    together = recipe(node(LOSSES[0].with_name(f"{option}.yaml")))
+def test_one_pass_for_all_that_needs_none_of_its_own_changes_nothing(
+    option: str, norm: str
+) -> None:
+    # a draw of 16 latents after the other is the same as one of them all
+    together = recipe(node(LOSSES[0].with_name(f"{option}.yaml")), batch_size=16)
     together = Recipe(**{**vars(together), "optimizers": Optimizers(*[stepper(**SGD)] * 2)})
     one, other = state(together, IMAGES, norm=norm), state(together, IMAGES, norm=norm)
-    stream, twin = reals(IMAGES), reals(IMAGES)
+    stream, twin = reals(IMAGES, 16), reals(IMAGES, 16)
     for _ in range(2):
         train_step(one, stream, together), train_step(other, twin, apart(together))
     for part in "generator", "discriminator":
         for a, b in zip(weights(getattr(one, part)), weights(getattr(other, part)), strict=True):
-            torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
     assert one.sums.means() == pytest.approx(other.sums.means(), rel=1e-3, abs=1e-5)
 
 

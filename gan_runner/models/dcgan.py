@@ -7,6 +7,7 @@ from math import prod
 
 from torch import nn
 
+from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.models.base import (
     ImageShape,
@@ -89,7 +90,7 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
         layers.append(_halving(fine, coarse, bias=norm != "batch" or fine == image))
         if fine != image:
             layers.append(norm_of_maps(norm, coarse[0]))
-        layers.append(nn.LeakyReLU(0.2, inplace=True))
+        layers.append(LeakyReLU(0.2, inplace=True))
     layers += [nn.Flatten(), nn.Linear(prod(levels[-1]), 1), nn.Flatten(0)]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
+from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.base import Init, Model, Network, Networks, Norm, Width
@@ -105,8 +106,8 @@ def _hidden(
 
 
 ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": partial(nn.LeakyReLU, 0.2),
+    "relu": partial(LeakyReLU, 0.0, inplace=True),
+    "leaky_relu": partial(LeakyReLU, 0.2, inplace=True),
     "tanh": nn.Tanh,
     "silu": nn.SiLU,
 }

@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.base import (
@@ -104,7 +105,7 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
             inputs, channels = channels, _width_at(half, width)
             layers.append(_halving(inputs, channels, norm))
     layers += [_plain(channels, norm), _plain(channels, norm)]
-    layers += [nn.ReLU(), SumOverMap(), nn.Linear(channels, 1), nn.Flatten(0)]
+    layers += [LeakyReLU(0.0), SumOverMap(), nn.Linear(channels, 1), nn.Flatten(0)]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
 
 
@@ -150,7 +151,7 @@ def _first(inputs: int, hidden: int, outputs: int) -> Residual:
     """The halving block on images: it has no ReLU before its first convolution."""
     branch = nn.Sequential(
         _conv(inputs, hidden),
-        nn.ReLU(inplace=True),
+        LeakyReLU(0.0, inplace=True),
         _conv(hidden, outputs),
         nn.AvgPool2d(2),
     )
@@ -169,10 +170,10 @@ def _plain(channels: int, norm: Norm) -> Residual:
 def _preactivated(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
     return [
         norm_of_maps(norm, inputs),
-        nn.ReLU(),
+        LeakyReLU(0.0),
         _conv(inputs, inputs, bias=norm != "batch"),
         norm_of_maps(norm, inputs),
-        nn.ReLU(inplace=True),
+        LeakyReLU(0.0, inplace=True),
         _conv(inputs, outputs),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.models.base import (
     ImageShape,
@@ -100,10 +101,10 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
     base = _halved(_halved(full))
     layers = [
         nn.Conv2d(channels, width, 5, stride=2, padding=2),
-        nn.LeakyReLU(0.2, inplace=True),
+        LeakyReLU(0.2, inplace=True),
         nn.Conv2d(width, 2 * width, 5, stride=2, padding=2, bias=norm != "batch"),
         norm_of_maps(norm, 2 * width),
-        nn.LeakyReLU(0.2, inplace=True),
+        LeakyReLU(0.2, inplace=True),
         nn.Flatten(),
         nn.Linear(base[0] * base[1] * 2 * width, 1),
         nn.Flatten(0),
