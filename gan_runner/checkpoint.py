@@ -164,6 +164,15 @@ def make_last(folder: Path, found: Checkpoint) -> None:
     point(folder / "last.json", found.path, found.facts["step"])
 
 
+def make_best(folder: Path, step: int | None) -> None:
+    """Make `best.json` point to the checkpoint of a step; None, or one that is gone: to nothing."""
+    path = None if step is None else steps(folder).get(step)
+    if path is None or step is None:
+        (folder / "best.json").unlink(missing_ok=True)
+    else:
+        point(folder / "best.json", path, step)
+
+
 def prune(folder: Path, *, keep: int) -> None:
     """Delete what is neither last nor best nor among the `keep` newest of the others."""
     protected: set[Path] = set()

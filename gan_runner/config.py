@@ -22,6 +22,7 @@ FREE = (
     "train.log_every",
     "train.sample_every",
     "train.save_every",
+    "train.eval_every",
     "train.keep",
     "device",
     "threads",
@@ -35,7 +36,8 @@ _LARGEST_FILE = 1 << 16
 
 
 class Train(Component):
-    """How long, how large, how often. An interval of 0 means: only at the end."""
+    """How long, how large, how often. An interval of 0 means: only at the end; for `eval_every`
+    it means never."""
 
     steps: NonNegativeInt
     epochs: PositiveInt | None
@@ -43,6 +45,7 @@ class Train(Component):
     log_every: NonNegativeInt
     sample_every: NonNegativeInt
     save_every: NonNegativeInt
+    eval_every: NonNegativeInt
     keep: NonNegativeInt
     samples: Annotated[int, Field(ge=1, le=1024)]
     average: Annotated[float, Field(ge=0, lt=1)]
@@ -64,6 +67,7 @@ class Config(Component):
     loss: dict[str, Any]
     dataset: dict[str, Any]
     optimizer: dict[str, Any]
+    evaluation: dict[str, Any]
     choices: dict[str, str]
 
     def plain(self) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gan_runner.catalogue import make
+from gan_runner.catalogue import make, validated
 from gan_runner.config import Config, parse
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
+from gan_runner.evaluation import Evaluation
 from gan_runner.models import Model
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
@@ -24,6 +25,7 @@ class Experiment:
     objective: Objective
     dataset: Dataset
     optimizers: Optimizers
+    evaluation: Evaluation
     warnings: tuple[str, ...]
 
 
@@ -40,6 +42,7 @@ def assemble(config: Config) -> Experiment:
         objective=objective,
         dataset=make(config.dataset, Dataset, where="dataset"),
         optimizers=_optimizers(config.optimizer),
+        evaluation=validated(config.evaluation, Evaluation, where="evaluation"),
         warnings=(),
     )
     _refuse_impossible(experiment)

@@ -25,6 +25,7 @@ class RunFolder:
         self.path = path
         self.config = path / "config.yaml"
         self.metrics = path / "metrics.jsonl"
+        self.evaluations = path / "evaluations.jsonl"
         self.events = path / "events.jsonl"
         self.train_log = path / "train.log"
         self.tensorboard = path / "tensorboard"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-GROUPS = ("model", "loss", "loss/penalty", "dataset", "optimizer", "experiment")
+GROUPS = ("model", "loss", "loss/penalty", "dataset", "optimizer", "evaluation", "experiment")
 
 _HELP = """\
 gan-train: compose an experiment, train it, leave a run folder that can be resumed bit for bit.
@@ -25,8 +25,8 @@ groups:
 settings (any value of conf/config.yaml and of the chosen options):
   seed, device, precision, threads, deterministic, cache
   train.steps, train.epochs, train.batch_size, train.log_every, train.sample_every,
-  train.save_every, train.keep, train.average
-  model.*, loss.*, dataset.*, optimizer.generator.*, optimizer.discriminator.*
+  train.save_every, train.eval_every, train.keep, train.average
+  model.*, loss.*, dataset.*, optimizer.generator.*, optimizer.discriminator.*, evaluation.*
   hydra.run.dir=FOLDER            where the run folder is made
 
 flags:

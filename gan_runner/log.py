@@ -11,6 +11,7 @@ from typing import Any
 from gan_runner import board
 from gan_runner.disk import write_text
 from gan_runner.errors import NumbersError, printable
+from gan_runner.evaluator import Measured
 from gan_runner.folder import RunFolder, now
 from gan_runner.sampling import Picture, save_png
 from gan_runner.terminal import Terminal
@@ -35,6 +36,18 @@ class Log:
         self._metrics.write(json.dumps(row) + "\n")
         self._board.scalars(step, values)
         self._terminal.row(step, values)
+
+    def measured(self, step: int, seconds: float, measured: Measured) -> None:
+        """Log an evaluation: its numbers as a row, all of it with its protocols in a file."""
+        values = {f"eval/{result.name}": result.value for result in measured.results}
+        self._metrics.write(
+            json.dumps({"step": step, "seconds": round(seconds, 3), **values}) + "\n"
+        )
+        with self._folder.evaluations.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **measured.plain()}) + "\n")
+        self._board.scalars(step, values)
+        if measured.neighbours is not None:
+            self._board.picture("eval/neighbours", step, measured.neighbours)
 
     def picture(self, step: int, picture: Picture) -> None:
         """Log the samples of a step, as a file and in TensorBoard."""
@@ -85,17 +98,38 @@ def picture_name(step: int) -> str:
 
 def rewind(folder: RunFolder, step: int) -> None:
     """Drop what was logged after `step`: the resumed run logs it again."""
-    if folder.metrics.exists():
-        text = folder.metrics.read_text(encoding="utf-8", errors="replace")
-        rows = text.splitlines(keepends=True)
-        kept = [row for row in rows if row.endswith("\n") and _step(row) <= step]
-        write_text(folder.metrics, "".join(kept))
+    for path in (folder.metrics, folder.evaluations):
+        if path.exists():
+            rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+            kept = [row for row in rows if row.endswith("\n") and _step(row) <= step]
+            write_text(path, "".join(kept))
     for path in folder.samples.glob("step_*.png"):
         if path.name > picture_name(step):
             path.unlink()
     for path in folder.samples.glob(".step_*.partial"):
         path.unlink()
     board.rewind(folder.tensorboard, step)
+
+
+def best_step(folder: RunFolder, direction: str) -> int | None:
+    """The step of the best evaluation so far, the first of equal ones; None without any."""
+    if not folder.evaluations.exists():
+        return None
+    best: tuple[float, int] | None = None
+    for row in folder.evaluations.read_text(encoding="utf-8", errors="replace").splitlines():
+        step, value = _step(row), _best(row)
+        if math.isfinite(step) and math.isfinite(value):
+            found = (value if direction == "min" else -value, int(step))
+            best = found if best is None else min(best, found)
+    return None if best is None else best[1]
+
+
+def _best(row: str) -> float:
+    """The number by which an evaluation is compared; NaN if it has none."""
+    try:
+        return float(json.loads(row)["best"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return math.nan
 
 
 def _step(row: str) -> float:

@@ -44,6 +44,8 @@ def train(run: Run) -> None:
                 run.row()
             if due(state.step, plan.sample_every, plan.steps):
                 run.sample()
+            if plan.eval_every > 0 and due(state.step, plan.eval_every, plan.steps):
+                run.evaluate()
             if due(state.step, plan.save_every, plan.steps):
                 run.save()
         run.save()

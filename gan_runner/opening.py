@@ -18,6 +18,7 @@ from gan_runner.config import Config
 from gan_runner.data import Data, Space, placed
 from gan_runner.disk import write_text
 from gan_runner.errors import ConfigError
+from gan_runner.evaluation import space_name
 from gan_runner.experiment import Experiment, assemble
 from gan_runner.folder import RunFolder
 from gan_runner.interruption import unwinding
@@ -85,6 +86,8 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     if found is not None:
         checkpoint.make_last(folder.checkpoints, found)
     log.rewind(folder, -1 if found is None else state.step)
+    best = log.best_step(folder, experiment.evaluation.best.direction)
+    checkpoint.make_best(folder.checkpoints, best)
     write_text(folder.config, configuration.text(experiment.config))
     run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
     run.saved_step = -1 if found is None else state.step
@@ -94,12 +97,18 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
 
 
 class Trained(NamedTuple):
-    """A generator to look at: no data was read and nothing of the run is held."""
+    """A generator to look at: no data was read and nothing of the run is held.
+
+    `data` is the digest of the data that it was trained on.
+    """
 
     generator: nn.Module
     space: Space
     latent_size: int
     step: int
+    averaged: bool
+    experiment: Experiment
+    data: str
 
 
 def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
@@ -116,7 +125,15 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     generator = frozen_copy(experiment.model.networks(space).generator)
     load_generator(generator, found, "average" if averaged else "generator")
     where = machine.device_named(device)
-    return Trained(generator.to(where), space, experiment.model.latent_size, found.facts["step"])
+    return Trained(
+        generator.to(where),
+        space,
+        experiment.model.latent_size,
+        found.facts["step"],
+        averaged,
+        experiment,
+        found.facts.get("data", ""),
+    )
 
 
 def _load(
@@ -127,6 +144,7 @@ def _load(
     with unwinding():
         data = placed(experiment.dataset.load(Path(config.cache), terminal.track), device)
     experiment.model.check(data.space)
+    space_name(experiment.evaluation, data)
     if config.train.batch_size > len(data):
         raise ConfigError(
             f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "

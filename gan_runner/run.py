@@ -12,9 +12,10 @@ from gan_runner import checkpoint, machine
 from gan_runner import config as configuration
 from gan_runner.data import Data, digest
 from gan_runner.errors import NumbersError
+from gan_runner.evaluator import Evaluator
 from gan_runner.experiment import Experiment
 from gan_runner.folder import RunFolder, now
-from gan_runner.log import Log
+from gan_runner.log import Log, best_step
 from gan_runner.sampling import latent_points, picture, sample
 from gan_runner.state import TrainState
 from gan_runner.terminal import Terminal
@@ -49,6 +50,7 @@ class Run:
         self._began = self._row_began = time.monotonic()
         self._seconds_before = state.seconds
         self._row_step = state.step
+        self._evaluator: Evaluator | None = None  # made by `begin`, if the run is evaluated
 
     @property
     def path(self) -> Path:
@@ -83,6 +85,31 @@ class Run:
         examples = sample(self.state.sampled, latent, self.data.space)
         self.log.picture(self.state.step, picture(examples, self.data.space))
 
+    def evaluate(self) -> None:
+        """Measure the generator and log the numbers; the best state so far is saved and kept."""
+        began, experiment = time.monotonic(), self.experiment
+        assert self._evaluator is not None, "made by begin"
+        measured = self._evaluator.measure(
+            self.state.sampled,
+            experiment.model.latent_size,
+            weights="raw" if self.state.average is None else "average",
+        )
+        self.log.measured(self.state.step, self._seconds(), measured)
+        wanted, doubts = experiment.evaluation.best.metric, list(measured.doubts)
+        if measured.best is None:
+            doubts.append(f"not measured here, evaluation.best.metric={wanted}: no best is kept.")
+        for doubt in doubts:
+            if doubt not in self._status["warnings"]:
+                self.warn(doubt)
+        best = best_step(self.folder, experiment.evaluation.best.direction) == self.state.step
+        self.log.say(
+            f"evaluated step {self.state.step}: {wanted} {measured.best}{', the best' * best}"
+        )
+        if best:
+            self.save()
+            checkpoint.make_best(self.folder.checkpoints, self.state.step)
+        self._row_began += time.monotonic() - began  # no part of the speed of training
+
     def save(self) -> None:
         """Save the state under its step; then what `train.keep` no longer wants is deleted.
 
@@ -101,7 +128,10 @@ class Run:
         self.note_status(state="running", step=self.state.step, checkpoint=path.name)
 
     def begin(self) -> None:
-        """Log what is logged once, and say that the run is running."""
+        """Log what is logged once, say that the run is running, and have ready what evaluates it.
+
+        Raises DataError or MachineError if evaluation lacks something.
+        """
         began_anew = "started" not in self._status
         if self.saved_step < 0:
             settings = configuration.flat(self.config.plain())
@@ -126,6 +156,16 @@ class Run:
             git=machine.git_commit(),
             **machine.fingerprint(self.device),
         )
+        if self.config.train.eval_every > 0:
+            self._evaluator = Evaluator(
+                self.experiment.evaluation,
+                self.experiment.dataset,
+                self.data,
+                cache=Path(self.config.cache).expanduser(),
+                device=self.device,
+                say=self.log.say,
+                track=self.terminal.track,
+            )
 
     def verify(self) -> None:
         """Raise CheckpointError unless the last checkpoint on the disk passes its check."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from rich.console import Console
@@ -45,6 +45,13 @@ class Terminal:
         except BrokenPipeError:
             # later writes, and Python's own flush at exit, must find an open descriptor
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Cells in aligned columns, whole lines in a pipe."""
+        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        for cells in (heads, *rows):
+            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            self.say("  ".join(padded).rstrip())
 
     def begin(self, *, step: int, total: int) -> None:
         """Show the progress of a training run from now on."""

@@ -20,6 +20,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 
 from gan_runner import checkpoint
 from gan_runner import train as gan_train
+from gan_runner.commands import evaluate as gan_evaluate
 from gan_runner.commands import sample as gan_sample
 from gan_runner.composition import composed, parsed
 from gan_runner.config import Config
@@ -109,13 +110,14 @@ def here(
     return call
 
 
+_COMMANDS = {"gan-train": gan_train, "gan-sample": gan_sample, "gan-evaluate": gan_evaluate}
+
+
 def call_command(name: str, *arguments: str) -> int:
     """Do what a command does, in this process; its exit code."""
     with _process_kept():
         try:
-            return {"gan-train": gan_train, "gan-sample": gan_sample}[name].run_command(
-                list(arguments)
-            )
+            return _COMMANDS[name].run_command(list(arguments))
         except SystemExit as end:
             return int(end.code or 0)
 
@@ -137,8 +139,7 @@ def _process_kept() -> Iterator[None]:
 
 def argv(name: str, *arguments: str) -> list[str]:
     """A command of ours in this interpreter."""
-    module = {"gan-train": "gan_runner.train", "gan-sample": "gan_runner.commands.sample"}[name]
-    code = f"from {module} import main; main()"
+    code = f"from {_COMMANDS[name].__name__} import main; main()"
     return [sys.executable, "-c", code, *arguments]
 
 

@@ -16,6 +16,7 @@ from gan_runner.config import Config, Train
 from gan_runner.data import Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
+from gan_runner.evaluation import Evaluation
 from gan_runner.experiment import Experiment, assemble
 from gan_runner.groups import GROUPS, conf_folder, options
 from gan_runner.losses import Loss
@@ -90,7 +91,8 @@ def named_fields(family: type[Component], settings: dict[str, Any]) -> dict[str,
 
 
 def test_every_group_has_its_folder_and_every_folder_its_group() -> None:
-    assert {group(path) for path in FILES} == set(GROUPS) == {*FAMILIES, "experiment"}
+    assert {group(path) for path in FILES} == set(GROUPS)
+    assert set(GROUPS) == {*FAMILIES, "evaluation", "experiment"}
 
 
 @every_file
@@ -127,6 +129,8 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
             own = named_fields(Loss, settings)
             assert not own.keys() & prescribed.keys()
             expected = {**own, **prescribed, "penalty": penalties}
+        case "evaluation":
+            expected = fields(Evaluation)
         case other:
             expected = named_fields(FAMILIES[other], settings)
     assert names(settings) == expected
@@ -134,7 +138,7 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
-    groups = {"model", "loss", "dataset", "optimizer", "choices"}
+    groups = {"model", "loss", "dataset", "optimizer", "evaluation", "choices"}
     added = {"defaults", "resume", "sweep", "hydra"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)

@@ -134,6 +134,7 @@ OTHER = {
     "train.log_every": 1,
     "train.sample_every": 1,
     "train.save_every": 1,
+    "train.eval_every": 1,
     "train.keep": 1,
     "train.samples": 1,
     "train.average": 0.1,
@@ -154,7 +155,8 @@ def test_the_digest_ignores_what_a_resumed_run_may_change_and_nothing_else(
 
 
 def _is_own(key: str) -> bool:
-    return not key.startswith(("model.", "loss.", "dataset.", "optimizer.", "choices."))
+    groups = ("model.", "loss.", "dataset.", "optimizer.", "evaluation.", "choices.")
+    return not key.startswith(groups)
 
 
 def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
@@ -164,6 +166,7 @@ def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
         "train.log_every",
         "train.sample_every",
         "train.save_every",
+        "train.eval_every",
         "train.keep",
         "device",
         "threads",

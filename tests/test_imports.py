@@ -26,7 +26,8 @@ DOORS = {
     "tensorboard": {"gan_runner.board"},
     "torch.utils.tensorboard": {"gan_runner.board"},
     "rich": {"gan_runner.terminal", "gan_runner.commands"},
-    "safetensors": {"gan_runner.checkpoint"},
+    "safetensors": {"gan_runner.checkpoint", "gan_runner.metrics.cache"},
+    "torch_fidelity": {"gan_runner.metrics.inception"},
     "yaml": {"gan_runner.config"},
     "PIL": {"gan_runner.sampling", "gan_runner.datasets", "gan_runner.commands"},
     "pickle": set(),
@@ -122,7 +123,9 @@ def test_nobody_imports_an_entry_point() -> None:
             assert not ours(name) & entries, name
 
 
-@pytest.mark.parametrize("module", ["train", "config", "groups", "folder", "commands.sample"])
+@pytest.mark.parametrize(
+    "module", ["train", "config", "groups", "folder", "commands.sample", "commands.evaluate"]
+)
 def test_an_entry_point_answers_before_torch_is_imported(module: str) -> None:
     code = f"import sys, gan_runner.{module}; print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.arguments import Arguments
-from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
-from gan_runner.interruption import end_at_once
-from gan_runner.threads import share_cores
+from gan_runner.commands.command import count, device, exit_code
+from gan_runner.errors import ConfigError, MachineError, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,28 +27,13 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    end_at_once()
-    share_cores()
-    try:
-        options = _parser().parse_args(arguments)
-        _sample(options)
-    except Fault as fault:
-        return report(fault)
-    except OSError as error:
-        return report(MachineError(f"can't write, --out={printable(options.out)}. {error}"))
-    except Exception as error:
-        from gan_runner.outcome import as_fault
-
-        if told := as_fault(error):
-            return report(told)
-        raise
-    return 0
+    return exit_code(lambda: _sample(_parser().parse_args(arguments)))
 
 
 def _parser() -> Arguments:
     parser = Arguments("gan-sample", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument("--num", type=_count, metavar="N", help="how many samples (64)")
+    parser.add_argument("--num", type=count, metavar="N", help="how many samples (64)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
     parser.add_argument(
         "--out",
@@ -68,7 +51,7 @@ def _parser() -> Arguments:
     )
     parser.add_argument(
         "--interpolate",
-        type=_count,
+        type=count,
         metavar="N",
         help="N points on the arc between two latent points: a row of the grid for each pair "
         "(--num rows, 8), or the frames of a .gif",
@@ -77,15 +60,9 @@ def _parser() -> Arguments:
         "--truncation", type=_threshold, metavar="T", help="redraw latent coordinates beyond T"
     )
     parser.add_argument(
-        "--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
+        "--device", type=device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
     )
     return parser
-
-
-def _count(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= 10_000_000):
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10,000,000")
-    return int(text)
 
 
 def _threshold(text: str) -> float:
@@ -94,12 +71,6 @@ def _threshold(text: str) -> float:
         if (number := float(text)) >= 0.01:
             return number
     raise argparse.ArgumentTypeError(f"{text} is not a number of at least 0.01")
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
-        raise argparse.ArgumentTypeError(f"{text} is not auto, cpu, cuda, cuda:1 or mps")
-    return text
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -118,15 +89,10 @@ def _sample(options: argparse.Namespace) -> None:
         )
     latent, columns = _latent(options, trained)
     examples = _examples(trained, latent)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    if suffix == ".png":
-        _write_grid(options.out, trained, examples, columns)
-    elif suffix == ".npz":
-        _write_arrays(options.out, examples)
-    elif suffix == ".gif":
-        _write_animation(options.out, trained, examples, frames=options.interpolate)
-    else:
-        _write_folder(options.out, examples)
+    try:
+        _write(options, trained, examples, columns)
+    except OSError as error:
+        raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
     Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
 
 
@@ -154,6 +120,21 @@ def _examples(trained: Trained, latent: Tensor) -> Tensor:
     from gan_runner.sampling import sample
 
     return sample(trained.generator, latent, trained.space)
+
+
+def _write(
+    options: argparse.Namespace, trained: Trained, examples: Tensor, columns: int | None
+) -> None:
+    suffix = options.out.suffix.lower()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    if suffix == ".png":
+        _write_grid(options.out, trained, examples, columns)
+    elif suffix == ".npz":
+        _write_arrays(options.out, examples)
+    elif suffix == ".gif":
+        _write_animation(options.out, trained, examples, frames=options.interpolate)
+    else:
+        _write_folder(options.out, examples)
 
 
 def _write_grid(path: Path, trained: Trained, examples: Tensor, columns: int | None) -> None:

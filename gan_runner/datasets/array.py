@@ -59,6 +59,9 @@ class Array(Dataset):
         images = self._images(samples, track)
         return Data(images, Space("images", tuple(images.shape[1:])), labels, class_names)
 
+    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+        return None
+
     @property
     def flips(self) -> bool:
         return self.flip and self.kind != "vectors"

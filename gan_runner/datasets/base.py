@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from torch import Tensor
+
 from gan_runner.catalogue import Component
 from gan_runner.data import Data, Space
 
@@ -32,6 +34,13 @@ class Dataset(Component):
 
         Raises DataError for data that is missing, damaged, empty or of another shape, and
         MachineError where a download or the cache folder fails.
+        """
+
+    @abstractmethod
+    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+        """Examples that no generator learns from, as stored; None where there are none.
+
+        Raises what `load` does.
         """
 
     @property

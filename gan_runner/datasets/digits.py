@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
@@ -36,6 +37,9 @@ class Digits(Dataset):
         labels = torch.from_numpy(rows[:, -1].copy())
         names = tuple(map(str, range(10)))
         return Data(torch.from_numpy(images), self.space(), labels, names)
+
+    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+        return None
 
     @property
     def flips(self) -> bool:

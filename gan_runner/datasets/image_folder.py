@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
@@ -64,6 +65,9 @@ class ImageFolder(Dataset):
         warned = (*_unlabelled(names), *_left_out(stored.left_out, len(files)))
         told = tuple(f"{what}, {self._setting}." for what in warned)
         return Data(images, self.space(), labels, classes, told)
+
+    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+        return None
 
     @property
     def flips(self) -> bool:

@@ -15,6 +15,8 @@ from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.vectors import plain, standardized
 from gan_runner.seeds import derive
 
+_HELD_OUT = 10_000
+
 Length = Field(gt=0, le=1e6)
 
 
@@ -36,16 +38,22 @@ class Mixture(Dataset):
         return None if self.standardize else plain(2)
 
     def load(self, cache: Path, track: Track) -> Data:
-        generator = torch.Generator().manual_seed(derive(self.seed, "mixture"))
-        labels = torch.randint(self.modes, (self.count,), generator=generator)
-        points = torch.randn(self.count, 2, generator=generator)
-        points.mul_(self.std).add_(self.centres[labels])
+        points, labels = self._drawn("mixture", self.count)
         names = tuple(map(str, range(self.modes)))
         return Data(points, self.space() or standardized(points), labels, names)
+
+    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+        return self._drawn("held out", min(self.count, _HELD_OUT))[0]
 
     @property
     def flips(self) -> bool:
         return False
+
+    def _drawn(self, purpose: str, count: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(derive(self.seed, purpose))
+        labels = torch.randint(self.modes, (count,), generator=generator)
+        points = torch.randn(count, 2, generator=generator)
+        return points.mul_(self.std).add_(self.centres[labels]), labels
 
 
 class Ring(Mixture):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -36,6 +36,10 @@ FASHION_NAMES = (
 )
 
 
+Split = Literal["train", "test"]
+_PREFIX: dict[Split, str] = {"train": "train", "test": "t10k"}
+
+
 class Labelled(NamedTuple):
     """Images uint8 [N, C, H, W], labels int64 [N], and what the labels stand for."""
 
@@ -64,37 +68,31 @@ class Torchvision(Dataset):
         root = expanded(self.root, key="dataset.root", wanted="a folder")
         if root.exists() and not root.is_dir():
             raise DataError(f"not a folder, {self._setting}. Name a folder.")
-        images, labels, class_names = self._read(root)
+        images, labels, class_names = self._read(root, "train")
         return Data(_resized(images, self.image_size), self.space(), labels, class_names)
+
+    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+        """The test split, if its files are there."""
+        root = expanded(self.root, key="dataset.root", wanted="a folder")
+        if not all(file.is_file() for file in self._files(root, "test")):
+            return None
+        return _resized(self._read(root, "test").images, self.image_size)
 
     @property
     def flips(self) -> bool:
         return self.flip
 
     @abstractmethod
-    def _read(self, root: Path) -> Labelled:
-        """The training split at its native size."""
+    def _files(self, root: Path, split: Split) -> list[Path]:
+        """What must be there for a split."""
+
+    @abstractmethod
+    def _read(self, root: Path, split: Split) -> Labelled:
+        """A split at its native size."""
 
     @property
     def _setting(self) -> str:
         return f"dataset.root={printable(self.root)}"
-
-    def _read_idx(self, root: Path, class_names: tuple[str, ...]) -> Labelled:
-        # read here, and not by torchvision, which believes the headers and is slow to import
-        folder = root / type(self).__name__ / "raw"
-        images_file = folder / "train-images-idx3-ubyte"
-        labels_file = folder / "train-labels-idx1-ubyte"
-        self._ensure([images_file, labels_file], root)
-        images = self._checked_idx(images_file, shape=self.native[1:])
-        labels = self._checked_idx(labels_file, shape=())
-        if len(labels) != len(images):
-            raise self._damaged(labels_file, f"has {len(labels)} labels for {len(images)} images")
-        if labels.max() >= len(class_names):
-            reason = f"has a label {labels.max()} where there are {len(class_names)} classes"
-            raise self._damaged(labels_file, reason)
-        return Labelled(
-            torch.from_numpy(images)[:, None], torch.from_numpy(labels).long(), class_names
-        )
 
     def _ensure(self, files: Sequence[Path], root: Path) -> None:
         """Have all files there, by a download if it must be and may be."""
@@ -106,6 +104,38 @@ class Torchvision(Dataset):
         if missing:
             fetch(type(self).__name__, root)
 
+    def _damaged(self, path: Path, reason: str) -> DataError:
+        remedy = "Delete the file and have it downloaded again with dataset.download=true."
+        return DataError(f"damaged {printable(path)}: it {reason}, {self._setting}. {remedy}")
+
+
+class IDX(Torchvision):
+    """MNIST and its kin: four files of bytes."""
+
+    @property
+    @abstractmethod
+    def _class_names(self) -> tuple[str, ...]: ...
+
+    def _files(self, root: Path, split: Split) -> list[Path]:
+        folder, prefix = root / type(self).__name__ / "raw", _PREFIX[split]
+        return [folder / f"{prefix}-images-idx3-ubyte", folder / f"{prefix}-labels-idx1-ubyte"]
+
+    def _read(self, root: Path, split: Split) -> Labelled:
+        # read here, and not by torchvision, which believes the headers and is slow to import
+        files = self._files(root, split)
+        self._ensure(files, root)
+        images_file, labels_file = files
+        images = self._checked_idx(images_file, shape=self.native[1:])
+        labels = self._checked_idx(labels_file, shape=())
+        if len(labels) != len(images):
+            raise self._damaged(labels_file, f"has {len(labels)} labels for {len(images)} images")
+        if labels.max() >= len(self._class_names):
+            reason = f"has a label {labels.max()} where there are {len(self._class_names)} classes"
+            raise self._damaged(labels_file, reason)
+        return Labelled(
+            torch.from_numpy(images)[:, None], torch.from_numpy(labels).long(), self._class_names
+        )
+
     def _checked_idx(self, path: Path, *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         try:
             with file_faults(path, setting=self._setting):
@@ -113,27 +143,25 @@ class Torchvision(Dataset):
         except ValueError as reason:
             raise self._damaged(path, str(reason)) from None
 
-    def _damaged(self, path: Path, reason: str) -> DataError:
-        remedy = "Delete the file and have it downloaded again with dataset.download=true."
-        return DataError(f"damaged {printable(path)}: it {reason}, {self._setting}. {remedy}")
 
-
-class MNIST(Torchvision):
+class MNIST(IDX):
     """60,000 handwritten digits, grey 28 x 28. LeCun et al. 1998."""
 
     native = (1, 28, 28)
 
-    def _read(self, root: Path) -> Labelled:
-        return self._read_idx(root, DIGIT_NAMES)
+    @property
+    def _class_names(self) -> tuple[str, ...]:
+        return DIGIT_NAMES
 
 
-class FashionMNIST(Torchvision):
+class FashionMNIST(IDX):
     """60,000 pictures of clothes, grey 28 x 28. Xiao et al. 2017."""
 
     native = (1, 28, 28)
 
-    def _read(self, root: Path) -> Labelled:
-        return self._read_idx(root, FASHION_NAMES)
+    @property
+    def _class_names(self) -> tuple[str, ...]:
+        return FASHION_NAMES
 
 
 class CIFAR10(Torchvision):
@@ -141,18 +169,24 @@ class CIFAR10(Torchvision):
 
     native = (3, 32, 32)
 
-    def _read(self, root: Path) -> Labelled:
-        source = torchvision().datasets.CIFAR10
-        folder = root / source.base_folder
-        listed = [*source.train_list, *source.test_list]
-        digests = {folder / name: md5 for name, md5 in listed}
-        digests[folder / source.meta["filename"]] = source.meta["md5"]
+    def _files(self, root: Path, split: Split) -> list[Path]:
+        return list(self._digests(root))
+
+    def _read(self, root: Path, split: Split) -> Labelled:
+        source, digests = torchvision().datasets.CIFAR10, self._digests(root)
         self._ensure(list(digests), root)
-        with file_faults(folder, setting=self._setting):
+        with file_faults(root / source.base_folder, setting=self._setting):
             self._check_digests(digests)
-            stored = source(root, train=True)
+            stored = source(root, train=split == "train")
         images = torch.from_numpy(stored.data).permute(0, 3, 1, 2)
         return Labelled(images, torch.tensor(stored.targets), tuple(stored.classes))
+
+    def _digests(self, root: Path) -> dict[Path, str]:
+        """The published md5 of every file, of both splits and of the names of the classes."""
+        source = torchvision().datasets.CIFAR10
+        listed = dict([*source.train_list, *source.test_list])
+        listed[source.meta["filename"]] = source.meta["md5"]
+        return {root / source.base_folder / name: md5 for name, md5 in listed.items()}
 
     def _check_digests(self, digests: dict[Path, str]) -> None:
         # the files are pickles: only those with the published digests are ever opened

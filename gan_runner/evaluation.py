@@ -1,0 +1,63 @@
+"""What is measured, and how: the settings of an evaluation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+
+from gan_runner.catalogue import Component
+from gan_runner.data import Data
+from gan_runner.errors import ConfigError, did_you_mean
+from gan_runner.metrics.measures import METRICS, NUMBERS
+
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+_NEIGHBOURS_SHOWN = 8  # samples beside as many of their nearest training examples
+
+
+class Best(Component):
+    """The metric whose best checkpoint is kept."""
+
+    metric: str
+    direction: Literal["min", "max"]
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in NUMBERS:
+            raise ValueError(f"Unknown metric {name}. {did_you_mean(name, NUMBERS)}")
+        return name
+
+
+class Evaluation(Component):
+    """What is measured, and how. `metrics: null` are all that apply to the data."""
+
+    num: Annotated[int, Field(ge=2, le=1_000_000)]
+    space: Literal["auto", "classifier", "random", "inception", "identity"]
+    inception_weights: str | None
+    metrics: tuple[str, ...] | None
+    seed: NonNegativeInt
+    neighbours: PositiveInt
+    projections: PositiveInt
+    best: Best
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in names or ():
+            if name not in METRICS:
+                raise ValueError(f"Unknown metric {name}. {did_you_mean(name, METRICS)}")
+        return names
+
+
+def space_name(settings: Evaluation, data: Data) -> str:
+    """The space that is meant. Raises ConfigError if it doesn't fit the data."""
+    images = data.space.kind == "images"
+    auto = ("random" if data.labels is None else "classifier") if images else "identity"
+    name = auto if settings.space == "auto" else settings.space
+    if images == (name == "identity"):
+        kind = "images" if images else "vectors"
+        raise ConfigError(f"no space for {kind}, evaluation.space={name}. Use auto.")
+    if name == "classifier" and data.labels is None:
+        raise ConfigError("the data has no labels, evaluation.space=classifier. Use random.")
+    return name

@@ -1,0 +1,1 @@
+"""What a generator is worth: features, distances, mode counts."""

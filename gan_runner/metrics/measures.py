@@ -1,0 +1,156 @@
+"""Every metric by its name in the configuration: from compared examples to named numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gan_runner.metrics import frechet, kernels, neighbours
+from gan_runner.metrics.features import FeatureSpace
+from gan_runner.metrics.modes import classifier_score, modes_of_mixture
+from gan_runner.metrics.sliced import sliced_wasserstein
+from gan_runner.seeds import derive
+
+_KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
+_SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Real and generated examples, as stored [N, *shape] and as features [N, D].
+
+    `train` are features of all that the generator learnt from and `held_out` of real examples that
+    it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane.
+    """
+
+    space: FeatureSpace
+    real: Tensor
+    fake: Tensor
+    real_features: Tensor
+    fake_features: Tensor
+    train: Tensor | None
+    held_out: Tensor | None
+    centres: Tensor | None
+    std: float | None
+    neighbours: int
+    projections: int
+    seed: int
+
+
+class Number(NamedTuple):
+    """A measured number. `metric` is its name in the configuration, `name` says the space too."""
+
+    metric: str
+    name: str
+    value: float
+    error: float | None = None
+    parameters: dict[str, Any] = {}  # noqa: RUF012  (a NamedTuple's default is never changed)
+    seen: Literal["features", "examples"] = "features"
+    doubt: str | None = None
+
+
+def _frechet(of: Compared) -> list[Number]:
+    real, fake = frechet.fitted(of.real_features), frechet.fitted(of.fake_features)
+    name = "fid" if of.space.name == "inception" else f"frechet_{of.space.name}"
+    doubt = frechet.doubt(real, fake)
+    return [Number("frechet", name, frechet.distance(real, fake), doubt=doubt)]
+
+
+def _kid(of: Compared) -> list[Number]:
+    found = kernels.kid(of.real_features, of.fake_features)
+    kernel = {"kernel": "(x.y / D + 1)^3", "estimator": "U-statistic"}
+    return [Number("kid", f"kid_{of.space.name}", found.value, found.error, kernel)]
+
+
+def _mmd(of: Compared) -> list[Number]:
+    real, fake = of.real_features[:_KERNEL_EXAMPLES], of.fake_features[:_KERNEL_EXAMPLES]
+    kernel = {"kernel": "RBF, median of real distances", "examples": [len(real), len(fake)]}
+    value = kernels.mmd(real, fake)
+    return [Number("mmd", f"mmd_{of.space.name}", value, parameters=kernel)]
+
+
+def _manifold(of: Compared) -> list[Number]:
+    if min(len(of.real), len(of.fake)) <= of.neighbours:
+        return []
+    found = neighbours.manifold(of.real_features, of.fake_features, k=of.neighbours)
+    k = {"k": of.neighbours}
+    return [
+        Number(name, f"{name}_{of.space.name}", value, parameters=k)
+        for name, value in found._asdict().items()
+    ]
+
+
+def _one_nn(of: Compared) -> list[Number]:
+    value = neighbours.one_nn_accuracy(of.real_features, of.fake_features)
+    return [Number("one_nn", f"one_nn_accuracy_{of.space.name}", value)]
+
+
+def _memorisation(of: Compared) -> list[Number]:
+    if of.train is None or of.held_out is None:
+        return []
+    fake, unseen = of.fake_features[:_SEARCHED], of.held_out[:_SEARCHED]
+    value = neighbours.memorisation(fake, of.train, unseen)
+    counts = {"n_train": len(of.train), "n_held_out": len(unseen), "n_searched": len(fake)}
+    return [Number("memorisation", f"memorisation_{of.space.name}", value, parameters=counts)]
+
+
+def _sliced(of: Compared) -> list[Number]:
+    stream = torch.Generator().manual_seed(derive(of.seed, "projections"))
+    real, fake = _flat(of.real), _flat(of.fake)
+    value = sliced_wasserstein(real, fake, projections=of.projections, generator=stream)
+    found = {"projections": of.projections}
+    name = "sliced_wasserstein"
+    return [Number(name, name, value, parameters=found, seen="examples")]
+
+
+def _classifier_score(of: Compared) -> list[Number]:
+    probabilities = of.space.probabilities_of(of.fake_features)
+    if probabilities is None:
+        return []
+    name = "inception_score" if of.space.name == "inception" else "classifier_score"
+    return [Number("classifier_score", name, classifier_score(probabilities))]
+
+
+def _modes(of: Compared) -> list[Number]:
+    if of.centres is None or of.std is None:
+        return []
+    found = modes_of_mixture(of.fake, of.centres, std=of.std)
+    parameters = {"modes": found.modes, "std": of.std}
+    values = {
+        "modes_covered": float(found.covered),
+        "high_quality": found.high_quality,
+        "reverse_kl": found.reverse_kl,
+        "total_variation": found.total_variation,
+    }
+    return [Number(n, n, v, parameters=parameters, seen="examples") for n, v in values.items()]
+
+
+def _flat(examples: Tensor) -> Tensor:
+    """Vectors as they are, images in [-1, 1], float32 [N, D]."""
+    if examples.dtype == torch.uint8:
+        return examples.flatten(1).float().div_(127.5).sub_(1.0)
+    return examples
+
+
+NUMBERS = (
+    *("frechet", "kid", "precision", "recall", "density", "coverage", "classifier_score"),
+    *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
+    *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
+)
+"""The names by which a number can be chosen, whatever the space."""
+
+METRICS: dict[str, Callable[[Compared], list[Number]]] = {
+    "frechet": _frechet,
+    "kid": _kid,
+    "manifold": _manifold,
+    "classifier_score": _classifier_score,
+    "sliced_wasserstein": _sliced,
+    "one_nn": _one_nn,
+    "mmd": _mmd,
+    "memorisation": _memorisation,
+    "modes": _modes,
+}

@@ -1,0 +1,191 @@
+"""Metrics of nearest neighbours. Distances are Euclidean, in float64, one tile at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+TILE = 2**21  # pairs of examples that are looked at together: 16 MiB in float64
+
+
+class Manifold(NamedTuple):
+    """How two sets cover each other. The first two lie in [0, 1], as does coverage."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+class Nearest(NamedTuple):
+    """Of each query: the distance [N] (float64) to its nearest reference, and its index [N]."""
+
+    distances: Tensor
+    indices: Tensor
+
+
+def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
+    """Precision, recall, density and coverage of features [N, D] and [M, D].
+
+    A ball around each example reaches to its k-th nearest neighbour of the same set, itself
+    excluded. Precision is the share of fakes within any real ball, recall that of reals within any
+    fake ball (Kynkäänniemi et al. 2019, arXiv:1904.06991). Density is the number of real balls
+    around a fake, over k, on average; coverage the share of real balls that hold a fake (Naeem et
+    al. 2020, arXiv:2002.09797). Balls are closed. Raises ValueError where a set has not more than
+    k examples.
+    """
+    if k < 1:
+        raise ValueError(f"k={k} reaches no neighbour. Use 1 or more.")
+    real, fake = comparable(real, fake, at_least=k + 1)
+    real_radii, fake_radii = _radii(real, k), _radii(fake, k)
+    # a neighbour on the border counts, though the matrix product rounds its distance
+    slack = 4 * real.shape[1] * torch.finfo(real.dtype).eps * _largest(real, fake)
+    held = torch.zeros(len(fake), dtype=torch.int64, device=real.device)
+    covered = recalled = 0
+    for rows, squared in _tiles(real, fake):
+        within_real = squared <= real_radii[rows, None] + slack
+        held += within_real.sum(0)
+        covered += int(within_real.any(1).sum())
+        recalled += int((squared <= fake_radii + slack).any(1).sum())
+    return Manifold(
+        precision=float((held > 0).double().mean()),
+        recall=recalled / len(real),
+        density=float(held.double().mean()) / k,
+        coverage=covered / len(real),
+    )
+
+
+def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
+    """How often the nearest other example tells on which side an example of [N, D] is.
+
+    0.5 where both are alike, 1 where they lie apart, below 0.5 where fakes are copies of these
+    reals; equal distances count half. The longer set is cut. Leave-one-out, Lopez-Paz & Oquab
+    2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
+    """
+    count = min(len(real), len(fake))
+    real, fake = comparable(real[:count], fake[:count], at_least=2)
+    right = 0.0
+    for one, other in ((real, fake), (fake, real)):
+        own = _nearest(one, one, others_only=True).distances
+        foreign = _nearest(one, other).distances
+        right += float((own < foreign).sum()) + 0.5 * float((own == foreign).sum())
+    return right / (2 * count)
+
+
+def nearest(queries: Tensor, references: Tensor) -> Nearest:
+    """The nearest of the references [M, D] to each query [N, D]. Equal rows are at distance 0."""
+    return _nearest(*comparable(queries, references, at_least=1))
+
+
+def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
+    """How near fakes [N, D] come to training examples, over how near they come to held-out ones.
+
+    Both are measured by how near fresh examples, the held-out ones, come to the same set:
+
+        median d(fake, train) / median d(held_out, train)
+        ------------------------------------------------------------
+        median d(fake, held_out) / median d(held_out, other held_out)
+
+    About 1 for a generator that knows nothing of single examples, near 0 for copies of training
+    examples. The numerator is the comparison of Meehan et al. 2020 (arXiv:2004.05675) as a ratio
+    of medians; the denominator is the same for a set that the generator hasn't seen, without which
+    any generator of typical examples seemed to copy. The sizes of both sets cancel, so that all of
+    `train` can be searched. Infinite where only the denominator is 0, 1 where nothing can be said.
+    """
+    fake, train = comparable(fake, train, at_least=1)
+    held_out, _ = comparable(held_out, train, at_least=2)
+    fresh_apart = _median(_nearest(held_out, held_out, others_only=True).distances)
+    near = _median(_nearest(fake, train).distances) * fresh_apart
+    far = _median(_nearest(held_out, train).distances) * _median(_nearest(fake, held_out).distances)
+    if far == 0:
+        return 1.0 if near == 0 else float("inf")
+    return near / far
+
+
+def comparable(a: Tensor, b: Tensor, *, at_least: int) -> tuple[Tensor, Tensor]:
+    """Both sets [N, D] and [M, D] as float64 on one device.
+
+    Raises ValueError for other shapes, for fewer than `at_least` examples, for NaN and Inf.
+    """
+    a, b = checked(a, at_least=at_least), checked(b, at_least=at_least)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"Features of {a.shape[1]} and {b.shape[1]} dimensions can't be compared.")
+    return a, b.to(a.device)
+
+
+def checked(features: Tensor, *, at_least: int) -> Tensor:
+    """Features [N, D] as float64, on their device if that has it. Raises ValueError."""
+    if features.ndim != 2 or features.shape[1] == 0:
+        raise ValueError(f"Features are a matrix [N, D], not {list(features.shape)}.")
+    if len(features) < at_least:
+        raise ValueError(f"{len(features)} examples are too few, at least {at_least} are needed.")
+    exact = (features.cpu() if features.device.type == "mps" else features).detach().double()
+    if not bool(exact.isfinite().all()):
+        raise ValueError("NaN or Inf among the features. Look at the generator's weights.")
+    return exact
+
+
+def evenly(features: Tensor, count: int) -> Tensor:
+    """At most `count` of the examples, at even steps."""
+    kept = min(count, len(features))
+    return features[torch.arange(kept, device=features.device) * len(features) // kept]
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Between all rows of [N, D] and [M, D]: [N, M], exact to about eps * |row|^2."""
+    squares = a.square().sum(1)[:, None] + b.square().sum(1)
+    return squares.addmm_(a, b.T, alpha=-2).clamp_(min=0)
+
+
+def row_chunks(a: Tensor, b: Tensor) -> Iterator[slice]:
+    """Rows of `a` that make at most TILE pairs with all of `b`."""
+    step = max(1, TILE // len(b))
+    for start in range(0, len(a), step):
+        yield slice(start, min(start + step, len(a)))
+
+
+def _tiles(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Rows of `a`, and their squared distances to all of `b`."""
+    # the product form loses digits far from the origin
+    centre = b.mean(0)
+    a, b = a - centre, b - centre
+    for rows in row_chunks(a, b):
+        yield rows, squared_distances(a[rows], b)
+
+
+def _radii(features: Tensor, k: int) -> Tensor:
+    """Squared distance of each example to its k-th nearest neighbour, [N]."""
+    found = []
+    for rows, squared in _tiles(features, features):
+        squared.diagonal(rows.start).fill_(torch.inf)
+        found.append(squared.topk(k, dim=1, largest=False, sorted=True).values[:, -1])
+    return torch.cat(found)
+
+
+def _nearest(queries: Tensor, references: Tensor, *, others_only: bool = False) -> Nearest:
+    """`others_only`: the queries are the references, and none is its own neighbour."""
+    found = []
+    for rows, squared in _tiles(queries, references):
+        if others_only:
+            squared.diagonal(rows.start).fill_(torch.inf)
+        found.append(squared.argmin(1))
+    indices = torch.cat(found)
+    # by subtraction, so that equal rows are at 0; in chunks of their own, of D numbers a row
+    distances = [
+        torch.linalg.vector_norm(queries[rows] - references[indices[rows]], dim=1)
+        for rows in row_chunks(queries, queries.T)
+    ]
+    return Nearest(torch.cat(distances), indices)
+
+
+def _largest(*sets: Tensor) -> float:
+    """The largest squared distance from the common centre."""
+    together = torch.cat(sets)
+    return float((together - together.mean(0)).square().sum(1).max())
+
+
+def _median(distances: Tensor) -> float:
+    return float(distances.median())

@@ -1,0 +1,54 @@
+"""How a number came about. Numbers of different protocols are never compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Everything that a number depends on beside the generator.
+
+    `data` is the digest of the data set, `space` with its `version` names what real and generated
+    examples were compared in, `parameters` are the metric's own.
+    """
+
+    data: str
+    split: str
+    n_real: int
+    n_fake: int
+    space: str
+    version: str
+    resizing: str
+    seed: int
+    weights: str
+    parameters: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, with the digest that tells protocols apart."""
+        return {**asdict(self), "id": self.id}
+
+    @property
+    def id(self) -> str:
+        """Ten hexadecimal digits, equal only for equal protocols."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+class Result(NamedTuple):
+    """One measured number; `error` is its standard error where there is an estimate of it."""
+
+    name: str
+    value: float
+    protocol: Protocol
+    error: float | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data."""
+        found: dict[str, Any] = {"value": self.value}
+        if self.error is not None:
+            found["error"] = self.error
+        return {**found, "protocol": self.protocol.plain()}

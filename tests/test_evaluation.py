@@ -1,0 +1,302 @@
+"""Evaluation while training and by gan-evaluate: the numbers, their protocols, and no traces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import Answer, call_command, left_behind, small_run
+
+from gan_runner import checkpoint
+from gan_runner.catalogue import validated
+from gan_runner.errors import ConfigError
+from gan_runner.evaluation import Evaluation
+from gan_runner.evaluator import Evaluator
+from gan_runner.metrics.measures import METRICS
+
+SETTINGS: dict[str, Any] = {
+    "num": 300,
+    "space": "auto",
+    "inception_weights": None,
+    "metrics": None,
+    "seed": 0,
+    "neighbours": 5,
+    "projections": 32,
+    "best": {"metric": "sliced_wasserstein", "direction": "min"},
+}
+RING = ("dataset=ring", "dataset.count=2000", "model.generator.hidden=[16]", "threads=1")
+RING += ("model.discriminator.hidden=[16]", "train.batch_size=32", "train.samples=9", "device=cpu")
+EVALUATED = ("train.eval_every=5", "evaluation.num=200", "evaluation.projections=16")
+EVALUATED += ("evaluation.best.metric=sliced_wasserstein",)
+
+
+def ring_run(path: Path, *overrides: str) -> list[str]:
+    return [*RING, f"hydra.run.dir={path}", "train.log_every=5", "train.save_every=10", *overrides]
+
+
+def trained(path: Path, *overrides: str) -> Path:
+    assert call_command("gan-train", *ring_run(path, *overrides)) == 0
+    return path
+
+
+def evaluations(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the ring of 20 steps, evaluated at each fifth."""
+    path = tmp_path_factory.mktemp("evaluated") / "run"
+    return trained(path, "train.steps=20", "train.keep=9", *EVALUATED)
+
+
+# ---------------------------------------------------------------- while training
+
+
+def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluated: Path) -> None:
+    plain = trained(tmp_path / "plain", "train.steps=20", "train.keep=9")
+    one = checkpoint.select(plain / "checkpoints", "last")
+    other = checkpoint.select(evaluated / "checkpoints", "last")
+    assert one.tensors.keys() == other.tensors.keys()
+    assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+    assert one.facts["generators"] == other.facts["generators"]
+
+
+def test_evaluation_without_a_weight_average_leaves_batch_norm_untouched(tmp_path: Path) -> None:
+    norm = ("model.generator.norm=batch", "train.average=0", "train.steps=10")
+    plain = trained(tmp_path / "plain", *norm)
+    other = trained(tmp_path / "other", *norm, *EVALUATED)
+    one = checkpoint.select(plain / "checkpoints", "last").tensors
+    two = checkpoint.select(other / "checkpoints", "last").tensors
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert evaluations(other)[0]["results"]["high_quality"]["protocol"]["weights"] == "raw"
+
+
+def test_every_evaluation_is_a_row_and_a_line_with_protocols(evaluated: Path) -> None:
+    rows = [json.loads(line) for line in (evaluated / "metrics.jsonl").read_text().splitlines()]
+    measured = {row["step"]: row for row in rows if any(k.startswith("eval/") for k in row)}
+    assert [line["step"] for line in evaluations(evaluated)] == [5, 10, 15, 20] == [*measured]
+    for line in evaluations(evaluated):
+        for name, result in line["results"].items():
+            assert measured[line["step"]][f"eval/{name}"] == result["value"]
+            assert {"n_real", "n_fake", "split", "space", "version", "resizing", "seed"} <= set(
+                result["protocol"]
+            )
+
+
+def test_the_best_checkpoint_is_that_of_the_best_evaluation(evaluated: Path) -> None:
+    best = min(evaluations(evaluated), key=lambda line: line["best"])
+    assert best["best"] == best["results"]["sliced_wasserstein"]["value"]
+    assert checkpoint.select(evaluated / "checkpoints", "best").facts["step"] == best["step"]
+
+
+def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) -> None:
+    # the measure only grows with the weights' norm here: the first evaluation stays the best
+    best = ("evaluation.best.metric=modes_covered", "evaluation.best.direction=min")
+    run = trained(tmp_path / "run", "train.steps=40", "train.keep=0", *EVALUATED, *best)
+    lines = evaluations(run)
+    first = min(lines, key=lambda line: (line["best"], line["step"]))
+    assert checkpoint.select(run / "checkpoints", "best").facts["step"] == first["step"]
+    assert set(checkpoint.steps(run / "checkpoints")) == {first["step"], 40}
+
+
+def test_a_resumed_run_has_the_same_evaluations(tmp_path: Path, evaluated: Path) -> None:
+    path = trained(tmp_path / "run", "train.steps=10", "train.keep=9", *EVALUATED)
+    with (path / "evaluations.jsonl").open("a") as file:  # a kill after this row, before its save
+        file.write(json.dumps({**evaluations(path)[-1], "step": 15, "best": -1.0}) + "\n")
+    (path / "checkpoints" / "best.json").unlink()
+    assert call_command("gan-train", f"resume={path}", "train.steps=20") == 0
+    assert evaluations(path) == evaluations(evaluated)
+    one, other = left_behind(path), left_behind(evaluated)
+    assert one["tensors"] == other["tensors"]
+    assert one["rows"] == other["rows"]
+    for pointer in "last.json", "best.json":
+        ours, theirs = (
+            json.loads((p / "checkpoints" / pointer).read_text()) for p in (path, evaluated)
+        )
+        assert ours["step"] == theirs["step"]
+
+
+# ---------------------------------------------------------------- gan-evaluate
+
+
+def test_gan_evaluate_gives_the_numbers_of_the_training(
+    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    out = tmp_path / "numbers.json"
+    answer = here("gan-evaluate", str(evaluated), "--out", str(out), "--device", "cpu")
+    assert answer.code == 0, answer.err
+    (found,) = json.loads(out.read_text())["evaluations"]
+    assert found["step"] == 20
+    assert found["results"] == evaluations(evaluated)[-1]["results"]
+    assert "sliced_wasserstein" in answer.out
+    assert "protocol" in answer.out
+
+
+def test_gan_evaluate_repeats_its_numbers_and_leaves_the_run_alone(
+    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    def content() -> dict[str, bytes]:
+        return {str(p): p.read_bytes() for p in sorted(evaluated.rglob("*")) if p.is_file()}
+
+    before = content()
+    for name in "a", "b":
+        out = str(tmp_path / f"{name}.json")
+        assert here("gan-evaluate", str(evaluated), "--out", out, "--checkpoint", "all").code == 0
+    assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
+    assert content() == before
+    found = json.loads((tmp_path / "a.json").read_text())["evaluations"]
+    assert [entry["step"] for entry in found] == [5, 10, 15, 20]
+
+
+def test_numbers_of_different_protocols_stand_in_different_lines(
+    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    for name, extra in (
+        ("a", []),
+        ("b", ["--num", "100"]),
+        ("c", ["--raw"]),
+        ("d", ["--seed", "1"]),
+    ):
+        out = str(tmp_path / f"{name}.json")
+        metrics = ["--metrics", "modes"]
+        assert here("gan-evaluate", str(evaluated), "--out", out, *metrics, *extra).code == 0
+    identifiers = {
+        json.loads((tmp_path / f"{name}.json").read_text())["evaluations"][0]["results"][
+            "high_quality"
+        ]["protocol"]["id"]
+        for name in "abcd"
+    }
+    assert len(identifiers) == 4
+
+
+def test_counts_of_modes_are_those_of_the_samples(
+    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    out, arrays = tmp_path / "numbers.json", tmp_path / "samples.npz"
+    assert here("gan-evaluate", str(evaluated), "--out", str(out)).code == 0
+    assert here("gan-sample", str(evaluated), "--num", "200", "--out", str(arrays)).code == 0
+    results = json.loads(out.read_text())["evaluations"][0]["results"]
+    samples = np.load(arrays)["samples"].astype(np.float64)
+    angles = np.arange(8) * 2 * np.pi / 8
+    centres = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    distances = np.linalg.norm(samples[:, None] - centres, axis=2).min(axis=1)
+    share = (distances <= 3 * 0.02).mean()
+    assert results["high_quality"]["value"] == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--metrics", "frechett"], 2, "frechet"),
+        (["--space", "classifier"], 2, "evaluation.space=classifier"),
+        (["--space", "pixels"], 2, "evaluation.space"),
+        (["--num", "0"], 2, "--num"),
+        (["--checkpoint", "7"], 6, "--checkpoint=7"),
+        (["--picture", "x.png"], 2, "--picture"),
+        (["--out", "/proc/x/y.json"], 4, "--out"),
+    ],
+)
+def test_a_fault_of_the_user_is_told_in_short(
+    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, told: str
+) -> None:
+    answer = here("gan-evaluate", str(evaluated), *arguments)
+    assert answer.code == code, answer.err
+    assert told in answer.err
+    assert len(answer.err.splitlines()) <= 12
+
+
+def test_other_data_than_the_run_was_trained_on_is_refused(
+    tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    path = tmp_path / "data.npy"
+    np.save(path, np.random.default_rng(0).random((64, 2), dtype=np.float32))
+    run = tmp_path / "run"
+    array = ("dataset=array", f"dataset.path={path}", "dataset.kind=vectors", "model=mlp")
+    small = ("train.batch_size=8", "train.steps=1", "device=cpu", "threads=1")
+    assert here("gan-train", *array, *small, f"hydra.run.dir={run}").code == 0
+    np.save(path, np.random.default_rng(1).random((64, 2), dtype=np.float32))
+    answer = here("gan-evaluate", str(run))
+    assert answer.code == 6
+    assert "the data" in answer.err
+
+
+# ---------------------------------------------------------------- settings, images
+
+
+def test_every_setting_of_the_file_is_known_and_checked() -> None:
+    assert validated(SETTINGS, Evaluation).num == 300
+    with pytest.raises(ConfigError, match=r"evaluation\.num"):
+        validated({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
+    with pytest.raises(ConfigError, match=r"[Dd]id you mean"):
+        validated({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
+
+
+def test_images_without_labels_are_compared_by_a_random_network(
+    tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    stored = tmp_path / "images.npy"
+    np.save(stored, np.random.default_rng(0).integers(0, 256, (120, 8, 8), dtype=np.uint8))
+    run, out, beside = tmp_path / "run", tmp_path / "out.json", tmp_path / "beside.png"
+    arguments = ("dataset=array", f"dataset.path={stored}", "train.steps=1", f"cache={tmp_path}")
+    assert here("gan-train", *small_run(run, *arguments)).code == 0
+    answer = here("gan-evaluate", str(run), "--out", str(out), "--picture", str(beside))
+    assert answer.code == 0, answer.err
+    results = json.loads(out.read_text())["evaluations"][0]["results"]
+    assert {"frechet_random", "kid_random", "precision_random", "sliced_wasserstein"} <= set(
+        results
+    )
+    assert results["frechet_random"]["protocol"]["n_real"] == 120
+    assert "fid" not in results
+    assert beside.stat().st_size > 0
+
+
+def test_every_metric_is_named_in_the_readme() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    assert all(f"`{name}`" in readme for name in METRICS)
+
+
+def test_reals_against_reals_are_near_zero(configured: Callable[..., Any]) -> None:
+    from gan_runner.experiment import assemble
+    from gan_runner.terminal import Terminal
+
+    experiment = assemble(configured("dataset=ring", "dataset.count=600"))
+    data = experiment.dataset.load(Path(experiment.config.cache), Terminal().track)
+    evaluator = Evaluator(
+        validated({**SETTINGS, "num": 600}, Evaluation),
+        experiment.dataset,
+        data,
+        cache=Path(experiment.config.cache),
+        device=torch.device("cpu"),
+        say=lambda text: None,
+        track=Terminal().track,
+    )
+    other = assemble(configured("dataset=ring", "dataset.count=600", "dataset.seed=1")).dataset
+    fresh = other.load(Path(experiment.config.cache), Terminal().track).examples
+
+    class Copies(torch.nn.Module):
+        """A perfect generator: it draws from the data's own distribution."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.used = 0
+            self.unused = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, latent: torch.Tensor) -> torch.Tensor:
+            self.used += len(latent)
+            return fresh[self.used - len(latent) : self.used]
+
+    found = evaluator.measure(Copies(), 4, weights="raw")
+    values = {result.name: result.value for result in found.results}
+    assert values["frechet_identity"] < 0.05
+    assert abs(values["kid_identity"]) < 0.05
+    assert values["modes_covered"] == 8
+    assert values["high_quality"] > 0.97
+    assert 0.4 < values["one_nn_accuracy_identity"] < 0.6
+    assert min(values["precision_identity"], values["recall_identity"]) > 0.9
+    assert 0.5 < values["memorisation_identity"] < 2
