@@ -44,9 +44,10 @@ class Board:
     def picture(self, name: str, step: int, picture: Picture) -> None:
         self._writer.add_image(name, picture, step, dataformats="HWC")
 
-    def text(self, name: str, text: str) -> None:
+    def text(self, name: str, text: str, step: int = 0) -> None:
         """Text shown as it is: each line is indented, which markdown takes for code."""
-        self._writer.add_text(name, "\n".join("    " + line for line in text.splitlines()))
+        shown = "\n".join("    " + line for line in text.splitlines())
+        self._writer.add_text(name, shown, step)
 
     def session(self, name: str, settings: Mapping[str, Any]) -> None:
         """Begin the run's session in the HParams tab.

@@ -68,6 +68,7 @@ class Config(Component):
     dataset: dict[str, Any]
     optimizer: dict[str, Any]
     evaluation: dict[str, Any]
+    health: dict[str, Any]
     choices: dict[str, str]
 
     def plain(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from gan_runner.config import Config, parse
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
+from gan_runner.health import Health
 from gan_runner.models import Model
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
@@ -26,6 +27,7 @@ class Experiment:
     dataset: Dataset
     optimizers: Optimizers
     evaluation: Evaluation
+    health: Health
     warnings: tuple[str, ...]
 
 
@@ -43,6 +45,7 @@ def assemble(config: Config) -> Experiment:
         dataset=make(config.dataset, Dataset, where="dataset"),
         optimizers=_optimizers(config.optimizer),
         evaluation=validated(config.evaluation, Evaluation, where="evaluation"),
+        health=validated(config.health, Health, where="health"),
         warnings=(),
     )
     _refuse_impossible(experiment)
@@ -91,6 +94,11 @@ def _refuse_impossible(experiment: Experiment) -> None:
             f"model.discriminator.norm=batch with {names}. "
             "Use model.discriminator.norm=auto, layer, instance, spectral or none."
         )
+    for verdict, action in experiment.health.action.model_dump().items():
+        if action == "rollback":
+            raise ConfigError(
+                f"not in this version, health.action.{verdict}=rollback. Use warn or stop."
+            )
     for network in ("generator", "discriminator"):
         if getattr(model, network).norm == "batch" and config.train.batch_size == 1:
             raise ConfigError(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-GROUPS = ("model", "loss", "loss/penalty", "dataset", "optimizer", "evaluation", "experiment")
+GROUPS = (
+    *("model", "loss", "loss/penalty", "dataset", "optimizer"),
+    *("evaluation", "health", "experiment"),
+)
 
 _HELP = """\
 gan-train: compose an experiment, train it, leave a run folder that can be resumed bit for bit.
@@ -26,7 +29,8 @@ settings (any value of conf/config.yaml and of the chosen options):
   seed, device, precision, threads, deterministic, cache
   train.steps, train.epochs, train.batch_size, train.log_every, train.sample_every,
   train.save_every, train.eval_every, train.keep, train.average
-  model.*, loss.*, dataset.*, optimizer.generator.*, optimizer.discriminator.*, evaluation.*
+  model.*, loss.*, dataset.*, optimizer.generator.*, optimizer.discriminator.*, evaluation.*,
+  health.*
   hydra.run.dir=FOLDER            where the run folder is made
 
 flags:

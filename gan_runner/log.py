@@ -37,8 +37,8 @@ class Log:
         self._board.scalars(step, values)
         self._terminal.row(step, values)
 
-    def measured(self, step: int, seconds: float, measured: Measured) -> None:
-        """Log an evaluation: its numbers as a row, all of it with its protocols in a file."""
+    def measured(self, step: int, seconds: float, measured: Measured) -> dict[str, float]:
+        """Log an evaluation: its numbers as a row, which is returned; all of it in a file."""
         values = {f"eval/{result.name}": result.value for result in measured.results}
         self._metrics.write(
             json.dumps({"step": step, "seconds": round(seconds, 3), **values}) + "\n"
@@ -48,6 +48,7 @@ class Log:
         self._board.scalars(step, values)
         if measured.neighbours is not None:
             self._board.picture("eval/neighbours", step, measured.neighbours)
+        return values
 
     def picture(self, step: int, picture: Picture) -> None:
         """Log the samples of a step, as a file and in TensorBoard."""
@@ -62,6 +63,11 @@ class Log:
         """Log the configuration, as text and as the run's session in the HParams tab."""
         self._board.text("config", text)
         self._board.session(name, settings)
+
+    def verdict(self, step: int, text: str) -> None:
+        """Note what is wrong with the training, in events.jsonl and in TensorBoard."""
+        self.event("verdict", step, text)
+        self._board.text("verdicts", text, step)
 
     def event(self, kind: str, step: int, text: str) -> None:
         """Note what happened in events.jsonl."""

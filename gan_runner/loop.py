@@ -37,7 +37,7 @@ def train(run: Run) -> None:
         run.begin()
         if run.config.init_from is not None:
             run.save()  # the run that it started from may change, or go
-        while state.step < plan.steps and signals.received is None:
+        while not (state.step >= plan.steps or signals.received or run.reason_to_stop):
             train_step(state, reals, recipe)
             run.terminal.step(state.step)
             if due(state.step, plan.log_every, plan.steps):

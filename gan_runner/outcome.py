@@ -33,7 +33,10 @@ def conduct(run: Run, train: Callable[[Run], None]) -> int:
             return _defect(run, error)
         _close(run, "failed", fault.exit_code, str(fault))
         return report(type(fault)(f"{fault}\n{_last_good(run)}"))
-    _close(run, "completed", 0, "all steps done")
+    if run.reason_to_stop is None:
+        _close(run, "completed", 0, "all steps done")
+    else:
+        _close(run, "stopped", 0, f"stopped: {run.reason_to_stop}")
     _tell(run, _summary(run))
     return 0
 
@@ -99,8 +102,9 @@ def _resume_command(run: Run) -> str:
 def _summary(run: Run) -> str:
     path = shlex.quote(printable(run.path, limit=1000))
     minutes, seconds = divmod(round(run.state.seconds), 60)
+    done = "completed" if run.reason_to_stop is None else "stopped after"
     return (
-        f"completed {run.state.step} steps in {minutes} min {seconds} s: {path}\n"
+        f"{done} {run.state.step} steps in {minutes} min {seconds} s: {path}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
         f"  look      tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from gan_runner import checkpoint, machine
 from gan_runner import config as configuration
+from gan_runner.checkups import Checkups
 from gan_runner.data import Data, digest
 from gan_runner.errors import NumbersError
 from gan_runner.evaluator import Evaluator
@@ -50,6 +52,8 @@ class Run:
         self._began = self._row_began = time.monotonic()
         self._seconds_before = state.seconds
         self._row_step = state.step
+        self.reason_to_stop: str | None = None
+        self._checkups = Checkups(experiment.health, experiment.evaluation, data, folder.metrics)
         self._evaluator: Evaluator | None = None  # made by `begin`, if the run is evaluated
 
     @property
@@ -62,17 +66,18 @@ class Run:
         optimizers, objective = self.experiment.optimizers, self.experiment.objective
         moment = time.monotonic()
         images = (state.step - self._row_step) * self.config.train.batch_size * objective.d_steps
-        self.log.row(
-            state.step,
-            self._seconds(),
-            {
-                **sums,
-                **objective.derived(sums),
-                "learning_rate/generator": optimizers.generator.rate(state.step - 1),
-                "learning_rate/discriminator": optimizers.discriminator.rate(state.step - 1),
-                "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
-            },
-        )
+        values = {
+            **sums,
+            **objective.derived(sums),
+            "learning_rate/generator": optimizers.generator.rate(state.step - 1),
+            "learning_rate/discriminator": optimizers.discriminator.rate(state.step - 1),
+            "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
+            **self._checkups.numbers(
+                state.step, state.generator, self.experiment.model.latent_size
+            ),
+        }
+        self.log.row(state.step, self._seconds(), values)
+        self._observe(values)
         state.sums.clear()
         self._row_began, self._row_step = moment, state.step
 
@@ -94,7 +99,7 @@ class Run:
             experiment.model.latent_size,
             weights="raw" if self.state.average is None else "average",
         )
-        self.log.measured(self.state.step, self._seconds(), measured)
+        self._observe(self.log.measured(self.state.step, self._seconds(), measured))
         wanted, doubts = experiment.evaluation.best.metric, list(measured.doubts)
         if measured.best is None:
             doubts.append(f"not measured here, evaluation.best.metric={wanted}: no best is kept.")
@@ -150,6 +155,7 @@ class Run:
             state="running",
             exit_code=None,
             reason=None,
+            verdicts=_until(self.state.step, self._status.get("verdicts")),
             step=self.state.step,
             started=self._status.get("started", now()),
             ended=None,
@@ -187,6 +193,18 @@ class Run:
         told = self._status.get("warnings", [])
         self._status["warnings"] = told if text in told else [*told, text]
 
+    def _observe(self, values: Mapping[str, float]) -> None:
+        """Tell every verdict on a logged row once; one may end the training."""
+        for verdict in self._checkups.observe({"step": self.state.step, **values}):
+            text = f"{verdict.name}: {verdict.evidence} {verdict.advice}"
+            self.log.say(f"verdict at step {verdict.step}, {text}")
+            self.log.verdict(verdict.step, text)
+            told = [*self._status.get("verdicts", []), verdict._asdict()]
+            self.note_status(verdicts=told)
+            if getattr(self.experiment.health.action, verdict.name) == "stop":
+                self.reason_to_stop = f"{verdict.name}, {verdict.evidence}"
+        self.reason_to_stop = self.reason_to_stop or self._checkups.reason_to_stop()
+
     def note_status(self, **changes: Any) -> None:
         """Change `status.json`. Raises OSError."""
         defaults: dict[str, Any] = {"checkpoint": None, "warnings": [], "verdicts": []}
@@ -210,3 +228,9 @@ class Run:
             | {"offset": space.offset, "scale": space.scale},
             "fingerprint": machine.fingerprint(self.device),
         }
+
+
+def _until(step: int, verdicts: Any) -> list[Any]:
+    """The verdicts that a resumed run won't come to again."""
+    told = verdicts if isinstance(verdicts, list) else []
+    return [v for v in told if isinstance(v, dict) and v.get("step", 0) <= step]

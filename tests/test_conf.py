@@ -19,6 +19,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
 from gan_runner.experiment import Experiment, assemble
 from gan_runner.groups import GROUPS, conf_folder, options
+from gan_runner.health import Health
 from gan_runner.losses import Loss
 from gan_runner.models import Model
 from gan_runner.objective import Prescription
@@ -92,7 +93,7 @@ def named_fields(family: type[Component], settings: dict[str, Any]) -> dict[str,
 
 def test_every_group_has_its_folder_and_every_folder_its_group() -> None:
     assert {group(path) for path in FILES} == set(GROUPS)
-    assert set(GROUPS) == {*FAMILIES, "evaluation", "experiment"}
+    assert set(GROUPS) == {*FAMILIES, "evaluation", "health", "experiment"}
 
 
 @every_file
@@ -131,6 +132,8 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
             expected = {**own, **prescribed, "penalty": penalties}
         case "evaluation":
             expected = fields(Evaluation)
+        case "health":
+            expected = fields(Health)
         case other:
             expected = named_fields(FAMILIES[other], settings)
     assert names(settings) == expected
@@ -138,7 +141,7 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
-    groups = {"model", "loss", "dataset", "optimizer", "evaluation", "choices"}
+    groups = {"model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
     added = {"defaults", "resume", "sweep", "hydra"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)

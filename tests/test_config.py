@@ -155,7 +155,7 @@ def test_the_digest_ignores_what_a_resumed_run_may_change_and_nothing_else(
 
 
 def _is_own(key: str) -> bool:
-    groups = ("model.", "loss.", "dataset.", "optimizer.", "evaluation.", "choices.")
+    groups = ("model.", "loss.", "dataset.", "optimizer.", "evaluation.", "health.", "choices.")
     return not key.startswith(groups)
 
 

@@ -1,0 +1,71 @@
+"""The health of a run in training: samples held against reals now and then, rows watched always."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from gan_runner.data import Data
+from gan_runner.errors import CheckpointError, printable
+from gan_runner.evaluation import Evaluation
+from gan_runner.health import Health, Monitor, Reals, Verdict
+from gan_runner.sampling import latent_points, sample
+
+_INCEPTIONS = {"frechet": "fid", "classifier_score": "inception_score"}  # as they are logged
+
+
+class Checkups:
+    """Adds numbers on samples to the rows, and reads verdicts from the rows.
+
+    Nothing of it is saved: the rows of metrics.jsonl bring it to where it was.
+    """
+
+    def __init__(self, settings: Health, evaluation: Evaluation, data: Data, metrics: Path) -> None:
+        """Raises CheckpointError for rows that aren't those of a run."""
+        self._settings = settings.samples
+        self._space = data.space
+        self._reals = Reals.drawn(
+            data, count=settings.samples.count, neighbours=settings.samples.neighbours
+        )
+        best = evaluation.best
+        inception = _INCEPTIONS if evaluation.space == "inception" else {}
+        self._monitor = Monitor(
+            settings, metric=inception.get(best.metric, best.metric), direction=best.direction
+        )
+        self._looked = 0
+        for row in _rows(metrics):
+            try:
+                self.observe(row)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise CheckpointError(
+                    f"not the rows of a run, {printable(metrics)}. {printable(error)}"
+                ) from None
+
+    def numbers(self, step: int, generator: nn.Module, latent_size: int) -> dict[str, float]:
+        """How samples of the same latent points compare with reals, if it is time to look.
+
+        `generator` is the one in training: its average hides for a while that it fell ill.
+        """
+        if step - self._looked < self._settings.every:
+            return {}
+        latent = latent_points(len(self._reals), latent_size, seed=0, truncation=None)
+        return self._reals.against(sample(generator, latent, self._space))
+
+    def observe(self, row: dict[str, Any]) -> list[Verdict]:
+        """What a logged row tells of the run's health."""
+        if "health/diversity" in row:
+            self._looked = int(row["step"])
+        return self._monitor.observe(row)
+
+    def reason_to_stop(self) -> str | None:
+        """Why training should end by a rule of the settings, or None."""
+        return self._monitor.reason_to_stop()
+
+
+def _rows(metrics: Path) -> list[dict[str, Any]]:
+    if not metrics.exists():
+        return []
+    return [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]

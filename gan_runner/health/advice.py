@@ -1,0 +1,47 @@
+"""What to try against each illness, in settings of gan-runner."""
+
+from __future__ import annotations
+
+from gan_runner.health.history import History
+
+_ADVICE = {
+    "mode_collapse": "A loss that weighs fakes against reals, loss=r3gan, or a smoother D, "
+    "loss/penalty=r1; a slower generator, optimizer.generator.lr={generator_slower:g}; "
+    "more examples to compare, train.batch_size=256.",
+    "discriminator_saturated": "A loss whose gradient lasts, loss=non_saturating or "
+    "loss=wgan_gp; a smoother D, loss/penalty=r1; a weaker one, "
+    "optimizer.discriminator.lr={discriminator_slower:g} or loss.d_steps=1.",
+    "discriminator_useless": "A stronger D, optimizer.discriminator.lr={discriminator_faster:g} or "
+    "loss.d_steps=5; a weaker penalty if there is one, loss.penalty.r1.weight=0.1.",
+    "oscillation": "Smaller steps, optimizer.generator.lr={generator_slower:g} "
+    "optimizer.discriminator.lr={discriminator_slower:g}; no momentum, "
+    "optimizer.generator.betas=[0.0,0.99]; a smoother D, loss/penalty=r1.",
+    "divergence": "Bound D, loss/penalty=r1, loss=wgan_gp or model.discriminator.norm=spectral; "
+    "smaller steps, optimizer.discriminator.lr={discriminator_slower:g} "
+    "optimizer.generator.lr={generator_slower:g}; "
+    "bounded ones, optimizer.discriminator.clip_norm=1.0. Penalties must have positive weights.",
+    "memorisation": "Take an earlier checkpoint (gan-sample RUN --checkpoint best) or train for "
+    "less, train.steps={half}; more data; a smoother D, loss/penalty=r1.",
+    "past_the_best": "The best state is kept: gan-sample RUN --checkpoint best. End there with "
+    "health.patience={patience}, or go on more slowly, "
+    "optimizer.generator.schedule.shape=linear optimizer.discriminator.schedule.shape=linear.",
+}
+_USUAL_RATE = 0.001  # where the rows don't say
+
+
+def advice(name: str, history: History) -> str:
+    """One line with settings to try, learning rates by what they are now."""
+    generator = history.rate("generator") or _USUAL_RATE
+    discriminator = history.rate("discriminator") or _USUAL_RATE
+    since_best = history.step - history.best.step if history.best else history.step
+    return _ADVICE[name].format(
+        generator_slower=_rounded(generator / 4),
+        discriminator_slower=_rounded(discriminator / 4),
+        discriminator_faster=_rounded(max(discriminator * 4, _USUAL_RATE)),
+        half=max(1, history.step // 2),
+        patience=max(1, since_best),
+    )
+
+
+def _rounded(rate: float) -> float:
+    return float(f"{rate:.2g}")

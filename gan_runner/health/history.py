@@ -1,0 +1,118 @@
+"""What the monitor remembers of the rows: series of three kinds, and what was best so far."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+Row = Mapping[str, float]
+
+# D's gradient isn't among them: under spectral norm it grows thirtyfold in healthy runs
+LEVELS = ("loss/discriminator", "loss/generator", "logits/gap", "grad_norm/generator")
+"""Whose sizes are watched. The gap is the distance between both mean logits."""
+
+_KEPT = 512  # rows of each kind: more than any span needs at the usual intervals
+
+
+class Series:
+    """The latest rows of one kind, oldest first."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        self._rows.append(row)
+        del self._rows[:-_KEPT]
+
+    @property
+    def last_step(self) -> int:
+        return int(self._rows[-1]["step"]) if self._rows else 0
+
+    def over(self, span: int) -> list[Row]:
+        """The rows that together span at least so many steps up to the last; none if they don't.
+
+        Two rows at least: what is seen once may be chance.
+        """
+        begin = self.last_step - span
+        for index in range(len(self._rows) - 2, -1, -1):
+            if self._rows[index]["step"] <= begin:
+                return self._rows[index:]
+        return []
+
+    def lasting(self, name: str, span: int) -> list[float]:
+        """A number through the span; nothing if a row of the span lacks it."""
+        rows = self.over(span)
+        return [row[name] for row in rows] if all(name in row for row in rows) else []
+
+
+class Best(NamedTuple):
+    """The best evaluation so far."""
+
+    name: str
+    step: int
+    value: float
+    first: float
+
+
+class History:
+    """The rows, sorted by kind, and the little that must be known of all of them."""
+
+    def __init__(self, metric: str, direction: Literal["min", "max"], *, sample_span: int) -> None:
+        self.step = 0
+        self.training = Series()
+        self.samples = Series()
+        self.evaluations = Series()
+        self.best: Best | None = None
+        self.sign = 1.0 if direction == "min" else -1.0
+        self.kept_coverage = 0.0
+        """The highest coverage that lasted for the sample span."""
+        self.largest_gradient = 0.0
+        """Of the generator."""
+        self._metric = metric
+        self._sample_span = sample_span
+        self._sizes: dict[str, list[float]] = {name: [] for name in LEVELS}
+
+    def add(self, row: Row) -> None:
+        """Take a row over. One may be of several kinds."""
+        self.step = int(row["step"])
+        if "loss/discriminator" in row:
+            self._train(row)
+        if "health/diversity" in row:
+            self.samples.add(row)
+            lasted = self.samples.lasting("health/coverage", self._sample_span)
+            self.kept_coverage = max(self.kept_coverage, min(lasted, default=0.0))
+        if any(name.startswith("eval/") for name in row):
+            self._evaluate(row)
+
+    def usual(self, name: str) -> float:
+        """The lowest decile of a level over all rows: what it was before a growth began."""
+        sizes = self._sizes[name]
+        return sizes[len(sizes) // 10] if sizes else 0.0
+
+    def rate(self, network: str) -> float | None:
+        """The learning rate in the last training row, if it was logged."""
+        rows = self.training.over(0)
+        return rows[-1].get(f"learning_rate/{network}") if rows else None
+
+    def _train(self, row: Row) -> None:
+        gap = row["logits/real"] - row["logits/fake"]
+        row = {**row, "logits/gap": gap}
+        self.training.add(row)
+        self.largest_gradient = max(self.largest_gradient, row["grad_norm/generator"])
+        for name in LEVELS:
+            insort(self._sizes[name], abs(row[name]))
+
+    def _evaluate(self, row: Row) -> None:
+        """Keep the row with the wanted metric as `best`, whatever the space of its name."""
+        wanted = f"eval/{self._metric}"
+        found = [name for name in row if name == wanted or name.startswith(wanted + "_")]
+        value = {"best": row[found[0]]} if found else {}
+        self.evaluations.add({**row, **value})
+        if not found:
+            return
+        best, name = self.best, found[0]
+        if best is None:
+            self.best = Best(name, self.step, row[name], first=row[name])
+        elif self.sign * row[name] < self.sign * best.value:
+            self.best = Best(name, self.step, row[name], best.first)

@@ -1,0 +1,91 @@
+"""The monitor: rows of metrics.jsonl in, verdicts out. Its state follows from the rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from gan_runner.health.advice import advice
+from gan_runner.health.history import History
+from gan_runner.health.settings import Health
+from gan_runner.health.signs import SIGNS
+
+
+class Verdict(NamedTuple):
+    """An illness, the step at which it was noticed, the numbers that show it, what to try."""
+
+    name: str
+    step: int
+    evidence: str
+    advice: str
+
+
+class Monitor:
+    """Notices sick training in the rows as they are logged.
+
+    The same rows give the same verdicts at the same steps: a resumed run feeds it the rows that
+    metrics.jsonl has, and goes on.
+    """
+
+    def __init__(self, settings: Health, *, metric: str, direction: Literal["min", "max"]) -> None:
+        """`metric` and `direction` say which evaluation is best: `frechet` is the first of
+        `eval/frechet` and `eval/frechet_<space>` that a row has."""
+        self._settings = settings
+        self._metric, self._direction = metric, direction
+        self._watched = [n for n, what in settings.action.model_dump().items() if what != "off"]
+        self._well_since: dict[str, int] = {}
+        self._ill: set[str] = set()
+        self._history = self._empty()
+
+    def observe(self, row: Mapping[str, float]) -> list[Verdict]:
+        """Verdicts on a row. Each is told once, and again only when it was gone for a while."""
+        self._history.add(row)
+        verdicts = []
+        for name in self._watched:
+            evidence = SIGNS[name](self._history, self._settings)
+            if evidence is None:
+                self._recover(name)
+                continue
+            if name not in self._ill:
+                told = advice(name, self._history)
+                verdicts.append(Verdict(name, self._history.step, evidence, told))
+            self._ill.add(name)
+            self._well_since.pop(name, None)
+        return verdicts
+
+    def restart(self) -> None:
+        """Forget everything: after a rollback the numbers are those of an earlier state."""
+        self._ill.clear()
+        self._well_since.clear()
+        self._history = self._empty()
+
+    def reason_to_stop(self) -> str | None:
+        """Why training should end now by `patience` or `convergence`, or None."""
+        history, settings = self._history, self._settings
+        best, patience = history.best, settings.patience
+        if patience is not None and best is not None:
+            waited = history.evaluations.last_step - best.step
+            if waited >= patience:
+                return f"no better {best.name} for {waited} steps, health.patience={patience}"
+        span, tolerance = settings.convergence.span, settings.convergence.tolerance
+        names = ("loss/discriminator", "loss/generator")
+        swings = [_range(history.training.lasting(name, span)) for name in names]
+        if tolerance is not None and all(s is not None and s <= tolerance for s in swings):
+            return (
+                f"both losses stayed within {tolerance:g} for {span} steps, "
+                f"health.convergence.tolerance={tolerance:g}"
+            )
+        return None
+
+    def _recover(self, name: str) -> None:
+        """Note a row without the illness; enough steps of them, and it may be told again."""
+        step = self._history.step
+        if step - self._well_since.setdefault(name, step) >= self._settings.recovery:
+            self._ill.discard(name)
+
+    def _empty(self) -> History:
+        return History(self._metric, self._direction, sample_span=self._settings.mode_collapse.span)
+
+
+def _range(values: list[float]) -> float | None:
+    return max(values) - min(values) if values else None

@@ -1,0 +1,113 @@
+"""What is called sick, how long it must last, and what follows. conf/health gives the reasons."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from gan_runner.catalogue import Component
+
+What = Literal["off", "warn", "stop", "rollback"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[float, Field(gt=1)]
+
+
+class Action(Component):
+    """What each verdict does."""
+
+    mode_collapse: What
+    discriminator_saturated: What
+    discriminator_useless: What
+    oscillation: What
+    divergence: What
+    memorisation: What
+    past_the_best: What
+
+
+class Rollback(Component):
+    """How training goes on from the best checkpoint: learning rates times `factor`."""
+
+    factor: Annotated[float, Field(gt=0, le=1)]
+    times: PositiveInt
+
+
+class Convergence(Component):
+    """Both losses stay within `tolerance` for `span` steps; null: training never ends by it."""
+
+    tolerance: PositiveFloat | None
+    span: PositiveInt
+
+
+class Samples(Component):
+    """How often, and how many, samples are held against as many real examples."""
+
+    every: PositiveInt
+    count: Annotated[int, Field(ge=8, le=4096)]
+    neighbours: PositiveInt
+
+
+class Collapse(Component):
+    diversity: Share
+    duplicates: Share
+    coverage: Share
+    precision: Share
+    rising: Factor
+    lost: Share
+    span: PositiveInt
+    few_span: PositiveInt
+
+
+class Saturated(Component):
+    accuracy: Share
+    gradient: Share
+    span: PositiveInt
+
+
+class Useless(Component):
+    accuracy: Share
+    margin: Share
+    coverage: Share
+    span: PositiveInt
+
+
+class Oscillation(Component):
+    factor: Factor
+    swings: PositiveInt
+    span: PositiveInt
+
+
+class Divergence(Component):
+    growth: Factor
+    least: PositiveFloat
+    logits: PositiveFloat
+    spread: Factor
+    span: PositiveInt
+
+
+class Memorisation(Component):
+    ratio: Share
+
+
+class PastTheBest(Component):
+    worse: NonNegativeFloat
+    gain: Share
+    span: PositiveInt
+
+
+class Health(Component):
+    """Thresholds of all verdicts, spans in steps, and when training ends by itself."""
+
+    action: Action
+    rollback: Rollback
+    patience: PositiveInt | None
+    convergence: Convergence
+    samples: Samples
+    recovery: PositiveInt
+    mode_collapse: Collapse
+    discriminator_saturated: Saturated
+    discriminator_useless: Useless
+    oscillation: Oscillation
+    divergence: Divergence
+    memorisation: Memorisation
+    past_the_best: PastTheBest
