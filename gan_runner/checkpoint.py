@@ -200,7 +200,12 @@ def _refused(constant: str) -> float:
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    return fingerprint(json.dumps(facts, sort_keys=True), tensors)
+
+
+def fingerprint(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """The sha256 of a text and of named tensors."""
+    digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())

@@ -12,9 +12,8 @@ from gan_runner.data import Data
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.evaluation import Evaluation
 from gan_runner.health import Health, Monitor, Reals, Verdict
+from gan_runner.metrics.measures import IN_INCEPTION
 from gan_runner.sampling import latent_points, sample
-
-_INCEPTIONS = {"frechet": "fid", "classifier_score": "inception_score"}  # as they are logged
 
 
 class Checkups:
@@ -31,9 +30,9 @@ class Checkups:
             data, count=settings.samples.count, neighbours=settings.samples.neighbours
         )
         best = evaluation.best
-        inception = _INCEPTIONS if evaluation.space == "inception" else {}
+        renamed = IN_INCEPTION if evaluation.space == "inception" else {}
         self._monitor = Monitor(
-            settings, metric=inception.get(best.metric, best.metric), direction=best.direction
+            settings, metric=renamed.get(best.metric, best.metric), direction=best.direction
         )
         self._looked = 0
         for row in _rows(metrics):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gan_runner.checkpoint import fingerprint
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
@@ -18,7 +19,7 @@ from gan_runner.errors import NumbersError
 from gan_runner.evaluation import Evaluation, space_name
 from gan_runner.metrics.cache import Kept, keep, kept
 from gan_runner.metrics.classifier import classifier
-from gan_runner.metrics.features import FeatureSpace, fingerprint, identity, random_network
+from gan_runner.metrics.features import FeatureSpace, identity, random_network
 from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Number
 from gan_runner.metrics.protocol import Protocol, Result

@@ -94,11 +94,6 @@ def _refuse_impossible(experiment: Experiment) -> None:
             f"model.discriminator.norm=batch with {names}. "
             "Use model.discriminator.norm=auto, layer, instance, spectral or none."
         )
-    for verdict, action in experiment.health.action.model_dump().items():
-        if action == "rollback":
-            raise ConfigError(
-                f"not in this version, health.action.{verdict}=rollback. Use warn or stop."
-            )
     for network in ("generator", "discriminator"):
         if getattr(model, network).norm == "batch" and config.train.batch_size == 1:
             raise ConfigError(

@@ -300,15 +300,6 @@ def test_spans_are_steps_whatever_the_interval_of_rows() -> None:
     assert [v.step for v in watch(rare)] == [3000]
 
 
-def test_after_a_restart_the_old_rows_count_no_more() -> None:
-    monitor = Monitor(settings(), metric="frechet", direction="min")
-    rows = history(400, sample=sampled(0, duplicates=0.6))
-    assert [v.step for row in rows for v in monitor.observe(row)] == [300]
-    monitor.restart()
-    later = [row | {"step": row["step"] + 400} for row in rows]
-    assert [v.step for row in later for v in monitor.observe(row)] == [700]
-
-
 def test_the_best_has_the_direction_that_it_was_told() -> None:
     rows = evaluated([0.1, 0.5, 0.9, 0.5, 0.4, 0.3, 0.3, 0.3])
     falling = [{**row, "eval/coverage_identity": row["eval/frechet_identity"]} for row in rows]
@@ -376,8 +367,8 @@ def test_the_file_spells_out_exactly_the_settings_of_the_class() -> None:
 
 def test_every_threshold_gives_its_reason() -> None:
     lines = (conf_folder() / "health" / "standard.yaml").read_text().splitlines()
-    groups = {"rollback", "mode_collapse", "divergence", "oscillation", "memorisation"}
-    for line in lines[lines.index("rollback:") + 1 :]:
+    groups = {"convergence", "mode_collapse", "divergence", "oscillation", "memorisation"}
+    for line in lines[lines.index("convergence:") + 1 :]:
         if re.match(r"  \w+: \S", line) and not line.startswith("  span: 2000"):
             assert "  # " in line, line
     assert groups <= set(PLAIN)
@@ -389,13 +380,11 @@ def test_an_unknown_verdict_is_refused_with_the_nearest_name() -> None:
 
 
 def test_an_unknown_action_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="'off', 'warn', 'stop' or 'rollback'"):
+    with pytest.raises(ConfigError, match="'off', 'warn' or 'stop'"):
         settings(action__mode_collapse="halt")
 
 
-@pytest.mark.parametrize(
-    "key", ["mode_collapse__coverage", "discriminator_saturated__accuracy", "rollback__factor"]
-)
+@pytest.mark.parametrize("key", ["mode_collapse__coverage", "discriminator_saturated__accuracy"])
 def test_a_share_beyond_one_is_refused(key: str) -> None:
     with pytest.raises(ConfigError, match=key.replace("__", r"\.")):
         settings(**{key: 1.5})

@@ -52,10 +52,15 @@ def _parser() -> Arguments:
     )
     parser.add_argument("--space", metavar="SPACE", help="classifier, random, inception, identity")
     parser.add_argument("--inception-weights", type=Path, metavar="FILE", help="for inception")
-    parser.add_argument("--seed", type=int, metavar="S", help="of all that is drawn (0)")
+    parser.add_argument(
+        "--seed", type=int, metavar="S", help="of all that is drawn (that of the run)"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
     parser.add_argument(
-        "--picture", type=Path, metavar="FILE.png", help="samples beside their nearest real images"
+        "--picture",
+        type=Path,
+        metavar="FILE.png",
+        help="samples beside their nearest real images, of the last checkpoint measured",
     )
     parser.add_argument(
         "--raw", action="store_true", help="the generator itself, not its weight average"
@@ -80,11 +85,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
     """Every checkpoint that was asked for; runs on the same data share what is real."""
+    from gan_runner.opening import look
+
     evaluators: dict[str, Evaluator] = {}
     for run in options.runs:
         for which in _checkpoints(run, options.checkpoint):
-            from gan_runner.opening import look
-
             trained = look(run, which=which, raw=options.raw, device=options.device)
             settings = _settings(options, trained)
             key = f"{trained.data}|{settings}"

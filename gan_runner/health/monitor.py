@@ -53,12 +53,6 @@ class Monitor:
             self._well_since.pop(name, None)
         return verdicts
 
-    def restart(self) -> None:
-        """Forget everything: after a rollback the numbers are those of an earlier state."""
-        self._ill.clear()
-        self._well_since.clear()
-        self._history = self._empty()
-
     def reason_to_stop(self) -> str | None:
         """Why training should end now by `patience` or `convergence`, or None."""
         history, settings = self._history, self._settings

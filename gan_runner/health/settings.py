@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from gan_runner.catalogue import Component
 
-What = Literal["off", "warn", "stop", "rollback"]
+What = Literal["off", "warn", "stop"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(gt=1)]
 
@@ -23,13 +23,6 @@ class Action(Component):
     divergence: What
     memorisation: What
     past_the_best: What
-
-
-class Rollback(Component):
-    """How training goes on from the best checkpoint: learning rates times `factor`."""
-
-    factor: Annotated[float, Field(gt=0, le=1)]
-    times: PositiveInt
 
 
 class Convergence(Component):
@@ -99,7 +92,6 @@ class Health(Component):
     """Thresholds of all verdicts, spans in steps, and when training ends by itself."""
 
     action: Action
-    rollback: Rollback
     patience: PositiveInt | None
     convergence: Convergence
     samples: Samples

@@ -13,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gan_runner.checkpoint import fingerprint
 from gan_runner.disk import publish
 from gan_runner.errors import printable
-from gan_runner.metrics.features import fingerprint
 
 
 class Kept(NamedTuple):

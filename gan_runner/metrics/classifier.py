@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 from torch.optim.lr_scheduler import OneCycleLR
 
+from gan_runner.checkpoint import fingerprint
 from gan_runner.data import Data, Space, digest
 from gan_runner.metrics.cache import Kept, keep, kept
-from gan_runner.metrics.features import FeatureSpace, drawn, fingerprint
+from gan_runner.metrics.features import FeatureSpace, drawn
 
 RECIPE = "classifier-1"  # another number whenever anything below changes what is learnt
 WIDTH = 128

@@ -5,7 +5,6 @@ The others have files of their own: classifier.py and inception.py.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from typing import Any, ClassVar, TypeVar, final
 import torch
 from torch import Tensor, nn
 
+from gan_runner.checkpoint import fingerprint
 from gan_runner.data import Space
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -155,13 +155,3 @@ def drawn(build: Callable[[], Network], *, seed: int) -> Network:
         if name.endswith("bias"):
             parameter.data.zero_()
     return network
-
-
-def fingerprint(recipe: str, tensors: Mapping[str, Tensor]) -> str:
-    """The sha256 of a text and of named tensors."""
-    digest = hashlib.sha256(recipe.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"|{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from gan_runner.data import Space
 from gan_runner.metrics import frechet, kernels, neighbours
 from gan_runner.metrics.features import FeatureSpace
 from gan_runner.metrics.modes import classifier_score, modes_of_mixture
@@ -16,6 +17,9 @@ from gan_runner.metrics.sliced import sliced_wasserstein
 from gan_runner.seeds import derive
 
 _KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
+IN_INCEPTION = {"frechet": "fid", "classifier_score": "inception_score"}
+"""Names that only numbers in Inception's space may have."""
+
 _SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
 
 
@@ -55,7 +59,7 @@ class Number(NamedTuple):
 
 def _frechet(of: Compared) -> list[Number]:
     real, fake = frechet.fitted(of.real_features), frechet.fitted(of.fake_features)
-    name = "fid" if of.space.name == "inception" else f"frechet_{of.space.name}"
+    name = _named("frechet", of, elsewhere=f"frechet_{of.space.name}")
     doubt = frechet.doubt(real, fake)
     return [Number("frechet", name, frechet.distance(real, fake), doubt=doubt)]
 
@@ -111,7 +115,7 @@ def _classifier_score(of: Compared) -> list[Number]:
     probabilities = of.space.probabilities_of(of.fake_features)
     if probabilities is None:
         return []
-    name = "inception_score" if of.space.name == "inception" else "classifier_score"
+    name = _named("classifier_score", of, elsewhere="classifier_score")
     return [Number("classifier_score", name, classifier_score(probabilities))]
 
 
@@ -129,10 +133,14 @@ def _modes(of: Compared) -> list[Number]:
     return [Number(n, n, v, parameters=parameters, seen="examples") for n, v in values.items()]
 
 
+def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
+    return IN_INCEPTION[metric] if of.space.name == "inception" else elsewhere
+
+
 def _flat(examples: Tensor) -> Tensor:
     """Vectors as they are, images in [-1, 1], float32 [N, D]."""
     if examples.dtype == torch.uint8:
-        return examples.flatten(1).float().div_(127.5).sub_(1.0)
+        return Space("images", tuple(examples.shape[1:])).encode(examples).flatten(1)
     return examples
 
 
