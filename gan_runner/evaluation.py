@@ -11,9 +11,6 @@ from gan_runner.data import Data
 from gan_runner.errors import ConfigError, did_you_mean
 from gan_runner.metrics.measures import METRICS, NUMBERS
 
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
-_NEIGHBOURS_SHOWN = 8  # samples beside as many of their nearest training examples
-
 
 class Best(Component):
     """The metric whose best checkpoint is kept."""

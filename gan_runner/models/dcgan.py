@@ -20,7 +20,7 @@ from gan_runner.models.base import (
     image_shape,
     refuse_single_pixels,
 )
-from gan_runner.models.layers import initialised, norm_of_maps
+from gan_runner.models.layers import LinearOfMaps, initialised, norm_of_maps
 
 
 class DCGANNetwork(Network):
@@ -91,7 +91,7 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
         if fine != image:
             layers.append(norm_of_maps(norm, coarse[0]))
         layers.append(LeakyReLU(0.2, inplace=True))
-    layers += [nn.Flatten(), nn.Linear(prod(levels[-1]), 1), nn.Flatten(0)]
+    layers += [LinearOfMaps(levels[-1], 1), nn.Flatten(0)]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
 
 

@@ -17,7 +17,12 @@ from gan_runner.models.base import (
     image_shape,
     refuse_single_pixels,
 )
-from gan_runner.models.layers import initialised, norm_of_maps, norm_of_vectors
+from gan_runner.models.layers import (
+    LinearOfMaps,
+    initialised,
+    norm_of_maps,
+    norm_of_vectors,
+)
 
 
 class SimpleConvGenerator(Network):
@@ -105,8 +110,7 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
         nn.Conv2d(width, 2 * width, 5, stride=2, padding=2, bias=norm != "batch"),
         norm_of_maps(norm, 2 * width),
         LeakyReLU(0.2, inplace=True),
-        nn.Flatten(),
-        nn.Linear(base[0] * base[1] * 2 * width, 1),
+        LinearOfMaps((2 * width, base[0], base[1]), 1),
         nn.Flatten(0),
     ]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
