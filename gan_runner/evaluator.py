@@ -15,6 +15,7 @@ from gan_runner.checkpoint import fingerprint
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
+from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation import Evaluation, space_name
 from gan_runner.metrics.cache import Kept, keep, kept
@@ -23,19 +24,26 @@ from gan_runner.metrics.features import FeatureSpace, identity, random_network
 from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Number
 from gan_runner.metrics.protocol import Protocol, Result
+from gan_runner.metrics.stacked import stacked_classifier
 from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+_FEW_CLASSES = 100  # of more, numbers for each class are neither read nor exact
+_TELLING = 20  # samples that a class should have, before their absence tells anything
 _NEIGHBOURS_SHOWN = 8  # samples beside as many of their nearest training examples
 
 
 class Measured(NamedTuple):
-    """The numbers of one generator, per class where there are labels, and what to doubt."""
+    """The numbers of one generator, per class where there are labels, and what to doubt.
+
+    `shares`: how often samples fall into a class, over how often real examples do.
+    """
 
     results: tuple[Result, ...]
     best: float | None
     classes: dict[str, dict[str, float]]
+    shares: dict[str, float]
     doubts: tuple[str, ...]
     neighbours: Picture | None
 
@@ -69,7 +77,7 @@ class Evaluator:
         self._data = data
         self._digest = digest(data)
         self._mixture = dataset if isinstance(dataset, Mixture) else None
-        self._space = _space(settings, data, cache=cache, device=device, say=say)
+        self._space = _space(settings, dataset, data, cache=cache, device=device, say=say)
         chosen = _chosen(len(data), settings)
         self._real = data.examples[chosen.to(data.examples.device)].cpu()
         self._labels = None if data.labels is None else data.labels.cpu()[chosen]
@@ -100,10 +108,16 @@ class Evaluator:
             f"{n.name} can't be told from these samples." for n in measured if n not in numbers
         ]
         wanted = self._settings.best.metric
+        classes = self._by_class(compared)
         return Measured(
             results=tuple(self._result(number, len(fake), weights) for number in numbers),
             best=next((n.value for n in numbers if n.metric == wanted), None),
-            classes=self._by_class(compared),
+            classes=classes,
+            shares={
+                name: values["share_fake"] / values["share_real"]
+                for name, values in classes.items()
+                if values["share_real"] * len(fake) >= _TELLING
+            },
             doubts=tuple(doubts),
             neighbours=self._neighbours(compared),
         )
@@ -138,6 +152,7 @@ class Evaluator:
             held_out=self._held_out,
             centres=None if self._mixture is None else self._mixture.centres,
             std=None if self._mixture is None else self._mixture.std,
+            class_counts=None if self._data.labels is None else self._data.labels.bincount(),
             neighbours=self._settings.neighbours,
             projections=self._settings.projections,
             seed=self._settings.seed,
@@ -164,6 +179,8 @@ class Evaluator:
         """Metrics of each class: reals by their label, samples by the classifier's."""
         probabilities = compared.space.probabilities_of(compared.fake_features)
         if probabilities is None or self._labels is None or compared.space.name != "classifier":
+            return {}
+        if probabilities.shape[1] > _FEW_CLASSES:
             return {}
         predicted = probabilities.argmax(dim=1).cpu()
         names = self._data.class_names
@@ -192,6 +209,7 @@ class Evaluator:
 
 def _space(
     settings: Evaluation,
+    dataset: Dataset,
     data: Data,
     *,
     cache: Path,
@@ -201,7 +219,8 @@ def _space(
     """The space that the settings name, or the one that fits the data."""
     name = space_name(settings, data)
     if name == "classifier":
-        return classifier(data, cache=cache, device=device, say=say)
+        of = stacked_classifier if isinstance(dataset, StackedMNIST) else classifier
+        return of(data, cache=cache, device=device, say=say)
     if name == "inception":
         weights = settings.inception_weights or cache / "inception" / INCEPTION_FILE
         return inception(weights=Path(weights).expanduser(), device=device)

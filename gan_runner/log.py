@@ -40,6 +40,7 @@ class Log:
     def measured(self, step: int, seconds: float, measured: Measured) -> dict[str, float]:
         """Log an evaluation: its numbers as a row, which is returned; all of it in a file."""
         values = {f"eval/{result.name}": result.value for result in measured.results}
+        values |= {f"eval/share/{name}": share for name, share in measured.shares.items()}
         self._metrics.write(
             json.dumps({"step": step, "seconds": round(seconds, 3), **values}) + "\n"
         )

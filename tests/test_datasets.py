@@ -138,7 +138,9 @@ def test_damaged_digits_are_named(
         load("digits")
 
 
-@pytest.mark.parametrize("option", ["digits", "mnist", "fashion_mnist", "cifar10", "image_folder"])
+@pytest.mark.parametrize(
+    "option", ["digits", "mnist", "fashion_mnist", "stacked_mnist", "cifar10", "image_folder"]
+)
 def test_images_are_mirrored_as_the_setting_says(option: str) -> None:
     assert dataset(option, flip=True).flips
     assert not dataset(option, flip=False).flips
@@ -235,6 +237,10 @@ def test_standardized_points_have_mean_0_and_deviation_1() -> None:
         ("mnist", "image_size", 1),
         ("mnist", "root", ""),
         ("mnist", "root", "a\0b"),
+        ("stacked_mnist", "root", ""),
+        ("stacked_mnist", "image_size", 1),
+        ("stacked_mnist", "count", 0),
+        ("stacked_mnist", "seed", -1),
         ("image_folder", "channels", 5),
         ("image_folder", "on_damaged", "ignore"),
         ("array", "kind", "tables"),

@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import Answer, call_command, left_behind, small_run
+from PIL import Image
 
 from gan_runner import checkpoint
 from gan_runner.catalogue import validated
+from gan_runner.config import Config
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
 from gan_runner.evaluator import Evaluator
+from gan_runner.experiment import assemble
 from gan_runner.metrics.measures import METRICS
+from gan_runner.terminal import Terminal
 
 SETTINGS: dict[str, Any] = {
     "num": 300,
@@ -46,6 +50,20 @@ def trained(path: Path, *overrides: str) -> Path:
 
 def evaluations(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
+
+
+def evaluator_of(config: Config, **settings: Any) -> Evaluator:
+    """The evaluator of a configuration's data, with some settings changed."""
+    experiment, cache, track = assemble(config), Path(config.cache), Terminal().track
+    return Evaluator(
+        validated({**SETTINGS, **settings}, Evaluation),
+        experiment.dataset,
+        experiment.dataset.load(cache, track),
+        cache=cache,
+        device=torch.device("cpu"),
+        say=lambda text: None,
+        track=track,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -256,28 +274,45 @@ def test_images_without_labels_are_compared_by_a_random_network(
     assert beside.stat().st_size > 0
 
 
+def test_a_class_that_no_sample_shows_has_no_share(
+    tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    folder = tmp_path / "images"
+    for name, base in ("dark", 0), ("light", 156):
+        (folder / name).mkdir(parents=True)
+        for index in range(60):
+            pixels = np.random.default_rng(base + index).integers(base, base + 100, (8, 8))
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{index}.png")
+    config = configured("dataset=image_folder", f"dataset.root={folder}", "dataset.image_size=8")
+    evaluator = evaluator_of(config, num=120, metrics=["modes"])
+
+    class Dark(torch.nn.Module):
+        """A generator that has lost a class."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, latent: torch.Tensor) -> torch.Tensor:
+            return torch.rand(len(latent), 3, 8, 8) * 0.7 - 1.0
+
+    found = evaluator.measure(Dark(), 4, weights="raw")
+    assert found.shares == {"dark": 2.0, "light": 0.0}
+    values = {result.name: result.value for result in found.results}
+    assert values["modes_covered"] == 1
+    assert values["reverse_kl"] == pytest.approx(np.log(2))
+    assert values["total_variation"] == pytest.approx(0.5)
+
+
 def test_every_metric_is_named_in_the_readme() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     assert all(f"`{name}`" in readme for name in METRICS)
 
 
-def test_reals_against_reals_are_near_zero(configured: Callable[..., Any]) -> None:
-    from gan_runner.experiment import assemble
-    from gan_runner.terminal import Terminal
-
-    experiment = assemble(configured("dataset=ring", "dataset.count=600"))
-    data = experiment.dataset.load(Path(experiment.config.cache), Terminal().track)
-    evaluator = Evaluator(
-        validated({**SETTINGS, "num": 600}, Evaluation),
-        experiment.dataset,
-        data,
-        cache=Path(experiment.config.cache),
-        device=torch.device("cpu"),
-        say=lambda text: None,
-        track=Terminal().track,
-    )
+def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) -> None:
+    evaluator = evaluator_of(configured("dataset=ring", "dataset.count=600"), num=600)
     other = assemble(configured("dataset=ring", "dataset.count=600", "dataset.seed=1")).dataset
-    fresh = other.load(Path(experiment.config.cache), Terminal().track).examples
+    fresh = other.load(Path(), Terminal().track).examples
 
     class Copies(torch.nn.Module):
         """A perfect generator: it draws from the data's own distribution."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_runner.data import Space
 from gan_runner.metrics import frechet, kernels, neighbours
 from gan_runner.metrics.features import FeatureSpace
-from gan_runner.metrics.modes import classifier_score, modes_of_mixture
+from gan_runner.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
 from gan_runner.metrics.sliced import sliced_wasserstein
 from gan_runner.seeds import derive
 
@@ -28,7 +28,8 @@ class Compared:
     """Real and generated examples, as stored [N, *shape] and as features [N, D].
 
     `train` are features of all that the generator learnt from and `held_out` of real examples that
-    it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane.
+    it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane,
+    `class_counts` [K] how many examples each class of labelled data has.
     """
 
     space: FeatureSpace
@@ -40,6 +41,7 @@ class Compared:
     held_out: Tensor | None
     centres: Tensor | None
     std: float | None
+    class_counts: Tensor | None
     neighbours: int
     projections: int
     seed: int
@@ -121,7 +123,7 @@ def _classifier_score(of: Compared) -> list[Number]:
 
 def _modes(of: Compared) -> list[Number]:
     if of.centres is None or of.std is None:
-        return []
+        return _modes_of_classes(of)
     found = modes_of_mixture(of.fake, of.centres, std=of.std)
     parameters = {"modes": found.modes, "std": of.std}
     values = {
@@ -131,6 +133,23 @@ def _modes(of: Compared) -> list[Number]:
         "total_variation": found.total_variation,
     }
     return [Number(n, n, v, parameters=parameters, seen="examples") for n, v in values.items()]
+
+
+def _modes_of_classes(of: Compared) -> list[Number]:
+    probabilities = of.space.probabilities_of(of.fake_features)
+    # Inception's classes are others than those of the data
+    if of.class_counts is None or probabilities is None or of.space.name != "classifier":
+        return []
+    classes = probabilities.shape[1]  # more than the data's, if the last ones have no example
+    weights = of.class_counts.new_zeros(classes)
+    weights[: len(of.class_counts)] = of.class_counts
+    found = modes_of_classes(probabilities.argmax(dim=1), classes=classes, weights=weights)
+    values = {
+        "modes_covered": float(found.covered),
+        "reverse_kl": found.reverse_kl,
+        "total_variation": found.total_variation,
+    }
+    return [Number(n, n, v, parameters={"classes": found.modes}) for n, v in values.items()]
 
 
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
