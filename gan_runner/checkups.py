@@ -22,9 +22,25 @@ class Checkups:
     Nothing of it is saved: the rows of metrics.jsonl bring it to where it was.
     """
 
-    def __init__(self, settings: Health, evaluation: Evaluation, data: Data, metrics: Path) -> None:
-        """Raises CheckpointError for rows that aren't those of a run."""
+    def __init__(
+        self,
+        settings: Health,
+        evaluation: Evaluation,
+        data: Data,
+        *,
+        metrics: Path,
+        rollbacks: list[int],
+    ) -> None:
+        """`rollbacks` are the steps after which the run went back, those to come as well.
+
+        Raises CheckpointError for rows that aren't those of a run.
+        """
+        self._actions = settings.action.model_dump()
+        self._limit = settings.rollback.times
         self._settings = settings.samples
+        self._rollbacks = rollbacks
+        self._restarts = 0
+        self._asked_at = -1
         self._space = data.space
         self._reals = Reals.drawn(
             data, count=settings.samples.count, neighbours=settings.samples.neighbours
@@ -55,9 +71,30 @@ class Checkups:
 
     def observe(self, row: dict[str, Any]) -> list[Verdict]:
         """What a logged row tells of the run's health."""
+        step = int(row["step"])
         if "health/diversity" in row:
-            self._looked = int(row["step"])
-        return self._monitor.observe(row)
+            self._looked = step
+        gone_back = sum(before < step for before in self._rollbacks)
+        if gone_back > self._restarts:
+            self._monitor.restart()
+            self._restarts = gone_back
+        verdicts = self._monitor.observe(row)
+        if any(self._actions[verdict.name] == "rollback" for verdict in verdicts):
+            self._asked_at = step
+        return verdicts
+
+    def wants_rollback(self, step: int) -> bool:
+        """Whether the rows of this step, the last one, call for a rollback that is still to come.
+
+        It follows from the rows, so a run that was saved at this step knows it when it is resumed.
+        """
+        allowed = len(self._rollbacks) < self._limit
+        return allowed and self._asked_at == step and step not in self._rollbacks
+
+    def stops(self, verdict: Verdict) -> bool:
+        """Whether training ends by this verdict."""
+        action = self._actions[verdict.name]
+        return action == "stop" or (action == "rollback" and len(self._rollbacks) >= self._limit)
 
     def reason_to_stop(self) -> str | None:
         """Why training should end by a rule of the settings, or None."""

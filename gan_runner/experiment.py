@@ -49,6 +49,7 @@ def assemble(config: Config) -> Experiment:
         warnings=(),
     )
     _refuse_impossible(experiment)
+    _refuse_rollback_to_nothing(experiment)
     space = experiment.dataset.space()
     if space is not None:
         experiment.model.check(space)
@@ -100,6 +101,17 @@ def _refuse_impossible(experiment: Experiment) -> None:
                 f"batch norm needs more than one example, train.batch_size=1 with "
                 f"model.{network}.norm=batch. Raise the batch size or use another norm."
             )
+
+
+def _refuse_rollback_to_nothing(experiment: Experiment) -> None:
+    actions = experiment.health.action.model_dump()
+    asking = [name for name, action in actions.items() if action == "rollback"]
+    if asking and experiment.config.train.eval_every == 0:
+        raise ConfigError(
+            "a rollback needs evaluations, which find the best checkpoint, "
+            f"health.action.{asking[0]}=rollback with train.eval_every=0. "
+            "Use train.eval_every=500 or so."
+        )
 
 
 def _doubtful(experiment: Experiment) -> list[str]:

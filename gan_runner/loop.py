@@ -38,6 +38,7 @@ def train(run: Run) -> None:
         if run.config.init_from is not None:
             run.save()  # the run that it started from may change, or go
         while not (state.step >= plan.steps or signals.received or run.reason_to_stop):
+            run.go_back_if_ill()
             train_step(state, reals, recipe)
             run.terminal.step(state.step)
             if due(state.step, plan.log_every, plan.steps):

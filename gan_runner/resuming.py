@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,8 +109,20 @@ def check_length(step: int, config: Config) -> None:
 
 def restore(state: TrainState, found: Checkpoint) -> None:
     """Take over the saved state. Raises CheckpointError if it doesn't fit."""
-    try:
+    with _fitting(found):
         state.load(found.tensors, found.facts)
+
+
+def go_back(state: TrainState, found: Checkpoint, *, rate_factor: float) -> None:
+    """Take over the saved networks and optimisers. Raises CheckpointError if they don't fit."""
+    with _fitting(found):
+        state.go_back(found.tensors, rate_factor=rate_factor)
+
+
+@contextmanager
+def _fitting(found: Checkpoint) -> Iterator[None]:
+    try:
+        yield
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
             f"the checkpoint does not fit the run, {printable(found.path)}. {_first_line(error)}"

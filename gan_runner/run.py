@@ -18,6 +18,7 @@ from gan_runner.evaluator import Evaluator
 from gan_runner.experiment import Experiment
 from gan_runner.folder import RunFolder, now
 from gan_runner.log import Log, best_step
+from gan_runner.resuming import go_back
 from gan_runner.sampling import latent_points, picture, sample
 from gan_runner.state import TrainState
 from gan_runner.terminal import Terminal
@@ -53,7 +54,13 @@ class Run:
         self._seconds_before = state.seconds
         self._row_step = state.step
         self.reason_to_stop: str | None = None
-        self._checkups = Checkups(experiment.health, experiment.evaluation, data, folder.metrics)
+        self._checkups = Checkups(
+            experiment.health,
+            experiment.evaluation,
+            data,
+            metrics=folder.metrics,
+            rollbacks=state.rollbacks,
+        )
         self._evaluator: Evaluator | None = None  # made by `begin`, if the run is evaluated
 
     @property
@@ -69,8 +76,10 @@ class Run:
         values = {
             **sums,
             **objective.derived(sums),
-            "learning_rate/generator": optimizers.generator.rate(state.step - 1),
-            "learning_rate/discriminator": optimizers.discriminator.rate(state.step - 1),
+            **{
+                f"learning_rate/{network}": settings.rate(state.step - 1) * state.rate_factor
+                for network, settings in optimizers._asdict().items()
+            },
             "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
             **self._checkups.numbers(
                 state.step, state.generator, self.experiment.model.latent_size
@@ -114,6 +123,27 @@ class Run:
             self.save()
             checkpoint.make_best(self.folder.checkpoints, self.state.step)
         self._row_began += time.monotonic() - began  # no part of the speed of training
+
+    def go_back_if_ill(self) -> None:
+        """Return to the best weights if a verdict on the last rows asks for it; the step stays.
+
+        Raises MachineError or CheckpointError if the best checkpoint can't be read.
+        """
+        state = self.state
+        if not self._checkups.wants_rollback(state.step):
+            return
+        if not (self.folder.checkpoints / "best.json").exists():
+            self.warn(f"no evaluation before step {state.step}, so no best to go back to.")
+            return
+        factor = self.experiment.health.rollback.factor
+        best = checkpoint.select(self.folder.checkpoints, "best")
+        go_back(state, best, rate_factor=factor)
+        text = (
+            f"went back to the weights of step {best.facts['step']}, "
+            f"learning rates times {state.rate_factor:g}"
+        )
+        self.log.say(f"rollback at step {state.step}: {text}")
+        self.log.event("rollback", state.step, text)
 
     def save(self) -> None:
         """Save the state under its step; then what `train.keep` no longer wants is deleted.
@@ -201,7 +231,7 @@ class Run:
             self.log.verdict(verdict.step, text)
             told = [*self._status.get("verdicts", []), verdict._asdict()]
             self.note_status(verdicts=told)
-            if getattr(self.experiment.health.action, verdict.name) == "stop":
+            if self._checkups.stops(verdict):
                 self.reason_to_stop = f"{verdict.name}, {verdict.evidence}"
         self.reason_to_stop = self.reason_to_stop or self._checkups.reason_to_stop()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -60,7 +60,11 @@ def _accumulator(device: torch.device) -> torch.dtype:
 
 @dataclass
 class TrainState:
-    """The networks, the weight average, both optimisers, both random streams, the open row."""
+    """The networks, the weight average, both optimisers, both random streams, the open row.
+
+    `rate_factor` multiplies both learning rates; `rollbacks` are the steps after which the weights
+    went back to an earlier step's.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
@@ -72,6 +76,8 @@ class TrainState:
     sums: Sums
     step: int = 0
     seconds: float = 0.0
+    rate_factor: float = 1.0
+    rollbacks: list[int] = field(default_factory=list)
 
     @property
     def sampled(self) -> nn.Module:
@@ -95,16 +101,15 @@ class TrainState:
         return {
             "step": self.step,
             "seconds": round(self.seconds, 3),
+            "rate_factor": self.rate_factor,
+            "rollbacks": list(self.rollbacks),
             "counts": dict(self.sums.counts),
             "generators": {name: _encoded(stream) for name, stream in streams.items()},
         }
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
-        for part, module in self._modules():
-            module.load_state_dict(_under(part, tensors))
-        for part, optimizer, module in self._optimizers():
-            _load_slots(optimizer, dict(module.named_parameters()), _under(part, tensors))
+        self._load_learnt(tensors)
         device = next(self.generator.parameters()).device
         totals = _under("sums", tensors)
         # in the order in which they were first added: it is the order of the columns of a row
@@ -113,6 +118,18 @@ class TrainState:
         _decode(facts["generators"]["latent"], self.latent_noise)
         _decode(facts["generators"]["penalty"], self.penalty_noise)
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+        self.rate_factor = float(facts["rate_factor"])
+        self.rollbacks = [int(step) for step in facts["rollbacks"]]
+
+    def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
+        """Take over saved networks and optimisers, with learning rates times a factor.
+
+        The step, the random streams and the open row stay: what comes is no repetition. Raises
+        ValueError or RuntimeError if it doesn't fit.
+        """
+        self._load_learnt(tensors)
+        self.rate_factor *= rate_factor
+        self.rollbacks.append(self.step)
 
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over the weights only. Raises RuntimeError if they don't fit the networks."""
@@ -128,6 +145,12 @@ class TrainState:
         # a sum is finite only if all its parts are, and needs no copy of the tensor
         sums = [v.float().sum() if v.numel() else v.new_zeros(()) for v in values]
         return bool(torch.stack(sums).isfinite().all())
+
+    def _load_learnt(self, tensors: Mapping[str, Tensor]) -> None:
+        for part, module in self._modules():
+            module.load_state_dict(_under(part, tensors))
+        for part, optimizer, module in self._optimizers():
+            _load_slots(optimizer, dict(module.named_parameters()), _under(part, tensors))
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield "generator", self.generator

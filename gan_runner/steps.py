@@ -97,7 +97,7 @@ def _update_discriminator(
         discriminator,
         state.discriminator_optimizer,
         recipe.optimizers.discriminator,
-        state.step,
+        state,
     )
     if objective.clip is not None:
         _clip_weights(discriminator.parameters(), objective.clip)
@@ -135,7 +135,7 @@ def _descend(
     network: nn.Module,
     stepper: torch.optim.Optimizer,
     settings: Optimizer,
-    step: int,
+    state: TrainState,
 ) -> Tensor:
     """Take one step down the sum of the terms; the norm of its gradient."""
     parameters = list(network.parameters())
@@ -145,7 +145,7 @@ def _descend(
     if settings.clip_norm is not None:
         nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
     for group in stepper.param_groups:
-        group["lr"] = settings.rate(step)
+        group["lr"] = settings.rate(state.step) * state.rate_factor
     stepper.step()
     stepper.zero_grad(set_to_none=True)
     return norm
@@ -179,7 +179,7 @@ def _update_generator(state: TrainState, real: Tensor, fake: Tensor, recipe: Rec
         real_logits = state.discriminator(real.detach()).float() if paired else None
     terms = recipe.objective.generator(fake_logits, real_logits)
     norm = _descend(
-        terms, state.generator, state.generator_optimizer, recipe.optimizers.generator, state.step
+        terms, state.generator, state.generator_optimizer, recipe.optimizers.generator, state
     )
     state.sums.add({**terms, "grad_norm/generator": norm})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ def trained(path: Path, *overrides: str) -> Path:
 def status(run: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((run / "status.json").read_text())
     return found
+
+
+def rows(run: Path) -> list[dict[str, Any]]:
+    """The rows of training."""
+    found = lines(run / "metrics.jsonl")
+    return [row for row in found if "loss/generator" in row]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -132,3 +139,84 @@ def test_rows_that_are_not_ours_are_refused(
     metrics.write_text('{"step": 10, "loss/discriminator": "x"}\n')
     assert call_command("gan-train", f"resume={run}", "train.steps=30") == 6
     assert "metrics.jsonl" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- rollback
+
+MEASURED = (
+    "train.eval_every=50",
+    "evaluation.metrics=[sliced_wasserstein]",
+    "evaluation.best.metric=sliced_wasserstein",
+    "evaluation.num=100",
+)
+ILL = (  # by thresholds that every young generator is beyond
+    *MEASURED,
+    "health.action.mode_collapse=rollback",
+    "health.mode_collapse.diversity=1.0",
+    "health.mode_collapse.span=40",
+    "model.generator.init=normal",
+    "train.save_every=20",  # at the steps of verdicts, and between
+    "train.keep=100",
+)
+
+
+def rollbacks(run: Path) -> list[tuple[int, str]]:
+    told = lines(run / "events.jsonl")
+    return [(event["step"], event["text"]) for event in told if event["kind"] == "rollback"]
+
+
+@pytest.fixture(scope="module")
+def rolled_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rolled_back") / "run"
+    return trained(path, *ILL, "train.steps=300")
+
+
+def test_a_rollback_takes_the_best_weights_and_slows_down(rolled_back: Path) -> None:
+    (first, text), *others = rollbacks(rolled_back)
+    best = [row for row in lines(rolled_back / "evaluations.jsonl") if row["step"] <= first]
+    step = min(best, key=lambda row: row["best"])["step"]
+    assert text == f"went back to the weights of step {step}, learning rates times 0.5"
+    rates = {r["step"]: r.get("learning_rate/generator") for r in rows(rolled_back)}
+    assert rates[first] == 0.001
+    assert rates[first + 10] == 0.0005
+    assert len(others) <= 2
+
+
+def test_steps_never_go_back(rolled_back: Path) -> None:
+    steps = [row["step"] for row in rows(rolled_back)]
+    assert steps == sorted(set(steps))
+
+
+def test_when_rollbacks_are_used_up_the_verdict_stops_the_run(rolled_back: Path) -> None:
+    assert len(rollbacks(rolled_back)) == 3
+    assert status(rolled_back)["state"] == "stopped"
+    assert status(rolled_back)["reason"].startswith("stopped: mode_collapse")
+
+
+@pytest.mark.parametrize("later", [-20, 0, 20])
+def test_a_run_killed_around_a_rollback_resumes_bit_for_bit(
+    tmp_path: Path, rolled_back: Path, later: int
+) -> None:
+    run = shutil.copytree(rolled_back, tmp_path / "run")
+    last = rollbacks(rolled_back)[1][0] + later
+    for step, path in checkpoint.steps(run / "checkpoints").items():
+        if step > last:
+            path.unlink()
+    assert call_command("gan-train", f"resume={run}") == 0
+    assert left_behind(run) == left_behind(rolled_back)
+    assert rollbacks(run)[-1] == rollbacks(rolled_back)[-1]
+
+
+def test_a_rollback_before_any_evaluation_is_none(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", *ILL, "train.steps=90", "train.eval_every=80")
+    assert rollbacks(run) == []
+    assert any("no best to go back to" in warning for warning in status(run)["warnings"])
+    assert status(run)["state"] == "completed"
+
+
+def test_a_rollback_without_evaluations_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("health.action.divergence=rollback", f"hydra.run.dir={tmp_path / 'run'}")
+    assert call_command("gan-train", *SMALL, *asked) == 2
+    assert "health.action.divergence=rollback with train.eval_every=0" in capsys.readouterr().err

@@ -97,6 +97,14 @@ def evaluated(values: list[float], every: int = 500) -> list[Row]:
     ]
 
 
+def shares(values: list[float], every: int = 500) -> list[Row]:
+    """Evaluations that find one class less and less, and another as often as it should be."""
+    return [
+        {"step": every * (k + 1), "eval/share/0": 1.0, "eval/share/7": v}
+        for k, v in enumerate(values)
+    ]
+
+
 def grown(begin: int, end: int, factor: float) -> list[Row]:
     """Gradients and losses that grow by a factor in 50 steps from `begin` on."""
     rows = []
@@ -136,6 +144,7 @@ SICK = {
         "mode_collapse",
         history(2000, ill_from=1500, sample=sampled(0, 0.6, 0.4, 0.2)),
     ),
+    "a class lost": ("mode_collapse", shares([1.0, 0.9, 0.8, 0.08, 0.02])),
     "penalty of the wrong sign": ("divergence", history(500, penalty__r1=-9.8)),
     "D without slope": (
         "discriminator_useless",
@@ -241,6 +250,9 @@ HEALTHY = {
         sampled(step, duplicates=1.0 if step in (500, 600) else 0.0)
         for step in range(100, 2000, 100)
     ],
+    "a class not found yet": shares([0.0, 0.0, 0.0, 0.0]),
+    "a class missed once": shares([1.0, 0.9, 0.05, 0.9]),
+    "a critic whose zero drifts": history(2000, ill_from=1000, loss__generator=80.0),
     "better and better": evaluated([9.0, 5.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.8, 0.7]),
     "noise near zero": evaluated([9.0, 0.01, 0.03, 0.02, 0.05, 0.03, 0.02, 0.04]),
     "no copies": [{"step": s, "eval/memorisation_identity": 0.97} for s in (500, 1000, 1500)],
@@ -380,7 +392,7 @@ def test_an_unknown_verdict_is_refused_with_the_nearest_name() -> None:
 
 
 def test_an_unknown_action_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="'off', 'warn' or 'stop'"):
+    with pytest.raises(ConfigError, match="'warn', 'stop' or 'rollback'"):
         settings(action__mode_collapse="halt")
 
 

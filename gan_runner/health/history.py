@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 
 Row = Mapping[str, float]
 
-# D's gradient isn't among them: under spectral norm it grows thirtyfold in healthy runs
-LEVELS = ("loss/discriminator", "loss/generator", "logits/gap", "grad_norm/generator")
+# D's gradient is not among them, which under spectral norm grows thirtyfold in healthy runs,
+# nor the loss of the generator: the zero of a critic drifts, and the loss with it
+LEVELS = ("loss/discriminator", "logits/gap", "grad_norm/generator")
 """Whose sizes are watched. The gap is the distance between both mean logits."""
 
 _KEPT = 512  # rows of each kind: more than any span needs at the usual intervals
@@ -24,6 +25,10 @@ class Series:
     def add(self, row: Row) -> None:
         self._rows.append(row)
         del self._rows[:-_KEPT]
+
+    @property
+    def kept(self) -> list[Row]:
+        return self._rows
 
     @property
     def last_step(self) -> int:

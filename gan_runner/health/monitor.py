@@ -53,6 +53,12 @@ class Monitor:
             self._well_since.pop(name, None)
         return verdicts
 
+    def restart(self) -> None:
+        """Forget all rows: those to come are of other weights, which may fall ill anew."""
+        self._well_since.clear()
+        self._ill.clear()
+        self._history = self._empty()
+
     def reason_to_stop(self) -> str | None:
         """Why training should end now by `patience` or `convergence`, or None."""
         history, settings = self._history, self._settings

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from gan_runner.catalogue import Component
 
-What = Literal["off", "warn", "stop"]
+What = Literal["off", "warn", "stop", "rollback"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(gt=1)]
 
@@ -23,6 +23,14 @@ class Action(Component):
     divergence: What
     memorisation: What
     past_the_best: What
+
+
+class Rollback(Component):
+    """Learning rates times `factor` at each return to the best checkpoint; training ends where
+    one more than `times` would be needed."""
+
+    factor: Annotated[float, Field(gt=0, le=1)]
+    times: PositiveInt
 
 
 class Convergence(Component):
@@ -47,6 +55,8 @@ class Collapse(Component):
     precision: Share
     rising: Factor
     lost: Share
+    class_found: Share
+    class_lost: Share
     span: PositiveInt
     few_span: PositiveInt
 
@@ -92,6 +102,7 @@ class Health(Component):
     """Thresholds of all verdicts, spans in steps, and when training ends by itself."""
 
     action: Action
+    rollback: Rollback
     patience: PositiveInt | None
     convergence: Convergence
     samples: Samples

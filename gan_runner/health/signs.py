@@ -23,7 +23,7 @@ def mode_collapse(history: History, settings: Health) -> str | None:
     coverage, kept = samples.lasting("health/coverage", limits.span), history.kept_coverage
     if coverage and kept > limits.coverage and max(coverage) <= limits.lost * kept:
         return f"modes are lost: coverage {max(coverage):.2f} or less {since}, {kept:.2f} before"
-    return _few_kinds(history, settings)
+    return _few_kinds(history, settings) or _lost_class(history, settings)
 
 
 def _few_kinds(history: History, settings: Health) -> str | None:
@@ -39,6 +39,23 @@ def _few_kinds(history: History, settings: Health) -> str | None:
         f"samples are good but cover few reals: precision {min(precision):.2f} or more, "
         f"coverage {max(coverage):.2f} or less for {limits.few_span} steps"
     )
+
+
+def _lost_class(history: History, settings: Health) -> str | None:
+    """A class that samples had, and that the last two evaluations hardly find."""
+    limits, rows = settings.mode_collapse, history.evaluations.kept
+    for name in rows[-1] if rows else ():
+        if not name.startswith("eval/share/"):
+            continue
+        shares = [row[name] for row in rows if name in row]
+        before, now = max(shares[:-2], default=0.0), max(shares[-2:])
+        if before >= limits.class_found and now <= limits.class_lost:
+            label = name.removeprefix("eval/share/")
+            return (
+                f"class {label} is lost: {now:.2f} of its share or less in two evaluations, "
+                f"{before:.2f} before"
+            )
+    return None
 
 
 def discriminator_saturated(history: History, settings: Health) -> str | None:
