@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from pydantic import BaseModel
 
 from gan_runner.catalogue import validated
 from gan_runner.composition import composed, parsed
-from gan_runner.config import Config
 from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
 from gan_runner.experiment import assemble
@@ -23,10 +21,6 @@ from gan_runner.groups import conf_folder
 from gan_runner.health import Health, Monitor, Reals, Verdict
 from gan_runner.health.settings import Action
 from gan_runner.health.signs import SIGNS, swings
-from gan_runner.loop import train
-from gan_runner.opening import create
-from gan_runner.sampling import latent_points, sample
-from gan_runner.terminal import Terminal
 
 PLAIN = yaml.safe_load((conf_folder() / "health" / "standard.yaml").read_text())
 Row = dict[str, float]
@@ -505,62 +499,3 @@ def test_reals_are_drawn_alike_and_no_stream_but_their_own_moves(kind: str) -> N
     assert first.against(fakes) == again.against(fakes)
     assert all(map(torch.isfinite, map(torch.tensor, first.against(fakes).values())))
     assert torch.equal(torch.get_rng_state(), before)
-
-
-# ---------------------------------------------------------------- real runs
-
-
-class Looking(Terminal):
-    """Looks at samples of the run each 100 steps, as the monitor wants them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.look: Callable[[int], None] = lambda step: None
-
-    def say(self, text: str) -> None:
-        pass
-
-    def step(self, step: int) -> None:
-        if step % 100 == 0:
-            self.look(step)
-
-
-def seen(config: Config, path: Path) -> list[Verdict]:
-    """Train, and give the monitor the rows as they stand in metrics.jsonl, with the samples'."""
-    path.mkdir()
-    terminal = Looking()
-    run = create(config, path, terminal)
-    reals = Reals.drawn(run.data, count=128, neighbours=5)
-    latent = latent_points(len(reals), run.experiment.model.latent_size, seed=0, truncation=None)
-    looks: list[Row] = []
-
-    def look(step: int) -> None:
-        fakes = sample(run.state.generator, latent, run.data.space)
-        looks.append({"step": step, **reals.against(fakes)})
-
-    terminal.look = look
-    train(run)
-    run.close(state="completed", exit_code=0, reason="test")
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    trained_rows = [row for row in rows if "loss/discriminator" in row]
-    return watch(sorted([*trained_rows, *looks], key=lambda row: row["step"]))
-
-
-RING = ("experiment=ring_softplus_r1", "train.log_every=50", "train.steps=500")
-
-
-def test_a_healthy_ring_gets_no_verdict(configured: Callable[..., Config], tmp_path: Path) -> None:
-    assert seen(configured(*RING), tmp_path / "run") == []
-
-
-@pytest.mark.parametrize(
-    ("setting", "name"),
-    [
-        ("optimizer.generator.lr=0.1", "mode_collapse"),
-        ("optimizer.discriminator.lr=1e-9", "discriminator_useless"),
-    ],
-)
-def test_a_sick_ring_is_noticed_within_500_steps(
-    configured: Callable[..., Config], tmp_path: Path, setting: str, name: str
-) -> None:
-    assert name in {verdict.name for verdict in seen(configured(*RING, setting), tmp_path / "run")}
