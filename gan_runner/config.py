@@ -95,6 +95,17 @@ def read(path: Path) -> Config:
     Raises CheckpointError for anything but plain data with known keys.
     """
     try:
+        return parse(read_plain(path))
+    except ConfigError as error:
+        raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
+
+
+def read_plain(path: Path) -> dict[str, Any]:
+    """The same as plain data with any keys, as an older or newer version may have left it.
+
+    Raises CheckpointError for what is no plain data.
+    """
+    try:
         if path.stat().st_size > _LARGEST_FILE:
             raise CheckpointError(f"not a configuration, {printable(path)}. It is too large.")
         plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
@@ -105,10 +116,7 @@ def read(path: Path) -> Config:
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         text = printable(error)
         raise CheckpointError(f"unreadable configuration, {printable(path)}. {text}") from None
-    try:
-        return parse(plain if isinstance(plain, dict) else {})
-    except ConfigError as error:
-        raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
+    return plain if isinstance(plain, dict) else {}
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -16,6 +18,8 @@ from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineE
 
 FORMAT = 1
 LOCK = ".lock"
+
+_LOOK = 0.1  # seconds, far longer than `is_held` needs
 
 
 class RunFolder:
@@ -52,7 +56,7 @@ class RunFolder:
         """
         try:
             self._lock = (self.path / LOCK).open("a+")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _hold(self._lock)
         except BlockingIOError:
             raise InUseError(
                 f"run folder in use by a live process, {printable(self.path)}. "
@@ -60,6 +64,26 @@ class RunFolder:
             ) from None
         except OSError as error:
             raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
+
+    def is_held(self) -> bool:
+        """Whether a living process holds the folder. Raises OSError if that can't be told.
+
+        A shared lock for a moment: it can't be had while a process holds the folder, takes nothing
+        away from that process, and stands in the way of none that only looks as well.
+        """
+        try:
+            # not blocking, not following: in a stranger's folder the file may be a pipe or a link
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            handle = os.open(self.path / LOCK, flags)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
     def release(self) -> None:
         """Let another process hold the folder."""
@@ -133,6 +157,15 @@ def discard(path: Path, made: list[Path]) -> None:
 def now() -> str:
     """The present moment for a status or an event, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _hold(lock: IO[str]) -> None:
+    """Raises BlockingIOError if another process holds it for longer than a look takes."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_LOOK)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from gan_runner.disk import write_text
 from gan_runner.errors import NumbersError, printable
 from gan_runner.evaluator import Measured
 from gan_runner.folder import RunFolder, now
+from gan_runner.rows import best_evaluation
 from gan_runner.sampling import Picture, save_png
 from gan_runner.terminal import Terminal
 
@@ -120,23 +121,8 @@ def rewind(folder: RunFolder, step: int) -> None:
 
 def best_step(folder: RunFolder, direction: str) -> int | None:
     """The step of the best evaluation so far, the first of equal ones; None without any."""
-    if not folder.evaluations.exists():
-        return None
-    best: tuple[float, int] | None = None
-    for row in folder.evaluations.read_text(encoding="utf-8", errors="replace").splitlines():
-        step, value = _step(row), _best(row)
-        if math.isfinite(step) and math.isfinite(value):
-            found = (value if direction == "min" else -value, int(step))
-            best = found if best is None else min(best, found)
-    return None if best is None else best[1]
-
-
-def _best(row: str) -> float:
-    """The number by which an evaluation is compared; NaN if it has none."""
-    try:
-        return float(json.loads(row)["best"])
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return math.nan
+    row = best_evaluation(folder.evaluations, direction)
+    return None if row is None else int(row["step"])
 
 
 def _step(row: str) -> float:

@@ -28,7 +28,7 @@ class Terminal:
     """Standard output. A reader that goes away (`| head`) silences it and harms nothing else."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._live: Progress | None = None
         self._task = TaskID(0)
         self._total = 0

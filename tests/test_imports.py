@@ -124,7 +124,11 @@ def test_nobody_imports_an_entry_point() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["train", "config", "groups", "folder", "commands.sample", "commands.evaluate"]
+    "module",
+    [
+        *("train", "config", "groups", "folder", "summary"),
+        *("commands.sample", "commands.evaluate", "commands.runs"),
+    ],
 )
 def test_an_entry_point_answers_before_torch_is_imported(module: str) -> None:
     code = f"import sys, gan_runner.{module}; print([m for m in {HEAVY} if m in sys.modules])"
