@@ -13,7 +13,7 @@ from gan_runner.errors import CheckpointError, printable
 from gan_runner.evaluation import Evaluation
 from gan_runner.health import Health, Monitor, Reals, Verdict
 from gan_runner.metrics.measures import IN_INCEPTION
-from gan_runner.sampling import latent_points, sample
+from gan_runner.sampling import evenly, latent_points, sample
 
 
 class Checkups:
@@ -28,10 +28,12 @@ class Checkups:
         evaluation: Evaluation,
         data: Data,
         *,
+        classes: int,
         metrics: Path,
         rollbacks: list[int],
     ) -> None:
-        """`rollbacks` are the steps after which the run went back, those to come as well.
+        """`classes` are how many the generator is told, 0 if none; `rollbacks` are the steps after
+        which the run went back, those to come as well.
 
         Raises CheckpointError for rows that aren't those of a run.
         """
@@ -42,6 +44,7 @@ class Checkups:
         self._restarts = 0
         self._asked_at = -1
         self._space = data.space
+        self._classes = classes
         self._reals = Reals.drawn(
             data, count=settings.samples.count, neighbours=settings.samples.neighbours
         )
@@ -67,7 +70,8 @@ class Checkups:
         if step - self._looked < self._settings.every:
             return {}
         latent = latent_points(len(self._reals), latent_size, seed=0, truncation=None)
-        return self._reals.against(sample(generator, latent, self._space))
+        labels = evenly(len(latent), self._classes)
+        return self._reals.against(sample(generator, latent, self._space, labels))
 
     def observe(self, row: dict[str, Any]) -> list[Verdict]:
         """What a logged row tells of the run's health."""

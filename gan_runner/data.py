@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,11 +53,32 @@ class Data:
     def __len__(self) -> int:
         return len(self.examples)
 
+    @property
+    def classes(self) -> int:
+        """How many classes there are by name or by label; 0 without labels."""
+        if self.labels is None:
+            return 0
+        return max(len(self.class_names), int(self.labels.max()) + 1)
+
+
+class Batch(NamedTuple):
+    """Encoded examples float32 [N, *shape], and their labels int64 [N] where they are wanted."""
+
+    examples: Tensor
+    labels: Tensor | None = None
+
 
 def batches(
-    data: Data, *, size: int, seed: int, start: int, flip: bool, device: torch.device
-) -> Iterator[Tensor]:
-    """Batches of encoded examples [size, *shape] on the device, from index `start` on, for ever.
+    data: Data,
+    *,
+    size: int,
+    seed: int,
+    start: int,
+    flip: bool,
+    labelled: bool,
+    device: torch.device,
+) -> Iterator[Batch]:
+    """Batches of `size` examples on the device, from index `start` on, for ever.
 
     The order of an epoch is a permutation drawn from (seed, epoch), the flips of a batch from
     (seed, index): nothing needs to be remembered to go on in mid-epoch. An incomplete last batch
@@ -72,8 +93,14 @@ def batches(
         for position in range(index % per_epoch, per_epoch):
             indices = order[position * size : (position + 1) * size]
             chosen = data.examples.index_select(0, indices)  # twice as fast as [indices] on a CPU
-            batch = data.space.encode(chosen.to(device, non_blocking=True))
-            yield _flipped(batch, seed, index) if flip else batch
+            examples = data.space.encode(chosen.to(device, non_blocking=True))
+            if flip:
+                examples = _flipped(examples, seed, index)
+            labels = None
+            if labelled:
+                assert data.labels is not None, "checked when the data was read"
+                labels = data.labels[indices.to(data.labels.device)].to(device)
+            yield Batch(examples, labels)
             index += 1
 
 

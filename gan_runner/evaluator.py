@@ -88,18 +88,22 @@ class Evaluator:
             self._held_out = self._remembered("held out", held_out, cache, say)
             self._train = self._remembered("train", data.examples, cache, say)
 
-    def measure(self, generator: nn.Module, latent_size: int, *, weights: str) -> Measured:
+    def measure(
+        self, generator: nn.Module, latent_size: int, *, weights: str, conditional: bool = False
+    ) -> Measured:
         """Numbers of a generator from as many samples as there are real examples in use.
 
-        Raises NumbersError for a sample that is NaN or Inf.
+        A conditional one is told the labels of these examples. Raises NumbersError for a sample
+        that is NaN or Inf.
         """
         latent = latent_points(
             len(self._real), latent_size, seed=self._settings.seed, truncation=None
         )
-        fake = sample(generator, latent, self._data.space)
+        labels = self._labels if conditional else None
+        fake = sample(generator, latent, self._data.space, labels)
         if not bool(fake.isfinite().all()):
             raise NumbersError("a sample is NaN or Inf.")
-        compared = self._compared(fake)
+        compared = self._compared(fake, labels)
         names = self._settings.metrics or tuple(METRICS)
         measured = [number for name in names for number in METRICS[name](compared)]
         numbers = [number for number in measured if math.isfinite(number.value)]
@@ -108,7 +112,7 @@ class Evaluator:
             f"{n.name} can't be told from these samples." for n in measured if n not in numbers
         ]
         wanted = self._settings.best.metric
-        classes = self._by_class(compared)
+        classes = self._by_class(compared, labels)
         return Measured(
             results=tuple(self._result(number, len(fake), weights) for number in numbers),
             best=next((n.value for n in numbers if n.metric == wanted), None),
@@ -141,7 +145,7 @@ class Evaluator:
             keep(path, found, say=say)
         return found.tensors["features"].to(self._space.device)
 
-    def _compared(self, fake: Tensor) -> Compared:
+    def _compared(self, fake: Tensor, labels: Tensor | None) -> Compared:
         return Compared(
             space=self._space,
             real=self._real,
@@ -153,6 +157,7 @@ class Evaluator:
             centres=None if self._mixture is None else self._mixture.centres,
             std=None if self._mixture is None else self._mixture.std,
             class_counts=None if self._data.labels is None else self._data.labels.bincount(),
+            labels=labels,
             neighbours=self._settings.neighbours,
             projections=self._settings.projections,
             seed=self._settings.seed,
@@ -175,8 +180,9 @@ class Evaluator:
         )
         return Result(number.name, number.value, protocol, number.error)
 
-    def _by_class(self, compared: Compared) -> dict[str, dict[str, float]]:
-        """Metrics of each class: reals by their label, samples by the classifier's."""
+    def _by_class(self, compared: Compared, labels: Tensor | None) -> dict[str, dict[str, float]]:
+        """Metrics of each class: reals by their label, samples by the one that they were made for,
+        or else by the classifier's."""
         probabilities = compared.space.probabilities_of(compared.fake_features)
         if probabilities is None or self._labels is None or compared.space.name != "classifier":
             return {}
@@ -186,11 +192,13 @@ class Evaluator:
         names = self._data.class_names
         found = {}
         for label in range(probabilities.shape[1]):
-            real, fake = self._labels == label, predicted == label
+            real, told = self._labels == label, predicted == label
+            fake = told if labels is None else labels == label
             name = names[label] if label < len(names) else str(label)
             found[name] = {
                 "share_real": float(real.float().mean()),
-                "share_fake": float(fake.float().mean()),
+                "share_fake": float(told.float().mean()),
+                **({} if labels is None else _accuracy(told[fake])),
                 **_class_numbers(compared, real, fake),
             }
         return found
@@ -235,6 +243,11 @@ def _chosen(count: int, settings: Evaluation) -> Tensor:
         return torch.arange(count)
     stream = torch.Generator().manual_seed(derive(settings.seed, "reals"))
     return torch.randperm(count, generator=stream)[: settings.num].sort().values
+
+
+def _accuracy(told: Tensor) -> dict[str, float]:
+    """The share of samples made for a class that the classifier puts there."""
+    return {"label_accuracy": float(told.float().mean())} if len(told) else {}
 
 
 def _class_numbers(compared: Compared, real: Tensor, fake: Tensor) -> dict[str, float]:

@@ -50,6 +50,7 @@ def assemble(config: Config) -> Experiment:
     )
     _refuse_impossible(experiment)
     _refuse_rollback_to_nothing(experiment)
+    _refuse_nothing_to_condition(experiment)
     space = experiment.dataset.space()
     if space is not None:
         experiment.model.check(space)
@@ -101,6 +102,16 @@ def _refuse_impossible(experiment: Experiment) -> None:
                 f"batch norm needs more than one example, train.batch_size=1 with "
                 f"model.{network}.norm=batch. Raise the batch size or use another norm."
             )
+
+
+def _refuse_nothing_to_condition(experiment: Experiment) -> None:
+    model = experiment.model
+    if model.conditioning == "projection" and model.generator.norm in ("none", "spectral"):
+        raise ConfigError(
+            "projection conditions the norms of the generator, and it has none, "
+            f"model.conditioning=projection with model.generator.norm={model.generator.norm}. "
+            "Use model.generator.norm=batch, or model.conditioning=concat."
+        )
 
 
 def _refuse_rollback_to_nothing(experiment: Experiment) -> None:

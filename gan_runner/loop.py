@@ -20,6 +20,7 @@ def train(run: Run) -> None:
         seed=run.config.seed,
         start=state.step * experiment.objective.d_steps,
         flip=experiment.dataset.flips,
+        labelled=experiment.model.conditional,
         device=run.device,
     )
     recipe = Recipe(

@@ -65,11 +65,16 @@ class Objective:
                 if name in due
                 else real.logits.new_zeros(())  # so that the mean over all updates is what it adds
             )
+        if real.auxiliary is not None and fake.auxiliary is not None:
+            terms["auxiliary/discriminator"] = real.auxiliary.mean() + fake.auxiliary.mean()
         return terms
 
-    def generator(self, fake: Tensor, real: Tensor | None) -> dict[str, Tensor]:
-        """The named terms of G's update from logits [N]; `real` is needed if the loss is paired."""
-        return {"loss/generator": self.loss.generator(fake, real).mean()}
+    def generator(self, fake: Scored, real: Tensor | None) -> dict[str, Tensor]:
+        """The named terms of G's update; `real`, logits [N], is needed if the loss is paired."""
+        terms = {"loss/generator": self.loss.generator(fake.logits, real).mean()}
+        if fake.auxiliary is not None:
+            terms["auxiliary/generator"] = fake.auxiliary.mean()
+        return terms
 
     def derived(self, row: Mapping[str, float]) -> dict[str, float]:
         """What follows from a logged row: the estimate of V(D, G) where the loss is that game.

@@ -17,7 +17,7 @@ from gan_runner import config as configuration
 from gan_runner.config import Config
 from gan_runner.data import Data, Space, placed
 from gan_runner.disk import write_text
-from gan_runner.errors import ConfigError
+from gan_runner.errors import ConfigError, printable
 from gan_runner.evaluation import space_name
 from gan_runner.experiment import Experiment, assemble
 from gan_runner.folder import RunFolder
@@ -33,6 +33,7 @@ from gan_runner.resuming import (
     load_generator,
     received,
     restore,
+    saved_classes,
     saved_space,
     take_weights,
 )
@@ -49,7 +50,7 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     experiment = assemble(config)
     device = machine.prepare(config)
     experiment, data = _load(experiment, terminal, device)
-    state = _initial(experiment, data.space, device)
+    state = _initial(experiment, data, device)
     folder = RunFolder(path)
     folder.lock()
     folder.checkpoints.mkdir()
@@ -74,10 +75,10 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     device = machine.prepare(experiment.config)
     experiment, data = _load(experiment, terminal, device)
     if found is None:
-        state = _initial(experiment, data.space, device)
+        state = _initial(experiment, data, device)
     else:
         check_same(found, experiment.config, data)
-        state = _fresh(experiment, data.space, device)
+        state = _fresh(experiment, data, device)
         restore(state, found)
         warnings += inexact(found, device)
     check_length(state.step, experiment.config)
@@ -99,11 +100,13 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
 class Trained(NamedTuple):
     """A generator to look at: no data was read and nothing of the run is held.
 
-    `data` is the digest of the data that it was trained on.
+    `data` is the digest of the data that it was trained on; `class_names` are those of the classes
+    that it can be told, none if it isn't conditional.
     """
 
     generator: nn.Module
     space: Space
+    class_names: tuple[str, ...]
     latent_size: int
     step: int
     averaged: bool
@@ -122,12 +125,14 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     found = checkpoint.select(folder.checkpoints, which)
     space = saved_space(found)
     averaged = experiment.config.train.average > 0 and not raw
-    generator = frozen_copy(experiment.model.networks(space).generator)
+    names = saved_classes(found, experiment.model)
+    generator = frozen_copy(experiment.model.networks(space, len(names)).generator)
     load_generator(generator, found, "average" if averaged else "generator")
     where = machine.device_named(device)
     return Trained(
         generator.to(where),
         space,
+        names,
         experiment.model.latent_size,
         found.facts["step"],
         averaged,
@@ -144,6 +149,7 @@ def _load(
     with unwinding():
         data = placed(experiment.dataset.load(Path(config.cache), terminal.track), device)
     experiment.model.check(data.space)
+    _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.batch_size > len(data):
         raise ConfigError(
@@ -151,6 +157,17 @@ def _load(
             f"The data set has {len(data)} examples; use a batch of at most that."
         )
     return assemble(_settle_lengths(experiment, len(data))), data
+
+
+def _check_classes(experiment: Experiment, data: Data) -> None:
+    """Raise ConfigError if a conditional model has nothing to tell apart."""
+    way, name = experiment.model.conditioning, printable(experiment.config.dataset["name"])
+    if experiment.model.conditional and data.classes < 2:
+        what = "no labels" if data.labels is None else "a single class"
+        raise ConfigError(
+            f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
+            "Use labelled data, or model.conditioning=none."
+        )
 
 
 def _settle_lengths(experiment: Experiment, examples: int) -> Config:
@@ -167,19 +184,20 @@ def _settle_lengths(experiment: Experiment, examples: int) -> Config:
     return configuration.parse(plain)
 
 
-def _initial(experiment: Experiment, space: Space, device: torch.device) -> TrainState:
+def _initial(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
     """The state of step 0, from new weights or from those that `init_from` names."""
-    state = _fresh(experiment, space, device)
+    state = _fresh(experiment, data, device)
     if experiment.config.init_from is not None:
         take_weights(state, Path(experiment.config.init_from))
     return state
 
 
-def _fresh(experiment: Experiment, space: Space, device: torch.device) -> TrainState:
+def _fresh(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
     return fresh_state(
         experiment.model,
         experiment.optimizers,
-        space,
+        data.space,
+        classes=data.classes if experiment.model.conditional else 0,
         seed=experiment.config.seed,
         averaged=experiment.config.train.average > 0,
         device=device,

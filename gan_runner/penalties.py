@@ -22,10 +22,12 @@ Critic = Callable[[Tensor], Tensor]
 
 
 class Scored(NamedTuple):
-    """Examples as D saw them [N, *shape], and their logits [N]."""
+    """Examples as D saw them [N, *shape], their logits [N], and the weighted loss of telling their
+    class, [N], where D has to."""
 
     examples: Tensor
     logits: Tensor
+    auxiliary: Tensor | None = None
 
 
 class Penalty(Component):

@@ -19,7 +19,10 @@ from gan_runner.data import Data, Space, digest
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.experiment import Experiment, assemble
 from gan_runner.folder import RunFolder
+from gan_runner.models import Model
 from gan_runner.state import TrainState
+
+_MOST_CLASSES = 1_000_000  # of more, a stranger's checkpoint only wants our memory
 
 # null on the command line leaves these as they were settled when the run was made
 _SETTLED = (
@@ -159,6 +162,22 @@ def saved_space(found: Checkpoint) -> Space:
         return TypeAdapter(Space).validate_python(found.facts.get("space"))
     except ValidationError:
         raise CheckpointError(f"no description of the data, {printable(found.path)}.") from None
+
+
+def saved_classes(found: Checkpoint, model: Model) -> tuple[str, ...]:
+    """The classes that the generator is told; none if the model isn't conditional.
+
+    Raises CheckpointError if the checkpoint doesn't say them.
+    """
+    if not model.conditional:
+        return ()
+    try:
+        names = TypeAdapter(tuple[str, ...]).validate_python(found.facts.get("classes"))
+    except ValidationError:
+        names = ()
+    if not 2 <= len(names) <= _MOST_CLASSES:
+        raise CheckpointError(f"no names of classes, {printable(found.path)}.")
+    return names
 
 
 def load_generator(generator: nn.Module, found: Checkpoint, part: str) -> None:

@@ -19,10 +19,11 @@ from gan_runner.experiment import Experiment
 from gan_runner.folder import RunFolder, now
 from gan_runner.log import Log, best_step
 from gan_runner.resuming import go_back
-from gan_runner.sampling import latent_points, picture, sample
+from gan_runner.sampling import evenly, latent_points, picture, sample
 from gan_runner.state import TrainState
 from gan_runner.terminal import Terminal
 
+_MOST_COLUMNS = 20
 _VECTORS_SHOWN = 2000  # a scatter needs more points than a grid has pictures
 
 
@@ -47,6 +48,7 @@ class Run:
         self.log = log
         self.terminal = terminal
         self.device = device
+        self.classes = data.classes if experiment.model.conditional else 0
         self.saved_step = -1
         self._data_digest = digest(data)
         self._status = folder.status()
@@ -58,6 +60,7 @@ class Run:
             experiment.health,
             experiment.evaluation,
             data,
+            classes=self.classes,
             metrics=folder.metrics,
             rollbacks=state.rollbacks,
         )
@@ -96,8 +99,11 @@ class Run:
         latent = latent_points(
             count, self.experiment.model.latent_size, seed=self.config.seed, truncation=None
         )
-        examples = sample(self.state.sampled, latent, self.data.space)
-        self.log.picture(self.state.step, picture(examples, self.data.space))
+        labels = evenly(count, self.classes)
+        examples = sample(self.state.sampled, latent, self.data.space, labels)
+        # a column for each class, as far as they fit
+        columns = self.classes if 1 < self.classes <= _MOST_COLUMNS else None
+        self.log.picture(self.state.step, picture(examples, self.data.space, columns=columns))
 
     def evaluate(self) -> None:
         """Measure the generator and log the numbers; the best state so far is saved and kept."""
@@ -106,6 +112,7 @@ class Run:
         measured = self._evaluator.measure(
             self.state.sampled,
             experiment.model.latent_size,
+            conditional=experiment.model.conditional,
             weights="raw" if self.state.average is None else "average",
         )
         self._observe(self.log.measured(self.state.step, self._seconds(), measured))
@@ -252,12 +259,18 @@ class Run:
         space = self.data.space
         return {
             **self.state.facts(),
+            "classes": _named(self.classes, self.data.class_names),
             "config": self.config.digest(),
             "data": self._data_digest,
             "space": {"kind": space.kind, "shape": space.shape}
             | {"offset": space.offset, "scale": space.scale},
             "fingerprint": machine.fingerprint(self.device),
         }
+
+
+def _named(classes: int, names: tuple[str, ...]) -> list[str]:
+    """A name for each class that the generator is told."""
+    return [names[k] if k < len(names) else str(k) for k in range(classes)]
 
 
 def _until(step: int, verdicts: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gan_runner.data import Space
+from gan_runner.models.conditioning import bound
 from gan_runner.seeds import derive
 
 Picture = NDArray[np.uint8]  # [H, W, C], C = 1, 3 or 4
@@ -47,15 +48,29 @@ def interpolated(start: Tensor, end: Tensor, count: int) -> Tensor:
     return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / angle.sin()
 
 
-def sample(generator: nn.Module, latent: Tensor, space: Space) -> Tensor:
+def sample(
+    generator: nn.Module, latent: Tensor, space: Space, labels: Tensor | None = None
+) -> Tensor:
     """Examples for latent points [N, latent_size]: uint8 [N, C, H, W] or float32 [N, D], on CPU.
+
+    A conditional generator needs the labels [N] of what it is to make.
 
     The generator is evaluated in evaluation mode and left as it was.
     """
     device = next(generator.parameters()).device
+    chunks = []
     with torch.no_grad(), _evaluating(generator):
-        chunks = [space.decode(generator(chunk.to(device))).cpu() for chunk in latent.split(_CHUNK)]
+        for begin in range(0, len(latent), _CHUNK):
+            part = slice(begin, begin + _CHUNK)
+            of = None if labels is None else labels[part].to(device)
+            made = bound(generator, of)(latent[part].to(device))
+            chunks.append(space.decode(made).cpu())
     return torch.cat(chunks) if chunks else torch.empty(0, *space.shape)
+
+
+def evenly(count: int, classes: int) -> Tensor | None:
+    """Labels [count] that go through all classes again and again; None without classes."""
+    return torch.arange(count) % classes if classes else None
 
 
 def picture(examples: Tensor, space: Space, *, columns: int | None = None) -> Picture:

@@ -168,6 +168,7 @@ def fresh_state(
     optimizers: Optimizers,
     space: Space,
     *,
+    classes: int = 0,
     seed: int,
     averaged: bool,
     device: torch.device,
@@ -175,7 +176,7 @@ def fresh_state(
     """The state of step 0: weights drawn on the CPU, so that every device starts alike."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "weights"))
-        networks = model.networks(space)
+        networks = model.networks(space, classes)
     # oneDNN and cuDNN convolve fastest with channels last
     layout = torch.channels_last if space.kind == "images" else torch.preserve_format
     generator, discriminator = (

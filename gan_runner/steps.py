@@ -13,6 +13,8 @@ from operator import add
 import torch
 from torch import Tensor, nn
 
+from gan_runner.data import Batch
+from gan_runner.models.conditioning import bound, judged
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
 from gan_runner.penalties import Scored
@@ -50,48 +52,54 @@ class Recipe:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and not exact)
 
 
-def train_step(state: TrainState, reals: Iterator[Tensor], recipe: Recipe) -> None:
+def train_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe) -> None:
     """One generator update with all its discriminator updates.
 
     The last update of D and the update of G share one batch of fakes, which saves a pass of G.
+    Fakes are of the classes of the reals that they are held against.
     """
     d_steps = recipe.objective.d_steps
-    fakes = _fakes(state, recipe)
-    for update, fake in enumerate(fakes):
-        real = next(reals)
+    batches = [next(reals) for _ in range(d_steps)]
+    fakes = _fakes(state, [batch.labels for batch in batches], recipe)
+    for update, (real, fake) in enumerate(zip(batches, fakes, strict=True)):
         _update_discriminator(state, real, fake.detach(), state.step * d_steps + update, recipe)
-    _update_generator(state, real, fakes[-1], recipe)
+    _update_generator(state, batches[-1], fakes[-1], recipe)
     if state.average is not None:
         _update_average(state.average, state.generator, recipe.decay(state.step))
     state.step += 1
 
 
-def _fakes(state: TrainState, recipe: Recipe) -> list[Tensor]:
+def _fakes(state: TrainState, labels: list[Tensor | None], recipe: Recipe) -> list[Tensor]:
     """A batch of fakes [N, *shape] for each update of D; only the last can be differentiated."""
-    size, earlier = recipe.batch_size, recipe.objective.d_steps - 1
+    size, (*earlier, last) = recipe.batch_size, labels
     with torch.no_grad():
-        if recipe.generates_together and earlier > 0:
-            fakes = list(_generate(state, earlier * size, recipe).split(size))
+        if recipe.generates_together and earlier:
+            together = _generate(state, len(earlier) * size, _joined(*earlier), recipe)
+            fakes = list(together.split(size))
         else:
-            fakes = [_generate(state, size, recipe) for _ in range(earlier)]
-    return [*fakes, _generate(state, size, recipe)]
+            fakes = [_generate(state, size, of, recipe) for of in earlier]
+    return [*fakes, _generate(state, size, last, recipe)]
 
 
-def _generate(state: TrainState, count: int, recipe: Recipe) -> Tensor:
+def _generate(state: TrainState, count: int, labels: Tensor | None, recipe: Recipe) -> Tensor:
     device = state.latent_noise.device
     latent = torch.randn(count, recipe.latent_size, generator=state.latent_noise, device=device)
     with recipe.autocast(device):
-        return state.generator(latent).float()  # type: ignore[no-any-return]
+        return bound(state.generator, labels)(latent).float()
+
+
+def _joined(*labels: Tensor | None) -> Tensor | None:
+    known = [of for of in labels if of is not None]
+    return torch.cat(known) if known else None
 
 
 def _update_discriminator(
-    state: TrainState, real: Tensor, fake: Tensor, number: int, recipe: Recipe
+    state: TrainState, real: Batch, fake: Tensor, number: int, recipe: Recipe
 ) -> None:
     objective, discriminator = recipe.objective, state.discriminator
     scored = _score(discriminator, real, fake, objective.differentiates(number), recipe)
-    terms = objective.discriminator(
-        discriminator, *scored, update=number, noise=state.penalty_noise
-    )
+    critic = bound(discriminator, real.labels)
+    terms = objective.discriminator(critic, *scored, update=number, noise=state.penalty_noise)
     norm = _descend(
         terms,
         discriminator,
@@ -106,28 +114,35 @@ def _update_discriminator(
 
 def _score(
     discriminator: nn.Module,
-    real: Tensor,
+    real: Batch,
     fake: Tensor,
     differentiated: frozenset[str],
     recipe: Recipe,
 ) -> tuple[Scored, Scored]:
     """Real and fake examples with their logits, ready for penalties that differentiate them."""
     if recipe.scores_together and not differentiated:
-        with recipe.autocast(real.device):
-            logits = discriminator(torch.cat((real, fake))).float()
-        return Scored(real, logits[: len(real)]), Scored(fake, logits[len(real) :])
+        labels = _joined(real.labels, real.labels)
+        both = _score_alone(discriminator, torch.cat((real.examples, fake)), labels, False, recipe)
+        reals, fakes = both.logits.chunk(2)
+        told = (None, None) if both.auxiliary is None else both.auxiliary.chunk(2)
+        return Scored(real.examples, reals, told[0]), Scored(fake, fakes, told[1])
     return (
-        _score_alone(discriminator, real, "real" in differentiated, recipe),
-        _score_alone(discriminator, fake, "fake" in differentiated, recipe),
+        _score_alone(discriminator, *real, "real" in differentiated, recipe),
+        _score_alone(discriminator, fake, real.labels, "fake" in differentiated, recipe),
     )
 
 
 def _score_alone(
-    discriminator: nn.Module, examples: Tensor, differentiated: bool, recipe: Recipe
+    discriminator: nn.Module,
+    examples: Tensor,
+    labels: Tensor | None,
+    differentiated: bool,
+    recipe: Recipe,
 ) -> Scored:
     examples.requires_grad_(differentiated)
     with recipe.autocast(examples.device, exact=differentiated):
-        return Scored(examples, discriminator(examples).float())
+        logits, auxiliary = judged(discriminator, examples, labels)
+    return Scored(examples, logits.float(), auxiliary)
 
 
 def _descend(
@@ -172,12 +187,12 @@ def _seen(real: Scored, fake: Scored) -> dict[str, Tensor]:
     }
 
 
-def _update_generator(state: TrainState, real: Tensor, fake: Tensor, recipe: Recipe) -> None:
-    with recipe.autocast(real.device):
-        fake_logits = state.discriminator(fake).float()
-        paired = recipe.objective.loss.paired
-        real_logits = state.discriminator(real.detach()).float() if paired else None
-    terms = recipe.objective.generator(fake_logits, real_logits)
+def _update_generator(state: TrainState, real: Batch, fake: Tensor, recipe: Recipe) -> None:
+    with recipe.autocast(fake.device):
+        logits, auxiliary = judged(state.discriminator, fake, real.labels)
+        critic, paired = bound(state.discriminator, real.labels), recipe.objective.loss.paired
+        real_logits = critic(real.examples.detach()).float() if paired else None
+    terms = recipe.objective.generator(Scored(fake, logits.float(), auxiliary), real_logits)
     norm = _descend(
         terms, state.generator, state.generator_optimizer, recipe.optimizers.generator, state
     )

@@ -21,6 +21,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from gan_runner import checkpoint
 from gan_runner import train as gan_train
 from gan_runner.commands import evaluate as gan_evaluate
+from gan_runner.commands import runs as gan_runs
 from gan_runner.commands import sample as gan_sample
 from gan_runner.composition import composed, parsed
 from gan_runner.config import Config
@@ -37,6 +38,9 @@ SMALL = (
     "train.batch_size=16",
     "train.samples=9",
 )
+
+UNCONDITIONAL = {"conditioning": "none", "label_size": 8, "auxiliary_weight": 1.0}
+"""Settings of a model that every hand-written one needs."""
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +114,12 @@ def here(
     return call
 
 
-_COMMANDS = {"gan-train": gan_train, "gan-sample": gan_sample, "gan-evaluate": gan_evaluate}
+_COMMANDS = {
+    "gan-train": gan_train,
+    "gan-sample": gan_sample,
+    "gan-evaluate": gan_evaluate,
+    "gan-runs": gan_runs,
+}
 
 
 def call_command(name: str, *arguments: str) -> int:

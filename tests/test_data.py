@@ -31,8 +31,8 @@ def sided(count: int) -> Data:
 def drawn(
     data: Data, number: int, *, size: int = 4, seed: int = 0, start: int = 0, flip: bool = False
 ) -> list[Tensor]:
-    stream = batches(data, size=size, seed=seed, start=start, flip=flip, device=CPU)
-    return list(islice(stream, number))
+    stream = batches(data, size=size, seed=seed, start=start, flip=flip, labelled=False, device=CPU)
+    return [batch.examples for batch in islice(stream, number)]
 
 
 def indices(batch: Tensor) -> list[int]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import UNCONDITIONAL
 from torch import Tensor
 
 from gan_runner.catalogue import make
-from gan_runner.data import Space
+from gan_runner.data import Batch, Space
 from gan_runner.models import Model
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
@@ -39,7 +40,13 @@ def model(space: Space, *, norm: str = "layer", width: int = 4) -> Model:
         name = "MLP"
     else:
         network, name = {"width": width, "norm": norm, "init": "he"}, "DCGAN"
-    node = {"name": name, "latent_size": 3, "generator": network, "discriminator": network}
+    node = {
+        "name": name,
+        "latent_size": 3,
+        **UNCONDITIONAL,
+        "generator": network,
+        "discriminator": network,
+    }
     return make(node, Model, where="model")
 
 
@@ -84,9 +91,9 @@ def train(
     return state
 
 
-def reals(space: Space, step: int) -> Iterator[Tensor]:
+def reals(space: Space, step: int) -> Iterator[Batch]:
     stream = torch.Generator().manual_seed(step)
-    return (torch.randn(5, *space.shape, generator=stream) for _ in repeat(None))
+    return (Batch(torch.randn(5, *space.shape, generator=stream)) for _ in repeat(None))
 
 
 def saved(state: TrainState) -> tuple[dict[str, Tensor], dict[str, Any]]:

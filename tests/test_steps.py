@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from conftest import UNCONDITIONAL
 from torch import Tensor, nn
 
 from gan_runner.catalogue import make
-from gan_runner.data import Space
+from gan_runner.data import Batch, Space
 from gan_runner.models import Model
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
@@ -73,14 +74,20 @@ def state(
     network = {"norm": norm, "init": "he"}
     network |= {"hidden": [8, 8], "activation": "leaky_relu"} if space is VECTORS else {"width": 4}
     name = "MLP" if space is VECTORS else "DCGAN"
-    plain = {"name": name, "latent_size": 3, "generator": network, "discriminator": network}
+    plain = {
+        "name": name,
+        "latent_size": 3,
+        **UNCONDITIONAL,
+        "generator": network,
+        "discriminator": network,
+    }
     model = make(plain, Model, where="model")
     return fresh_state(model, of.optimizers, space, seed=0, averaged=averaged, device=CPU)
 
 
-def reals(space: Space = VECTORS, size: int = 6) -> Iterator[Tensor]:
+def reals(space: Space = VECTORS, size: int = 6) -> Iterator[Batch]:
     stream = torch.Generator().manual_seed(7)
-    return (torch.randn(size, *space.shape, generator=stream) for _ in repeat(None))
+    return (Batch(torch.randn(size, *space.shape, generator=stream)) for _ in repeat(None))
 
 
 def weights(network: nn.Module) -> list[Tensor]:
@@ -252,7 +259,7 @@ def test_accuracy_is_the_share_on_the_right_side_of_the_middle(
     of = state(made)
     of.discriminator = Slope(slope)
     of.discriminator_optimizer = made.optimizers.discriminator.over(of.discriminator.parameters())
-    far = iter([torch.full((6, 2), 100.0)])
+    far = iter([Batch(torch.full((6, 2), 100.0))])
     train_step(of, far, made)
     means = of.sums.means()
     assert means["accuracy/discriminator"] == accuracy
@@ -504,10 +511,16 @@ def test_a_step_never_waits_for_the_gpu() -> None:
     made = recipe({**HINGE, "d_steps": 2, "penalty": {"r1": R1, "gradient": GRADIENT}})
     device = torch.device("cuda")
     network = {"hidden": [8], "activation": "relu", "norm": "none", "init": "he"}
-    plain = {"name": "MLP", "latent_size": 3, "generator": network, "discriminator": network}
+    plain = {
+        "name": "MLP",
+        "latent_size": 3,
+        **UNCONDITIONAL,
+        "generator": network,
+        "discriminator": network,
+    }
     model = make(plain, Model, where="model")
     of = fresh_state(model, made.optimizers, VECTORS, seed=0, averaged=True, device=device)
-    batches = iter([torch.randn(6, 2, device=device) for _ in range(8)])
+    batches = iter([Batch(torch.randn(6, 2, device=device)) for _ in range(8)])
     train_step(of, batches, made)  # the first one loads kernels
     torch.cuda.set_sync_debug_mode("error")
     try:

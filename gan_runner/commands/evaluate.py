@@ -96,7 +96,12 @@ def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
             if key not in evaluators:
                 evaluators[key] = _evaluator(options, trained, settings, terminal)
             weights = "average" if trained.averaged else "raw"
-            found = evaluators[key].measure(trained.generator, trained.latent_size, weights=weights)
+            found = evaluators[key].measure(
+                trained.generator,
+                trained.latent_size,
+                weights=weights,
+                conditional=bool(trained.class_names),
+            )
             yield Row(run, trained.step, found)
 
 

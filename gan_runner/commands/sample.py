@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gan_runner.opening import Trained
 
 _FRAME_MS = 60
+_MOST_COLUMNS = 20
 
 
 def main() -> None:
@@ -57,6 +58,15 @@ def _parser() -> Arguments:
         "(--num rows, 8), or the frames of a .gif",
     )
     parser.add_argument(
+        "--label",
+        action="append",
+        metavar="CLASS",
+        help="a class by name or number, again for more (conditional models; all classes in turn)",
+    )
+    parser.add_argument(
+        "--per-class", type=count, metavar="N", help="N samples of each class, instead of --num"
+    )
+    parser.add_argument(
         "--truncation", type=_threshold, metavar="T", help="redraw latent coordinates beyond T"
     )
     parser.add_argument(
@@ -87,16 +97,52 @@ def _sample(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"vectors are no pictures, --out={printable(options.out)}. Use a .npz or .png file."
         )
-    latent, columns = _latent(options, trained)
-    examples = _examples(trained, latent)
+    classes = _classes(options, trained)
+    latent, columns = _latent(options, trained, classes)
+    labels = _labels(options, classes, len(latent))
+    examples = _examples(trained, latent, labels)
     try:
-        _write(options, trained, examples, columns)
+        _write(options, trained, examples, labels, columns)
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
     Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
 
 
-def _latent(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int | None]:
+def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
+    """The classes that are wanted; none if the model isn't conditional. Raises ConfigError."""
+    names = trained.class_names
+    if not names and (options.label or options.per_class):
+        asked = "--label" if options.label else "--per-class"
+        raise ConfigError(
+            f"the run knows no classes, {asked}. Train one with model.conditioning=concat."
+        )
+    if options.num is not None and options.per_class is not None:
+        raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")
+    return [_class(text, names) for text in options.label or []] or list(range(len(names)))
+
+
+def _class(text: str, names: tuple[str, ...]) -> int:
+    if text in names:
+        return names.index(text)
+    if text.isdecimal() and int(text) < len(names):
+        return int(text)
+    listed = ", ".join(printable(name) for name in names[:20])
+    raise ConfigError(f"no such class, --label={printable(text)}. Choose one of: {listed}.")
+
+
+def _labels(options: argparse.Namespace, classes: list[int], count: int) -> Tensor | None:
+    """The label of each sample: the classes in turn, one for each arc of an interpolation."""
+    import torch
+
+    if not classes:
+        return None
+    places = torch.arange(count) // (options.interpolate or 1)
+    return torch.tensor(classes)[places % len(classes)]
+
+
+def _latent(
+    options: argparse.Namespace, trained: Trained, classes: list[int]
+) -> tuple[Tensor, int | None]:
     """Latent points, and the number of columns that a grid of them has."""
     import torch
 
@@ -104,6 +150,8 @@ def _latent(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int 
 
     steps = options.interpolate
     count = options.num or (64 if steps is None else 8)
+    if options.per_class is not None:
+        count = options.per_class * len(classes)
     drawn = latent_points(
         count if steps is None else 2 * count,
         trained.latent_size,
@@ -111,26 +159,31 @@ def _latent(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int 
         truncation=options.truncation,
     )
     if steps is None:
-        return drawn, None
+        # a column for each class, as far as they fit
+        return drawn, len(classes) if 1 < len(classes) <= _MOST_COLUMNS else None
     pairs = zip(drawn[:count], drawn[count:], strict=True)
     return torch.cat([interpolated(start, end, steps) for start, end in pairs]), steps
 
 
-def _examples(trained: Trained, latent: Tensor) -> Tensor:
+def _examples(trained: Trained, latent: Tensor, labels: Tensor | None) -> Tensor:
     from gan_runner.sampling import sample
 
-    return sample(trained.generator, latent, trained.space)
+    return sample(trained.generator, latent, trained.space, labels)
 
 
 def _write(
-    options: argparse.Namespace, trained: Trained, examples: Tensor, columns: int | None
+    options: argparse.Namespace,
+    trained: Trained,
+    examples: Tensor,
+    labels: Tensor | None,
+    columns: int | None,
 ) -> None:
     suffix = options.out.suffix.lower()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".png":
         _write_grid(options.out, trained, examples, columns)
     elif suffix == ".npz":
-        _write_arrays(options.out, examples)
+        _write_arrays(options.out, examples, labels)
     elif suffix == ".gif":
         _write_animation(options.out, trained, examples, frames=options.interpolate)
     else:
@@ -143,13 +196,16 @@ def _write_grid(path: Path, trained: Trained, examples: Tensor, columns: int | N
     save_png(picture(examples, trained.space, columns=columns), path)
 
 
-def _write_arrays(path: Path, examples: Tensor) -> None:
+def _write_arrays(path: Path, examples: Tensor, labels: Tensor | None) -> None:
     import numpy as np
 
     from gan_runner.sampling import as_stored
 
     with path.open("wb") as file:
-        np.savez(file, samples=as_stored(examples))
+        if labels is None:
+            np.savez(file, samples=as_stored(examples))
+        else:
+            np.savez(file, samples=as_stored(examples), labels=labels.numpy())
 
 
 def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: int) -> None:

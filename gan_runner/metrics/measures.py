@@ -29,7 +29,8 @@ class Compared:
 
     `train` are features of all that the generator learnt from and `held_out` of real examples that
     it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane,
-    `class_counts` [K] how many examples each class of labelled data has.
+    `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
+    that a conditional generator was told.
     """
 
     space: FeatureSpace
@@ -42,6 +43,7 @@ class Compared:
     centres: Tensor | None
     std: float | None
     class_counts: Tensor | None
+    labels: Tensor | None
     neighbours: int
     projections: int
     seed: int
@@ -152,6 +154,14 @@ def _modes_of_classes(of: Compared) -> list[Number]:
     return [Number(n, n, v, parameters={"classes": found.modes}) for n, v in values.items()]
 
 
+def _label_accuracy(of: Compared) -> list[Number]:
+    probabilities = of.space.probabilities_of(of.fake_features)
+    if of.labels is None or probabilities is None or of.space.name != "classifier":
+        return []
+    right = probabilities.argmax(dim=1).cpu() == of.labels
+    return [Number("label_accuracy", "label_accuracy", float(right.float().mean()))]
+
+
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
     return IN_INCEPTION[metric] if of.space.name == "inception" else elsewhere
 
@@ -166,7 +176,7 @@ def _flat(examples: Tensor) -> Tensor:
 NUMBERS = (
     *("frechet", "kid", "precision", "recall", "density", "coverage", "classifier_score"),
     *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
-    *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
+    *("modes_covered", "high_quality", "reverse_kl", "total_variation", "label_accuracy"),
 )
 """The names by which a number can be chosen, whatever the space."""
 
@@ -180,4 +190,5 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "mmd": _mmd,
     "memorisation": _memorisation,
     "modes": _modes,
+    "label_accuracy": _label_accuracy,
 }

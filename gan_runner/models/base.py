@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, final
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import nn
 
 from gan_runner.catalogue import Component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
+from gan_runner.models.conditioning import Conditioning, Labels, conditional
 
 Norm = Literal["auto", "batch", "layer", "instance", "spectral", "none"]
 Init = Literal["normal", "xavier", "he", "orthogonal"]
@@ -27,7 +28,8 @@ class Network(Component):
 
 class Networks(NamedTuple):
     """`generator`: latent [N, latent_size] -> encoded examples [N, *shape].
-    `discriminator`: encoded examples [N, *shape] -> logits [N]."""
+    `discriminator`: encoded examples [N, *shape] -> logits [N].
+    Conditional ones take the labels, int64 [N], as well."""
 
     generator: nn.Module
     discriminator: nn.Module
@@ -37,16 +39,56 @@ class Model(Component):
     """Makes the two networks for one kind of data."""
 
     latent_size: int = Field(ge=1, le=65536)
+    conditioning: Conditioning
+    label_size: PositiveInt
+    auxiliary_weight: NonNegativeFloat
     generator: Network
     discriminator: Network
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the networks need labels."""
+        return self.conditioning != "none"
 
     @abstractmethod
     def check(self, space: Space) -> None:
         """Raise ConfigError, with the remedy, if this model can't build examples of `space`."""
 
+    @final
+    def networks(self, space: Space, classes: int = 0) -> Networks:
+        """Fresh networks, initialised from torch's global generator, on the CPU.
+
+        `classes` is how many a conditional model knows. Raises ConfigError like `check`.
+        """
+        self.check(space)
+        if self.conditioning == "none":
+            return Networks(
+                self.plain_generator(self.latent_size, space.shape),
+                self.plain_discriminator(space.shape),
+            )
+        return Networks(
+            *conditional(
+                self.conditioning,
+                lambda latent_size: self.plain_generator(latent_size, space.shape),
+                self.plain_discriminator,
+                Labels(
+                    classes=classes,
+                    code=self.label_size,
+                    weight=self.auxiliary_weight,
+                    latent_size=self.latent_size,
+                    shape=space.shape,
+                    spectral=self.discriminator.norm == "spectral",
+                ),
+            )
+        )
+
     @abstractmethod
-    def networks(self, space: Space) -> Networks:
-        """Fresh networks, initialised from torch's global generator, on the CPU."""
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        """[N, latent_size] -> [N, *shape]."""
+
+    @abstractmethod
+    def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
+        """[N, *shape] -> logits [N], by a linear layer and Flatten(0)."""
 
 
 def refuse_single_pixels(model: Model, image: ImageShape) -> None:
@@ -81,4 +123,10 @@ def image_shape(space: Space, *, model: str, smallest: int) -> ImageShape:
             f"{model} can't build images of {height}x{width} pixels, model={model}. "
             f"Use images of at least {smallest}x{smallest} pixels, or model=mlp."
         )
+    return channels, height, width
+
+
+def sides(shape: tuple[int, ...]) -> ImageShape:
+    """The shape [C, H, W] of what a network is made for; conditional D see more channels."""
+    channels, height, width = shape
     return channels, height, width

@@ -13,7 +13,7 @@ from torch import nn
 from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models.base import Init, Model, Network, Networks, Norm, Width
+from gan_runner.models.base import Init, Model, Network, Norm, Width
 from gan_runner.models.layers import initialised, norm_of_vectors
 
 Activation = Literal["relu", "leaky_relu", "tanh", "silu"]
@@ -39,23 +39,23 @@ class MLP(Model):
                     f"mlp has no maps to normalise, model.{name}.norm=instance. Use norm=layer."
                 )
 
-    def networks(self, space: Space) -> Networks:
-        return Networks(
-            generator=generator(
-                latent_size=self.latent_size,
-                shape=space.shape,
-                hidden=self.generator.hidden,
-                activation=self.generator.activation,
-                norm=self.generator.norm,
-                init=self.generator.init,
-            ),
-            discriminator=discriminator(
-                shape=space.shape,
-                hidden=self.discriminator.hidden,
-                activation=self.discriminator.activation,
-                norm=self.discriminator.norm,
-                init=self.discriminator.init,
-            ),
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        return generator(
+            latent_size=latent_size,
+            shape=shape,
+            hidden=self.generator.hidden,
+            activation=self.generator.activation,
+            norm=self.generator.norm,
+            init=self.generator.init,
+        )
+
+    def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return discriminator(
+            shape=shape,
+            hidden=self.discriminator.hidden,
+            activation=self.discriminator.activation,
+            norm=self.discriminator.norm,
+            init=self.discriminator.init,
         )
 
 

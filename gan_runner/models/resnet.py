@@ -20,9 +20,9 @@ from gan_runner.models.base import (
     Init,
     Model,
     Network,
-    Networks,
     Norm,
     image_shape,
+    sides,
 )
 from gan_runner.models.layers import initialised, norm_of_maps
 
@@ -57,23 +57,21 @@ class ResNet(Model):
         nearest = " or ".join(map(str, _nearest(height)))
         raise ConfigError(f"{what}, dataset.image_size={height}. Use {nearest}, or model=dcgan.")
 
-    def networks(self, space: Space) -> Networks:
-        self.check(space)
-        image = image_shape(space, model="resnet", smallest=6)
-        return Networks(
-            generator=generator(
-                latent_size=self.latent_size,
-                image=image,
-                width=self.generator.width,
-                norm=self.generator.norm,
-                init=self.generator.init,
-            ),
-            discriminator=discriminator(
-                image=image,
-                width=self.discriminator.width,
-                norm=self.discriminator.norm,
-                init=self.discriminator.init,
-            ),
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        return generator(
+            latent_size=latent_size,
+            image=sides(shape),
+            width=self.generator.width,
+            norm=self.generator.norm,
+            init=self.generator.init,
+        )
+
+    def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return discriminator(
+            image=sides(shape),
+            width=self.discriminator.width,
+            norm=self.discriminator.norm,
+            init=self.discriminator.init,
         )
 
 

@@ -11,11 +11,11 @@ from gan_runner.models.base import (
     Init,
     Model,
     Network,
-    Networks,
     Norm,
     Width,
     image_shape,
     refuse_single_pixels,
+    sides,
 )
 from gan_runner.models.layers import (
     LinearOfMaps,
@@ -51,23 +51,22 @@ class SimpleConv(Model):
     def check(self, space: Space) -> None:
         refuse_single_pixels(self, image_shape(space, model="simple_conv", smallest=4))
 
-    def networks(self, space: Space) -> Networks:
-        image = image_shape(space, model="simple_conv", smallest=4)
-        return Networks(
-            generator=generator(
-                latent_size=self.latent_size,
-                image=image,
-                hidden=self.generator.hidden,
-                width=self.generator.width,
-                norm=self.generator.norm,
-                init=self.generator.init,
-            ),
-            discriminator=discriminator(
-                image=image,
-                width=self.discriminator.width,
-                norm=self.discriminator.norm,
-                init=self.discriminator.init,
-            ),
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        return generator(
+            latent_size=latent_size,
+            image=sides(shape),
+            hidden=self.generator.hidden,
+            width=self.generator.width,
+            norm=self.generator.norm,
+            init=self.generator.init,
+        )
+
+    def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return discriminator(
+            image=sides(shape),
+            width=self.discriminator.width,
+            norm=self.discriminator.norm,
+            init=self.discriminator.init,
         )
 
 

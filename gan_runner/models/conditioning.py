@@ -1,0 +1,247 @@
+"""Class-conditional GANs: how labels enter networks that know nothing of labels.
+
+Every way wraps the plain networks of a model, so that each model has all of them:
+
+- `concat`: one-hot labels beside the latent point, and beside the example (as constant maps of an
+  image). Mirza & Osindero 2014, arXiv:1411.1784.
+- `embedding`: the same with a learnt vector beside the latent point and a learnt map, or vector,
+  beside the example.
+- `projection`: norms of G whose scale and shift belong to the class (de Vries et al. 2017,
+  arXiv:1707.00683), and in D the inner product of its last features with a vector of the class.
+  Miyato & Koyama 2018, arXiv:1802.05637, eq. 3.
+- `auxiliary`: one-hot labels in G; D tells the class as well, a term of both losses.
+  Odena et al. 2017, arXiv:1610.09585, eqs. 2 and 3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.utils.parametrizations import spectral_norm
+
+Conditioning = Literal["none", "concat", "embedding", "projection", "auxiliary"]
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm)
+
+_labels: ContextVar[Tensor] = ContextVar("labels")
+
+
+class Judgement(NamedTuple):
+    """Logits [N], and the weighted loss of telling the class, [N], where D has to."""
+
+    logits: Tensor
+    auxiliary: Tensor | None = None
+
+
+def bound(network: nn.Module, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """A network with the labels [N] of what it will be given; without labels, itself."""
+    return network if labels is None else partial(network, labels=labels)
+
+
+def judged(discriminator: nn.Module, examples: Tensor, labels: Tensor | None) -> Judgement:
+    """What D says of examples [N, *shape] of the classes `labels` [N]."""
+    if isinstance(discriminator, Auxiliary):
+        assert labels is not None, "an auxiliary classifier is conditional"
+        return discriminator.judge(examples, labels)
+    return Judgement(bound(discriminator, labels)(examples))
+
+
+class Labels(NamedTuple):
+    """What a way of conditioning needs to know beside the plain networks.
+
+    `code`: the size of a learnt vector of a class. `weight`: of the auxiliary loss.
+    """
+
+    classes: int
+    code: int
+    weight: float
+    latent_size: int
+    shape: tuple[int, ...]
+    spectral: bool
+
+
+def conditional(
+    way: Conditioning,
+    generator: Callable[[int], nn.Sequential],
+    discriminator: Callable[[tuple[int, ...]], nn.Sequential],
+    of: Labels,
+) -> tuple[nn.Module, nn.Module]:
+    """Fresh conditional networks. `generator` makes a plain one for a latent size, `discriminator`
+    one for a shape of examples."""
+    classes, latent_size, shape = of.classes, of.latent_size, of.shape
+    if way == "projection":
+        return (
+            ConditionallyNormed(generator(latent_size), classes),
+            Projection(discriminator(shape), classes, spectral=of.spectral),
+        )
+    if way == "embedding":
+        in_latent: nn.Module = nn.Embedding(classes, of.code)
+        # of an image one map, as in the usual code for conditional GANs
+        beside = nn.Embedding(classes, of.code if len(shape) == 1 else math.prod(shape[1:]))
+        labelled = LabelledLatent(generator(latent_size + of.code), in_latent)
+        return labelled, LabelledExamples(
+            discriminator((shape[0] + (of.code if len(shape) == 1 else 1), *shape[1:])), beside
+        )
+    labelled = LabelledLatent(generator(latent_size + classes), OneHot(classes))
+    if way == "auxiliary":
+        return labelled, Auxiliary(discriminator(shape), classes, weight=of.weight)
+    more = (shape[0] + classes, *shape[1:])
+    return labelled, LabelledExamples(discriminator(more), OneHot(classes))
+
+
+class OneHot(nn.Module):
+    """Labels [N] -> [N, classes], of zeros and a one."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, labels: Tensor) -> Tensor:
+        code: Tensor = one_hot(labels, self.classes).float()
+        return code
+
+
+class LabelledLatent(nn.Module):
+    """A generator that sees a code of the class beside the latent point."""
+
+    def __init__(self, network: nn.Module, code: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.code = code
+
+    def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
+        """[N, latent_size] and [N] -> [N, *shape]."""
+        made: Tensor = self.network(torch.cat((latent, self.code(labels)), dim=1))
+        return made
+
+
+class LabelledExamples(nn.Module):
+    """A discriminator that sees a code of the class beside the example.
+
+    For images [N, C, H, W] a one-hot code becomes a constant map for each class, a learnt one is a
+    map of its own.
+    """
+
+    def __init__(self, network: nn.Module, code: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.code = code
+
+    def forward(self, examples: Tensor, labels: Tensor) -> Tensor:
+        """[N, *shape] and [N] -> logits [N]."""
+        code: Tensor = self.code(labels)
+        if examples.ndim == 4:
+            height, width = examples.shape[2:]
+            if isinstance(self.code, OneHot):
+                code = code[:, :, None, None].expand(-1, -1, height, width)
+            else:
+                code = code.view(-1, 1, height, width)
+        logits: Tensor = self.network(torch.cat((examples, code), dim=1))
+        return logits
+
+
+class ConditionalNorm(nn.Module):
+    """A norm whose scale and shift belong to the class."""
+
+    def __init__(self, norm: nn.Module, classes: int) -> None:
+        super().__init__()
+        weight = norm.get_parameter("weight")
+        self.scale = nn.Embedding(classes, len(weight))
+        self.shift = nn.Embedding(classes, len(weight))
+        self.scale.weight.data.copy_(weight.data.expand(classes, -1))
+        nn.init.zeros_(self.shift.weight)
+        norm.register_parameter("weight", None)
+        norm.register_parameter("bias", None)
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        labels = _labels.get()
+        shape = (len(x), -1, *(1,) * (x.ndim - 2))
+        made: Tensor = self.norm(x) * self.scale(labels).view(shape) + self.shift(labels).view(
+            shape
+        )
+        return made
+
+
+class ConditionallyNormed(nn.Module):
+    """A generator with conditional norms, all of which are told the labels."""
+
+    def __init__(self, network: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        for module in list(network.modules()):
+            for name, child in list(module.named_children()):
+                if isinstance(child, NORMS):
+                    setattr(module, name, ConditionalNorm(child, classes))
+
+    def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
+        """[N, latent_size] and [N] -> [N, *shape]."""
+        before = _labels.set(labels)
+        try:
+            made: Tensor = self.network(latent)
+        finally:
+            _labels.reset(before)
+        return made
+
+
+class Headed(nn.Module):
+    """A discriminator in two parts: up to its last features, and the linear layer after them."""
+
+    def __init__(self, network: nn.Sequential) -> None:
+        super().__init__()
+        *body, head, _ = network  # the last one only turns [N, 1] into [N]
+        self.body = nn.Sequential(*body)
+        self.head = head
+
+    def features(self, examples: Tensor) -> tuple[Tensor, Tensor]:
+        """The last features [N, D], and the logits [N] of the plain discriminator."""
+        found = self.body(examples)
+        return found.flatten(1), self.head(found).flatten()
+
+
+class Projection(Headed):
+    """D's logit plus the inner product of its last features with a vector of the class."""
+
+    def __init__(self, network: nn.Sequential, classes: int, *, spectral: bool) -> None:
+        super().__init__(network)
+        self.vectors = nn.Embedding(classes, _inputs(self.head))
+        nn.init.normal_(self.vectors.weight, std=1 / math.sqrt(self.vectors.embedding_dim))
+        if spectral:
+            spectral_norm(self.vectors)
+
+    def forward(self, examples: Tensor, labels: Tensor) -> Tensor:
+        """[N, *shape] and [N] -> logits [N]."""
+        features, logits = self.features(examples)
+        projected: Tensor = (self.vectors(labels) * features).sum(1)
+        return logits + projected
+
+
+class Auxiliary(Headed):
+    """D that tells the class of an example beside whether it is real."""
+
+    def __init__(self, network: nn.Sequential, classes: int, *, weight: float) -> None:
+        super().__init__(network)
+        self.classifier = nn.Linear(_inputs(self.head), classes)
+        self.weight = weight
+
+    def forward(self, examples: Tensor, labels: Tensor) -> Tensor:
+        """[N, *shape] -> logits [N]; the labels play no part."""
+        return self.features(examples)[1]
+
+    def judge(self, examples: Tensor, labels: Tensor) -> Judgement:
+        """Logits, and the weighted cross-entropy of the classes."""
+        features, logits = self.features(examples)
+        told = cross_entropy(self.classifier(features).float(), labels, reduction="none")
+        return Judgement(logits, self.weight * told)
+
+
+def _inputs(head: nn.Module) -> int:
+    assert isinstance(head, nn.Linear), "every discriminator ends with a linear layer"
+    return head.in_features
