@@ -25,6 +25,7 @@ from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
+from gan_runner.models.codes import Code
 from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
 
@@ -89,12 +90,18 @@ class Evaluator:
             self._train = self._remembered("train", data.examples, cache, say)
 
     def measure(
-        self, generator: nn.Module, latent_size: int, *, weights: str, conditional: bool = False
+        self,
+        generator: nn.Module,
+        latent_size: int,
+        *,
+        weights: str,
+        conditional: bool = False,
+        code: Code | None = None,
     ) -> Measured:
         """Numbers of a generator from as many samples as there are real examples in use.
 
-        A conditional one is told the labels of these examples. Raises NumbersError for a sample
-        that is NaN or Inf.
+        A conditional one is told the labels of these examples; `code` are the codes in the latent
+        points. Raises NumbersError for a sample that is NaN or Inf.
         """
         latent = latent_points(
             len(self._real), latent_size, seed=self._settings.seed, truncation=None
@@ -103,7 +110,7 @@ class Evaluator:
         fake = sample(generator, latent, self._data.space, labels)
         if not bool(fake.isfinite().all()):
             raise NumbersError("a sample is NaN or Inf.")
-        compared = self._compared(fake, labels)
+        compared = self._compared(fake, labels, _category(latent, code))
         names = self._settings.metrics or tuple(METRICS)
         measured = [number for name in names for number in METRICS[name](compared)]
         numbers = [number for number in measured if math.isfinite(number.value)]
@@ -145,7 +152,7 @@ class Evaluator:
             keep(path, found, say=say)
         return found.tensors["features"].to(self._space.device)
 
-    def _compared(self, fake: Tensor, labels: Tensor | None) -> Compared:
+    def _compared(self, fake: Tensor, labels: Tensor | None, category: Tensor | None) -> Compared:
         return Compared(
             space=self._space,
             real=self._real,
@@ -158,6 +165,7 @@ class Evaluator:
             std=None if self._mixture is None else self._mixture.std,
             class_counts=None if self._data.labels is None else self._data.labels.bincount(),
             labels=labels,
+            category=category,
             neighbours=self._settings.neighbours,
             projections=self._settings.projections,
             seed=self._settings.seed,
@@ -243,6 +251,13 @@ def _chosen(count: int, settings: Evaluation) -> Tensor:
         return torch.arange(count)
     stream = torch.Generator().manual_seed(derive(settings.seed, "reals"))
     return torch.randperm(count, generator=stream)[: settings.num].sort().values
+
+
+def _category(latent: Tensor, code: Code | None) -> Tensor | None:
+    """The first categorical code of each latent point, int64 [N], where there is one."""
+    if code is None or not code.categorical:
+        return None
+    return code.values(latent[:, -code.columns :])[0]
 
 
 def _accuracy(told: Tensor) -> dict[str, float]:
