@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from gan_runner.metrics.cache import Kept, keep, kept
 from gan_runner.metrics.classifier import classifier
 from gan_runner.metrics.features import FeatureSpace, identity, random_network
 from gan_runner.metrics.inception import inception
-from gan_runner.metrics.measures import METRICS, Compared, Number
+from gan_runner.metrics.measures import METRICS, OF_A_CLASS, Compared, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
 from gan_runner.models.codes import Code
@@ -207,7 +207,7 @@ class Evaluator:
                 "share_real": float(real.float().mean()),
                 "share_fake": float(told.float().mean()),
                 **({} if labels is None else _accuracy(told[fake])),
-                **_class_numbers(compared, real, fake),
+                **_class_numbers(compared, real, fake, self._settings.metrics or tuple(METRICS)),
             }
         return found
 
@@ -265,8 +265,10 @@ def _accuracy(told: Tensor) -> dict[str, float]:
     return {"label_accuracy": float(told.float().mean())} if len(told) else {}
 
 
-def _class_numbers(compared: Compared, real: Tensor, fake: Tensor) -> dict[str, float]:
-    """Fréchet, precision, recall, density and coverage of one class, as far as it has samples."""
+def _class_numbers(
+    compared: Compared, real: Tensor, fake: Tensor, names: Sequence[str]
+) -> dict[str, float]:
+    """The metrics that compare samples with reals, of one class, as far as it has both."""
     part = replace(
         compared,
         real=compared.real[real],
@@ -276,5 +278,5 @@ def _class_numbers(compared: Compared, real: Tensor, fake: Tensor) -> dict[str, 
     )
     if min(len(part.real), len(part.fake)) < 2:
         return {}
-    numbers = [*METRICS["frechet"](part), *METRICS["manifold"](part)]
-    return {number.name: number.value for number in numbers}
+    found = [number for name in OF_A_CLASS if name in names for number in METRICS[name](part)]
+    return {number.name: number.value for number in found if math.isfinite(number.value)}

@@ -297,6 +297,8 @@ def test_evaluation_tells_how_often_a_class_is_what_was_asked_for(
     assert 0 <= found["results"]["label_accuracy"]["value"] <= 1
     by_class = [numbers["label_accuracy"] for numbers in found["classes"].values()]
     assert len(by_class) == 10
+    asked_for = {"share_real", "share_fake", "label_accuracy", "frechet_classifier"}
+    assert all(set(numbers) == asked_for for numbers in found["classes"].values())
     counts = [numbers["share_real"] for numbers in found["classes"].values()]
     mean = float(np.dot(by_class, counts))
     assert found["results"]["label_accuracy"]["value"] == pytest.approx(mean, abs=1e-6)

@@ -204,3 +204,6 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "label_accuracy": _label_accuracy,
     "code_accuracy": _code_accuracy,
 }
+
+OF_A_CLASS = ("frechet", "kid", "manifold", "sliced_wasserstein", "one_nn", "mmd")
+"""The metrics that make sense of one class alone."""
