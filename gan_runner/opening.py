@@ -30,7 +30,7 @@ from gan_runner.resuming import (
     check_same,
     inexact,
     is_complete,
-    load_generator,
+    load_network,
     received,
     restore,
     saved_classes,
@@ -101,10 +101,11 @@ class Trained(NamedTuple):
     """A generator to look at: no data was read and nothing of the run is held.
 
     `data` is the digest of the data that it was trained on; `class_names` are those of the classes
-    that it can be told, none if it isn't conditional.
+    that it can be told, none if it isn't conditional; `encoder` is that of an autoencoder.
     """
 
     generator: nn.Module
+    encoder: nn.Module | None
     space: Space
     class_names: tuple[str, ...]
     latent_size: int
@@ -126,11 +127,16 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     space = saved_space(found)
     averaged = experiment.config.train.average > 0 and not raw
     names = saved_classes(found, experiment.model)
-    generator = frozen_copy(experiment.model.networks(space, len(names)).generator)
-    load_generator(generator, found, "average" if averaged else "generator")
+    parts = experiment.model.parts(space, len(names))
+    generator, encoder = frozen_copy(parts["generator"]), None
+    load_network(generator, found, "average" if averaged else "generator")
     where = machine.device_named(device)
+    if "encoder" in parts:
+        encoder = frozen_copy(parts["encoder"]).to(where)
+        load_network(encoder, found, "encoder")
     return Trained(
         generator.to(where),
+        encoder,
         space,
         names,
         experiment.model.latent_size,
@@ -148,7 +154,7 @@ def _load(
     config = experiment.config
     with unwinding():
         data = placed(experiment.dataset.load(Path(config.cache), terminal.track), device)
-    experiment.model.check(data.space)
+    experiment.check(data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.batch_size > len(data):
@@ -161,8 +167,9 @@ def _load(
 
 def _check_classes(experiment: Experiment, data: Data) -> None:
     """Raise ConfigError if a conditional model has nothing to tell apart."""
-    way, name = experiment.model.conditioning, printable(experiment.config.dataset["name"])
     if experiment.model.conditional and data.classes < 2:
+        way = experiment.config.model["conditioning"]
+        name = printable(experiment.config.dataset["name"])
         what = "no labels" if data.labels is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
@@ -176,7 +183,7 @@ def _settle_lengths(experiment: Experiment, examples: int) -> Config:
     train = plain["train"]
     if train["epochs"] is not None:
         updates = train["epochs"] * (examples // train["batch_size"])
-        train["steps"] = -(-updates // experiment.objective.d_steps)
+        train["steps"] = -(-updates // experiment.d_steps)
         train["epochs"] = None
     for optimizer in plain["optimizer"].values():
         optimizer["schedule"]["steps"] = optimizer["schedule"]["steps"] or max(1, train["steps"])

@@ -22,22 +22,15 @@ from gan_runner.state import TrainState
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What all steps of a run have in common.
+class Training:
+    """What all steps of a run have in common, whatever it optimises.
 
-    `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
-    at each example alone (it has no batch norm). `bf16`: forward passes in bfloat16; weights,
-    losses and penalties stay float32.
+    `bf16`: forward passes in bfloat16; weights, losses and penalties stay float32.
     """
 
-    objective: Objective
     optimizers: Optimizers
-    batch_size: int
-    latent_size: int
     average: float
     average_ramp: float
-    generates_together: bool
-    scores_together: bool
     bf16: bool
 
     def decay(self, step: int) -> float:
@@ -52,6 +45,21 @@ class Recipe:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and not exact)
 
 
+@dataclass(frozen=True)
+class Recipe(Training):
+    """What all steps with an adversary have in common.
+
+    `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
+    at each example alone (it has no batch norm).
+    """
+
+    objective: Objective
+    batch_size: int
+    latent_size: int
+    generates_together: bool
+    scores_together: bool
+
+
 def train_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe) -> None:
     """One generator update with all its discriminator updates.
 
@@ -62,10 +70,10 @@ def train_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe) -> Non
     batches = [next(reals) for _ in range(d_steps)]
     fakes = _fakes(state, [batch.labels for batch in batches], recipe)
     for update, (real, fake) in enumerate(zip(batches, fakes, strict=True)):
-        _update_discriminator(state, real, fake.detach(), state.step * d_steps + update, recipe)
+        update_discriminator(state, real, fake.detach(), state.step * d_steps + update, recipe)
     _update_generator(state, batches[-1], fakes[-1], recipe)
     if state.average is not None:
-        _update_average(state.average, state.generator, recipe.decay(state.step))
+        update_average(state.average, state.generator, recipe.decay(state.step))
     state.step += 1
 
 
@@ -93,9 +101,10 @@ def _joined(*labels: Tensor | None) -> Tensor | None:
     return torch.cat(known) if known else None
 
 
-def _update_discriminator(
+def update_discriminator(
     state: TrainState, real: Batch, fake: Tensor, number: int, recipe: Recipe
 ) -> None:
+    """The update of D with this number, on as many fakes [N, *shape] as reals."""
     objective, discriminator = recipe.objective, state.discriminator
     scored = _score(discriminator, real, fake, objective.differentiates(number), recipe)
     critic = bound(discriminator, real.labels)
@@ -156,6 +165,17 @@ def _descend(
     parameters = list(network.parameters())
     # nothing else gets a gradient: not the other network, nor the examples of a penalty
     reduce(add, terms.values()).backward(inputs=parameters)
+    return follow(network, stepper, settings, state)
+
+
+def follow(
+    network: nn.Module,
+    stepper: torch.optim.Optimizer,
+    settings: Optimizer,
+    state: TrainState,
+) -> Tensor:
+    """Take one step along the gradient that is there, which is used up; its norm."""
+    parameters = list(network.parameters())
     norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if settings.clip_norm is not None:
         nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
@@ -200,7 +220,7 @@ def _update_generator(state: TrainState, real: Batch, fake: Tensor, recipe: Reci
 
 
 @torch.no_grad()
-def _update_average(average: nn.Module, generator: nn.Module, decay: float) -> None:
+def update_average(average: nn.Module, generator: nn.Module, decay: float) -> None:
     """Move the average towards the generator; the statistics of batch norm are averaged too."""
     torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1.0 - decay)
     current = dict(generator.named_buffers())

@@ -258,7 +258,9 @@ def test_accuracy_is_the_share_on_the_right_side_of_the_middle(
     made = recipe()
     of = state(made)
     of.discriminator = Slope(slope)
-    of.discriminator_optimizer = made.optimizers.discriminator.over(of.discriminator.parameters())
+    of.optimizers["discriminator"] = made.optimizers.discriminator.over(
+        of.discriminator.parameters()
+    )
     far = iter([Batch(torch.full((6, 2), 100.0))])
     train_step(of, far, made)
     means = of.sums.means()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -23,6 +24,15 @@ IN_INCEPTION = {"frechet": "fid", "classifier_score": "inception_score"}
 _SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
 
 
+class Likely(NamedTuple):
+    """Bounds of log p(x) in nats, [N] each, of examples of a split; `parameters` say how."""
+
+    elbo: Tensor
+    log_likelihood: Tensor
+    split: str
+    parameters: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Compared:
     """Real and generated examples, as stored [N, *shape] and as features [N, D].
@@ -30,7 +40,7 @@ class Compared:
     `train` are features of all that the generator learnt from and `held_out` of real examples that
     it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane,
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
-    that a conditional generator was told.
+    that a conditional generator was told. `likely` are the likelihoods of an autoencoder.
     """
 
     space: FeatureSpace
@@ -47,6 +57,7 @@ class Compared:
     neighbours: int
     projections: int
     seed: int
+    likely: Likely | None = None
 
 
 class Number(NamedTuple):
@@ -59,6 +70,8 @@ class Number(NamedTuple):
     parameters: dict[str, Any] = {}  # noqa: RUF012  (a NamedTuple's default is never changed)
     seen: Literal["features", "examples"] = "features"
     doubt: str | None = None
+    split: str = "train"
+    n_real: int | None = None  # where it isn't the number of reals that are compared
 
 
 def _frechet(of: Compared) -> list[Number]:
@@ -162,6 +175,25 @@ def _label_accuracy(of: Compared) -> list[Number]:
     return [Number("label_accuracy", "label_accuracy", float(right.float().mean()))]
 
 
+def _likelihood(of: Compared) -> list[Number]:
+    likely = of.likely
+    if likely is None:
+        return []
+    return [
+        Number(
+            name,
+            name,
+            float(values.double().mean()),
+            error=float(values.double().std() / math.sqrt(len(values))),
+            parameters=likely.parameters,
+            seen="examples",
+            split=likely.split,
+            n_real=len(values),
+        )
+        for name, values in (("elbo", likely.elbo), ("log_likelihood", likely.log_likelihood))
+    ]
+
+
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
     return IN_INCEPTION[metric] if of.space.name == "inception" else elsewhere
 
@@ -177,6 +209,7 @@ NUMBERS = (
     *("frechet", "kid", "precision", "recall", "density", "coverage", "classifier_score"),
     *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation", "label_accuracy"),
+    *("elbo", "log_likelihood"),
 )
 """The names by which a number can be chosen, whatever the space."""
 
@@ -191,4 +224,5 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "memorisation": _memorisation,
     "modes": _modes,
     "label_accuracy": _label_accuracy,
+    "likelihood": _likelihood,
 }

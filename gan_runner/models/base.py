@@ -1,4 +1,4 @@
-"""What every model is: a recipe that makes a matched generator and discriminator."""
+"""What every model is: a recipe that makes a generator and the networks that it is trained with."""
 
 from __future__ import annotations
 
@@ -35,14 +35,41 @@ class Networks(NamedTuple):
     discriminator: nn.Module
 
 
-class Model(Component):
-    """Makes the two networks for one kind of data."""
+class GenerativeModel(Component):
+    """Makes a generator for one kind of data, and the networks that it is trained with."""
 
     latent_size: int = Field(ge=1, le=65536)
+    generator: Network
+
+    @property
+    def norms(self) -> dict[str, Norm]:
+        """The norm of each network by its name."""
+        return {name: value.norm for name, value in self if isinstance(value, Network)}
+
+    @property
+    @abstractmethod
+    def conditional(self) -> bool:
+        """Whether the networks need labels."""
+
+    @abstractmethod
+    def check(self, space: Space) -> None:
+        """Raise ConfigError, with the remedy, if this model can't build examples of `space`."""
+
+    @abstractmethod
+    def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
+        """Fresh networks by name, `generator` among them, initialised from torch's global
+        generator, on the CPU.
+
+        `classes` is how many a conditional model knows. Raises ConfigError like `check`.
+        """
+
+
+class Model(GenerativeModel):
+    """Makes the two networks of an adversarial game for one kind of data."""
+
     conditioning: Conditioning
     label_size: PositiveInt
     auxiliary_weight: NonNegativeFloat
-    generator: Network
     discriminator: Network
 
     @property
@@ -50,9 +77,9 @@ class Model(Component):
         """Whether the networks need labels."""
         return self.conditioning != "none"
 
-    @abstractmethod
-    def check(self, space: Space) -> None:
-        """Raise ConfigError, with the remedy, if this model can't build examples of `space`."""
+    @final
+    def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
+        return self.networks(space, classes)._asdict()
 
     @final
     def networks(self, space: Space, classes: int = 0) -> Networks:
@@ -91,11 +118,11 @@ class Model(Component):
         """[N, *shape] -> logits [N], by a linear layer and Flatten(0)."""
 
 
-def refuse_single_pixels(model: Model, image: ImageShape) -> None:
+def refuse_single_pixels(model: GenerativeModel, image: ImageShape) -> None:
     """Raise ConfigError where two halvings leave instance norm maps of a single pixel."""
     _, height, width = image
-    for name, network in (("generator", model.generator), ("discriminator", model.discriminator)):
-        if network.norm == "instance" and max(height, width) == 4:
+    for name, norm in model.norms.items():
+        if norm == "instance" and max(height, width) == 4:
             raise ConfigError(
                 f"{height}x{width} pixels end in a map of a single pixel, which has no "
                 f"variance, model.{name}.norm=instance. Use norm=layer."
