@@ -82,9 +82,8 @@ def assemble(config: Config) -> Experiment:
 
 def _bound(node: Mapping[str, Any]) -> Bound | None:
     """The bound that the configuration's `loss` names; None if it is an adversarial loss."""
-    if not isinstance(node, Mapping) or node.get("name") not in choices(Bound):
-        return None
-    return make(node, Bound, where="loss")
+    named = [name for name in choices(Bound) if node.get("name") == name]
+    return make(node, Bound, where="loss") if named else None
 
 
 def _optimizers(node: Mapping[str, Any]) -> Optimizers:

@@ -129,26 +129,27 @@ def refuse_single_pixels(model: GenerativeModel, image: ImageShape) -> None:
             )
 
 
-def image_shape(space: Space, *, model: str, smallest: int) -> ImageShape:
+def image_shape(space: Space, *, model: str, smallest: int, instead: str = "mlp") -> ImageShape:
     """The shape [C, H, W] of one image, for the models that make nothing else.
 
-    Raises ConfigError for vectors, for more than 4 channels and for a side under `smallest`.
+    Raises ConfigError, which names a model to take `instead`, for vectors, for more than 4
+    channels and for a side under `smallest`.
     """
     if space.kind != "images":
         raise ConfigError(
             f"{model} can't build examples of shape {list(space.shape)}, model={model}. "
-            "Use model=mlp for vectors."
+            f"Use model={instead} for vectors."
         )
     channels, height, width = space.shape
     if not 1 <= channels <= 4:
         raise ConfigError(
             f"{model} can't build images of {channels} channels, model={model}. "
-            "Use images of 1 to 4 channels, or model=mlp."
+            f"Use images of 1 to 4 channels, or model={instead}."
         )
     if min(height, width) < smallest:
         raise ConfigError(
             f"{model} can't build images of {height}x{width} pixels, model={model}. "
-            f"Use images of at least {smallest}x{smallest} pixels, or model=mlp."
+            f"Use images of at least {smallest}x{smallest} pixels, or model={instead}."
         )
     return channels, height, width
 

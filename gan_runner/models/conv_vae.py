@@ -5,11 +5,12 @@ Kingma & Welling 2014, arXiv:1312.6114; with an adversary, Larsen et al. 2016, a
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import NonNegativeFloat
 from torch import nn
 
 from gan_runner.data import Space
-from gan_runner.models import simple_conv
 from gan_runner.models.autoencoder import Autoencoder, Featured
 from gan_runner.models.base import (
     ImageShape,
@@ -20,17 +21,24 @@ from gan_runner.models.base import (
     sides,
 )
 from gan_runner.models.layers import LinearOfMaps, initialised
-from gan_runner.models.simple_conv import SimpleConvDiscriminator, SimpleConvGenerator
+from gan_runner.models.simple_conv import (
+    SimpleConvDiscriminator,
+    SimpleConvGenerator,
+    discriminator,
+    generator,
+)
 
 
 class ConvAutoencoder(Autoencoder):
     """Two halvings between image and base map, 5x5 kernels, leaky ReLU. Sides are at least 4 px."""
 
+    option: ClassVar[str]
     generator: SimpleConvGenerator
     encoder: SimpleConvDiscriminator
 
     def check(self, space: Space) -> None:
-        refuse_single_pixels(self, image_shape(space, model="conv_vae or vae_gan", smallest=4))
+        image = image_shape(space, model=self.option, smallest=4, instead="vae")
+        refuse_single_pixels(self, image)
 
     def plain_decoder(self, shape: tuple[int, ...]) -> nn.Sequential:
         return decoder(
@@ -55,6 +63,8 @@ class ConvAutoencoder(Autoencoder):
 class ConvVAE(ConvAutoencoder):
     """A decoder and an encoder."""
 
+    option: ClassVar[str] = "conv_vae"
+
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
         return {}
 
@@ -65,11 +75,12 @@ class VAEGAN(ConvAutoencoder):
     `gamma` weighs this likeness against the adversarial loss, in the decoder's loss.
     """
 
+    option: ClassVar[str] = "vae_gan"
     gamma: NonNegativeFloat
     discriminator: SimpleConvDiscriminator
 
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
-        network = simple_conv.discriminator(
+        network = discriminator(
             image=sides(shape),
             width=self.discriminator.width,
             norm=self.discriminator.norm,
@@ -82,7 +93,7 @@ def decoder(
     *, latent_size: int, image: ImageShape, hidden: int, width: int, norm: Norm, init: Init
 ) -> nn.Sequential:
     """Latents [N, latent_size] -> unbounded outputs [N, *image]."""
-    network = simple_conv.generator(
+    network = generator(
         latent_size=latent_size, image=image, hidden=hidden, width=width, norm=norm, init=init
     )
     return nn.Sequential(*list(network)[:-1])  # without the tanh
@@ -92,7 +103,7 @@ def encoder(
     *, latent_size: int, image: ImageShape, width: int, norm: Norm, init: Init
 ) -> nn.Sequential:
     """Images [N, *image] -> mean and log variance [N, 2 latent_size]."""
-    network = simple_conv.discriminator(image=image, width=width, norm=norm, init=init)
+    network = discriminator(image=image, width=width, norm=norm, init=init)
     *body, head, _ = network
     assert isinstance(head, LinearOfMaps)
     told = nn.Sequential(LinearOfMaps(head.shape, 2 * latent_size))
