@@ -37,10 +37,18 @@ def elbo_step(state: TrainState, reals: Iterator[Batch], training: Training, bou
     _update(state, training, terms)
 
 
-def vae_gan_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe, gamma: float) -> None:
+def vae_gan_step(
+    state: TrainState,
+    reals: Iterator[Batch],
+    recipe: Recipe,
+    *,
+    gamma: float,
+    scale: float,
+) -> None:
     """One update of encoder and decoder with all those of D. Larsen et al. 2016, algorithm 1.
 
-    `gamma` weighs the likelihood against the adversarial loss, in the decoder's loss alone.
+    `scale` is the standard deviation of the likelihood of features, and `gamma` weighs it against
+    the adversarial loss, in the decoder's loss alone.
 
     Fakes are decoded from the prior, and from where the reals are encoded; each real stands
     against one of either kind, so that any adversarial loss, of pairs as well, can be played.
@@ -57,7 +65,7 @@ def vae_gan_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe, gamm
             fakes = state.generator(torch.cat((prior, latent))).float()
         number = state.step * d_steps + update
         update_discriminator(state, _twice(real), fakes.detach(), number, recipe)
-    _update_autoencoder(state, real, posterior, fakes, recipe, gamma)
+    _update_autoencoder(state, real, posterior, fakes, recipe, gamma=gamma, scale=scale)
 
 
 def _update_autoencoder(
@@ -66,7 +74,9 @@ def _update_autoencoder(
     posterior: Posterior,
     fakes: Tensor,
     recipe: Recipe,
+    *,
     gamma: float,
+    scale: float,
 ) -> None:
     """`fakes` [2N, *shape]: the second half are reconstructions of `real`."""
     discriminator = as_featured(state.discriminator)
@@ -75,7 +85,7 @@ def _update_autoencoder(
         with torch.no_grad():
             of_real, real_logits = discriminator.features(real.examples)
     made = features[len(of_real) :].float()
-    reconstruction = feature_reconstruction(of_real.float(), made).mean()
+    reconstruction = feature_reconstruction(of_real.float(), made, scale=scale).mean()
     divergence = posterior.divergence().mean()
     paired = torch.cat((real_logits, real_logits)).float() if recipe.objective.loss.paired else None
     adversarial = recipe.objective.generator(Scored(fakes, logits.float()), paired)

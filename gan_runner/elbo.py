@@ -56,10 +56,10 @@ def importance_weighted(log_weights: Tensor) -> Tensor:
     return log_weights.logsumexp(0) - log(len(log_weights))
 
 
-def feature_reconstruction(real: Tensor, made: Tensor) -> Tensor:
-    """-log p(D(x)|z), but for its constant, of a normal likelihood of variance 1 in D's features
-    [N, F]: L_like, [N]. Larsen et al. 2016, eqs. 7 and 8."""
-    return (real - made).square().flatten(1).sum(1) / 2
+def feature_reconstruction(real: Tensor, made: Tensor, *, scale: float) -> Tensor:
+    """-log p(D(x)|z), but for its constant, of a normal likelihood with this standard deviation in
+    D's features [N, F]: L_like, [N]. Larsen et al. 2016, eqs. 7 and 8, where it is 1."""
+    return ((real - made) / scale).square().flatten(1).sum(1) / 2
 
 
 class Bound(Component):

@@ -191,8 +191,8 @@ class Evaluator:
         protocol = Protocol(
             data=self._digest[:12],
             split=number.split,
-            n_real=number.n_real or len(self._real),
-            n_fake=n_fake,
+            n_real=number.alone or len(self._real),
+            n_fake=0 if number.alone else n_fake,
             space=self._space.name if in_features else "data",
             version=self._space.version if in_features else "data-1",
             resizing=self._space.resizing if in_features else "none",

@@ -70,7 +70,8 @@ def _step(run: Run) -> Callable[[TrainState, Iterator[Batch]], None]:
         bf16=bf16,
     )
     if isinstance(experiment.model, VAEGAN):
-        return partial(vae_gan_step, recipe=recipe, gamma=experiment.model.gamma)
+        gamma, scale = experiment.model.gamma, experiment.model.scale
+        return partial(vae_gan_step, recipe=recipe, gamma=gamma, scale=scale)
     return partial(train_step, recipe=recipe)
 
 

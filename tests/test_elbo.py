@@ -111,7 +111,8 @@ def test_beta_weighs_the_divergence_alone() -> None:
 def test_the_likeness_of_features_is_half_their_squared_distance() -> None:
     one, other = torch.randn(2, 5, 7, dtype=torch.float64)
     normal = Normal(other, 1.0).log_prob(one).sum(1) + 7 * math.log(2 * math.pi) / 2
-    torch.testing.assert_close(feature_reconstruction(one, other), -normal)
+    torch.testing.assert_close(feature_reconstruction(one, other, scale=1.0), -normal)
+    torch.testing.assert_close(feature_reconstruction(one, other, scale=0.5), -4 * normal)
 
 
 # ---------------------------------------------------------------- reparameterisation

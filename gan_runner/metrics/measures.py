@@ -71,7 +71,7 @@ class Number(NamedTuple):
     seen: Literal["features", "examples"] = "features"
     doubt: str | None = None
     split: str = "train"
-    n_real: int | None = None  # where it isn't the number of reals that are compared
+    alone: int | None = None  # how many reals, where they are held against no samples
 
 
 def _frechet(of: Compared) -> list[Number]:
@@ -188,7 +188,7 @@ def _likelihood(of: Compared) -> list[Number]:
             parameters=likely.parameters,
             seen="examples",
             split=likely.split,
-            n_real=len(values),
+            alone=len(values),
         )
         for name, values in (("elbo", likely.elbo), ("log_likelihood", likely.log_likelihood))
     ]
