@@ -26,7 +26,7 @@ _ADVICE = {
     "health.patience={patience}, or go on more slowly, "
     "optimizer.generator.schedule.shape=linear optimizer.discriminator.schedule.shape=linear.",
 }
-_ALONE = {  # of an autoencoder, without a discriminator
+_ALONE = {  # for a VAE, which has no discriminator
     "mode_collapse": "A weaker divergence, loss.beta=0.5, if elbo/divergence is near 0; smaller "
     "steps, optimizer.generator.lr={generator_slower:g}; a larger decoder.",
     "divergence": "Smaller steps, optimizer.generator.lr={generator_slower:g}; bounded ones, "
@@ -44,7 +44,7 @@ def advice(name: str, history: History) -> str:
     generator = history.rate("generator") or _USUAL_RATE
     discriminator = history.rate("discriminator") or _USUAL_RATE
     since_best = history.step - history.best.step if history.best else history.step
-    advices = _ADVICE if history.training.kept else {**_ADVICE, **_ALONE}
+    advices = {**_ADVICE, **_ALONE} if history.of_vae else _ADVICE
     return advices[name].format(
         generator_slower=_rounded(generator / 4),
         discriminator_slower=_rounded(discriminator / 4),
