@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -24,6 +25,15 @@ IN_INCEPTION = {"frechet": "fid", "classifier_score": "inception_score"}
 _SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
 
 
+class Likely(NamedTuple):
+    """Bounds of log p(x) in nats, [N] each, of examples of a split; `parameters` say how."""
+
+    elbo: Tensor
+    log_likelihood: Tensor
+    split: str
+    parameters: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Compared:
     """Real and generated examples, as stored [N, *shape] and as features [N, D].
@@ -32,6 +42,7 @@ class Compared:
     it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane,
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
     that a conditional generator was told, `category` [N] the values of a code that it was given.
+    `likely` are the likelihoods of an autoencoder.
     """
 
     space: FeatureSpace
@@ -49,6 +60,7 @@ class Compared:
     neighbours: int
     projections: int
     seed: int
+    likely: Likely | None = None
 
 
 class Number(NamedTuple):
@@ -61,6 +73,8 @@ class Number(NamedTuple):
     parameters: dict[str, Any] = {}  # noqa: RUF012  (a NamedTuple's default is never changed)
     seen: Literal["features", "examples"] = "features"
     doubt: str | None = None
+    split: str = "train"
+    alone: int | None = None  # how many reals, where they are held against no samples
 
 
 def _frechet(of: Compared) -> list[Number]:
@@ -172,6 +186,25 @@ def _code_accuracy(of: Compared) -> list[Number]:
     return [Number("code_accuracy", "code_accuracy", value)]
 
 
+def _likelihood(of: Compared) -> list[Number]:
+    likely = of.likely
+    if likely is None:
+        return []
+    return [
+        Number(
+            name,
+            name,
+            float(values.double().mean()),
+            error=float(values.double().std() / math.sqrt(len(values))),
+            parameters=likely.parameters,
+            seen="examples",
+            split=likely.split,
+            alone=len(values),
+        )
+        for name, values in (("elbo", likely.elbo), ("log_likelihood", likely.log_likelihood))
+    ]
+
+
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
     return IN_INCEPTION[metric] if of.space.name == "inception" else elsewhere
 
@@ -187,7 +220,7 @@ NUMBERS = (
     *("frechet", "kid", "precision", "recall", "density", "coverage", "classifier_score"),
     *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
-    *("label_accuracy", "code_accuracy"),
+    *("label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
 )
 """The names by which a number can be chosen, whatever the space."""
 
@@ -203,6 +236,7 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "modes": _modes,
     "label_accuracy": _label_accuracy,
     "code_accuracy": _code_accuracy,
+    "likelihood": _likelihood,
 }
 
 OF_A_CLASS = ("frechet", "kid", "manifold", "sliced_wasserstein", "one_nn", "mmd")
