@@ -31,7 +31,7 @@ def train(run: Run) -> None:
         average=plan.average,
         average_ramp=plan.average_ramp,
         generates_together=experiment.model.generator.norm != "batch",
-        scores_together=experiment.model.discriminator.norm != "batch",
+        scores_together=not experiment.model.discriminator.couples_examples,
         bf16=run.config.precision == "bf16",
     )
     with watched() as signals:

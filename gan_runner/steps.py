@@ -26,8 +26,8 @@ class Recipe:
     """What all steps of a run have in common.
 
     `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
-    at each example alone (it has no batch norm). `bf16`: forward passes in bfloat16; weights,
-    losses and penalties stay float32.
+    at each example alone (it has no batch norm, nor a minibatch layer). `bf16`: forward passes in
+    bfloat16; weights, losses and penalties stay float32.
     """
 
     objective: Objective

@@ -12,6 +12,7 @@ from gan_runner.catalogue import Component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.conditioning import Conditioning, Labels, conditional
+from gan_runner.models.minibatch import MinibatchLayer, comparing
 
 Norm = Literal["auto", "batch", "layer", "instance", "spectral", "none"]
 Init = Literal["normal", "xavier", "he", "orthogonal"]
@@ -24,6 +25,21 @@ class Network(Component):
 
     norm: Norm
     init: Init
+
+
+class DiscriminatorNetwork(Network):
+    """`minibatch`: a layer that compares the examples of a batch; groups of `minibatch_group` for
+    stddev, `minibatch_kernels` of `minibatch_dims` for discrimination."""
+
+    minibatch: MinibatchLayer
+    minibatch_group: Annotated[int, Field(ge=2)]
+    minibatch_kernels: Annotated[int, Field(ge=1, le=1024)]
+    minibatch_dims: Annotated[int, Field(ge=1, le=64)]
+
+    @property
+    def couples_examples(self) -> bool:
+        """Whether the logit of an example depends on the others of its batch."""
+        return self.norm == "batch" or self.minibatch != "none"
 
 
 class Networks(NamedTuple):
@@ -43,7 +59,7 @@ class Model(Component):
     label_size: PositiveInt
     auxiliary_weight: NonNegativeFloat
     generator: Network
-    discriminator: Network
+    discriminator: DiscriminatorNetwork
 
     @property
     def conditional(self) -> bool:
@@ -64,13 +80,13 @@ class Model(Component):
         if self.conditioning == "none":
             return Networks(
                 self.plain_generator(self.latent_size, space.shape),
-                self.plain_discriminator(space.shape),
+                self._discriminator(space.shape),
             )
         return Networks(
             *conditional(
                 self.conditioning,
                 lambda latent_size: self.plain_generator(latent_size, space.shape),
-                self.plain_discriminator,
+                self._discriminator,
                 Labels(
                     classes=classes,
                     code=self.label_size,
@@ -80,6 +96,16 @@ class Model(Component):
                     spectral=self.discriminator.norm == "spectral",
                 ),
             )
+        )
+
+    def _discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
+        settings = self.discriminator
+        return comparing(
+            self.plain_discriminator(shape),
+            settings.minibatch,
+            group=settings.minibatch_group,
+            kernels=settings.minibatch_kernels,
+            dims=settings.minibatch_dims,
         )
 
     @abstractmethod
