@@ -12,19 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.checkpoint import fingerprint
+from gan_runner.confusion import Confusion
 from gan_runner.data import Data, digest
-from gan_runner.datasets import Dataset, Track
+from gan_runner.datasets import Dataset, Tabular, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation import Evaluation, space_name
 from gan_runner.metrics.cache import Kept, keep, kept
 from gan_runner.metrics.classifier import classifier
-from gan_runner.metrics.features import FeatureSpace, identity, random_network
+from gan_runner.metrics.features import FeatureSpace, identity, random_network, scaled
 from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
+from gan_runner.metrics.tables import labelled
+from gan_runner.metrics.tstr import Tstr, tstr
 from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
 
@@ -46,14 +49,17 @@ class Measured(NamedTuple):
     shares: dict[str, float]
     doubts: tuple[str, ...]
     neighbours: Picture | None
+    confusion: Confusion | None = None
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, without the picture."""
+        """As plain data, without the pictures."""
+        confusion = {} if self.confusion is None else {"confusion": self.confusion.plain()}
         return {
             "best": self.best,
             "results": {result.name: result.plain() for result in self.results},
             "classes": self.classes,
             "doubts": list(self.doubts),
+            **confusion,
         }
 
 
@@ -79,12 +85,14 @@ class Evaluator:
         self._mixture = dataset if isinstance(dataset, Mixture) else None
         self._space = _space(settings, dataset, data, cache=cache, device=device, say=say)
         chosen = _chosen(len(data), settings)
+        self._test = dataset.test() if isinstance(dataset, Tabular) else None
         self._real = data.examples[chosen.to(data.examples.device)].cpu()
         self._labels = None if data.labels is None else data.labels.cpu()[chosen]
         self._features = self._remembered("real", self._real, cache, say)
         held_out = dataset.held_out(cache, track)
         self._train = self._held_out = None
-        if held_out is not None and "memorisation" in (settings.metrics or METRICS):
+        compare = {"memorisation", "closest_record"} & set(settings.metrics or METRICS)
+        if held_out is not None and compare:
             self._held_out = self._remembered("held out", held_out, cache, say)
             self._train = self._remembered("train", data.examples, cache, say)
 
@@ -124,6 +132,9 @@ class Evaluator:
             },
             doubts=tuple(doubts),
             neighbours=self._neighbours(compared),
+            confusion=None
+            if compared.tstr is None
+            else Confusion(compared.tstr, self._data.class_names),
         )
 
     def _remembered(
@@ -161,7 +172,23 @@ class Evaluator:
             neighbours=self._settings.neighbours,
             projections=self._settings.projections,
             seed=self._settings.seed,
+            columns=self._data.space.columns,
+            tstr=self._tstr(fake, labels),
         )
+
+    def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
+        """What classifiers learnt from real and from generated rows make of the test rows; None
+        without test rows of several classes, and where samples have no class."""
+        columns, classes = self._data.space.columns, len(self._data.class_names)
+        if self._test is None or columns is None or classes < 2:
+            return None
+        synthetic = labelled(fake, labels, columns)
+        if synthetic is None or "tstr" not in (self._settings.metrics or METRICS):
+            return None
+        train = labelled(self._real, self._labels, columns)
+        test = labelled(self._test.examples, self._test.labels, columns)
+        assert train is not None and test is not None
+        return tstr(train, test, synthetic, classes=classes, seed=self._settings.seed)
 
     def _result(self, number: Number, n_fake: int, weights: str) -> Result:
         in_features = number.seen == "features"
@@ -234,7 +261,7 @@ def _space(
         return inception(weights=Path(weights).expanduser(), device=device)
     if name == "random":
         return random_network(data.space, device=device)
-    return identity(data.space)
+    return scaled(data.space) if name == "scaled" else identity(data.space)
 
 
 def _chosen(count: int, settings: Evaluation) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gan_runner.catalogue import make, validated
 from gan_runner.config import Config, parse
-from gan_runner.datasets import Dataset
+from gan_runner.datasets import Dataset, Tabular
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
 from gan_runner.health import Health
@@ -37,7 +37,7 @@ def assemble(config: Config) -> Experiment:
     Raises ConfigError for settings and combinations that can't be.
     """
     objective = Objective(config.loss)
-    config = _settle_norm(config, objective)
+    config = _settle_label(_settle_norm(config, objective))
     experiment = Experiment(
         config=config,
         model=make(config.model, Model, where="model"),
@@ -82,6 +82,15 @@ def _settle_norm(config: Config, objective: Objective) -> Config:
     return parse(plain)
 
 
+def _settle_label(config: Config) -> Config:
+    """Choose what `label_as: auto` of a table means: conditional models are told the label."""
+    plain = config.plain()
+    if plain["dataset"].get("label_as") == "auto":
+        told = plain["model"].get("conditioning", "none") != "none"
+        plain["dataset"]["label_as"] = "class" if told else "column"
+    return parse(plain)
+
+
 def _is_constrained(objective: Objective) -> bool:
     """Whether the loss holds D to a Lipschitz constraint of some kind."""
     return objective.constrains_slope or objective.clip is not None
@@ -111,6 +120,13 @@ def _refuse_nothing_to_condition(experiment: Experiment) -> None:
             "projection conditions the norms of the generator, and it has none, "
             f"model.conditioning=projection with model.generator.norm={model.generator.norm}. "
             "Use model.generator.norm=batch, or model.conditioning=concat."
+        )
+    dataset = experiment.dataset
+    if model.conditional and isinstance(dataset, Tabular) and dataset.label_as == "column":
+        raise ConfigError(
+            "a label that the generator is told is no column that it makes, "
+            f"dataset.label_as=column with model.conditioning={model.conditioning}. "
+            "Use dataset.label_as=auto, or model.conditioning=none."
         )
 
 

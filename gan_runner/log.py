@@ -17,6 +17,8 @@ from gan_runner.rows import best_evaluation
 from gan_runner.sampling import Picture, save_png
 from gan_runner.terminal import Terminal
 
+_CONFUSION = "_confusion.png"  # after the step, in the name of a picture
+
 
 class Log:
     """One place for everything that is logged. Each (name, step) is written once."""
@@ -50,6 +52,11 @@ class Log:
         self._board.scalars(step, values)
         if measured.neighbours is not None:
             self._board.picture("eval/neighbours", step, measured.neighbours)
+        if measured.confusion is not None:
+            confusion = measured.confusion.picture()
+            name = picture_name(step).replace(".png", _CONFUSION)
+            save_png(confusion, self._folder.samples / name)
+            self._board.picture("eval/confusion", step, confusion)
         return values
 
     def picture(self, step: int, picture: Picture) -> None:
@@ -112,7 +119,7 @@ def rewind(folder: RunFolder, step: int) -> None:
             kept = [row for row in rows if row.endswith("\n") and _step(row) <= step]
             write_text(path, "".join(kept))
     for path in folder.samples.glob("step_*.png"):
-        if path.name > picture_name(step):
+        if path.name.replace(_CONFUSION, ".png") > picture_name(step):
             path.unlink()
     for path in folder.samples.glob(".step_*.partial"):
         path.unlink()

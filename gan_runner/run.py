@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -256,14 +257,12 @@ class Run:
         return self._seconds_before + time.monotonic() - self._began
 
     def _facts(self) -> dict[str, Any]:
-        space = self.data.space
         return {
             **self.state.facts(),
             "classes": _named(self.classes, self.data.class_names),
             "config": self.config.digest(),
             "data": self._data_digest,
-            "space": {"kind": space.kind, "shape": space.shape}
-            | {"offset": space.offset, "scale": space.scale},
+            "space": asdict(self.data.space),
             "fingerprint": machine.fingerprint(self.device),
         }
 

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gan_runner.data import Space
+from gan_runner.figures import pairs
 from gan_runner.models.conditioning import bound
 from gan_runner.seeds import derive
 
@@ -74,7 +75,10 @@ def evenly(count: int, classes: int) -> Tensor | None:
 
 
 def picture(examples: Tensor, space: Space, *, columns: int | None = None) -> Picture:
-    """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors."""
+    """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors,
+    the first columns of a table against each other."""
+    if space.columns is not None:
+        return pairs(examples, space.columns, space.offset, space.scale)
     if space.kind == "vectors":
         return _scatter(examples)
     return _grid(examples, columns or math.ceil(math.sqrt(len(examples))))

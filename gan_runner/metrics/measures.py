@@ -9,11 +9,14 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from gan_runner.columns import Columns
 from gan_runner.data import Space
-from gan_runner.metrics import frechet, kernels, neighbours
+from gan_runner.errors import printable
+from gan_runner.metrics import frechet, kernels, neighbours, tables
 from gan_runner.metrics.features import FeatureSpace
 from gan_runner.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
 from gan_runner.metrics.sliced import sliced_wasserstein
+from gan_runner.metrics.tstr import Tstr
 from gan_runner.seeds import derive
 
 _KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
@@ -30,7 +33,8 @@ class Compared:
     `train` are features of all that the generator learnt from and `held_out` of real examples that
     it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane,
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
-    that a conditional generator was told.
+    that a conditional generator was told. `columns` are those of a table, and `tstr` is what
+    classifiers made of labelled test rows, where there are any.
     """
 
     space: FeatureSpace
@@ -47,6 +51,8 @@ class Compared:
     neighbours: int
     projections: int
     seed: int
+    columns: Columns | None = None
+    tstr: Tstr | None = None
 
 
 class Number(NamedTuple):
@@ -162,6 +168,62 @@ def _label_accuracy(of: Compared) -> list[Number]:
     return [Number("label_accuracy", "label_accuracy", float(right.float().mean()))]
 
 
+def _tstr(of: Compared) -> list[Number]:
+    if of.tstr is None:
+        return []
+    parameters = {"classifier": "perceptron-1", "n_test": int(of.tstr.real.confusion.sum())}
+    values = {"tstr_accuracy": of.tstr.synthetic, "trtr_accuracy": of.tstr.real}
+    return [
+        Number(name, name, told.accuracy, parameters=parameters, seen="examples")
+        for name, told in values.items()
+    ]
+
+
+def _columns(of: Compared) -> list[Number]:
+    """The distance of each column, and their means: in deviations of the real numbers for numeric
+    columns, as a total variation for the others."""
+    if of.columns is None:
+        return []
+    found: dict[str, dict[str, float]] = {"column_wasserstein": {}, "column_variation": {}}
+    pairs = zip(of.columns.parts(of.real), of.columns.parts(of.fake), strict=True)
+    for (column, real), (_, fake) in pairs:
+        if column.categories:
+            codes = (part.argmax(1).numpy() for part in (real, fake))
+            value = tables.total_variation(*codes, categories=column.width)
+        else:
+            unit = float(real.double().std(unbiased=False)) or 1.0
+            value = tables.wasserstein(real[:, 0].numpy(), fake[:, 0].numpy()) / unit
+        metric = "column_variation" if column.categories else "column_wasserstein"
+        found[metric][printable(column.name, limit=60)] = value
+    means = {metric: sum(v.values()) / len(v) for metric, v in found.items() if v}
+    each = {f"{metric}/{name}": v for metric, all_ in found.items() for name, v in all_.items()}
+    return [Number(n, n, v, seen="examples") for n, v in (means | each).items()]
+
+
+def _correlations(of: Compared) -> list[Number]:
+    if of.columns is None:
+        return []
+    held = [column for column in of.columns.columns if column.width]
+    blocks = torch.tensor([place for place, c in enumerate(held) for _ in range(c.width)])
+    value = tables.correlation_difference(of.real.numpy(), of.fake.numpy(), blocks=blocks.numpy())
+    name = "correlation_difference"
+    return [Number(name, name, value, seen="examples")]
+
+
+def _closest_record(of: Compared) -> list[Number]:
+    if of.columns is None or of.train is None or of.held_out is None:
+        return []
+    sets = (each.cpu().numpy() for each in (of.fake_features[:_SEARCHED], of.train, of.held_out))
+    found = tables.closest(*sets)
+    counts = {"n_each": min(len(of.train), len(of.held_out))}
+    values = {
+        "closest_record_share": found.share,
+        "closest_record_train": found.train,
+        "closest_record_held_out": found.held_out,
+    }
+    return [Number(n, n, v, parameters=counts) for n, v in values.items()]
+
+
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
     return IN_INCEPTION[metric] if of.space.name == "inception" else elsewhere
 
@@ -177,6 +239,8 @@ NUMBERS = (
     *("frechet", "kid", "precision", "recall", "density", "coverage", "classifier_score"),
     *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation", "label_accuracy"),
+    *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "column_variation"),
+    *("correlation_difference", "closest_record_share"),
 )
 """The names by which a number can be chosen, whatever the space."""
 
@@ -191,4 +255,8 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "memorisation": _memorisation,
     "modes": _modes,
     "label_accuracy": _label_accuracy,
+    "tstr": _tstr,
+    "columns": _columns,
+    "correlations": _correlations,
+    "closest_record": _closest_record,
 }

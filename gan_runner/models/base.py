@@ -11,6 +11,7 @@ from torch import nn
 from gan_runner.catalogue import Component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
+from gan_runner.models.categories import categorical
 from gan_runner.models.conditioning import Conditioning, Labels, conditional
 
 Norm = Literal["auto", "batch", "layer", "instance", "spectral", "none"]
@@ -63,13 +64,13 @@ class Model(Component):
         self.check(space)
         if self.conditioning == "none":
             return Networks(
-                self.plain_generator(self.latent_size, space.shape),
+                self._generator(self.latent_size, space),
                 self.plain_discriminator(space.shape),
             )
         return Networks(
             *conditional(
                 self.conditioning,
-                lambda latent_size: self.plain_generator(latent_size, space.shape),
+                lambda latent_size: self._generator(latent_size, space),
                 self.plain_discriminator,
                 Labels(
                     classes=classes,
@@ -80,6 +81,11 @@ class Model(Component):
                     spectral=self.discriminator.norm == "spectral",
                 ),
             )
+        )
+
+    def _generator(self, latent_size: int, space: Space) -> nn.Module:
+        return categorical(
+            lambda size: self.plain_generator(size, space.shape), latent_size, space.columns
         )
 
     @abstractmethod
