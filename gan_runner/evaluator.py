@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.checkpoint import fingerprint
+from gan_runner.columns import Columns
 from gan_runner.confusion import Confusion
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Tabular, Track
@@ -210,6 +211,8 @@ class Evaluator:
     def _by_class(self, compared: Compared, labels: Tensor | None) -> dict[str, dict[str, float]]:
         """Metrics of each class: reals by their label, samples by the one that they were made for,
         or else by the classifier's."""
+        if (columns := self._data.space.columns) is not None:
+            return self._by_class_of_rows(compared, labels, columns)
         probabilities = compared.space.probabilities_of(compared.fake_features)
         if probabilities is None or self._labels is None or compared.space.name != "classifier":
             return {}
@@ -226,6 +229,25 @@ class Evaluator:
                 "share_real": float(real.float().mean()),
                 "share_fake": float(told.float().mean()),
                 **({} if labels is None else _accuracy(told[fake])),
+                **_class_numbers(compared, real, fake),
+            }
+        return found
+
+    def _by_class_of_rows(
+        self, compared: Compared, labels: Tensor | None, columns: Columns
+    ) -> dict[str, dict[str, float]]:
+        """The same of a table: rows by the class that was told, or else by their label's column."""
+        reals = labelled(self._real, self._labels, columns)
+        fakes = labelled(compared.fake, labels, columns)
+        if reals is None or fakes is None or len(self._data.class_names) > _FEW_CLASSES:
+            return {}
+        found = {}
+        for label, name in enumerate(self._data.class_names):
+            real, fake = (torch.from_numpy(rows.labels == label) for rows in (reals, fakes))
+            found[name] = {
+                "share_real": float(real.float().mean()),
+                "share_fake": float(fake.float().mean()),
+                **_recalls(compared.tstr, label),
                 **_class_numbers(compared, real, fake),
             }
         return found
@@ -275,6 +297,18 @@ def _chosen(count: int, settings: Evaluation) -> Tensor:
 def _accuracy(told: Tensor) -> dict[str, float]:
     """The share of samples made for a class that the classifier puts there."""
     return {"label_accuracy": float(told.float().mean())} if len(told) else {}
+
+
+def _recalls(tstr: Tstr | None, label: int) -> dict[str, float]:
+    """The share of a class's test rows that each classifier gets right."""
+    if tstr is None:
+        return {}
+    told = {"trtr_recall": tstr.real.confusion, "tstr_recall": tstr.synthetic.confusion}
+    return {
+        name: float(matrix[label, label] / matrix[label].sum())
+        for name, matrix in told.items()
+        if matrix[label].any()
+    }
 
 
 def _class_numbers(compared: Compared, real: Tensor, fake: Tensor) -> dict[str, float]:

@@ -104,7 +104,8 @@ class Run:
         examples = sample(self.state.sampled, latent, self.data.space, labels)
         # a column for each class, as far as they fit
         columns = self.classes if 1 < self.classes <= _MOST_COLUMNS else None
-        self.log.picture(self.state.step, picture(examples, self.data.space, columns=columns))
+        shown = picture(examples, self.data.space, columns=columns, labels=labels)
+        self.log.picture(self.state.step, shown)
 
     def evaluate(self) -> None:
         """Measure the generator and log the numbers; the best state so far is saved and kept."""
@@ -181,7 +182,9 @@ class Run:
             name = "/".join(self.path.parts[-2:])
             self.log.configuration(name, configuration.text(self.config), settings)
             count = self.config.train.samples if self._images else _VECTORS_SHOWN
-            self.log.reals(picture(self.data.examples[:count], self.data.space))
+            shown, labels = self.data.examples[:count], self.data.labels
+            of = None if labels is None else labels[:count]
+            self.log.reals(picture(shown, self.data.space, labels=of))
         self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))
         self.log.say(
             f"{'run' if began_anew else f'resumed at step {self.state.step}'}: {self.path}"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gan_runner.opening import Trained
     from gan_runner.terminal import Terminal
 
+_MOST_CLASSES = 20  # of a table that a terminal has room for
+
 
 class Row(NamedTuple):
     """One checkpoint of a run, measured."""
@@ -195,6 +197,9 @@ def _show(rows: list[Row], terminal: Terminal) -> None:
 
 def _show_confusion(head: str, confusion: Confusion, terminal: Terminal) -> None:
     """Both matrices: a row for each true class, a column for what its test rows were told as."""
+    if len(confusion.classes) > _MOST_CLASSES:
+        terminal.say(f"confusion of {len(confusion.classes)} classes: --out or --picture")
+        return
     terminal.say(f"confusion of test rows, {head}: true classes in rows, told as in columns")
     for heads, rows in confusion.tables():
         terminal.table(heads, rows)

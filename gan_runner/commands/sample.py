@@ -190,7 +190,7 @@ def _write(
     suffix = options.out.suffix.lower()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".png":
-        _write_grid(options.out, trained, examples, columns)
+        _write_grid(options.out, trained, examples, labels, columns)
     elif suffix == ".npz":
         _write_arrays(options.out, examples, labels)
     elif suffix == ".csv":
@@ -201,10 +201,16 @@ def _write(
         _write_folder(options.out, examples)
 
 
-def _write_grid(path: Path, trained: Trained, examples: Tensor, columns: int | None) -> None:
+def _write_grid(
+    path: Path,
+    trained: Trained,
+    examples: Tensor,
+    labels: Tensor | None,
+    columns: int | None,
+) -> None:
     from gan_runner.sampling import picture, save_png
 
-    save_png(picture(examples, trained.space, columns=columns), path)
+    save_png(picture(examples, trained.space, columns=columns, labels=labels), path)
 
 
 def _write_arrays(path: Path, examples: Tensor, labels: Tensor | None) -> None:
