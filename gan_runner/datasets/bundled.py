@@ -12,7 +12,7 @@ import numpy as np
 from gan_runner.columns import Column
 from gan_runner.datasets.cells import decimals
 from gan_runner.datasets.paths import file_faults
-from gan_runner.datasets.tabular import Filled, Tabular
+from gan_runner.datasets.tabular import Contents, Filled, Tabular
 from gan_runner.errors import DataError, MachineError, printable
 
 _REMEDY = "Install it anew: pip install --force-reinstall scikit-learn."
@@ -32,7 +32,7 @@ class Bundled(Tabular):
         return f"dataset.name={type(self).__name__}"
 
     @final
-    def filled(self) -> list[Filled]:
+    def contents(self) -> Contents:
         path = _folder(self.setting) / self.file
         try:
             with file_faults(path, setting=self.setting):
@@ -45,13 +45,11 @@ class Bundled(Tabular):
                 f"damaged {printable(path)} ({printable(reason)}), {self.setting}. {_REMEDY}"
             ) from None
         label = Column(self.label, self.classes, label=True)
-        return [
-            *(
-                Filled(Column(name, decimals=decimals(row[i] for row in cells)), values[:, i])
-                for i, name in enumerate(self.features)
-            ),
-            Filled(label, values[:, -1].astype(np.int64)),
+        measured = [
+            Filled(Column(name, decimals=decimals(row[i] for row in cells)), values[:, i])
+            for i, name in enumerate(self.features)
         ]
+        return Contents([*measured, Filled(label, values[:, -1].astype(np.int64))])
 
 
 @final

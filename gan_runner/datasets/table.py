@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import field_validator
 
 from gan_runner.columns import Column
 from gan_runner.datasets.cells import are_codes, categories, decimals, is_number
 from gan_runner.datasets.csv_file import TextTable, read_csv
 from gan_runner.datasets.paths import Location, expanded
-from gan_runner.datasets.tabular import Filled, Tabular
+from gan_runner.datasets.tabular import Contents, Filled, Tabular
 from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 
 _MOST_CATEGORIES = 256
 _LABELS = ("label", "class", "target", "y")  # as tables call their label, whatever the case
-Delimiter = Annotated[str, Field(pattern=r"^([^\r\n\"]|auto|tab)$")]
 
 
 class Table(Tabular):
@@ -27,7 +26,7 @@ class Table(Tabular):
     """
 
     path: Location | None
-    delimiter: Delimiter
+    delimiter: str
     decimal: Literal[".", ","]
     label: str | None
     numeric: tuple[str, ...]
@@ -36,11 +35,18 @@ class Table(Tabular):
     missing: Literal["error", "drop"]
     missing_values: tuple[str, ...]
 
+    @field_validator("delimiter")
+    @classmethod
+    def _known(cls, delimiter: str) -> str:
+        if delimiter not in ("auto", "tab") and (len(delimiter) != 1 or delimiter in '\r\n"'):
+            raise ValueError("A delimiter is a single character, tab or auto")
+        return delimiter
+
     @property
     def setting(self) -> str:
         return f"dataset.path={printable(self.path)}"
 
-    def filled(self) -> list[Filled]:
+    def contents(self) -> Contents:
         path = expanded(self.path, key="dataset.path", wanted="a CSV file")
         named = {"auto": None, "tab": "\t"}
         delimiter = named.get(self.delimiter, self.delimiter)
@@ -50,12 +56,13 @@ class Table(Tabular):
         table = self._complete(TextTable(kept, table.lines))
         categorical = {name: self._is_categorical(name, table) for name in table.columns}
         label = self._label_of(categorical)
-        return [
+        filled = [
             self._named(name, cells, label=name == label)
             if categorical[name] or name == label
             else self._measured(name, table)
             for name, cells in table.columns.items()
         ]
+        return Contents(filled, self._doubts(filled))
 
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self.setting}. {remedy}")
@@ -127,6 +134,22 @@ class Table(Tabular):
         called = [name for name in categorical if name.lower() in _LABELS]
         return next((name for name in called + last if categorical[name]), None)
 
+    def _doubts(self, filled: list[Filled]) -> tuple[str, ...]:
+        """What was guessed, and may be meant otherwise."""
+        codes = [
+            printable(column.name)
+            for column, _ in filled
+            if column.name not in (*self.categorical, self.label) and not column.label
+            if column.categories and all(map(is_number, column.categories))
+        ]
+        if not codes:
+            return ()
+        listed = ", ".join(f"'{name}'" for name in codes)
+        return (
+            f"columns of few whole numbers are taken for categories: {listed}. "
+            f"If they are numbers, use dataset.numeric=[{listed}]; else dataset.categorical.",
+        )
+
     def _named(self, name: str, cells: list[str], *, label: bool) -> Filled:
         """A column of categories. Raises DataError for too many of them."""
         found = categories(cells)
@@ -151,9 +174,9 @@ class Table(Tabular):
         cells = table.columns[name]
         row = next(row for row, cell in enumerate(cells) if not is_number(self._pointed(cell)))
         shown = printable(name)
+        what = "is to be numeric" if name in self.numeric else "mixes numbers and text"
         return self._fault(
-            f"column {shown} has numbers, but {printable(cells[row], limit=40)} in line "
-            f"{table.lines[row]}",
+            f"column {shown} {what}, {printable(cells[row], limit=40)} in line {table.lines[row]}",
             f"Repair it, or use dataset.categorical=['{shown}']; if the cell stands for a missing "
             "value, add it to dataset.missing_values.",
         )

@@ -30,6 +30,13 @@ class Filled(NamedTuple):
     values: NDArray[np.float64] | NDArray[np.int64]
 
 
+class Contents(NamedTuple):
+    """All columns of a table, at most one of them the label, and what to doubt of them."""
+
+    columns: list[Filled]
+    warnings: tuple[str, ...] = ()
+
+
 class Tabular(Dataset):
     """Rows that are split by a seed and a ratio, stratified by the label where there is one.
 
@@ -45,8 +52,8 @@ class Tabular(Dataset):
     straight_through: bool
 
     @abstractmethod
-    def filled(self) -> list[Filled]:
-        """All columns of the table, at most one of them the label.
+    def contents(self) -> Contents:
+        """What the table holds.
 
         Raises DataError or ConfigError for a table that can't be used.
         """
@@ -81,20 +88,26 @@ class Tabular(Dataset):
         return False
 
     def _parts(self) -> Parts:
-        filled = [self._as_told(each) for each in self.filled()]
-        columns = Columns(
-            tuple(each.column for each in filled), self.temperature, self.straight_through
-        )
+        contents = self.contents()
+        filled = [self._as_told(each) for each in contents.columns]
+        if not any(each.column.width for each in filled):
+            raise DataError(f"no column to generate, {self.setting}. Use a table with more.")
+        held = tuple(each.column for each in filled)
+        columns = Columns(held, self.temperature, self.straight_through)
         label = next((each for each in filled if each.column.label), None)
         labels = None if label is None else torch.from_numpy(label.values.astype(np.int64))
         names = () if label is None else label.column.categories
-        if not columns.columns or not columns.width:
-            raise DataError(f"no column to generate, {self.setting}. Use a table with more.")
         examples = torch.cat([self._numbers(each) for each in filled if each.column.width], dim=1)
         chosen = self._split(labels, names, len(examples))
         space = _space(examples[chosen.train], columns)
         train, test = (
-            Data(examples[part], space, None if labels is None else labels[part], names)
+            Data(
+                examples[part],
+                space,
+                None if labels is None else labels[part],
+                names,
+                contents.warnings,
+            )
             for part in chosen
         )
         return Parts(train, test if len(test) else None)
