@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
+from gan_runner.catalogue import make
 from gan_runner.columns import Columns
 from gan_runner.composition import composed, parsed
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError, DataError, Fault
 from gan_runner.experiment import assemble
+from gan_runner.groups import conf_folder
 from gan_runner.terminal import Terminal
 
 Load = Callable[..., Data]
@@ -43,12 +46,15 @@ def columns_of(data: Data) -> Columns:
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
-    """Loads a table of this text with these settings."""
+    """Loads a table of this text with these settings, YAML as on the command line."""
+    settings = yaml.safe_load((conf_folder() / "dataset" / "table.yaml").read_text())["dataset"]
 
     def call(text: str | bytes, *overrides: str) -> Data:
         path = tmp_path / "table.csv"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return loaded(dataset("dataset=table", f"dataset.path={path}", *overrides), tmp_path)
+        asked = (override.removeprefix("dataset.").split("=", 1) for override in overrides)
+        node = settings | {"path": str(path)} | {k: yaml.safe_load(v) for k, v in asked}
+        return loaded(make(node, Tabular, where="dataset"), tmp_path)
 
     return call
 
