@@ -13,11 +13,11 @@ from conftest import Answer, left_behind
 from PIL import Image
 
 from gan_runner import checkpoint
-from gan_runner.datasets import Iris
+from gan_runner.datasets.bundled import IRIS
 
 Here = Callable[..., Answer]
 
-NAMES = [*Iris.features, "species"]
+NAMES = [*IRIS.features, "species"]
 
 
 def small(path: Path | str, *overrides: str) -> list[str]:
@@ -56,9 +56,9 @@ def test_samples_are_rows_with_names_units_and_a_label(
     assert names == NAMES and len(rows) == 12
     assert all(len(cell.split(".")[1]) == 1 for row in rows for cell in row[:4])
     species = [row[4] for row in rows]
-    assert set(species) <= set(Iris.classes)
+    assert set(species) <= set(IRIS.classes)
     if way == "concat":
-        assert species == list(Iris.classes) * 4
+        assert species == list(IRIS.classes) * 4
 
 
 def test_rows_of_one_class_are_asked_for_by_its_name(
@@ -156,12 +156,12 @@ def test_an_evaluation_tells_what_samples_teach_as_numbers_tables_and_a_picture(
     evaluation = json.loads((tmp_path / "x.json").read_text())["evaluations"][0]
     numbers = {name: result["value"] for name, result in evaluation["results"].items()}
     assert numbers["trtr_accuracy"] > 0.85
-    each = [f"column_wasserstein/{name}" for name in Iris.features]
+    each = [f"column_wasserstein/{name}" for name in IRIS.features]
     assert numbers["column_wasserstein"] == pytest.approx(np.mean([numbers[n] for n in each]))
     for name in "column_variation/species", "correlation_difference", "closest_record_share":
         assert name in numbers
     confusion = evaluation["confusion"]
-    assert confusion["classes"] == list(Iris.classes)
+    assert confusion["classes"] == list(IRIS.classes)
     real = np.array(confusion["real"])
     assert np.trace(real) / 45 == pytest.approx(numbers["trtr_accuracy"])
     assert evaluation["classes"]["setosa"]["trtr_recall"] == real[0, 0] / 15
