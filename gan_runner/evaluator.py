@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.checkpoint import fingerprint
-from gan_runner.columns import Columns
 from gan_runner.confusion import Confusion
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Tabular, Track
@@ -21,14 +20,13 @@ from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation import Evaluation, space_name
 from gan_runner.metrics.cache import Kept, keep, kept
+from gan_runner.metrics.classified import ClassifiedRows, classified_rows, recalls
 from gan_runner.metrics.classifier import classifier
 from gan_runner.metrics.features import FeatureSpace, identity, random_network, scaled
 from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
-from gan_runner.metrics.tables import labelled
-from gan_runner.metrics.tstr import Tstr, tstr
 from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
 
@@ -86,9 +84,10 @@ class Evaluator:
         self._mixture = dataset if isinstance(dataset, Mixture) else None
         self._space = _space(settings, dataset, data, cache=cache, device=device, say=say)
         chosen = _chosen(len(data), settings)
-        self._test = dataset.test() if isinstance(dataset, Tabular) else None
         self._real = data.examples[chosen.to(data.examples.device)].cpu()
         self._labels = None if data.labels is None else data.labels.cpu()[chosen]
+        test = dataset.test() if isinstance(dataset, Tabular) else None
+        self._rows = classified_rows(data, self._real, self._labels, test)
         self._features = self._remembered("real", self._real, cache, say)
         held_out = dataset.held_out(cache, track)
         self._train = self._held_out = None
@@ -174,22 +173,10 @@ class Evaluator:
             projections=self._settings.projections,
             seed=self._settings.seed,
             columns=self._data.space.columns,
-            tstr=self._tstr(fake, labels),
+            tstr=None
+            if self._rows is None or "tstr" not in (self._settings.metrics or METRICS)
+            else self._rows.taught(fake, labels, seed=self._settings.seed),
         )
-
-    def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
-        """What classifiers learnt from real and from generated rows make of the test rows; None
-        without test rows of several classes, and where samples have no class."""
-        columns, classes = self._data.space.columns, len(self._data.class_names)
-        if self._test is None or columns is None or classes < 2:
-            return None
-        synthetic = labelled(fake, labels, columns)
-        if synthetic is None or "tstr" not in (self._settings.metrics or METRICS):
-            return None
-        train = labelled(self._real, self._labels, columns)
-        test = labelled(self._test.examples, self._test.labels, columns)
-        assert train is not None and test is not None
-        return tstr(train, test, synthetic, classes=classes, seed=self._settings.seed)
 
     def _result(self, number: Number, n_fake: int, weights: str) -> Result:
         in_features = number.seen == "features"
@@ -211,8 +198,8 @@ class Evaluator:
     def _by_class(self, compared: Compared, labels: Tensor | None) -> dict[str, dict[str, float]]:
         """Metrics of each class: reals by their label, samples by the one that they were made for,
         or else by the classifier's."""
-        if (columns := self._data.space.columns) is not None:
-            return self._by_class_of_rows(compared, labels, columns)
+        if self._rows is not None:
+            return self._by_class_of_rows(self._rows, compared, labels)
         probabilities = compared.space.probabilities_of(compared.fake_features)
         if probabilities is None or self._labels is None or compared.space.name != "classifier":
             return {}
@@ -234,23 +221,20 @@ class Evaluator:
         return found
 
     def _by_class_of_rows(
-        self, compared: Compared, labels: Tensor | None, columns: Columns
+        self, rows: ClassifiedRows, compared: Compared, labels: Tensor | None
     ) -> dict[str, dict[str, float]]:
-        """The same of a table: rows by the class that was told, or else by their label's column."""
-        reals = labelled(self._real, self._labels, columns)
-        fakes = labelled(compared.fake, labels, columns)
-        if reals is None or fakes is None or len(self._data.class_names) > _FEW_CLASSES:
+        """The same of a table: samples by the class that was told, or else by their own label."""
+        if len(rows.classes) > _FEW_CLASSES:
             return {}
-        found = {}
-        for label, name in enumerate(self._data.class_names):
-            real, fake = (torch.from_numpy(rows.labels == label) for rows in (reals, fakes))
-            found[name] = {
-                "share_real": float(real.float().mean()),
-                "share_fake": float(fake.float().mean()),
-                **_recalls(compared.tstr, label),
-                **_class_numbers(compared, real, fake),
+        return {
+            of.name: {
+                "share_real": float(of.real.float().mean()),
+                "share_fake": float(of.fake.float().mean()),
+                **recalls(compared.tstr, label),
+                **_class_numbers(compared, of.real, of.fake),
             }
-        return found
+            for label, of in enumerate(rows.members(compared.fake, labels))
+        }
 
     def _neighbours(self, compared: Compared) -> Picture | None:
         """Samples, each in a row beside its nearest training examples; None for vectors."""
@@ -297,18 +281,6 @@ def _chosen(count: int, settings: Evaluation) -> Tensor:
 def _accuracy(told: Tensor) -> dict[str, float]:
     """The share of samples made for a class that the classifier puts there."""
     return {"label_accuracy": float(told.float().mean())} if len(told) else {}
-
-
-def _recalls(tstr: Tstr | None, label: int) -> dict[str, float]:
-    """The share of a class's test rows that each classifier gets right."""
-    if tstr is None:
-        return {}
-    told = {"trtr_recall": tstr.real.confusion, "tstr_recall": tstr.synthetic.confusion}
-    return {
-        name: float(matrix[label, label] / matrix[label].sum())
-        for name, matrix in told.items()
-        if matrix[label].any()
-    }
 
 
 def _class_numbers(compared: Compared, real: Tensor, fake: Tensor) -> dict[str, float]:
