@@ -16,6 +16,7 @@ _SIDE = 512
 _MOST_PANELS = 4  # columns beside each other; of more, a picture shows nothing
 _REACH = 3.5  # standard deviations from the mean to the border of a panel
 _BINS = 24
+_SPREAD = 1 / 1.16730397826  # whose powers fill cubes evenly: Roberts 2018, the R sequence
 _GAP = 3
 # eight colours that the colour-blind tell apart on black (Okabe & Ito 2008)
 _COLOURS = (
@@ -50,7 +51,7 @@ def pairs(
             panel = canvas[top : top + inner, left : left + inner]
             panel[:] = 20
             if row == column:
-                _histogram(panel, right)
+                _histogram(panel, right, bins=len(shown[row].categories) or _BINS)
             else:
                 _points(panel, right, down, colours)
     image = Image.fromarray(canvas)
@@ -68,9 +69,10 @@ def _places(
     """The columns that are shown, and where in [0, 1] each row lies on their axes."""
     found: list[tuple[Column, NDArray[np.float64]]] = []
     begin = 0
-    jitter = np.arange(len(examples)) * 0.6180339887 % 1  # evenly spread, and always the same
     for column, part in columns.parts(examples.cpu().double()):
         if column.categories:
+            # spread evenly, always alike, and independent of the spread of other columns
+            jitter = np.arange(len(examples)) * _SPREAD ** (len(found) + 1) % 1
             place = (part.argmax(1).numpy() + 0.1 + 0.8 * jitter) / column.width
         else:
             standard = (part[:, 0].numpy() - offset[begin]) / scale[begin]
@@ -104,8 +106,8 @@ def _points(
             panel[rows + down, columns + beside] = colours[seen]
 
 
-def _histogram(panel: Canvas, places: NDArray[np.float64]) -> None:
-    counts, edges = np.histogram(places, _BINS, (0, 1))
+def _histogram(panel: Canvas, places: NDArray[np.float64], *, bins: int) -> None:
+    counts, edges = np.histogram(places, bins, (0, 1))
     height, side = len(panel), panel.shape[1]
     tall = np.rint(counts / max(counts.max(), 1) * (height - 20)).astype(int)
     for bar, left, right in zip(tall, edges[:-1] * side, edges[1:] * side, strict=True):
