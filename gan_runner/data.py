@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from gan_runner.columns import Columns
 from gan_runner.seeds import derive
 
 
@@ -19,12 +20,23 @@ class Space:
 
     `images`: uint8 [C, H, W], which networks see as float32 in [-1, 1].
     `vectors`: float32 [D] in the data's own units, which networks see as (x - offset) / scale.
+    `table`: vectors that are rows of a table, whose `columns` say what each number belongs to.
     """
 
-    kind: Literal["images", "vectors"]
+    kind: Literal["images", "vectors", "table"]
     shape: tuple[int, ...]
     offset: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    columns: Columns | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for columns that don't fit the examples."""
+        if (self.kind == "table") != (self.columns is not None):
+            raise ValueError("a table, and nothing else, has columns")
+        if self.columns is not None:
+            width = self.columns.width
+            if self.shape != (width,) or {len(self.offset), len(self.scale)} != {width}:
+                raise ValueError("the columns don't make up the examples")
 
     def encode(self, examples: Tensor) -> Tensor:
         """Examples as the networks see them, float32 [N, *shape]."""
@@ -33,11 +45,12 @@ class Space:
         return (examples - examples.new_tensor(self.offset)) / examples.new_tensor(self.scale)
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """What a generator made, as examples: uint8 images, vectors in the data's own units."""
+        """What a generator made, as examples: uint8 images, vectors or rows in their own units."""
         outputs = outputs.float()
         if self.kind == "images":
             return outputs.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-        return outputs * outputs.new_tensor(self.scale) + outputs.new_tensor(self.offset)
+        vectors = outputs * outputs.new_tensor(self.scale) + outputs.new_tensor(self.offset)
+        return vectors if self.columns is None else self.columns.settled(vectors)
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,8 @@ def digest(data: Data) -> str:
     """A sha256 that tells other data apart: over all examples, or a spread of 2**16 of them."""
     count = len(data)
     found = hashlib.sha256(f"{data.space}|{count}".encode())
+    if data.space.columns is not None:
+        found.update(f"|{data.space.columns.columns}".encode())
     spread = max(1, count >> 16)
     for chunk in data.examples[::spread].split(4096):
         found.update(chunk.cpu().contiguous().numpy().data)

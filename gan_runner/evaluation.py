@@ -30,7 +30,7 @@ class Evaluation(Component):
     """What is measured, and how. `metrics: null` are all that apply to the data."""
 
     num: Annotated[int, Field(ge=2, le=1_000_000)]
-    space: Literal["auto", "classifier", "random", "inception", "identity"]
+    space: Literal["auto", "classifier", "random", "inception", "identity", "scaled"]
     inception_weights: str | None
     metrics: tuple[str, ...] | None
     seed: NonNegativeInt
@@ -51,9 +51,10 @@ class Evaluation(Component):
 def space_name(settings: Evaluation, data: Data) -> str:
     """The space that is meant. Raises ConfigError if it doesn't fit the data."""
     images = data.space.kind == "images"
-    auto = ("random" if data.labels is None else "classifier") if images else "identity"
+    of_vectors = "scaled" if data.space.kind == "table" else "identity"
+    auto = ("random" if data.labels is None else "classifier") if images else of_vectors
     name = auto if settings.space == "auto" else settings.space
-    if images == (name == "identity"):
+    if images == (name in ("identity", "scaled")):
         kind = "images" if images else "vectors"
         raise ConfigError(f"no space for {kind}, evaluation.space={name}. Use auto.")
     if name == "classifier" and data.labels is None:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.checkpoint import fingerprint
+from gan_runner.confusion import Confusion
 from gan_runner.data import Data, digest
-from gan_runner.datasets import Dataset, Track
+from gan_runner.datasets import Dataset, Tabular, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.elbo import Bound
@@ -21,8 +22,9 @@ from gan_runner.errors import NumbersError
 from gan_runner.evaluation import Evaluation, space_name
 from gan_runner.likelihood import Coder, likelihood
 from gan_runner.metrics.cache import Kept, keep, kept
+from gan_runner.metrics.classified import ClassifiedRows, classified_rows, recalls
 from gan_runner.metrics.classifier import classifier
-from gan_runner.metrics.features import FeatureSpace, identity, random_network
+from gan_runner.metrics.features import FeatureSpace, identity, random_network, scaled
 from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, OF_A_CLASS, Compared, Likely, Number
 from gan_runner.metrics.protocol import Protocol, Result
@@ -49,14 +51,17 @@ class Measured(NamedTuple):
     shares: dict[str, float]
     doubts: tuple[str, ...]
     neighbours: Picture | None
+    confusion: Confusion | None = None
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, without the picture."""
+        """As plain data, without the pictures."""
+        confusion = {} if self.confusion is None else {"confusion": self.confusion.plain()}
         return {
             "best": self.best,
             "results": {result.name: result.plain() for result in self.results},
             "classes": self.classes,
             "doubts": list(self.doubts),
+            **confusion,
         }
 
 
@@ -77,6 +82,7 @@ class Evaluator:
         """Raises ConfigError for a space that doesn't fit the data, MachineError for what is
         missing. A classifier is trained here, once per data set."""
         self._settings = settings
+        self._metrics = settings.metrics or tuple(METRICS)
         self._data = data
         self._digest = digest(data)
         self._mixture = dataset if isinstance(dataset, Mixture) else None
@@ -84,12 +90,15 @@ class Evaluator:
         chosen = _chosen(len(data), settings)
         self._real = data.examples[chosen.to(data.examples.device)].cpu()
         self._labels = None if data.labels is None else data.labels.cpu()[chosen]
+        test = dataset.test() if isinstance(dataset, Tabular) else None
+        self._rows = classified_rows(data, self._real, self._labels, test)
         self._features = self._remembered("real", self._real, cache, say)
         held_out = dataset.held_out(cache, track)
         self._train = self._held_out = None
         unseen = self._real if held_out is None else held_out[_chosen(len(held_out), settings)]
         self._unseen, self._split = unseen, "train" if held_out is None else "held out"
-        if held_out is not None and "memorisation" in (settings.metrics or METRICS):
+        compare = {"memorisation", "closest_record"} & set(self._metrics)
+        if held_out is not None and compare:
             self._held_out = self._remembered("held out", held_out, cache, say)
             self._train = self._remembered("train", data.examples, cache, say)
 
@@ -119,7 +128,7 @@ class Evaluator:
         if not bool(fake.isfinite().all()):
             raise NumbersError("a sample is NaN or Inf.")
         compared = self._compared(fake, labels, _category(latent, code))
-        names = self._settings.metrics or tuple(METRICS)
+        names = self._metrics
         if encoder is not None and bound is not None and "likelihood" in names:
             likely = self._likely(Coder.of(encoder, generator), bound)
             compared = replace(compared, likely=likely)
@@ -142,6 +151,9 @@ class Evaluator:
             },
             doubts=tuple(doubts),
             neighbours=self._neighbours(compared),
+            confusion=None
+            if compared.tstr is None
+            else Confusion(compared.tstr, self._data.class_names),
         )
 
     def _remembered(
@@ -187,6 +199,10 @@ class Evaluator:
             neighbours=self._settings.neighbours,
             projections=self._settings.projections,
             seed=self._settings.seed,
+            columns=self._data.space.columns,
+            tstr=None
+            if self._rows is None or "tstr" not in (self._settings.metrics or METRICS)
+            else self._rows.taught(fake, labels, seed=self._settings.seed),
         )
 
     def _result(self, number: Number, n_fake: int, weights: str) -> Result:
@@ -209,6 +225,8 @@ class Evaluator:
     def _by_class(self, compared: Compared, labels: Tensor | None) -> dict[str, dict[str, float]]:
         """Metrics of each class: reals by their label, samples by the one that they were made for,
         or else by the classifier's."""
+        if self._rows is not None:
+            return self._by_class_of_rows(self._rows, compared, labels)
         probabilities = compared.space.probabilities_of(compared.fake_features)
         if probabilities is None or self._labels is None or compared.space.name != "classifier":
             return {}
@@ -225,9 +243,25 @@ class Evaluator:
                 "share_real": float(real.float().mean()),
                 "share_fake": float(told.float().mean()),
                 **({} if labels is None else _accuracy(told[fake])),
-                **_class_numbers(compared, real, fake, self._settings.metrics or tuple(METRICS)),
+                **_class_numbers(compared, real, fake, self._metrics),
             }
         return found
+
+    def _by_class_of_rows(
+        self, rows: ClassifiedRows, compared: Compared, labels: Tensor | None
+    ) -> dict[str, dict[str, float]]:
+        """The same of a table: samples by the class that was told, or else by their own label."""
+        if len(rows.classes) > _FEW_CLASSES:
+            return {}
+        return {
+            of.name: {
+                "share_real": float(of.real.float().mean()),
+                "share_fake": float(of.fake.float().mean()),
+                **recalls(compared.tstr, label),
+                **_class_numbers(compared, of.real, of.fake, self._metrics),
+            }
+            for label, of in enumerate(rows.members(compared.fake, labels))
+        }
 
     def _neighbours(self, compared: Compared) -> Picture | None:
         """Samples, each in a row beside its nearest training examples; None for vectors."""
@@ -260,7 +294,7 @@ def _space(
         return inception(weights=Path(weights).expanduser(), device=device)
     if name == "random":
         return random_network(data.space, device=device)
-    return identity(data.space)
+    return scaled(data.space) if name == "scaled" else identity(data.space)
 
 
 def _chosen(count: int, settings: Evaluation) -> Tensor:

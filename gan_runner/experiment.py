@@ -10,7 +10,7 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.catalogue import choices, make, validated
 from gan_runner.config import Config, parse
 from gan_runner.data import Space
-from gan_runner.datasets import Dataset
+from gan_runner.datasets import Dataset, Tabular
 from gan_runner.elbo import Bound
 from gan_runner.errors import ConfigError, printable
 from gan_runner.evaluation import Evaluation
@@ -49,6 +49,11 @@ class Experiment:
         self.model.check(space)
         if space.kind == "images":
             return
+        if self.bound is not None and space.kind not in ("images", "vectors"):
+            raise ConfigError(
+                f"an autoencoder has no likelihood for a {space.kind}, "
+                f"{_chosen(self.config, 'model')}. Use model=mlp with an adversarial loss."
+            )
         if self.bound is not None and not self.bound.of_vectors:
             raise ConfigError(
                 "numbers of vectors are no probabilities, loss.likelihood=bernoulli. "
@@ -75,7 +80,7 @@ def assemble(config: Config) -> Experiment:
     """
     bound = _bound(config.loss)
     objective = Objective(config.loss) if bound is None else None
-    config = _settle_norm(config, objective)
+    config = _settle_label(_settle_norm(config, objective))
     experiment = Experiment(
         config=config,
         model=make(config.model, GenerativeModel, where="model"),
@@ -132,6 +137,15 @@ def _settle_norm(config: Config, objective: Objective | None) -> Config:
         settings = plain["model"].get(network)
         if isinstance(settings, dict) and settings.get("norm") == "auto":
             settings["norm"] = norm
+    return parse(plain)
+
+
+def _settle_label(config: Config) -> Config:
+    """Choose what `label_as: auto` of a table means: conditional models are told the label."""
+    plain = config.plain()
+    if plain["dataset"].get("label_as") == "auto":
+        told = plain["model"].get("conditioning", "none") != "none"
+        plain["dataset"]["label_as"] = "class" if told else "column"
     return parse(plain)
 
 
@@ -246,6 +260,13 @@ def _refuse_nothing_to_condition(experiment: Experiment) -> None:
             "projection conditions the norms of the generator, and it has none, "
             f"model.conditioning=projection with model.generator.norm={model.generator.norm}. "
             "Use model.conditioning=concat, or model.generator.norm=batch in a model with norms."
+        )
+    dataset = experiment.dataset
+    if model.conditional and isinstance(dataset, Tabular) and dataset.label_as == "column":
+        raise ConfigError(
+            "a label that the generator is told is no column that it makes, "
+            f"dataset.label_as=column with model.conditioning={model.conditioning}. "
+            "Use dataset.label_as=auto, or model.conditioning=none."
         )
 
 

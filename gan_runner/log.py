@@ -17,6 +17,9 @@ from gan_runner.rows import best_evaluation
 from gan_runner.sampling import Picture, save_png
 from gan_runner.terminal import Terminal
 
+PICTURES = ("step", "reconstructions", "confusion")
+"""The pictures of samples/, whose names go on with the step."""
+
 
 class Log:
     """One place for everything that is logged. Each (name, step) is written once."""
@@ -50,6 +53,10 @@ class Log:
         self._board.scalars(step, values)
         if measured.neighbours is not None:
             self._board.picture("eval/neighbours", step, measured.neighbours)
+        if measured.confusion is not None:
+            confusion = measured.confusion.picture()
+            save_png(confusion, self._folder.samples / picture_name(step, "confusion"))
+            self._board.picture("eval/confusion", step, confusion)
         return values
 
     def picture(self, step: int, picture: Picture) -> None:
@@ -116,7 +123,7 @@ def rewind(folder: RunFolder, step: int) -> None:
             rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
             kept = [row for row in rows if row.endswith("\n") and _step(row) <= step]
             write_text(path, "".join(kept))
-    for of in ("step", "reconstructions"):
+    for of in PICTURES:
         for path in folder.samples.glob(f"{of}_*.png"):
             if path.name > picture_name(step, of):
                 path.unlink()

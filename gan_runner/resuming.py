@@ -175,9 +175,15 @@ def saved_classes(found: Checkpoint, model: GenerativeModel) -> tuple[str, ...]:
         names = TypeAdapter(tuple[str, ...]).validate_python(found.facts.get("classes"))
     except ValidationError:
         names = ()
-    if not 2 <= len(names) <= _MOST_CLASSES:
+    if not 2 <= len(names) <= _MOST_CLASSES or not _are_told(names, saved_space(found)):
         raise CheckpointError(f"no names of classes, {printable(found.path)}.")
     return names
+
+
+def _are_told(names: tuple[str, ...], space: Space) -> bool:
+    """Whether these are the classes of a table, where there is one."""
+    label = None if space.columns is None else space.columns.label
+    return label is None or label.categories == names
 
 
 def load_network(network: nn.Module, found: Checkpoint, part: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ class Run:
         examples = sample(self.state.sampled, latent, self.data.space, labels)
         # a column for each class, as far as they fit
         columns = self.classes if 1 < self.classes <= _MOST_COLUMNS else None
-        self.log.picture(self.state.step, picture(examples, self.data.space, columns=columns))
+        shown = picture(examples, self.data.space, columns=columns, labels=labels)
+        self.log.picture(self.state.step, shown)
         encoder = self.state.networks.get("encoder")
         if encoder is not None and self._images:
             self._reconstruct(Coder.of(encoder, self.state.sampled))
@@ -198,7 +200,9 @@ class Run:
             name = "/".join(self.path.parts[-2:])
             self.log.configuration(name, configuration.text(self.config), settings)
             count = self.config.train.samples if self._images else _VECTORS_SHOWN
-            self.log.reals(picture(self.data.examples[:count], self.data.space))
+            shown, labels = self.data.examples[:count], self.data.labels
+            of = None if labels is None else labels[:count]
+            self.log.reals(picture(shown, self.data.space, labels=of))
         self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))
         self.log.say(
             f"{'run' if began_anew else f'resumed at step {self.state.step}'}: {self.path}"
@@ -274,14 +278,12 @@ class Run:
         return self._seconds_before + time.monotonic() - self._began
 
     def _facts(self) -> dict[str, Any]:
-        space = self.data.space
         return {
             **self.state.facts(),
             "classes": _named(self.classes, self.data.class_names),
             "config": self.config.digest(),
             "data": self._data_digest,
-            "space": {"kind": space.kind, "shape": space.shape}
-            | {"offset": space.offset, "scale": space.scale},
+            "space": asdict(self.data.space),
             "fingerprint": machine.fingerprint(self.device),
         }
 

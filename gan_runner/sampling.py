@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gan_runner.data import Space
 from gan_runner.models.conditioning import bound
+from gan_runner.pairs import pairs
 from gan_runner.seeds import derive
 
 Picture = NDArray[np.uint8]  # [H, W, C], C = 1, 3 or 4
@@ -73,8 +74,13 @@ def evenly(count: int, classes: int) -> Tensor | None:
     return torch.arange(count) % classes if classes else None
 
 
-def picture(examples: Tensor, space: Space, *, columns: int | None = None) -> Picture:
-    """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors."""
+def picture(
+    examples: Tensor, space: Space, *, columns: int | None = None, labels: Tensor | None = None
+) -> Picture:
+    """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors,
+    the first columns of a table against each other, in the colours of their classes."""
+    if space.columns is not None:
+        return pairs(examples, labels, space.columns, space.offset, space.scale)
     if space.kind == "vectors":
         return _scatter(examples)
     return _grid(examples, columns or math.ceil(math.sqrt(len(examples))))

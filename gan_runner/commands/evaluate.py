@@ -14,10 +14,13 @@ from gan_runner.commands.command import count, device, exit_code
 from gan_runner.errors import CheckpointError, ConfigError, MachineError, printable
 
 if TYPE_CHECKING:
+    from gan_runner.confusion import Confusion
     from gan_runner.evaluation import Evaluation
     from gan_runner.evaluator import Evaluator, Measured
     from gan_runner.opening import Trained
     from gan_runner.terminal import Terminal
+
+_MOST_CLASSES = 20  # of a table that a terminal has room for
 
 
 class Row(NamedTuple):
@@ -63,7 +66,8 @@ def _parser() -> Arguments:
         "--picture",
         type=Path,
         metavar="FILE.png",
-        help="samples beside their nearest real images, of the last checkpoint measured",
+        help="samples beside their nearest real images, or the confusion matrices of a table, of "
+        "the last checkpoint measured",
     )
     parser.add_argument(
         "--raw", action="store_true", help="the generator itself, not its weight average"
@@ -191,18 +195,33 @@ def _show(rows: list[Row], terminal: Terminal) -> None:
         told |= plain["parameters"]
         listed = ", ".join(f"{k} {printable(v)}" for k, v in told.items())
         terminal.say(f"protocol {identifier}: {listed}")
+    for head, row in zip(heads, rows, strict=True):
+        if row.measured.confusion is not None:
+            _show_confusion(head, row.measured.confusion, terminal)
     for doubt in dict.fromkeys(doubt for row in rows for doubt in row.measured.doubts):
         terminal.say(f"warning: {doubt}")
+
+
+def _show_confusion(head: str, confusion: Confusion, terminal: Terminal) -> None:
+    """Both matrices: a row for each true class, a column for what its test rows were told as."""
+    if len(confusion.classes) > _MOST_CLASSES:
+        terminal.say(f"confusion of {len(confusion.classes)} classes: --out or --picture")
+        return
+    terminal.say(f"confusion of test rows, {head}: true classes in rows, told as in columns")
+    for heads, rows in confusion.tables():
+        terminal.table(heads, rows)
 
 
 def _write_picture(path: Path, measured: Measured) -> None:
     from gan_runner.sampling import save_png
 
-    if measured.neighbours is None:
+    confusion = measured.confusion
+    picture = measured.neighbours if confusion is None else confusion.picture()
+    if picture is None:
         raise ConfigError("vectors have no pictures of neighbours, --picture. Leave it out.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_png(measured.neighbours, path)
+        save_png(picture, path)
     except (OSError, ValueError) as error:
         raise MachineError(f"can't write, --picture={printable(path)}. {error}") from None
 

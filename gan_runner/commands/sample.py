@@ -42,8 +42,8 @@ def _parser() -> Arguments:
         type=Path,
         default=Path("samples.png"),
         metavar="PATH",
-        help=".png: a grid (a scatter for vectors); .npz: arrays; .gif: with --interpolate; "
-        "anything else: a folder with one PNG a sample (samples.png)",
+        help=".png: a grid (a scatter for vectors); .npz: arrays; .csv: rows of a table; .gif: "
+        "with --interpolate; anything else: a folder with one PNG a sample (samples.png)",
     )
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
@@ -100,10 +100,7 @@ def _sample(options: argparse.Namespace) -> None:
             f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
         )
     trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
-    if trained.space.kind == "vectors" and suffix not in (".png", ".npz"):
-        raise ConfigError(
-            f"vectors are no pictures, --out={printable(options.out)}. Use a .npz or .png file."
-        )
+    _refuse_other_files(trained, options.out)
     classes = _classes(options, trained)
     latent, columns = _latent(options, trained, classes)
     labels = _labels(options, classes, len(latent))
@@ -113,6 +110,18 @@ def _sample(options: argparse.Namespace) -> None:
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
     Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
+
+
+def _refuse_other_files(trained: Trained, out: Path) -> None:
+    """Raise ConfigError for a file that can't hold such samples."""
+    shown, suffix = f"--out={printable(out)}", out.suffix.lower()
+    kind = trained.space.kind
+    if kind == "table" and suffix not in (".csv", ".png", ".npz"):
+        raise ConfigError(f"rows are no pictures, {shown}. Use a .csv, .npz or .png file.")
+    if kind == "vectors" and suffix not in (".png", ".npz"):
+        raise ConfigError(f"vectors are no pictures, {shown}. Use a .npz or .png file.")
+    if kind == "images" and suffix == ".csv":
+        raise ConfigError(f"images are no rows of a table, {shown}. Use a .png or .npz file.")
 
 
 def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
@@ -227,19 +236,27 @@ def _write(
     suffix = options.out.suffix.lower()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".png":
-        _write_grid(options.out, trained, examples, columns)
+        _write_grid(options.out, trained, examples, told.get("labels"), columns)
     elif suffix == ".npz":
         _write_arrays(options.out, examples, told)
+    elif suffix == ".csv":
+        _write_rows(options.out, trained, examples, told.get("labels"))
     elif suffix == ".gif":
         _write_animation(options.out, trained, examples, frames=options.interpolate)
     else:
         _write_folder(options.out, examples)
 
 
-def _write_grid(path: Path, trained: Trained, examples: Tensor, columns: int | None) -> None:
+def _write_grid(
+    path: Path,
+    trained: Trained,
+    examples: Tensor,
+    labels: Tensor | None,
+    columns: int | None,
+) -> None:
     from gan_runner.sampling import picture, save_png
 
-    save_png(picture(examples, trained.space, columns=columns), path)
+    save_png(picture(examples, trained.space, columns=columns, labels=labels), path)
 
 
 def _write_arrays(path: Path, examples: Tensor, told: dict[str, Tensor]) -> None:
@@ -250,6 +267,16 @@ def _write_arrays(path: Path, examples: Tensor, told: dict[str, Tensor]) -> None
     with path.open("wb") as file:
         arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
         np.savez(file, samples=as_stored(examples), **arrays)
+
+
+def _write_rows(path: Path, trained: Trained, examples: Tensor, labels: Tensor | None) -> None:
+    """Names, and rows in the table's own units; the class that was told is a column again."""
+    import csv
+
+    columns = trained.space.columns
+    assert columns is not None, "other samples are refused"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(columns.rows(examples, labels))
 
 
 def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: int) -> None:

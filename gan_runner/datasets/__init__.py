@@ -2,22 +2,30 @@
 
 from gan_runner.datasets.array import Array
 from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.bundled import BreastCancer, Iris, Wine
 from gan_runner.datasets.digits import Digits
 from gan_runner.datasets.image_folder import ImageFolder
 from gan_runner.datasets.mixtures import Grid, Ring
 from gan_runner.datasets.stacked import StackedMNIST
+from gan_runner.datasets.table import Table
+from gan_runner.datasets.tabular import Tabular
 from gan_runner.datasets.vision import CIFAR10, MNIST, FashionMNIST
 
 __all__ = [
     "CIFAR10",
     "MNIST",
     "Array",
+    "BreastCancer",
     "Dataset",
     "Digits",
     "FashionMNIST",
     "Grid",
     "ImageFolder",
+    "Iris",
     "Ring",
     "StackedMNIST",
+    "Table",
+    "Tabular",
     "Track",
+    "Wine",
 ]

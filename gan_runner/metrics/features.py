@@ -1,4 +1,4 @@
-"""The spaces in which real and generated examples are compared: one interface, and two of them.
+"""The spaces in which real and generated examples are compared: one interface, and three of them.
 
 The others have files of their own: classifier.py and inception.py.
 """
@@ -78,6 +78,11 @@ def identity(space: Space) -> FeatureSpace:
     return Identity(space.shape)
 
 
+def scaled(space: Space) -> FeatureSpace:
+    """Vectors as the networks see them, so that no column outweighs the others by its unit."""
+    return Scaled(space)
+
+
 def random_network(space: Space, *, device: torch.device) -> FeatureSpace:
     """Features for images without labels, from a network that was never trained.
 
@@ -102,6 +107,22 @@ class Identity(FeatureSpace):
 
     def _features(self, batch: Tensor) -> Tensor:
         return batch.to(torch.float32).flatten(1)
+
+
+@final
+class Scaled(FeatureSpace):
+    """Encoded examples, float32 [N, D], on the CPU."""
+
+    name = "scaled"
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        version = fingerprint(f"scaled-1|{space}", {})[:12]
+        size = math.prod(space.shape)
+        super().__init__(version=version, size=size, device=torch.device("cpu"), facts={})
+
+    def _features(self, batch: Tensor) -> Tensor:
+        return self._space.encode(batch).flatten(1)
 
 
 @final

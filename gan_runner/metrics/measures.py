@@ -10,12 +10,15 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from gan_runner.columns import Columns
 from gan_runner.data import Space
-from gan_runner.metrics import frechet, kernels, neighbours
+from gan_runner.errors import printable
+from gan_runner.metrics import frechet, kernels, neighbours, tables
 from gan_runner.metrics.agreement import matched_accuracy
 from gan_runner.metrics.features import FeatureSpace
 from gan_runner.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
 from gan_runner.metrics.sliced import sliced_wasserstein
+from gan_runner.metrics.tstr import Tstr
 from gan_runner.seeds import derive
 
 _KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
@@ -42,7 +45,8 @@ class Compared:
     it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane,
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
     that a conditional generator was told, `category` [N] the values of a code that it was given.
-    `likely` are the likelihoods of an autoencoder.
+    `likely` are the likelihoods of an autoencoder. `columns` are those of a table, and `tstr` is
+    what classifiers made of labelled test rows, where there are any.
     """
 
     space: FeatureSpace
@@ -61,6 +65,8 @@ class Compared:
     projections: int
     seed: int
     likely: Likely | None = None
+    columns: Columns | None = None
+    tstr: Tstr | None = None
 
 
 class Number(NamedTuple):
@@ -205,6 +211,62 @@ def _likelihood(of: Compared) -> list[Number]:
     ]
 
 
+def _tstr(of: Compared) -> list[Number]:
+    if of.tstr is None:
+        return []
+    parameters = {"classifier": "perceptron-1", "n_test": int(of.tstr.real.confusion.sum())}
+    values = {"tstr_accuracy": of.tstr.synthetic, "trtr_accuracy": of.tstr.real}
+    return [
+        Number(name, name, told.accuracy, parameters=parameters, seen="examples")
+        for name, told in values.items()
+    ]
+
+
+def _columns(of: Compared) -> list[Number]:
+    """The distance of each column, and their means: in deviations of the real numbers for numeric
+    columns, as a total variation for the others."""
+    if of.columns is None:
+        return []
+    found: dict[str, dict[str, float]] = {"column_wasserstein": {}, "column_variation": {}}
+    pairs = zip(of.columns.parts(of.real), of.columns.parts(of.fake), strict=True)
+    for (column, real), (_, fake) in pairs:
+        if column.categories:
+            codes = (part.argmax(1).numpy() for part in (real, fake))
+            value = tables.total_variation(*codes, categories=column.width)
+        else:
+            unit = float(real.double().std(unbiased=False)) or 1.0
+            value = tables.wasserstein(real[:, 0].numpy(), fake[:, 0].numpy()) / unit
+        metric = "column_variation" if column.categories else "column_wasserstein"
+        found[metric][printable(column.name, limit=60)] = value
+    means = {metric: sum(v.values()) / len(v) for metric, v in found.items() if v}
+    each = {f"{metric}/{name}": v for metric, all_ in found.items() for name, v in all_.items()}
+    return [Number(n, n, v, seen="examples") for n, v in (means | each).items()]
+
+
+def _correlations(of: Compared) -> list[Number]:
+    if of.columns is None:
+        return []
+    held = [column for column in of.columns.columns if column.width]
+    blocks = torch.tensor([place for place, c in enumerate(held) for _ in range(c.width)])
+    value = tables.correlation_difference(of.real.numpy(), of.fake.numpy(), blocks=blocks.numpy())
+    name = "correlation_difference"
+    return [Number(name, name, value, seen="examples")]
+
+
+def _closest_record(of: Compared) -> list[Number]:
+    if of.columns is None or of.train is None or of.held_out is None:
+        return []
+    sets = (each.cpu().numpy() for each in (of.fake_features[:_SEARCHED], of.train, of.held_out))
+    found = tables.closest(*sets)
+    counts = {"n_each": min(len(of.train), len(of.held_out))}
+    values = {
+        "closest_record_share": found.share,
+        "closest_record_train": found.train,
+        "closest_record_held_out": found.held_out,
+    }
+    return [Number(n, n, v, parameters=counts) for n, v in values.items()]
+
+
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
     return IN_INCEPTION[metric] if of.space.name == "inception" else elsewhere
 
@@ -221,6 +283,8 @@ NUMBERS = (
     *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
     *("label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
+    *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "column_variation"),
+    *("correlation_difference", "closest_record_share"),
 )
 """The names by which a number can be chosen, whatever the space."""
 
@@ -237,6 +301,10 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "label_accuracy": _label_accuracy,
     "code_accuracy": _code_accuracy,
     "likelihood": _likelihood,
+    "tstr": _tstr,
+    "columns": _columns,
+    "correlations": _correlations,
+    "closest_record": _closest_record,
 }
 
 OF_A_CLASS = ("frechet", "kid", "manifold", "sliced_wasserstein", "one_nn", "mmd")

@@ -11,6 +11,7 @@ from torch import nn
 from gan_runner.catalogue import Component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
+from gan_runner.models.categories import categorical
 from gan_runner.models.codes import Code, Coded, Informed
 from gan_runner.models.conditioning import Conditioning, Labels, conditional
 from gan_runner.models.discriminator import Discriminator
@@ -152,7 +153,7 @@ class Model(GenerativeModel):
             return Networks(
                 *conditional(
                     self.conditioning,
-                    lambda latent_size: self.plain_generator(latent_size, space.shape),
+                    lambda latent_size: self._generator(latent_size, space),
                     self._discriminator,
                     Labels(
                         classes=classes,
@@ -167,16 +168,21 @@ class Model(GenerativeModel):
         if self.code.columns:
             shown = sum(self.code.categorical) + self.code.continuous
             return Networks(
-                Coded(self.plain_generator(self.latent_size + shown, space.shape), self.code),
+                Coded(self._generator(self.latent_size + shown, space), self.code),
                 Informed(self._discriminator(seen), self.code),
             )
         return Networks(
-            self.plain_generator(self.latent_size, space.shape),
+            self._generator(self.latent_size, space),
             Discriminator(self._discriminator(seen)),
         )
 
     def _discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
         return self.discriminator.completed(self.plain_discriminator(shape))
+
+    def _generator(self, latent_size: int, space: Space) -> nn.Module:
+        return categorical(
+            lambda size: self.plain_generator(size, space.shape), latent_size, space.columns
+        )
 
     @abstractmethod
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:

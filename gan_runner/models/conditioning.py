@@ -56,7 +56,7 @@ class Labels(NamedTuple):
 
 def conditional(
     way: Conditioning,
-    generator: Callable[[int], nn.Sequential],
+    generator: Callable[[int], nn.Module],
     discriminator: Callable[[tuple[int, ...]], nn.Sequential],
     of: Labels,
 ) -> tuple[nn.Module, Discriminator]:

@@ -42,6 +42,12 @@ class MLP(Model):
                 raise ConfigError(
                     f"mlp has no maps to normalise, model.{name}.norm=instance. Use norm=layer."
                 )
+        needed = 0 if space.columns is None else space.columns.categories
+        if needed >= self.latent_size:
+            raise ConfigError(
+                f"each of the table's {needed} categories takes a coordinate of the latent point, "
+                f"model.latent_size={self.latent_size}. Use model.latent_size={needed + 64}."
+            )
 
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
         return generator(

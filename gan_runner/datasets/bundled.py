@@ -1,0 +1,127 @@
+"""Tables that come with scikit-learn: nothing to download."""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import abstractmethod
+from pathlib import Path
+from typing import NamedTuple, final
+
+import numpy as np
+
+from gan_runner.columns import Column
+from gan_runner.datasets.cells import decimals
+from gan_runner.datasets.paths import file_faults
+from gan_runner.datasets.tabular import Contents, Filled, Tabular
+from gan_runner.errors import DataError, MachineError, printable
+
+_REMEDY = "Install it anew: pip install --force-reinstall scikit-learn."
+
+
+class Source(NamedTuple):
+    """A file of scikit-learn, and what its columns are: `features` and, as the last, `label`."""
+
+    file: str
+    rows: int
+    label: str
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+IRIS = Source(
+    "iris.csv",
+    150,
+    "species",
+    ("setosa", "versicolor", "virginica"),
+    ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
+)
+WINE = Source(
+    "wine_data.csv",
+    178,
+    "cultivar",
+    ("class_0", "class_1", "class_2"),
+    (
+        *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols"),
+        *("flavanoids", "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue"),
+        *("od280/od315_of_diluted_wines", "proline"),
+    ),
+)
+_NUCLEI = (
+    *("radius", "texture", "perimeter", "area", "smoothness", "compactness"),
+    *("concavity", "concave points", "symmetry", "fractal dimension"),
+)
+BREAST_CANCER = Source(
+    "breast_cancer.csv",
+    569,
+    "diagnosis",
+    ("malignant", "benign"),
+    tuple(form.format(of) for form in ("mean {}", "{} error", "worst {}") for of in _NUCLEI),
+)
+
+
+class Bundled(Tabular):
+    """A table of numbers with a label, in a file of scikit-learn."""
+
+    @property
+    @abstractmethod
+    def source(self) -> Source:
+        """The file and its columns."""
+
+    @property
+    def setting(self) -> str:
+        return f"dataset.name={type(self).__name__}"
+
+    def contents(self) -> Contents:
+        source = self.source
+        path = _folder(self.setting) / source.file
+        try:
+            with file_faults(path, setting=self.setting):
+                cells = [line.split(",") for line in path.read_text("ascii").splitlines()[1:]]
+            values = np.array(cells, dtype=np.float64)
+            if values.shape != (source.rows, len(source.features) + 1):
+                raise ValueError(f"{len(values)} rows")
+        except ValueError as reason:
+            raise DataError(
+                f"damaged {printable(path)} ({printable(reason)}), {self.setting}. {_REMEDY}"
+            ) from None
+        measured = [
+            Filled(Column(name, decimals=decimals(row[i] for row in cells)), values[:, i])
+            for i, name in enumerate(source.features)
+        ]
+        label = Column(source.label, source.classes, label=True)
+        return Contents([*measured, Filled(label, values[:, -1].astype(np.int64))])
+
+
+@final
+class Iris(Bundled):
+    """150 irises of three species, measured in centimetres."""
+
+    @property
+    def source(self) -> Source:
+        return IRIS
+
+
+@final
+class Wine(Bundled):
+    """178 wines of three growers in one region of Italy, analysed chemically."""
+
+    @property
+    def source(self) -> Source:
+        return WINE
+
+
+@final
+class BreastCancer(Bundled):
+    """569 tumours by ten measures of the cell nuclei in a picture: mean, error and worst."""
+
+    @property
+    def source(self) -> Source:
+        return BREAST_CANCER
+
+
+def _folder(setting: str) -> Path:
+    # the file alone: to import scikit-learn takes more than a second
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise MachineError(f"scikit-learn is missing, {setting}. pip install scikit-learn.")
+    return Path(package.origin).parent / "datasets" / "data"

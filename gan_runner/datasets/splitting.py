@@ -1,0 +1,44 @@
+"""Which examples a generator learns from, and which are held out to test it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gan_runner.errors import DataError, printable
+from gan_runner.seeds import derive
+
+
+class Split(NamedTuple):
+    """Indices of the examples, int64, in their order."""
+
+    train: Tensor
+    test: Tensor
+
+
+def split(
+    labels: Tensor, *, classes: Sequence[str], test_ratio: float, seed: int, setting: str
+) -> Split:
+    """A draw of `test_ratio` of the examples of each class, stratified by `labels` [N].
+
+    At least one of each class goes to either side, unless the ratio is 0. Raises DataError for a
+    class that has fewer.
+    """
+    generator = torch.Generator().manual_seed(derive(seed, "split"))
+    held_out = torch.zeros(len(labels), dtype=torch.bool)
+    for label, name in enumerate(classes):
+        members = (labels == label).nonzero().flatten()
+        if len(members) == 0 or test_ratio == 0:
+            continue
+        if len(members) == 1:
+            raise DataError(
+                f"class {printable(name)} has a single row, and the split into training and test "
+                f"needs 2, dataset.test_ratio={test_ratio:g} with {setting}. Add rows of it, leave "
+                "it out, or use dataset.test_ratio=0."
+            )
+        count = min(max(round(test_ratio * len(members)), 1), len(members) - 1)
+        held_out[members[torch.randperm(len(members), generator=generator)[:count]]] = True
+    return Split((~held_out).nonzero().flatten(), held_out.nonzero().flatten())

@@ -1,0 +1,186 @@
+"""A table of one's own, in a CSV file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import field_validator
+
+from gan_runner.columns import Column
+from gan_runner.datasets.cells import are_codes, categories, decimals, is_number
+from gan_runner.datasets.csv_file import TextTable, read_csv
+from gan_runner.datasets.paths import Location, expanded
+from gan_runner.datasets.tabular import Contents, Filled, Tabular
+from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
+
+_MOST_CATEGORIES = 256
+_LABELS = ("label", "class", "target", "y")  # as tables call their label, whatever the case
+
+
+class Table(Tabular):
+    """Rows below a row of names. What a column holds is guessed unless it is named.
+
+    `label`: a column, `auto` for the one called label, class, target or y, or else the last if it
+    is categorical; None for no label. `missing_values`: what cells without a value say.
+    """
+
+    path: Location | None
+    delimiter: str
+    decimal: Literal[".", ","]
+    label: str | None
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    ignore: tuple[str, ...]
+    missing: Literal["error", "drop"]
+    missing_values: tuple[str, ...]
+
+    @field_validator("delimiter")
+    @classmethod
+    def _known(cls, delimiter: str) -> str:
+        if delimiter not in ("auto", "tab") and (len(delimiter) != 1 or delimiter in '\r\n"'):
+            raise ValueError("A delimiter is a single character, tab or auto")
+        return delimiter
+
+    @property
+    def setting(self) -> str:
+        return f"dataset.path={printable(self.path)}"
+
+    def contents(self) -> Contents:
+        path = expanded(self.path, key="dataset.path", wanted="a CSV file")
+        named = {"auto": None, "tab": "\t"}
+        delimiter = named.get(self.delimiter, self.delimiter)
+        table = read_csv(path, delimiter=delimiter, setting=self.setting)
+        self._check_named(table)
+        kept = {name: cells for name, cells in table.columns.items() if name not in self.ignore}
+        table = self._complete(TextTable(kept, table.lines))
+        categorical = {name: self._is_categorical(name, table) for name in table.columns}
+        label = self._label_of(categorical)
+        filled = [
+            self._named(name, cells, label=name == label)
+            if categorical[name] or name == label
+            else self._measured(name, table)
+            for name, cells in table.columns.items()
+        ]
+        return Contents(filled, self._doubts(filled))
+
+    def _fault(self, what: str, remedy: str) -> DataError:
+        return DataError(f"{what}, {self.setting}. {remedy}")
+
+    def _check_named(self, table: TextTable) -> None:
+        """Raise ConfigError for a column that isn't there, or is said to be two things."""
+        label = () if self.label in (None, "auto") else (self.label,)
+        lists = {
+            "label": label,
+            "numeric": self.numeric,
+            "categorical": self.categorical,
+            "ignore": self.ignore,
+        }
+        said: dict[str, str] = {}
+        for setting, names in lists.items():
+            for name in names:
+                assert name is not None
+                key = f"dataset.{setting}={printable(name)}"
+                if name not in table.columns:
+                    shown = map(printable, table.columns)
+                    raise ConfigError(f"no such column, {key}. {did_you_mean(name, shown)}")
+                if name in said and (said[name], setting) != ("label", "categorical"):
+                    raise ConfigError(f"named twice, {key} and dataset.{said[name]}. Choose one.")
+                said[name] = setting
+
+    def _complete(self, table: TextTable) -> TextTable:
+        """The table without missing values. Raises DataError for some, unless they may go."""
+        absent = {value.lower() for value in self.missing_values}
+        holes = {
+            name: [row for row, cell in enumerate(cells) if cell.lower() in absent]
+            for name, cells in table.columns.items()
+        }
+        rows = {row for found in holes.values() for row in found}
+        if not rows:
+            return table
+        name, where = next((name, found[0]) for name, found in holes.items() if found)
+        what = f"missing values in {len(rows)} of {len(table.lines)} rows"
+        first = f"the first in column {printable(name)}, line {table.lines[where]}"
+        if self.missing == "error":
+            remedy = "Repair them, or use dataset.missing=drop, which leaves out these rows."
+            raise self._fault(f"{what}, {first}", remedy)
+        kept = [row for row in range(len(table.lines)) if row not in rows]
+        if not kept:
+            raise self._fault(
+                what, f"No row is left. Leave it out: dataset.ignore=['{printable(name)}']."
+            )
+        columns = {k: [cells[row] for row in kept] for k, cells in table.columns.items()}
+        return TextTable(columns, [table.lines[row] for row in kept])
+
+    def _is_categorical(self, name: str, table: TextTable) -> bool:
+        """Whether a column holds names, as it is said or as its cells tell. Raises DataError."""
+        if name in self.categorical or name in self.numeric:
+            return name in self.categorical
+        cells = [self._pointed(cell) for cell in table.columns[name]]
+        numbers = sum(map(is_number, cells))
+        if numbers == len(cells):
+            return are_codes(cells)
+        if numbers and name != self.label:
+            raise self._mixed(name, table)
+        if all(is_number(cell.replace(",", ".")) for cell in cells):
+            what = f"numbers with a decimal comma in column {printable(name)}"
+            raise self._fault(what, "Use dataset.decimal=','.")
+        return True
+
+    def _label_of(self, categorical: dict[str, bool]) -> str | None:
+        if self.label != "auto":
+            return self.label
+        last = list(categorical)[-1:]
+        called = [name for name in categorical if name.lower() in _LABELS]
+        return next((name for name in called + last if categorical[name]), None)
+
+    def _doubts(self, filled: list[Filled]) -> tuple[str, ...]:
+        """What was guessed, and may be meant otherwise."""
+        codes = [
+            printable(column.name)
+            for column, _ in filled
+            if column.name not in (*self.categorical, self.label) and not column.label
+            if column.categories and all(map(is_number, column.categories))
+        ]
+        if not codes:
+            return ()
+        listed = ", ".join(f"'{name}'" for name in codes)
+        return (
+            f"columns of few whole numbers are taken for categories: {listed}. "
+            f"If they are numbers, use dataset.numeric=[{listed}]; else dataset.categorical.",
+        )
+
+    def _named(self, name: str, cells: list[str], *, label: bool) -> Filled:
+        """A column of categories. Raises DataError for too many of them."""
+        found = categories(cells)
+        if len(found) > min(_MOST_CATEGORIES, max(2, len(cells) // 2)):
+            what = f"{len(found)} categories in the {len(cells)} rows of column {printable(name)}"
+            remedy = f"Leave it out: dataset.ignore=['{printable(name)}']."
+            other = "Name another label, or none: dataset.label=null."
+            raise self._fault(what, other if label else remedy)
+        places = {category: place for place, category in enumerate(found)}
+        values = np.array([places[cell] for cell in cells], dtype=np.int64)
+        return Filled(Column(name, found, label=label), values)
+
+    def _measured(self, name: str, table: TextTable) -> Filled:
+        """A column of numbers. Raises DataError if one is none."""
+        cells = [self._pointed(cell) for cell in table.columns[name]]
+        if not all(map(is_number, cells)):
+            raise self._mixed(name, table)
+        values = np.array(cells, dtype=np.float64)
+        return Filled(Column(name, decimals=decimals(cells)), values)
+
+    def _mixed(self, name: str, table: TextTable) -> DataError:
+        cells = table.columns[name]
+        row = next(row for row, cell in enumerate(cells) if not is_number(self._pointed(cell)))
+        shown = printable(name)
+        what = "is to be numeric" if name in self.numeric else "mixes numbers and text"
+        return self._fault(
+            f"column {shown} {what}, {printable(cells[row], limit=40)} in line {table.lines[row]}",
+            f"Repair it, or use dataset.categorical=['{shown}']; if the cell stands for a missing "
+            "value, add it to dataset.missing_values.",
+        )
+
+    def _pointed(self, cell: str) -> str:
+        """A cell with the decimal sign of numbers in the place of the file's own."""
+        return cell if self.decimal == "." else cell.replace(",", ".")
