@@ -95,7 +95,7 @@ class Run:
 
     def sample(self) -> None:
         """Log a picture of samples from the same latent points each time."""
-        count = self.config.train.samples if self._images else _VECTORS_SHOWN
+        count = self._shown
         latent = latent_points(
             count, self.experiment.model.latent_size, seed=self.config.seed, truncation=None
         )
@@ -179,7 +179,7 @@ class Run:
             settings = configuration.flat(self.config.plain())
             name = "/".join(self.path.parts[-2:])
             self.log.configuration(name, configuration.text(self.config), settings)
-            count = self.config.train.samples if self._images else _VECTORS_SHOWN
+            count = self._shown
             self.log.reals(picture(self.data.examples[:count], self.data.space))
         self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))
         self.log.say(
@@ -249,8 +249,9 @@ class Run:
         self.folder.write_status(self._status)
 
     @property
-    def _images(self) -> bool:
-        return self.data.space.kind == "images"
+    def _shown(self) -> int:
+        """How many examples a picture shows."""
+        return _VECTORS_SHOWN if self.data.space.kind == "vectors" else self.config.train.samples
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began

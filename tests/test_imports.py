@@ -29,7 +29,12 @@ DOORS = {
     "safetensors": {"gan_runner.checkpoint", "gan_runner.metrics.cache"},
     "torch_fidelity": {"gan_runner.metrics.inception"},
     "yaml": {"gan_runner.config"},
-    "PIL": {"gan_runner.sampling", "gan_runner.datasets", "gan_runner.commands"},
+    "PIL": {
+        "gan_runner.sampling",
+        "gan_runner.curves",
+        "gan_runner.datasets",
+        "gan_runner.commands",
+    },
     "pickle": set(),
     "importlib": {"gan_runner.datasets"},  # to find the file of the digits
 }

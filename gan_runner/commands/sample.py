@@ -41,8 +41,8 @@ def _parser() -> Arguments:
         type=Path,
         default=Path("samples.png"),
         metavar="PATH",
-        help=".png: a grid (a scatter for vectors); .npz: arrays; .gif: with --interpolate; "
-        "anything else: a folder with one PNG a sample (samples.png)",
+        help=".png: a grid (a scatter of vectors, curves of sequences); .npz: arrays; "
+        ".gif: with --interpolate; anything else: a folder with one PNG a sample (samples.png)",
     )
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
@@ -93,9 +93,10 @@ def _sample(options: argparse.Namespace) -> None:
             f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
         )
     trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
-    if trained.space.kind == "vectors" and suffix not in (".png", ".npz"):
+    if trained.space.kind != "images" and suffix not in (".png", ".npz"):
         raise ConfigError(
-            f"vectors are no pictures, --out={printable(options.out)}. Use a .npz or .png file."
+            f"{trained.space.kind} are no pictures, --out={printable(options.out)}. "
+            "Use a .npz or .png file."
         )
     classes = _classes(options, trained)
     latent, columns = _latent(options, trained, classes)

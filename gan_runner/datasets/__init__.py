@@ -5,6 +5,7 @@ from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.digits import Digits
 from gan_runner.datasets.image_folder import ImageFolder
 from gan_runner.datasets.mixtures import Grid, Ring
+from gan_runner.datasets.sines import Sines
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.datasets.vision import CIFAR10, MNIST, FashionMNIST
 
@@ -18,6 +19,7 @@ __all__ = [
     "Grid",
     "ImageFolder",
     "Ring",
+    "Sines",
     "StackedMNIST",
     "Track",
 ]

@@ -167,10 +167,10 @@ def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
 
 
 def _flat(examples: Tensor) -> Tensor:
-    """Vectors as they are, images in [-1, 1], float32 [N, D]."""
+    """Images in [-1, 1], vectors and sequences as they are, float32 [N, D]."""
     if examples.dtype == torch.uint8:
-        return Space("images", tuple(examples.shape[1:])).encode(examples).flatten(1)
-    return examples
+        examples = Space("images", tuple(examples.shape[1:])).encode(examples)
+    return examples.flatten(1)
 
 
 NUMBERS = (

@@ -105,12 +105,13 @@ def refuse_single_pixels(model: Model, image: ImageShape) -> None:
 def image_shape(space: Space, *, model: str, smallest: int) -> ImageShape:
     """The shape [C, H, W] of one image, for the models that make nothing else.
 
-    Raises ConfigError for vectors, for more than 4 channels and for a side under `smallest`.
+    Raises ConfigError for other examples, for more than 4 channels and for a side under `smallest`.
     """
     if space.kind != "images":
+        fitting = "rnn" if space.kind == "sequences" else "mlp"
         raise ConfigError(
             f"{model} can't build examples of shape {list(space.shape)}, model={model}. "
-            "Use model=mlp for vectors."
+            f"Use model={fitting} for {space.kind}."
         )
     channels, height, width = space.shape
     if not 1 <= channels <= 4:
