@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 _WIDTH = 1024  # of the picture, about
-_NARROWEST = 48
+_NARROWEST, _WIDEST = 48, 512  # a panel
 _GAP = 4
 _SMOOTH = 3  # drawn so much larger and reduced, as Pillow's lines have hard edges
 _MARGIN = 0.06  # of a panel's height, above and below
+_FARTHEST = 1e30  # what diverged stays a number
 _BACKGROUND, _PANEL = (0, 0, 0), (28, 28, 28)
 
 # Okabe & Ito 2008: seven colours that all eyes can tell apart; further dimensions aren't drawn
@@ -26,12 +27,14 @@ def curves(sequences: NDArray[np.float32], *, columns: int | None) -> NDArray[np
     """A picture [H, W, 3] of sequences [N, T, D], row by row in their order.
 
     All panels have the same axes: time from left to right, and of each dimension its own range
-    over all the sequences, its farthest values left out.
+    over all the sequences, its farthest values left out. `columns` is repeated as long as that
+    brings the picture nearer to a square.
     """
     count = len(sequences)
     shown = sequences[..., : len(COLOURS)].astype(np.float64)
-    columns = columns or max(1, math.ceil(math.sqrt(count)))
-    width = max(_NARROWEST, _WIDTH // columns - _GAP)
+    square = math.sqrt(count)
+    columns = columns * max(1, round(square / columns)) if columns else max(1, math.ceil(square))
+    width = min(max(_WIDTH // columns - _GAP, _NARROWEST), _WIDEST)
     height = max(_NARROWEST, width // 2)
     rows = math.ceil(count / columns)
     shape = (rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, 3)
@@ -46,10 +49,10 @@ def curves(sequences: NDArray[np.float32], *, columns: int | None) -> NDArray[np
 
 def _heights(sequences: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where each value stands in its panel: 0 at the bottom, 1 at the top, [N, T, D]."""
-    values = np.nan_to_num(sequences).reshape(-1, sequences.shape[-1])
-    low, high = np.quantile(values, [0.001, 0.999], axis=0)
+    values = np.nan_to_num(sequences, nan=0, posinf=_FARTHEST, neginf=-_FARTHEST)
+    low, high = np.quantile(values, [0.001, 0.999], axis=(0, 1))
     span = np.maximum(high - low, 1e-9 * np.maximum(np.abs(low), 1.0))
-    inner = (np.nan_to_num(sequences) - (low + high) / 2) / span + 0.5
+    inner = (values - (low + high) / 2) / span + 0.5
     placed: NDArray[np.float64] = np.clip(inner, 0, 1) * (1 - 2 * _MARGIN) + _MARGIN
     return placed
 
@@ -62,5 +65,5 @@ def _panel(heights: NDArray[np.float64], width: int, height: int) -> NDArray[np.
     across = np.linspace(0, wide - 1, len(heights)) if len(heights) > 1 else np.zeros(1)
     for colour, line in zip(COLOURS, heights.T, strict=False):
         points = list(zip(across.tolist(), ((1 - line) * (high - 1)).tolist(), strict=True))
-        draw.line(points, fill=colour, width=_SMOOTH + 1, joint="curve")
+        draw.line(points, fill=colour, width=_SMOOTH + 1)
     return np.asarray(image.resize((width, height), Image.Resampling.BOX))

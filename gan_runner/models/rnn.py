@@ -59,7 +59,8 @@ class RNN(Model):
         return way
 
     def check(self, space: Space) -> None:
-        if space.kind != "sequences":
+        # a checkpoint of a stranger may promise a sequence and then not describe one
+        if space.kind != "sequences" or len(space.shape) != 2 or min(space.shape) < 1:
             raise ConfigError(
                 f"rnn can't build examples of shape {list(space.shape)}, model=rnn. "
                 "Use model=mlp for vectors, model=dcgan for images."
