@@ -15,6 +15,7 @@ from gan_runner.checkpoint import fingerprint
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
+from gan_runner.datasets.sines import Sines
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation import Evaluation, space_name
@@ -25,6 +26,7 @@ from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
+from gan_runner.metrics.tstr import Labelled, Tstr, tstr
 from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
 
@@ -79,6 +81,7 @@ class Evaluator:
         self._mixture = dataset if isinstance(dataset, Mixture) else None
         self._space = _space(settings, dataset, data, cache=cache, device=device, say=say)
         chosen = _chosen(len(data), settings)
+        self._test = dataset.test() if isinstance(dataset, Sines) else None
         self._real = data.examples[chosen.to(data.examples.device)].cpu()
         self._labels = None if data.labels is None else data.labels.cpu()[chosen]
         self._features = self._remembered("real", self._real, cache, say)
@@ -161,7 +164,19 @@ class Evaluator:
             neighbours=self._settings.neighbours,
             projections=self._settings.projections,
             seed=self._settings.seed,
+            tstr=self._tstr(fake, labels),
         )
+
+    def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
+        """What classifiers learnt from real and from generated sequences make of the test ones;
+        None without test sequences of several classes, and where samples have no class."""
+        if self._test is None or labels is None or self._data.classes < 2:
+            return None
+        if "tstr" not in (self._settings.metrics or METRICS):
+            return None
+        train, test = (self._real, self._labels), (self._test.examples, self._test.labels)
+        parts = [_labelled(*part) for part in (train, test, (fake, labels))]
+        return tstr(*parts, classes=self._data.classes, seed=self._settings.seed)
 
     def _result(self, number: Number, n_fake: int, weights: str) -> Result:
         in_features = number.seen == "features"
@@ -235,6 +250,12 @@ def _space(
     if name == "random":
         return random_network(data.space, device=device)
     return identity(data.space)
+
+
+def _labelled(examples: Tensor, labels: Tensor | None) -> Labelled:
+    """Sequences [N, T, D] and their labels as plain arrays, the sequences flattened."""
+    assert labels is not None, "sequences with a test split have labels"
+    return Labelled(examples.flatten(1).numpy(), labels.numpy())
 
 
 def _chosen(count: int, settings: Evaluation) -> Tensor:

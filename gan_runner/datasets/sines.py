@@ -65,7 +65,12 @@ class Sines(Dataset):
         return Data(sequences, self.space() or standardized_steps(sequences), labels, names)
 
     def held_out(self, cache: Path, track: Track) -> Tensor | None:
-        return self._drawn("held out", min(self.count, _HELD_OUT))[0]
+        return self.test().examples
+
+    def test(self) -> Data:
+        """Sequences that no generator learns from, with their labels."""
+        sequences, labels = self._drawn("held out", min(self.count, _HELD_OUT))
+        return Data(sequences, plain_steps(self.length, self.dimensions), labels)
 
     @property
     def flips(self) -> bool:

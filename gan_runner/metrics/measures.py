@@ -14,6 +14,7 @@ from gan_runner.metrics import frechet, kernels, neighbours
 from gan_runner.metrics.features import FeatureSpace
 from gan_runner.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
 from gan_runner.metrics.sliced import sliced_wasserstein
+from gan_runner.metrics.tstr import Tstr
 from gan_runner.seeds import derive
 
 _KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
@@ -30,7 +31,8 @@ class Compared:
     `train` are features of all that the generator learnt from and `held_out` of real examples that
     it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane,
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
-    that a conditional generator was told.
+    that a conditional generator was told. `tstr` is what classifiers made of labelled test
+    examples, where there are any.
     """
 
     space: FeatureSpace
@@ -47,6 +49,7 @@ class Compared:
     neighbours: int
     projections: int
     seed: int
+    tstr: Tstr | None = None
 
 
 class Number(NamedTuple):
@@ -162,6 +165,17 @@ def _label_accuracy(of: Compared) -> list[Number]:
     return [Number("label_accuracy", "label_accuracy", float(right.float().mean()))]
 
 
+def _tstr(of: Compared) -> list[Number]:
+    if of.tstr is None:
+        return []
+    parameters = {"classifier": "perceptron-1", "n_test": int(of.tstr.real.confusion.sum())}
+    values = {"tstr_accuracy": of.tstr.synthetic, "trtr_accuracy": of.tstr.real}
+    return [
+        Number(name, name, told.accuracy, parameters=parameters, seen="examples")
+        for name, told in values.items()
+    ]
+
+
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
     return IN_INCEPTION[metric] if of.space.name == "inception" else elsewhere
 
@@ -177,6 +191,7 @@ NUMBERS = (
     *("frechet", "kid", "precision", "recall", "density", "coverage", "classifier_score"),
     *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation", "label_accuracy"),
+    *("tstr_accuracy", "trtr_accuracy"),
 )
 """The names by which a number can be chosen, whatever the space."""
 
@@ -191,4 +206,5 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "memorisation": _memorisation,
     "modes": _modes,
     "label_accuracy": _label_accuracy,
+    "tstr": _tstr,
 }
