@@ -98,8 +98,10 @@ def test_every_group_has_its_folder_and_every_folder_its_group() -> None:
 
 @every_file
 def test_every_file_composes_builds_and_makes_networks(path: Path) -> None:
-    made = experiment(f"{group(path)}={path.stem}")
-    space = made.dataset.space() or Space("images", (3, 64, 64))
+    of_sequences = content(path).get("name") in ("RNN", "Sines") or path.stem.startswith("sines")
+    made = experiment(*(["dataset=sines"] * of_sequences), f"{group(path)}={path.stem}")
+    shape = Space("sequences", (24, 2)) if of_sequences else Space("images", (3, 64, 64))
+    space = made.dataset.space() or shape
     generator, discriminator = made.model.networks(space)
     assert any(True for _ in generator.parameters())
     assert any(True for _ in discriminator.parameters())

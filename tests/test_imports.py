@@ -30,11 +30,10 @@ DOORS = {
     "torch_fidelity": {"gan_runner.metrics.inception"},
     "yaml": {"gan_runner.config"},
     "PIL": {
-        "gan_runner.sampling",
-        "gan_runner.curves",
-        "gan_runner.datasets",
-        "gan_runner.commands",
+        *("gan_runner.sampling", "gan_runner.curves"),
+        *("gan_runner.datasets", "gan_runner.commands"),
     },
+    "sklearn": {"gan_runner.metrics.tstr"},
     "pickle": set(),
     "importlib": {"gan_runner.datasets"},  # to find the file of the digits
 }

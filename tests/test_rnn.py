@@ -24,7 +24,7 @@ IMAGES, VECTORS = Space("images", (1, 8, 8)), Space("vectors", (2,), (0.0,) * 2,
 
 def rnn(*, generator: Any = None, discriminator: Any = None, **changes: Any) -> Model:
     plain = yaml.safe_load((conf_folder() / "model" / "rnn.yaml").read_text())
-    plain["generator"] |= {"hidden": 8, **(generator or {})}
+    plain["generator"] |= {"hidden": 8, "latent": "per_step", **(generator or {})}
     plain["discriminator"] |= {"hidden": 8, **(discriminator or {})}
     return make({**plain, "latent_size": 18, **changes}, Model, where="model")
 

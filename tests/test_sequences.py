@@ -30,6 +30,7 @@ def small(path: Path | str, *overrides: str) -> list[str]:
     return [
         *("dataset=sines", "dataset.length=6", "dataset.count=200", "device=cpu"),
         *("dataset.frequencies=[[0.5,1],[2,3]]", "model.latent_size=12"),
+        "model.generator.latent=per_step",
         *("model.generator.hidden=8", "model.discriminator.hidden=8"),
         *("train.batch_size=16", "train.samples=9", "train.log_every=7", "train.steps=2"),
         *(f"hydra.run.dir={path}", f"cache={Path(path).parent / 'cache'}", *overrides),
@@ -200,7 +201,7 @@ def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Her
     np.savez("own.npz", samples=drawn, labels=np.arange(64) % 2)
     asked = (
         *("dataset=array", "dataset.kind=sequences", "dataset.path=own.npz", "model=rnn"),
-        *("model.latent_size=20", "model.conditioning=concat", "train.steps=1", "device=cpu"),
+        *("model.conditioning=concat", "train.steps=1", "device=cpu"),
         *("train.batch_size=8", "hydra.run.dir=run", "cache=cache", "train.eval_every=1"),
     )
     assert here("gan-train", *asked).code == 0
