@@ -114,6 +114,8 @@ class Evaluator:
         doubts += [
             f"{n.name} can't be told from these samples." for n in measured if n not in numbers
         ]
+        if compared.tstr is not None and self._test is None:
+            doubts.append("tstr_accuracy is of examples that G learnt from, without a test split.")
         wanted = self._settings.best.metric
         classes = self._by_class(compared, labels)
         return Measured(
@@ -168,15 +170,19 @@ class Evaluator:
         )
 
     def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
-        """What classifiers learnt from real and from generated sequences make of the test ones;
-        None without test sequences of several classes, and where samples have no class."""
-        if self._test is None or labels is None or self._data.classes < 2:
+        """What classifiers learnt from real and from generated sequences make of other real ones;
+        None where samples have no class."""
+        if self._data.space.kind != "sequences" or labels is None:
             return None
         if "tstr" not in (self._settings.metrics or METRICS):
             return None
-        train, test = (self._real, self._labels), (self._test.examples, self._test.labels)
-        parts = [_labelled(*part) for part in (train, test, (fake, labels))]
-        return tstr(*parts, classes=self._data.classes, seed=self._settings.seed)
+        real, synthetic = _labelled(self._real, self._labels), _labelled(fake, labels)
+        if self._test is None:
+            train, test = (Labelled(*(part[half::2] for part in real)) for half in (0, 1))
+        else:
+            train, test = real, _labelled(self._test.examples, self._test.labels)
+        classes, seed = self._data.classes, self._settings.seed
+        return tstr(train, test, synthetic, classes=classes, seed=seed)
 
     def _result(self, number: Number, n_fake: int, weights: str) -> Result:
         in_features = number.seen == "features"
@@ -254,7 +260,7 @@ def _space(
 
 def _labelled(examples: Tensor, labels: Tensor | None) -> Labelled:
     """Sequences [N, T, D] and their labels as plain arrays, the sequences flattened."""
-    assert labels is not None, "sequences with a test split have labels"
+    assert labels is not None, "samples of a class are of labelled data"
     return Labelled(examples.flatten(1).numpy(), labels.numpy())
 
 

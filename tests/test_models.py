@@ -101,15 +101,15 @@ def keys(plain: Any) -> Any:
 
 def test_every_model_has_an_option_and_every_option_a_model() -> None:
     named = {yaml.safe_load(path.read_text())["name"] for path in OPTIONS}
-    assert named == set(choices(Model)) == {"MLP", "SimpleConv", "DCGAN", "ResNet"}
-    assert [path.stem for path in OPTIONS] == sorted(NAMES)
+    assert named == set(choices(Model)) == {"MLP", "SimpleConv", "DCGAN", "ResNet", "RNN"}
+    assert [path.stem for path in OPTIONS] == sorted([*NAMES, "rnn"])
 
 
 @pytest.mark.parametrize("path", OPTIONS, ids=lambda path: path.stem)
 def test_an_option_spells_out_every_setting_of_its_class_and_makes_it(path: Path) -> None:
     plain = yaml.safe_load(path.read_text())
     made = make(plain, Model, where="model")
-    made.check(images(3, 32, 32))
+    made.check(Space("sequences", (24, 2)) if path.stem == "rnn" else images(3, 32, 32))
     assert keys({k: v for k, v in plain.items() if k != "name"}) == fields(type(made))
 
 

@@ -90,19 +90,21 @@ def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> No
     assert call_command("gan-train", *small(whole, *asked, "train.steps=14")) == 0
     assert call_command("gan-train", *small(parted, *asked, "train.steps=7")) == 0
     assert call_command("gan-train", f"resume={parted}", "train.steps=14") == 0
-    assert left_behind(whole) | {"facts": None} == left_behind(parted) | {"facts": None}
+    found, expected = left_behind(parted), left_behind(whole)
+    assert all(found[part] == expected[part] for part in ("tensors", "rows", "pictures"))
 
 
 def test_sines_are_learnt(configured: Callable[..., Config], tmp_path: Path) -> None:
     asked = (
         *("dataset=sines", "dataset.length=8", "dataset.dimensions=1", "dataset.noise=0"),
         *("dataset.frequencies=[[1,1]]", "dataset.amplitude=[0.8,0.8]", "dataset.count=2000"),
-        *("model.latent_size=16", "model.generator.hidden=32", "model.discriminator.hidden=32"),
-        *("loss.penalty.r1.every=4", "train.steps=300", "train.average=0.98"),
+        *("model.latent_size=4", "model.generator.hidden=32", "model.discriminator.hidden=32"),
+        *("loss.penalty.r1.every=4", "loss.penalty.r1.weight=0.1", "train.average=0.98"),
+        *("optimizer.generator.lr=0.003", "optimizer.discriminator.lr=0.003", "train.steps=300"),
     )
     (tmp_path / "run").mkdir()
     run = create(configured(*asked), tmp_path / "run", Terminal())
-    latent = latent_points(1000, 16, seed=3, truncation=None)
+    latent = latent_points(1000, 4, seed=3, truncation=None)
     distances = []
     for learns in False, True:
         if learns:
@@ -110,7 +112,7 @@ def test_sines_are_learnt(configured: Callable[..., Config], tmp_path: Path) -> 
         made = sample(run.state.sampled, latent, run.data.space)
         distances.append(mmd(run.data.examples[:1000].flatten(1), made.flatten(1)))
     run.close(state="completed", exit_code=0, reason="test")
-    assert distances[1] < distances[0] / 3
+    assert distances[1] < distances[0] / 10
     spectrum = torch.fft.rfft(made[..., 0], dim=1).abs()
     assert (spectrum.argmax(1) == 1).float().mean() > 0.9
 
@@ -205,6 +207,10 @@ def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Her
         *("train.batch_size=8", "hydra.run.dir=run", "cache=cache", "train.eval_every=1"),
     )
     assert here("gan-train", *asked).code == 0
+    (row,) = map(json.loads, Path("run", "evaluations.jsonl").read_text().splitlines())
+    assert row["results"]["tstr_accuracy"]["protocol"]["parameters"]["n_test"] == 32
+    assert any("learnt from" in doubt for doubt in row["doubts"])
+    assert "frechet_identity" not in row["results"]  # of 20 numbers each, from 64 examples
     assert here("gan-sample", "run", "--num", "40", "--out", "x.npz").code == 0
     made = np.load("x.npz")["samples"]
     assert made.shape == (40, 10, 2)

@@ -65,6 +65,9 @@ class Number(NamedTuple):
 
 
 def _frechet(of: Compared) -> list[Number]:
+    count = min(len(of.real), len(of.fake))
+    if of.real.ndim == 3 and count < frechet.EXAMPLES_PER_DIMENSION * of.space.size:
+        return []  # of long sequences, whose covariance takes minutes and isn't known
     real, fake = frechet.fitted(of.real_features), frechet.fitted(of.fake_features)
     name = _named("frechet", of, elsewhere=f"frechet_{of.space.name}")
     doubt = frechet.doubt(real, fake)
