@@ -35,6 +35,9 @@ FREE = (
 _LARGEST_FILE = 1 << 16
 
 
+Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
+
+
 class Train(Component):
     """How long, how large, how often. An interval of 0 means: only at the end; for `eval_every`
     it means never."""
@@ -65,6 +68,7 @@ class Config(Component):
     train: Train
     model: dict[str, Any]
     loss: dict[str, Any]
+    augment: dict[Name, dict[str, Any]]
     dataset: dict[str, Any]
     optimizer: dict[str, Any]
     evaluation: dict[str, Any]

@@ -63,10 +63,12 @@ class Data:
 
 
 class Batch(NamedTuple):
-    """Encoded examples float32 [N, *shape], and their labels int64 [N] where they are wanted."""
+    """Encoded examples float32 [N, *shape], their labels int64 [N] where they are wanted, and of
+    fakes the codes [N, K] that they were made of, where there are any."""
 
     examples: Tensor
     labels: Tensor | None = None
+    codes: Tensor | None = None
 
 
 def batches(

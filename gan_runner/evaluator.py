@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +23,11 @@ from gan_runner.metrics.cache import Kept, keep, kept
 from gan_runner.metrics.classifier import classifier
 from gan_runner.metrics.features import FeatureSpace, identity, random_network
 from gan_runner.metrics.inception import inception
-from gan_runner.metrics.measures import METRICS, Compared, Number
+from gan_runner.metrics.measures import METRICS, OF_A_CLASS, Compared, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
 from gan_runner.metrics.tstr import Labelled, Tstr, tstr
+from gan_runner.models.codes import Code
 from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
 
@@ -92,12 +93,18 @@ class Evaluator:
             self._train = self._remembered("train", data.examples, cache, say)
 
     def measure(
-        self, generator: nn.Module, latent_size: int, *, weights: str, conditional: bool = False
+        self,
+        generator: nn.Module,
+        latent_size: int,
+        *,
+        weights: str,
+        conditional: bool = False,
+        code: Code | None = None,
     ) -> Measured:
         """Numbers of a generator from as many samples as there are real examples in use.
 
-        A conditional one is told the labels of these examples. Raises NumbersError for a sample
-        that is NaN or Inf.
+        A conditional one is told the labels of these examples; `code` are the codes in the latent
+        points. Raises NumbersError for a sample that is NaN or Inf.
         """
         latent = latent_points(
             len(self._real), latent_size, seed=self._settings.seed, truncation=None
@@ -106,7 +113,7 @@ class Evaluator:
         fake = sample(generator, latent, self._data.space, labels)
         if not bool(fake.isfinite().all()):
             raise NumbersError("a sample is NaN or Inf.")
-        compared = self._compared(fake, labels)
+        compared = self._compared(fake, labels, _category(latent, code))
         names = self._settings.metrics or tuple(METRICS)
         measured = [number for name in names for number in METRICS[name](compared)]
         numbers = [number for number in measured if math.isfinite(number.value)]
@@ -150,7 +157,7 @@ class Evaluator:
             keep(path, found, say=say)
         return found.tensors["features"].to(self._space.device)
 
-    def _compared(self, fake: Tensor, labels: Tensor | None) -> Compared:
+    def _compared(self, fake: Tensor, labels: Tensor | None, category: Tensor | None) -> Compared:
         return Compared(
             space=self._space,
             real=self._real,
@@ -163,6 +170,7 @@ class Evaluator:
             std=None if self._mixture is None else self._mixture.std,
             class_counts=None if self._data.labels is None else self._data.labels.bincount(),
             labels=labels,
+            category=category,
             neighbours=self._settings.neighbours,
             projections=self._settings.projections,
             seed=self._settings.seed,
@@ -220,7 +228,7 @@ class Evaluator:
                 "share_real": float(real.float().mean()),
                 "share_fake": float(told.float().mean()),
                 **({} if labels is None else _accuracy(told[fake])),
-                **_class_numbers(compared, real, fake),
+                **_class_numbers(compared, real, fake, self._settings.metrics or tuple(METRICS)),
             }
         return found
 
@@ -272,13 +280,22 @@ def _chosen(count: int, settings: Evaluation) -> Tensor:
     return torch.randperm(count, generator=stream)[: settings.num].sort().values
 
 
+def _category(latent: Tensor, code: Code | None) -> Tensor | None:
+    """The first categorical code of each latent point, int64 [N], where there is one."""
+    if code is None or not code.categorical:
+        return None
+    return code.values(latent[:, -code.columns :])[0]
+
+
 def _accuracy(told: Tensor) -> dict[str, float]:
     """The share of samples made for a class that the classifier puts there."""
     return {"label_accuracy": float(told.float().mean())} if len(told) else {}
 
 
-def _class_numbers(compared: Compared, real: Tensor, fake: Tensor) -> dict[str, float]:
-    """Fréchet, precision, recall, density and coverage of one class, as far as it has samples."""
+def _class_numbers(
+    compared: Compared, real: Tensor, fake: Tensor, names: Sequence[str]
+) -> dict[str, float]:
+    """The metrics that compare samples with reals, of one class, as far as it has both."""
     part = replace(
         compared,
         real=compared.real[real],
@@ -288,5 +305,5 @@ def _class_numbers(compared: Compared, real: Tensor, fake: Tensor) -> dict[str, 
     )
     if min(len(part.real), len(part.fake)) < 2:
         return {}
-    numbers = [*METRICS["frechet"](part), *METRICS["manifold"](part)]
-    return {number.name: number.value for number in numbers}
+    found = [number for name in OF_A_CLASS if name in names for number in METRICS[name](part)]
+    return {number.name: number.value for number in found if math.isfinite(number.value)}

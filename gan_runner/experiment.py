@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gan_runner.augmentations import Augmentation
 from gan_runner.catalogue import make, validated
 from gan_runner.config import Config, parse
+from gan_runner.data import Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
@@ -15,6 +17,7 @@ from gan_runner.health import Health
 from gan_runner.models import Model
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
+from gan_runner.penalties import Consistency, LabelSmoothing
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,30 @@ class Experiment:
     config: Config
     model: Model
     objective: Objective
+    augmentations: Mapping[str, Augmentation]
     dataset: Dataset
     optimizers: Optimizers
     evaluation: Evaluation
     health: Health
     warnings: tuple[str, ...]
+
+    def check(self, space: Space) -> None:
+        """Raise ConfigError, with the remedy, for what can't work on examples of `space`."""
+        self.model.check(space)
+        if space.kind == "images":
+            return
+        for name, augmentation in self.augmentations.items():
+            if augmentation.images_only:
+                raise ConfigError(
+                    f"{name} changes images, augment={name} with {space.kind}. "
+                    "Use augment=instance_noise."
+                )
+        for name, penalty in self.objective.penalties.items():
+            if isinstance(penalty, Consistency) and penalty.noise == 0:
+                raise ConfigError(
+                    f"consistency needs a change that {space.kind} can have, "
+                    f"loss.penalty.{name}.noise=0.0. Use loss.penalty.{name}.noise=0.1 or so."
+                )
 
 
 def assemble(config: Config) -> Experiment:
@@ -42,6 +64,10 @@ def assemble(config: Config) -> Experiment:
         config=config,
         model=make(config.model, Model, where="model"),
         objective=objective,
+        augmentations={
+            name: make(node, Augmentation, where=f"augment.{name}")
+            for name, node in config.augment.items()
+        },
         dataset=make(config.dataset, Dataset, where="dataset"),
         optimizers=_optimizers(config.optimizer),
         evaluation=validated(config.evaluation, Evaluation, where="evaluation"),
@@ -49,11 +75,13 @@ def assemble(config: Config) -> Experiment:
         warnings=(),
     )
     _refuse_impossible(experiment)
+    _refuse_senseless_terms(experiment)
     _refuse_rollback_to_nothing(experiment)
     _refuse_nothing_to_condition(experiment)
+    _refuse_two_kinds_of_knowledge(experiment)
     space = experiment.dataset.space()
     if space is not None:
-        experiment.model.check(space)
+        experiment.check(space)
     return Experiment(**{**vars(experiment), "warnings": tuple(_doubtful(experiment))})
 
 
@@ -102,6 +130,40 @@ def _refuse_impossible(experiment: Experiment) -> None:
                 f"batch norm needs more than one example, train.batch_size=1 with "
                 f"model.{network}.norm=batch. Raise the batch size or use another norm."
             )
+
+
+def _refuse_senseless_terms(experiment: Experiment) -> None:
+    objective = experiment.objective
+    smoothing = [n for n, p in objective.penalties.items() if isinstance(p, LabelSmoothing)]
+    if smoothing and objective.loss.paired:
+        raise ConfigError(
+            f"a relativistic loss has no labels to smooth, loss.penalty.{smoothing[0]} with "
+            f"loss.name={experiment.config.loss['name']}. "
+            "Use loss=non_saturating, or another loss that looks at each logit alone."
+        )
+
+
+def _refuse_two_kinds_of_knowledge(experiment: Experiment) -> None:
+    """D is told one thing of an example at most, and packs have nothing in common."""
+    model, size = experiment.model, experiment.config.train.batch_size
+    if model.conditional and model.code.columns:
+        raise ConfigError(
+            "codes are found without labels, model.code with "
+            f"model.conditioning={model.conditioning}. Use model.conditioning=none."
+        )
+    if model.packing == 1:
+        return
+    if model.conditional or model.code.columns:
+        what = f"model.conditioning={model.conditioning}" if model.conditional else "model.code"
+        raise ConfigError(
+            f"a pack has no class or code of its own, model.packing={model.packing} with {what}. "
+            "Use model.packing=1."
+        )
+    if size % model.packing:
+        raise ConfigError(
+            f"the batch can't be packed, train.batch_size={size} with "
+            f"model.packing={model.packing}. Use a batch that the packing divides."
+        )
 
 
 def _refuse_nothing_to_condition(experiment: Experiment) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 GROUPS = (
-    *("model", "loss", "loss/penalty", "dataset", "optimizer"),
+    *("model", "loss", "loss/penalty", "augment", "dataset", "optimizer"),
     *("evaluation", "health", "experiment"),
 )
 

@@ -6,6 +6,7 @@ from gan_runner.data import batches
 from gan_runner.interruption import watched
 from gan_runner.run import Run
 from gan_runner.steps import Recipe, train_step
+from gan_runner.view import View
 
 
 def train(run: Run) -> None:
@@ -27,12 +28,14 @@ def train(run: Run) -> None:
         objective=experiment.objective,
         optimizers=experiment.optimizers,
         batch_size=plan.batch_size,
-        latent_size=experiment.model.latent_size,
+        latent_size=experiment.model.latent_columns,
+        codes=experiment.model.code.columns,
         average=plan.average,
         average_ramp=plan.average_ramp,
         generates_together=experiment.model.generator.norm != "batch",
         scores_together=experiment.model.discriminator.norm != "batch",
         bf16=run.config.precision == "bf16",
+        view=View(experiment.augmentations, experiment.model.packing),
     )
     with watched() as signals:
         run.begin()

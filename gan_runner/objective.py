@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from gan_runner.catalogue import Component, make, validated
+from gan_runner.config import Name
 from gan_runner.losses import Loss
-from gan_runner.penalties import Critic, Penalty, Scored
+from gan_runner.penalties import Critic, Penalty
+from gan_runner.terms import Matching, Memory, Scored, Term, WeightTerm
 
-Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
+Remembered = Callable[[str], Memory]
+"""Gives what the term of a name remembers."""
 
 
 class Prescription(Component):
@@ -33,10 +36,13 @@ class Objective:
         own = {key: value for key, value in node.items() if key not in common}
         prescription = validated(common, Prescription, where="loss")
         self.loss = make(own, Loss, where="loss")
-        self.penalties = {
-            name: make(penalty, Penalty, where=f"loss.penalty.{name}")
-            for name, penalty in prescription.penalty.items()
+        terms = {
+            name: make(term, Term, where=f"loss.penalty.{name}")
+            for name, term in prescription.penalty.items()
         }
+        self.penalties = {name: t for name, t in terms.items() if isinstance(t, Penalty)}
+        self.matching = {name: t for name, t in terms.items() if isinstance(t, Matching)}
+        self.weight_terms = {name: t for name, t in terms.items() if isinstance(t, WeightTerm)}
         self.d_steps = prescription.d_steps
         self.clip = prescription.clip
 
@@ -53,28 +59,55 @@ class Objective:
         """Which of `real` and `fake` must be scored with gradients in this update of D."""
         return frozenset().union(*(p.differentiates for p in self.due(update).values()))
 
+    @property
+    def compares(self) -> bool:
+        """Whether G's update looks at reals."""
+        return self.loss.paired or bool(self.matching)
+
     def discriminator(
-        self, critic: Critic, real: Scored, fake: Scored, *, update: int, noise: torch.Generator
+        self,
+        critic: Critic,
+        real: Scored,
+        fake: Scored,
+        *,
+        update: int,
+        noise: torch.Generator,
+        memory: Remembered,
     ) -> dict[str, Tensor]:
         """The named terms of D's update number `update`: scalars that add up to D's loss."""
         terms = {"loss/discriminator": self.loss.discriminator(real.logits, fake.logits).mean()}
         due = self.due(update)
         for name, penalty in self.penalties.items():
             terms[f"penalty/{name}"] = (
-                penalty.weight * penalty.every * penalty(critic, real, fake, noise).mean()
+                penalty.weight
+                * penalty.every
+                * penalty(critic, real, fake, noise, memory(f"penalty.{name}")).mean()
                 if name in due
                 else real.logits.new_zeros(())  # so that the mean over all updates is what it adds
             )
-        if real.auxiliary is not None and fake.auxiliary is not None:
-            terms["auxiliary/discriminator"] = real.auxiliary.mean() + fake.auxiliary.mean()
+        for name in fake.told:
+            losses = [of.told[name].mean() for of in (real, fake) if name in of.told]
+            terms[f"{name}/discriminator"] = torch.stack(losses).sum()
         return terms
 
-    def generator(self, fake: Scored, real: Tensor | None) -> dict[str, Tensor]:
-        """The named terms of G's update; `real`, logits [N], is needed if the loss is paired."""
-        terms = {"loss/generator": self.loss.generator(fake.logits, real).mean()}
-        if fake.auxiliary is not None:
-            terms["auxiliary/generator"] = fake.auxiliary.mean()
-        return terms
+    def generator(self, fake: Scored, real: Scored | None) -> dict[str, Tensor]:
+        """The named terms of G's update; `real` is needed if it `compares`."""
+        logits = None if real is None else real.logits
+        terms = {"loss/generator": self.loss.generator(fake.logits, logits).mean()}
+        for name, matching in self.matching.items():
+            assert real is not None, "matching compares"
+            terms[f"penalty/{name}"] = matching.weight * matching(real, fake)
+        return terms | {f"{name}/generator": value.mean() for name, value in fake.told.items()}
+
+    def of_weights(
+        self, network: str, parameters: Sequence[Tensor], memory: Remembered
+    ) -> dict[str, Tensor]:
+        """The named terms of the weights of a network, `generator` or `discriminator`."""
+        return {
+            f"penalty/{name}/{network}": term.weight
+            * term(parameters, memory(f"penalty.{name}.{network}"))
+            for name, term in self.weight_terms.items()
+        }
 
     def derived(self, row: Mapping[str, float]) -> dict[str, float]:
         """What follows from a logged row: the estimate of V(D, G) where the loss is that game.

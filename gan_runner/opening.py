@@ -23,6 +23,7 @@ from gan_runner.experiment import Experiment, assemble
 from gan_runner.folder import RunFolder
 from gan_runner.interruption import unwinding
 from gan_runner.log import Log
+from gan_runner.models.codes import Code
 from gan_runner.resuming import (
     Changes,
     changed,
@@ -101,13 +102,15 @@ class Trained(NamedTuple):
     """A generator to look at: no data was read and nothing of the run is held.
 
     `data` is the digest of the data that it was trained on; `class_names` are those of the classes
-    that it can be told, none if it isn't conditional.
+    that it can be told, none if it isn't conditional. The last columns of a latent point, whose
+    size is `latent_size`, are the columns of `code`.
     """
 
     generator: nn.Module
     space: Space
     class_names: tuple[str, ...]
     latent_size: int
+    code: Code
     step: int
     averaged: bool
     experiment: Experiment
@@ -133,7 +136,8 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
         generator.to(where),
         space,
         names,
-        experiment.model.latent_size,
+        experiment.model.latent_columns,
+        experiment.model.code,
         found.facts["step"],
         averaged,
         experiment,
@@ -148,7 +152,7 @@ def _load(
     config = experiment.config
     with unwinding():
         data = placed(experiment.dataset.load(Path(config.cache), terminal.track), device)
-    experiment.model.check(data.space)
+    experiment.check(data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.batch_size > len(data):

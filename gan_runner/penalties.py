@@ -7,8 +7,8 @@ example, [N]; weight and laziness are applied in one place, the objective.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveInt
@@ -16,22 +16,14 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from gan_runner.activations import for_slopes
-from gan_runner.catalogue import Component
+from gan_runner.terms import Memory, Scored, Term
+from gan_runner.transforms import mirrored, noisy, shifted, uniform
 
 Critic = Callable[[Tensor], Tensor]
 
 
-class Scored(NamedTuple):
-    """Examples as D saw them [N, *shape], their logits [N], and the weighted loss of telling their
-    class, [N], where D has to."""
-
-    examples: Tensor
-    logits: Tensor
-    auxiliary: Tensor | None = None
-
-
-class Penalty(Component):
-    """A term added to D's loss: `weight` times the mean over the batch.
+class Penalty(Term):
+    """A term of D's update.
 
     With `every: k` it is computed at each k-th update of D and weighted k-fold (lazy
     regularisation, Karras et al. 2020, appendix B).
@@ -41,16 +33,16 @@ class Penalty(Component):
     that they must be scored with gradients.
     """
 
-    weight: NonNegativeFloat
     every: PositiveInt
     slope: ClassVar[bool] = True
     differentiates: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
     ) -> Tensor:
-        """The unweighted penalty of each example, [N]. Random points come from `generator`."""
+        """The unweighted penalty of each example, [N]. Random points come from `generator`, and
+        `memory` is what it left there the last time."""
 
 
 class GradientPenalty(Penalty):
@@ -64,7 +56,7 @@ class GradientPenalty(Penalty):
     one_sided: bool
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
     ) -> Tensor:
         points = between(real.examples, fake.examples, generator)
         excess = slopes(score(critic, points)) - self.target
@@ -77,7 +69,7 @@ class SlopePower(Penalty):
     power: Annotated[float, Field(gt=1)]
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
     ) -> Tensor:
         points = between(real.examples, fake.examples, generator)
         return slopes(score(critic, points)) ** self.power
@@ -89,7 +81,7 @@ class R1(Penalty):
     differentiates: ClassVar[frozenset[str]] = frozenset({"real"})
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
     ) -> Tensor:
         return slopes(real).square() / 2
 
@@ -100,7 +92,7 @@ class R2(Penalty):
     differentiates: ClassVar[frozenset[str]] = frozenset({"fake"})
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
     ) -> Tensor:
         return slopes(fake).square() / 2
 
@@ -115,7 +107,7 @@ class DRAGAN(Penalty):
     target: NonNegativeFloat
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
     ) -> Tensor:
         x = real.examples
         d = self.perturbation * x.std(correction=0) * uniform(x.shape, generator, like=x)
@@ -129,20 +121,77 @@ class Drift(Penalty):
     slope: ClassVar[bool] = False
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
     ) -> Tensor:
         return real.logits.square()
+
+
+class LabelSmoothing(Penalty):
+    """r, which lowers the label of real examples from 1 to 1 - weight (one-sided label smoothing).
+
+    So it is for every loss with a sigmoid: softplus(-r) + w r is the cross-entropy of r with the
+    label 1 - w. Salimans et al. 2016, section 3.4.
+    """
+
+    slope: ClassVar[bool] = False
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        return real.logits
+
+
+class LeCam(Penalty):
+    """(r - m_f)^2 + (f - m_r)^2, with running averages m of both logits. Tseng et al. 2021, eq. 5.
+
+    `decay`: of the averages, which begin with the first batch.
+    """
+
+    decay: Annotated[float, Field(ge=0, lt=1)]
+    slope: ClassVar[bool] = False
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        now = {"real": real.logits.detach().mean(), "fake": fake.logits.detach().mean()}
+        before = {name: memory.get(name, mean) for name, mean in now.items()}
+        memory |= {name: torch.lerp(now[name], before[name], self.decay) for name in now}
+        return (real.logits - before["fake"]).square() + (fake.logits - before["real"]).square()
+
+
+class Consistency(Penalty):
+    """(D(x) - D(T(x)))^2 at reals, and if `balanced` at fakes too.
+
+    T mirrors half of the images (`flip`), shifts them by up to a share of their sides (`shift`) and
+    adds normal noise to any example (`noise`). Zhang et al. 2020, arXiv:1910.12027, eq. 3;
+    balanced: Zhao et al. 2020, arXiv:2002.04724.
+    """
+
+    balanced: bool
+    flip: bool
+    shift: Annotated[float, Field(ge=0, le=0.5)]
+    noise: NonNegativeFloat
+    slope: ClassVar[bool] = False
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        found = self._change(critic, real, generator)
+        return found + self._change(critic, fake, generator) if self.balanced else found
+
+    def _change(self, critic: Critic, scored: Scored, generator: torch.Generator) -> Tensor:
+        examples = scored.examples.detach()
+        if examples.ndim == 4:
+            examples = mirrored(examples, generator) if self.flip else examples
+            examples = shifted(examples, self.shift, generator, fill="edge")
+        examples = noisy(examples, self.noise, generator)
+        return (scored.logits - critic(examples)).square()
 
 
 def between(a: Tensor, b: Tensor, generator: torch.Generator) -> Tensor:
     """A point on the line from each of `a` to its partner in `b`, uniform: one draw an example."""
     epsilon = uniform((len(a), *[1] * (a.ndim - 1)), generator, like=a)
     return torch.lerp(b, a, epsilon)
-
-
-def uniform(shape: Sequence[int], generator: torch.Generator, *, like: Tensor) -> Tensor:
-    """U(0, 1), with the device and dtype of `like`."""
-    return torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
 def score(critic: Critic, points: Tensor) -> Scored:

@@ -85,7 +85,7 @@ class Run:
             },
             "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
             **self._checkups.numbers(
-                state.step, state.generator, self.experiment.model.latent_size
+                state.step, state.generator, self.experiment.model.latent_columns
             ),
         }
         self.log.row(state.step, self._seconds(), values)
@@ -97,7 +97,7 @@ class Run:
         """Log a picture of samples from the same latent points each time."""
         count = self._shown
         latent = latent_points(
-            count, self.experiment.model.latent_size, seed=self.config.seed, truncation=None
+            count, self.experiment.model.latent_columns, seed=self.config.seed, truncation=None
         )
         labels = evenly(count, self.classes)
         examples = sample(self.state.sampled, latent, self.data.space, labels)
@@ -111,8 +111,9 @@ class Run:
         assert self._evaluator is not None, "made by begin"
         measured = self._evaluator.measure(
             self.state.sampled,
-            experiment.model.latent_size,
+            experiment.model.latent_columns,
             conditional=experiment.model.conditional,
+            code=experiment.model.code,
             weights="raw" if self.state.average is None else "average",
         )
         self._observe(self.log.measured(self.state.step, self._seconds(), measured))

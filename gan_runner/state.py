@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from gan_runner.data import Space
 from gan_runner.models import Model
+from gan_runner.models.discriminator import Discriminator
 from gan_runner.optimizers import Optimizers
 from gan_runner.seeds import derive
+from gan_runner.terms import Memory
 
 
 class Sums:
@@ -60,20 +62,23 @@ def _accumulator(device: torch.device) -> torch.dtype:
 
 @dataclass
 class TrainState:
-    """The networks, the weight average, both optimisers, both random streams, the open row.
+    """The networks, the weight average, both optimisers, the random streams, the open row.
 
-    `rate_factor` multiplies both learning rates; `rollbacks` are the steps after which the weights
-    went back to an earlier step's.
+    `memories` are what terms and augmentations keep, by their names. `rate_factor` multiplies both
+    learning rates; `rollbacks` are the steps after which the weights went back to an earlier
+    step's.
     """
 
     generator: nn.Module
-    discriminator: nn.Module
+    discriminator: Discriminator
     average: nn.Module | None
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
     latent_noise: torch.Generator
     penalty_noise: torch.Generator
+    view_noise: torch.Generator
     sums: Sums
+    memories: dict[str, Memory] = field(default_factory=dict)
     step: int = 0
     seconds: float = 0.0
     rate_factor: float = 1.0
@@ -84,11 +89,17 @@ class TrainState:
         """The network that samples come from: the average where there is one."""
         return self.generator if self.average is None else self.average
 
+    def memory(self, name: str) -> Memory:
+        """What the term or augmentation of this name keeps; empty the first time."""
+        return self.memories.setdefault(name, {})
+
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name."""
         named = {f"sums.{key}": total for key, total in self.sums.totals.items()}
         for part, module in self._modules():
             named |= {f"{part}.{name}": value for name, value in module.state_dict().items()}
+        for owner, memory in self.memories.items():
+            named |= {f"memory.{owner}.{name}": value for name, value in memory.items()}
         for part, optimizer, module in self._optimizers():
             for name, parameter in module.named_parameters():
                 slots = optimizer.state.get(parameter, {})
@@ -97,14 +108,13 @@ class TrainState:
 
     def facts(self) -> dict[str, Any]:
         """What is no tensor, as plain data."""
-        streams = {"latent": self.latent_noise, "penalty": self.penalty_noise}
         return {
             "step": self.step,
             "seconds": round(self.seconds, 3),
             "rate_factor": self.rate_factor,
             "rollbacks": list(self.rollbacks),
             "counts": dict(self.sums.counts),
-            "generators": {name: _encoded(stream) for name, stream in streams.items()},
+            "generators": {name: _encoded(g) for name, g in self._streams().items()},
         }
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -115,8 +125,8 @@ class TrainState:
         # in the order in which they were first added: it is the order of the columns of a row
         self.sums.counts = {str(k): int(v) for k, v in facts["counts"].items()}
         self.sums.totals = {k: totals[k].to(device) for k in self.sums.counts}
-        _decode(facts["generators"]["latent"], self.latent_noise)
-        _decode(facts["generators"]["penalty"], self.penalty_noise)
+        for name, stream in self._streams().items():
+            _decode(facts["generators"][name], stream)
         self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
         self.rate_factor = float(facts["rate_factor"])
         self.rollbacks = [int(step) for step in facts["rollbacks"]]
@@ -151,6 +161,13 @@ class TrainState:
             module.load_state_dict(_under(part, tensors))
         for part, optimizer, module in self._optimizers():
             _load_slots(optimizer, dict(module.named_parameters()), _under(part, tensors))
+        self.memories = {}
+        for name, value in _under("memory", tensors).items():
+            owner, _, key = name.rpartition(".")
+            self.memory(owner)[key] = value.to(next(self.generator.parameters()).device)
+
+    def _streams(self) -> dict[str, torch.Generator]:
+        return {"latent": self.latent_noise, "penalty": self.penalty_noise, "view": self.view_noise}
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield "generator", self.generator
@@ -191,6 +208,7 @@ def fresh_state(
         discriminator_optimizer=optimizers.discriminator.over(discriminator.parameters()),
         latent_noise=torch.Generator(device).manual_seed(derive(seed, "latent")),
         penalty_noise=torch.Generator(device).manual_seed(derive(seed, "penalty")),
+        view_noise=torch.Generator(device).manual_seed(derive(seed, "view")),
         sums=Sums(),
     )
 

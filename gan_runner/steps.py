@@ -5,7 +5,7 @@ Nothing here reads a number back from the device: terms are added up where they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -14,17 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.data import Batch
-from gan_runner.models.conditioning import bound, judged
+from gan_runner.models.conditioning import bound
+from gan_runner.models.discriminator import Discriminator, Judgement
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
-from gan_runner.penalties import Scored
 from gan_runner.state import TrainState
+from gan_runner.terms import Scored
+from gan_runner.view import View
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What all steps of a run have in common.
 
+    The last `codes` columns of a latent point are codes that D should tell.
     `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
     at each example alone (it has no batch norm). `bf16`: forward passes in bfloat16; weights,
     losses and penalties stay float32.
@@ -34,11 +37,13 @@ class Recipe:
     optimizers: Optimizers
     batch_size: int
     latent_size: int
+    codes: int
     average: float
     average_ramp: float
     generates_together: bool
     scores_together: bool
     bf16: bool
+    view: View
 
     def decay(self, step: int) -> float:
         """The decay of the weight average after `step` finished steps, which forgets the start.
@@ -62,98 +67,107 @@ def train_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe) -> Non
     batches = [next(reals) for _ in range(d_steps)]
     fakes = _fakes(state, [batch.labels for batch in batches], recipe)
     for update, (real, fake) in enumerate(zip(batches, fakes, strict=True)):
-        _update_discriminator(state, real, fake.detach(), state.step * d_steps + update, recipe)
+        _update_discriminator(state, real, fake, state.step * d_steps + update, recipe)
     _update_generator(state, batches[-1], fakes[-1], recipe)
     if state.average is not None:
         _update_average(state.average, state.generator, recipe.decay(state.step))
     state.step += 1
 
 
-def _fakes(state: TrainState, labels: list[Tensor | None], recipe: Recipe) -> list[Tensor]:
-    """A batch of fakes [N, *shape] for each update of D; only the last can be differentiated."""
+def _fakes(state: TrainState, labels: list[Tensor | None], recipe: Recipe) -> list[Batch]:
+    """A batch of fakes for each update of D; only the last can be differentiated."""
     size, (*earlier, last) = recipe.batch_size, labels
     with torch.no_grad():
         if recipe.generates_together and earlier:
-            together = _generate(state, len(earlier) * size, _joined(*earlier), recipe)
-            fakes = list(together.split(size))
+            together = _generate(state, len(earlier) * size, _joined(earlier), recipe)
+            parts = [[None] * len(earlier) if of is None else of.split(size) for of in together]
+            fakes = [Batch(*part) for part in zip(*parts, strict=True)]
         else:
             fakes = [_generate(state, size, of, recipe) for of in earlier]
     return [*fakes, _generate(state, size, last, recipe)]
 
 
-def _generate(state: TrainState, count: int, labels: Tensor | None, recipe: Recipe) -> Tensor:
+def _generate(state: TrainState, count: int, labels: Tensor | None, recipe: Recipe) -> Batch:
     device = state.latent_noise.device
     latent = torch.randn(count, recipe.latent_size, generator=state.latent_noise, device=device)
+    codes = latent[:, recipe.latent_size - recipe.codes :] if recipe.codes else None
     with recipe.autocast(device):
-        return bound(state.generator, labels)(latent).float()
+        return Batch(bound(state.generator, labels)(latent).float(), labels, codes)
 
 
-def _joined(*labels: Tensor | None) -> Tensor | None:
-    known = [of for of in labels if of is not None]
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
     return torch.cat(known) if known else None
 
 
 def _update_discriminator(
-    state: TrainState, real: Batch, fake: Tensor, number: int, recipe: Recipe
+    state: TrainState, real: Batch, fake: Batch, number: int, recipe: Recipe
 ) -> None:
     objective, discriminator = recipe.objective, state.discriminator
+    real = recipe.view(real, state)
+    fake = recipe.view(fake._replace(examples=fake.examples.detach()), state)
     scored = _score(discriminator, real, fake, objective.differentiates(number), recipe)
-    critic = bound(discriminator, real.labels)
-    terms = objective.discriminator(critic, *scored, update=number, noise=state.penalty_noise)
-    norm = _descend(
-        terms,
-        discriminator,
-        state.discriminator_optimizer,
-        recipe.optimizers.discriminator,
-        state,
+    terms = objective.discriminator(
+        bound(discriminator, real.labels),
+        *scored,
+        update=number,
+        noise=state.penalty_noise,
+        memory=state.memory,
     )
+    norm = _descend(terms, "discriminator", state, recipe)
     if objective.clip is not None:
         _clip_weights(discriminator.parameters(), objective.clip)
-    state.sums.add({**terms, **_seen(*scored), "grad_norm/discriminator": norm})
+    seen = _seen(*scored) | recipe.view.learn(*scored, state)
+    state.sums.add({**terms, **seen, "grad_norm/discriminator": norm})
 
 
 def _score(
-    discriminator: nn.Module,
+    discriminator: Discriminator,
     real: Batch,
-    fake: Tensor,
+    fake: Batch,
     differentiated: frozenset[str],
     recipe: Recipe,
 ) -> tuple[Scored, Scored]:
-    """Real and fake examples with their logits, ready for penalties that differentiate them."""
-    if recipe.scores_together and not differentiated:
-        labels = _joined(real.labels, real.labels)
-        both = _score_alone(discriminator, torch.cat((real.examples, fake)), labels, False, recipe)
-        reals, fakes = both.logits.chunk(2)
-        told = (None, None) if both.auxiliary is None else both.auxiliary.chunk(2)
-        return Scored(real.examples, reals, told[0]), Scored(fake, fakes, told[1])
-    return (
-        _score_alone(discriminator, *real, "real" in differentiated, recipe),
-        _score_alone(discriminator, fake, real.labels, "fake" in differentiated, recipe),
-    )
+    """Real and fake examples as D judges them, ready for penalties that differentiate them."""
+    if differentiated or not recipe.scores_together:
+        return (
+            _judged(discriminator, real, recipe, differentiated="real" in differentiated),
+            _judged(discriminator, fake, recipe, differentiated="fake" in differentiated),
+        )
+    with recipe.autocast(real.examples.device):
+        both = torch.cat((real.examples, fake.examples))
+        judgement = discriminator.judge(both, _joined((real.labels, fake.labels)))
+        reals, fakes = zip(*(of.chunk(2) for of in judgement), strict=True)
+        return (
+            _told(discriminator, real, Judgement(*reals)),
+            _told(discriminator, fake, Judgement(*fakes)),
+        )
 
 
-def _score_alone(
-    discriminator: nn.Module,
-    examples: Tensor,
-    labels: Tensor | None,
-    differentiated: bool,
-    recipe: Recipe,
+def _judged(
+    discriminator: Discriminator, batch: Batch, recipe: Recipe, *, differentiated: bool = False
 ) -> Scored:
-    examples.requires_grad_(differentiated)
-    with recipe.autocast(examples.device, exact=differentiated):
-        logits, auxiliary = judged(discriminator, examples, labels)
-    return Scored(examples, logits.float(), auxiliary)
+    if differentiated:
+        batch.examples.requires_grad_()
+    with recipe.autocast(batch.examples.device, exact=differentiated):
+        judgement = discriminator.judge(batch.examples, batch.labels)
+        return _told(discriminator, batch, judgement)
 
 
-def _descend(
-    terms: Mapping[str, Tensor],
-    network: nn.Module,
-    stepper: torch.optim.Optimizer,
-    settings: Optimizer,
-    state: TrainState,
-) -> Tensor:
-    """Take one step down the sum of the terms; the norm of its gradient."""
+def _told(discriminator: Discriminator, batch: Batch, judgement: Judgement) -> Scored:
+    logits, features = judgement
+    told = discriminator.tell(features, labels=batch.labels, codes=batch.codes)
+    return Scored(batch.examples, logits.float(), features, told)
+
+
+def _descend(terms: dict[str, Tensor], name: str, state: TrainState, recipe: Recipe) -> Tensor:
+    """Take one step down the sum of the terms, joined by those of the weights; the norm of its
+    gradient."""
+    network: nn.Module = getattr(state, name)
+    stepper: torch.optim.Optimizer = getattr(state, f"{name}_optimizer")
+    settings: Optimizer = getattr(recipe.optimizers, name)
     parameters = list(network.parameters())
+    terms |= recipe.objective.of_weights(name, parameters, state.memory)
     # nothing else gets a gradient: not the other network, nor the examples of a penalty
     reduce(add, terms.values()).backward(inputs=parameters)
     norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
@@ -187,15 +201,14 @@ def _seen(real: Scored, fake: Scored) -> dict[str, Tensor]:
     }
 
 
-def _update_generator(state: TrainState, real: Batch, fake: Tensor, recipe: Recipe) -> None:
-    with recipe.autocast(fake.device):
-        logits, auxiliary = judged(state.discriminator, fake, real.labels)
-        critic, paired = bound(state.discriminator, real.labels), recipe.objective.loss.paired
-        real_logits = critic(real.examples.detach()).float() if paired else None
-    terms = recipe.objective.generator(Scored(fake, logits.float(), auxiliary), real_logits)
-    norm = _descend(
-        terms, state.generator, state.generator_optimizer, recipe.optimizers.generator, state
-    )
+def _update_generator(state: TrainState, real: Batch, fake: Batch, recipe: Recipe) -> None:
+    scored = _judged(state.discriminator, recipe.view(fake, state), recipe)
+    reals = None
+    if recipe.objective.compares:
+        with torch.no_grad():
+            reals = _judged(state.discriminator, recipe.view(real, state), recipe)
+    terms = recipe.objective.generator(scored, reals)
+    norm = _descend(terms, "generator", state, recipe)
     state.sums.add({**terms, "grad_norm/generator": norm})
 
 

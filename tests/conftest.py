@@ -39,7 +39,13 @@ SMALL = (
     "train.samples=9",
 )
 
-UNCONDITIONAL = {"conditioning": "none", "label_size": 8, "auxiliary_weight": 1.0}
+PLAIN = {
+    "conditioning": "none",
+    "label_size": 8,
+    "auxiliary_weight": 1.0,
+    "code": {"categorical": [], "continuous": 0, "weight": 1.0},
+    "packing": 1,
+}
 """Settings of a model that every hand-written one needs."""
 
 

@@ -20,11 +20,12 @@ from gan_runner.data import Batch, Data, Space, batches
 from gan_runner.experiment import assemble
 from gan_runner.loop import train
 from gan_runner.models import Model
-from gan_runner.models.conditioning import judged
+from gan_runner.models.discriminator import Judgement
 from gan_runner.opening import create, look
 from gan_runner.sampling import latent_points, sample
 from gan_runner.steps import Recipe, train_step
 from gan_runner.terminal import Terminal
+from gan_runner.view import View
 
 Here = Callable[..., Answer]
 WAYS = ("concat", "embedding", "projection", "auxiliary")
@@ -78,8 +79,10 @@ def test_the_class_changes_what_d_says_but_for_an_auxiliary_classifier(
 def test_only_an_auxiliary_classifier_has_a_loss_of_its_own() -> None:
     examples, labels = torch.randn(5, 1, 16, 16), torch.tensor([0, 1, 2, 0, 1])
     for way in WAYS:
-        told = judged(pair("dcgan", way)[1], examples, labels).auxiliary
-        assert (told is None) == (way != "auxiliary")
+        discriminator = pair("dcgan", way)[1]
+        features = discriminator.judge(examples, labels).features
+        told = discriminator.tell(features, labels=labels, codes=None)
+        assert set(told) == ({"auxiliary"} if way == "auxiliary" else set())
 
 
 def test_the_auxiliary_loss_is_the_weighted_cross_entropy_of_the_class() -> None:
@@ -89,9 +92,8 @@ def test_the_auxiliary_loss_is_the_weighted_cross_entropy_of_the_class() -> None
     examples, labels = torch.randn(4, 1, 16, 16), torch.tensor([2, 0, 1, 1])
     features = discriminator.body(examples).flatten(1)
     right = discriminator.classifier(features).softmax(1)[torch.arange(4), labels]
-    found = judged(discriminator, examples, labels)
-    assert found.auxiliary is not None
-    assert torch.allclose(found.auxiliary, -0.5 * right.log(), atol=1e-5)
+    found = discriminator.tell(discriminator.body(examples), labels=labels, codes=None)
+    assert torch.allclose(found["auxiliary"], -0.5 * right.log(), atol=1e-5)
 
 
 def test_projection_adds_the_inner_product_with_the_vector_of_the_class() -> None:
@@ -130,27 +132,34 @@ def test_labels_come_with_their_examples() -> None:
 
 
 def test_fakes_are_of_the_classes_of_the_reals_beside_them(
-    configured: Callable[..., Config], tmp_path: Path
+    configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ("dataset=ring", "model.conditioning=concat", "loss=wgan_gp", "train.batch_size=8")
     (tmp_path / "run").mkdir()
     run = create(configured(*asked, "dataset.count=64"), tmp_path / "run", Terminal())
     told: dict[str, list[Tensor]] = {"generator": [], "discriminator": []}
-    for name, seen in told.items():
-        network = getattr(run.state, name)
-        network.register_forward_pre_hook(
-            lambda _, args, kwargs, seen=seen: seen.append(kwargs["labels"]), with_kwargs=True
-        )
+    generator, judge = run.state.generator, run.state.discriminator.judge
+
+    def watched(examples: Tensor, labels: Tensor) -> Judgement:
+        told["discriminator"].append(labels)
+        return judge(examples, labels)
+
+    monkeypatch.setattr(run.state.discriminator, "judge", watched)
+    generator.register_forward_pre_hook(
+        lambda _, args, kwargs: told["generator"].append(kwargs["labels"]), with_kwargs=True
+    )
     recipe = Recipe(
         objective=run.experiment.objective,
         optimizers=run.experiment.optimizers,
         batch_size=8,
         latent_size=run.experiment.model.latent_size,
+        codes=0,
         average=0.9,
         average_ramp=1.0,
         generates_together=True,
         scores_together=True,
         bf16=False,
+        view=View(),
     )
     labels = [torch.full((8,), value) for value in range(5)]
 
@@ -288,6 +297,8 @@ def test_evaluation_tells_how_often_a_class_is_what_was_asked_for(
     assert 0 <= found["results"]["label_accuracy"]["value"] <= 1
     by_class = [numbers["label_accuracy"] for numbers in found["classes"].values()]
     assert len(by_class) == 10
+    asked_for = {"share_real", "share_fake", "label_accuracy", "frechet_classifier"}
+    assert all(set(numbers) == asked_for for numbers in found["classes"].values())
     counts = [numbers["share_real"] for numbers in found["classes"].values()]
     mean = float(np.dot(by_class, counts))
     assert found["results"]["label_accuracy"]["value"] == pytest.approx(mean, abs=1e-6)

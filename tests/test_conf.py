@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from gan_runner.augmentations import Augmentation
 from gan_runner.catalogue import Component, choices
 from gan_runner.composition import composed, parsed
 from gan_runner.config import Config, Train
@@ -24,14 +25,16 @@ from gan_runner.losses import Loss
 from gan_runner.models import Model
 from gan_runner.objective import Prescription
 from gan_runner.optimizers import Optimizer, Optimizers
-from gan_runner.penalties import R1, Drift, Penalty
+from gan_runner.penalties import R1, Drift
+from gan_runner.terms import Term
 
 CONF = conf_folder()
 FILES = sorted(path for path in CONF.rglob("*.yaml") if path.parent != CONF)
 FAMILIES: dict[str, type[Component]] = {
     "model": Model,
     "loss": Loss,
-    "loss/penalty": Penalty,
+    "loss/penalty": Term,
+    "augment": Augmentation,
     "dataset": Dataset,
     "optimizer": Optimizer,
 }
@@ -128,7 +131,7 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
             expected = {k: named_fields(Optimizer, settings[k]) for k in Optimizers._fields}
         case "loss":
             prescribed = dict.fromkeys(Prescription.model_fields)
-            penalties = {k: named_fields(Penalty, v) for k, v in settings["penalty"].items()}
+            penalties = {k: named_fields(Term, v) for k, v in settings["penalty"].items()}
             own = named_fields(Loss, settings)
             assert not own.keys() & prescribed.keys()
             expected = {**own, **prescribed, "penalty": penalties}

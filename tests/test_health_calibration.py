@@ -104,6 +104,7 @@ def test_a_generator_with_one_output_is_noticed_within_500_steps(
             return self.whole(torch.zeros_like(latent))  # type: ignore[no-any-return]
 
     def collapse(run: Run) -> None:
+        assert run.state.average is not None
         run.state.generator = One(run.state.generator)
         run.state.average = One(run.state.average)
 

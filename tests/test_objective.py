@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_runner.errors import ConfigError
 from gan_runner.objective import Objective
-from gan_runner.penalties import Scored
+from gan_runner.terms import Memory, Scored
 
 R1 = {"name": "R1", "weight": 3.0, "every": 1}
 R2 = {"name": "R2", "weight": 5.0, "every": 1}
@@ -39,9 +39,14 @@ def scored(seed: int, *, differentiated: bool = True) -> Scored:
     return Scored(examples, critic(examples))
 
 
+def nothing(_: str) -> Memory:
+    return {}
+
+
 def terms(of: Objective, update: int = 0) -> dict[str, float]:
     noise = torch.Generator().manual_seed(0)
-    found = of.discriminator(critic, scored(1), scored(2), update=update, noise=noise)
+    scores = scored(1), scored(2)
+    found = of.discriminator(critic, *scores, update=update, noise=noise, memory=nothing)
     return {name: value.item() for name, value in found.items()}
 
 
@@ -87,7 +92,7 @@ def test_terms_are_scalars_that_can_be_differentiated() -> None:
     points = torch.randn(4, 3, requires_grad=True)
     real = Scored(points, weighted(points))
     noise = torch.Generator().manual_seed(0)
-    found = made.discriminator(weighted, real, real, update=0, noise=noise)
+    found = made.discriminator(weighted, real, real, update=0, noise=noise, memory=nothing)
     assert all(term.shape == () for term in found.values())
     for name in ("penalty/r1", "penalty/gradient"):
         (gradient,) = torch.autograd.grad(found[name], weight, retain_graph=True)
@@ -102,10 +107,10 @@ def test_the_generators_loss_is_the_mean_over_its_fakes() -> None:
 
 
 def test_a_paired_loss_gets_the_real_logits_in_the_generators_update() -> None:
-    real, fake = scored(1).logits, scored(2)
+    real, fake = scored(1), scored(2)
     made = objective("RelativisticPaired")
     assert made.loss.paired
-    expected = torch.nn.functional.softplus(real - fake.logits).mean().item()
+    expected = torch.nn.functional.softplus(real.logits - fake.logits).mean().item()
     found = made.generator(fake, real)
     assert found["loss/generator"].item() == pytest.approx(expected)
 
@@ -155,7 +160,7 @@ def test_a_penalty_that_is_not_due_draws_no_random_points() -> None:
     noise = torch.Generator().manual_seed(0)
     states = [noise.get_state()]
     for update in range(3):
-        made.discriminator(critic, scored(1), scored(2), update=update, noise=noise)
+        made.discriminator(critic, scored(1), scored(2), update=update, noise=noise, memory=nothing)
         states.append(noise.get_state())
     assert not torch.equal(states[0], states[1])
     assert torch.equal(states[1], states[2])

@@ -126,6 +126,10 @@ def test_a_run_killed_before_its_first_save_begins_again(
         ["loss=r3gan", "optimizer=adamw", "dataset.flip=true"],
         ["loss=hinge", "optimizer=sgd", "model.discriminator.norm=spectral"],
         ["optimizer.generator.schedule.shape=cosine", "precision=bf16"],
+        ["loss=minimax", "loss/penalty=[lecam,consistency,label_smoothing]"],
+        ["loss=hinge", "loss/penalty=[feature_matching,historical_averaging]", "model.packing=2"],
+        ["augment=[ada,instance_noise]", "augment.ada.interval=2", "augment.ada.images=200"],
+        ["augment=[diffaugment]", "model.code.categorical=[4]", "model.code.continuous=1"],
     ],
 )
 def test_every_part_of_a_state_is_resumed(tmp_path: Path, settings: list[str]) -> None:

@@ -95,7 +95,7 @@ def test_every_step_sees_the_class(latent: str) -> None:
     seen = spread(torch.cat((torch.randn(2, 18), torch.eye(3)[:2]), dim=1))
     assert torch.equal(seen[..., -3:], torch.eye(3)[:2, None].expand(-1, STEPS, -1))
     beside: list[Tensor] = []
-    made.discriminator.network.register_forward_pre_hook(lambda _, given: beside.append(given[0]))
+    made.discriminator.body.register_forward_pre_hook(lambda _, given: beside.append(given[0]))
     examples = torch.randn(2, STEPS, SIZE)
     made.discriminator(examples, torch.tensor([2, 0]))
     assert torch.equal(beside[0][..., :SIZE], examples)
@@ -105,10 +105,9 @@ def test_every_step_sees_the_class(latent: str) -> None:
 # ---------------------------------------------------------------- what D reads
 
 
-def recurrent_of(discriminator: Any) -> tuple[nn.Module, nn.Module]:
+def recurrent_of(discriminator: Any) -> tuple[Any, nn.Module]:
     """The recurrent layers and the linear one of a plain discriminator."""
-    recurrent, _, head, _ = discriminator
-    return recurrent, head
+    return discriminator.body[0], discriminator.head
 
 
 def test_the_logit_is_the_mean_of_those_of_all_steps() -> None:
@@ -138,7 +137,7 @@ def test_sequences_are_scored_each_for_itself() -> None:
 def test_the_slope_of_d_can_be_learnt_from(cell: str) -> None:
     """The gradient of a gradient penalty, against finite differences of the penalty."""
     discriminator = networks(discriminator={"cell": cell}).discriminator.double()
-    weight = discriminator[0].layers.weight_hh_l0  # type: ignore[index]
+    weight = recurrent_of(discriminator)[0].layers.weight_hh_l0
     points = torch.randn(3, STEPS, SIZE, dtype=torch.float64)
 
     def penalty() -> Tensor:
@@ -168,6 +167,16 @@ def test_the_class_reaches_both_networks(way: str) -> None:
     logits = discriminator(made[:1].expand(3, -1, -1), torch.arange(3))
     assert logits.shape == (3,)
     assert torch.allclose(logits[0], logits[1], atol=1e-6) == (way == "auxiliary")
+
+
+@pytest.mark.parametrize("latent", ["per_step", "whole"])
+def test_every_step_sees_the_codes(latent: str) -> None:
+    code = {"categorical": [3], "continuous": 1, "weight": 1.0}
+    generator = networks(code=code, generator={"latent": latent}).generator
+    before = torch.randn(1, 20)
+    after = before.clone()
+    after[:, -1] += 1
+    assert moved(generator, before, after) == [True] * STEPS
 
 
 # ---------------------------------------------------------------- initial weights

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import UNCONDITIONAL
+from conftest import PLAIN
 from torch import Tensor
 
 from gan_runner.catalogue import make
@@ -19,6 +19,7 @@ from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
 from gan_runner.state import Sums, TrainState, fresh_state, frozen_copy
 from gan_runner.steps import Recipe, train_step
+from gan_runner.view import View
 
 CPU = torch.device("cpu")
 IMAGES = Space("images", (3, 8, 8))
@@ -43,7 +44,7 @@ def model(space: Space, *, norm: str = "layer", width: int = 4) -> Model:
     node = {
         "name": name,
         "latent_size": 3,
-        **UNCONDITIONAL,
+        **PLAIN,
         "generator": network,
         "discriminator": network,
     }
@@ -80,11 +81,13 @@ def train(
         optimizers=stepper or optimizers("Adam"),
         batch_size=5,
         latent_size=3,
+        codes=0,
         average=0.9,
         average_ramp=1.0,
         generates_together=True,
         scores_together=True,
         bf16=False,
+        view=View(),
     )
     for _ in range(steps):
         train_step(state, reals(space, state.step), recipe)

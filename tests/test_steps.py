@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import UNCONDITIONAL
+from conftest import PLAIN
 from torch import Tensor, nn
 
 from gan_runner.catalogue import make
 from gan_runner.data import Batch, Space
 from gan_runner.models import Model
+from gan_runner.models.discriminator import Discriminator, Judgement
 from gan_runner.objective import Objective
 from gan_runner.optimizers import Optimizer, Optimizers
 from gan_runner.state import TrainState, fresh_state
 from gan_runner.steps import Recipe, train_step
+from gan_runner.view import View
 
 LOSSES = sorted((Path(__file__).parents[1] / "conf" / "loss").glob("*.yaml"))
 CPU = torch.device("cpu")
@@ -58,11 +60,13 @@ def recipe(loss: dict[str, Any] | None = None, **changes: Any) -> Recipe:
         "optimizers": Optimizers(made, made),
         "batch_size": 6,
         "latent_size": 3,
+        "codes": 0,
         "average": 0.9,
         "average_ramp": 1.0,
         "generates_together": True,
         "scores_together": True,
         "bf16": False,
+        "view": View(),
         **changes,
     }
     return Recipe(objective=Objective(loss or HINGE), **settings)
@@ -77,7 +81,7 @@ def state(
     plain = {
         "name": name,
         "latent_size": 3,
-        **UNCONDITIONAL,
+        **PLAIN,
         "generator": network,
         "discriminator": network,
     }
@@ -240,15 +244,15 @@ def test_a_step_sums_what_a_row_needs_by_the_names_of_the_contract() -> None:
     }
 
 
-class Slope(nn.Module):
+class Slope(Discriminator):
     """D(x) = w x_1."""
 
     def __init__(self, slope: float) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.slope = nn.Parameter(torch.tensor(slope))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.slope * x[:, 0]
+    def judge(self, examples: Tensor, labels: Tensor | None = None) -> Judgement:
+        return Judgement(self.slope * examples[:, 0], examples)
 
 
 @pytest.mark.parametrize(("slope", "accuracy"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.5)])
@@ -406,7 +410,7 @@ def test_one_pass_for_all_that_needs_none_of_its_own_changes_nothing(
 def passes(of: TrainState) -> list[int]:
     """The sizes of the batches that go through D from now on."""
     sizes: list[int] = []
-    of.discriminator.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    of.discriminator.body.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     return sizes
 
 
@@ -455,7 +459,7 @@ def test_bf16_is_for_forward_passes_and_penalties_stay_exact() -> None:
     made = recipe({**HINGE, "penalty": {"r1": R1, "gradient": GRADIENT}}, bf16=True)
     of = state(made)
     kinds: list[torch.dtype] = []
-    of.discriminator[0].register_forward_hook(lambda *a: kinds.append(a[-1].dtype))
+    of.discriminator.body[0].register_forward_hook(lambda *a: kinds.append(a[-1].dtype))
     train_step(of, reals(), made)
     # reals under R1, fakes, points of the gradient penalty, G's update
     assert kinds == [torch.float32, torch.bfloat16, torch.float32, torch.bfloat16]
@@ -465,7 +469,7 @@ def test_fp32_has_no_half_precision_anywhere() -> None:
     made = recipe()
     of = state(made)
     kinds: set[torch.dtype] = set()
-    for layer in (*of.generator, *of.discriminator):
+    for layer in (*of.generator, *of.discriminator.body):
         layer.register_forward_hook(lambda *a: kinds.add(a[-1].dtype))
     train_step(of, reals(), made)
     assert kinds == {torch.float32}
@@ -514,7 +518,7 @@ def test_a_step_never_waits_for_the_gpu() -> None:
     plain = {
         "name": "MLP",
         "latent_size": 3,
-        **UNCONDITIONAL,
+        **PLAIN,
         "generator": network,
         "discriminator": network,
     }

@@ -101,6 +101,7 @@ def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
                 trained.latent_size,
                 weights=weights,
                 conditional=bool(trained.class_names),
+                code=trained.code,
             )
             yield Row(run, trained.step, found)
 

@@ -6,11 +6,11 @@ import argparse
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gan_runner.arguments import Arguments
 from gan_runner.commands.command import count, device, exit_code
-from gan_runner.errors import ConfigError, MachineError, printable
+from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FRAME_MS = 60
 _MOST_COLUMNS = 20
+_TRAVERSED = 10  # places in the range of a continuous code
 
 
 def main() -> None:
@@ -56,6 +57,12 @@ def _parser() -> Arguments:
         metavar="N",
         help="N points on the arc between two latent points: a row of the grid for each pair "
         "(--num rows, 8), or the frames of a .gif",
+    )
+    parser.add_argument(
+        "--traverse",
+        metavar="CODE",
+        help="a row of the grid for each latent point (--num rows, 8), along which this code goes "
+        "through its range, as in code.continuous.0 (models with model.code)",
     )
     parser.add_argument(
         "--label",
@@ -103,7 +110,7 @@ def _sample(options: argparse.Namespace) -> None:
     labels = _labels(options, classes, len(latent))
     examples = _examples(trained, latent, labels)
     try:
-        _write(options, trained, examples, labels, columns)
+        _write(options, trained, examples, _told(trained, latent, labels), columns)
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
     Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
@@ -149,6 +156,8 @@ def _latent(
 
     from gan_runner.sampling import interpolated, latent_points
 
+    if options.traverse is not None:
+        return _traversal(options, trained)
     steps = options.interpolate
     count = options.num or (64 if steps is None else 8)
     if options.per_class is not None:
@@ -166,17 +175,54 @@ def _latent(
     return torch.cat([interpolated(start, end, steps) for start, end in pairs]), steps
 
 
+def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int]:
+    """Latent points that differ along each row in one code only. Raises ConfigError."""
+    from gan_runner.sampling import latent_points
+
+    code, asked = trained.code, options.traverse
+    if options.interpolate is not None:
+        raise ConfigError("two kinds of rows, --interpolate and --traverse. Give one of them.")
+    if not code.columns:
+        raise ConfigError(
+            f"the run has no codes, --traverse={printable(asked)}. "
+            "Train one with model.code.continuous=2 or so."
+        )
+    name = asked.removeprefix("code.")
+    if name not in code.names:
+        remedy = did_you_mean(name, code.names)
+        raise ConfigError(f"no such code, --traverse={printable(asked)}. {remedy}")
+    column = code.column(name, _TRAVERSED)
+    drawn = latent_points(
+        options.num or 8, trained.latent_size, seed=options.seed, truncation=options.truncation
+    )
+    rows = drawn.repeat_interleave(len(column), dim=0)
+    rows[:, trained.latent_size - code.columns + code.names.index(name)] = column.repeat(len(drawn))
+    return rows, len(column)
+
+
 def _examples(trained: Trained, latent: Tensor, labels: Tensor | None) -> Tensor:
     from gan_runner.sampling import sample
 
     return sample(trained.generator, latent, trained.space, labels)
 
 
+def _told(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+    """What the generator was told of each sample: its label [N], or its codes [N, K] in order."""
+    import torch
+
+    if labels is not None:
+        return {"labels": labels}
+    if not trained.code.columns:
+        return {}
+    values = trained.code.values(latent[:, -trained.code.columns :])
+    return {"codes": torch.stack([value.float() for value in values], dim=1)}
+
+
 def _write(
     options: argparse.Namespace,
     trained: Trained,
     examples: Tensor,
-    labels: Tensor | None,
+    told: dict[str, Tensor],
     columns: int | None,
 ) -> None:
     suffix = options.out.suffix.lower()
@@ -184,7 +230,7 @@ def _write(
     if suffix == ".png":
         _write_grid(options.out, trained, examples, columns)
     elif suffix == ".npz":
-        _write_arrays(options.out, examples, labels)
+        _write_arrays(options.out, examples, told)
     elif suffix == ".gif":
         _write_animation(options.out, trained, examples, frames=options.interpolate)
     else:
@@ -197,16 +243,14 @@ def _write_grid(path: Path, trained: Trained, examples: Tensor, columns: int | N
     save_png(picture(examples, trained.space, columns=columns), path)
 
 
-def _write_arrays(path: Path, examples: Tensor, labels: Tensor | None) -> None:
+def _write_arrays(path: Path, examples: Tensor, told: dict[str, Tensor]) -> None:
     import numpy as np
 
     from gan_runner.sampling import as_stored
 
     with path.open("wb") as file:
-        if labels is None:
-            np.savez(file, samples=as_stored(examples))
-        else:
-            np.savez(file, samples=as_stored(examples), labels=labels.numpy())
+        arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
+        np.savez(file, samples=as_stored(examples), **arrays)
 
 
 def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: int) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gan_runner.data import Space
 from gan_runner.metrics import frechet, kernels, neighbours
+from gan_runner.metrics.agreement import matched_accuracy
 from gan_runner.metrics.features import FeatureSpace
 from gan_runner.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
 from gan_runner.metrics.sliced import sliced_wasserstein
@@ -31,8 +32,8 @@ class Compared:
     `train` are features of all that the generator learnt from and `held_out` of real examples that
     it has not seen, where there are any; `centres` [K, 2] and `std` tell of a mixture in the plane,
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
-    that a conditional generator was told. `tstr` is what classifiers made of labelled test
-    examples, where there are any.
+    that a conditional generator was told, `category` [N] the values of a code that it was given.
+    `tstr` is what classifiers made of labelled test examples, where there are any.
     """
 
     space: FeatureSpace
@@ -46,6 +47,7 @@ class Compared:
     std: float | None
     class_counts: Tensor | None
     labels: Tensor | None
+    category: Tensor | None
     neighbours: int
     projections: int
     seed: int
@@ -168,6 +170,14 @@ def _label_accuracy(of: Compared) -> list[Number]:
     return [Number("label_accuracy", "label_accuracy", float(right.float().mean()))]
 
 
+def _code_accuracy(of: Compared) -> list[Number]:
+    probabilities = of.space.probabilities_of(of.fake_features)
+    if of.category is None or probabilities is None or of.space.name != "classifier":
+        return []
+    value = matched_accuracy(of.category, probabilities.argmax(dim=1).cpu())
+    return [Number("code_accuracy", "code_accuracy", value)]
+
+
 def _tstr(of: Compared) -> list[Number]:
     if of.tstr is None:
         return []
@@ -193,7 +203,8 @@ def _flat(examples: Tensor) -> Tensor:
 NUMBERS = (
     *("frechet", "kid", "precision", "recall", "density", "coverage", "classifier_score"),
     *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
-    *("modes_covered", "high_quality", "reverse_kl", "total_variation", "label_accuracy"),
+    *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
+    *("label_accuracy", "code_accuracy"),
     *("tstr_accuracy", "trtr_accuracy"),
 )
 """The names by which a number can be chosen, whatever the space."""
@@ -209,5 +220,9 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "memorisation": _memorisation,
     "modes": _modes,
     "label_accuracy": _label_accuracy,
+    "code_accuracy": _code_accuracy,
     "tstr": _tstr,
 }
+
+OF_A_CLASS = ("frechet", "kid", "manifold", "sliced_wasserstein", "one_nn", "mmd")
+"""The metrics that make sense of one class alone."""

@@ -11,7 +11,9 @@ from torch import nn
 from gan_runner.catalogue import Component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
+from gan_runner.models.codes import Code, Coded, Informed
 from gan_runner.models.conditioning import Conditioning, Labels, conditional
+from gan_runner.models.discriminator import Discriminator
 
 Norm = Literal["auto", "batch", "layer", "instance", "spectral", "none"]
 Init = Literal["normal", "xavier", "he", "orthogonal"]
@@ -27,21 +29,26 @@ class Network(Component):
 
 
 class Networks(NamedTuple):
-    """`generator`: latent [N, latent_size] -> encoded examples [N, *shape].
-    `discriminator`: encoded examples [N, *shape] -> logits [N].
+    """`generator`: latent [N, latent_columns] -> encoded examples [N, *shape].
+    `discriminator`: encoded examples [N, *shape] -> logits [N]; with packing, packs of them.
     Conditional ones take the labels, int64 [N], as well."""
 
     generator: nn.Module
-    discriminator: nn.Module
+    discriminator: Discriminator
 
 
 class Model(Component):
-    """Makes the two networks for one kind of data."""
+    """Makes the two networks for one kind of data.
+
+    `packing`: how many examples D sees at once (PacGAN, Lin et al. 2018, arXiv:1712.04086).
+    """
 
     latent_size: int = Field(ge=1, le=65536)
     conditioning: Conditioning
     label_size: PositiveInt
     auxiliary_weight: NonNegativeFloat
+    code: Code
+    packing: PositiveInt
     generator: Network
     discriminator: Network
 
@@ -49,6 +56,11 @@ class Model(Component):
     def conditional(self) -> bool:
         """Whether the networks need labels."""
         return self.conditioning != "none"
+
+    @property
+    def latent_columns(self) -> int:
+        """The size of a latent point: noise, and a column for each code."""
+        return self.latent_size + self.code.columns
 
     @abstractmethod
     def check(self, space: Space) -> None:
@@ -61,25 +73,33 @@ class Model(Component):
         `classes` is how many a conditional model knows. Raises ConfigError like `check`.
         """
         self.check(space)
-        if self.conditioning == "none":
+        first, *rest = space.shape
+        seen = (self.packing * first, *rest)
+        if self.conditioning != "none":
             return Networks(
-                self.plain_generator(self.latent_size, space.shape),
-                self.plain_discriminator(space.shape),
+                *conditional(
+                    self.conditioning,
+                    lambda latent_size: self.plain_generator(latent_size, space.shape),
+                    self.plain_discriminator,
+                    Labels(
+                        classes=classes,
+                        code=self.label_size,
+                        weight=self.auxiliary_weight,
+                        latent_size=self.latent_size,
+                        shape=space.shape,
+                        spectral=self.discriminator.norm == "spectral",
+                    ),
+                )
+            )
+        if self.code.columns:
+            shown = sum(self.code.categorical) + self.code.continuous
+            return Networks(
+                Coded(self.plain_generator(self.latent_size + shown, space.shape), self.code),
+                Informed(self.plain_discriminator(seen), self.code),
             )
         return Networks(
-            *conditional(
-                self.conditioning,
-                lambda latent_size: self.plain_generator(latent_size, space.shape),
-                self.plain_discriminator,
-                Labels(
-                    classes=classes,
-                    code=self.label_size,
-                    weight=self.auxiliary_weight,
-                    latent_size=self.latent_size,
-                    shape=space.shape,
-                    spectral=self.discriminator.norm == "spectral",
-                ),
-            )
+            self.plain_generator(self.latent_size, space.shape),
+            Discriminator(self.plain_discriminator(seen)),
         )
 
     @abstractmethod

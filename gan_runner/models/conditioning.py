@@ -26,6 +26,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan_runner.models.discriminator import Discriminator, Judgement
+
 Conditioning = Literal["none", "concat", "embedding", "projection", "auxiliary"]
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm)
@@ -33,24 +35,9 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.Lay
 _labels: ContextVar[Tensor] = ContextVar("labels")
 
 
-class Judgement(NamedTuple):
-    """Logits [N], and the weighted loss of telling the class, [N], where D has to."""
-
-    logits: Tensor
-    auxiliary: Tensor | None = None
-
-
 def bound(network: nn.Module, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
     """A network with the labels [N] of what it will be given; without labels, itself."""
     return network if labels is None else partial(network, labels=labels)
-
-
-def judged(discriminator: nn.Module, examples: Tensor, labels: Tensor | None) -> Judgement:
-    """What D says of examples [N, *shape] of the classes `labels` [N]."""
-    if isinstance(discriminator, Auxiliary):
-        assert labels is not None, "an auxiliary classifier is conditional"
-        return discriminator.judge(examples, labels)
-    return Judgement(bound(discriminator, labels)(examples))
 
 
 class Labels(NamedTuple):
@@ -72,7 +59,7 @@ def conditional(
     generator: Callable[[int], nn.Sequential],
     discriminator: Callable[[tuple[int, ...]], nn.Sequential],
     of: Labels,
-) -> tuple[nn.Module, nn.Module]:
+) -> tuple[nn.Module, Discriminator]:
     """Fresh conditional networks. `generator` makes a plain one for a latent size, `discriminator`
     one for a shape of examples."""
     classes, latent_size, shape = of.classes, of.latent_size, of.shape
@@ -128,20 +115,18 @@ class LabelledLatent(nn.Module):
         return made
 
 
-class LabelledExamples(nn.Module):
+class LabelledExamples(Discriminator):
     """A discriminator that sees a code of the class beside the example.
 
     For images [N, C, H, W] a one-hot code becomes a constant map for each class, a learnt one is a
     map of its own. Each step of a sequence [N, T, D] has the code beside it.
     """
 
-    def __init__(self, network: nn.Module, code: nn.Module) -> None:
-        super().__init__()
-        self.network = network
+    def __init__(self, network: nn.Sequential, code: nn.Module) -> None:
+        super().__init__(network)
         self.code = code
 
-    def forward(self, examples: Tensor, labels: Tensor) -> Tensor:
-        """[N, *shape] and [N] -> logits [N]."""
+    def judge(self, examples: Tensor, labels: Tensor | None = None) -> Judgement:
         code: Tensor = self.code(labels)
         if examples.ndim == 4:
             height, width = examples.shape[2:]
@@ -153,8 +138,7 @@ class LabelledExamples(nn.Module):
             code = code[:, None].expand(-1, examples.shape[1], -1)
         # maps are the first axis of an image, numbers the last one of a step or a vector
         axis = 1 if examples.ndim == 4 else -1
-        logits: Tensor = self.network(torch.cat((examples, code), dim=axis))
-        return logits
+        return super().judge(torch.cat((examples, code), dim=axis))
 
 
 class ConditionalNorm(nn.Module):
@@ -201,57 +185,33 @@ class ConditionallyNormed(nn.Module):
         return made
 
 
-class Headed(nn.Module):
-    """A discriminator in two parts: up to its last features, and the linear layer after them."""
-
-    def __init__(self, network: nn.Sequential) -> None:
-        super().__init__()
-        *body, head, _ = network  # the last one only turns [N, 1] into [N]
-        self.body = nn.Sequential(*body)
-        self.head = head
-
-    def features(self, examples: Tensor) -> tuple[Tensor, Tensor]:
-        """The last features [N, D], and the logits [N] of the plain discriminator."""
-        found = self.body(examples)
-        return found.flatten(1), self.head(found).flatten()
-
-
-class Projection(Headed):
+class Projection(Discriminator):
     """D's logit plus the inner product of its last features with a vector of the class."""
 
     def __init__(self, network: nn.Sequential, classes: int, *, spectral: bool) -> None:
         super().__init__(network)
-        self.vectors = nn.Embedding(classes, _inputs(self.head))
+        self.vectors = nn.Embedding(classes, self.head.in_features)
         nn.init.normal_(self.vectors.weight, std=1 / math.sqrt(self.vectors.embedding_dim))
         if spectral:
             spectral_norm(self.vectors)
 
-    def forward(self, examples: Tensor, labels: Tensor) -> Tensor:
-        """[N, *shape] and [N] -> logits [N]."""
-        features, logits = self.features(examples)
-        projected: Tensor = (self.vectors(labels) * features).sum(1)
-        return logits + projected
+    def judge(self, examples: Tensor, labels: Tensor | None = None) -> Judgement:
+        logits, features = super().judge(examples)
+        projected = (self.vectors(labels) * features.flatten(1)).sum(1)
+        return Judgement(logits + projected, features)
 
 
-class Auxiliary(Headed):
+class Auxiliary(Discriminator):
     """D that tells the class of an example beside whether it is real."""
 
     def __init__(self, network: nn.Sequential, classes: int, *, weight: float) -> None:
         super().__init__(network)
-        self.classifier = nn.Linear(_inputs(self.head), classes)
+        self.classifier = nn.Linear(self.head.in_features, classes)
         self.weight = weight
 
-    def forward(self, examples: Tensor, labels: Tensor) -> Tensor:
-        """[N, *shape] -> logits [N]; the labels play no part."""
-        return self.features(examples)[1]
-
-    def judge(self, examples: Tensor, labels: Tensor) -> Judgement:
-        """Logits, and the weighted cross-entropy of the classes."""
-        features, logits = self.features(examples)
-        told = cross_entropy(self.classifier(features).float(), labels, reduction="none")
-        return Judgement(logits, self.weight * told)
-
-
-def _inputs(head: nn.Module) -> int:
-    assert isinstance(head, nn.Linear), "every discriminator ends with a linear layer"
-    return head.in_features
+    def tell(
+        self, features: Tensor, *, labels: Tensor | None, codes: Tensor | None
+    ) -> dict[str, Tensor]:
+        assert labels is not None, "an auxiliary classifier is conditional"
+        scores = self.classifier(features.flatten(1)).float()
+        return {"auxiliary": self.weight * cross_entropy(scores, labels, reduction="none")}
