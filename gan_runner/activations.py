@@ -1,4 +1,5 @@
-"""The activation of discriminators, which gradient penalties differentiate."""
+"""Activations that networks share with the mathematics: of discriminators, which gradient penalties
+differentiate, and of decoders, whose likelihoods want what comes before it."""
 
 from __future__ import annotations
 
@@ -38,3 +39,9 @@ class LeakyReLU(nn.LeakyReLU):
             ones, x.detach(), self.negative_slope, False
         )
         return x.mul_(derivative) if self.inplace else x.mul(derivative)
+
+
+def expected(outputs: Tensor) -> Tensor:
+    """The example that a decoder's unbounded outputs mean: vectors [N, D] themselves; of images
+    [N, C, H, W] the outputs are logits, and each pixel's probability is scaled to [-1, 1]."""
+    return outputs if outputs.ndim == 2 else (outputs / 2).tanh()  # 2 sigmoid(v) - 1

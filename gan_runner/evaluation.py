@@ -36,6 +36,7 @@ class Evaluation(Component):
     seed: NonNegativeInt
     neighbours: PositiveInt
     projections: PositiveInt
+    importance_samples: PositiveInt
     best: Best
 
     @field_validator("metrics")

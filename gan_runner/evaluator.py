@@ -17,13 +17,15 @@ from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.datasets.sines import Sines
 from gan_runner.datasets.stacked import StackedMNIST
+from gan_runner.elbo import Bound
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation import Evaluation, space_name
+from gan_runner.likelihood import Coder, likelihood
 from gan_runner.metrics.cache import Kept, keep, kept
 from gan_runner.metrics.classifier import classifier
 from gan_runner.metrics.features import FeatureSpace, identity, random_network
 from gan_runner.metrics.inception import inception
-from gan_runner.metrics.measures import METRICS, OF_A_CLASS, Compared, Number
+from gan_runner.metrics.measures import METRICS, OF_A_CLASS, Compared, Likely, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
 from gan_runner.metrics.tstr import Labelled, Tstr, tstr
@@ -88,6 +90,8 @@ class Evaluator:
         self._features = self._remembered("real", self._real, cache, say)
         held_out = dataset.held_out(cache, track)
         self._train = self._held_out = None
+        unseen = self._real if held_out is None else held_out[_chosen(len(held_out), settings)]
+        self._unseen, self._split = unseen, "train" if held_out is None else "held out"
         if held_out is not None and "memorisation" in (settings.metrics or METRICS):
             self._held_out = self._remembered("held out", held_out, cache, say)
             self._train = self._remembered("train", data.examples, cache, say)
@@ -100,11 +104,15 @@ class Evaluator:
         weights: str,
         conditional: bool = False,
         code: Code | None = None,
+        encoder: nn.Module | None = None,
+        bound: Bound | None = None,
     ) -> Measured:
         """Numbers of a generator from as many samples as there are real examples in use.
 
         A conditional one is told the labels of these examples; `code` are the codes in the latent
-        points. Raises NumbersError for a sample that is NaN or Inf.
+        points. An autoencoder with a `bound` is also asked how likely held-out examples are, or
+        training ones where there are no others. Raises NumbersError for a sample that is NaN or
+        Inf.
         """
         latent = latent_points(
             len(self._real), latent_size, seed=self._settings.seed, truncation=None
@@ -115,6 +123,9 @@ class Evaluator:
             raise NumbersError("a sample is NaN or Inf.")
         compared = self._compared(fake, labels, _category(latent, code))
         names = self._settings.metrics or tuple(METRICS)
+        if encoder is not None and bound is not None and "likelihood" in names:
+            likely = self._likely(Coder.of(encoder, generator), bound)
+            compared = replace(compared, likely=likely)
         measured = [number for name in names for number in METRICS[name](compared)]
         numbers = [number for number in measured if math.isfinite(number.value)]
         doubts = [n.doubt for n in numbers if n.doubt]
@@ -157,6 +168,13 @@ class Evaluator:
             keep(path, found, say=say)
         return found.tensors["features"].to(self._space.device)
 
+    def _likely(self, coder: Coder, bound: Bound) -> Likely:
+        samples, seed = self._settings.importance_samples, self._settings.seed
+        space = self._data.space
+        found = likelihood(coder, bound, self._unseen, space, samples=samples, seed=seed)
+        told = {"importance_samples": samples, **bound.model_dump(exclude={"beta"})}
+        return Likely(*found, split=self._split, parameters=told)
+
     def _compared(self, fake: Tensor, labels: Tensor | None, category: Tensor | None) -> Compared:
         return Compared(
             space=self._space,
@@ -197,9 +215,9 @@ class Evaluator:
         facts = {k: v for k, v in self._space.facts.items() if k != "data"}
         protocol = Protocol(
             data=self._digest[:12],
-            split="train",
-            n_real=len(self._real),
-            n_fake=n_fake,
+            split=number.split,
+            n_real=number.alone or len(self._real),
+            n_fake=0 if number.alone else n_fake,
             space=self._space.name if in_features else "data",
             version=self._space.version if in_features else "data-1",
             resizing=self._space.resizing if in_features else "none",

@@ -57,6 +57,11 @@ class Log:
         save_png(picture, self._folder.samples / picture_name(step))
         self._board.picture("samples", step, picture)
 
+    def reconstructions(self, step: int, picture: Picture) -> None:
+        """Log what an autoencoder makes of examples, as a file and in TensorBoard."""
+        save_png(picture, self._folder.samples / picture_name(step, "reconstructions"))
+        self._board.picture("reconstructions", step, picture)
+
     def reals(self, picture: Picture) -> None:
         """Log real examples, once."""
         self._board.picture("real", 0, picture)
@@ -100,8 +105,8 @@ class Log:
         self._metrics.close()
 
 
-def picture_name(step: int) -> str:
-    return f"step_{step:08d}.png"
+def picture_name(step: int, of: str = "step") -> str:
+    return f"{of}_{step:08d}.png"
 
 
 def rewind(folder: RunFolder, step: int) -> None:
@@ -111,11 +116,12 @@ def rewind(folder: RunFolder, step: int) -> None:
             rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
             kept = [row for row in rows if row.endswith("\n") and _step(row) <= step]
             write_text(path, "".join(kept))
-    for path in folder.samples.glob("step_*.png"):
-        if path.name > picture_name(step):
+    for of in ("step", "reconstructions"):
+        for path in folder.samples.glob(f"{of}_*.png"):
+            if path.name > picture_name(step, of):
+                path.unlink()
+        for path in folder.samples.glob(f".{of}_*.partial"):
             path.unlink()
-    for path in folder.samples.glob(".step_*.partial"):
-        path.unlink()
     board.rewind(folder.tensorboard, step)
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from gan_runner.data import batches
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from gan_runner.autoencoding import elbo_step, vae_gan_step
+from gan_runner.data import Batch, batches
 from gan_runner.interruption import watched
+from gan_runner.models import Model
+from gan_runner.models.conv_vae import VAEGAN
 from gan_runner.run import Run
-from gan_runner.steps import Recipe, train_step
+from gan_runner.state import TrainState
+from gan_runner.steps import Recipe, Training, train_step
 from gan_runner.view import View
 
 
@@ -19,31 +26,19 @@ def train(run: Run) -> None:
         run.data,
         size=plan.batch_size,
         seed=run.config.seed,
-        start=state.step * experiment.objective.d_steps,
+        start=state.step * experiment.d_steps,
         flip=experiment.dataset.flips,
         labelled=experiment.model.conditional,
         device=run.device,
     )
-    recipe = Recipe(
-        objective=experiment.objective,
-        optimizers=experiment.optimizers,
-        batch_size=plan.batch_size,
-        latent_size=experiment.model.latent_columns,
-        codes=experiment.model.code.columns,
-        average=plan.average,
-        average_ramp=plan.average_ramp,
-        generates_together=experiment.model.generator.norm != "batch",
-        scores_together=experiment.model.discriminator.norm != "batch",
-        bf16=run.config.precision == "bf16",
-        view=View(experiment.augmentations, experiment.model.packing),
-    )
+    one_step = _step(run)
     with watched() as signals:
         run.begin()
         if run.config.init_from is not None:
             run.save()  # the run that it started from may change, or go
         while not (state.step >= plan.steps or signals.received or run.reason_to_stop):
             run.go_back_if_ill()
-            train_step(state, reals, recipe)
+            one_step(state, reals)
             run.terminal.step(state.step)
             if due(state.step, plan.log_every, plan.steps):
                 run.row()
@@ -56,6 +51,33 @@ def train(run: Run) -> None:
         run.save()
         signals.check()
     run.verify()
+
+
+def _step(run: Run) -> Callable[[TrainState, Iterator[Batch]], None]:
+    """The step that belongs to what is optimised."""
+    experiment, plan, bf16 = run.experiment, run.config.train, run.config.precision == "bf16"
+    if experiment.bound is not None:
+        training = Training(experiment.optimizers, plan.average, plan.average_ramp, bf16)
+        return partial(elbo_step, training=training, bound=experiment.bound)
+    assert experiment.objective is not None, "what is no bound is adversarial"
+    model, code = experiment.model, experiment.model.latent_code
+    recipe = Recipe(
+        objective=experiment.objective,
+        optimizers=experiment.optimizers,
+        batch_size=plan.batch_size,
+        latent_size=model.latent_columns,
+        codes=0 if code is None else code.columns,
+        average=plan.average,
+        average_ramp=plan.average_ramp,
+        generates_together=model.norms["generator"] != "batch",
+        scores_together=model.norms["discriminator"] != "batch",
+        bf16=bf16,
+        view=View(experiment.augmentations, model.packing if isinstance(model, Model) else 1),
+    )
+    if isinstance(model, VAEGAN):
+        gamma, scale = model.gamma, model.scale
+        return partial(vae_gan_step, recipe=recipe, gamma=gamma, scale=scale)
+    return partial(train_step, recipe=recipe)
 
 
 def due(step: int, every: int, last: int) -> bool:

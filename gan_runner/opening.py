@@ -31,7 +31,7 @@ from gan_runner.resuming import (
     check_same,
     inexact,
     is_complete,
-    load_generator,
+    load_network,
     received,
     restore,
     saved_classes,
@@ -103,14 +103,15 @@ class Trained(NamedTuple):
 
     `data` is the digest of the data that it was trained on; `class_names` are those of the classes
     that it can be told, none if it isn't conditional. The last columns of a latent point, whose
-    size is `latent_size`, are the columns of `code`.
+    size is `latent_size`, are those of `code`. `encoder` is that of an autoencoder.
     """
 
     generator: nn.Module
+    encoder: nn.Module | None
     space: Space
     class_names: tuple[str, ...]
     latent_size: int
-    code: Code
+    code: Code | None
     step: int
     averaged: bool
     experiment: Experiment
@@ -129,15 +130,20 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     space = saved_space(found)
     averaged = experiment.config.train.average > 0 and not raw
     names = saved_classes(found, experiment.model)
-    generator = frozen_copy(experiment.model.networks(space, len(names)).generator)
-    load_generator(generator, found, "average" if averaged else "generator")
+    parts = experiment.model.parts(space, len(names))
+    generator, encoder = frozen_copy(parts["generator"]), None
+    load_network(generator, found, "average" if averaged else "generator")
     where = machine.device_named(device)
+    if "encoder" in parts:
+        encoder = frozen_copy(parts["encoder"]).to(where)
+        load_network(encoder, found, "encoder")
     return Trained(
         generator.to(where),
+        encoder,
         space,
         names,
         experiment.model.latent_columns,
-        experiment.model.code,
+        experiment.model.latent_code,
         found.facts["step"],
         averaged,
         experiment,
@@ -165,8 +171,9 @@ def _load(
 
 def _check_classes(experiment: Experiment, data: Data) -> None:
     """Raise ConfigError if a conditional model has nothing to tell apart."""
-    way, name = experiment.model.conditioning, printable(experiment.config.dataset["name"])
     if experiment.model.conditional and data.classes < 2:
+        way = experiment.config.model["conditioning"]
+        name = printable(experiment.config.dataset["name"])
         what = "no labels" if data.labels is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
@@ -180,7 +187,7 @@ def _settle_lengths(experiment: Experiment, examples: int) -> Config:
     train = plain["train"]
     if train["epochs"] is not None:
         updates = train["epochs"] * (examples // train["batch_size"])
-        train["steps"] = -(-updates // experiment.objective.d_steps)
+        train["steps"] = -(-updates // experiment.d_steps)
         train["epochs"] = None
     for optimizer in plain["optimizer"].values():
         optimizer["schedule"]["steps"] = optimizer["schedule"]["steps"] or max(1, train["steps"])

@@ -147,3 +147,7 @@ class Optimizers(NamedTuple):
 
     generator: Optimizer
     discriminator: Optimizer
+
+    def of(self, part: str) -> Optimizer:
+        """The settings for a network by its name; an encoder is trained as its decoder is."""
+        return self.discriminator if part == "discriminator" else self.generator

@@ -19,7 +19,7 @@ from gan_runner.data import Data, Space, digest
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.experiment import Experiment, assemble
 from gan_runner.folder import RunFolder
-from gan_runner.models import Model
+from gan_runner.models import GenerativeModel
 from gan_runner.state import TrainState
 
 _MOST_CLASSES = 1_000_000  # of more, a stranger's checkpoint only wants our memory
@@ -164,7 +164,7 @@ def saved_space(found: Checkpoint) -> Space:
         raise CheckpointError(f"no description of the data, {printable(found.path)}.") from None
 
 
-def saved_classes(found: Checkpoint, model: Model) -> tuple[str, ...]:
+def saved_classes(found: Checkpoint, model: GenerativeModel) -> tuple[str, ...]:
     """The classes that the generator is told; none if the model isn't conditional.
 
     Raises CheckpointError if the checkpoint doesn't say them.
@@ -180,12 +180,12 @@ def saved_classes(found: Checkpoint, model: Model) -> tuple[str, ...]:
     return names
 
 
-def load_generator(generator: nn.Module, found: Checkpoint, part: str) -> None:
-    """The weights of `part`, `generator` or `average`. Raises CheckpointError if they don't fit."""
+def load_network(network: nn.Module, found: Checkpoint, part: str) -> None:
+    """The saved weights of `part`, such as `average`. Raises CheckpointError if they don't fit."""
     prefix = part + "."
     weights = {k.removeprefix(prefix): v for k, v in found.tensors.items() if k.startswith(prefix)}
     try:
-        generator.load_state_dict(weights)
+        network.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(
             f"the weights do not fit the networks, {printable(found.path)}. {_first_line(error)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from gan_runner.errors import NumbersError
 from gan_runner.evaluator import Evaluator
 from gan_runner.experiment import Experiment
 from gan_runner.folder import RunFolder, now
+from gan_runner.likelihood import Coder, reconstructed
 from gan_runner.log import Log, best_step
 from gan_runner.resuming import go_back
 from gan_runner.sampling import evenly, latent_points, picture, sample
@@ -75,13 +77,15 @@ class Run:
         state, sums = self.state, self.state.sums.means()
         optimizers, objective = self.experiment.optimizers, self.experiment.objective
         moment = time.monotonic()
-        images = (state.step - self._row_step) * self.config.train.batch_size * objective.d_steps
+        d_steps = self.experiment.d_steps
+        images = (state.step - self._row_step) * self.config.train.batch_size * d_steps
         values = {
             **sums,
-            **objective.derived(sums),
+            **(objective.derived(sums) if objective else {}),
             **{
-                f"learning_rate/{network}": settings.rate(state.step - 1) * state.rate_factor
-                for network, settings in optimizers._asdict().items()
+                f"learning_rate/{part}": optimizers.of(part).rate(state.step - 1)
+                * state.rate_factor
+                for part in state.optimizers
             },
             "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
             **self._checkups.numbers(
@@ -104,6 +108,17 @@ class Run:
         # a column for each class, as far as they fit
         columns = self.classes if 1 < self.classes <= _MOST_COLUMNS else None
         self.log.picture(self.state.step, picture(examples, self.data.space, columns=columns))
+        encoder = self.state.networks.get("encoder")
+        if encoder is not None and self.data.space.kind != "vectors":
+            self._reconstruct(Coder.of(encoder, self.state.sampled))
+
+    def _reconstruct(self, coder: Coder) -> None:
+        """Log a picture of the first examples, each row of them over its reconstructions."""
+        columns = math.ceil(math.sqrt(self.config.train.samples))
+        rows = self.data.examples[: columns * max(1, columns // 2)].cpu().split(columns)
+        drawn = [torch.cat((row, reconstructed(coder, row, self.data.space))) for row in rows]
+        shown = picture(torch.cat(drawn), self.data.space, columns=columns)
+        self.log.reconstructions(self.state.step, shown)
 
     def evaluate(self) -> None:
         """Measure the generator and log the numbers; the best state so far is saved and kept."""
@@ -113,8 +128,10 @@ class Run:
             self.state.sampled,
             experiment.model.latent_columns,
             conditional=experiment.model.conditional,
-            code=experiment.model.code,
+            code=experiment.model.latent_code,
             weights="raw" if self.state.average is None else "average",
+            encoder=self.state.networks.get("encoder"),
+            bound=experiment.bound,
         )
         self._observe(self.log.measured(self.state.step, self._seconds(), measured))
         wanted, doubts = experiment.evaluation.best.metric, list(measured.doubts)

@@ -60,7 +60,7 @@ def sample(
     """
     device = next(generator.parameters()).device
     chunks = []
-    with torch.no_grad(), _evaluating(generator):
+    with torch.no_grad(), evaluating(generator):
         for begin in range(0, len(latent), _CHUNK):
             part = slice(begin, begin + _CHUNK)
             of = None if labels is None else labels[part].to(device)
@@ -110,7 +110,8 @@ def save_png(picture: Picture, path: Path) -> None:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """In evaluation mode, and after it as it was."""
     training = {part: part.training for part in module.modules()}
     module.eval()
     try:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.data import Space
-from gan_runner.models import Model
+from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.optimizers import Optimizers
 from gan_runner.seeds import derive
@@ -62,18 +62,17 @@ def _accumulator(device: torch.device) -> torch.dtype:
 
 @dataclass
 class TrainState:
-    """The networks, the weight average, both optimisers, the random streams, the open row.
+    """The networks, the weight average, the optimisers, the random streams, the open row.
 
-    `memories` are what terms and augmentations keep, by their names. `rate_factor` multiplies both
-    learning rates; `rollbacks` are the steps after which the weights went back to an earlier
-    step's.
+    `networks` has a `generator` and what else the model has, a `discriminator`, an `encoder`;
+    `optimizers` has one for each under the same name. `average` is the generator's. `memories` are
+    what terms and augmentations keep, by their names. `rate_factor` multiplies all learning rates;
+    `rollbacks` are the steps after which the weights went back to an earlier step's.
     """
 
-    generator: nn.Module
-    discriminator: Discriminator
+    networks: dict[str, nn.Module]
     average: nn.Module | None
-    generator_optimizer: torch.optim.Optimizer
-    discriminator_optimizer: torch.optim.Optimizer
+    optimizers: dict[str, torch.optim.Optimizer]
     latent_noise: torch.Generator
     penalty_noise: torch.Generator
     view_noise: torch.Generator
@@ -83,6 +82,28 @@ class TrainState:
     seconds: float = 0.0
     rate_factor: float = 1.0
     rollbacks: list[int] = field(default_factory=list)
+
+    @property
+    def generator(self) -> nn.Module:
+        return self.networks["generator"]
+
+    @property
+    def discriminator(self) -> Discriminator:
+        discriminator = self.networks["discriminator"]
+        assert isinstance(discriminator, Discriminator)
+        return discriminator
+
+    @property
+    def encoder(self) -> nn.Module:
+        return self.networks["encoder"]
+
+    @property
+    def generator_optimizer(self) -> torch.optim.Optimizer:
+        return self.optimizers["generator"]
+
+    @property
+    def discriminator_optimizer(self) -> torch.optim.Optimizer:
+        return self.optimizers["discriminator"]
 
     @property
     def sampled(self) -> nn.Module:
@@ -143,10 +164,10 @@ class TrainState:
 
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over the weights only. Raises RuntimeError if they don't fit the networks."""
-        raw = _under("generator", tensors)
-        self.generator.load_state_dict(raw)
-        self.discriminator.load_state_dict(_under("discriminator", tensors))
+        for part, module in self.networks.items():
+            module.load_state_dict(_under(part, tensors))
         if self.average is not None:
+            raw = _under("generator", tensors)
             self.average.load_state_dict(_under("average", tensors) or raw)
 
     def weights_are_finite(self) -> bool:
@@ -170,18 +191,17 @@ class TrainState:
         return {"latent": self.latent_noise, "penalty": self.penalty_noise, "view": self.view_noise}
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
-        yield "generator", self.generator
-        yield "discriminator", self.discriminator
+        yield from self.networks.items()
         if self.average is not None:
             yield "average", self.average
 
     def _optimizers(self) -> Iterator[tuple[str, torch.optim.Optimizer, nn.Module]]:
-        yield "generator_optimizer", self.generator_optimizer, self.generator
-        yield "discriminator_optimizer", self.discriminator_optimizer, self.discriminator
+        for part, optimizer in self.optimizers.items():
+            yield f"{part}_optimizer", optimizer, self.networks[part]
 
 
 def fresh_state(
-    model: Model,
+    model: GenerativeModel,
     optimizers: Optimizers,
     space: Space,
     *,
@@ -193,19 +213,20 @@ def fresh_state(
     """The state of step 0: weights drawn on the CPU, so that every device starts alike."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "weights"))
-        networks = model.networks(space, classes)
+        drawn = model.parts(space, classes)
     # oneDNN and cuDNN convolve fastest with channels last
     layout = torch.channels_last if space.kind == "images" else torch.preserve_format
-    generator, discriminator = (
-        network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
-        for network in networks
-    )
+    networks: dict[str, nn.Module] = {
+        part: network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        for part, network in drawn.items()
+    }
     return TrainState(
-        generator=generator,
-        discriminator=discriminator,
-        average=frozen_copy(generator) if averaged else None,
-        generator_optimizer=optimizers.generator.over(generator.parameters()),
-        discriminator_optimizer=optimizers.discriminator.over(discriminator.parameters()),
+        networks=networks,
+        average=frozen_copy(networks["generator"]) if averaged else None,
+        optimizers={
+            part: optimizers.of(part).over(network.parameters())
+            for part, network in networks.items()
+        },
         latent_noise=torch.Generator(device).manual_seed(derive(seed, "latent")),
         penalty_noise=torch.Generator(device).manual_seed(derive(seed, "penalty")),
         view_noise=torch.Generator(device).manual_seed(derive(seed, "view")),

@@ -17,33 +17,23 @@ from gan_runner.data import Batch
 from gan_runner.models.conditioning import bound
 from gan_runner.models.discriminator import Discriminator, Judgement
 from gan_runner.objective import Objective
-from gan_runner.optimizers import Optimizer, Optimizers
+from gan_runner.optimizers import Optimizers
 from gan_runner.state import TrainState
 from gan_runner.terms import Scored
 from gan_runner.view import View
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What all steps of a run have in common.
+class Training:
+    """What all steps of a run have in common, whatever it optimises.
 
-    The last `codes` columns of a latent point are codes that D should tell.
-    `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
-    at each example alone (it has no batch norm). `bf16`: forward passes in bfloat16; weights,
-    losses and penalties stay float32.
+    `bf16`: forward passes in bfloat16; weights, losses and penalties stay float32.
     """
 
-    objective: Objective
     optimizers: Optimizers
-    batch_size: int
-    latent_size: int
-    codes: int
     average: float
     average_ramp: float
-    generates_together: bool
-    scores_together: bool
     bf16: bool
-    view: View
 
     def decay(self, step: int) -> float:
         """The decay of the weight average after `step` finished steps, which forgets the start.
@@ -57,6 +47,24 @@ class Recipe:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and not exact)
 
 
+@dataclass(frozen=True)
+class Recipe(Training):
+    """What all steps with an adversary have in common.
+
+    The last `codes` columns of a latent point are codes that D should tell.
+    `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
+    at each example alone (it has no batch norm).
+    """
+
+    objective: Objective
+    batch_size: int
+    latent_size: int
+    codes: int
+    generates_together: bool
+    scores_together: bool
+    view: View
+
+
 def train_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe) -> None:
     """One generator update with all its discriminator updates.
 
@@ -67,10 +75,10 @@ def train_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe) -> Non
     batches = [next(reals) for _ in range(d_steps)]
     fakes = _fakes(state, [batch.labels for batch in batches], recipe)
     for update, (real, fake) in enumerate(zip(batches, fakes, strict=True)):
-        _update_discriminator(state, real, fake, state.step * d_steps + update, recipe)
+        update_discriminator(state, real, fake, state.step * d_steps + update, recipe)
     _update_generator(state, batches[-1], fakes[-1], recipe)
     if state.average is not None:
-        _update_average(state.average, state.generator, recipe.decay(state.step))
+        update_average(state.average, state.generator, recipe.decay(state.step))
     state.step += 1
 
 
@@ -100,9 +108,10 @@ def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
     return torch.cat(known) if known else None
 
 
-def _update_discriminator(
+def update_discriminator(
     state: TrainState, real: Batch, fake: Batch, number: int, recipe: Recipe
 ) -> None:
+    """The update of D with this number, on as many fakes as reals."""
     objective, discriminator = recipe.objective, state.discriminator
     real = recipe.view(real, state)
     fake = recipe.view(fake._replace(examples=fake.examples.detach()), state)
@@ -163,13 +172,17 @@ def _told(discriminator: Discriminator, batch: Batch, judgement: Judgement) -> S
 def _descend(terms: dict[str, Tensor], name: str, state: TrainState, recipe: Recipe) -> Tensor:
     """Take one step down the sum of the terms, joined by those of the weights; the norm of its
     gradient."""
-    network: nn.Module = getattr(state, name)
-    stepper: torch.optim.Optimizer = getattr(state, f"{name}_optimizer")
-    settings: Optimizer = getattr(recipe.optimizers, name)
-    parameters = list(network.parameters())
+    parameters = list(state.networks[name].parameters())
     terms |= recipe.objective.of_weights(name, parameters, state.memory)
     # nothing else gets a gradient: not the other network, nor the examples of a penalty
     reduce(add, terms.values()).backward(inputs=parameters)
+    return follow(name, state, recipe)
+
+
+def follow(name: str, state: TrainState, training: Training) -> Tensor:
+    """Take one step of a network along the gradient that is there, which is used up; its norm."""
+    parameters = list(state.networks[name].parameters())
+    stepper, settings = state.optimizers[name], training.optimizers.of(name)
     norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if settings.clip_norm is not None:
         nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
@@ -213,7 +226,7 @@ def _update_generator(state: TrainState, real: Batch, fake: Batch, recipe: Recip
 
 
 @torch.no_grad()
-def _update_average(average: nn.Module, generator: nn.Module, decay: float) -> None:
+def update_average(average: nn.Module, generator: nn.Module, decay: float) -> None:
     """Move the average towards the generator; the statistics of batch norm are averaged too."""
     torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1.0 - decay)
     current = dict(generator.named_buffers())

@@ -20,6 +20,7 @@ from rich.progress import (
 
 T = TypeVar("T")
 
+_SHOWN = {"D": "loss/discriminator", "G": "loss/generator", "ELBO": "elbo"}
 _LINE_EVERY = 5.0  # seconds between plain lines
 _DRAW_EVERY = 0.1  # seconds between updates of the live display
 
@@ -68,11 +69,9 @@ class Terminal:
             self._drawn = time.monotonic()
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
-        """Show a logged row: both losses and the speed."""
-        numbers = (
-            f"D {values['loss/discriminator']:.3f}  G {values['loss/generator']:.3f}  "
-            f"{values['speed/images_per_second']:.0f} img/s"
-        )
+        """Show a logged row: the losses and the speed."""
+        shown = [f"{short} {values[name]:.3f}" for short, name in _SHOWN.items() if name in values]
+        numbers = "  ".join([*shown, f"{values['speed/images_per_second']:.0f} img/s"])
         if self._live is not None:
             self._live.update(self._task, completed=step, numbers=numbers)
         elif time.monotonic() - self._said_row > _LINE_EVERY or step == self._total:

@@ -16,13 +16,14 @@ from gan_runner.composition import composed, parsed
 from gan_runner.config import Config, Train
 from gan_runner.data import Space
 from gan_runner.datasets import Dataset
+from gan_runner.elbo import Bound
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
 from gan_runner.experiment import Experiment, assemble
 from gan_runner.groups import GROUPS, conf_folder, options
 from gan_runner.health import Health
 from gan_runner.losses import Loss
-from gan_runner.models import Model
+from gan_runner.models import GenerativeModel
 from gan_runner.objective import Prescription
 from gan_runner.optimizers import Optimizer, Optimizers
 from gan_runner.penalties import R1, Drift
@@ -30,8 +31,10 @@ from gan_runner.terms import Term
 
 CONF = conf_folder()
 FILES = sorted(path for path in CONF.rglob("*.yaml") if path.parent != CONF)
+NEEDED = {"loss/elbo": ["model=vae"], "model/rnn": ["dataset=sines"]}
+"""What an option can't be without."""
 FAMILIES: dict[str, type[Component]] = {
-    "model": Model,
+    "model": GenerativeModel,
     "loss": Loss,
     "loss/penalty": Term,
     "augment": Augmentation,
@@ -62,7 +65,7 @@ def experiment(*overrides: str) -> Experiment:
 def content(path: Path) -> dict[str, Any]:
     """What a file sets in its group."""
     plain = yaml.safe_load(path.read_text())
-    return plain.get("dataset", plain) if group(path) == "dataset" else plain
+    return plain.get(group(path), plain)
 
 
 def header(path: Path) -> str:
@@ -101,13 +104,14 @@ def test_every_group_has_its_folder_and_every_folder_its_group() -> None:
 
 @every_file
 def test_every_file_composes_builds_and_makes_networks(path: Path) -> None:
-    of_sequences = content(path).get("name") in ("RNN", "Sines") or path.stem.startswith("sines")
-    made = experiment(*(["dataset=sines"] * of_sequences), f"{group(path)}={path.stem}")
+    needed = NEEDED.get(f"{group(path)}/{path.stem}", [])
+    made = experiment(f"{group(path)}={path.stem}", *needed)
+    of_sequences = made.config.dataset["name"] == "Sines"
     shape = Space("sequences", (24, 2)) if of_sequences else Space("images", (3, 64, 64))
     space = made.dataset.space() or shape
-    generator, discriminator = made.model.networks(space)
-    assert any(True for _ in generator.parameters())
-    assert any(True for _ in discriminator.parameters())
+    parts = made.model.parts(space)
+    assert parts.keys() == made.model.norms.keys()
+    assert all(any(True for _ in network.parameters()) for network in parts.values())
 
 
 @every_file
@@ -129,6 +133,8 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
     match group(path):
         case "optimizer":
             expected = {k: named_fields(Optimizer, settings[k]) for k in Optimizers._fields}
+        case "loss" if settings["name"] in choices(Bound):
+            expected = named_fields(Bound, settings)
         case "loss":
             prescribed = dict.fromkeys(Prescription.model_fields)
             penalties = {k: named_fields(Term, v) for k, v in settings["penalty"].items()}
@@ -157,7 +163,8 @@ def test_every_class_is_offered_by_a_file(family: str) -> None:
     nodes = [content(path) for path in FILES if group(path) == family]
     if family == "optimizer":
         nodes = [node[part] for node in nodes for part in Optimizers._fields]
-    assert {node["name"] for node in nodes} == set(choices(FAMILIES[family]))
+    classes = set(choices(FAMILIES[family])) | set(choices(Bound) if family == "loss" else ())
+    assert {node["name"] for node in nodes} == classes
 
 
 def test_a_penalty_is_called_in_every_loss_as_its_own_file_is() -> None:

@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "seed": 0,
     "neighbours": 5,
     "projections": 32,
+    "importance_samples": 5,
     "best": {"metric": "sliced_wasserstein", "direction": "min"},
 }
 RING = ("dataset=ring", "dataset.count=2000", "model.generator.hidden=[16]", "threads=1")

@@ -192,7 +192,12 @@ def test_what_is_no_stack_of_digits_is_refused(data: Data, tmp_path: Path) -> No
 
 EVALUATION = {
     **{"num": 40, "space": "auto", "inception_weights": None, "metrics": ["frechet"], "seed": 0},
-    **{"neighbours": 5, "projections": 8, "best": {"metric": "frechet", "direction": "min"}},
+    **{
+        "neighbours": 5,
+        "projections": 8,
+        "importance_samples": 5,
+        "best": {"metric": "frechet", "direction": "min"},
+    },
 }
 
 

@@ -422,6 +422,17 @@ def test_every_advice_names_a_setting_and_rates_by_what_they_are_now() -> None:
     assert "optimizer.generator.lr=0.0005 optimizer.discriminator.lr=0.00025" in verdict.advice
 
 
+def test_a_vae_gets_advice_that_it_can_follow() -> None:
+    rows = [{"step": step, "elbo": -100.0} for step in range(0, 500, 50)]
+    rows = [row | {"health/diversity": 0.01, "health/coverage": 0.1} for row in rows]
+    rows = [row | {"health/precision": 0.1, "health/duplicates": 0.0} for row in rows]
+    (verdict,) = watch(rows)
+    assert verdict.name == "mode_collapse"
+    for piece in re.findall(r"[\w.]+=[\d.]+\d", verdict.advice):
+        assemble(parsed(composed(["model=vae", piece]), {}))
+    assert "discriminator" not in verdict.advice
+
+
 # ---------------------------------------------------------------- statistics of samples
 
 

@@ -105,7 +105,7 @@ def test_a_generator_with_one_output_is_noticed_within_500_steps(
 
     def collapse(run: Run) -> None:
         assert run.state.average is not None
-        run.state.generator = One(run.state.generator)
+        run.state.networks["generator"] = One(run.state.generator)
         run.state.average = One(run.state.average)
 
     found = verdicts(configured(*RING, "train.log_every=50"), tmp_path / "run", collapse)

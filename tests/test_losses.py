@@ -17,7 +17,8 @@ from gan_runner.errors import ConfigError
 from gan_runner.losses import FDivergence, Loss
 from gan_runner.penalties import Penalty
 
-OPTIONS = sorted((Path(__file__).parents[1] / "conf" / "loss").glob("*.yaml"))
+FOLDER = Path(__file__).parents[1] / "conf" / "loss"
+OPTIONS = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "elbo")
 OF_THE_RUN = {"name", "d_steps", "clip", "penalty"}
 
 Form = Callable[[Tensor, Tensor], Tensor]

@@ -21,7 +21,8 @@ from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks, dcgan, resnet, simple_conv
 from gan_runner.models.layers import initialised, norm_of_maps, norm_of_vectors
 
-OPTIONS = sorted((Path(__file__).parents[1] / "conf" / "model").glob("*.yaml"))
+PATHS = sorted((Path(__file__).parents[1] / "conf" / "model").glob("*.yaml"))
+OPTIONS = [path for path in PATHS if "encoder" not in path.read_text()]
 NAMES = ["mlp", "simple_conv", "dcgan", "resnet"]
 CONVOLUTIONAL = NAMES[1:]
 PER_EXAMPLE = ["layer", "instance", "spectral", "none"]

@@ -50,6 +50,9 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--metrics", metavar="A,B", help="metrics by name (those of the run, else all that apply)"
     )
+    parser.add_argument(
+        "--importance-samples", type=count, metavar="K", help="for the likelihood of autoencoders"
+    )
     parser.add_argument("--space", metavar="SPACE", help="classifier, random, inception, identity")
     parser.add_argument("--inception-weights", type=Path, metavar="FILE", help="for inception")
     parser.add_argument(
@@ -102,6 +105,8 @@ def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
                 weights=weights,
                 conditional=bool(trained.class_names),
                 code=trained.code,
+                encoder=trained.encoder,
+                bound=trained.experiment.bound,
             )
             yield Row(run, trained.step, found)
 
@@ -130,6 +135,7 @@ def _settings(options: argparse.Namespace, trained: Trained) -> Evaluation:
         "space": options.space,
         "inception_weights": None if weights is None else str(weights),
         "seed": options.seed,
+        "importance_samples": options.importance_samples,
     }
     plain = trained.experiment.evaluation.model_dump(mode="json")
     plain |= {name: value for name, value in asked.items() if value is not None}

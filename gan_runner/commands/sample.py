@@ -182,7 +182,7 @@ def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, i
     code, asked = trained.code, options.traverse
     if options.interpolate is not None:
         raise ConfigError("two kinds of rows, --interpolate and --traverse. Give one of them.")
-    if not code.columns:
+    if code is None:
         raise ConfigError(
             f"the run has no codes, --traverse={printable(asked)}. "
             "Train one with model.code.continuous=2 or so."
@@ -212,7 +212,7 @@ def _told(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, 
 
     if labels is not None:
         return {"labels": labels}
-    if not trained.code.columns:
+    if trained.code is None:
         return {}
     values = trained.code.values(latent[:, -trained.code.columns :])
     return {"codes": torch.stack([value.float() for value in values], dim=1)}

@@ -26,6 +26,16 @@ _ADVICE = {
     "health.patience={patience}, or go on more slowly, "
     "optimizer.generator.schedule.shape=linear optimizer.discriminator.schedule.shape=linear.",
 }
+_ALONE = {  # for a VAE, which has no discriminator
+    "mode_collapse": "A weaker divergence, loss.beta=0.5, if elbo/divergence is near 0; smaller "
+    "steps, optimizer.generator.lr={generator_slower:g}; a larger decoder.",
+    "divergence": "Smaller steps, optimizer.generator.lr={generator_slower:g}; bounded ones, "
+    "optimizer.generator.clip_norm=1.0.",
+    "memorisation": "Take an earlier checkpoint (gan-sample RUN --checkpoint best) or train for "
+    "less, train.steps={half}; more data; a stronger divergence, loss.beta=2.",
+    "past_the_best": "The best state is kept: gan-sample RUN --checkpoint best. End there with "
+    "health.patience={patience}, or go on more slowly, optimizer.generator.schedule.shape=linear.",
+}
 _USUAL_RATE = 0.001  # where the rows don't say
 
 
@@ -34,7 +44,8 @@ def advice(name: str, history: History) -> str:
     generator = history.rate("generator") or _USUAL_RATE
     discriminator = history.rate("discriminator") or _USUAL_RATE
     since_best = history.step - history.best.step if history.best else history.step
-    return _ADVICE[name].format(
+    advices = {**_ADVICE, **_ALONE} if history.of_vae else _ADVICE
+    return advices[name].format(
         generator_slower=_rounded(generator / 4),
         discriminator_slower=_rounded(discriminator / 4),
         discriminator_faster=_rounded(max(discriminator * 4, _USUAL_RATE)),

@@ -74,6 +74,7 @@ class History:
         """The highest coverage that lasted for the sample span."""
         self.largest_gradient = 0.0
         """Of the generator."""
+        self.of_vae = False
         self._metric = metric
         self._sample_span = sample_span
         self._sizes: dict[str, list[float]] = {name: [] for name in LEVELS}
@@ -83,6 +84,7 @@ class History:
         self.step = int(row["step"])
         if "loss/discriminator" in row:
             self._train(row)
+        self.of_vae = self.of_vae or "elbo" in row
         if "health/diversity" in row:
             self.samples.add(row)
             lasted = self.samples.lasting("health/coverage", self._sample_span)

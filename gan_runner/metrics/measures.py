@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -25,6 +26,15 @@ IN_INCEPTION = {"frechet": "fid", "classifier_score": "inception_score"}
 _SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
 
 
+class Likely(NamedTuple):
+    """Bounds of log p(x) in nats, [N] each, of examples of a split; `parameters` say how."""
+
+    elbo: Tensor
+    log_likelihood: Tensor
+    split: str
+    parameters: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Compared:
     """Real and generated examples, as stored [N, *shape] and as features [N, D].
@@ -34,6 +44,7 @@ class Compared:
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
     that a conditional generator was told, `category` [N] the values of a code that it was given.
     `tstr` is what classifiers made of labelled test examples, where there are any.
+    `likely` are the likelihoods of an autoencoder.
     """
 
     space: FeatureSpace
@@ -52,6 +63,7 @@ class Compared:
     projections: int
     seed: int
     tstr: Tstr | None = None
+    likely: Likely | None = None
 
 
 class Number(NamedTuple):
@@ -64,6 +76,8 @@ class Number(NamedTuple):
     parameters: dict[str, Any] = {}  # noqa: RUF012  (a NamedTuple's default is never changed)
     seen: Literal["features", "examples"] = "features"
     doubt: str | None = None
+    split: str = "train"
+    alone: int | None = None  # how many reals, where they are held against no samples
 
 
 def _frechet(of: Compared) -> list[Number]:
@@ -189,6 +203,25 @@ def _tstr(of: Compared) -> list[Number]:
     ]
 
 
+def _likelihood(of: Compared) -> list[Number]:
+    likely = of.likely
+    if likely is None:
+        return []
+    return [
+        Number(
+            name,
+            name,
+            float(values.double().mean()),
+            error=float(values.double().std() / math.sqrt(len(values))),
+            parameters=likely.parameters,
+            seen="examples",
+            split=likely.split,
+            alone=len(values),
+        )
+        for name, values in (("elbo", likely.elbo), ("log_likelihood", likely.log_likelihood))
+    ]
+
+
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
     return IN_INCEPTION[metric] if of.space.name == "inception" else elsewhere
 
@@ -204,7 +237,7 @@ NUMBERS = (
     *("frechet", "kid", "precision", "recall", "density", "coverage", "classifier_score"),
     *("sliced_wasserstein", "one_nn", "mmd", "memorisation"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
-    *("label_accuracy", "code_accuracy"),
+    *("label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
     *("tstr_accuracy", "trtr_accuracy"),
 )
 """The names by which a number can be chosen, whatever the space."""
@@ -222,6 +255,7 @@ METRICS: dict[str, Callable[[Compared], list[Number]]] = {
     "label_accuracy": _label_accuracy,
     "code_accuracy": _code_accuracy,
     "tstr": _tstr,
+    "likelihood": _likelihood,
 }
 
 OF_A_CLASS = ("frechet", "kid", "manifold", "sliced_wasserstein", "one_nn", "mmd")

@@ -1,6 +1,19 @@
 """Networks. A file under `conf/model/` names a class of this package."""
 
-from gan_runner.models import dcgan, mlp, resnet, rnn, simple_conv
-from gan_runner.models.base import Model, Networks
+from gan_runner.models import conv_vae, dcgan, mlp, resnet, rnn, simple_conv, vae
+from gan_runner.models.autoencoder import Autoencoder
+from gan_runner.models.base import GenerativeModel, Model, Networks
 
-__all__ = ["Model", "Networks", "dcgan", "mlp", "resnet", "rnn", "simple_conv"]
+__all__ = [
+    "Autoencoder",
+    "GenerativeModel",
+    "Model",
+    "Networks",
+    "conv_vae",
+    "dcgan",
+    "mlp",
+    "resnet",
+    "rnn",
+    "simple_conv",
+    "vae",
+]

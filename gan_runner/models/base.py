@@ -1,4 +1,4 @@
-"""What every model is: a recipe that makes a matched generator and discriminator."""
+"""What every model is: a recipe that makes a generator and the networks that it is trained with."""
 
 from __future__ import annotations
 
@@ -37,19 +37,56 @@ class Networks(NamedTuple):
     discriminator: Discriminator
 
 
-class Model(Component):
-    """Makes the two networks for one kind of data.
+class GenerativeModel(Component):
+    """Makes a generator for one kind of data, and the networks that it is trained with."""
+
+    latent_size: int = Field(ge=1, le=65536)
+    generator: Network
+
+    @property
+    def norms(self) -> dict[str, Norm]:
+        """The norm of each network by its name."""
+        return {name: value.norm for name, value in self if isinstance(value, Network)}
+
+    @property
+    @abstractmethod
+    def latent_columns(self) -> int:
+        """The size of a latent point: noise, and a column for each code."""
+
+    @property
+    @abstractmethod
+    def latent_code(self) -> Code | None:
+        """The codes in the last columns of a latent point, where there are any."""
+
+    @property
+    @abstractmethod
+    def conditional(self) -> bool:
+        """Whether the networks need labels."""
+
+    @abstractmethod
+    def check(self, space: Space) -> None:
+        """Raise ConfigError, with the remedy, if this model can't build examples of `space`."""
+
+    @abstractmethod
+    def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
+        """Fresh networks by name, `generator` among them, initialised from torch's global
+        generator, on the CPU.
+
+        `classes` is how many a conditional model knows. Raises ConfigError like `check`.
+        """
+
+
+class Model(GenerativeModel):
+    """Makes the two networks of an adversarial game for one kind of data.
 
     `packing`: how many examples D sees at once (PacGAN, Lin et al. 2018, arXiv:1712.04086).
     """
 
-    latent_size: int = Field(ge=1, le=65536)
     conditioning: Conditioning
     label_size: PositiveInt
     auxiliary_weight: NonNegativeFloat
     code: Code
     packing: PositiveInt
-    generator: Network
     discriminator: Network
 
     @property
@@ -59,12 +96,15 @@ class Model(Component):
 
     @property
     def latent_columns(self) -> int:
-        """The size of a latent point: noise, and a column for each code."""
         return self.latent_size + self.code.columns
 
-    @abstractmethod
-    def check(self, space: Space) -> None:
-        """Raise ConfigError, with the remedy, if this model can't build examples of `space`."""
+    @property
+    def latent_code(self) -> Code | None:
+        return self.code if self.code.columns else None
+
+    @final
+    def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
+        return self.networks(space, classes)._asdict()
 
     @final
     def networks(self, space: Space, classes: int = 0) -> Networks:
@@ -111,24 +151,25 @@ class Model(Component):
         """[N, *shape] -> logits [N], by a linear layer and Flatten(0)."""
 
 
-def refuse_single_pixels(model: Model, image: ImageShape) -> None:
+def refuse_single_pixels(model: GenerativeModel, image: ImageShape) -> None:
     """Raise ConfigError where two halvings leave instance norm maps of a single pixel."""
     _, height, width = image
-    for name, network in (("generator", model.generator), ("discriminator", model.discriminator)):
-        if network.norm == "instance" and max(height, width) == 4:
+    for name, norm in model.norms.items():
+        if norm == "instance" and max(height, width) == 4:
             raise ConfigError(
                 f"{height}x{width} pixels end in a map of a single pixel, which has no "
                 f"variance, model.{name}.norm=instance. Use norm=layer."
             )
 
 
-def image_shape(space: Space, *, model: str, smallest: int) -> ImageShape:
+def image_shape(space: Space, *, model: str, smallest: int, instead: str = "mlp") -> ImageShape:
     """The shape [C, H, W] of one image, for the models that make nothing else.
 
-    Raises ConfigError for other examples, for more than 4 channels and for a side under `smallest`.
+    Raises ConfigError, which names a model to take `instead`, for other examples, for more than 4
+    channels and for a side under `smallest`.
     """
     if space.kind != "images":
-        fitting = "rnn" if space.kind == "sequences" else "mlp"
+        fitting = "rnn" if space.kind == "sequences" else instead
         raise ConfigError(
             f"{model} can't build examples of shape {list(space.shape)}, model={model}. "
             f"Use model={fitting} for {space.kind}."
@@ -137,12 +178,12 @@ def image_shape(space: Space, *, model: str, smallest: int) -> ImageShape:
     if not 1 <= channels <= 4:
         raise ConfigError(
             f"{model} can't build images of {channels} channels, model={model}. "
-            "Use images of 1 to 4 channels, or model=mlp."
+            f"Use images of 1 to 4 channels, or model={instead}."
         )
     if min(height, width) < smallest:
         raise ConfigError(
             f"{model} can't build images of {height}x{width} pixels, model={model}. "
-            f"Use images of at least {smallest}x{smallest} pixels, or model=mlp."
+            f"Use images of at least {smallest}x{smallest} pixels, or model={instead}."
         )
     return channels, height, width
 

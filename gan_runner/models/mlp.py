@@ -70,7 +70,7 @@ def generator(
 ) -> nn.Sequential:
     """Latents [N, latent_size] -> images [N, C, H, W] in [-1, 1], or unbounded vectors [N, D] or
     sequences [N, T, D]."""
-    layers = _hidden(latent_size, hidden, activation, norm)
+    layers = hidden_layers(latent_size, hidden, activation, norm)
     layers.append(nn.Linear(hidden[-1], prod(shape)))
     if len(shape) == 3:
         layers.append(nn.Tanh())
@@ -89,14 +89,15 @@ def discriminator(
 ) -> nn.Sequential:
     """Vectors [N, D], sequences [N, T, D] or images [N, C, H, W] -> logits [N]."""
     layers: list[nn.Module] = [nn.Flatten()] if len(shape) > 1 else []
-    layers += _hidden(prod(shape), hidden, activation, norm)
+    layers += hidden_layers(prod(shape), hidden, activation, norm)
     layers += [nn.Linear(hidden[-1], 1), nn.Flatten(0)]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
 
 
-def _hidden(
+def hidden_layers(
     inputs: int, hidden: tuple[int, ...], activation: Activation, norm: Norm
 ) -> list[nn.Module]:
+    """Linear layers of these widths, each with its norm and activation."""
     layers: list[nn.Module] = []
     for width in hidden:
         layers += [

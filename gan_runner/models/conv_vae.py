@@ -1,0 +1,113 @@
+"""Variational autoencoders of images: the networks of `simple_conv`, its D as the encoder.
+
+Kingma & Welling 2014, arXiv:1312.6114; with an adversary, Larsen et al. 2016, arXiv:1512.09300.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import NonNegativeFloat, PositiveFloat
+from torch import nn
+
+from gan_runner.data import Space
+from gan_runner.models.autoencoder import Autoencoder
+from gan_runner.models.base import (
+    ImageShape,
+    Init,
+    Norm,
+    image_shape,
+    refuse_single_pixels,
+    sides,
+)
+from gan_runner.models.discriminator import Discriminator
+from gan_runner.models.layers import LinearOfMaps, initialised
+from gan_runner.models.simple_conv import (
+    SimpleConvDiscriminator,
+    SimpleConvGenerator,
+    discriminator,
+    generator,
+)
+
+
+class ConvAutoencoder(Autoencoder):
+    """Two halvings between image and base map, 5x5 kernels, leaky ReLU. Sides are at least 4 px."""
+
+    option: ClassVar[str]
+    generator: SimpleConvGenerator
+    encoder: SimpleConvDiscriminator
+
+    def check(self, space: Space) -> None:
+        image = image_shape(space, model=self.option, smallest=4, instead="vae")
+        refuse_single_pixels(self, image)
+
+    def plain_decoder(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return decoder(
+            latent_size=self.latent_size,
+            image=sides(shape),
+            hidden=self.generator.hidden,
+            width=self.generator.width,
+            norm=self.generator.norm,
+            init=self.generator.init,
+        )
+
+    def plain_encoder(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return encoder(
+            latent_size=self.latent_size,
+            image=sides(shape),
+            width=self.encoder.width,
+            norm=self.encoder.norm,
+            init=self.encoder.init,
+        )
+
+
+class ConvVAE(ConvAutoencoder):
+    """A decoder and an encoder."""
+
+    option: ClassVar[str] = "conv_vae"
+
+    def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
+        return {}
+
+
+class VAEGAN(ConvAutoencoder):
+    """A decoder, an encoder, and a discriminator whose last features measure likeness.
+
+    `scale` is the standard deviation of the likelihood of these features, and `gamma` weighs it
+    against the adversarial loss, in the decoder's loss.
+    """
+
+    option: ClassVar[str] = "vae_gan"
+    gamma: NonNegativeFloat
+    scale: PositiveFloat
+    discriminator: SimpleConvDiscriminator
+
+    def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
+        network = discriminator(
+            image=sides(shape),
+            width=self.discriminator.width,
+            norm=self.discriminator.norm,
+            init=self.discriminator.init,
+        )
+        return {"discriminator": Discriminator(network)}
+
+
+def decoder(
+    *, latent_size: int, image: ImageShape, hidden: int, width: int, norm: Norm, init: Init
+) -> nn.Sequential:
+    """Latents [N, latent_size] -> unbounded outputs [N, *image]."""
+    network = generator(
+        latent_size=latent_size, image=image, hidden=hidden, width=width, norm=norm, init=init
+    )
+    return nn.Sequential(*list(network)[:-1])  # without the tanh
+
+
+def encoder(
+    *, latent_size: int, image: ImageShape, width: int, norm: Norm, init: Init
+) -> nn.Sequential:
+    """Images [N, *image] -> mean and log variance [N, 2 latent_size]."""
+    network = discriminator(image=image, width=width, norm=norm, init=init)
+    *body, head, _ = network
+    assert isinstance(head, LinearOfMaps)
+    told = nn.Sequential(LinearOfMaps(head.shape, 2 * latent_size))
+    return nn.Sequential(*body, initialised(told, init=init, norm=norm))
