@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "recipes")
     parser.add_argument("--write", action="store_true", help="train nothing")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if not options.write:
         settings = [name for name in options.names if "=" in name]
         patterns = [name for name in options.names if "=" not in name]

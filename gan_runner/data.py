@@ -21,9 +21,10 @@ class Space:
     `images`: uint8 [C, H, W], which networks see as float32 in [-1, 1].
     `vectors`: float32 [D] in the data's own units, which networks see as (x - offset) / scale.
     `table`: vectors that are rows of a table, whose `columns` say what each number belongs to.
+    `sequences`: float32 [T, D], each step seen as a vector is.
     """
 
-    kind: Literal["images", "vectors", "table"]
+    kind: Literal["images", "vectors", "table", "sequences"]
     shape: tuple[int, ...]
     offset: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
@@ -45,7 +46,7 @@ class Space:
         return (examples - examples.new_tensor(self.offset)) / examples.new_tensor(self.scale)
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """What a generator made, as examples: uint8 images, vectors or rows in their own units."""
+        """What a generator made, as examples: uint8 images, all else in the data's own units."""
         outputs = outputs.float()
         if self.kind == "images":
             return outputs.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
@@ -55,7 +56,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Data:
-    """All examples of a data set: uint8 [N, C, H, W] or float32 [N, D]; labels int64 [N]."""
+    """All examples of a data set, [N, *shape] of its space; labels int64 [N]."""
 
     examples: Tensor
     space: Space

@@ -55,8 +55,7 @@ def space_name(settings: Evaluation, data: Data) -> str:
     auto = ("random" if data.labels is None else "classifier") if images else of_vectors
     name = auto if settings.space == "auto" else settings.space
     if images == (name in ("identity", "scaled")):
-        kind = "images" if images else "vectors"
-        raise ConfigError(f"no space for {kind}, evaluation.space={name}. Use auto.")
+        raise ConfigError(f"no space for {data.space.kind}, evaluation.space={name}. Use auto.")
     if name == "classifier" and data.labels is None:
         raise ConfigError("the data has no labels, evaluation.space=classifier. Use random.")
     return name

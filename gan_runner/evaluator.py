@@ -16,6 +16,7 @@ from gan_runner.confusion import Confusion
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Tabular, Track
 from gan_runner.datasets.mixtures import Mixture
+from gan_runner.datasets.sines import Sines
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.elbo import Bound
 from gan_runner.errors import NumbersError
@@ -29,6 +30,7 @@ from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, OF_A_CLASS, Compared, Likely, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
+from gan_runner.metrics.tstr import Labelled, Tstr, tstr
 from gan_runner.models.codes import Code
 from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
@@ -88,6 +90,7 @@ class Evaluator:
         self._mixture = dataset if isinstance(dataset, Mixture) else None
         self._space = _space(settings, dataset, data, cache=cache, device=device, say=say)
         chosen = _chosen(len(data), settings)
+        self._test = dataset.test() if isinstance(dataset, Sines) else None
         self._real = data.examples[chosen.to(data.examples.device)].cpu()
         self._labels = None if data.labels is None else data.labels.cpu()[chosen]
         test = dataset.test() if isinstance(dataset, Tabular) else None
@@ -138,6 +141,8 @@ class Evaluator:
         doubts += [
             f"{n.name} can't be told from these samples." for n in measured if n not in numbers
         ]
+        if compared.tstr is not None and self._test is None:
+            doubts.append("tstr_accuracy is of examples that G learnt from, without a test split.")
         wanted = self._settings.best.metric
         classes = self._by_class(compared, labels)
         return Measured(
@@ -200,10 +205,25 @@ class Evaluator:
             projections=self._settings.projections,
             seed=self._settings.seed,
             columns=self._data.space.columns,
-            tstr=None
-            if self._rows is None or "tstr" not in (self._settings.metrics or METRICS)
-            else self._rows.taught(fake, labels, seed=self._settings.seed),
+            tstr=self._tstr(fake, labels),
         )
+
+    def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
+        """What classifiers learnt from real and from generated rows or sequences make of other real
+        ones; None where samples have no class."""
+        if "tstr" not in self._metrics:
+            return None
+        if self._rows is not None:
+            return self._rows.taught(fake, labels, seed=self._settings.seed)
+        if self._data.space.kind != "sequences" or labels is None:
+            return None
+        real, synthetic = _labelled(self._real, self._labels), _labelled(fake, labels)
+        if self._test is None:
+            train, test = (Labelled(*(part[half::2] for part in real)) for half in (0, 1))
+        else:
+            train, test = real, _labelled(self._test.examples, self._test.labels)
+        classes, seed = self._data.classes, self._settings.seed
+        return tstr(train, test, synthetic, classes=classes, seed=seed)
 
     def _result(self, number: Number, n_fake: int, weights: str) -> Result:
         in_features = number.seen == "features"
@@ -295,6 +315,12 @@ def _space(
     if name == "random":
         return random_network(data.space, device=device)
     return scaled(data.space) if name == "scaled" else identity(data.space)
+
+
+def _labelled(examples: Tensor, labels: Tensor | None) -> Labelled:
+    """Sequences [N, T, D] and their labels as plain arrays, the sequences flattened."""
+    assert labels is not None, "samples of a class are of labelled data"
+    return Labelled(examples.flatten(1).numpy(), labels.numpy())
 
 
 def _chosen(count: int, settings: Evaluation) -> Tensor:

@@ -49,9 +49,9 @@ class Experiment:
         self.model.check(space)
         if space.kind == "images":
             return
-        if self.bound is not None and space.kind not in ("images", "vectors"):
+        if self.bound is not None and space.kind == "table":
             raise ConfigError(
-                f"an autoencoder has no likelihood for a {space.kind}, "
+                "an autoencoder has no likelihood for the rows of a table, "
                 f"{_chosen(self.config, 'model')}. Use model=mlp with an adversarial loss."
             )
         if self.bound is not None and not self.bound.of_vectors:

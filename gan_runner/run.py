@@ -100,7 +100,7 @@ class Run:
 
     def sample(self) -> None:
         """Log a picture of samples from the same latent points each time."""
-        count = self.config.train.samples if self._images else _VECTORS_SHOWN
+        count = self._shown
         latent = latent_points(
             count, self.experiment.model.latent_columns, seed=self.config.seed, truncation=None
         )
@@ -111,7 +111,7 @@ class Run:
         shown = picture(examples, self.data.space, columns=columns, labels=labels)
         self.log.picture(self.state.step, shown)
         encoder = self.state.networks.get("encoder")
-        if encoder is not None and self._images:
+        if encoder is not None and self.data.space.kind != "vectors":
             self._reconstruct(Coder.of(encoder, self.state.sampled))
 
     def _reconstruct(self, coder: Coder) -> None:
@@ -199,9 +199,8 @@ class Run:
             settings = configuration.flat(self.config.plain())
             name = "/".join(self.path.parts[-2:])
             self.log.configuration(name, configuration.text(self.config), settings)
-            count = self.config.train.samples if self._images else _VECTORS_SHOWN
-            shown, labels = self.data.examples[:count], self.data.labels
-            of = None if labels is None else labels[:count]
+            shown, labels = self.data.examples[: self._shown], self.data.labels
+            of = None if labels is None else labels[: self._shown]
             self.log.reals(picture(shown, self.data.space, labels=of))
         self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))
         self.log.say(
@@ -271,8 +270,10 @@ class Run:
         self.folder.write_status(self._status)
 
     @property
-    def _images(self) -> bool:
-        return self.data.space.kind == "images"
+    def _shown(self) -> int:
+        """How many examples a picture shows."""
+        points = self.data.space.kind in ("vectors", "table")
+        return _VECTORS_SHOWN if points else self.config.train.samples
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from gan_runner.curves import curves
 from gan_runner.data import Space
 from gan_runner.models.conditioning import bound
 from gan_runner.pairs import pairs
@@ -52,7 +53,7 @@ def interpolated(start: Tensor, end: Tensor, count: int) -> Tensor:
 def sample(
     generator: nn.Module, latent: Tensor, space: Space, labels: Tensor | None = None
 ) -> Tensor:
-    """Examples for latent points [N, latent_size]: uint8 [N, C, H, W] or float32 [N, D], on CPU.
+    """Examples for latent points [N, latent_size], as stored: [N, *shape] on the CPU.
 
     A conditional generator needs the labels [N] of what it is to make.
 
@@ -78,16 +79,19 @@ def picture(
     examples: Tensor, space: Space, *, columns: int | None = None, labels: Tensor | None = None
 ) -> Picture:
     """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors,
-    the first columns of a table against each other, in the colours of their classes."""
+    the curves of sequences, the first columns of a table against each other, in the colours of
+    their classes."""
     if space.columns is not None:
         return pairs(examples, labels, space.columns, space.offset, space.scale)
     if space.kind == "vectors":
         return _scatter(examples)
+    if space.kind == "sequences":
+        return curves(examples.cpu().numpy(), columns=columns)
     return _grid(examples, columns or math.ceil(math.sqrt(len(examples))))
 
 
 def as_stored(examples: Tensor) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """Examples as files have them: images uint8 [N, H, W, C], vectors float32 [N, D]."""
+    """Examples as files have them: images uint8 [N, H, W, C], all else float32."""
     stored = examples.permute(0, 2, 3, 1) if examples.ndim == 4 else examples
     return stored.cpu().contiguous().numpy()
 

@@ -31,7 +31,7 @@ from gan_runner.terms import Term
 
 CONF = conf_folder()
 FILES = sorted(path for path in CONF.rglob("*.yaml") if path.parent != CONF)
-NEEDED = {"loss/elbo": ["model=vae"]}
+NEEDED = {"loss/elbo": ["model=vae"], "model/rnn": ["dataset=sines"]}
 """What an option can't be without."""
 FAMILIES: dict[str, type[Component]] = {
     "model": GenerativeModel,
@@ -106,7 +106,9 @@ def test_every_group_has_its_folder_and_every_folder_its_group() -> None:
 def test_every_file_composes_builds_and_makes_networks(path: Path) -> None:
     needed = NEEDED.get(f"{group(path)}/{path.stem}", [])
     made = experiment(f"{group(path)}={path.stem}", *needed)
-    space = made.dataset.space() or Space("images", (3, 64, 64))
+    of_sequences = made.config.dataset["name"] == "Sines"
+    shape = Space("sequences", (24, 2)) if of_sequences else Space("images", (3, 64, 64))
+    space = made.dataset.space() or shape
     parts = made.model.parts(space)
     assert parts.keys() == made.model.norms.keys()
     assert all(any(True for _ in network.parameters()) for network in parts.values())

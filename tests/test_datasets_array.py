@@ -361,3 +361,58 @@ def test_images_may_be_mirrored_and_vectors_not(file: Path) -> None:
     assert load(saved(file, colours()), flip=True).space.kind == "images"
     with pytest.raises(ConfigError, match=r"dataset\.flip=true.*dataset\.flip=false"):
         load(saved(file, points()), flip=True)
+
+
+# ---------------------------------------------------------------- sequences
+
+
+def steps(count: int = 20) -> NDArray[np.float32]:
+    drawn = np.random.default_rng(0).normal((3, -50), (2, 0.1), (count, 7, 2))
+    return drawn.astype(np.float32)
+
+
+def test_sequences_keep_their_axes_and_their_labels(archive: Path) -> None:
+    np.savez(archive, samples=steps(), labels=np.arange(20) % 2 + 5)
+    data = load(archive, kind="sequences", standardize=False)
+    assert np.array_equal(data.examples.numpy(), steps())
+    assert (data.space.kind, data.space.shape) == ("sequences", (7, 2))
+    assert (data.space.offset, data.space.scale) == ((0.0, 0.0), (1.0, 1.0))
+    assert data.class_names == ("5", "6")
+
+
+def test_standardized_sequences_have_one_scale_for_all_steps(file: Path) -> None:
+    data = load(saved(file, steps()), kind="sequences")
+    seen = data.space.encode(data.examples)
+    assert np.allclose(seen.mean((0, 1)), 0, atol=1e-4)
+    assert np.allclose(seen.std((0, 1), correction=0), 1, atol=1e-4)
+    assert np.allclose(data.space.decode(seen), steps(), atol=1e-4)
+
+
+def test_three_axes_are_images_unless_they_are_called_sequences(file: Path) -> None:
+    with pytest.raises(DataError, match=r"dataset\.range"):
+        load(saved(file, steps()))
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (points(), r"shape \[50, 3\].*sequences \[N, T, D\]"),
+        (colours(), r"shape \[5, 6, 4, 3\].*sequences \[N, T, D\]"),
+        (np.zeros((4, 1, 3)), r"a single step in \[4, 1, 3\].*dataset\.kind=vectors"),
+        (np.zeros((4, 0, 3)), "empty"),
+        (np.zeros((0, 5, 3)), "empty"),
+        (np.zeros((4, 5, 0)), "empty"),
+        (np.full((4, 5, 3), np.nan), "NaN"),
+        (np.full((4, 5, 3), 1e300), "too large"),
+        (np.zeros((4, 5, 3), complex), "complex128"),
+    ],
+)
+def test_sequences_that_do_not_fit_are_refused(array: NDArray[Any], told: str, file: Path) -> None:
+    with pytest.raises(DataError, match=told):
+        load(saved(file, array), kind="sequences")
+
+
+def test_sequences_are_not_mirrored(file: Path) -> None:
+    assert not dataset(file, flip=True, kind="sequences").flips
+    with pytest.raises(ConfigError, match=r"sequences can't be mirrored, dataset\.flip=true"):
+        load(saved(file, steps()), kind="sequences", flip=True)

@@ -30,7 +30,7 @@ DOORS = {
     "torch_fidelity": {"gan_runner.metrics.inception"},
     "yaml": {"gan_runner.config"},
     "PIL": {
-        *("gan_runner.sampling", "gan_runner.pairs", "gan_runner.confusion"),
+        *("gan_runner.sampling", "gan_runner.pairs", "gan_runner.confusion", "gan_runner.curves"),
         *("gan_runner.datasets", "gan_runner.commands"),
     },
     "sklearn": {"gan_runner.metrics.tstr"},

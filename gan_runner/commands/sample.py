@@ -42,8 +42,9 @@ def _parser() -> Arguments:
         type=Path,
         default=Path("samples.png"),
         metavar="PATH",
-        help=".png: a grid (a scatter for vectors); .npz: arrays; .csv: rows of a table; .gif: "
-        "with --interpolate; anything else: a folder with one PNG a sample (samples.png)",
+        help=".png: a grid (a scatter of vectors, curves of sequences); .npz: arrays; .csv: rows "
+        "of a table; .gif: with --interpolate; anything else: a folder with one PNG a sample "
+        "(samples.png)",
     )
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
@@ -118,8 +119,8 @@ def _refuse_other_files(trained: Trained, out: Path) -> None:
     kind = trained.space.kind
     if kind == "table" and suffix not in (".csv", ".png", ".npz"):
         raise ConfigError(f"rows are no pictures, {shown}. Use a .csv, .npz or .png file.")
-    if kind == "vectors" and suffix not in (".png", ".npz"):
-        raise ConfigError(f"vectors are no pictures, {shown}. Use a .npz or .png file.")
+    if kind in ("vectors", "sequences") and suffix not in (".png", ".npz"):
+        raise ConfigError(f"{kind} are no pictures, {shown}. Use a .npz or .png file.")
     if kind == "images" and suffix == ".csv":
         raise ConfigError(f"images are no rows of a table, {shown}. Use a .png or .npz file.")
 

@@ -1,4 +1,4 @@
-"""Images or vectors of one's own, in a NumPy file."""
+"""Images, vectors or sequences of one's own, in a NumPy file."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from gan_runner.data import Data, Space
 from gan_runner.datasets.array_file import read_array_file
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.paths import Location, expanded
+from gan_runner.datasets.sequences import plain_steps, standardized_steps
 from gan_runner.datasets.vectors import plain, standardized
 from gan_runner.errors import ConfigError, DataError, printable
 
 Samples = NDArray[Any]
 
-SHAPES = "Expected images [N, H, W] or [N, H, W, C], or vectors [N, D]."
-AXES = {"images": (3, 4), "vectors": (2,)}
+SHAPES = "Expected images [N, H, W] or [N, H, W, C], vectors [N, D], or sequences [N, T, D]."
+AXES = {"images": (3, 4), "vectors": (2,), "sequences": (3,)}
 CHUNK = 1024
 
 
 class Array(Dataset):
-    """Images [N, H, W] or [N, H, W, C], or vectors [N, D]; labels if an .npz file has them.
+    """Images [N, H, W] or [N, H, W, C], vectors [N, D], or sequences [N, T, D] where `kind` says
+    so; labels if an .npz file has them.
 
-    `range` is what float images go from and to. `standardize` is for vectors, `flip` for images.
+    `range` is what float images go from and to, `flip` is for images, `standardize` for all else.
     """
 
     path: Location | None
-    kind: Literal["auto", "images", "vectors"]
+    kind: Literal["auto", "images", "vectors", "sequences"]
     range: tuple[float, float]
     standardize: bool
     flip: bool
@@ -52,10 +54,9 @@ class Array(Dataset):
         samples, stored_labels = read_array_file(path, setting=self._setting)
         kind = self._kind_of(samples)
         labels, class_names = self._classes(stored_labels, count=len(samples))
-        if kind == "vectors":
-            vectors = self._vectors(samples)
-            space = standardized(vectors) if self.standardize else plain(vectors.shape[1])
-            return Data(vectors, space, labels, class_names)
+        if kind != "images":
+            numbers = self._numbers(samples, kind)
+            return Data(numbers, self._space_of(numbers), labels, class_names)
         images = self._images(samples, track)
         return Data(images, Space("images", tuple(images.shape[1:])), labels, class_names)
 
@@ -64,7 +65,7 @@ class Array(Dataset):
 
     @property
     def flips(self) -> bool:
-        return self.flip and self.kind != "vectors"
+        return self.flip and self.kind in ("auto", "images")
 
     @property
     def _setting(self) -> str:
@@ -73,7 +74,7 @@ class Array(Dataset):
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self._setting}. {remedy}")
 
-    def _kind_of(self, samples: Samples) -> Literal["images", "vectors"]:
+    def _kind_of(self, samples: Samples) -> Literal["images", "vectors", "sequences"]:
         """What the samples are; DataError unless they are real numbers of a fitting shape."""
         kind = self.kind
         if kind == "auto":
@@ -100,15 +101,23 @@ class Array(Dataset):
         values, indices = np.unique(labels, return_inverse=True)
         return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, values))
 
-    def _vectors(self, samples: Samples) -> Tensor:
-        """float32 [N, D]."""
+    def _numbers(self, samples: Samples, kind: str) -> Tensor:
+        """Vectors or sequences, float32 of the same shape."""
         if self.flip:
             remedy = "Set dataset.flip=false."
-            raise ConfigError(f"vectors can't be mirrored, dataset.flip=true. {remedy}")
+            raise ConfigError(f"{kind} can't be mirrored, dataset.flip=true. {remedy}")
+        if kind == "sequences" and samples.shape[1] == 1:
+            what = f"sequences of a single step in {list(samples.shape)}"
+            raise self._fault(what, "Save them as vectors [N, D], with dataset.kind=vectors.")
         with np.errstate(over="ignore"):
-            vectors = np.ascontiguousarray(samples, dtype=np.float32)
-        self._check_finite(vectors)
-        return torch.from_numpy(vectors)
+            numbers = np.ascontiguousarray(samples, dtype=np.float32)
+        self._check_finite(numbers)
+        return torch.from_numpy(numbers)
+
+    def _space_of(self, numbers: Tensor) -> Space:
+        if numbers.ndim == 2:
+            return standardized(numbers) if self.standardize else plain(numbers.shape[1])
+        return standardized_steps(numbers) if self.standardize else plain_steps(*numbers.shape[1:])
 
     def _images(self, samples: Samples, track: Track) -> Tensor:
         """uint8 [N, C, H, W]; where the file is right already, a view of it."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from gan_runner.metrics.neighbours import checked
 
 _CHUNK = 4096
-_EXAMPLES_PER_DIMENSION = 10
+EXAMPLES_PER_DIMENSION = 10
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def doubt(a: Gaussian, b: Gaussian) -> str | None:
     quarter of it at n = 2 D, 5 % at n = 10 D, below which this warns.
     """
     size, count = len(a.mean), min(a.count, b.count)
-    needed = _EXAMPLES_PER_DIMENSION * size
+    needed = EXAMPLES_PER_DIMENSION * size
     if count >= needed:
         return None
     return (

@@ -84,6 +84,9 @@ class Number(NamedTuple):
 
 
 def _frechet(of: Compared) -> list[Number]:
+    count = min(len(of.real), len(of.fake))
+    if of.real.ndim == 3 and count < frechet.EXAMPLES_PER_DIMENSION * of.space.size:
+        return []  # of long sequences, whose covariance takes minutes and isn't known
     real, fake = frechet.fitted(of.real_features), frechet.fitted(of.fake_features)
     name = _named("frechet", of, elsewhere=f"frechet_{of.space.name}")
     doubt = frechet.doubt(real, fake)
@@ -272,10 +275,10 @@ def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
 
 
 def _flat(examples: Tensor) -> Tensor:
-    """Vectors as they are, images in [-1, 1], float32 [N, D]."""
+    """Images in [-1, 1], vectors and sequences as they are, float32 [N, D]."""
     if examples.dtype == torch.uint8:
-        return Space("images", tuple(examples.shape[1:])).encode(examples).flatten(1)
-    return examples
+        examples = Space("images", tuple(examples.shape[1:])).encode(examples)
+    return examples.flatten(1)
 
 
 NUMBERS = (

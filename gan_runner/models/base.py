@@ -207,13 +207,14 @@ def refuse_single_pixels(model: GenerativeModel, image: ImageShape) -> None:
 def image_shape(space: Space, *, model: str, smallest: int, instead: str = "mlp") -> ImageShape:
     """The shape [C, H, W] of one image, for the models that make nothing else.
 
-    Raises ConfigError, which names a model to take `instead`, for vectors, for more than 4
+    Raises ConfigError, which names a model to take `instead`, for other examples, for more than 4
     channels and for a side under `smallest`.
     """
     if space.kind != "images":
+        fitting = "rnn" if space.kind == "sequences" else instead
         raise ConfigError(
             f"{model} can't build examples of shape {list(space.shape)}, model={model}. "
-            f"Use model={instead} for vectors."
+            f"Use model={fitting} for {space.kind}."
         )
     channels, height, width = space.shape
     if not 1 <= channels <= 4:

@@ -3,7 +3,7 @@
 Every way wraps the plain networks of a model, so that each model has all of them:
 
 - `concat`: one-hot labels beside the latent point, and beside the example (as constant maps of an
-  image). Mirza & Osindero 2014, arXiv:1411.1784.
+  image, at every step of a sequence: Esteban et al. 2017). Mirza & Osindero 2014, arXiv:1411.1784.
 - `embedding`: the same with a learnt vector beside the latent point and a learnt map, or vector,
   beside the example.
 - `projection`: norms of G whose scale and shift belong to the class (de Vries et al. 2017,
@@ -71,16 +71,22 @@ def conditional(
     if way == "embedding":
         in_latent: nn.Module = nn.Embedding(classes, of.code)
         # of an image one map, as in the usual code for conditional GANs
-        beside = nn.Embedding(classes, of.code if len(shape) == 1 else math.prod(shape[1:]))
+        image = len(shape) == 3
+        beside = nn.Embedding(classes, math.prod(shape[1:]) if image else of.code)
         labelled = LabelledLatent(generator(latent_size + of.code), in_latent)
-        return labelled, LabelledExamples(
-            discriminator((shape[0] + (of.code if len(shape) == 1 else 1), *shape[1:])), beside
-        )
+        more = 1 if image else of.code
+        return labelled, LabelledExamples(discriminator(_wider(shape, more)), beside)
     labelled = LabelledLatent(generator(latent_size + classes), OneHot(classes))
     if way == "auxiliary":
         return labelled, Auxiliary(discriminator(shape), classes, weight=of.weight)
-    more = (shape[0] + classes, *shape[1:])
-    return labelled, LabelledExamples(discriminator(more), OneHot(classes))
+    return labelled, LabelledExamples(discriminator(_wider(shape, classes)), OneHot(classes))
+
+
+def _wider(shape: tuple[int, ...], more: int) -> tuple[int, ...]:
+    """The shape of an example with more maps, or with more numbers in a vector or in a step."""
+    if len(shape) == 3:
+        return (shape[0] + more, *shape[1:])
+    return (*shape[:-1], shape[-1] + more)
 
 
 class OneHot(nn.Module):
@@ -113,7 +119,7 @@ class LabelledExamples(Discriminator):
     """A discriminator that sees a code of the class beside the example.
 
     For images [N, C, H, W] a one-hot code becomes a constant map for each class, a learnt one is a
-    map of its own.
+    map of its own. Each step of a sequence [N, T, D] has the code beside it.
     """
 
     def __init__(self, network: nn.Sequential, code: nn.Module) -> None:
@@ -128,7 +134,11 @@ class LabelledExamples(Discriminator):
                 code = code[:, :, None, None].expand(-1, -1, height, width)
             else:
                 code = code.view(-1, 1, height, width)
-        return super().judge(torch.cat((examples, code), dim=1))
+        if examples.ndim == 3:
+            code = code[:, None].expand(-1, examples.shape[1], -1)
+        # maps are the first axis of an image, numbers the last one of a step or a vector
+        axis = 1 if examples.ndim == 4 else -1
+        return super().judge(torch.cat((examples, code), dim=axis))
 
 
 class ConditionalNorm(nn.Module):

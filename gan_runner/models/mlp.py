@@ -31,7 +31,7 @@ class MLPDiscriminator(MLPNetwork, DiscriminatorNetwork):
 
 
 class MLP(Model):
-    """Fully connected, for vectors of any size and for images, which are flattened inside."""
+    """Fully connected, for vectors, sequences and images, which are flattened inside."""
 
     generator: MLPNetwork
     discriminator: MLPDiscriminator
@@ -78,11 +78,14 @@ def generator(
     norm: Norm,
     init: Init,
 ) -> nn.Sequential:
-    """Latents [N, latent_size] -> unbounded vectors [N, D] or images [N, C, H, W] in [-1, 1]."""
+    """Latents [N, latent_size] -> images [N, C, H, W] in [-1, 1], or unbounded vectors [N, D] or
+    sequences [N, T, D]."""
     layers = hidden_layers(latent_size, hidden, activation, norm)
     layers.append(nn.Linear(hidden[-1], prod(shape)))
+    if len(shape) == 3:
+        layers.append(nn.Tanh())
     if len(shape) > 1:
-        layers += [nn.Tanh(), nn.Unflatten(1, shape)]
+        layers.append(nn.Unflatten(1, shape))
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
 
 
@@ -94,7 +97,7 @@ def discriminator(
     norm: Norm,
     init: Init,
 ) -> nn.Sequential:
-    """Vectors [N, D] or images [N, C, H, W] -> logits [N]."""
+    """Vectors [N, D], sequences [N, T, D] or images [N, C, H, W] -> logits [N]."""
     layers: list[nn.Module] = [nn.Flatten()] if len(shape) > 1 else []
     layers += hidden_layers(prod(shape), hidden, activation, norm)
     layers += [nn.Linear(hidden[-1], 1), nn.Flatten(0)]
