@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from gan_runner.autoencoding import elbo_step, vae_gan_step
 from gan_runner.data import Batch, batches
@@ -58,7 +57,8 @@ def _step(run: Run) -> Callable[[TrainState, Iterator[Batch]], None]:
     experiment, plan, bf16 = run.experiment, run.config.train, run.config.precision == "bf16"
     if experiment.bound is not None:
         training = Training(experiment.optimizers, plan.average, plan.average_ramp, bf16)
-        return partial(elbo_step, training=training, bound=experiment.bound)
+        bound = experiment.bound
+        return lambda state, reals: elbo_step(state, reals, training, bound)
     assert experiment.objective is not None, "what is no bound is adversarial"
     model, code = experiment.model, experiment.model.latent_code
     recipe = Recipe(
@@ -76,8 +76,8 @@ def _step(run: Run) -> Callable[[TrainState, Iterator[Batch]], None]:
     )
     if isinstance(model, VAEGAN):
         gamma, scale = model.gamma, model.scale
-        return partial(vae_gan_step, recipe=recipe, gamma=gamma, scale=scale)
-    return partial(train_step, recipe=recipe)
+        return lambda state, reals: vae_gan_step(state, reals, recipe, gamma=gamma, scale=scale)
+    return lambda state, reals: train_step(state, reals, recipe)
 
 
 def due(step: int, every: int, last: int) -> bool:

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from gan_runner.augmentations import Augmentation
 from gan_runner.catalogue import Component, choices, make, validated
 from gan_runner.datasets import Dataset
+from gan_runner.elbo import Bound
 from gan_runner.errors import ConfigError
 from gan_runner.losses import Loss
-from gan_runner.models import Model
+from gan_runner.models import GenerativeModel
 from gan_runner.optimizers import Optimizer, Schedule
 from gan_runner.terms import Term
 
-FAMILIES = [Loss, Term, Augmentation, Model, Dataset, Optimizer]
+FAMILIES = [Loss, Bound, Term, Augmentation, GenerativeModel, Dataset, Optimizer]
 
 
 class Plant(Component):
