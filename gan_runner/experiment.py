@@ -176,6 +176,15 @@ def _refuse_impossible(experiment: Experiment) -> None:
             f"model.discriminator.norm=batch with {names}. "
             "Use model.discriminator.norm=auto, layer, instance, spectral or none."
         )
+    model = experiment.model
+    if isinstance(model, Model):
+        layer = model.discriminator.minibatch
+        if layer != "none" and config.train.batch_size == 1:
+            raise ConfigError(
+                "D has nothing to compare the only example of a batch with, train.batch_size=1 "
+                f"with model.discriminator.minibatch={layer}. "
+                "Raise the batch size or use model.discriminator.minibatch=none."
+            )
     for network, norm in norms.items():
         if norm == "batch" and config.train.batch_size == 1:
             raise ConfigError(
@@ -236,7 +245,7 @@ def _refuse_nothing_to_condition(experiment: Experiment) -> None:
         raise ConfigError(
             "projection conditions the norms of the generator, and it has none, "
             f"model.conditioning=projection with model.generator.norm={model.generator.norm}. "
-            "Use model.generator.norm=batch, or model.conditioning=concat."
+            "Use model.conditioning=concat, or model.generator.norm=batch in a model with norms."
         )
 
 

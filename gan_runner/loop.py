@@ -70,7 +70,7 @@ def _step(run: Run) -> Callable[[TrainState, Iterator[Batch]], None]:
         average=plan.average,
         average_ramp=plan.average_ramp,
         generates_together=model.norms["generator"] != "batch",
-        scores_together=model.norms["discriminator"] != "batch",
+        scores_together=not model.couples_examples,
         bf16=bf16,
         view=View(experiment.augmentations, model.packing if isinstance(model, Model) else 1),
     )

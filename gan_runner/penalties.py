@@ -203,7 +203,8 @@ def score(critic: Critic, points: Tensor) -> Scored:
 
 def slopes(scored: Scored) -> Tensor:
     """The norm of D's gradient by each example, [N], itself differentiable."""
-    # the logits' sum has each example's own gradient, as D scores examples independently
+    # the logits' sum has each example's own gradient, as D scores examples independently (but for
+    # models/minibatch.py, which says what is meant there)
     (gradient,) = torch.autograd.grad(scored.logits.sum(), scored.examples, create_graph=True)
     norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return norms

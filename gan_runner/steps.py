@@ -53,7 +53,7 @@ class Recipe(Training):
 
     The last `codes` columns of a latent point are codes that D should tell.
     `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
-    at each example alone (it has no batch norm).
+    at each example alone (it has no batch norm, nor a minibatch layer).
     """
 
     objective: Objective

@@ -48,6 +48,14 @@ PLAIN = {
 }
 """Settings of a model that every hand-written one needs."""
 
+COMPARING_NOTHING = {
+    "minibatch": "none",
+    "minibatch_group": 4,
+    "minibatch_kernels": 3,
+    "minibatch_dims": 2,
+}
+"""Settings of a discriminator that every hand-written one needs."""
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:

@@ -24,6 +24,7 @@ from gan_runner.models.layers import initialised, norm_of_maps, norm_of_vectors
 PATHS = sorted((Path(__file__).parents[1] / "conf" / "model").glob("*.yaml"))
 OPTIONS = [path for path in PATHS if "encoder" not in path.read_text()]
 NAMES = ["mlp", "simple_conv", "dcgan", "resnet"]
+CLASSES = {"MLP", "SimpleConv", "DCGAN", "ResNet", "R3GAN", "RNN"}
 CONVOLUTIONAL = NAMES[1:]
 PER_EXAMPLE = ["layer", "instance", "spectral", "none"]
 DIGIT = Space("images", (1, 8, 8))
@@ -102,8 +103,9 @@ def keys(plain: Any) -> Any:
 
 def test_every_model_has_an_option_and_every_option_a_model() -> None:
     named = {yaml.safe_load(path.read_text())["name"] for path in OPTIONS}
-    assert named == set(choices(Model)) == {"MLP", "SimpleConv", "DCGAN", "ResNet", "RNN"}
-    assert [path.stem for path in OPTIONS] == sorted([*NAMES, "rnn"])
+    assert named == set(choices(Model)) == CLASSES
+    # tests/test_r3gan.py and tests/test_rnn.py look at the last two
+    assert [path.stem for path in OPTIONS] == sorted([*NAMES, "r3gan", "rnn"])
 
 
 @pytest.mark.parametrize("path", OPTIONS, ids=lambda path: path.stem)
@@ -303,10 +305,10 @@ def test_dcgans_odd_sides_are_halved_by_the_mirror_image_of_their_doubling() -> 
 
 def test_resnet_at_32_px_has_the_blocks_and_widths_of_the_papers_tables() -> None:
     generator = resnet.generator(
-        latent_size=128, image=(3, 32, 32), width=256, norm="none", init="xavier"
+        latent_size=128, image=(3, 32, 32), width=256, attention=(), norm="none", init="xavier"
     )
     discriminator = resnet.discriminator(
-        image=(3, 32, 32), width=128, norm="spectral", init="xavier"
+        image=(3, 32, 32), width=128, attention=(), norm="spectral", init="xavier"
     )
     doubling = [(256, 256, 3), (256, 256, 3), (256, 256, 1)]
     assert shapes(generator) == [(128, 4 * 4 * 256), *3 * doubling, (256, 3, 3)]
@@ -318,9 +320,11 @@ def test_resnet_at_32_px_has_the_blocks_and_widths_of_the_papers_tables() -> Non
 
 def test_resnet_narrows_above_32_px() -> None:
     generator = resnet.generator(
-        latent_size=4, image=(1, 128, 128), width=16, norm="none", init="he"
+        latent_size=4, image=(1, 128, 128), width=16, attention=(), norm="none", init="he"
     )
-    discriminator = resnet.discriminator(image=(1, 128, 128), width=16, norm="none", init="he")
+    discriminator = resnet.discriminator(
+        image=(1, 128, 128), width=16, attention=(), norm="none", init="he"
+    )
     widths = [
         block.branch[3].out_channels for block in generator if isinstance(block, resnet.Residual)
     ]

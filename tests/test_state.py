@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import PLAIN
+from conftest import COMPARING_NOTHING, PLAIN
 from torch import Tensor
 
 from gan_runner.catalogue import make
@@ -46,7 +46,7 @@ def model(space: Space, *, norm: str = "layer", width: int = 4) -> Model:
         "latent_size": 3,
         **PLAIN,
         "generator": network,
-        "discriminator": network,
+        "discriminator": {**network, **COMPARING_NOTHING},
     }
     return make(node, Model, where="model")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import PLAIN
+from conftest import COMPARING_NOTHING, PLAIN
 from torch import Tensor, nn
 
 from gan_runner.catalogue import make
@@ -84,7 +84,7 @@ def state(
         "latent_size": 3,
         **PLAIN,
         "generator": network,
-        "discriminator": network,
+        "discriminator": {**network, **COMPARING_NOTHING},
     }
     model = make(plain, Model, where="model")
     return fresh_state(model, of.optimizers, space, seed=0, averaged=averaged, device=CPU)
@@ -523,7 +523,7 @@ def test_a_step_never_waits_for_the_gpu() -> None:
         "latent_size": 3,
         **PLAIN,
         "generator": network,
-        "discriminator": network,
+        "discriminator": {**network, **COMPARING_NOTHING},
     }
     model = make(plain, Model, where="model")
     of = fresh_state(model, made.optimizers, VECTORS, seed=0, averaged=True, device=device)

@@ -1,6 +1,6 @@
 """Networks. A file under `conf/model/` names a class of this package."""
 
-from gan_runner.models import conv_vae, dcgan, mlp, resnet, rnn, simple_conv, vae
+from gan_runner.models import conv_vae, dcgan, mlp, r3gan, resnet, rnn, simple_conv, vae
 from gan_runner.models.autoencoder import Autoencoder
 from gan_runner.models.base import GenerativeModel, Model, Networks
 
@@ -12,6 +12,7 @@ __all__ = [
     "conv_vae",
     "dcgan",
     "mlp",
+    "r3gan",
     "resnet",
     "rnn",
     "simple_conv",

@@ -14,6 +14,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.models.codes import Code, Coded, Informed
 from gan_runner.models.conditioning import Conditioning, Labels, conditional
 from gan_runner.models.discriminator import Discriminator
+from gan_runner.models.minibatch import MinibatchLayer, comparing
 
 Norm = Literal["auto", "batch", "layer", "instance", "spectral", "none"]
 Init = Literal["normal", "xavier", "he", "orthogonal"]
@@ -26,6 +27,31 @@ class Network(Component):
 
     norm: Norm
     init: Init
+
+
+class DiscriminatorNetwork(Network):
+    """`minibatch`: a layer that compares the examples of a batch; groups of `minibatch_group` for
+    stddev, `minibatch_kernels` of `minibatch_dims` for discrimination."""
+
+    minibatch: MinibatchLayer
+    minibatch_group: Annotated[int, Field(ge=2)]
+    minibatch_kernels: Annotated[int, Field(ge=1, le=1024)]
+    minibatch_dims: Annotated[int, Field(ge=1, le=64)]
+
+    @property
+    def couples_examples(self) -> bool:
+        """Whether the logit of an example depends on the others of its batch."""
+        return self.norm == "batch" or self.minibatch != "none"
+
+    def completed(self, discriminator: nn.Sequential) -> nn.Sequential:
+        """A plain discriminator with the layer that compares the examples of a batch."""
+        return comparing(
+            discriminator,
+            self.minibatch,
+            group=self.minibatch_group,
+            kernels=self.minibatch_kernels,
+            dims=self.minibatch_dims,
+        )
 
 
 class Networks(NamedTuple):
@@ -59,6 +85,13 @@ class GenerativeModel(Component):
         """The codes in the last columns of a latent point, where there are any."""
 
     @property
+    @final
+    def couples_examples(self) -> bool:
+        """Whether a logit of D depends on the other examples of its batch."""
+        discriminator = getattr(self, "discriminator", None)
+        return isinstance(discriminator, DiscriminatorNetwork) and discriminator.couples_examples
+
+    @property
     @abstractmethod
     def conditional(self) -> bool:
         """Whether the networks need labels."""
@@ -87,7 +120,7 @@ class Model(GenerativeModel):
     auxiliary_weight: NonNegativeFloat
     code: Code
     packing: PositiveInt
-    discriminator: Network
+    discriminator: DiscriminatorNetwork
 
     @property
     def conditional(self) -> bool:
@@ -120,7 +153,7 @@ class Model(GenerativeModel):
                 *conditional(
                     self.conditioning,
                     lambda latent_size: self.plain_generator(latent_size, space.shape),
-                    self.plain_discriminator,
+                    self._discriminator,
                     Labels(
                         classes=classes,
                         code=self.label_size,
@@ -135,12 +168,15 @@ class Model(GenerativeModel):
             shown = sum(self.code.categorical) + self.code.continuous
             return Networks(
                 Coded(self.plain_generator(self.latent_size + shown, space.shape), self.code),
-                Informed(self.plain_discriminator(seen), self.code),
+                Informed(self._discriminator(seen), self.code),
             )
         return Networks(
             self.plain_generator(self.latent_size, space.shape),
-            Discriminator(self.plain_discriminator(seen)),
+            Discriminator(self._discriminator(seen)),
         )
+
+    def _discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return self.discriminator.completed(self.plain_discriminator(shape))
 
     @abstractmethod
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:

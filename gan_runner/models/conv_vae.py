@@ -15,7 +15,9 @@ from gan_runner.models.autoencoder import Autoencoder
 from gan_runner.models.base import (
     ImageShape,
     Init,
+    Network,
     Norm,
+    Width,
     image_shape,
     refuse_single_pixels,
     sides,
@@ -30,12 +32,18 @@ from gan_runner.models.simple_conv import (
 )
 
 
+class ConvEncoder(Network):
+    """`width`: channels at half the image's size; twice as many at a quarter."""
+
+    width: Width
+
+
 class ConvAutoencoder(Autoencoder):
     """Two halvings between image and base map, 5x5 kernels, leaky ReLU. Sides are at least 4 px."""
 
     option: ClassVar[str]
     generator: SimpleConvGenerator
-    encoder: SimpleConvDiscriminator
+    encoder: ConvEncoder
 
     def check(self, space: Space) -> None:
         image = image_shape(space, model=self.option, smallest=4, instead="vae")
@@ -89,7 +97,7 @@ class VAEGAN(ConvAutoencoder):
             norm=self.discriminator.norm,
             init=self.discriminator.init,
         )
-        return {"discriminator": Discriminator(network)}
+        return {"discriminator": Discriminator(self.discriminator.completed(network))}
 
 
 def decoder(

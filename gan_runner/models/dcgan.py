@@ -10,6 +10,7 @@ from torch import nn
 from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.models.base import (
+    DiscriminatorNetwork,
     ImageShape,
     Init,
     Model,
@@ -29,6 +30,10 @@ class DCGANNetwork(Network):
     width: Width
 
 
+class DCGANDiscriminator(DCGANNetwork, DiscriminatorNetwork):
+    """The generator's settings and those of every discriminator."""
+
+
 class DCGAN(Model):
     """Images are halved until they are 4 px or less, but twice: 64, 32, 16, 8, 4 or 8, 4, 2.
 
@@ -37,7 +42,7 @@ class DCGAN(Model):
     """
 
     generator: DCGANNetwork
-    discriminator: DCGANNetwork
+    discriminator: DCGANDiscriminator
 
     def check(self, space: Space) -> None:
         refuse_single_pixels(self, image_shape(space, model="dcgan", smallest=4))

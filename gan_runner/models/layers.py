@@ -72,7 +72,7 @@ def initialised(network: nn.Sequential, *, init: Init, norm: Norm) -> nn.Sequent
             nn.init.zeros_(parameter)
         elif parameter.dim() > 1:
             WEIGHTS[init](parameter)
-        elif init == "normal":
+        elif init == "normal" and parameter.dim() == 1:
             nn.init.normal_(parameter, mean=1.0, std=0.02)
     # last: spectral norm estimates the singular vectors of the weights as they now are
     if norm == "spectral":

@@ -13,7 +13,7 @@ from torch import nn
 from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models.base import Init, Model, Network, Norm, Width
+from gan_runner.models.base import DiscriminatorNetwork, Init, Model, Network, Norm, Width
 from gan_runner.models.layers import initialised, norm_of_vectors
 
 Activation = Literal["relu", "leaky_relu", "tanh", "silu"]
@@ -26,11 +26,15 @@ class MLPNetwork(Network):
     activation: Activation
 
 
+class MLPDiscriminator(MLPNetwork, DiscriminatorNetwork):
+    """The generator's settings and those of every discriminator."""
+
+
 class MLP(Model):
     """Fully connected, for vectors, sequences and images, which are flattened inside."""
 
     generator: MLPNetwork
-    discriminator: MLPNetwork
+    discriminator: MLPDiscriminator
 
     def check(self, space: Space) -> None:
         for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):

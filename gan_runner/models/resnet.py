@@ -9,13 +9,15 @@ from itertools import count, islice, pairwise
 from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field, PositiveInt
 from torch import Tensor, nn
 
 from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
+from gan_runner.models.attention import SelfAttention
 from gan_runner.models.base import (
+    DiscriminatorNetwork,
     ImageShape,
     Init,
     Model,
@@ -29,10 +31,25 @@ from gan_runner.models.layers import initialised, norm_of_maps
 Size = tuple[int, int]
 
 
+def _listed(value: object) -> object:
+    """None, one or several, as several."""
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
 class ResNetNetwork(Network):
-    """`width`: channels of all maps up to 32 px; of larger ones, see ResNet."""
+    """`width`: channels of all maps up to 32 px; of larger ones, see ResNet.
+
+    `attention`: the longer sides of the maps, in px, that self-attention follows.
+    """
 
     width: Annotated[int, Field(ge=8, le=4096)]
+    attention: Annotated[tuple[PositiveInt, ...], BeforeValidator(_listed)]
+
+
+class ResNetDiscriminator(ResNetNetwork, DiscriminatorNetwork):
+    """The generator's settings and those of every discriminator."""
 
 
 class ResNet(Model):
@@ -45,11 +62,13 @@ class ResNet(Model):
     """
 
     generator: ResNetNetwork
-    discriminator: ResNetNetwork
+    discriminator: ResNetDiscriminator
 
     def check(self, space: Space) -> None:
         _, height, width = image_shape(space, model="resnet", smallest=6)
         if _can_build((height, width)):
+            _refuse_missing("generator", self.generator, _sizes((height, width)))
+            _refuse_missing("discriminator", self.discriminator, _judged((height, width)))
             return
         what = f"resnet can't build images of {height}x{width} pixels"
         if height != width:
@@ -62,6 +81,7 @@ class ResNet(Model):
             latent_size=latent_size,
             image=sides(shape),
             width=self.generator.width,
+            attention=self.generator.attention,
             norm=self.generator.norm,
             init=self.generator.init,
         )
@@ -70,13 +90,20 @@ class ResNet(Model):
         return discriminator(
             image=sides(shape),
             width=self.discriminator.width,
+            attention=self.discriminator.attention,
             norm=self.discriminator.norm,
             init=self.discriminator.init,
         )
 
 
 def generator(
-    *, latent_size: int, image: ImageShape, width: int, norm: Norm, init: Init
+    *,
+    latent_size: int,
+    image: ImageShape,
+    width: int,
+    attention: tuple[int, ...],
+    norm: Norm,
+    init: Init,
 ) -> nn.Sequential:
     """Latents [N, latent_size] -> images [N, *image] in [-1, 1]."""
     sizes = _sizes(image[1:])
@@ -85,23 +112,28 @@ def generator(
     layers: list[nn.Module] = [
         nn.Linear(latent_size, base[0] * base[1] * channels),
         nn.Unflatten(1, (channels, *base)),
+        *_attending(base, channels, attention),
     ]
     for size in reversed(sizes[:-1]):
         inputs, channels = channels, _width_at(size, width)
         layers.append(_doubling(inputs, channels, norm))
+        layers += _attending(size, channels, attention)
     layers += [norm_of_maps(norm, channels), nn.ReLU(), _conv(channels, image[0]), nn.Tanh()]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
 
 
-def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> nn.Sequential:
+def discriminator(
+    *, image: ImageShape, width: int, attention: tuple[int, ...], norm: Norm, init: Init
+) -> nn.Sequential:
     """Images [N, *image] -> logits [N]. The first block, which sees the data, has no norm."""
-    full, *smaller = _sizes(image[1:])
-    channels = _width_at(smaller[0], width)
-    layers: list[nn.Module] = [_first(image[0], _width_at(full, width), channels)]
-    for size, half in pairwise(smaller):
-        if max(size) > 8:
-            inputs, channels = channels, _width_at(half, width)
-            layers.append(_halving(inputs, channels, norm))
+    maps = _judged(image[1:])
+    channels = _width_at(maps[0], width)
+    layers: list[nn.Module] = [_first(image[0], _width_at(image[1:], width), channels)]
+    layers += _attending(maps[0], channels, attention)
+    for size in maps[1:]:
+        inputs, channels = channels, _width_at(size, width)
+        layers.append(_halving(inputs, channels, norm))
+        layers += _attending(size, channels, attention)
     layers += [_plain(channels, norm), _plain(channels, norm)]
     layers += [LeakyReLU(0.0), SumOverMap(), nn.Linear(channels, 1), nn.Flatten(0)]
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
@@ -176,6 +208,22 @@ def _preactivated(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
     ]
 
 
+def _attending(size: Size, channels: int, attention: tuple[int, ...]) -> list[nn.Module]:
+    """Self-attention over maps of this size, if it is wanted there."""
+    return [SelfAttention(channels)] if max(size) in attention else []
+
+
+def _refuse_missing(name: str, network: ResNetNetwork, maps: list[Size]) -> None:
+    """Raise ConfigError if attention is wanted over maps that the network doesn't have."""
+    there = sorted({max(size) for size in maps})
+    for wanted in network.attention:
+        if wanted not in there:
+            raise ConfigError(
+                f"the {name} has no maps of {wanted} px, model.{name}.attention={wanted}. "
+                f"For these images it has maps of {', '.join(map(str, there))} px."
+            )
+
+
 def _conv(inputs: int, outputs: int, *, bias: bool = True) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
 
@@ -191,6 +239,12 @@ def _sizes(size: Size) -> list[Size]:
         size = (size[0] // 2, size[1] // 2)
         sizes.append(size)
     return sizes
+
+
+def _judged(size: Size) -> list[Size]:
+    """The sizes of D's maps: those below the image, down to the first of at most 8 px."""
+    _, *smaller = _sizes(size)
+    return smaller[:1] + [half for whole, half in pairwise(smaller) if max(whole) > 8]
 
 
 def _can_build(size: Size) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models.base import Init, Model, Network, Norm, Width
+from gan_runner.models.base import DiscriminatorNetwork, Init, Model, Network, Norm, Width
 from gan_runner.models.conditioning import Conditioning
 from gan_runner.models.layers import WEIGHTS, initialised
 
@@ -39,7 +39,7 @@ class RecurrentGenerator(RecurrentNetwork):
     latent: Literal["per_step", "whole"]
 
 
-class RecurrentDiscriminator(RecurrentNetwork):
+class RecurrentDiscriminator(RecurrentNetwork, DiscriminatorNetwork):
     """`reads`: the mean of the logits of all steps, or the logit of the last one."""
 
     reads: Literal["mean", "last"]

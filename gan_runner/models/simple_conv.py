@@ -7,6 +7,7 @@ from torch import nn
 from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.models.base import (
+    DiscriminatorNetwork,
     ImageShape,
     Init,
     Model,
@@ -32,7 +33,7 @@ class SimpleConvGenerator(Network):
     width: Width
 
 
-class SimpleConvDiscriminator(Network):
+class SimpleConvDiscriminator(DiscriminatorNetwork):
     """`width`: channels at half the image's size; twice as many at a quarter."""
 
     width: Width

@@ -1,0 +1,87 @@
+"""The recipes' measured results: complete, equal wherever they are told, never mixed."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+LOSSES = ("non_saturating", "lsgan", "wgan_gp", "hinge", "softplus_r1", "r3gan")
+SEEDS = {"0", "1", "2"}
+
+
+@pytest.fixture(scope="module")
+def recipes() -> ModuleType:
+    """benchmarks/recipes.py, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("recipes", ROOT / "benchmarks" / "recipes.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def measured(value: float, protocol: str = "aaaaaaaaaa") -> dict[str, Any]:
+    told = {"id": protocol, "n_real": 10, "parameters": {"modes": 8}}
+    return {
+        "seconds": 70,
+        "threads": 1,
+        "date": "2026-11-21",
+        "machine": "a processor, 2 cores",
+        "verdicts": [],
+        "results": {"high_quality": {"value": value, "protocol": told}},
+    }
+
+
+def test_every_recipe_was_measured(recipes: ModuleType) -> None:
+    record = recipes.recorded()
+    assert set(record) == set(recipes.recipes(["*"]))
+    for data in "digits", "ring", "grid":
+        for loss in LOSSES:
+            assert set(record[f"{data}_{loss}"]) == SEEDS
+
+
+def test_the_tables_and_headers_say_what_the_record_says(recipes: ModuleType) -> None:
+    record = recipes.recorded()
+    assert recipes.TABLES.read_text() == recipes.tables(record)
+    for name, seeds in record.items():
+        text = (recipes.RECIPES / f"{name}.yaml").read_text()
+        assert text == recipes.with_header(text, name, seeds)
+
+
+def test_numbers_of_different_protocols_stand_in_different_tables(recipes: ModuleType) -> None:
+    record = {
+        "ring_hinge": {"0": measured(0.9)},
+        "ring_lsgan": {"0": measured(0.8)},
+        "ring_wgan": {"0": measured(0.7, "bbbbbbbbbb")},
+    }
+    first, second = recipes.tables(record).split("\n## ")[1:]
+    assert "ring_hinge" in first and "ring_lsgan" in first and "aaaaaaaaaa" in first
+    assert "ring_wgan" in second and "bbbbbbbbbb" in second and "ring_hinge" not in second
+
+
+def test_seeds_of_different_protocols_are_refused(recipes: ModuleType) -> None:
+    record = {"ring_hinge": {"0": measured(0.9), "1": measured(0.9, "bbbbbbbbbb")}}
+    with pytest.raises(ValueError, match="protocols"):
+        recipes.tables(record)
+
+
+def test_a_summary_is_the_mean_with_the_lowest_and_the_highest(recipes: ModuleType) -> None:
+    record = {"ring_hinge": {str(k): measured(v) for k, v in enumerate((0.5, 0.6, 1.0))}}
+    assert "| 0.7 (0.5 to 1) |" in recipes.tables(record)
+
+
+def test_a_header_is_replaced_and_the_description_stays(recipes: ModuleType) -> None:
+    old = "# @package _global_\n# What it is.\n# Measured on a day:\n# 3.\ntrain:\n  steps: 3\n"
+    new = recipes.with_header(old, "ring_hinge", {"0": measured(0.9)})
+    lines = new.splitlines()
+    assert lines[:3] == [
+        "# @package _global_",
+        "# What it is.",
+        "# Command: gan-train experiment=ring_hinge",
+    ]
+    assert lines[3].startswith("# Measured on 2026-11-21, one core of a processor, 70 s each")
+    assert "high_quality 0.9 (protocol aaaaaaaaaa in docs/results.md)." in new.replace("\n# ", " ")
+    assert new.endswith("train:\n  steps: 3\n") and "# 3." not in new
