@@ -30,6 +30,7 @@ DOORS = {
     "torch_fidelity": {"gan_runner.metrics.inception"},
     "yaml": {"gan_runner.config"},
     "PIL": {"gan_runner.sampling", "gan_runner.datasets", "gan_runner.commands"},
+    "matplotlib": {"gan_runner.page.curves"},
     "pickle": set(),
     "importlib": {"gan_runner.datasets"},  # to find the file of the digits
 }
@@ -128,6 +129,7 @@ def test_nobody_imports_an_entry_point() -> None:
     [
         *("train", "config", "groups", "folder", "summary"),
         *("commands.sample", "commands.evaluate", "commands.runs"),
+        *("commands.compare", "commands.report"),
     ],
 )
 def test_an_entry_point_answers_before_torch_is_imported(module: str) -> None:

@@ -12,7 +12,7 @@ from gan_runner.commands.command import exit_code
 from gan_runner.errors import printable
 
 if TYPE_CHECKING:
-    from gan_runner.comparison import Comparison
+    from gan_runner.comparison.compared import Comparison
     from gan_runner.terminal import Terminal
 
 
@@ -91,11 +91,12 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from gan_runner.comparison import compare, write
+    from gan_runner.comparison.compared import compare
+    from gan_runner.comparison.files import write
     from gan_runner.terminal import Terminal
 
     if options.html is not None:
-        from gan_runner.curves import require_library
+        from gan_runner.page.curves import require_library
 
         require_library()
     comparison = compare(
@@ -112,14 +113,14 @@ def _compare(options: argparse.Namespace) -> None:
         write(path, text, option)
         terminal.say(f"{option}: {printable(path)}")
     if options.html is not None:
-        from gan_runner.report import page
+        from gan_runner.page.page import page
 
         write(options.html, page(comparison), "--html")
         terminal.say(f"--html: {printable(options.html)}")
 
 
 def _texts(options: argparse.Namespace, comparison: Comparison) -> list[tuple[str, Path, str]]:
-    from gan_runner.comparison import as_csv, as_json
+    from gan_runner.comparison.files import as_csv, as_json
 
     asked = [("--csv", options.csv, as_csv), ("--json", options.json, as_json)]
     return [(option, path, form(comparison)) for option, path, form in asked if path is not None]
@@ -127,7 +128,7 @@ def _texts(options: argparse.Namespace, comparison: Comparison) -> list[tuple[st
 
 def _show(comparison: Comparison, terminal: Terminal) -> None:
     """A table for each board, what it says in a sentence, and what to doubt."""
-    from gan_runner import findings
+    from gan_runner.comparison import findings
 
     for board in comparison.boards:
         terminal.say(printable(findings.title(board)))

@@ -35,13 +35,14 @@ def _parser() -> Arguments:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from gan_runner import findings
-    from gan_runner.comparison import compare, write
-    from gan_runner.leaderboard import values_of
+    from gan_runner.comparison import findings
+    from gan_runner.comparison.compared import compare
+    from gan_runner.comparison.files import write
+    from gan_runner.comparison.leaderboard import values_of
     from gan_runner.terminal import Terminal
 
     if options.html is not None:
-        from gan_runner.curves import require_library
+        from gan_runner.page.curves import require_library
 
         require_library()
     comparison = compare([options.run], unfinished=True)
@@ -62,7 +63,7 @@ def _report(options: argparse.Namespace) -> None:
     for verdict in findings.verdicts(record):
         terminal.say(f"verdict: {printable(findings.verdict_text(verdict), 1000)}")
     if options.html is not None:
-        from gan_runner.report import page
+        from gan_runner.page.page import page
 
         write(options.html, page(comparison), "--html")
         terminal.say(f"--html: {printable(options.html)}")

@@ -1,57 +1,22 @@
-"""Runs held against each other: their groups, the leaderboards, and both as files."""
+"""A comparison as files: JSON and CSV, with all digits."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from gan_runner.comparison.compared import Comparison
+from gan_runner.comparison.leaderboard import Board, Line
+from gan_runner.comparison.spread import Spread
 from gan_runner.disk import write_text
 from gan_runner.errors import ConfigError, MachineError, printable
-from gan_runner.grouping import Grouping, grouped
-from gan_runner.leaderboard import Board, Direction, Line, Step, boards
-from gan_runner.record import Record, find
-from gan_runner.spread import Spread
 
 FORMAT = 1
 
-
-class Comparison(NamedTuple):
-    """All runs, in groups, and a board for each metric and protocol."""
-
-    records: tuple[Record, ...]
-    grouping: Grouping
-    boards: tuple[Board, ...]
-
-
-def compare(
-    places: Sequence[Path],
-    *,
-    by: Sequence[str] = (),
-    metrics: Sequence[str] = (),
-    direction: Direction | None = None,
-    ranked_by: Step = "final",
-    unfinished: bool = False,
-) -> Comparison:
-    """The runs at some places, compared. Raises ConfigError for a place, a setting or a metric
-    that isn't there."""
-    records = find(places)
-    grouping = grouped(records, by)
-    found = [
-        board
-        for metric in metrics or (None,)
-        for board in boards(
-            grouping.groups,
-            metric,
-            direction=direction,
-            ranked_by=ranked_by,
-            unfinished=unfinished,
-        )
-    ]
-    return Comparison(tuple(records), grouping, tuple(found))
+_FIELDS = Spread._fields[1:]
 
 
 def as_json(comparison: Comparison) -> str:
@@ -89,9 +54,6 @@ def write(path: Path, text: str, option: str) -> None:
         write_text(path, text)
     except OSError as error:
         raise MachineError(f"can't write, {option}={printable(path)}. {printable(error)}") from None
-
-
-_FIELDS = Spread._fields[1:]
 
 
 def _row(board: Board, line: Line, has_columns: bool) -> list[Any]:

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gan_runner.grouping import Group
-from gan_runner.leaderboard import LOGGED, Board, Line, Value
-from gan_runner.record import ENDED, Measure, Record
-from gan_runner.spread import Spread
+from gan_runner.comparison.grouping import Group
+from gan_runner.comparison.leaderboard import LOGGED, Board, Line, Value
+from gan_runner.comparison.record import ENDED, Measure, Record
+from gan_runner.comparison.spread import Spread
 
 HEADS = ("n", "final mean", "95 %", "best run", "worst run", "best step", "95 %", "", "not in it")
 """What a board tells of each group, beside the columns of the groups."""
@@ -59,6 +59,17 @@ def headline(board: Board) -> str:
     if unsure and ahead.leader:
         parts.append(f"Can't be told from it, for want of seeds: {'; '.join(unsure)}.")
     return " ".join([*parts, *_missing(board)])
+
+
+def reached(board: Board) -> str:
+    """What a single run came to."""
+    values = [value for line in board.lines for value in line.values]
+    if not values:
+        return "not measured yet."
+    (value,) = values
+    best = "" if value.best is None else f"; the best was {number(value.best)}"
+    at = "" if value.best is None else f" at step {value.best_step}"
+    return f"{number(value.final)} at step {value.final_step}{best}{at}."
 
 
 def cells(board: Board, line: Line) -> list[str]:
@@ -141,7 +152,7 @@ def verdicts(record: Record) -> list[dict[str, Any]]:
 
 def verdict_text(verdict: Mapping[str, Any]) -> str:
     """A verdict in a line: its name, step, evidence and advice."""
-    said = [str(verdict[key]) for key in ("evidence", "advice") if key in verdict]
+    said = [f"{str(verdict[k]).rstrip('.')}." for k in ("evidence", "advice") if k in verdict]
     return " ".join([f"{verdict.get('name')} at step {verdict.get('step', '-')}:", *said])
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from gan_runner.comparison.grouping import Group
+from gan_runner.comparison.record import ENDED, Measure, Record, Series
+from gan_runner.comparison.spread import Spread, spread
 from gan_runner.errors import ConfigError, did_you_mean, printable
-from gan_runner.grouping import Group
-from gan_runner.record import ENDED, Measure, Record, Series
-from gan_runner.spread import Spread, spread
 
 Direction = Literal["min", "max", "half"]
 """What is better: less, more, or what is nearer to 0.5."""

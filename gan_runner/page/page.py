@@ -1,5 +1,6 @@
 """A comparison, or one run, as a page: a single file that needs no network and runs no script but
-the slider's own. The parts of the page are in `sections.py`, its look in `report.html`."""
+the slider's own. Its sections are in `results.py`, `plots.py` and `tables.py`, its look in
+`page.html`."""
 
 from __future__ import annotations
 
@@ -10,18 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
-from gan_runner import __version__, sections
-from gan_runner.comparison import Comparison
+from gan_runner import __version__
+from gan_runner.comparison.compared import Comparison
 from gan_runner.folder import now
-from gan_runner.markup import Html, element, join
+from gan_runner.page import plots, results, tables
+from gan_runner.page.markup import Html, element, join
 
 _SECTIONS: dict[str, Callable[[Comparison], Html]] = {
-    "Leaderboard": sections.leaderboard,
-    "Curves": sections.curves,
-    "Samples": sections.samples,
-    "Differences": sections.differences,
-    "Resources": sections.resources,
-    "Runs": sections.runs,
+    "Leaderboard": results.leaderboard,
+    "Curves": plots.curves,
+    "Samples": plots.samples,
+    "Differences": tables.differences,
+    "Resources": tables.resources,
+    "Runs": tables.runs,
 }
 _ONE_RUN = {"Leaderboard": "Result", "Differences": "Settings", "Runs": "Run"}
 
@@ -29,7 +31,7 @@ _ONE_RUN = {"Leaderboard": "Result", "Differences": "Settings", "Runs": "Run"}
 def page(comparison: Comparison, *, title: str | None = None) -> str:
     """The page. Raises MachineError without matplotlib."""
     here = Path(__file__).parent
-    script = (here / "report.js").read_text(encoding="utf-8")
+    script = (here / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     alone = len(comparison.records) == 1
     names = {name: _ONE_RUN.get(name, name) if alone else name for name in _SECTIONS}
@@ -38,7 +40,7 @@ def page(comparison: Comparison, *, title: str | None = None) -> str:
         element("section", element("h2", names[name]), make(comparison), id=name.lower())
         for name, make in _SECTIONS.items()
     ]
-    template = Template((here / "report.html").read_text(encoding="utf-8"))
+    template = Template((here / "page.html").read_text(encoding="utf-8"))
     return template.substitute(
         script_hash=f"sha256-{digest}",
         title=join(shown),
@@ -62,11 +64,13 @@ def _summary(comparison: Comparison) -> Html:
     outcomes = Counter(record.outcome for record in comparison.records)
     told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
     if len(comparison.records) == 1:
-        return join([element("p", told.removeprefix("1 "), class_="soft"), _headline(comparison)])
+        state = element("p", told.removeprefix("1 "), class_="soft")
+        health = results.health(comparison.records[0])
+        return join([state, _headline(comparison), health])
     groups = len(comparison.grouping.groups)
     text = f"{len(comparison.records)} runs in {groups} group{'s' * (groups != 1)}: {told}."
     return join([element("p", text, class_="soft"), _headline(comparison)])
 
 
 def _headline(comparison: Comparison) -> Html:
-    return element("p", sections.verdict(comparison), class_="headline")
+    return element("p", results.verdict(comparison), class_="headline")

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from gan_runner.comparison.grouping import Group
+from gan_runner.comparison.record import Record
 from gan_runner.disk import open_regular
-from gan_runner.grouping import Group
-from gan_runner.record import Record
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LARGEST = 4 << 20  # bytes of a picture

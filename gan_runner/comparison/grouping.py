@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gan_runner.comparison.record import Record
 from gan_runner.errors import ConfigError, did_you_mean, printable
-from gan_runner.record import Record
 
 # what a run is looked at by, or where it runs, and names of what other settings say
 _NO_DIFFERENCE = {

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runner.comparison.grouping import Group
+from gan_runner.comparison.record import Record, Series
 from gan_runner.errors import MachineError
-from gan_runner.grouping import Group
-from gan_runner.record import Record, Series
 
 COLOURS = (
     *("#2f7ed8", "#e07b28", "#2ca05a", "#d1495b", "#8e6bbf"),
@@ -24,7 +24,7 @@ COLOURS = (
 """One for each group drawn; they stand out from white and from black."""
 
 _POINTS = 200  # of a curve; of more steps each stretch becomes one point
-_LOG_FROM = 30  # times the least value, from which on a scale of positive values is logarithmic
+_LOG_FROM = 100  # times the least value, from which on a scale of positive values is logarithmic
 _INK, _FAINT = "#010203", "#040506"  # stand-ins for colours of the page, which may be dark
 
 Points = NDArray[np.float64]
@@ -85,10 +85,11 @@ def _binned(series: Series, edges: Points) -> Points:
     return binned
 
 
-def drawn(curves: Sequence[Curve | None], *, salt: str) -> str:
+def drawn(curves: Sequence[Curve | None], *, distances: bool, salt: str) -> str:
     """A drawing of curves in the COLOURS of their places, as an SVG element.
 
-    `salt` keeps its inner names apart from those of other drawings on a page.
+    `distances` are seen on a logarithmic scale where they span one. `salt` keeps the drawing's
+    inner names apart from those of other drawings on a page.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -101,7 +102,7 @@ def drawn(curves: Sequence[Curve | None], *, salt: str) -> str:
         for colour, curve in zip(COLOURS, curves, strict=False):
             if curve is not None:
                 _draw(axes, curve, colour)
-        _frame(axes, [curve for curve in curves if curve is not None])
+        _frame(axes, [curve for curve in curves if curve is not None], distances=distances)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     return _for_page(text.getvalue())
@@ -118,10 +119,10 @@ def _draw(axes: Any, curve: Curve, colour: str) -> None:
     axes.plot(curve.steps, curve.mean, color=colour, linewidth=1.7)
 
 
-def _frame(axes: Any, curves: Sequence[Curve]) -> None:
+def _frame(axes: Any, curves: Sequence[Curve], *, distances: bool) -> None:
     least = min(curve.least.min() for curve in curves)
     greatest = max(curve.greatest.max() for curve in curves)
-    if least > 0 and greatest / least > _LOG_FROM:
+    if distances and least > 0 and greatest / least > _LOG_FROM:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter("")  # figures between the powers of ten only crowd
     axes.grid(color=_FAINT, linewidth=0.6)
