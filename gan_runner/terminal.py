@@ -50,19 +50,24 @@ class Terminal:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Cells in aligned columns: wrapped within a terminal's width, whole lines in a pipe."""
-        if self._console.is_terminal:
-            table = Table(box=SIMPLE_HEAD, pad_edge=False)
-            for head in heads:
-                table.add_column(Text(head))
-            for cells in rows:
-                table.add_row(*map(Text, cells))
-            self._console.print(table, soft_wrap=False)
-            return
+        """Cells in aligned columns, each row in a whole line."""
         widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         for cells in (heads, *rows):
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             self.say("  ".join(padded).rstrip())
+
+    def framed(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table within a terminal's width, in which long cells are broken; a plain one in a
+        pipe."""
+        if not self._console.is_terminal:
+            self.table(heads, rows)
+            return
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for head in heads:
+            table.add_column(Text(head))
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        self._console.print(table, soft_wrap=False)
 
     def begin(self, *, step: int, total: int) -> None:
         """Show the progress of a training run from now on."""

@@ -38,7 +38,6 @@ def made(
     loss: str = "hinge",
     seed: int = 0,
     lr: float = 0.001,
-    metric: str = "frechet",
     name: str = "frechet_identity",
     protocol: dict[str, Any] | None = None,
     state: str = "completed",
@@ -52,7 +51,7 @@ def made(
         "train": {"steps": 100 * len(values)},
         "loss": LOSSES.get(loss, {"name": loss}),
         "optimizer": {"generator": {"lr": lr}, "discriminator": {"lr": lr, "eps": 1e-8}},
-        "evaluation": {"best": {"metric": metric, "direction": "min"}},
+        "evaluation": {"best": {"metric": "frechet", "direction": "min"}},
         "choices": {"loss": loss},
     }
     status = {"state": state, "exit_code": exit_code, "step": 100 * len(values), "reason": state}
@@ -62,9 +61,8 @@ def made(
     result = {"protocol": {**(protocol or PROTOCOL), "id": "as the run says"}}
     steps = range(100, 100 * len(values) + 1, 100)
     pairs = list(zip(steps, values, strict=True))
-    evaluations = [
-        {"step": s, "best": v, "results": {name: {"value": v, **result}}} for s, v in pairs
-    ]
+    results = [{name: {"value": value, **result}} for value in values]
+    evaluations = [{"step": s, "results": r} for s, r in zip(steps, results, strict=True)]
     write_rows(path / "evaluations.jsonl", evaluations)
     logged = [{"step": s, "seconds": s / 10, "loss/generator": v + seed} for s, v in pairs]
     write_rows(path / "metrics.jsonl", logged)

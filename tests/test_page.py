@@ -14,9 +14,14 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Answer, argv, environment
 from test_compare import made, write_rows
+
+from gan_runner.comparison.grouping import grouped
+from gan_runner.comparison.record import find
+from gan_runner.page.curves import curves
 
 pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 
@@ -157,7 +162,7 @@ def test_pictures_at_equal_steps_stand_side_by_side(tmp_path: Path, page: Page) 
         b"<svg onload=alert(1)>",
         b"\x89PNG",
         png(9000, 1),
-        b"\x89PNG\r\n\x1a\n" + b"\0" * 5_000_000,
+        png() + b"\0" * 5_000_000,
     ],
 )
 def test_what_is_no_picture_of_ours_is_not_shown(
@@ -282,3 +287,34 @@ def test_the_slider_shows_the_pictures_of_its_step(tmp_path: Path, page: Page) -
     pictures = [a for tag, a in Elements(document).found if tag == "img"]
     assert {a["data-place"] for a in pictures if "hidden" not in a} == {"0"}
     assert re.search(r"<output[^>]*>step 100</output>", document)
+
+
+# ---------------------------------------------------------------- the curves
+
+
+def test_a_curve_is_the_mean_of_the_runs_in_a_band_of_all_of_them(tmp_path: Path) -> None:
+    table = np.random.default_rng(2).normal(size=(3, 40))
+    for seed, values in enumerate(table):
+        made(tmp_path / str(seed), *values, seed=seed)
+    (group,) = grouped(find([tmp_path])).groups
+    (curve,) = curves([group], lambda record: record.logged["loss/generator"])
+    assert curve is not None
+    logged = table + np.arange(3)[:, None]  # as `made` logs it
+    assert curve.steps.tolist() == list(range(100, 4001, 100))
+    assert curve.mean == pytest.approx(logged.mean(axis=0), rel=1e-12)
+    assert (curve.least.tolist(), curve.greatest.tolist()) == (
+        logged.min(axis=0).tolist(),
+        logged.max(axis=0).tolist(),
+    )
+
+
+def test_of_many_steps_each_stretch_becomes_a_point(tmp_path: Path) -> None:
+    made(tmp_path / "a", *np.linspace(0, 1, 5000))
+    made(tmp_path / "b", 7.0, seed=1)  # failed early
+    (group,) = grouped(find([tmp_path]), by=["loss"]).groups
+    (curve,) = curves([group], lambda record: record.logged["loss/generator"])
+    assert curve is not None
+    assert len(curve.steps) == 200
+    assert curve.mean[1:].tolist() == sorted(curve.mean[1:])
+    assert (curve.mean[0], curve.greatest[0], curve.greatest[1] < 1) == (4.0, 8.0, True)
+    assert curve.mean[-1] == pytest.approx(1 - 12 / 4999, abs=1e-3)

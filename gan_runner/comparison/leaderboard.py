@@ -147,7 +147,7 @@ def _meant(name: str, records: Sequence[Record]) -> list[Measure]:
         if measure.name.startswith(f"{name}_") or measure.name == _RENAMED.get(name)
     ]
     if found:
-        return sorted(found, key=lambda measure: (-counts[measure], measure))
+        return sorted(found, key=lambda measure: -counts[measure])
     logged = [n for n in (name, f"eval/{name}") if any(n in r.logged for r in records)]
     return [Measure(n, LOGGED) for n in logged[:1]]
 

@@ -12,11 +12,11 @@ from gan_runner.page.markup import Content, Html, element, join
 
 def coloured(comparison: Comparison) -> tuple[list[Group], int]:
     """The groups that have a colour, in the order of their colours, and how many there are."""
-    ordered = _ordered(comparison)
-    return ordered[: len(COLOURS)], len(ordered)
+    groups = ordered(comparison)
+    return groups[: len(COLOURS)], len(groups)
 
 
-def _ordered(comparison: Comparison) -> list[Group]:
+def ordered(comparison: Comparison) -> list[Group]:
     """The groups in the order of the first board."""
     groups = list(comparison.grouping.groups)
     ahead = [line.group for board in comparison.boards[:1] for line in board.lines]

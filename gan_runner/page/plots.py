@@ -11,7 +11,7 @@ from gan_runner.comparison.record import Measure
 from gan_runner.page import curves as drawing
 from gan_runner.page.gallery import Strip, gallery
 from gan_runner.page.markup import Html, element, join
-from gan_runner.page.parts import coloured, colours_of, folded, legend, listed, named
+from gan_runner.page.parts import coloured, colours_of, folded, legend, listed, named, ordered
 
 _OPEN = ("loss/", "logits/", "value/", "accuracy/", "health/")  # beginnings of what is shown first
 _DISTANCES = ("loss/", "penalty/", "grad_norm/", "eval/")
@@ -50,7 +50,7 @@ def curves(comparison: Comparison) -> Html:
 
 def samples(comparison: Comparison) -> Html:
     """The sample grids at equal steps side by side, under a slider."""
-    found = gallery(comparison.grouping.groups)
+    found = gallery(ordered(comparison))
     if not found.strips:
         return element("p", "No sample grids in these runs.", class_="soft")
     last = len(found.steps) - 1

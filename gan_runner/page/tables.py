@@ -9,8 +9,9 @@ from gan_runner.comparison import findings
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.record import ENDED, Record
 from gan_runner.page.markup import Content, Html, element, join
-from gan_runner.page.parts import colours_of, folded, named, table_of
+from gan_runner.page.parts import colours_of, folded, listed, named, ordered, table_of
 
+_MOST_GROUPS = 20  # side by side
 _SPEED = "speed/images_per_second"
 _STATES = {
     **{"completed": "good", "stopped": "good", "interrupted": "warn", "running": ""},
@@ -23,12 +24,20 @@ def differences(comparison: Comparison) -> Html:
     grouping = comparison.grouping
     parts: list[Html] = []
     if grouping.differing:
-        heads = ["setting", *(named(group, colours_of(comparison)) for group in grouping.groups)]
+        places = {id(group): place for place, group in enumerate(grouping.groups)}
+        shown = ordered(comparison)[:_MOST_GROUPS]
+        heads = ["setting", *(named(group, colours_of(comparison)) for group in shown)]
         rows = [
-            element("tr", element("th", key), [element("td", value) for value in values])
+            element(
+                "tr",
+                element("th", key),
+                [element("td", values[places[id(group)]]) for group in shown],
+            )
             for key, values in grouping.differing.items()
         ]
         parts.append(element("div", table_of(heads, rows), class_="card"))
+        if len(places) > len(shown):
+            parts.append(join(listed([f"the first {len(shown)} of {len(places)} groups."])))
     elif len(comparison.records) > 1:
         parts.append(element("p", "The runs differ in nothing but the seed.", class_="soft"))
     if grouping.shared:
@@ -46,7 +55,7 @@ def resources(comparison: Comparison) -> Html:
     """What the runs of each group took, on average."""
     heads = ["", "time", "images a second", "steps", "parameters of G", "of D", "peak memory"]
     rows = []
-    for group in comparison.grouping.groups:
+    for group in ordered(comparison):
         # what was cut short took less
         runs = [r for r in group.records if r.summary.state in ENDED] or list(group.records)
         speeds = [median(s.values()) for r in runs if (s := r.logged.get(_SPEED))]
