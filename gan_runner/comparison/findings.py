@@ -20,14 +20,15 @@ HEADS = ("n", "final mean", "95 %", "best run", "worst run", "best step", "95 %"
 
 NO_EVALUATIONS = (
     "no evaluations in these runs, so there is no leaderboard. Train with train.eval_every=500, or "
-    "go on with gan-train resume=RUN train.steps=N train.eval_every=500; or compare a logged "
-    "number, as --metric loss/generator."
+    "go on with gan-train resume=RUN train.steps=N train.eval_every=500; gan-evaluate RUN measures "
+    "a finished run; or compare a logged number, as --metric loss/generator."
 )
 
 VALUE_HEADS = ("metric", "final", "at step", "best", "at step", "protocol")
 """What is told of each number of one run."""
 
 _BETTER = {"min": "less is better", "max": "more is better", "half": "nearer to 0.5 is better"}
+_NAMED = 4  # groups in a sentence
 _FEW = 5  # seeds, below which a bootstrap interval says little
 
 
@@ -55,9 +56,9 @@ def headline(board: Board) -> str:
     unsure = [line.group.label for line in lines if line.tied is None and not line.leader]
     parts = [first]
     if tied:
-        parts.append(f"Tied with it, as the intervals overlap: {'; '.join(tied)}.")
+        parts.append(f"Tied with it, as the intervals overlap: {_some(tied)}.")
     if unsure and ahead.leader:
-        parts.append(f"Can't be told from it, for want of seeds: {'; '.join(unsure)}.")
+        parts.append(f"Can't be told from it, for want of seeds: {_some(unsure)}.")
     return " ".join([*parts, *_missing(board)])
 
 
@@ -179,6 +180,11 @@ def _figure(of: Spread | None) -> str:
     if of is None:
         return "no number"
     return number(of.mean) if of.low is None else f"{number(of.mean)} (95 %: {interval(of)})"
+
+
+def _some(labels: Sequence[str]) -> str:
+    more = len(labels) - _NAMED
+    return "; ".join(labels[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _seeds(line: Line) -> str:

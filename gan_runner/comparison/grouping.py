@@ -15,6 +15,7 @@ _NO_DIFFERENCE = {
     *("seed", "device", "threads", "cache", "dataset.download", "experiment"),
     *("train.log_every", "train.sample_every", "train.save_every", "train.keep", "train.samples"),
 }
+_TELLING = ("dataset", "loss", "model")  # what a person would name first, and by its value alone
 _MISSING = "-"
 
 
@@ -83,7 +84,12 @@ def _fewest(differing: Sequence[str], tables: Sequence[Mapping[str, Any]]) -> li
     Options of groups, as in loss=hinge, come before what they set.
     """
     chosen: list[str] = []
-    for key in sorted(differing, key=lambda key: (key.count("."), differing.index(key))):
+
+    def place(key: str) -> tuple[int, int, int]:
+        named = _TELLING.index(key) if key in _TELLING else len(_TELLING)
+        return named, key.count("."), differing.index(key)
+
+    for key in sorted(differing, key=place):
         if _count([*chosen, key], tables) > _count(chosen, tables):
             chosen.append(key)
     for key in reversed(chosen[:]):
@@ -139,7 +145,7 @@ def _label(columns: Sequence[str], values: Sequence[str], known: Sequence[Record
     if len(columns) == 1 and not _is_number(values[0]):
         return values[0]
     return ", ".join(
-        value if column == "loss" else f"{column}={value}"
+        value if column in _TELLING else f"{column}={value}"
         for column, value in zip(columns, values, strict=True)
     )
 

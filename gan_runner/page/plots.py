@@ -9,8 +9,8 @@ from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.leaderboard import LOGGED, measures_of, series_of
 from gan_runner.comparison.record import Measure
 from gan_runner.page import curves as drawing
-from gan_runner.page.gallery import Strip, gallery
-from gan_runner.page.markup import Html, element, join
+from gan_runner.page.gallery import Gallery, Strip, gallery
+from gan_runner.page.markup import Content, Html, element, join
 from gan_runner.page.parts import coloured, colours_of, folded, legend, listed, named, ordered
 
 _OPEN = ("loss/", "logits/", "value/", "accuracy/", "health/")  # beginnings of what is shown first
@@ -66,14 +66,7 @@ def samples(comparison: Comparison) -> Html:
         class_="slider",
         hidden=True,
     )
-    colours, rows = colours_of(comparison), []
-    for group in dict.fromkeys(id(strip.group) for strip in found.strips):
-        strips = [strip for strip in found.strips if id(strip.group) == group]
-        if len(comparison.grouping.groups) > 1:
-            rows.append(element("h4", named(strips[0].group, colours)))
-        shown = [_strip(strip, found.steps) for strip in strips]
-        rows.append(element("div", shown, class_="strips"))
-    return join([slider, rows, listed(found.notes)])
+    return join([slider, _rows(found, colours_of(comparison)), listed(found.notes)])
 
 
 def _drawings(measures: Sequence[Measure], groups: Sequence[Group], part: str) -> Html:
@@ -89,7 +82,25 @@ def _drawings(measures: Sequence[Measure], groups: Sequence[Group], part: str) -
     return element("div", figures, class_="grid")
 
 
-def _strip(strip: Strip, steps: Sequence[int]) -> Html:
+def _rows(found: Gallery, colours: dict[int, str]) -> list[Html]:
+    """A row for each group; all in one flow where each has a single run."""
+    groups: dict[int, list[Strip]] = {}
+    for strip in found.strips:
+        groups.setdefault(id(strip.group), []).append(strip)
+    if all(len(strips) == 1 for strips in groups.values()):
+        shown = [_strip(s, found.steps, [named(s.group, colours), " "]) for s in found.strips]
+        return [element("div", shown, class_="strips")]
+    return [
+        part
+        for strips in groups.values()
+        for part in (
+            element("h4", named(strips[0].group, colours)),
+            element("div", [_strip(s, found.steps) for s in strips], class_="strips"),
+        )
+    ]
+
+
+def _strip(strip: Strip, steps: Sequence[int], label: Content = None) -> Html:
     last = len(steps) - 1
     parts = []
     for place, (step, url) in enumerate(zip(steps, strip.pictures, strict=True)):
@@ -100,4 +111,4 @@ def _strip(strip: Strip, steps: Sequence[int]) -> Html:
             told = f"samples of {strip.record.name} at step {step}"
             parts.append(element("img", src=Html(url), alt=told, loading="lazy", **kept))
     seed = "" if strip.record.seed is None else f"seed {strip.record.seed}"
-    return element("figure", parts, element("figcaption", seed, title=strip.record.name))
+    return element("figure", parts, element("figcaption", label, seed, title=strip.record.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 
 from gan_runner.comparison import findings
 from gan_runner.comparison.compared import Comparison
@@ -12,6 +13,7 @@ from gan_runner.page.markup import Content, Html, element, join
 from gan_runner.page.parts import colours_of, folded, listed, named, table_of
 
 _MOST_OTHERS = 60
+_FAR = 10  # times
 _FIGURES = range(1, 6)  # columns of a board
 
 
@@ -106,10 +108,12 @@ def _range(board: Board, line: Line, colours: dict[int, str]) -> Html | None:
     ]
     if not ends or line.final is None:
         return None
-    low, width = min(ends), max(max(ends) - min(ends), 1e-300)
+    # far apart, as distances are, they stand on a logarithmic scale
+    scale = log if 0 < _FAR * min(ends) < max(ends) else float
+    low, width = scale(min(ends)), max(scale(max(ends)) - scale(min(ends)), 1e-300)
 
     def at(value: float) -> float:
-        return 2 + 96 * min(1.0, max(0.0, (value - low) / width))
+        return 2 + 96 * min(1.0, max(0.0, (scale(value) - low) / width))
 
     marks = []
     for of, hollow in ((line.best, True), (line.final, False)):
