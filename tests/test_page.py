@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import shutil
 import struct
@@ -318,3 +319,21 @@ def test_of_many_steps_each_stretch_becomes_a_point(tmp_path: Path) -> None:
     assert curve.mean[1:].tolist() == sorted(curve.mean[1:])
     assert (curve.mean[0], curve.greatest[0], curve.greatest[1] < 1) == (4.0, 8.0, True)
     assert curve.mean[-1] == pytest.approx(1 - 12 / 4999, abs=1e-3)
+
+
+def test_a_status_of_any_content_makes_a_page(tmp_path: Path, page: Page) -> None:
+    run = made(tmp_path / "runs" / "a", 1.0, 1e38)
+    deep = json.loads("[" * 400 + "]" * 400)
+    status = json.loads((run / "status.json").read_text())
+    status |= {"parameters": {"generator": 10**400, "discriminator": [1]}, "peak_memory": True}
+    status |= {"device": deep, "reason": deep, "warnings": [deep], "state": "stopped"}
+    status |= {"verdicts": [{"name": "x", "step": deep, "evidence": deep, "advice": deep}]}
+    (run / "status.json").write_text(json.dumps(status))
+    settings = json.loads((run / "config.yaml").read_text())
+    settings |= {"odd": [{"a": 1}], "evaluation": {"best": {"metric": ["x"], "direction": ["y"]}}}
+    (run / "config.yaml").write_text(json.dumps(settings) + "\n")
+    rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
+    rows[0]["results"]["frechet_identity"]["protocol"]["parameters"] = deep
+    rows += [{"step": 300, "results": {"x": {"value": 1, "protocol": {"k": deep}}}}]
+    write_rows(run / "evaluations.jsonl", rows)
+    assert "not recorded" in page()

@@ -69,13 +69,16 @@ def _row(board: Board, line: Line, has_columns: bool) -> list[Any]:
 
 
 def _cell(value: object) -> object:
-    """A text from outside that a spreadsheet would take for a formula gets an apostrophe."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and value != "-":
+    """A text from outside in one line; an apostrophe before what a spreadsheet would take for a
+    formula."""
+    if not isinstance(value, str):
+        return value
+    if value[:1] in ("=", "+", "-", "@") and value != "-":
         try:
             float(value)
         except ValueError:
-            return f"'{value}"
-    return value
+            return f"'{printable(value, 1000)}"
+    return printable(value, 1000)
 
 
 def _plain(board: Board) -> dict[str, Any]:

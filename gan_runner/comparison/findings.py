@@ -153,8 +153,11 @@ def verdicts(record: Record) -> list[dict[str, Any]]:
 
 def verdict_text(verdict: Mapping[str, Any]) -> str:
     """A verdict in a line: its name, step, evidence and advice."""
-    said = [f"{str(verdict[k]).rstrip('.')}." for k in ("evidence", "advice") if k in verdict]
-    return " ".join([f"{verdict.get('name')} at step {verdict.get('step', '-')}:", *said])
+    said = [verdict.get(key) for key in ("evidence", "advice")]
+    told = [f"{text.rstrip('.')}." for text in said if isinstance(text, str)]
+    step = verdict.get("step")
+    at = f" at step {step}" if isinstance(step, int) else ""
+    return " ".join([f"{verdict.get('name')}{at}:", *told])
 
 
 def number(value: float | None) -> str:

@@ -113,7 +113,7 @@ def _shown(value: object) -> str:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
-    return json.dumps(value, default=str, sort_keys=True)
+    return json.dumps(value, default=str, skipkeys=True)
 
 
 def _meant(name: str, keys: Sequence[str]) -> str:

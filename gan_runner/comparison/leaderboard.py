@@ -43,15 +43,14 @@ class Value(NamedTuple):
 
 class Line(NamedTuple):
     """A group on a board. `outcomes` counts its runs by how they ended; only those that ended by
-    themselves are among the `values`, and `without` of them have no such number. `tied` says
-    whether its interval overlaps the leader's, None if that can't be told."""
+    themselves are among the `values`. `tied` says whether its interval overlaps the leader's, None
+    if that can't be told."""
 
     group: Group
     values: tuple[Value, ...]
     final: Spread | None
     best: Spread | None
     outcomes: Mapping[str, int]
-    without: int
     leader: bool = False
     tied: bool | None = None
 
@@ -165,12 +164,14 @@ def _direction(name: str, records: Sequence[Record]) -> Direction | None:
     """What is better, as the runs' configuration says or as the metric is known."""
     name = name.removeprefix("eval/")
     said = {
-        record.summary.settings.get("evaluation.best.direction")
+        str(record.summary.settings.get("evaluation.best.direction"))
         for record in records
         if _is_named(name, str(record.summary.settings.get("evaluation.best.metric")))
     }
-    if len(said) == 1 and (one := said.pop()) in ("min", "max"):
-        return one  # type: ignore[no-any-return]
+    configured: tuple[Direction, ...] = ("min", "max")
+    for direction in configured:
+        if said == {direction}:
+            return direction
     return next((d for metric, d in _DIRECTIONS.items() if _is_named(name, metric)), None)
 
 
@@ -214,7 +215,6 @@ def _line(group: Group, measure: Measure, direction: Direction | None, *, unfini
         final=spread([value.final for value in found]) if found else None,
         best=spread(best) if best else None,
         outcomes=Counter(record.outcome for record in group.records),
-        without=len(counted) - len(found),
     )
 
 

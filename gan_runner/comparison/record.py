@@ -148,10 +148,21 @@ def _measured(
 def _results(row: Mapping[str, Any]) -> Iterator[tuple[str, float, Mapping[str, Any]]]:
     results = row.get("results")
     for name, result in results.items() if isinstance(results, dict) else ():
-        if isinstance(result, dict) and isinstance(result.get("protocol"), dict):
+        if isinstance(result, dict) and _is_protocol(result.get("protocol")):
             value = _number(result.get("value"))
             if value is not None:
                 yield name, value, {k: v for k, v in result["protocol"].items() if k != "id"}
+
+
+def _is_protocol(found: object) -> bool:
+    """Whether it could be one: named plain values, among them the metric's own."""
+    if not isinstance(found, dict):
+        return False
+    inner = found.get("parameters")
+    values = [v for k, v in found.items() if k != "parameters"]
+    values += inner.values() if isinstance(inner, dict) else [inner]
+    leaves = [leaf for v in values for leaf in (v if isinstance(v, list) else [v])]
+    return not any(isinstance(leaf, (dict, list)) for leaf in leaves)
 
 
 def _number(value: object) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from gan_runner.comparison import findings
@@ -67,7 +67,8 @@ def resources(comparison: Comparison) -> Html:
             _counted(_parameters(runs, "discriminator")),
             _memory(runs),
         ]
-        devices = ", ".join(dict.fromkeys(str(r.status.get("device", "-")) for r in runs))
+        told = [r.status.get("device") for r in runs]
+        devices = ", ".join(dict.fromkeys(device for device in told if isinstance(device, str)))
         rows.append(
             element(
                 "tr",
@@ -76,11 +77,11 @@ def resources(comparison: Comparison) -> Html:
                 element("td", devices),
             )
         )
-    told = "Means over the runs of a group that came to their end, else over all of them: the time "
-    told += "that training took, evaluations included; the median speed of a run's rows; the peak "
-    told += "memory of the process that trained it, or of the GPU."
+    text = "Means over the runs of a group that came to their end, else over all of them: the time "
+    text += "that training took, evaluations included; the median speed of a run's rows; the peak "
+    text += "memory of the process that trained it, or of the GPU."
     table = table_of([*heads, "device"], rows, numbers=range(1, 7))
-    return join([element("p", told, class_="soft"), element("div", table, class_="card")])
+    return join([element("p", text, class_="soft"), element("div", table, class_="card")])
 
 
 def runs(comparison: Comparison) -> Html:
@@ -105,9 +106,7 @@ def runs(comparison: Comparison) -> Html:
 
 def _state(record: Record) -> Html:
     kind = _STATES.get(record.outcome, "")
-    reason = record.status.get("reason")
-    said = str(reason) if reason and record.outcome != "completed" else None
-    return element("span", record.outcome, class_=f"badge {kind}".strip(), title=said)
+    return element("span", record.outcome, class_=f"badge {kind}".strip())
 
 
 def _progress(record: Record) -> str:
@@ -118,25 +117,30 @@ def _progress(record: Record) -> str:
 def _told(record: Record) -> list[Content]:
     """The reason of an end that wasn't a run's own, its verdicts with their evidence, warnings."""
     found: list[Content] = []
-    if record.outcome not in ("completed", "running") and record.status.get("reason"):
-        found.append(element("div", str(record.status["reason"])))
+    reason = record.status.get("reason")
+    if isinstance(reason, str) and record.outcome != "completed":
+        found.append(element("div", reason))
     for item in findings.verdicts(record):
         found.append(element("div", findings.verdict_text(item), class_="verdict"))
     warnings = record.status.get("warnings")
     for text in warnings if isinstance(warnings, list) else ():
-        found.append(element("div", f"warning: {text}", class_="soft"))
+        if isinstance(text, str):
+            found.append(element("div", f"warning: {text}", class_="soft"))
     return found
 
 
 def _parameters(records: Sequence[Record], network: str) -> float | None:
     told = [record.status.get("parameters") for record in records]
-    counts = [found.get(network) for found in told if isinstance(found, dict)]
-    return findings.mean(count for count in counts if isinstance(count, int))
+    return findings.mean(_whole(found.get(network) for found in told if isinstance(found, dict)))
+
+
+def _whole(found: Iterable[object]) -> list[int]:
+    """Counts; what can't be one is left out."""
+    return [count for count in found if type(count) is int and 0 <= count < 2**63]
 
 
 def _memory(records: Sequence[Record]) -> str:
-    told = [record.status.get("peak_memory") for record in records]
-    found = findings.mean(count for count in told if isinstance(count, int))
+    found = findings.mean(_whole(record.status.get("peak_memory") for record in records))
     return "not recorded" if found is None else f"{found / 1e6:,.0f} MB"
 
 
