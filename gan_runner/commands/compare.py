@@ -132,7 +132,7 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
 
     for board in comparison.boards:
         terminal.say(printable(findings.title(board)))
-        heads = [*comparison.grouping.columns, *findings.HEADS]
+        heads = [*comparison.grouping.columns, *findings.heads(board)]
         columns = comparison.grouping.columns
         rows = [
             [*(line.group.values if columns else ()), *findings.cells(board, line)]

@@ -15,11 +15,8 @@ from gan_runner.comparison.leaderboard import LOGGED, Board, Line, Value
 from gan_runner.comparison.record import ENDED, Measure, Record
 from gan_runner.comparison.spread import Spread
 
-HEADS = ("n", "final mean", "95 %", "best run", "worst run", "best step", "95 %", "", "not in it")
-"""What a board tells of each group, beside the columns of the groups."""
-
 NO_EVALUATIONS = (
-    "no evaluations in these runs, so there is no leaderboard. Train with train.eval_every=500, or "
+    "No evaluations in these runs, so there is no leaderboard. Train with train.eval_every=500, or "
     "go on with gan-train resume=RUN train.steps=N train.eval_every=500; gan-evaluate RUN measures "
     "a finished run; or compare a logged number, as --metric loss/generator."
 )
@@ -73,8 +70,14 @@ def reached(board: Board) -> str:
     return f"{number(value.final)} at step {value.final_step}{best}{at}."
 
 
+def heads(board: Board) -> list[str]:
+    """What a board tells of each group, beside the columns of the groups."""
+    ends = ["least", "greatest"] if board.direction is None else ["best run", "worst run"]
+    return ["n", "final mean", "95 %", *ends, "best step", "95 %", "", "not in it"]
+
+
 def cells(board: Board, line: Line) -> list[str]:
-    """The figures of a group under HEADS."""
+    """The figures of a group under `heads`."""
     n = str(len(line.values))
     if line.final is None:
         return [n, *["-"] * 6, standing(line), left_out(line)]

@@ -20,7 +20,7 @@ _FIGURES = range(1, 6)  # columns of a board
 def verdict(comparison: Comparison) -> str:
     """What the page says first."""
     if not comparison.boards:
-        return "No leaderboard: " + findings.NO_EVALUATIONS
+        return findings.NO_EVALUATIONS
     first = comparison.boards[0]
     if len(comparison.records) == 1:
         return f"{first.measure.name}: {findings.reached(first)}"
@@ -60,14 +60,15 @@ def leaderboard(comparison: Comparison) -> Html:
 
 
 def _board(board: Board, colours: dict[int, str]) -> Html:
-    heads = ["group", "n", "final mean", "best run", "worst run", "best step", "", "not in it"]
+    n, mean, _, *ends, best_step, _, _, left_out = findings.heads(board)
+    heads = ["group", n, mean, *ends, best_step, "", left_out, "health"]
     rows = [_line(board, line, colours) for line in board.lines]
     protocol = findings.protocol_text(board.protocol)
     title = findings.title(board).removeprefix(board.measure.name)
     return element(
         "div",
         element("h3", board.measure.name, element("span", title)),
-        table_of([*heads, "health"], rows, _FIGURES),
+        table_of(heads, rows, _FIGURES),
         listed(findings.notes(board)),
         element("p", f"Protocol: {protocol}.", class_="soft") if protocol else None,
         class_="card",
@@ -143,7 +144,7 @@ def _numbers(record: Record) -> Html:
             )
         )
     if not rows:
-        return element("p", findings.NO_EVALUATIONS, class_="soft")
+        return element("p", "Nothing was measured.", class_="soft")
     table = element("div", table_of(findings.VALUE_HEADS, rows, numbers=range(1, 5)), class_="card")
     protocols = [
         element("li", element("code", digest), f": {findings.protocol_text(protocol)}")
