@@ -13,7 +13,6 @@ from gan_runner.disk import open_regular
 
 _TAIL = 1 << 16  # bytes, many rows
 _LONGEST = 1 << 20  # bytes of a row; an evaluation of a hundred classes has a twentieth of it
-_LARGEST = 1 << 28  # bytes of a file that are read: a million rows
 
 
 def best_evaluation(path: Path, direction: str) -> dict[str, Any] | None:
@@ -64,7 +63,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     with file:
-        while file.tell() < _LARGEST and (line := file.readline(_LONGEST)):
+        while line := file.readline(_LONGEST):
             yield line
 
 

@@ -418,6 +418,15 @@ def test_a_run_with_an_unreadable_configuration_is_told(tmp_path: Path, here: He
     assert "b: its config.yaml can't be read" in answer.out
 
 
+def test_rows_of_any_size_are_not_read_and_this_is_told(tmp_path: Path, here: Here) -> None:
+    made(tmp_path / "runs" / "a", 1.0)
+    os.truncate(made(tmp_path / "runs" / "b", 2.0, seed=1) / "evaluations.jsonl", (1 << 28) + 1)
+    answer = here("gan-compare", "runs")
+    assert answer.code == 0
+    assert "too large to compare, runs/b/evaluations.jsonl" in answer.err
+    assert "1 not measured so" in answer.out
+
+
 def test_a_status_of_any_size_is_not_read(tmp_path: Path, here: Here) -> None:
     made(tmp_path / "runs" / "a", 1.0)
     status = made(tmp_path / "runs" / "b", 1.0, seed=1) / "status.json"

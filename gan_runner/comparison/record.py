@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ ENDED = ("completed", "stopped")
 """States of a run whose last numbers are final."""
 
 _LARGEST = 1e39  # no float32 is larger
+_LARGEST_FILE = 1 << 28  # bytes, hundreds of thousands of rows
 _MOST_NAMES = 300  # of numbers in a run
 _PICTURE = re.compile(r"step_(\d{8,18})\.png")
 
@@ -117,7 +119,7 @@ def _logged(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | Non
     found: dict[str, dict[int, float]] = {}
     seconds = None
     with suppress(OSError):
-        for row in rows(folder.metrics):
+        for row in _rows(folder.metrics):
             for name, text in row.items():
                 value = _number(text)
                 if value is None or name == "step":
@@ -135,7 +137,7 @@ def _measured(
     found: dict[Measure, dict[int, float]] = {}
     protocols: dict[str, Mapping[str, Any]] = {}
     with suppress(OSError):
-        for row in rows(folder.evaluations):
+        for row in _rows(folder.evaluations):
             for name, value, protocol in _results(row):
                 # made anew: a stranger's `id` might put numbers together that don't belong so
                 measure = Measure(name, digest_of(protocol))
@@ -143,6 +145,14 @@ def _measured(
                     found.setdefault(measure, {})[row["step"]] = value
                     protocols[measure.protocol] = protocol
     return found, protocols
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file, none of one that is too large to hold. Raises OSError."""
+    if path.lstat().st_size > _LARGEST_FILE:
+        print(f"warning: too large to compare, {printable(path)}.", file=sys.stderr)
+        return
+    yield from rows(path)
 
 
 def _results(row: Mapping[str, Any]) -> Iterator[tuple[str, float, Mapping[str, Any]]]:

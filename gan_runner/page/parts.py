@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.grouping import Group
+from gan_runner.errors import printable
 from gan_runner.page.curves import COLOURS
 from gan_runner.page.markup import Content, Html, element, join
 
@@ -32,7 +34,13 @@ def named(group: Group, colours: dict[int, str]) -> Html:
     """A group's label behind its colour."""
     colour = colours.get(id(group))
     swatch = element("span", class_="swatch", style=f"background:{colour}" if colour else None)
-    return join([swatch, group.label])
+    return join([swatch, *breakable(group.label)])
+
+
+def breakable(text: str) -> list[Content]:
+    """A name that a narrow column may break after a sign between its words."""
+    parts = re.split(r"(?<=[._=/])(?=[a-z])", printable(text, 200))
+    return [piece for part in parts for piece in (part, Html("<wbr>"))][:-1]
 
 
 def legend(comparison: Comparison, groups: Sequence[Group]) -> Html:

@@ -10,7 +10,7 @@ from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.leaderboard import Board, Line, boards, measures_of, values_of
 from gan_runner.comparison.record import Record
 from gan_runner.page.markup import Content, Html, element, join
-from gan_runner.page.parts import colours_of, folded, listed, named, table_of
+from gan_runner.page.parts import breakable, colours_of, folded, listed, named, table_of
 
 _MOST_OTHERS = 60
 _FAR = 10  # times
@@ -138,7 +138,7 @@ def _numbers(record: Record) -> Html:
         rows.append(
             element(
                 "tr",
-                element("th", name),
+                element("th", breakable(name)),
                 [element("td", figure, class_="number") for figure in figures],
                 element("td", element("code", protocol)),
             )

@@ -9,7 +9,7 @@ from gan_runner.comparison import findings
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.record import ENDED, Record
 from gan_runner.page.markup import Content, Html, element, join
-from gan_runner.page.parts import colours_of, folded, listed, named, ordered, table_of
+from gan_runner.page.parts import breakable, colours_of, folded, listed, named, ordered, table_of
 
 _MOST_GROUPS = 20  # side by side
 _SPEED = "speed/images_per_second"
@@ -30,7 +30,7 @@ def differences(comparison: Comparison) -> Html:
         rows = [
             element(
                 "tr",
-                element("th", key),
+                element("th", breakable(key)),
                 [element("td", values[places[id(group)]]) for group in shown],
             )
             for key, values in grouping.differing.items()
@@ -42,7 +42,7 @@ def differences(comparison: Comparison) -> Html:
         parts.append(element("p", "The runs differ in nothing but the seed.", class_="soft"))
     if grouping.shared:
         rows = [
-            element("tr", element("th", key), element("td", value, class_="wrap"))
+            element("tr", element("th", breakable(key)), element("td", value, class_="wrap"))
             for key, value in grouping.shared.items()
         ]
         table = element("div", table_of(["setting", "value"], rows), class_="card")
@@ -92,7 +92,7 @@ def runs(comparison: Comparison) -> Html:
     rows = [
         element(
             "tr",
-            element("th", record.name, title=str(record.summary.path)),
+            element("th", breakable(record.name), title=str(record.summary.path)),
             element("td", named(groups[id(record)], colours) if id(record) in groups else "-"),
             element("td", "-" if record.seed is None else str(record.seed)),
             element("td", _state(record)),
