@@ -16,6 +16,7 @@ import pytest
 from conftest import Answer, call_command
 from scipy import stats
 
+from gan_runner.comparison import record
 from gan_runner.comparison.spread import spread
 
 Here = Callable[..., Answer]
@@ -418,9 +419,12 @@ def test_a_run_with_an_unreadable_configuration_is_told(tmp_path: Path, here: He
     assert "b: its config.yaml can't be read" in answer.out
 
 
-def test_rows_of_any_size_are_not_read_and_this_is_told(tmp_path: Path, here: Here) -> None:
+def test_rows_of_any_size_are_not_read_and_this_is_told(
+    tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "_LARGEST_FILE", 2000)
     made(tmp_path / "runs" / "a", 1.0)
-    os.truncate(made(tmp_path / "runs" / "b", 2.0, seed=1) / "evaluations.jsonl", (1 << 28) + 1)
+    os.truncate(made(tmp_path / "runs" / "b", 2.0, seed=1) / "evaluations.jsonl", 2001)
     answer = here("gan-compare", "runs")
     assert answer.code == 0
     assert "too large to compare, runs/b/evaluations.jsonl" in answer.err
