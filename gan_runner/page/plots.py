@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.grouping import Group
@@ -25,11 +26,8 @@ def curves(comparison: Comparison) -> Html:
     compared = [board.measure for board in comparison.boards]
     measured = [m for m in measures_of(records) if m not in compared]
     names = dict.fromkeys(name for record in records for name in record.logged)
-    logged = [
-        Measure(name, LOGGED)
-        for name in names
-        if not any(m.name == name.removeprefix("eval/") for m in measures_of(records))
-    ]
+    evaluated = {f"eval/{measure.name}" for measure in measures_of(records)}
+    logged = [Measure(name, LOGGED) for name in names if name not in evaluated]
     opened = [m for start in _OPEN for m in logged if m.name.startswith(start)]
     first = [*compared, *(m for m in opened if m not in compared)]
     rest = [m for m in [*measured, *logged] if m not in first]
@@ -45,6 +43,10 @@ def curves(comparison: Comparison) -> Html:
     if rest:
         shown = rest[: max(0, _MOST_CURVES - len(first))]
         parts.append(folded(f"{len(shown)} more curves", [_drawings(shown, groups, "more")]))
+    if len(first) + len(rest) > _MOST_CURVES:
+        parts.append(
+            join(listed([f"{_MOST_CURVES} of {len(first) + len(rest)} numbers are drawn."]))
+        )
     return join(parts)
 
 
@@ -72,7 +74,7 @@ def samples(comparison: Comparison) -> Html:
 def _drawings(measures: Sequence[Measure], groups: Sequence[Group], part: str) -> Html:
     figures = []
     for place, measure in enumerate(measures):
-        found = drawing.curves(groups, lambda record, of=measure: series_of(record, of))  # type: ignore[misc]
+        found = drawing.curves(groups, partial(series_of, measure=measure))
         if any(curve is not None for curve in found):
             distances = measure.protocol != LOGGED or measure.name.startswith(_DISTANCES)
             protocol = "" if measure.protocol == LOGGED else f" protocol {measure.protocol}"
