@@ -19,6 +19,8 @@ from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineE
 FORMAT = 1
 LOCK = ".lock"
 
+_LARGEST_STATUS = 1 << 22  # bytes: more verdicts than any run comes to
+
 _LOOK = 0.1  # seconds, far longer than `is_held` needs
 
 
@@ -94,6 +96,8 @@ class RunFolder:
     def status(self) -> dict[str, Any]:
         """What `status.json` says; empty if the run was killed before it said anything."""
         try:
+            if self._status.stat().st_size > _LARGEST_STATUS:
+                raise ValueError("It is too large.")
             status = json.loads(self._status.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}

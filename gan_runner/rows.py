@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gan_runner.disk import open_regular
+
 _TAIL = 1 << 16  # bytes, many rows
+_LONGEST = 1 << 20  # bytes of a row; an evaluation of a hundred classes has a twentieth of it
 
 
 def best_evaluation(path: Path, direction: str) -> dict[str, Any] | None:
@@ -16,15 +20,27 @@ def best_evaluation(path: Path, direction: str) -> dict[str, Any] | None:
 
     Its `step` is an int and its `best` a finite float. Raises OSError.
     """
-    if not path.exists():
-        return None
     sign = 1 if direction == "min" else -1
-    rows = (_row(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
     return min(
-        (row for row in rows if row is not None),
+        (row for line in _lines(path) if (row := _row(line)) is not None),
         key=lambda row: (sign * row["best"], row["step"]),
         default=None,
     )
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Every whole row with a step, in their order; their `step` is an int of at least 0.
+
+    Nothing if there is no such file. Raises OSError, for links and pipes too.
+    """
+    for line in _lines(path):
+        try:
+            row = json.loads(line)
+            step = row["step"]
+        except (KeyError, TypeError, ValueError, RecursionError):
+            continue
+        if type(step) is int and 0 <= step < 2**63:
+            yield row
 
 
 def last_step(path: Path) -> object:
@@ -41,7 +57,17 @@ def last_step(path: Path) -> object:
     return None
 
 
-def _row(line: str) -> dict[str, Any] | None:
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        file = open_regular(path)
+    except FileNotFoundError:
+        return
+    with file:
+        while line := file.readline(_LONGEST):
+            yield line
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
     """A row that can be compared; None for one that a crash of the machine left damaged."""
     try:
         row = json.loads(line)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from gan_runner import checkpoint, machine
 from gan_runner import config as configuration
@@ -218,6 +219,8 @@ class Run:
             started=self._status.get("started", now()),
             ended=None,
             git=machine.git_commit(),
+            parameters={"generator": _size(self.state.generator)}
+            | {"discriminator": _size(self.state.discriminator)},
             **machine.fingerprint(self.device),
         )
         if self.config.train.eval_every > 0:
@@ -264,9 +267,11 @@ class Run:
         self.reason_to_stop = self.reason_to_stop or self._checkups.reason_to_stop()
 
     def note_status(self, **changes: Any) -> None:
-        """Change `status.json`. Raises OSError."""
+        """Change `status.json`, and note the memory that it took so far. Raises OSError."""
+        before = self._status.get("peak_memory")
+        peak = max(machine.peak_memory(self.device), before if isinstance(before, int) else 0)
         defaults: dict[str, Any] = {"checkpoint": None, "warnings": [], "verdicts": []}
-        self._status = {**defaults, **self._status, **changes}
+        self._status = {**defaults, **self._status, **changes, "peak_memory": peak}
         self.folder.write_status(self._status)
 
     @property
@@ -287,6 +292,11 @@ class Run:
             "space": asdict(self.data.space),
             "fingerprint": machine.fingerprint(self.device),
         }
+
+
+def _size(network: nn.Module) -> int:
+    """The number of its parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _named(classes: int, names: tuple[str, ...]) -> list[str]:

@@ -70,7 +70,7 @@ def summarize(path: Path) -> Summary:
     """How the run in a folder stands. A status that isn't ours has the state `unreadable`."""
     folder = RunFolder(path)
     settings = _settings(folder)
-    status = _status(folder)
+    status = status_of(folder)
     size, newest = _disk(path)
     ended = _moment(status.get("ended"))
     return Summary(
@@ -96,7 +96,7 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     return {}
 
 
-def _status(folder: RunFolder) -> dict[str, Any]:
+def status_of(folder: RunFolder) -> dict[str, Any]:
     """The status, with the state `died` where nobody is at work; empty if it isn't ours."""
     status = _told(folder)
     if status.get("state") == "running" and not _is_held(folder):

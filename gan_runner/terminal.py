@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,6 +18,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
+from rich.text import Text
 
 T = TypeVar("T")
 
@@ -48,11 +51,24 @@ class Terminal:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Cells in aligned columns, whole lines in a pipe."""
+        """Cells in aligned columns, each row in a whole line."""
         widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         for cells in (heads, *rows):
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             self.say("  ".join(padded).rstrip())
+
+    def framed(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table within a terminal's width, in which long cells are broken; a plain one in a
+        pipe."""
+        if not self._console.is_terminal:
+            self.table(heads, rows)
+            return
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for head in heads:
+            table.add_column(Text(head))
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        self._console.print(table, soft_wrap=False)
 
     def begin(self, *, step: int, total: int) -> None:
         """Show the progress of a training run from now on."""

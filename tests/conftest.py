@@ -20,7 +20,9 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 
 from gan_runner import checkpoint
 from gan_runner import train as gan_train
+from gan_runner.commands import compare as gan_compare
 from gan_runner.commands import evaluate as gan_evaluate
+from gan_runner.commands import report as gan_report
 from gan_runner.commands import runs as gan_runs
 from gan_runner.commands import sample as gan_sample
 from gan_runner.composition import composed, parsed
@@ -133,6 +135,8 @@ _COMMANDS = {
     "gan-sample": gan_sample,
     "gan-evaluate": gan_evaluate,
     "gan-runs": gan_runs,
+    "gan-compare": gan_compare,
+    "gan-report": gan_report,
 }
 
 

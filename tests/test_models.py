@@ -224,7 +224,7 @@ def test_mlp_has_the_hidden_layers_that_it_was_given() -> None:
     assert shapes(generator) == [(6, 7), (7, 5), (5, 2)]
     assert shapes(discriminator) == [(2, 3), (3, 1)]
     assert sum(isinstance(m, nn.SiLU) for m in generator) == 2
-    assert sum(isinstance(m, nn.Tanh) for m in discriminator) == 1
+    assert sum(isinstance(m, nn.Tanh) for m in discriminator.body) == 1
 
 
 def test_simple_conv_at_28_px_is_the_network_of_the_tutorials() -> None:
@@ -270,9 +270,9 @@ def test_dcgan_of_width_64_counts_as_pytorchs_example_and_the_biases_beside_the_
 )
 def test_dcgan_halves_at_least_twice_and_down_to_4_px(side: int, halvings: int) -> None:
     generator, discriminator = networks("dcgan", images(1, side, side))
-    assert sum(isinstance(m, nn.Conv2d) for m in discriminator) == halvings
+    assert sum(isinstance(m, nn.Conv2d) for m in discriminator.body) == halvings
     assert sum(isinstance(m, nn.ConvTranspose2d) for m in generator) == halvings
-    base = discriminator[:-3](torch.zeros(1, 1, side, side))
+    base = discriminator.body[:-1](torch.zeros(1, 1, side, side))
     assert generator[:2](torch.zeros(1, 6)).shape == base.shape
     assert max(base.shape[2:]) <= 4
 
@@ -286,9 +286,9 @@ def test_dcgan_has_no_norm_beside_the_data() -> None:
     generator, discriminator = networks("dcgan", images(1, 28, 28), norm="batch")
     assert isinstance(generator[-1], nn.Tanh)
     assert isinstance(generator[-2], nn.ConvTranspose2d)
-    assert isinstance(discriminator[1], nn.LeakyReLU)
+    assert isinstance(discriminator.body[1], nn.LeakyReLU)
     assert sum(isinstance(m, nn.BatchNorm2d) for m in generator) == 3
-    assert sum(isinstance(m, nn.BatchNorm2d) for m in discriminator) == 2
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in discriminator.body) == 2
 
 
 def test_dcgans_odd_sides_are_halved_by_the_mirror_image_of_their_doubling() -> None:
@@ -344,8 +344,8 @@ def test_resnets_cheap_shortcut_equals_the_papers() -> None:
     maps = torch.randn(2, 8, 8, 8)
     convolution, upsampling = generator[2].shortcut
     torch.testing.assert_close(generator[2].shortcut(maps), convolution(upsampling(maps)))
-    pooling, convolution = discriminator[1].shortcut
-    torch.testing.assert_close(discriminator[1].shortcut(maps), pooling(convolution(maps)))
+    pooling, convolution = discriminator.body[1].shortcut
+    torch.testing.assert_close(discriminator.body[1].shortcut(maps), pooling(convolution(maps)))
 
 
 # ---------------------------------------------------------------- norms

@@ -57,3 +57,10 @@ def test_the_wheel_offers_the_commands(wheel: Path) -> None:
     assert "gan-train = gan_runner.train:main" in entries
     assert "gan-sample = gan_runner.commands.sample:main" in entries
     assert "gan-runs = gan_runner.commands.runs:main" in entries
+    assert "gan-compare = gan_runner.commands.compare:main" in entries
+    assert "gan-report = gan_runner.commands.report:main" in entries
+
+
+def test_the_template_of_the_page_is_in_the_wheel(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"gan_runner/page/page.html", "gan_runner/page/page.js"} <= set(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -34,8 +35,13 @@ class Protocol:
     @property
     def id(self) -> str:
         """Ten hexadecimal digits, equal only for equal protocols."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:10]
+        return digest_of(asdict(self))
+
+
+def digest_of(protocol: Mapping[str, Any]) -> str:
+    """The digest of a protocol as plain data, its `id` left out."""
+    text = json.dumps(protocol, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 class Result(NamedTuple):

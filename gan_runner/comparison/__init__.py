@@ -1,0 +1,1 @@
+"""Runs held against each other: read, grouped, ranked over seeds, and told in words."""

@@ -1,0 +1,48 @@
+"""Runs held against each other: their groups and the leaderboards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gan_runner.comparison.grouping import Grouping, grouped
+from gan_runner.comparison.leaderboard import Board, Direction, Step, boards
+from gan_runner.comparison.record import Record, find
+
+
+class Comparison(NamedTuple):
+    """All runs, in groups, and a board for each metric and protocol; how these were made."""
+
+    records: tuple[Record, ...]
+    grouping: Grouping
+    boards: tuple[Board, ...]
+    ranked_by: Step
+    unfinished: bool
+
+
+def compare(
+    places: Sequence[Path],
+    *,
+    by: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    direction: Direction | None = None,
+    ranked_by: Step = "final",
+    unfinished: bool = False,
+) -> Comparison:
+    """The runs at some places, compared. Raises ConfigError for a place, a setting or a metric
+    that isn't there."""
+    records = find(places)
+    grouping = grouped(records, by)
+    found = [
+        board
+        for metric in metrics or (None,)
+        for board in boards(
+            grouping.groups,
+            metric,
+            direction=direction,
+            ranked_by=ranked_by,
+            unfinished=unfinished,
+        )
+    ]
+    return Comparison(tuple(records), grouping, tuple(found), ranked_by, unfinished)

@@ -1,0 +1,116 @@
+"""A comparison as files: JSON and CSV, with all digits."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from gan_runner.comparison.compared import Comparison
+from gan_runner.comparison.leaderboard import Board, Line
+from gan_runner.comparison.spread import Spread
+from gan_runner.disk import write_text
+from gan_runner.errors import ConfigError, MachineError, printable
+
+FORMAT = 1
+
+_FIELDS = Spread._fields[1:]
+
+
+def as_json(comparison: Comparison) -> str:
+    """The boards with every run's values, all digits kept. JSON escapes what isn't ASCII."""
+    plain = {
+        "format": FORMAT,
+        "columns": list(comparison.grouping.columns),
+        "boards": [_plain(board) for board in comparison.boards],
+        "differing": {k: list(v) for k, v in comparison.grouping.differing.items()},
+        "notes": list(comparison.grouping.notes),
+    }
+    return json.dumps(plain, indent=2) + "\n"
+
+
+def as_csv(comparison: Comparison) -> str:
+    """A row for each group on each board, all digits kept."""
+    text = io.StringIO()
+    columns = comparison.grouping.columns
+    table = csv.writer(text, lineterminator="\n")
+    numbers = [f"{step}_{field}" for step in ("final", "best") for field in _FIELDS]
+    heads = ["metric", "protocol", "direction", *columns, "n", *numbers, "leader", "tied", "runs"]
+    table.writerow([_cell(head) for head in heads])
+    for board in comparison.boards:
+        for line in board.lines:
+            table.writerow([_cell(value) for value in _row(board, line, bool(columns))])
+    return text.getvalue()
+
+
+def write(path: Path, text: str, option: str) -> None:
+    """Write what a command was asked for. Raises MachineError if the disk refuses."""
+    if path.is_dir():
+        raise ConfigError(f"a folder, {option}={printable(path)}. Name a file.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+    except OSError as error:
+        raise MachineError(f"can't write, {option}={printable(path)}. {printable(error)}") from None
+
+
+def _row(board: Board, line: Line, has_columns: bool) -> list[Any]:
+    numbers = [
+        None if of is None else getattr(of, field)
+        for of in (line.final, line.best)
+        for field in _FIELDS
+    ]
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in line.outcomes.items())
+    values = line.group.values if has_columns else ()
+    named = [board.measure.name, board.measure.protocol, board.direction]
+    return [*named, *values, len(line.values), *numbers, line.leader, line.tied, outcomes]
+
+
+def _cell(value: object) -> object:
+    """A text from outside in one line; an apostrophe before what a spreadsheet would take for a
+    formula."""
+    if not isinstance(value, str):
+        return value
+    if value[:1] in ("=", "+", "-", "@") and value != "-":
+        try:
+            float(value)
+        except ValueError:
+            return f"'{printable(value, 1000)}"
+    return printable(value, 1000)
+
+
+def _plain(board: Board) -> dict[str, Any]:
+    return {
+        "metric": board.measure.name,
+        "protocol": board.measure.protocol,
+        "protocol_parts": dict(board.protocol),
+        "direction": board.direction,
+        "ranked_by": board.ranked_by,
+        "groups": [_plain_line(line) for line in board.lines],
+    }
+
+
+def _plain_line(line: Line) -> dict[str, Any]:
+    return {
+        "group": line.group.label,
+        "values": list(line.group.values),
+        "final": None if line.final is None else line.final._asdict(),
+        "best": None if line.best is None else line.best._asdict(),
+        "outcomes": dict(line.outcomes),
+        "leader": line.leader,
+        "tied": line.tied,
+        "runs": [
+            {
+                "run": value.record.name,
+                "path": str(value.record.summary.path),
+                "seed": value.record.seed,
+                "final": value.final,
+                "final_step": value.final_step,
+                "best": value.best,
+                "best_step": value.best_step,
+            }
+            for value in line.values
+        ],
+    }

@@ -1,0 +1,215 @@
+"""What a comparison says in words and figures, for a terminal and for a page alike.
+
+Texts may hold names and settings from outside: whoever shows them escapes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gan_runner.comparison.grouping import Group
+from gan_runner.comparison.leaderboard import LOGGED, Board, Line, Value
+from gan_runner.comparison.record import ENDED, Measure, Record
+from gan_runner.comparison.spread import Spread
+
+NO_EVALUATIONS = (
+    "No evaluations in these runs, so there is no leaderboard. Train with train.eval_every=500, or "
+    "go on with gan-train resume=RUN train.steps=N train.eval_every=500; gan-evaluate RUN measures "
+    "a finished run; or compare a logged number, as --metric loss/generator."
+)
+
+VALUE_HEADS = ("metric", "final", "at step", "best", "at step", "protocol")
+"""What is told of each number of one run."""
+
+_BETTER = {"min": "less is better", "max": "more is better", "half": "nearer to 0.5 is better"}
+_NAMED = 4  # groups in a sentence
+_FEW = 5  # seeds, below which a bootstrap interval says little
+
+
+def title(board: Board) -> str:
+    """The metric, what is better, and the protocol's digest."""
+    told = "no order" if board.direction is None else _BETTER[board.direction]
+    protocol = "as logged" if board.measure.protocol == LOGGED else board.measure.protocol
+    return f"{board.measure.name} ({told}), protocol {protocol}"
+
+
+def headline(board: Board) -> str:
+    """Who leads, who is tied with it, and how many runs are not in it."""
+    lines = [line for line in board.lines if line.values]
+    if not lines:
+        return "No run has come to its end with a number yet."
+    ahead = lines[0]
+    spread = ahead.final if board.ranked_by == "final" else ahead.best
+    if len(board.lines) == 1:
+        first = f"{ahead.group.label}: {_figure(spread)}, {_seeds(ahead)}."
+    elif spread is None or not ahead.leader:
+        first = "No order: it isn't known whether less or more of this is better (--direction)."
+    else:
+        first = f"{ahead.group.label} leads with {_figure(spread)}, {_seeds(ahead)}."
+    tied = [line.group.label for line in lines if line.tied]
+    unsure = [line.group.label for line in lines if line.tied is None and not line.leader]
+    parts = [first]
+    if tied:
+        parts.append(f"Tied with it, as the intervals overlap: {_some(tied)}.")
+    if unsure and ahead.leader:
+        parts.append(f"Can't be told from it, for want of seeds: {_some(unsure)}.")
+    return " ".join([*parts, *_missing(board)])
+
+
+def reached(board: Board) -> str:
+    """What a single run came to."""
+    values = [value for line in board.lines for value in line.values]
+    if not values:
+        return "not measured yet."
+    (value,) = values
+    best = "" if value.best is None else f"; the best was {number(value.best)}"
+    at = "" if value.best is None else f" at step {value.best_step}"
+    return f"{number(value.final)} at step {value.final_step}{best}{at}."
+
+
+def heads(board: Board) -> list[str]:
+    """What a board tells of each group, beside the columns of the groups."""
+    ends = ["least", "greatest"] if board.direction is None else ["best run", "worst run"]
+    return ["n", "final mean", "95 %", *ends, "best step", "95 %", "", "not in it"]
+
+
+def cells(board: Board, line: Line) -> list[str]:
+    """The figures of a group under `heads`."""
+    n = str(len(line.values))
+    if line.final is None:
+        return [n, *["-"] * 6, standing(line), left_out(line)]
+    least, greatest = number(line.final.least), number(line.final.greatest)
+    ends = [greatest, least] if board.direction == "max" else [least, greatest]
+    if board.direction == "half":
+        ends = [number(v) for v in _by_half([value.final for value in line.values])]
+    best = ["-", "-"] if line.best is None else [number(line.best.mean), interval(line.best)]
+    final = [number(line.final.mean), interval(line.final)]
+    return [n, *final, *ends, *best, standing(line), left_out(line)]
+
+
+def value_cells(measure: Measure, value: Value) -> list[str]:
+    """A number of one run under VALUE_HEADS."""
+    best_step = "-" if value.best_step is None else str(value.best_step)
+    final = [number(value.final), str(value.final_step)]
+    return [measure.name, *final, number(value.best), best_step, measure.protocol]
+
+
+def standing(line: Line) -> str:
+    """How a group stands to the leader."""
+    if line.leader:
+        return "leads"
+    if line.final is None:
+        return ""
+    return "tied" if line.tied else ""
+
+
+def left_out(line: Line) -> str:
+    """The runs of a group that aren't among its values, and how they ended."""
+    counted = {value.record.name for value in line.values}
+    ended = Counter(r.outcome for r in line.group.records if r.name not in counted)
+    unmeasured = sum(count for outcome, count in ended.items() if outcome in ENDED)
+    told = [f"{count} {outcome}" for outcome, count in ended.items() if outcome not in ENDED]
+    return ", ".join([*told, *([f"{unmeasured} not measured so"] if unmeasured else [])])
+
+
+def notes(board: Board) -> list[str]:
+    """What to doubt about a board."""
+    values = [value for line in board.lines for value in line.values]
+    found = []
+    steps = {value.final_step for value in values}
+    if len(steps) > 1:
+        found.append(f"the final steps differ, from {min(steps)} to {max(steps)}.")
+    few = [line for line in board.lines if 0 < len(line.values) < _FEW]
+    if few and len(board.lines) > 1:
+        found.append(f"fewer than {_FEW} runs in a group: its interval is too narrow.")
+    if board.direction is not None and values:
+        found.append(
+            "best step is the best of all evaluations of each run: the luckiest one, so it flatters"
+            " what swings and what was evaluated often."
+        )
+    return found
+
+
+def protocol_text(protocol: Mapping[str, Any]) -> str:
+    """A protocol in a line, its parameters with the rest."""
+    parameters = protocol.get("parameters")
+    inner = parameters if isinstance(parameters, dict) else {}
+    plain = {k: v for k, v in protocol.items() if k != "parameters"} | inner
+    return ", ".join(f"{k} {v if isinstance(v, str) else json.dumps(v)}" for k, v in plain.items())
+
+
+def health(group: Group) -> list[str]:
+    """The verdicts of a group's runs, each with the number of runs that it was told of."""
+    told = Counter(name for record in group.records for name in record.summary.verdicts)
+    count = len(group.records)
+    return [f"{name} ({runs} of {count})" for name, runs in sorted(told.items())]
+
+
+def verdicts(record: Record) -> list[dict[str, Any]]:
+    """The verdicts of a run, as far as they are ours."""
+    found = record.status.get("verdicts")
+    return [v for v in found if isinstance(v, dict)] if isinstance(found, list) else []
+
+
+def verdict_text(verdict: Mapping[str, Any]) -> str:
+    """A verdict in a line: its name, step, evidence and advice."""
+    said = [verdict.get(key) for key in ("evidence", "advice")]
+    told = [f"{text.rstrip('.')}." for text in said if isinstance(text, str)]
+    step = verdict.get("step")
+    at = f" at step {step}" if isinstance(step, int) else ""
+    return " ".join([f"{verdict.get('name')}{at}:", *told])
+
+
+def number(value: float | None) -> str:
+    """A figure with four digits."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def interval(of: Spread) -> str:
+    return "-" if of.low is None else f"{of.low:.3g} to {of.high:.3g}"
+
+
+def span(seconds: float | None) -> str:
+    """A time in its fitting unit."""
+    if seconds is None:
+        return "not recorded"
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def _figure(of: Spread | None) -> str:
+    if of is None:
+        return "no number"
+    return number(of.mean) if of.low is None else f"{number(of.mean)} (95 %: {interval(of)})"
+
+
+def _some(labels: Sequence[str]) -> str:
+    more = len(labels) - _NAMED
+    return "; ".join(labels[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _seeds(line: Line) -> str:
+    count = len(line.values)
+    return "1 run" if count == 1 else f"{count} runs"
+
+
+def _missing(board: Board) -> list[str]:
+    total = sum(len(line.group.records) for line in board.lines)
+    counted = sum(len(line.values) for line in board.lines)
+    return [] if counted == total else [f"{total - counted} of {total} runs are not in it."]
+
+
+def _by_half(values: Sequence[float]) -> list[float]:
+    ordered = sorted(values, key=lambda value: abs(value - 0.5))
+    return [ordered[0], ordered[-1]]
+
+
+def mean(values: Iterable[float]) -> float | None:
+    """The mean of some numbers; None of none."""
+    found = list(values)
+    return sum(found) / len(found) if found else None

@@ -1,0 +1,249 @@
+"""Groups of runs ranked by a metric: over seeds, at the final and at the best step, with ties."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from gan_runner.comparison.grouping import Group
+from gan_runner.comparison.record import ENDED, Measure, Record, Series
+from gan_runner.comparison.spread import Spread, spread
+from gan_runner.errors import ConfigError, did_you_mean, printable
+
+Direction = Literal["min", "max", "half"]
+"""What is better: less, more, or what is nearer to 0.5."""
+
+Step = Literal["final", "best"]
+
+LOGGED = "as logged"
+"""Stands for a protocol where there is none."""
+
+# beginnings of names that evaluations give, as precision_identity
+_DIRECTIONS: dict[str, Direction] = {
+    **dict.fromkeys(("frechet", "fid", "kid", "sliced_wasserstein", "mmd"), "min"),
+    **dict.fromkeys(("reverse_kl", "total_variation"), "min"),
+    **dict.fromkeys(("precision", "recall", "density", "coverage"), "max"),
+    **dict.fromkeys(("classifier_score", "inception_score", "label_accuracy"), "max"),
+    **dict.fromkeys(("modes_covered", "high_quality"), "max"),
+    "one_nn": "half",
+}
+_RENAMED = {"frechet": "fid", "classifier_score": "inception_score"}  # in Inception's space
+
+
+class Value(NamedTuple):
+    """What one run has reached. Without a direction there is no best."""
+
+    record: Record
+    final: float
+    final_step: int
+    best: float | None
+    best_step: int | None
+
+
+class Line(NamedTuple):
+    """A group on a board. `outcomes` counts its runs by how they ended; only those that ended by
+    themselves are among the `values`. `tied` says whether its interval overlaps the leader's, None
+    if that can't be told."""
+
+    group: Group
+    values: tuple[Value, ...]
+    final: Spread | None
+    best: Spread | None
+    outcomes: Mapping[str, int]
+    leader: bool = False
+    tied: bool | None = None
+
+
+class Board(NamedTuple):
+    """Groups in the order of one metric under one protocol, the leader first.
+
+    `ranked_by` is the step whose mean they are ordered by; without a direction they aren't.
+    """
+
+    measure: Measure
+    protocol: Mapping[str, Any]
+    direction: Direction | None
+    ranked_by: Step
+    lines: tuple[Line, ...]
+
+
+def boards(
+    groups: Sequence[Group],
+    metric: str | None,
+    *,
+    direction: Direction | None = None,
+    ranked_by: Step = "final",
+    unfinished: bool = False,
+) -> list[Board]:
+    """A board for each protocol under which the metric was measured, the most used one first.
+
+    Without a `metric` it is the one whose best checkpoint the runs keep. With `unfinished` runs
+    that haven't ended by themselves count as well, by what they have. Raises ConfigError for a
+    metric that no run has.
+    """
+    records = [record for group in groups for record in group.records]
+    name = metric or _kept(records)
+    if name is None:
+        return []
+    measures = _meant(name, records)
+    if not measures and metric is not None:
+        raise ConfigError(_unknown(metric, records))
+    measures = measures or _meant(measures_of(records)[0].name, records)
+    return [
+        _board(
+            groups,
+            measure,
+            direction or _direction(measure.name, records),
+            ranked_by=ranked_by,
+            unfinished=unfinished,
+        )
+        for measure in measures
+    ]
+
+
+def measures_of(records: Iterable[Record]) -> list[Measure]:
+    """Everything that was measured, in the order in which the runs have it."""
+    return list(dict.fromkeys(measure for record in records for measure in record.measured))
+
+
+def values_of(record: Record) -> list[tuple[Measure, Value]]:
+    """What a run has reached in everything that was measured."""
+    reached = [(m, _value(record, m, _direction(m.name, [record]))) for m in record.measured]
+    return [(measure, value) for measure, value in reached if value is not None]
+
+
+def series_of(record: Record, measure: Measure) -> Series:
+    """The values of a run by step, measured or logged; empty if it has none."""
+    if measure.protocol == LOGGED:
+        return record.logged.get(measure.name, {})
+    return record.measured.get(measure, {})
+
+
+def better(direction: Direction, value: float) -> float:
+    """A number that is less the better the value is."""
+    return {"min": value, "max": -value, "half": abs(value - 0.5)}[direction]
+
+
+def _kept(records: Sequence[Record]) -> str | None:
+    """The metric whose best checkpoint most of the evaluated runs keep."""
+    names = Counter(
+        str(record.summary.settings.get("evaluation.best.metric"))
+        for record in records
+        if record.measured
+    )
+    return names.most_common(1)[0][0] if names else None
+
+
+def _meant(name: str, records: Sequence[Record]) -> list[Measure]:
+    """What a name stands for: evaluations, whatever the space, or else a logged number."""
+    name = name.removeprefix("eval/")
+    counts = Counter(measure for record in records for measure in record.measured)
+    exact = [measure for measure in counts if measure.name == name]
+    found = exact or [
+        measure
+        for measure in counts
+        if measure.name.startswith(f"{name}_") or measure.name == _RENAMED.get(name)
+    ]
+    if found:
+        return sorted(found, key=lambda measure: -counts[measure])
+    logged = [n for n in (name, f"eval/{name}") if any(n in r.logged for r in records)]
+    return [Measure(n, LOGGED) for n in logged[:1]]
+
+
+def _unknown(metric: str, records: Sequence[Record]) -> str:
+    known = {measure.name for measure in measures_of(records)}
+    known |= {name for record in records for name in record.logged}
+    remedy = did_you_mean(metric, known) or f"There are {', '.join(sorted(known)[:12])} ..."
+    if not known:
+        remedy = "They have no rows yet: metrics.jsonl has one every train.log_every steps."
+    return f"no run has this metric, --metric {printable(metric)}. {printable(remedy, 600)}"
+
+
+def _direction(name: str, records: Sequence[Record]) -> Direction | None:
+    """What is better, as the runs' configuration says or as the metric is known."""
+    name = name.removeprefix("eval/")
+    said = {
+        str(record.summary.settings.get("evaluation.best.direction"))
+        for record in records
+        if _is_named(name, str(record.summary.settings.get("evaluation.best.metric")))
+    }
+    configured: tuple[Direction, ...] = ("min", "max")
+    for direction in configured:
+        if said == {direction}:
+            return direction
+    return next((d for metric, d in _DIRECTIONS.items() if _is_named(name, metric)), None)
+
+
+def _is_named(name: str, metric: str) -> bool:
+    return name in (metric, _RENAMED.get(metric)) or name.startswith(f"{metric}_")
+
+
+def _board(
+    groups: Sequence[Group],
+    measure: Measure,
+    direction: Direction | None,
+    *,
+    ranked_by: Step,
+    unfinished: bool,
+) -> Board:
+    lines = [_line(group, measure, direction, unfinished=unfinished) for group in groups]
+    here = [line for line in lines if _belongs(line.group, measure)]
+    protocol = next(
+        (r.protocols[measure.protocol] for g in groups for r in g.records if measure in r.measured),
+        {},
+    )
+    ranked = _ranked(here, direction, ranked_by)
+    return Board(measure, protocol, direction, ranked_by, tuple(ranked))
+
+
+def _belongs(group: Group, measure: Measure) -> bool:
+    """Whether a group has this measure, or none at all: then no other board would show it."""
+    if any(series_of(record, measure) for record in group.records):
+        return True
+    return not any(record.measured for record in group.records)
+
+
+def _line(group: Group, measure: Measure, direction: Direction | None, *, unfinished: bool) -> Line:
+    counted = [r for r in group.records if unfinished or r.summary.state in ENDED]
+    values = [_value(record, measure, direction) for record in counted]
+    found = tuple(value for value in values if value is not None)
+    best = [value.best for value in found if value.best is not None]
+    return Line(
+        group=group,
+        values=found,
+        final=spread([value.final for value in found]) if found else None,
+        best=spread(best) if best else None,
+        outcomes=Counter(record.outcome for record in group.records),
+    )
+
+
+def _value(record: Record, measure: Measure, direction: Direction | None) -> Value | None:
+    series = series_of(record, measure)
+    if not series:
+        return None
+    last, first_best = max(series), None
+    if direction is not None:
+        first_best = min(series, key=lambda step: (better(direction, series[step]), step))
+    best = None if first_best is None else series[first_best]
+    return Value(record, series[last], last, best, first_best)
+
+
+def _ranked(lines: Sequence[Line], direction: Direction | None, by: Step) -> list[Line]:
+    if direction is None:
+        return list(lines)
+
+    def place(line: Line) -> tuple[bool, float]:
+        found = line.final if by == "final" else line.best
+        return (True, 0.0) if found is None else (False, better(direction, found.mean))
+
+    ordered = sorted(lines, key=place)
+    ahead = ordered[0].final if by == "final" else ordered[0].best
+    if ahead is None:
+        return ordered
+    rest = [
+        line._replace(tied=None if found is None else found.overlaps(ahead))
+        for line in ordered[1:]
+        for found in [line.final if by == "final" else line.best]
+    ]
+    return [ordered[0]._replace(leader=True), *rest]

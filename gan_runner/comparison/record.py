@@ -1,0 +1,195 @@
+"""What a run left to compare it by: numbers by step, evaluations with their protocols, pictures.
+
+Read from its files without torch, and nothing is touched. The folder may come from a stranger: what
+is no plain file, no number or too much is left out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_runner.errors import ConfigError, printable
+from gan_runner.folder import RunFolder
+from gan_runner.metrics.protocol import digest_of
+from gan_runner.rows import rows
+from gan_runner.summary import Summary, run_folders, status_of, summarize
+
+Series = Mapping[int, float]
+"""Values by step."""
+
+ENDED = ("completed", "stopped")
+"""States of a run whose last numbers are final."""
+
+_LARGEST = 1e39  # no float32 is larger
+_LARGEST_FILE = 1 << 28  # bytes, hundreds of thousands of rows
+_MOST_NAMES = 300  # of numbers in a run
+_PICTURE = re.compile(r"step_(\d{8,18})\.png")
+
+
+class Measure(NamedTuple):
+    """A measured number: its name, and the digest of how it came about."""
+
+    name: str
+    protocol: str
+
+
+class Record(NamedTuple):
+    """A run and all that it can be compared by.
+
+    `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations.jsonl by name
+    and protocol, `protocols` what the digests stand for, `seconds` the time of training so far,
+    `pictures` the sample grids by step.
+    """
+
+    name: str
+    summary: Summary
+    status: Mapping[str, Any]
+    logged: Mapping[str, Series]
+    measured: Mapping[Measure, Series]
+    protocols: Mapping[str, Mapping[str, Any]]
+    seconds: float | None
+    pictures: Mapping[int, Path]
+
+    @property
+    def outcome(self) -> str:
+        """Its state, or `diverged` if it failed by NaN or Inf."""
+        failed = self.summary.state == "failed"
+        return "diverged" if failed and self.status.get("exit_code") == 5 else self.summary.state
+
+    @property
+    def seed(self) -> Any:
+        return self.summary.settings.get("seed")
+
+
+def find(places: Iterable[Path]) -> list[Record]:
+    """Every run at these places or below them, once. Raises ConfigError for a place without any."""
+    found: dict[Path, tuple[Path, Path]] = {}
+    for place in places:
+        if not place.is_dir():
+            raise ConfigError(
+                f"no such folder, RUN={printable(place)}. Name a run folder, or a folder of runs."
+            )
+        runs = sorted(run_folders(place))
+        if not runs:
+            raise ConfigError(
+                f"no run in this folder, RUN={printable(place)}. A run has a config.yaml and a "
+                "status.json; gan-runs lists those below a folder."
+            )
+        for run in runs:
+            found.setdefault(run.resolve(), (place, run))
+    names = _names(list(found.values()))
+    return [_read(run, name) for name, (_, run) in zip(names, found.values(), strict=True)]
+
+
+def _names(found: list[tuple[Path, Path]]) -> list[str]:
+    """Names as short as they can be told apart: of the place that was given, of what lies in it."""
+    within = [run.relative_to(place).as_posix() for place, run in found]
+    names = [
+        place.resolve().name if inner == "." else inner
+        for (place, _), inner in zip(found, within, strict=True)
+    ]
+    if len(set(names)) == len(names):
+        return names
+    return [str(run) for _, run in found]
+
+
+def _read(path: Path, name: str) -> Record:
+    folder = RunFolder(path)
+    logged, seconds = _logged(folder)
+    measured, protocols = _measured(folder)
+    return Record(
+        name=name,
+        summary=summarize(path),
+        status=status_of(folder),
+        logged=logged,
+        measured=measured,
+        protocols=protocols,
+        seconds=seconds,
+        pictures=dict(_pictures(folder.samples)),
+    )
+
+
+def _logged(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | None]:
+    found: dict[str, dict[int, float]] = {}
+    seconds = None
+    with suppress(OSError):
+        for row in _rows(folder.metrics):
+            for name, text in row.items():
+                value = _number(text)
+                if value is None or name == "step":
+                    continue
+                if name == "seconds":
+                    seconds = value
+                elif name in found or len(found) < _MOST_NAMES:
+                    found.setdefault(name, {})[row["step"]] = value
+    return found, seconds
+
+
+def _measured(
+    folder: RunFolder,
+) -> tuple[dict[Measure, dict[int, float]], dict[str, Mapping[str, Any]]]:
+    found: dict[Measure, dict[int, float]] = {}
+    protocols: dict[str, Mapping[str, Any]] = {}
+    with suppress(OSError):
+        for row in _rows(folder.evaluations):
+            for name, value, protocol in _results(row):
+                # made anew: a stranger's `id` might put numbers together that don't belong so
+                measure = Measure(name, digest_of(protocol))
+                if measure in found or len(found) < _MOST_NAMES:
+                    found.setdefault(measure, {})[row["step"]] = value
+                    protocols[measure.protocol] = protocol
+    return found, protocols
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file, none of one that is too large to hold. Raises OSError."""
+    if path.lstat().st_size > _LARGEST_FILE:
+        print(f"warning: too large to compare, {printable(path)}.", file=sys.stderr)
+        return
+    yield from rows(path)
+
+
+def _results(row: Mapping[str, Any]) -> Iterator[tuple[str, float, Mapping[str, Any]]]:
+    results = row.get("results")
+    for name, result in results.items() if isinstance(results, dict) else ():
+        if isinstance(result, dict) and _is_protocol(result.get("protocol")):
+            value = _number(result.get("value"))
+            if value is not None:
+                yield name, value, {k: v for k, v in result["protocol"].items() if k != "id"}
+
+
+def _is_protocol(found: object) -> bool:
+    """Whether it could be one: named plain values, among them the metric's own."""
+    if not isinstance(found, dict):
+        return False
+    inner = found.get("parameters")
+    values = [v for k, v in found.items() if k != "parameters"]
+    values += inner.values() if isinstance(inner, dict) else [inner]
+    leaves = [leaf for v in values for leaf in (v if isinstance(v, list) else [v])]
+    return not any(isinstance(leaf, (dict, list)) for leaf in leaves)
+
+
+def _number(value: object) -> float | None:
+    """A finite number; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    with suppress(OverflowError):
+        number = float(value)
+        return number if math.isfinite(number) and abs(number) < _LARGEST else None
+    return None
+
+
+def _pictures(folder: Path) -> Iterator[tuple[int, Path]]:
+    """The sample grids by step, as far as their names are ours."""
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    with suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            if match := _PICTURE.fullmatch(path.name):
+                yield int(match[1]), path

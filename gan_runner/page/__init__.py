@@ -1,0 +1,1 @@
+"""A comparison as a page: one HTML file that needs no network."""

@@ -1,0 +1,145 @@
+"""Numbers over steps: the mean of a group's runs in a band of all of them, drawn as SVG.
+
+The only door to matplotlib, of the extra `report`. No text from outside gets into a drawing.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runner.comparison.grouping import Group
+from gan_runner.comparison.record import Record, Series
+from gan_runner.errors import MachineError
+
+COLOURS = (
+    *("#2f7ed8", "#e07b28", "#2ca05a", "#d1495b", "#8e6bbf"),
+    *("#0fa3b1", "#b5892e", "#d96fb0", "#7d8a97", "#6a9a1f"),
+)
+"""One for each group drawn; they stand out from white and from black."""
+
+_POINTS = 200  # of a curve; of more steps each stretch becomes one point
+_LOG_FROM = 100  # times the least value, from which on a scale of positive values is logarithmic
+_INK, _FAINT = "#010203", "#040506"  # stand-ins for colours of the page, which may be dark
+
+Points = NDArray[np.float64]
+
+
+class Curve(NamedTuple):
+    """A group's values at each step [S]: the mean of its runs, the least and the greatest."""
+
+    steps: Points
+    mean: Points
+    least: Points
+    greatest: Points
+
+
+def require_library() -> None:
+    """Raises MachineError if there is no matplotlib."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise MachineError(
+            "no matplotlib here, --html. It draws the curves of the page: "
+            'pip install "gan-runner[report]".'
+        ) from None
+
+
+def curves(groups: Sequence[Group], series_of: Callable[[Record], Series]) -> list[Curve | None]:
+    """A curve for each group, None for one without a value. All have their points at the same
+    steps, or in the same stretches of steps where there are too many."""
+    found = [[s for record in group.records if (s := series_of(record))] for group in groups]
+    steps = np.unique([float(step) for runs in found for series in runs for step in series])
+    if not len(steps):
+        return [None] * len(groups)
+    edges = steps if len(steps) <= _POINTS else np.linspace(steps[0], steps[-1], _POINTS)
+    return [_curve(runs, edges) if runs else None for runs in found]
+
+
+def _curve(runs: Sequence[Series], edges: Points) -> Curve:
+    table = np.stack([_binned(series, edges) for series in runs])
+    there = ~np.isnan(table).all(axis=0)
+    table = table[:, there]
+    return Curve(
+        edges[there],
+        np.nanmean(table, axis=0),
+        np.nanmin(table, axis=0),
+        np.nanmax(table, axis=0),
+    )
+
+
+def _binned(series: Series, edges: Points) -> Points:
+    """The mean of a run's values up to each edge from the one before; NaN where it has none."""
+    steps = np.fromiter(series.keys(), np.float64, len(series))
+    values = np.fromiter(series.values(), np.float64, len(series))
+    place = np.searchsorted(edges, steps)
+    sums = np.bincount(place, values, len(edges))
+    counts = np.bincount(place, minlength=len(edges))
+    binned = np.full(len(edges), np.nan)
+    np.divide(sums, counts, out=binned, where=counts > 0)
+    return binned
+
+
+def drawn(curves: Sequence[Curve | None], *, distances: bool, salt: str) -> str:
+    """A drawing of curves in the COLOURS of their places, as an SVG element.
+
+    `distances` are seen on a logarithmic scale where they span one. `salt` keeps the drawing's
+    inner names apart from those of other drawings on a page.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # a person's own style would undo the page's
+        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": salt})
+        figure = Figure(figsize=(5.4, 2.7), layout="constrained")
+        axes = figure.add_subplot()
+        for colour, curve in zip(COLOURS, curves, strict=False):
+            if curve is not None:
+                _draw(axes, curve, colour)
+        _frame(axes, [curve for curve in curves if curve is not None], distances=distances)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return _for_page(text.getvalue())
+
+
+def _draw(axes: Any, curve: Curve, colour: str) -> None:
+    if len(curve.steps) == 1:
+        spread = np.stack([curve.mean - curve.least, curve.greatest - curve.mean])
+        axes.errorbar(curve.steps, curve.mean, yerr=spread, fmt="o", ms=4, color=colour)
+        return
+    axes.fill_between(
+        curve.steps, curve.least, curve.greatest, color=colour, alpha=0.18, linewidth=0
+    )
+    axes.plot(curve.steps, curve.mean, color=colour, linewidth=1.7)
+
+
+def _frame(axes: Any, curves: Sequence[Curve], *, distances: bool) -> None:
+    least = min(curve.least.min() for curve in curves)
+    greatest = max(curve.greatest.max() for curve in curves)
+    if distances and least > 0 and greatest / least > _LOG_FROM:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter("")  # figures between the powers of ten only crowd
+    axes.grid(color=_FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", colors=_INK, labelsize=10.5, length=0)
+    axes.set_xlabel("step", color=_INK, fontsize=10.5)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(_FAINT)
+
+
+def _for_page(text: str) -> str:
+    """The SVG element alone, in the page's colours and font, as wide as its place."""
+    element = text[text.index("<svg") :]
+    element = re.sub(r"<(metadata|style).*?</\1>", "", element, flags=re.DOTALL)
+    element = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1)
+    element = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", element, count=1)
+    element = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", element)
+    element = re.sub(r' id="(?![mp][0-9a-f]{10})[^"]*"', "", element)  # twice on a page
+    return element.replace(_INK, "var(--soft)").replace(_FAINT, "var(--line)").strip()
