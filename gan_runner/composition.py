@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +29,10 @@ from gan_runner.groups import GROUPS, conf_folder, options
 
 if TYPE_CHECKING:
     from gan_runner.config import Config
+    from gan_runner.sweeping.settings import Sweeping
 
-_NOT_SETTINGS = ("resume", "sweep", "hydra")
+_NOT_SETTINGS = ("resume", "sweep", "sweeping", "hydra")
+_COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 
 
@@ -110,6 +116,36 @@ def parsed(config: DictConfig, choices: Any) -> Config:
             # a run must find its data from whatever folder it is resumed in
             node[name] = str(absolute(node[name], key=key))
     return parse(plain)
+
+
+@contextmanager
+def swept(overrides: Sequence[str]) -> Iterator[None]:
+    """Within this context a job of a sweep is composed: what Hydra raises is a Fault of ours."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        raise explained(error, parsed) from None
+
+
+def sweeping(config: DictConfig) -> Sweeping:
+    """The settings of the sweep itself. Raises ConfigError."""
+    from gan_runner.catalogue import validated
+    from gan_runner.sweeping.settings import Sweeping
+
+    plain: Any = OmegaConf.to_container(config.sweeping, resolve=True)
+    return validated(plain, Sweeping, where="sweeping")
+
+
+def number_of_jobs(config: DictConfig) -> int:
+    """How many jobs a sweep has: the trials of a search, or all combinations of its values."""
+    if "n_trials" in config.hydra.sweeper:
+        return int(config.hydra.sweeper.n_trials)
+    return prod(
+        sum(1 for _ in islice(override.sweep_iterator(), _COUNTED))
+        for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+        if override.is_discrete_sweep()
+    )
 
 
 def absolute(path: str, *, key: str) -> Path:

@@ -1,0 +1,114 @@
+"""Hydra's plugins for the sweeps of gan-runner: a grid, and a launcher that uses processes.
+
+Hydra looks for plugins in the namespace package `hydra_plugins` alone and imports all that it
+finds, for any program of its environment: nothing is imported here before it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from gan_runner.config import Config
+    from gan_runner.sweeping.sweep import Candidate
+
+
+class Grid(Sweeper):
+    """Every combination of the values that the command line lists.
+
+    Hydra's own sweeper composes all jobs once more and stops at the first that can't be composed.
+    """
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        from hydra.core.plugins import Plugins
+
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+        assert self.launcher is not None
+        overrides = OverridesParser.create().parse_overrides(arguments)
+        (jobs,) = BasicSweeper.split_arguments(overrides, None)
+        return self.launcher.launch(jobs, initial_job_idx=0)
+
+
+class Processes(Launcher):
+    """Each job in a process of its own, `n_jobs` at a time."""
+
+    def __init__(self, n_jobs: int) -> None:
+        self._n_jobs = n_jobs
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self._context, self._config = hydra_context, config
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        from gan_runner.sweeping.processes import run_in_processes
+        from gan_runner.sweeping.shares import checked_n_jobs
+        from gan_runner.sweeping.sweep import Sweep
+
+        sweep = Sweep.current
+        assert sweep is not None, "made by the callback of gan-train"
+        n_jobs = checked_n_jobs(self._n_jobs)
+        candidates = self._candidates(job_overrides)
+        jobs = sweep.check(candidates, searching=self._searches)
+        sweep.hold()
+        sweep.carry_out(
+            list(jobs.values()),
+            lambda left, view, ended: run_in_processes(
+                left, n_jobs=n_jobs, view=view, ended=ended
+            ),
+        )
+        return [_returned(sweep.value(candidate.name)) for candidate in candidates]
+
+    def _candidates(self, job_overrides: Sequence[Sequence[str]]) -> list[Candidate]:
+        from gan_runner.sweeping.names import job_name, key_of
+        from gan_runner.sweeping.sweep import Candidate
+
+        given = OverridesParser.create().parse_overrides(list(self._config.hydra.overrides.task))
+        fixed = {key_of(o.input_line or "") for o in given if not o.is_sweep_override()}
+        return [
+            Candidate(job_name(overrides, fixed), tuple(overrides), self._composing(overrides))
+            for overrides in job_overrides
+        ]
+
+    def _composing(self, overrides: Sequence[str]) -> Callable[[], Config]:
+        """Composes a job as Hydra does, with faults as gan-train tells them."""
+        from gan_runner.composition import parsed, swept
+
+        def compose() -> Config:
+            with swept(overrides):
+                job = self._context.config_loader.load_sweep_config(self._config, list(overrides))
+            return parsed(job, job.hydra.runtime.choices)
+
+        return compose
+
+    @property
+    def _searches(self) -> bool:
+        """Whether a search chooses the jobs by the values that they return."""
+        sweeper = self._config.hydra.sweeper._target_
+        return not sweeper.endswith((".Grid", ".BasicSweeper"))
+
+
+def _returned(value: float | None) -> JobReturn:
+    """What a search learns of a job: its value, None if it failed. Never an exception, for which
+    Hydra's sweepers would give up all other jobs."""
+    returned = JobReturn(status=JobStatus.COMPLETED)
+    returned.return_value = value
+    return returned
