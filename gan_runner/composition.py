@@ -118,6 +118,26 @@ def parsed(config: DictConfig, choices: Any) -> Config:
     return parse(plain)
 
 
+def composable(overrides: Sequence[Override]) -> list[str]:
+    """The overrides of a sweep, so that Hydra can compose what its jobs share.
+
+    It leaves out what is swept over, and would then look for dataset.root in the default data set
+    while the command line says dataset=mnist,fashion_mnist: a setting of a group that is swept over
+    becomes a choice of one.
+    """
+    groups = {o.key_or_group.replace("/", ".") for o in overrides if o.is_sweep_override()}
+    lines = []
+    for override in overrides:
+        below = any(override.key_or_group.startswith(f"{group}.") for group in groups)
+        depends = below or "experiment" in groups
+        if depends and not override.is_sweep_override() and not override.is_delete():
+            value = override.get_value_element_as_str()
+            lines.append(f"{override.get_key_element()}=choice({value})")
+        else:
+            lines.append(override.input_line or "")
+    return lines
+
+
 @contextmanager
 def swept(overrides: Sequence[str]) -> Iterator[None]:
     """Within this context a job of a sweep is composed: what Hydra raises is a Fault of ours."""
@@ -137,15 +157,30 @@ def sweeping(config: DictConfig) -> Sweeping:
     return validated(plain, Sweeping, where="sweeping")
 
 
+def shared(config: DictConfig) -> set[str]:
+    """The keys of the overrides that all jobs of a sweep share."""
+    return {key for key, count in _values(config).items() if count == 1}
+
+
 def number_of_jobs(config: DictConfig) -> int:
     """How many jobs a sweep has: the trials of a search, or all combinations of its values."""
     if "n_trials" in config.hydra.sweeper:
         return int(config.hydra.sweeper.n_trials)
-    return prod(
-        sum(1 for _ in islice(override.sweep_iterator(), _COUNTED))
-        for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-        if override.is_discrete_sweep()
-    )
+    return prod(_values(config).values())
+
+
+def _values(config: DictConfig) -> dict[str, int]:
+    """How many values a sweep tries of each key; an interval stands for two, more than one."""
+    given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    return {override.get_key_element(): _count(override) for override in given}
+
+
+def _count(override: Override) -> int:
+    if not override.is_sweep_override():
+        return 1
+    if not override.is_discrete_sweep():
+        return 2
+    return sum(1 for _ in islice(override.sweep_iterator(), _COUNTED))
 
 
 def absolute(path: str, *, key: str) -> Path:

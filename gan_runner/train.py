@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_runner.composition import (
     absolute,
     checked,
+    composable,
     composed,
     explained,
     flags_of,
@@ -77,7 +78,7 @@ def _compose_and_train(arguments: list[str]) -> int:
             if resumed:
                 return _resume(resumed[-1], overrides, flagged)
         if flags.multirun:
-            return _sweep(start)
+            return _sweep(start, overrides, flagged)
         start(lambda config: codes.append(_job(config)))()
     except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
         raise explained(error, overrides) from None
@@ -129,7 +130,7 @@ class Announcement(Callback):
         from gan_runner.sweeping.sweep import Sweep
 
         try:
-            command = sys.argv[1:]
+            command = list(Announcement.command)
             if not any(argument.startswith("sweep=") for argument in command):
                 command.append(f"sweep={config.sweep}")  # its name has the time in it
             Sweep.current = Sweep(sweeping(config), Path(config.hydra.sweep.dir), command)
@@ -152,11 +153,16 @@ def _job(config: DictConfig) -> int:
         return report(fault)  # here: to a fault that leaves a job, Hydra adds words of its own
 
 
-def _sweep(start: Callable[[Callable[[DictConfig], float | None]], Callable[[], None]]) -> int:
+def _sweep(
+    start: Callable[[Callable[[DictConfig], float | None]], Callable[[], None]],
+    overrides: list[Override],
+    flagged: list[str],
+) -> int:
     """Make or continue a sweep; the exit code."""
     from gan_runner.sweeping.sweep import JOB_FAILED, Sweep
 
-    Sweep.current = None
+    Sweep.current, Announcement.command = None, sys.argv[1:]
+    sys.argv[1:] = [*composable(overrides), *flagged]
     try:
         start(_job_of_a_sweep)()
     except JobFailedError:

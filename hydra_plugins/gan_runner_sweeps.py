@@ -78,11 +78,11 @@ class Processes(Launcher):
         return [_returned(sweep.value(candidate.name)) for candidate in candidates]
 
     def _candidates(self, job_overrides: Sequence[Sequence[str]]) -> list[Candidate]:
-        from gan_runner.sweeping.names import job_name, key_of
+        from gan_runner.composition import shared
+        from gan_runner.sweeping.names import job_name
         from gan_runner.sweeping.sweep import Candidate
 
-        given = OverridesParser.create().parse_overrides(list(self._config.hydra.overrides.task))
-        fixed = {key_of(o.input_line or "") for o in given if not o.is_sweep_override()}
+        fixed = shared(self._config)
         return [
             Candidate(job_name(overrides, fixed), tuple(overrides), self._composing(overrides))
             for overrides in job_overrides

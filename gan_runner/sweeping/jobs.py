@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gan_runner import config as configuration
 from gan_runner.config import Config
 from gan_runner.disk import write_text
-from gan_runner.errors import CheckpointError, InUseError, MachineError, printable
+from gan_runner.errors import CheckpointError, InUseError, MachineError
 from gan_runner.folder import RunFolder, now
 from gan_runner.rows import best_evaluation
 
@@ -131,7 +131,7 @@ def record(job: Job, *, state: str, code: int, reason: str) -> None:
     if status.get("state") not in _OPEN or status.get("exit_code") == code:
         return
     fresh = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}
-    ended = {"state": state, "exit_code": code, "reason": printable(reason), "ended": now()}
+    ended = {"state": state, "exit_code": code, "reason": reason, "ended": now()}
     with suppress(InUseError, MachineError, OSError):  # another process, or the disk: it can't be
         folder.lock()
         if not folder.config.exists():

@@ -23,7 +23,7 @@ def job_name(overrides: Sequence[str], fixed: Collection[str]) -> str:
     items = []
     for text, parts in zip(differing, keys, strict=True):
         _, equals, value = text.partition("=")
-        items.append(_short(parts, keys) + equals + _unquoted(value))
+        items.append(_short(parts, keys) + (f"={_unquoted(value)}" if equals else ""))
     exact = ",".join(items)
     name = re.sub(r"[^\w.+=,~-]", "-", exact, flags=re.ASCII)
     if name == exact and len(name) <= _LONGEST:
@@ -51,4 +51,4 @@ def _short(parts: list[str], keys: Sequence[list[str]]) -> str:
 
 def _unquoted(value: str) -> str:
     """A value without what only Hydra's grammar needs: [r2,drift] is r2+drift."""
-    return re.sub(r"[\[\]'\"\s]", "", value).replace(",", "+")
+    return re.sub(r"[\[\]'\"\s]", "", value).replace(",", "+") or "none"

@@ -42,6 +42,7 @@ class Sweep:
         self._command = shlex.join(["gan-train", *command])
         self._terminal = Terminal()
         self._held = False
+        self._names: list[str] = []  # of all jobs, in the order of the command line
         self._jobs: dict[str, Job] = {}
         self._outcomes: dict[str, Outcome] = {}
 
@@ -81,6 +82,7 @@ class Sweep:
             first = str(fault).splitlines()[0]
             self._terminal.say(f"impossible, left out: {printable(name)}: {printable(first)}")
             self._outcomes[name] = Outcome("impossible", fault.exit_code, None, 0.0, str(fault))
+        self._names += [c.name for c in candidates if c.name not in self._names]
         self._jobs |= jobs
         return jobs
 
@@ -134,7 +136,7 @@ class Sweep:
         self.release()
         if self._outcomes:
             self._terminal.say(f"\nsweep {printable(self.path)}")
-            rows = [_cells(name, outcome) for name, outcome in sorted(self._outcomes.items())]
+            rows = [_cells(n, self._outcomes[n]) for n in self._names if n in self._outcomes]
             self._terminal.table(("job", "outcome", "step", "time", "reason"), rows)
         if not self.has_failed:
             return 0
