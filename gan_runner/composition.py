@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from gan_runner.config import Config
     from gan_runner.sweeping.settings import Sweeping
 
+_DIRECTIONS = {"min": "minimize", "max": "maximize"}  # ours, and Optuna's
+OmegaConf.register_new_resolver("optuna_direction", _DIRECTIONS.get, replace=True)
+
 _NOT_SETTINGS = ("resume", "sweep", "sweeping", "hydra")
 _COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
@@ -157,6 +160,24 @@ def sweeping(config: DictConfig) -> Sweeping:
     return validated(plain, Sweeping, where="sweeping")
 
 
+def check_search(config: DictConfig) -> None:
+    """Raise ConfigError if a search would learn nothing, or the wrong thing."""
+    if "n_trials" not in config.hydra.sweeper:
+        return
+    if config.train.eval_every == 0:
+        raise ConfigError(
+            "a search needs evaluations, train.eval_every=0. Use train.eval_every=500 or so."
+        )
+    direction = config.hydra.sweeper.direction
+    wanted = _DIRECTIONS.get(config.evaluation.best.direction)
+    if getattr(direction, "name", direction) != wanted:
+        raise ConfigError(
+            f"the search would look for the worst, hydra.sweeper.direction={printable(direction)} "
+            f"with evaluation.best.metric={printable(config.evaluation.best.metric)}. "
+            f"Use hydra/sweeper=search, or hydra.sweeper.direction={wanted}."
+        )
+
+
 def shared(config: DictConfig) -> set[str]:
     """The keys of the overrides that all jobs of a sweep share."""
     return {key for key, count in _values(config).items() if count == 1}
@@ -207,6 +228,9 @@ def explained(error: Exception, overrides: list[Override]) -> Fault:
         return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
     if match := re.match(r"Multiple values for ([^.]*)\.", text):
         return ConfigError(f"chosen already, +{match[1]}. Write {match[1]}=... without the plus.")
+    if "hydra/sweeper/optuna" in text:
+        remedy = 'Install it: pip install "gan-runner[optuna]".'
+        return ConfigError(f"Optuna is not here, hydra/sweeper=search. {remedy}")
     return ConfigError(f"can't compose the configuration: {text or type(error).__name__}")
 
 

@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_runner.composition import (
     absolute,
+    check_search,
     checked,
     composable,
     composed,
@@ -126,6 +127,8 @@ class Announcement(Callback):
     """Hydra's callback: says how large a sweep is before its jobs are composed, and refuses one
     that is too large. A fault must end the process here, as in Claim."""
 
+    command: ClassVar[list[str]] = []  # the arguments as the user gave them
+
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         from gan_runner.sweeping.sweep import Sweep
 
@@ -134,6 +137,7 @@ class Announcement(Callback):
             if not any(argument.startswith("sweep=") for argument in command):
                 command.append(f"sweep={config.sweep}")  # its name has the time in it
             Sweep.current = Sweep(sweeping(config), Path(config.hydra.sweep.dir), command)
+            check_search(config)
             Sweep.current.announce(number_of_jobs(config))
         except Fault as fault:
             sys.exit(report(fault))
@@ -167,10 +171,9 @@ def _sweep(
         start(_job_of_a_sweep)()
     except JobFailedError:
         return JOB_FAILED
-    except ValueError:
-        if Sweep.current is None or not Sweep.current.has_failed:
+    except ValueError:  # Optuna's, if no job of a search was done, which the table tells better
+        if Sweep.current is None or not Sweep.current.is_fruitless:
             raise
-        # Optuna's, if every job of a search has failed, which the table tells better
     finally:
         if Sweep.current is not None:
             Sweep.current.release()

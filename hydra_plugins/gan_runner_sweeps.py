@@ -6,7 +6,9 @@ finds, for any program of its environment: nothing is imported here before it is
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,11 +16,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from gan_runner.config import Config
-    from gan_runner.sweeping.sweep import Candidate
+    from gan_runner.sweeping.sweep import Candidate, Carrier
 
 
 class Grid(Sweeper):
@@ -32,6 +34,7 @@ class Grid(Sweeper):
     ) -> None:
         from hydra.core.plugins import Plugins
 
+        self._config = config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -39,17 +42,20 @@ class Grid(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+        from gan_runner.composition import shared
+        from gan_runner.sweeping.names import job_name
+
         assert self.launcher is not None
         overrides = OverridesParser.create().parse_overrides(arguments)
         (jobs,) = BasicSweeper.split_arguments(overrides, None)
+        if not isinstance(self.launcher, SweepLauncher):  # one of others, which can't name jobs
+            fixed = shared(self._config)
+            jobs = [[*job, f"hydra.sweep.subdir='{job_name(job, fixed)}'"] for job in jobs]
         return self.launcher.launch(jobs, initial_job_idx=0)
 
 
-class Processes(Launcher):
-    """Each job in a process of its own, `n_jobs` at a time."""
-
-    def __init__(self, n_jobs: int) -> None:
-        self._n_jobs = n_jobs
+class SweepLauncher(Launcher):
+    """Checks the jobs of a sweep together, and has those carried out that aren't complete."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -59,23 +65,20 @@ class Processes(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from gan_runner.sweeping.processes import run_in_processes
-        from gan_runner.sweeping.shares import checked_n_jobs
         from gan_runner.sweeping.sweep import Sweep
 
         sweep = Sweep.current
         assert sweep is not None, "made by the callback of gan-train"
-        n_jobs = checked_n_jobs(self._n_jobs)
+        carrier = self.carrier()
         candidates = self._candidates(job_overrides)
         jobs = sweep.check(candidates, searching=self._searches)
         sweep.hold()
-        sweep.carry_out(
-            list(jobs.values()),
-            lambda left, view, ended: run_in_processes(
-                left, n_jobs=n_jobs, view=view, ended=ended
-            ),
-        )
+        sweep.carry_out(list(jobs.values()), carrier)
         return [_returned(sweep.value(candidate.name)) for candidate in candidates]
+
+    @abstractmethod
+    def carrier(self) -> Carrier:
+        """What brings jobs to their end. Raises ConfigError for settings that can't be."""
 
     def _candidates(self, job_overrides: Sequence[Sequence[str]]) -> list[Candidate]:
         from gan_runner.composition import shared
@@ -104,6 +107,35 @@ class Processes(Launcher):
         """Whether a search chooses the jobs by the values that they return."""
         sweeper = self._config.hydra.sweeper._target_
         return not sweeper.endswith((".Grid", ".BasicSweeper"))
+
+
+class Processes(SweepLauncher):
+    """Each job in a process of its own on this machine, `n_jobs` at a time."""
+
+    def __init__(self, n_jobs: object) -> None:
+        self._n_jobs = n_jobs
+
+    def carrier(self) -> Carrier:
+        from gan_runner.sweeping.processes import run_in_processes
+        from gan_runner.sweeping.shares import checked_n_jobs
+
+        return partial(run_in_processes, n_jobs=checked_n_jobs(self._n_jobs))
+
+
+class Cluster(SweepLauncher):
+    """Each job in a job of a cluster."""
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+
+    def carrier(self) -> Carrier:
+        from gan_runner.catalogue import validated
+        from gan_runner.sweeping import settings
+        from gan_runner.sweeping.cluster import run_on_cluster
+
+        plain: Any = OmegaConf.to_container(OmegaConf.create(self._settings), resolve=True)
+        asked = validated(plain, settings.Cluster, where="hydra.launcher")
+        return partial(run_on_cluster, settings=asked)
 
 
 def _returned(value: float | None) -> JobReturn:

@@ -102,10 +102,10 @@ def is_done(job: Job) -> bool:
         return False  # the job itself will say what is wrong
 
 
-def outcome(job: Job, *, code: int, seconds: float) -> Outcome:
+def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -> Outcome:
     """How the process of a job ended: its exit code, negative for a signal. A status that the
     process couldn't write itself is written."""
-    reason = f"ended with exit code {code}"
+    reason = reason or f"ended with exit code {code}"
     if code < 0:
         reason = f"killed by {signal.Signals(-code).name}"
         reason += ", as the machine does when memory runs out" if code == -signal.SIGKILL else ""
@@ -130,7 +130,7 @@ def record(job: Job, *, state: str, code: int, reason: str) -> None:
     folder, status = job.folder, _status(job.folder)
     if status.get("state") not in _OPEN or status.get("exit_code") == code:
         return
-    fresh = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}
+    fresh: dict[str, Any] = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}
     ended = {"state": state, "exit_code": code, "reason": reason, "ended": now()}
     with suppress(InUseError, MachineError, OSError):  # another process, or the disk: it can't be
         folder.lock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 from gan_runner.config import Config
 from gan_runner.errors import ConfigError, Fault, InUseError, MachineError, printable
@@ -28,7 +28,12 @@ class Candidate(NamedTuple):
     config: Callable[[], Config]
 
 
-Carrier = Callable[[Sequence[Job], View, Callable[[Job, Outcome], None]], None]
+class Carrier(Protocol):
+    """Brings jobs to their end, whatever that is, and tells `ended` of each."""
+
+    def __call__(
+        self, jobs: Sequence[Job], *, view: View, ended: Callable[[Job, Outcome], None]
+    ) -> None: ...
 
 
 class Sweep:
@@ -41,6 +46,7 @@ class Sweep:
         self._folder = RunFolder(folder)
         self._command = shlex.join(["gan-train", *command])
         self._terminal = Terminal()
+        self._view = View(self._terminal, total=0)
         self._held = False
         self._names: list[str] = []  # of all jobs, in the order of the command line
         self._jobs: dict[str, Job] = {}
@@ -54,6 +60,7 @@ class Sweep:
         """Say how many jobs there will be. Raises ConfigError if these are too many."""
         jobs = "1 job" if count == 1 else f"{count} jobs"
         self._terminal.say(f"sweep: {jobs} in {printable(self.path)}")
+        self._view = View(self._terminal, total=count)
         if count > self._settings.max_jobs:
             raise ConfigError(
                 f"a sweep of {jobs}, sweeping.max_jobs={self._settings.max_jobs}. "
@@ -65,12 +72,15 @@ class Sweep:
 
         Raises ConfigError that lists the impossible ones, unless they are to be skipped.
         """
+        from gan_runner.experiment import assemble
+
         jobs: dict[str, Job] = {}
         faults: dict[str, Fault] = {}
         what = "checked jobs"
         for candidate in self._terminal.track(candidates, what=what, total=len(candidates)):
             try:
-                config = _possible(candidate.config(), searching=searching)
+                config = candidate.config()
+                assemble(config)
             except Fault as fault:
                 faults[candidate.name] = fault
             else:
@@ -78,10 +88,11 @@ class Sweep:
                 jobs[candidate.name] = Job(candidate.name, path, config, candidate.overrides)
         if faults and (self._settings.on_invalid == "abort" or not jobs) and not searching:
             raise ConfigError(_listed(faults, len(jobs) + len(faults)))
-        for name, fault in faults.items():
-            first = str(fault).splitlines()[0]
+        for name, why in faults.items():
+            first = str(why).splitlines()[0]
             self._terminal.say(f"impossible, left out: {printable(name)}: {printable(first)}")
-            self._outcomes[name] = Outcome("impossible", fault.exit_code, None, 0.0, str(fault))
+            self._outcomes[name] = Outcome("impossible", why.exit_code, None, 0.0, str(why))
+            self._view.skipped(self._outcomes[name])
         self._names += [c.name for c in candidates if c.name not in self._names]
         self._jobs |= jobs
         return jobs
@@ -110,38 +121,36 @@ class Sweep:
 
     def carry_out(self, jobs: Sequence[Job], carrier: Carrier) -> None:
         """Bring every job to its end, those aside that are complete already. Raises Interrupted."""
-        view = View(self._terminal, len(jobs))
-
-        def ended(job: Job, outcome: Outcome) -> None:
-            self._outcomes[job.name] = outcome
-            view.ended(job, outcome)
-
         left = []
+        for job in jobs:
+            if is_done(job):
+                self._skip(job)
+            else:
+                left.append(job)
+        self._view.begin()
         try:
-            for job in jobs:
-                if is_done(job):
-                    self._skip(job, view)
-                else:
-                    left.append(job)
-            carrier(left, view, ended)
+            carrier(left, view=self._view, ended=self._ended)
         except Interrupted:
-            view.end()
-            self._tell_how_to_go_on()
+            self._view.end()
+            done = sum(not outcome.failed for outcome in self._outcomes.values())
+            told = f"interrupted, {done} jobs are done. Continue with:"
+            self._terminal.say(f"{told}\n  {printable(self._command, limit=2000)}")
             raise
         finally:
-            view.end()
+            self._view.end()
 
     def conclude(self) -> int:
         """Show how all jobs ended; the exit code."""
         self.release()
         if self._outcomes:
             self._terminal.say(f"\nsweep {printable(self.path)}")
-            rows = [_cells(n, self._outcomes[n]) for n in self._names if n in self._outcomes]
-            self._terminal.table(("job", "outcome", "step", "time", "reason"), rows)
-        if not self.has_failed:
-            return 0
-        self._terminal.say(f"The log of a job is its train.log. Go on with:\n  {self._command}")
-        return JOB_FAILED
+            rows = [self._row(name) for name in self._names if name in self._outcomes]
+            self._terminal.table(("job", "outcome", "step", "best", "time", "reason"), rows)
+        if any(outcome.failed for outcome in self._outcomes.values()):
+            self._terminal.say("The log of a job is its train.log. Go on with:")
+            self._terminal.say(f"  {printable(self._command, limit=2000)}")
+            return JOB_FAILED
+        return ConfigError.exit_code if self.is_fruitless else 0
 
     def release(self) -> None:
         """Let other processes have the folder."""
@@ -154,31 +163,34 @@ class Sweep:
         return self._jobs[name].value() if outcome and outcome.state in DONE else None
 
     @property
-    def has_failed(self) -> bool:
-        return any(outcome.failed for outcome in self._outcomes.values())
+    def is_fruitless(self) -> bool:
+        """Whether jobs have ended and none of them is done."""
+        states = [outcome.state for outcome in self._outcomes.values()]
+        return bool(states) and not any(state in DONE for state in states)
 
-    def _skip(self, job: Job, view: View) -> None:
+    def _ended(self, job: Job, outcome: Outcome) -> None:
+        self._outcomes[job.name] = outcome
+        self._view.ended(job, outcome)
+
+    def _skip(self, job: Job) -> None:
         status = job.folder.status()
         self._terminal.say(f"already complete: {printable(job.path)}")
         outcome = Outcome(status["state"], 0, status.get("step"), 0.0, "already complete")
         self._outcomes[job.name] = outcome
-        view.skipped(outcome)
+        self._view.skipped(outcome)
 
-    def _tell_how_to_go_on(self) -> None:
-        done = sum(not outcome.failed for outcome in self._outcomes.values())
-        self._terminal.say(f"interrupted, {done} jobs are done. Continue with:\n  {self._command}")
-
-
-def _possible(config: Config, *, searching: bool) -> Config:
-    """The configuration as it came. Raises ConfigError if its run could not begin."""
-    from gan_runner.experiment import assemble
-
-    assemble(config)
-    if searching and config.train.eval_every == 0:
-        raise ConfigError(
-            "a search needs evaluations, train.eval_every=0. Use train.eval_every=500 or so."
+    def _row(self, name: str) -> tuple[str, ...]:
+        outcome, job = self._outcomes[name], self._jobs.get(name)
+        value = None if job is None else job.value()
+        ended = outcome.state == "completed" and outcome.seconds > 0
+        return (
+            printable(name),
+            outcome.state,
+            "" if outcome.step is None else str(outcome.step),
+            "" if value is None else f"{value:.5g}",
+            span(outcome.seconds) if outcome.seconds else "",
+            "" if ended else printable(outcome.reason.splitlines()[0], limit=100),
         )
-    return config
 
 
 def _listed(faults: dict[str, Fault], count: int) -> str:
@@ -188,14 +200,3 @@ def _listed(faults: dict[str, Fault], count: int) -> str:
     remedy = "Sweep over others, or leave these out with sweeping.on_invalid=skip."
     head = f"{len(faults)} of {count} jobs can't be, nothing was started. {remedy}"
     return "\n".join([head, *lines])
-
-
-def _cells(name: str, outcome: Outcome) -> tuple[str, ...]:
-    done = outcome.state == "completed" and outcome.reason != "already complete"
-    return (
-        printable(name),
-        outcome.state,
-        "" if outcome.step is None else str(outcome.step),
-        span(outcome.seconds) if outcome.seconds else "",
-        "" if done else printable(outcome.reason.splitlines()[0], limit=100),
-    )

@@ -43,6 +43,9 @@ class View:
         self._running: dict[str, _Progress] = {}
         self._looked = time.monotonic()
         self._live: Live | None = None
+
+    def begin(self) -> None:
+        """Show the jobs from now on."""
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
