@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import islice
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
@@ -29,13 +26,8 @@ from gan_runner.groups import GROUPS, conf_folder, options
 
 if TYPE_CHECKING:
     from gan_runner.config import Config
-    from gan_runner.sweeping.settings import Sweeping
-
-_DIRECTIONS = {"min": "minimize", "max": "maximize"}  # ours, and Optuna's
-OmegaConf.register_new_resolver("optuna_direction", _DIRECTIONS.get, replace=True)
 
 _NOT_SETTINGS = ("resume", "sweep", "sweeping", "hydra")
-_COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 
 
@@ -96,8 +88,13 @@ def _names(override: Override) -> list[str]:
 
 def composed(lines: list[str]) -> DictConfig:
     """The configuration that these overrides make of the defaults. Raises what Hydra raises."""
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-        return hydra.compose("config", overrides=lines)
+    at_work = GlobalHydra.instance().hydra  # in a sweep; there can be only one
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+            return hydra.compose("config", overrides=lines)
+    finally:
+        GlobalHydra.instance().hydra = at_work
 
 
 def parsed(config: DictConfig, choices: Any) -> Config:
@@ -119,89 +116,6 @@ def parsed(config: DictConfig, choices: Any) -> Config:
             # a run must find its data from whatever folder it is resumed in
             node[name] = str(absolute(node[name], key=key))
     return parse(plain)
-
-
-def composable(overrides: Sequence[Override]) -> list[str]:
-    """The overrides of a sweep, so that Hydra can compose what its jobs share.
-
-    It leaves out what is swept over, and would then look for dataset.root in the default data set
-    while the command line says dataset=mnist,fashion_mnist: a setting of a group that is swept over
-    becomes a choice of one.
-    """
-    groups = {o.key_or_group.replace("/", ".") for o in overrides if o.is_sweep_override()}
-    lines = []
-    for override in overrides:
-        below = any(override.key_or_group.startswith(f"{group}.") for group in groups)
-        depends = below or "experiment" in groups
-        if depends and not override.is_sweep_override() and not override.is_delete():
-            value = override.get_value_element_as_str()
-            lines.append(f"{override.get_key_element()}=choice({value})")
-        else:
-            lines.append(override.input_line or "")
-    return lines
-
-
-@contextmanager
-def swept(overrides: Sequence[str]) -> Iterator[None]:
-    """Within this context a job of a sweep is composed: what Hydra raises is a Fault of ours."""
-    try:
-        yield
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-        raise explained(error, parsed) from None
-
-
-def sweeping(config: DictConfig) -> Sweeping:
-    """The settings of the sweep itself. Raises ConfigError."""
-    from gan_runner.catalogue import validated
-    from gan_runner.sweeping.settings import Sweeping
-
-    plain: Any = OmegaConf.to_container(config.sweeping, resolve=True)
-    return validated(plain, Sweeping, where="sweeping")
-
-
-def check_search(config: DictConfig) -> None:
-    """Raise ConfigError if a search would learn nothing, or the wrong thing."""
-    if "n_trials" not in config.hydra.sweeper:
-        return
-    if config.train.eval_every == 0:
-        raise ConfigError(
-            "a search needs evaluations, train.eval_every=0. Use train.eval_every=500 or so."
-        )
-    direction = config.hydra.sweeper.direction
-    wanted = _DIRECTIONS.get(config.evaluation.best.direction)
-    if getattr(direction, "name", direction) != wanted:
-        raise ConfigError(
-            f"the search would look for the worst, hydra.sweeper.direction={printable(direction)} "
-            f"with evaluation.best.metric={printable(config.evaluation.best.metric)}. "
-            f"Use hydra/sweeper=search, or hydra.sweeper.direction={wanted}."
-        )
-
-
-def shared(config: DictConfig) -> set[str]:
-    """The keys of the overrides that all jobs of a sweep share."""
-    return {key for key, count in _values(config).items() if count == 1}
-
-
-def number_of_jobs(config: DictConfig) -> int:
-    """How many jobs a sweep has: the trials of a search, or all combinations of its values."""
-    if "n_trials" in config.hydra.sweeper:
-        return int(config.hydra.sweeper.n_trials)
-    return prod(_values(config).values())
-
-
-def _values(config: DictConfig) -> dict[str, int]:
-    """How many values a sweep tries of each key; an interval stands for two, more than one."""
-    given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-    return {override.get_key_element(): _count(override) for override in given}
-
-
-def _count(override: Override) -> int:
-    if not override.is_sweep_override():
-        return 1
-    if not override.is_discrete_sweep():
-        return 2
-    return sum(1 for _ in islice(override.sweep_iterator(), _COUNTED))
 
 
 def absolute(path: str, *, key: str) -> Path:

@@ -21,21 +21,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_runner.composition import (
-    absolute,
-    check_search,
-    checked,
-    composable,
-    composed,
-    explained,
-    flags_of,
-    number_of_jobs,
-    parsed,
-    sweeping,
-)
+from gan_runner.composition import absolute, checked, composed, explained, flags_of, parsed
 from gan_runner.errors import ConfigError, Fault, InUseError, printable, report
 from gan_runner.groups import GROUPS, conf_folder, help_text, options
 from gan_runner.interruption import Interrupted, end_at_once, leave
+from gan_runner.sweeping import overrides as swept
 from gan_runner.threads import share_cores
 
 if TYPE_CHECKING:
@@ -136,9 +126,9 @@ class Announcement(Callback):
             command = list(Announcement.command)
             if not any(argument.startswith("sweep=") for argument in command):
                 command.append(f"sweep={config.sweep}")  # its name has the time in it
-            Sweep.current = Sweep(sweeping(config), Path(config.hydra.sweep.dir), command)
-            check_search(config)
-            Sweep.current.announce(number_of_jobs(config))
+            Sweep.current = Sweep(swept.settings(config), Path(config.hydra.sweep.dir), command)
+            swept.check_search(config)
+            Sweep.current.announce(swept.number_of_jobs(config))
         except Fault as fault:
             sys.exit(report(fault))
         except OmegaConfBaseException as error:
@@ -166,7 +156,7 @@ def _sweep(
     from gan_runner.sweeping.sweep import JOB_FAILED, Sweep
 
     Sweep.current, Announcement.command = None, sys.argv[1:]
-    sys.argv[1:] = [*composable(overrides), *flagged]
+    sys.argv[1:] = [*swept.composable(overrides), *flagged]
     try:
         start(_job_of_a_sweep)()
     except JobFailedError:

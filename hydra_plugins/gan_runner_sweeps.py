@@ -42,8 +42,8 @@ class Grid(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-        from gan_runner.composition import shared
         from gan_runner.sweeping.names import job_name
+        from gan_runner.sweeping.overrides import shared
 
         assert self.launcher is not None
         overrides = OverridesParser.create().parse_overrides(arguments)
@@ -81,8 +81,8 @@ class SweepLauncher(Launcher):
         """What brings jobs to their end. Raises ConfigError for settings that can't be."""
 
     def _candidates(self, job_overrides: Sequence[Sequence[str]]) -> list[Candidate]:
-        from gan_runner.composition import shared
         from gan_runner.sweeping.names import job_name
+        from gan_runner.sweeping.overrides import shared
         from gan_runner.sweeping.sweep import Candidate
 
         fixed = shared(self._config)
@@ -93,10 +93,11 @@ class SweepLauncher(Launcher):
 
     def _composing(self, overrides: Sequence[str]) -> Callable[[], Config]:
         """Composes a job as Hydra does, with faults as gan-train tells them."""
-        from gan_runner.composition import parsed, swept
+        from gan_runner.composition import parsed
+        from gan_runner.sweeping.overrides import faults
 
         def compose() -> Config:
-            with swept(overrides):
+            with faults(overrides):
                 job = self._context.config_loader.load_sweep_config(self._config, list(overrides))
             return parsed(job, job.hydra.runtime.choices)
 

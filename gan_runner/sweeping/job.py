@@ -111,5 +111,6 @@ def _clear(folder: RunFolder) -> None:
     """Remove what an attempt that ended before its first step left, but for what it said."""
     for path in (folder.checkpoints, folder.tensorboard, folder.samples):
         shutil.rmtree(path, ignore_errors=True)
-    for path in (folder.config, folder.metrics, folder.evaluations, folder.events):
+    files = (folder.config, folder.metrics, folder.evaluations, folder.events)
+    for path in (*files, folder.path / "status.json"):
         path.unlink(missing_ok=True)

@@ -51,4 +51,4 @@ def _short(parts: list[str], keys: Sequence[list[str]]) -> str:
 
 def _unquoted(value: str) -> str:
     """A value without what only Hydra's grammar needs: [r2,drift] is r2+drift."""
-    return re.sub(r"[\[\]'\"\s]", "", value).replace(",", "+") or "none"
+    return re.sub(r"[\[\]'\"]", "", value).replace(",", "+") or "none"
