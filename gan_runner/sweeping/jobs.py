@@ -68,6 +68,11 @@ class Outcome(NamedTuple):
     def failed(self) -> bool:
         return self.state not in (*DONE, "impossible")
 
+    @property
+    def first_line(self) -> str:
+        """The reason, in a line."""
+        return next(iter(self.reason.splitlines()), "")
+
 
 def asked(config: Config) -> tuple[str, ...]:
     """The settings of a job that its folder must have, or take over where it may.

@@ -134,7 +134,7 @@ class Sweep:
             self._view.end()
             done = sum(not outcome.failed for outcome in self._outcomes.values())
             told = f"interrupted, {done} jobs are done. Continue with:"
-            self._terminal.say(f"{told}\n  {printable(self._command, limit=2000)}")
+            self._terminal.say(f"{told}\n  {printable(self._command, limit=100_000)}")
             raise
         finally:
             self._view.end()
@@ -148,7 +148,7 @@ class Sweep:
             self._terminal.table(("job", "outcome", "step", "best", "time", "reason"), rows)
         if any(outcome.failed for outcome in self._outcomes.values()):
             self._terminal.say("The log of a job is its train.log. Go on with:")
-            self._terminal.say(f"  {printable(self._command, limit=2000)}")
+            self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             return JOB_FAILED
         return ConfigError.exit_code if self.is_fruitless else 0
 
@@ -189,7 +189,7 @@ class Sweep:
             "" if outcome.step is None else str(outcome.step),
             "" if value is None else f"{value:.5g}",
             span(outcome.seconds) if outcome.seconds else "",
-            "" if ended else printable(outcome.reason.splitlines()[0], limit=100),
+            "" if ended else printable(outcome.first_line, limit=100),
         )
 
 

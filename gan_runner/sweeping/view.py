@@ -61,10 +61,11 @@ class View:
         self._running.pop(job.name, None)
         self._outcomes.append(outcome)
         number = f"[{len(self._outcomes)}/{self._total}]"
-        reason = "" if outcome.state in DONE else f": {printable(outcome.reason.splitlines()[0])}"
+        reason = "" if outcome.state in DONE else f": {printable(outcome.first_line)}"
         steps = "" if outcome.step is None else f" at step {outcome.step}"
         took = f" in {span(outcome.seconds)}" if outcome.seconds else ""
         self._say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
+        self._draw()
 
     def skipped(self, outcome: Outcome) -> None:
         """A job was done before."""
@@ -79,7 +80,7 @@ class View:
         for job in running:
             _look_at(job, self._running[job.name])
         if self._live is not None:
-            self._live.update(Group(self._jobs_table(), Text(self._counts())), refresh=True)
+            self._draw()
         else:
             shown = [f"{printable(n)} {_far(p)}" for n, p in self._running.items()]
             self._terminal.say("; ".join([self._counts(), *shown]))
@@ -95,6 +96,10 @@ class View:
             self._live.console.print(Text(text))
         else:
             self._terminal.say(text)
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            self._live.update(Group(self._jobs_table(), Text(self._counts())), refresh=True)
 
     def _counts(self) -> str:
         failed = sum(outcome.failed for outcome in self._outcomes)
