@@ -7,7 +7,7 @@ finds, for any program of its environment: nothing is imported here before it is
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Grid(Sweeper):
     ) -> None:
         from hydra.core.plugins import Plugins
 
-        self._config = config
+        self._context, self._config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -42,16 +42,22 @@ class Grid(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-        from gan_runner.sweeping.names import job_name
-        from gan_runner.sweeping.overrides import shared
-
         assert self.launcher is not None
         overrides = OverridesParser.create().parse_overrides(arguments)
         (jobs,) = BasicSweeper.split_arguments(overrides, None)
-        if not isinstance(self.launcher, SweepLauncher):  # one of others, which can't name jobs
-            fixed = shared(self._config)
-            jobs = [[*job, f"hydra.sweep.subdir='{job_name(job, fixed)}'"] for job in jobs]
-        return self.launcher.launch(jobs, initial_job_idx=0)
+        if not isinstance(self.launcher, SweepLauncher):
+            jobs = self._checked(jobs)
+        returned = self.launcher.launch(jobs, initial_job_idx=0)
+        return [job.return_value for job in returned]  # raises what a launcher of others caught
+
+    def _checked(self, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Jobs for a launcher of others, which neither checks nor names them."""
+        from gan_runner.sweeping.sweep import Sweep
+
+        assert Sweep.current is not None, "made by the callback of gan-train"
+        candidates = _candidates(self._context, self._config, jobs)
+        possible = Sweep.current.check(candidates, searching=False).values()
+        return [[*job.overrides, f"hydra.sweep.subdir='{job.name}'"] for job in possible]
 
 
 class SweepLauncher(Launcher):
@@ -70,7 +76,7 @@ class SweepLauncher(Launcher):
         sweep = Sweep.current
         assert sweep is not None, "made by the callback of gan-train"
         carrier = self.carrier()
-        candidates = self._candidates(job_overrides)
+        candidates = _candidates(self._context, self._config, job_overrides)
         jobs = sweep.check(candidates, searching=self._searches)
         sweep.hold()
         sweep.carry_out(list(jobs.values()), carrier)
@@ -79,29 +85,6 @@ class SweepLauncher(Launcher):
     @abstractmethod
     def carrier(self) -> Carrier:
         """What brings jobs to their end. Raises ConfigError for settings that can't be."""
-
-    def _candidates(self, job_overrides: Sequence[Sequence[str]]) -> list[Candidate]:
-        from gan_runner.sweeping.names import job_name
-        from gan_runner.sweeping.overrides import shared
-        from gan_runner.sweeping.sweep import Candidate
-
-        fixed = shared(self._config)
-        return [
-            Candidate(job_name(overrides, fixed), tuple(overrides), self._composing(overrides))
-            for overrides in job_overrides
-        ]
-
-    def _composing(self, overrides: Sequence[str]) -> Callable[[], Config]:
-        """Composes a job as Hydra does, with faults as gan-train tells them."""
-        from gan_runner.composition import parsed
-        from gan_runner.sweeping.overrides import faults
-
-        def compose() -> Config:
-            with faults(overrides):
-                job = self._context.config_loader.load_sweep_config(self._config, list(overrides))
-            return parsed(job, job.hydra.runtime.choices)
-
-        return compose
 
     @property
     def _searches(self) -> bool:
@@ -137,6 +120,30 @@ class Cluster(SweepLauncher):
         plain: Any = OmegaConf.to_container(OmegaConf.create(self._settings), resolve=True)
         asked = validated(plain, settings.Cluster, where="hydra.launcher")
         return partial(run_on_cluster, settings=asked)
+
+
+def _candidates(
+    context: HydraContext, config: DictConfig, jobs: Sequence[Sequence[str]]
+) -> list[Candidate]:
+    from gan_runner.sweeping.names import job_name
+    from gan_runner.sweeping.overrides import shared
+    from gan_runner.sweeping.sweep import Candidate
+
+    fixed = shared(config)
+    return [
+        Candidate(job_name(job, fixed), tuple(job), partial(_composed, context, config, job))
+        for job in jobs
+    ]
+
+
+def _composed(context: HydraContext, config: DictConfig, overrides: Sequence[str]) -> Config:
+    """A job composed as Hydra does it, with faults as gan-train tells them."""
+    from gan_runner.composition import parsed
+    from gan_runner.sweeping.overrides import faults
+
+    with faults(overrides):
+        job = context.config_loader.load_sweep_config(config, list(overrides))
+    return parsed(job, job.hydra.runtime.choices)
 
 
 def _returned(value: float | None) -> JobReturn:
