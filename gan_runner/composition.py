@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
@@ -26,7 +27,7 @@ from gan_runner.groups import GROUPS, conf_folder, options
 if TYPE_CHECKING:
     from gan_runner.config import Config
 
-_NOT_SETTINGS = ("resume", "sweep", "hydra")
+_NOT_SETTINGS = ("resume", "sweep", "sweeping", "hydra")
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 
 
@@ -87,8 +88,13 @@ def _names(override: Override) -> list[str]:
 
 def composed(lines: list[str]) -> DictConfig:
     """The configuration that these overrides make of the defaults. Raises what Hydra raises."""
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-        return hydra.compose("config", overrides=lines)
+    at_work = GlobalHydra.instance().hydra  # in a sweep; there can be only one
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+            return hydra.compose("config", overrides=lines)
+    finally:
+        GlobalHydra.instance().hydra = at_work
 
 
 def parsed(config: DictConfig, choices: Any) -> Config:
@@ -136,6 +142,9 @@ def explained(error: Exception, overrides: list[Override]) -> Fault:
         return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
     if match := re.match(r"Multiple values for ([^.]*)\.", text):
         return ConfigError(f"chosen already, +{match[1]}. Write {match[1]}=... without the plus.")
+    if "hydra/sweeper/optuna" in text:
+        remedy = 'Install it: pip install "gan-runner[optuna]".'
+        return ConfigError(f"Optuna is not here, hydra/sweeper=search. {remedy}")
     return ConfigError(f"can't compose the configuration: {text or type(error).__name__}")
 
 

@@ -25,6 +25,7 @@ from gan_runner.composition import absolute, checked, composed, explained, flags
 from gan_runner.errors import ConfigError, Fault, InUseError, printable, report
 from gan_runner.groups import GROUPS, conf_folder, help_text, options
 from gan_runner.interruption import Interrupted, end_at_once, leave
+from gan_runner.sweeping import overrides as swept
 from gan_runner.threads import share_cores
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from gan_runner.resuming import Changes
     from gan_runner.run import Run
     from gan_runner.terminal import Terminal
-
-_JOB_FAILED = 8
 
 
 def main() -> None:
@@ -69,13 +68,13 @@ def _compose_and_train(arguments: list[str]) -> int:
             resumed = [o for o in overrides if o.key_or_group == "resume" and o.value() is not None]
             if resumed:
                 return _resume(resumed[-1], overrides, flagged)
+        if flags.multirun:
+            return _sweep(start, overrides, flagged)
         start(lambda config: codes.append(_job(config)))()
     except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
         raise explained(error, overrides) from None
     finally:
         Claim.give_up_unless_begun()
-    if flags.multirun:
-        return _JOB_FAILED if any(codes) else 0
     return codes[0] if codes else 0
 
 
@@ -114,15 +113,80 @@ class Claim(Callback):
             cls.path = None
 
 
+class Announcement(Callback):
+    """Hydra's callback: says how large a sweep is before its jobs are composed, and refuses one
+    that is too large. A fault must end the process here, as in Claim."""
+
+    command: ClassVar[list[str]] = []  # the arguments as the user gave them
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        from gan_runner.sweeping.sweep import Sweep
+
+        try:
+            command = list(Announcement.command)
+            if not any(argument.startswith("sweep=") for argument in command):
+                command.append(f"sweep={config.sweep}")  # its name has the time in it
+            Sweep.current = Sweep(swept.settings(config), Path(config.hydra.sweep.dir), command)
+            swept.check_search(config)
+            Sweep.current.announce(swept.number_of_jobs(config))
+        except Fault as fault:
+            sys.exit(report(fault))
+        except OmegaConfBaseException as error:
+            sys.exit(report(explained(error, [])))
+        except Exception:
+            traceback.print_exc()
+            sys.exit(1)
+
+
 def _job(config: DictConfig) -> int:
     """Train one composed configuration, in the folder that Hydra names; the exit code."""
     path = Path(HydraConfig.get().runtime.output_dir)
     try:
-        if (path / "config.yaml").exists():  # a job of a sweep that is run again
-            return _reopen(path, _changes(path, []))
         return _create(parsed(config, HydraConfig.get().runtime.choices), path)
     except Fault as fault:
         return report(fault)  # here: to a fault that leaves a job, Hydra adds words of its own
+
+
+def _sweep(
+    start: Callable[[Callable[[DictConfig], float | None]], Callable[[], None]],
+    overrides: list[Override],
+    flagged: list[str],
+) -> int:
+    """Make or continue a sweep; the exit code."""
+    from gan_runner.sweeping.sweep import JOB_FAILED, Sweep
+
+    Sweep.current, Announcement.command = None, sys.argv[1:]
+    sys.argv[1:] = [*swept.composable(overrides), *flagged]
+    try:
+        start(_job_of_a_sweep)()
+    except JobFailedError:
+        return JOB_FAILED
+    except ValueError:  # Optuna's, if no job of a search was done, which the table tells better
+        if Sweep.current is None or not Sweep.current.is_fruitless:
+            raise
+    finally:
+        if Sweep.current is not None:
+            Sweep.current.release()
+    return 0 if Sweep.current is None else Sweep.current.conclude()
+
+
+class JobFailedError(Exception):
+    """How a launcher of others learns that a job has failed; its text is the exit code."""
+
+
+def _job_of_a_sweep(config: DictConfig) -> float | None:
+    """What launchers of others call in a process of theirs: the value that a search compares.
+
+    Raises JobFailedError, and Interrupted.
+    """
+    from gan_runner.sweeping.job import carry_out
+    from gan_runner.sweeping.jobs import Job
+
+    path = Path(HydraConfig.get().runtime.output_dir)
+    job = Job(path.name, path, parsed(config, HydraConfig.get().runtime.choices))
+    if code := carry_out(job):
+        raise JobFailedError(f"exit code {code}, {path}")
+    return job.value()
 
 
 def _create(settings: Config, path: Path) -> int:

@@ -239,36 +239,6 @@ def test_a_new_run_can_begin_from_the_weights_of_another(here: Here, tmp_path: P
     assert np.array_equal(*samples)
 
 
-# ---------------------------------------------------------------- sweeps
-
-
-def test_a_sweep_goes_on_where_it_ended_and_tells_of_failures(here: Here, tmp_path: Path) -> None:
-    settings = ["-m", "sweep=s", *SMALL, "model.discriminator.norm=layer,batch,none"]
-    first = here("gan-train", *settings, "train.steps=2")
-    assert first.code == 8
-    assert first.err.count("error: ") == 1
-    assert "model.discriminator.norm=batch" in first.err
-    runs = [path.parent for path in tmp_path.glob("outputs/sweeps/s/*/config.yaml")]
-    assert len(runs) == 2
-    assert {status(run)["state"] for run in runs} == {"completed"}
-    before = [marks(run / "checkpoints") for run in runs]
-    again = here("gan-train", *settings, "train.steps=2")
-    assert again.code == 8
-    assert again.out.count("already complete: ") == 2
-    assert [marks(run / "checkpoints") for run in runs] == before
-
-
-def test_a_sweep_over_losses_and_seeds_runs_every_combination(here: Here, tmp_path: Path) -> None:
-    settings = ["loss=minimax,hinge", "-m", "seed=0,1", "sweep=both", *SMALL, "train.steps=1"]
-    assert here("gan-train", *settings).code == 0
-    runs = list(tmp_path.glob("outputs/sweeps/both/*/status.json"))
-    assert len(runs) == 4
-
-
-def test_a_sweep_whose_only_job_fails_is_a_failed_sweep(here: Here) -> None:
-    assert here("gan-train", "-m", "train.batch_size=1", "sweep=s").code == 8
-
-
 # ---------------------------------------------------------------- gan-sample
 
 

@@ -27,10 +27,11 @@ from gan_runner.models import GenerativeModel
 from gan_runner.objective import Prescription
 from gan_runner.optimizers import Optimizer, Optimizers
 from gan_runner.penalties import R1, Drift
+from gan_runner.sweeping.settings import Cluster, Sweeping
 from gan_runner.terms import Term
 
 CONF = conf_folder()
-FILES = sorted(path for path in CONF.rglob("*.yaml") if path.parent != CONF)
+FILES = sorted(path for path in CONF.rglob("*/*.yaml") if CONF / "hydra" not in path.parents)
 NEEDED = {"loss/elbo": ["model=vae"], "model/rnn": ["dataset=sines"]}
 """What an option can't be without."""
 FAMILIES: dict[str, type[Component]] = {
@@ -153,9 +154,15 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {"model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
-    added = {"defaults", "resume", "sweep", "hydra"}
+    added = {"defaults", "resume", "sweep", "sweeping", "hydra"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
+    assert set(settings["sweeping"]) == set(Sweeping.model_fields)
+
+
+def test_the_launcher_for_slurm_spells_out_exactly_its_settings() -> None:
+    settings = yaml.safe_load((CONF / "hydra" / "launcher" / "slurm.yaml").read_text())
+    assert set(settings) == set(Cluster.model_fields) | {"_target_"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -20,12 +20,13 @@ MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
 
 # library -> the modules that may import it; a package stands for all its modules
 DOORS = {
-    "hydra": {"gan_runner.composition", "gan_runner.train"},
-    "omegaconf": {"gan_runner.composition", "gan_runner.train"},
+    "hydra": {"gan_runner.composition", "gan_runner.sweeping.overrides", "gan_runner.train"},
+    "omegaconf": {"gan_runner.composition", "gan_runner.sweeping.overrides", "gan_runner.train"},
     "torchvision": {"gan_runner.datasets"},
     "tensorboard": {"gan_runner.board"},
     "torch.utils.tensorboard": {"gan_runner.board"},
-    "rich": {"gan_runner.terminal", "gan_runner.commands"},
+    "rich": {"gan_runner.terminal", "gan_runner.commands", "gan_runner.sweeping.view"},
+    "submitit": {"gan_runner.sweeping.cluster"},
     "safetensors": {"gan_runner.checkpoint", "gan_runner.metrics.cache"},
     "torch_fidelity": {"gan_runner.metrics.inception"},
     "yaml": {"gan_runner.config"},

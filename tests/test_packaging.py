@@ -32,6 +32,22 @@ def test_every_yaml_of_the_configuration_is_in_the_wheel(wheel: Path) -> None:
     assert here == packed
 
 
+def test_an_installed_wheel_has_the_plugins_for_sweeps(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = "import hydra_plugins.gan_runner_sweeps as p; print(p.__file__)"
+    code += "; import gan_runner.train as t; t.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "-m", "seed=0,1", "sweeping.max_jobs=2", "train.batch_size=1"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert str(tmp_path) in done.stdout
+    assert (done.returncode, "2 of 2 jobs can't be" in done.stderr) == (2, True), done.stderr
+
+
 def test_an_installed_wheel_composes_from_its_own_configuration(
     wheel: Path, tmp_path: Path
 ) -> None:

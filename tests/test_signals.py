@@ -103,17 +103,3 @@ def test_a_second_signal_does_not_wait(here: Here, tmp_path: Path) -> None:
     assert status(run)[:2] == ("interrupted", 130)
     assert here("gan-train", f"resume={run}", "train.steps=2").code == 0
     assert [path.name for path in (run / "checkpoints").glob(".*")] == []
-
-
-def test_an_interrupted_sweep_goes_on_with_the_same_command(here: Here, tmp_path: Path) -> None:
-    settings = [s for s in small_run(tmp_path, "train.steps=2") if "hydra" not in s]
-    settings += ["-m", "seed=0,1", "sweep=s"]
-    process = start(tmp_path, *settings, pauses=IN_STEPS)
-    await_line(process, "in train_step")
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate()
-    assert (process.returncode, err) == (143, "")
-    assert len(list(tmp_path.glob("outputs/sweeps/s/*/status.json"))) == 1
-    assert here("gan-train", *settings).code == 0
-    runs = [path.parent for path in tmp_path.glob("outputs/sweeps/s/*/status.json")]
-    assert [status(run) for run in runs] == [("completed", 0, 2)] * 2

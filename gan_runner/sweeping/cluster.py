@@ -1,0 +1,128 @@
+"""The jobs of a sweep on a cluster, by submitit. Here is its only door.
+
+Hydra's plugin for submitit gives up all jobs when the process of one dies, so it isn't used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from typing import TYPE_CHECKING, Any
+
+from gan_runner.errors import ConfigError, MachineError, printable
+from gan_runner.interruption import watched
+from gan_runner.sweeping.job import carry_out
+from gan_runner.sweeping.jobs import Job, Outcome, outcome
+from gan_runner.sweeping.settings import Cluster
+
+if TYPE_CHECKING:
+    from gan_runner.sweeping.view import View
+
+_LOOK = 1.0  # seconds
+_PATIENCE = 60.0  # seconds for cancelled jobs to save
+
+
+def run_on_cluster(
+    jobs: Sequence[Job],
+    *,
+    settings: Cluster,
+    view: View,
+    ended: Callable[[Job, Outcome], None],
+) -> None:
+    """Run every job to its end, whatever that is. Raises Interrupted once all are cancelled,
+    MachineError if there is no such cluster."""
+    executor = _executor(settings)
+    if not jobs:
+        return
+    began = time.monotonic()
+    try:
+        with executor.batch():
+            submitted = [executor.submit(Task(), job) for job in jobs]
+    except (OSError, RuntimeError) as error:  # submitit's FailedSubmissionError is one
+        raise MachineError(f"the cluster refused the jobs. {printable(error)}") from None
+    running = list(zip(jobs, submitted, strict=True))
+    for job in jobs:
+        view.started(job)
+    with watched() as signals:
+        while running and signals.received is None:
+            for job, task in [pair for pair in running if pair[1].done()]:
+                running.remove((job, task))
+                ended(job, _outcome(job, task, seconds=time.monotonic() - began))
+            view.look([job for job, _ in running])
+            time.sleep(_LOOK)
+        if signals.received is not None:
+            _cancel([task for _, task in running])
+        signals.check()
+
+
+class Task:
+    """A job, as it is done on a node. One that is preempted goes on in the same way."""
+
+    def __call__(self, job: Job) -> int:
+        job.prepare()
+        with job.folder.train_log.open("a", encoding="utf-8") as log, redirect_stderr(log):
+            return carry_out(job)
+
+    def checkpoint(self, job: Job) -> Any:
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, job)
+
+
+def _executor(settings: Cluster) -> Any:
+    try:
+        import submitit
+    except ImportError:
+        raise ConfigError(
+            "submitit is not here, hydra/launcher=slurm. "
+            'Install it: pip install "gan-runner[slurm]".'
+        ) from None
+    try:
+        executor = submitit.AutoExecutor(
+            settings.folder,
+            cluster=settings.executor,
+            slurm_max_num_timeout=settings.max_num_timeout,
+        )
+    except RuntimeError as error:
+        raise MachineError(f"no Slurm here, hydra/launcher=slurm. {printable(error)}") from None
+    slurm = {
+        "signal_delay_s": settings.signal_delay_s,
+        "array_parallelism": settings.array_parallelism,
+        "partition": settings.partition,
+        "account": settings.account,
+        "qos": settings.qos,
+        "constraint": settings.constraint,
+        "additional_parameters": settings.additional_parameters or None,
+        "setup": list(settings.setup) or None,
+    }
+    common = {
+        "name": "gan-runner",
+        "timeout_min": settings.timeout_min,
+        "cpus_per_task": settings.cpus_per_task,
+        "gpus_per_node": settings.gpus_per_node,
+        "mem_gb": settings.mem_gb,
+    }
+    named = {**common, **{f"slurm_{name}": value for name, value in slurm.items()}}
+    executor.update_parameters(
+        **{name: value for name, value in named.items() if value is not None}
+    )
+    return executor
+
+
+def _outcome(job: Job, task: Any, *, seconds: float) -> Outcome:
+    error = task.exception()
+    if error is None:
+        return outcome(job, code=task.result(), seconds=seconds)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = f"ended on the cluster, {lines[0]}"
+    return outcome(job, code=1, seconds=seconds, reason=reason)
+
+
+def _cancel(tasks: Sequence[Any]) -> None:
+    """Cancel what runs: Slurm's signal lets a job finish its step and save."""
+    for task in tasks:
+        task.cancel(check=False)
+    began = time.monotonic()
+    while not all(task.done() for task in tasks) and time.monotonic() - began < _PATIENCE:
+        time.sleep(_LOOK)

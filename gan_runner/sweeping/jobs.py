@@ -1,0 +1,151 @@
+"""The jobs of a sweep: what each is to do, whether it is done, how it ended."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_runner import config as configuration
+from gan_runner.config import Config
+from gan_runner.disk import write_text
+from gan_runner.errors import CheckpointError, InUseError, MachineError
+from gan_runner.folder import RunFolder, now
+from gan_runner.rows import best_evaluation
+
+DONE = ("completed", "stopped")
+_OPEN = (None, "running", "failed")  # states that the end of a process may replace
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of a sweep: its name, its folder, and the configuration that is asked for.
+
+    `overrides` are what the command line says of it, for people. `threads` are what a new run gets
+    unless its configuration names them.
+    """
+
+    name: str
+    path: Path
+    config: Config
+    overrides: tuple[str, ...] = ()
+    threads: int | None = None
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self.path)
+
+    def prepare(self) -> None:
+        """Make the folder. Raises CheckpointError for one with links, OSError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.folder.refuse_links()
+        noted = self.path / ".hydra" / "overrides.yaml"
+        noted.parent.mkdir(exist_ok=True)
+        write_text(noted, "".join(f"- {json.dumps(text)}\n" for text in self.overrides))
+
+    def value(self) -> float | None:
+        """The best value of `evaluation.best.metric` so far; None without any."""
+        row = None
+        with suppress(OSError):
+            direction = self.config.evaluation["best"]["direction"]
+            row = best_evaluation(self.folder.evaluations, direction)
+        return None if row is None else float(row["best"])
+
+
+class Outcome(NamedTuple):
+    """How a job ended. `state` is that of its status, or `impossible`; `step` None before any."""
+
+    state: str
+    code: int
+    step: int | None
+    seconds: float
+    reason: str
+
+    @property
+    def failed(self) -> bool:
+        return self.state not in (*DONE, "impossible")
+
+    @property
+    def first_line(self) -> str:
+        """The reason, in a line."""
+        return next(iter(self.reason.splitlines()), "")
+
+
+def asked(config: Config) -> tuple[str, ...]:
+    """The settings of a job that its folder must have, or take over where it may.
+
+    Threads that nobody asked for stay what they were, and so does a length given in epochs, which
+    was turned into steps.
+    """
+    left = {"threads"} if config.threads is None else set()
+    if config.train.epochs is not None:
+        left |= {"train.epochs", "train.steps"}
+    keys = configuration.flat(config.plain())
+    return tuple(key for key in keys if key not in left and not key.startswith("choices"))
+
+
+def is_done(job: Job) -> bool:
+    """Whether the run ended by itself, as it is asked for, and its last checkpoint is whole."""
+    from gan_runner import checkpoint
+    from gan_runner.resuming import Changes, changed, is_complete
+
+    folder = job.folder
+    if not folder.config.exists():
+        return False
+    try:
+        folder.refuse_links()
+        saved = configuration.read(folder.config)
+        wanted = changed(saved, Changes(job.config, asked(job.config)))
+        if folder.status().get("state") == "stopped":
+            checkpoint.select(folder.checkpoints, "last")
+            return wanted.train.steps == saved.train.steps
+        return is_complete(folder, wanted)
+    except CheckpointError:
+        return False  # the job itself will say what is wrong
+
+
+def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -> Outcome:
+    """How the process of a job ended: its exit code, negative for a signal. A status that the
+    process couldn't write itself is written."""
+    reason = reason or f"ended with exit code {code}"
+    if code < 0:
+        reason = f"killed by {signal.Signals(-code).name}"
+        reason += ", as the machine does when memory runs out" if code == -signal.SIGKILL else ""
+        code = 128 - code
+    interrupted = code in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    if code != 0:
+        record(job, state="interrupted" if interrupted else "failed", code=code, reason=reason)
+    status = _status(job.folder)
+    told = status.get("state") if status.get("exit_code") == code else None
+    if code == 0:
+        state = told if told in DONE else "completed"
+    else:
+        state = "interrupted" if interrupted else "failed"
+        reason = str(status["reason"]) if told == state and status.get("reason") else reason
+    step = status.get("step")
+    return Outcome(state, code, step if isinstance(step, int) else None, seconds, reason)
+
+
+def record(job: Job, *, state: str, code: int, reason: str) -> None:
+    """Let the folder say how its process ended, unless it says so already, or says something that
+    still holds: a run that was refused is as complete, or as interrupted, as it was."""
+    folder, status = job.folder, _status(job.folder)
+    if status.get("state") not in _OPEN or status.get("exit_code") == code:
+        return
+    fresh: dict[str, Any] = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}
+    ended = {"state": state, "exit_code": code, "reason": reason, "ended": now()}
+    with suppress(InUseError, MachineError, OSError):  # another process, or the disk: it can't be
+        folder.lock()
+        if not folder.config.exists():
+            write_text(folder.config, configuration.text(job.config))
+        folder.write_status({**fresh, **status, **ended})
+        folder.release()
+
+
+def _status(folder: RunFolder) -> dict[str, Any]:
+    with suppress(CheckpointError):
+        return folder.status()
+    return {}

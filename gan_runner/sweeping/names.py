@@ -1,0 +1,54 @@
+"""Short names of the jobs of a sweep: what differs, readable and safe for a file system."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Sequence
+
+_LONGEST = 100  # characters; file systems take 255 bytes, and tables and legends far less
+_DIGEST = 8
+
+
+def job_name(overrides: Sequence[str], fixed: Collection[str]) -> str:
+    """The name of the job with these overrides, as loss=hinge,lr=0.001.
+
+    `fixed` are the keys that all jobs of the sweep share. The name depends on nothing else, so
+    the same job has it again in the same sweep. Where text is lost, a digest keeps it unique.
+    """
+    differing = [text for text in overrides if key_of(text) not in fixed] or list(overrides)
+    if not differing:
+        return "default"
+    keys = [_parts(key_of(text)) for text in differing]
+    items = []
+    for text, parts in zip(differing, keys, strict=True):
+        _, equals, value = text.partition("=")
+        items.append(_short(parts, keys) + (f"={_unquoted(value)}" if equals else ""))
+    exact = ",".join(items)
+    name = re.sub(r"[^\w.+=,~-]", "-", exact, flags=re.ASCII)
+    if name == exact and len(name) <= _LONGEST:
+        return name
+    digest = hashlib.sha256("\n".join(differing).encode()).hexdigest()[:_DIGEST]
+    return f"{name[: _LONGEST - _DIGEST - 1]}-{digest}"
+
+
+def key_of(override: str) -> str:
+    """The key of an override as it stands on the command line."""
+    return override.partition("=")[0]
+
+
+def _parts(key: str) -> list[str]:
+    return re.split(r"[./]", key.lstrip("+~").partition("@")[0])
+
+
+def _short(parts: list[str], keys: Sequence[list[str]]) -> str:
+    """The shortest end of a dotted key that no other key has: lr, or generator.lr."""
+    for length in range(1, len(parts)):
+        if sum(other[-length:] == parts[-length:] for other in keys) == 1:
+            return ".".join(parts[-length:])
+    return ".".join(parts)
+
+
+def _unquoted(value: str) -> str:
+    """A value without what only Hydra's grammar needs: [r2,drift] is r2+drift."""
+    return re.sub(r"[\[\]'\"]", "", value).replace(",", "+") or "none"

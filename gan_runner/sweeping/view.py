@@ -1,0 +1,147 @@
+"""What a person sees of a sweep: a live display on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from gan_runner import config as configuration
+from gan_runner.errors import CheckpointError, printable
+from gan_runner.rows import last_step
+from gan_runner.sweeping.jobs import DONE, Job, Outcome
+from gan_runner.terminal import Terminal
+
+_DRAW_EVERY = 1.0  # seconds between updates of the live display
+_LINE_EVERY = 30.0  # seconds between plain lines on what is running
+
+
+@dataclass
+class _Progress:
+    """How far a running job is, as its files say."""
+
+    began: float
+    steps: int | None = None
+    first: tuple[float, int] | None = None  # when the first row was seen, and its step
+    step: int | None = None
+
+
+class View:
+    """Shows how far a sweep is."""
+
+    def __init__(self, terminal: Terminal, total: int) -> None:
+        self._terminal = terminal
+        self._console = Console(highlight=False)
+        self._total = total
+        self._outcomes: list[Outcome] = []
+        self._running: dict[str, _Progress] = {}
+        self._looked = time.monotonic()
+        self._live: Live | None = None
+
+    def begin(self) -> None:
+        """Show the jobs from now on."""
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+
+    def started(self, job: Job) -> None:
+        """A process has begun with the job."""
+        self._running[job.name] = _Progress(time.monotonic())
+        if self._live is None:
+            self._terminal.say(f"started  {printable(job.name)}")
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        """The job has ended."""
+        self._running.pop(job.name, None)
+        self._outcomes.append(outcome)
+        number = f"[{len(self._outcomes)}/{self._total}]"
+        reason = "" if outcome.state in DONE else f": {printable(outcome.first_line)}"
+        steps = "" if outcome.step is None else f" at step {outcome.step}"
+        took = f" in {span(outcome.seconds)}" if outcome.seconds else ""
+        self._say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
+        self._draw()
+
+    def skipped(self, outcome: Outcome) -> None:
+        """A job was done before."""
+        self._outcomes.append(outcome)
+
+    def look(self, running: Sequence[Job]) -> None:
+        """Show how far the running jobs are. Cheap: most calls do nothing."""
+        every = _LINE_EVERY if self._live is None else _DRAW_EVERY
+        if time.monotonic() - self._looked < every:
+            return
+        self._looked = time.monotonic()
+        for job in running:
+            _look_at(job, self._running[job.name])
+        if self._live is not None:
+            self._draw()
+        else:
+            shown = [f"{printable(n)} {_far(p)}" for n, p in self._running.items()]
+            self._terminal.say("; ".join([self._counts(), *shown]))
+
+    def end(self) -> None:
+        """Leave the live display."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _say(self, text: str) -> None:
+        if self._live is not None:
+            self._live.console.print(Text(text))
+        else:
+            self._terminal.say(text)
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            self._live.update(Group(self._jobs_table(), Text(self._counts())), refresh=True)
+
+    def _counts(self) -> str:
+        failed = sum(outcome.failed for outcome in self._outcomes)
+        done = len(self._outcomes) - failed
+        waiting = self._total - len(self._outcomes) - len(self._running)
+        return f"{done} done, {len(self._running)} running, {failed} failed, {waiting} waiting"
+
+    def _jobs_table(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for name, progress in self._running.items():
+            table.add_row(Text(printable(name)), Text(_far(progress)))
+        return table
+
+
+def span(seconds: float) -> str:
+    """A duration for people: 42 s, 3 min 5 s, 2 h 10 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _look_at(job: Job, progress: _Progress) -> None:
+    folder = job.folder
+    if progress.steps is None:
+        with suppress(CheckpointError, KeyError, TypeError):  # it isn't written at once
+            progress.steps = int(configuration.read_plain(folder.config)["train"]["steps"])
+    with suppress(OSError):
+        step = last_step(folder.metrics)
+        if isinstance(step, int):
+            progress.step = step
+            progress.first = progress.first or (time.monotonic(), step)
+
+
+def _far(progress: _Progress) -> str:
+    if progress.step is None or progress.steps is None:
+        return "begins"
+    text = f"step {progress.step}/{progress.steps}"
+    assert progress.first is not None
+    moment, first = progress.first
+    if progress.step > first:
+        left = (progress.steps - progress.step) * (time.monotonic() - moment)
+        text += f", {span(left / (progress.step - first))} left"
+    return text
