@@ -82,10 +82,10 @@ class Evaluator:
         self._real = data.examples[chosen.to(data.examples.device)].cpu()
         self._labels = None if data.labels is None else data.labels.cpu()[chosen]
         self._features = self._remembered("real", self._real, cache, say)
-        held_out = dataset.held_out(cache, track)
+        held_out = dataset.test(cache, track)
         self._train = self._held_out = None
         if held_out is not None and "memorisation" in (settings.metrics or METRICS):
-            self._held_out = self._remembered("held out", held_out, cache, say)
+            self._held_out = self._remembered("held out", held_out.examples, cache, say)
             self._train = self._remembered("train", data.examples, cache, say)
 
     def measure(
