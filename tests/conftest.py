@@ -20,6 +20,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 
 from gan_runner import checkpoint
 from gan_runner import train as gan_train
+from gan_runner.commands import augment as gan_augment
 from gan_runner.commands import evaluate as gan_evaluate
 from gan_runner.commands import runs as gan_runs
 from gan_runner.commands import sample as gan_sample
@@ -41,6 +42,10 @@ SMALL = (
 
 UNCONDITIONAL = {"conditioning": "none", "label_size": 8, "auxiliary_weight": 1.0}
 """Settings of a model that every hand-written one needs."""
+
+
+EVERY_DATASET = {"per_class": None, "per_class_seed": 0}
+"""Settings of a data set that every hand-written one needs."""
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +123,7 @@ _COMMANDS = {
     "gan-train": gan_train,
     "gan-sample": gan_sample,
     "gan-evaluate": gan_evaluate,
+    "gan-augment": gan_augment,
     "gan-runs": gan_runs,
 }
 

@@ -124,7 +124,7 @@ def test_the_shell_completes_options_and_settings(
     assert offered <= set(answer.out.split())
 
 
-@pytest.mark.parametrize("name", ["gan-train", "gan-sample", "gan-runs"])
+@pytest.mark.parametrize("name", ["gan-train", "gan-sample", "gan-runs", "gan-augment"])
 def test_help_needs_no_torch(name: str) -> None:
     python, *rest = argv(name, "--help")
     command = [python, "-X", "importtime", *rest]

@@ -29,7 +29,11 @@ DOORS = {
     "safetensors": {"gan_runner.checkpoint", "gan_runner.metrics.cache"},
     "torch_fidelity": {"gan_runner.metrics.inception"},
     "yaml": {"gan_runner.config"},
-    "PIL": {"gan_runner.sampling", "gan_runner.datasets", "gan_runner.commands"},
+    "PIL": {
+        *("gan_runner.sampling", "gan_runner.chart", "gan_runner.datasets", "gan_runner.commands"),
+    },
+    "scipy": {"gan_runner.intervals"},
+    "sklearn": {"gan_runner.learners"},
     "pickle": set(),
     "importlib": {"gan_runner.datasets"},  # to find the file of the digits
 }
@@ -127,7 +131,7 @@ def test_nobody_imports_an_entry_point() -> None:
     "module",
     [
         *("train", "config", "groups", "folder", "summary"),
-        *("commands.sample", "commands.evaluate", "commands.runs"),
+        *("commands.sample", "commands.evaluate", "commands.runs", "commands.augment"),
     ],
 )
 def test_an_entry_point_answers_before_torch_is_imported(module: str) -> None:
