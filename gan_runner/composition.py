@@ -108,6 +108,10 @@ def parsed(config: DictConfig, choices: Any) -> Config:
         )
     except OmegaConfBaseException as error:
         raise explained(error, []) from None
+    dataset = plain.get("dataset")
+    if isinstance(dataset, dict) and "name" not in dataset:
+        # without the group what is left are the settings that config.yaml has for all data sets
+        raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits.")
     plain["choices"] = {g: str(choices[g]) for g in GROUPS if isinstance(choices.get(g), str)}
     for key in _PATHS:
         group, _, name = key.rpartition(".")

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from gan_runner.checkpoint import fingerprint
 from gan_runner.confusion import Confusion
 from gan_runner.data import Data, digest
-from gan_runner.datasets import Dataset, Tabular, Track
+from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
-from gan_runner.datasets.sines import Sines
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.elbo import Bound
 from gan_runner.errors import NumbersError
@@ -90,19 +89,20 @@ class Evaluator:
         self._mixture = dataset if isinstance(dataset, Mixture) else None
         self._space = _space(settings, dataset, data, cache=cache, device=device, say=say)
         chosen = _chosen(len(data), settings)
-        self._test = dataset.test() if isinstance(dataset, Sines) else None
         self._real = data.examples[chosen.to(data.examples.device)].cpu()
         self._labels = None if data.labels is None else data.labels.cpu()[chosen]
-        test = dataset.test() if isinstance(dataset, Tabular) else None
-        self._rows = classified_rows(data, self._real, self._labels, test)
+        held_out = dataset.test(cache, track)
+        self._test = held_out if held_out is not None and held_out.labels is not None else None
+        self._rows = classified_rows(data, self._real, self._labels, held_out)
         self._features = self._remembered("real", self._real, cache, say)
-        held_out = dataset.held_out(cache, track)
         self._train = self._held_out = None
-        unseen = self._real if held_out is None else held_out[_chosen(len(held_out), settings)]
-        self._unseen, self._split = unseen, "train" if held_out is None else "held out"
+        self._unseen, self._split = self._real, "train"
+        if held_out is not None:
+            unseen = _chosen(len(held_out), settings)
+            self._unseen, self._split = held_out.examples[unseen], "held out"
         compare = {"memorisation", "closest_record"} & set(self._metrics)
         if held_out is not None and compare:
-            self._held_out = self._remembered("held out", held_out, cache, say)
+            self._held_out = self._remembered("held out", held_out.examples, cache, say)
             self._train = self._remembered("train", data.examples, cache, say)
 
     def measure(

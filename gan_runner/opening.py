@@ -15,9 +15,10 @@ from torch import nn
 from gan_runner import checkpoint, log, machine
 from gan_runner import config as configuration
 from gan_runner.config import Config
-from gan_runner.data import Data, Space, placed
+from gan_runner.data import Data, Space, digest, placed
+from gan_runner.datasets import Track
 from gan_runner.disk import write_text
-from gan_runner.errors import ConfigError, printable
+from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation import space_name
 from gan_runner.experiment import Experiment, assemble
 from gan_runner.folder import RunFolder
@@ -151,13 +152,27 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     )
 
 
+def learnt(trained: Trained, cache: Path, track: Track) -> Data:
+    """The data that a generator learnt from, read again.
+
+    Raises DataError where it can't be read, CheckpointError if it is not the same any more.
+    """
+    data = trained.experiment.dataset.training(cache, track)
+    if digest(data) != trained.data:
+        raise CheckpointError(
+            "the data is not what the run was trained on, dataset="
+            f"{printable(trained.experiment.config.dataset['name'])}. Restore it."
+        )
+    return data
+
+
 def _load(
     experiment: Experiment, terminal: Terminal, device: torch.device
 ) -> tuple[Experiment, Data]:
     """The data, and the experiment with the lengths that depend on it settled."""
     config = experiment.config
     with unwinding():
-        data = placed(experiment.dataset.load(Path(config.cache), terminal.track), device)
+        data = placed(experiment.dataset.training(Path(config.cache), terminal.track), device)
     experiment.check(data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)

@@ -20,6 +20,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 
 from gan_runner import checkpoint
 from gan_runner import train as gan_train
+from gan_runner.commands import augment as gan_augment
 from gan_runner.commands import compare as gan_compare
 from gan_runner.commands import evaluate as gan_evaluate
 from gan_runner.commands import report as gan_report
@@ -57,6 +58,10 @@ COMPARING_NOTHING = {
     "minibatch_dims": 2,
 }
 """Settings of a discriminator that every hand-written one needs."""
+
+
+EVERY_DATASET = {"per_class": None, "per_class_seed": 0}
+"""Settings of a data set that every hand-written one needs."""
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +139,7 @@ _COMMANDS = {
     "gan-train": gan_train,
     "gan-sample": gan_sample,
     "gan-evaluate": gan_evaluate,
+    "gan-augment": gan_augment,
     "gan-runs": gan_runs,
     "gan-compare": gan_compare,
     "gan-report": gan_report,

@@ -146,6 +146,9 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
             expected = fields(Evaluation)
         case "health":
             expected = fields(Health)
+        case "dataset":
+            own = named_fields(Dataset, settings)
+            expected = {k: v for k, v in own.items() if k not in Dataset.model_fields}
         case other:
             expected = named_fields(FAMILIES[other], settings)
     assert names(settings) == expected
@@ -154,10 +157,11 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {"model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
-    added = {"defaults", "resume", "sweep", "sweeping", "hydra"}
+    added = {"defaults", "resume", "sweep", "sweeping", "hydra", "dataset"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
     assert set(settings["sweeping"]) == set(Sweeping.model_fields)
+    assert set(settings["dataset"]) == set(Dataset.model_fields)
 
 
 def test_the_launcher_for_slurm_spells_out_exactly_its_settings() -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pytest
 import torch
 import yaml
+from conftest import EVERY_DATASET
 
 from gan_runner.catalogue import choices, make
 from gan_runner.data import Data
@@ -33,7 +34,7 @@ def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
 def node(option: str, **changes: Any) -> dict[str, Any]:
     """What an option's file sets, with changes."""
     plain = yaml.safe_load((CONF / f"{option}.yaml").read_text())
-    return {**plain.get("dataset", plain), **changes}
+    return {**EVERY_DATASET, **plain.get("dataset", plain), **changes}
 
 
 def dataset(option: str, **changes: Any) -> Dataset:

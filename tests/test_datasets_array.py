@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
+from conftest import EVERY_DATASET
 from numpy.typing import NDArray
 
 from gan_runner.catalogue import make
@@ -25,7 +26,8 @@ def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
 
 
 def dataset(path: Path | None, **changes: Any) -> Dataset:
-    settings = {"kind": "auto", "range": [0, 1], "standardize": True, "flip": False, **changes}
+    settings = {"kind": "auto", "range": [0, 1], "standardize": True, "flip": False}
+    settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "Array", "path": None if path is None else str(path), **settings}
     return make(node, Dataset, where="dataset")
 

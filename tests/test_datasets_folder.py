@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
+from conftest import EVERY_DATASET
 from PIL import Image
 
 from gan_runner.catalogue import make
@@ -39,7 +40,8 @@ def no_track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
 
 
 def dataset(root: Path | None, **changes: Any) -> Dataset:
-    settings = {"image_size": 8, "channels": 3, "flip": True, "on_damaged": "error", **changes}
+    settings = {"image_size": 8, "channels": 3, "flip": True, "on_damaged": "error"}
+    settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "ImageFolder", "root": None if root is None else str(root), **settings}
     return make(node, Dataset, where="dataset")
 
@@ -467,7 +469,8 @@ def killed(items, *, what, total):
     yield from items
 
 folder = ImageFolder(
-    root=sys.argv[1], image_size=8, channels=3, flip=True, on_damaged="error"
+    root=sys.argv[1], image_size=8, channels=3, flip=True, on_damaged="error",
+    per_class=None, per_class_seed=0,
 )
 folder.load(Path(sys.argv[2]), killed)
 """

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from conftest import EVERY_DATASET
 
 from gan_runner.catalogue import make
 from gan_runner.columns import Columns
@@ -53,7 +54,12 @@ def load(tmp_path: Path) -> Load:
         path = tmp_path / "table.csv"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         asked = (override.removeprefix("dataset.").split("=", 1) for override in overrides)
-        node = settings | {"path": str(path)} | {k: yaml.safe_load(v) for k, v in asked}
+        node = (
+            EVERY_DATASET
+            | settings
+            | {"path": str(path)}
+            | {k: yaml.safe_load(v) for k, v in asked}
+        )
         return loaded(make(node, Tabular, where="dataset"), tmp_path)
 
     return call
@@ -75,7 +81,7 @@ def test_a_bundled_table_is_scikit_learns_and_both_splits_together_are_all_of_it
 
     expected = getattr(theirs, f"load_{name}")()
     of = dataset(f"dataset={name}")
-    train, test = loaded(of, tmp_path), of.test()
+    train, test = loaded(of, tmp_path), of.held_out(tmp_path, Terminal().track)
     assert test is not None and train.labels is not None and test.labels is not None
     columns = columns_of(train).columns
     assert [c.name for c in columns[:-1]] == list(expected.feature_names)
@@ -89,7 +95,7 @@ def test_a_bundled_table_is_scikit_learns_and_both_splits_together_are_all_of_it
 
 def test_the_split_has_the_ratio_in_each_class(tmp_path: Path) -> None:
     of = dataset("dataset=iris", "dataset.test_ratio=0.2")
-    test = of.test()
+    test = of.held_out(tmp_path, Terminal().track)
     assert test is not None and test.labels is not None
     assert test.labels.bincount().tolist() == [10, 10, 10]
     assert loaded(of, tmp_path).labels.bincount().tolist() == [40, 40, 40]  # type: ignore[union-attr]
@@ -105,7 +111,7 @@ SEEDS = (["dataset.seed=0"], ["dataset.seed=1"], ["dataset.seed=1", "seed=5"])
 
 def test_numbers_are_scaled_by_the_training_rows_alone(tmp_path: Path) -> None:
     of = dataset("dataset=wine")
-    train, test = loaded(of, tmp_path), of.test()
+    train, test = loaded(of, tmp_path), of.held_out(tmp_path, Terminal().track)
     assert test is not None and test.space == train.space
     numbers = train.space.encode(train.examples)[:, :13]
     assert torch.allclose(numbers.mean(0), torch.zeros(13), atol=1e-4)
@@ -117,7 +123,6 @@ def test_numbers_are_scaled_by_the_training_rows_alone(tmp_path: Path) -> None:
 def test_without_a_test_ratio_all_rows_are_learnt_from(tmp_path: Path) -> None:
     of = dataset("dataset=iris", "dataset.test_ratio=0")
     assert len(loaded(of, tmp_path)) == 150
-    assert of.test() is None
     assert of.held_out(tmp_path, Terminal().track) is None
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
+from conftest import EVERY_DATASET
 
 from gan_runner.catalogue import make
 from gan_runner.data import Data
@@ -35,7 +36,7 @@ def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
 
 
 def dataset(name: str, root: Path, **changes: Any) -> Dataset:
-    settings = {"download": False, "image_size": None, "flip": False, **changes}
+    settings = {"download": False, "image_size": None, "flip": False, **EVERY_DATASET, **changes}
     return make({"name": name, "root": str(root), **settings}, Dataset, where="dataset")
 
 

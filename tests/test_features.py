@@ -47,7 +47,7 @@ def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     torch.set_num_threads(1)
     cache, said = tmp_path_factory.mktemp("cache"), list[str]()
-    data = Digits(flip=False).load(cache, track)
+    data = Digits(flip=False, per_class=None, per_class_seed=0).load(cache, track)
     space = classifier(data, cache=cache, device=CPU, say=said.append)
     return Trained(data, space, cache, said)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import pytest
 import torch
+from conftest import EVERY_DATASET
 from torch import Tensor, nn
 
 from gan_runner.catalogue import make, validated
@@ -82,7 +83,7 @@ def noise(count: int, classes: int = 10) -> Data:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     torch.set_num_threads(1)
     cache = tmp_path_factory.mktemp("cache")
-    digits = Digits(flip=False).load(cache, track)
+    digits = Digits(flip=False, per_class=None, per_class_seed=0).load(cache, track)
     assert digits.labels is not None
     known = stacks(digits.examples[:KNOWN], digits.labels[:KNOWN])
     unseen = stacks(digits.examples[KNOWN:], digits.labels[KNOWN:])
@@ -211,7 +212,8 @@ def small_mnist(root: Path) -> Dataset:
     labels = struct.pack(">2I", 0x801, 60) + bytes(index % 10 for index in range(60))
     (raw / "train-labels-idx1-ubyte").write_bytes(labels)
     settings = {"download": False, "image_size": 8, "flip": False, "count": 60, "seed": 0}
-    return make({"name": "StackedMNIST", "root": str(root), **settings}, Dataset, where="dataset")
+    plain = {"name": "StackedMNIST", "root": str(root), **EVERY_DATASET, **settings}
+    return make(plain, Dataset, where="dataset")
 
 
 @pytest.mark.usefixtures("quick")

@@ -32,10 +32,11 @@ DOORS = {
     "yaml": {"gan_runner.config"},
     "PIL": {
         *("gan_runner.sampling", "gan_runner.pairs", "gan_runner.confusion", "gan_runner.curves"),
-        *("gan_runner.datasets", "gan_runner.commands"),
+        *("gan_runner.chart", "gan_runner.datasets", "gan_runner.commands"),
     },
     "matplotlib": {"gan_runner.page.curves"},
-    "sklearn": {"gan_runner.metrics.tstr"},
+    "scipy": {"gan_runner.intervals", "gan_runner.metrics.agreement"},
+    "sklearn": {"gan_runner.learners", "gan_runner.metrics.tstr"},
     "pickle": set(),
     "importlib": {"gan_runner.datasets"},  # to find the file of the digits
 }
@@ -134,7 +135,7 @@ def test_nobody_imports_an_entry_point() -> None:
     "module",
     [
         *("train", "config", "groups", "folder", "summary"),
-        *("commands.sample", "commands.evaluate", "commands.runs"),
+        *("commands.sample", "commands.evaluate", "commands.runs", "commands.augment"),
         *("commands.compare", "commands.report"),
     ],
 )

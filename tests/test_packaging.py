@@ -72,6 +72,7 @@ def test_the_wheel_offers_the_commands(wheel: Path) -> None:
     entries = archive.read(name).decode()
     assert "gan-train = gan_runner.train:main" in entries
     assert "gan-sample = gan_runner.commands.sample:main" in entries
+    assert "gan-augment = gan_runner.commands.augment:main" in entries
     assert "gan-runs = gan_runner.commands.runs:main" in entries
     assert "gan-compare = gan_runner.commands.compare:main" in entries
     assert "gan-report = gan_runner.commands.report:main" in entries

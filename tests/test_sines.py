@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
+from conftest import EVERY_DATASET
 from torch import Tensor
 
 from gan_runner.catalogue import make
@@ -35,7 +36,7 @@ def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
 
 
 def sines(**changes: Any) -> Dataset:
-    return make({"name": "Sines", **SETTINGS, **changes}, Dataset, where="dataset")
+    return make({"name": "Sines", **EVERY_DATASET, **SETTINGS, **changes}, Dataset, where="dataset")
 
 
 def load(**changes: Any) -> Data:
@@ -45,7 +46,7 @@ def load(**changes: Any) -> Data:
 def held_out(**changes: Any) -> Tensor:
     found = sines(**changes).held_out(Path("/nonexistent"), track)
     assert found is not None
-    return found
+    return found.examples
 
 
 def test_sequences_have_their_steps_before_their_dimensions() -> None:

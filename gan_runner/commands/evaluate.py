@@ -149,22 +149,16 @@ def _settings(options: argparse.Namespace, trained: Trained) -> Evaluation:
 def _evaluator(
     options: argparse.Namespace, trained: Trained, settings: Evaluation, terminal: Terminal
 ) -> Evaluator:
-    from gan_runner.data import digest
     from gan_runner.evaluator import Evaluator
     from gan_runner.machine import device_named
+    from gan_runner.opening import learnt
 
     dataset = trained.experiment.dataset
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
-    data = dataset.load(cache, terminal.track)
-    if digest(data) != trained.data:
-        raise CheckpointError(
-            "the data is not what the run was trained on, dataset="
-            f"{printable(trained.experiment.config.dataset['name'])}. Restore it."
-        )
     return Evaluator(
         settings,
         dataset,
-        data,
+        learnt(trained, cache, terminal.track),
         cache=cache,
         device=device_named(options.device),
         say=terminal.say,

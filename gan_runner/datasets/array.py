@@ -60,7 +60,7 @@ class Array(Dataset):
         images = self._images(samples, track)
         return Data(images, Space("images", tuple(images.shape[1:])), labels, class_names)
 
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+    def held_out(self, cache: Path, track: Track) -> Data | None:
         return None
 
     @property

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, final
 
-from torch import Tensor
+from pydantic import Field
 
 from gan_runner.catalogue import Component
 from gan_runner.data import Data, Space
+from gan_runner.datasets.few import few
 
 T = TypeVar("T")
 
@@ -22,7 +23,35 @@ class Track(Protocol):
 
 
 class Dataset(Component):
-    """Reads its examples. No setting has a second meaning, nothing is read before `load`."""
+    """Reads its examples. No setting has a second meaning, nothing is read before `load`.
+
+    `per_class`: a generator learns from so many examples of each class, drawn by `per_class_seed`.
+    """
+
+    per_class: int | None = Field(ge=1)
+    per_class_seed: int = Field(ge=0)
+
+    @final
+    def training(self, cache: Path, track: Track) -> Data:
+        """What a generator learns from: all examples, or `per_class` of each class.
+
+        Raises what `load` does, and ConfigError if there are not so many.
+        """
+        data = self.load(cache, track)
+        if self.per_class is None:
+            return data
+        return few(data, self.per_class, seed=self.per_class_seed).chosen
+
+    @final
+    def test(self, cache: Path, track: Track) -> Data | None:
+        """What no generator learns from: `held_out`, or else what `per_class` leaves over.
+
+        None where there is nothing. Raises what `training` does.
+        """
+        found = self.held_out(cache, track)
+        if found is not None or self.per_class is None:
+            return found
+        return few(self.load(cache, track), self.per_class, seed=self.per_class_seed).others
 
     @abstractmethod
     def space(self) -> Space | None:
@@ -37,8 +66,8 @@ class Dataset(Component):
         """
 
     @abstractmethod
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
-        """Examples that no generator learns from, as stored; None where there are none.
+    def held_out(self, cache: Path, track: Track) -> Data | None:
+        """The test split, with the labels and the space of `load`; None where there is none.
 
         Raises what `load` does.
         """

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
@@ -38,7 +37,7 @@ class Digits(Dataset):
         names = tuple(map(str, range(10)))
         return Data(torch.from_numpy(images), self.space(), labels, names)
 
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+    def held_out(self, cache: Path, track: Track) -> Data | None:
         return None
 
     @property

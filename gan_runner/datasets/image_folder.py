@@ -12,7 +12,6 @@ from typing import Literal, TypeVar
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
@@ -66,7 +65,7 @@ class ImageFolder(Dataset):
         told = tuple(f"{what}, {self._setting}." for what in warned)
         return Data(images, self.space(), labels, classes, told)
 
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+    def held_out(self, cache: Path, track: Track) -> Data | None:
         return None
 
     @property

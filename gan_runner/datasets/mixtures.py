@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -42,8 +43,9 @@ class Mixture(Dataset):
         names = tuple(map(str, range(self.modes)))
         return Data(points, self.space() or standardized(points), labels, names)
 
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
-        return self._drawn("held out", min(self.count, _HELD_OUT))[0]
+    def held_out(self, cache: Path, track: Track) -> Data | None:
+        points, labels = self._drawn("held out", min(self.count, _HELD_OUT))
+        return replace(self.load(cache, track), examples=points, labels=labels)
 
     @property
     def flips(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -64,13 +65,10 @@ class Sines(Dataset):
         names = tuple(map(str, range(len(self.frequencies))))
         return Data(sequences, self.space() or standardized_steps(sequences), labels, names)
 
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
-        return self.test().examples
-
-    def test(self) -> Data:
-        """Sequences that no generator learns from, with their labels."""
+    def held_out(self, cache: Path, track: Track) -> Data | None:
+        train = self.load(cache, track)
         sequences, labels = self._drawn("held out", min(self.count, _HELD_OUT))
-        return Data(sequences, plain_steps(self.length, self.dimensions), labels)
+        return replace(train, examples=sequences, labels=labels)
 
     @property
     def flips(self) -> bool:

@@ -38,17 +38,15 @@ class StackedMNIST(Dataset):
 
     def load(self, cache: Path, track: Track) -> Data:
         digits = self._digits.load(cache, track)
-        assert digits.labels is not None
-        drawn = self._drawn("stacked", self.count, of=len(digits))
-        labels = digits.labels[drawn] @ torch.tensor([100, 10, 1])
-        return Data(_stacked(digits.examples, drawn), self.space(), labels, _NAMES)
+        return self._stacked(digits, self._drawn("stacked", self.count, of=len(digits)))
 
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+    def held_out(self, cache: Path, track: Track) -> Data | None:
         """Stacked from the test split, if its files are there."""
         digits = self._digits.held_out(cache, track)
         if digits is None:
             return None
-        return _stacked(digits, self._drawn("held out", min(self.count, _HELD_OUT), of=len(digits)))
+        drawn = self._drawn("held out", min(self.count, _HELD_OUT), of=len(digits))
+        return self._stacked(digits, drawn)
 
     @property
     def flips(self) -> bool:
@@ -57,8 +55,19 @@ class StackedMNIST(Dataset):
     @property
     def _digits(self) -> MNIST:
         return MNIST(
-            root=self.root, download=self.download, image_size=self.image_size, flip=self.flip
+            per_class=None,
+            per_class_seed=0,
+            root=self.root,
+            download=self.download,
+            image_size=self.image_size,
+            flip=self.flip,
         )
+
+    def _stacked(self, digits: Data, drawn: Tensor) -> Data:
+        """Images of three digits each, and their labels."""
+        assert digits.labels is not None
+        labels = digits.labels[drawn] @ torch.tensor([100, 10, 1])
+        return Data(_stacked(digits.examples, drawn), self.space(), labels, _NAMES)
 
     def _drawn(self, purpose: str, count: int, *, of: int) -> Tensor:
         """Which digits make up each image, int64 [count, 3].

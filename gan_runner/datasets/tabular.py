@@ -71,16 +71,7 @@ class Tabular(Dataset):
         return self._parts().train
 
     @final
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
-        test = self._parts().test
-        return None if test is None else test.examples
-
-    @final
-    def test(self) -> Data | None:
-        """The rows that no generator learns from, with their labels; None where there are none.
-
-        Raises what `load` does.
-        """
+    def held_out(self, cache: Path, track: Track) -> Data | None:
         return self._parts().test
 
     @property

@@ -71,12 +71,13 @@ class Torchvision(Dataset):
         images, labels, class_names = self._read(root, "train")
         return Data(_resized(images, self.image_size), self.space(), labels, class_names)
 
-    def held_out(self, cache: Path, track: Track) -> Tensor | None:
+    def held_out(self, cache: Path, track: Track) -> Data | None:
         """The test split, if its files are there."""
         root = expanded(self.root, key="dataset.root", wanted="a folder")
         if not all(file.is_file() for file in self._files(root, "test")):
             return None
-        return _resized(self._read(root, "test").images, self.image_size)
+        images, labels, class_names = self._read(root, "test")
+        return Data(_resized(images, self.image_size), self.space(), labels, class_names)
 
     @property
     def flips(self) -> bool:
