@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.checkpoint import fingerprint
-from gan_runner.confusion import Confusion
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
@@ -31,6 +30,7 @@ from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
 from gan_runner.metrics.tstr import Labelled, Tstr, tstr
 from gan_runner.models.codes import Code
+from gan_runner.pictures.confusion import Confusion
 from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from gan_runner.curves import curves
 from gan_runner.data import Space
 from gan_runner.models.conditioning import bound
-from gan_runner.pairs import pairs
+from gan_runner.pictures.curves import curves
+from gan_runner.pictures.pairs import pairs
 from gan_runner.seeds import derive
 
 Picture = NDArray[np.uint8]  # [H, W, C], C = 1, 3 or 4

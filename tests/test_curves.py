@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gan_runner.curves import COLOURS, curves
+from gan_runner.pictures.curves import COLOURS, curves
 
 
 def drawn(sequences: NDArray[np.float64], columns: int | None = None) -> NDArray[np.uint8]:

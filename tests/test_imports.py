@@ -31,12 +31,17 @@ DOORS = {
     "torch_fidelity": {"gan_runner.metrics.inception"},
     "yaml": {"gan_runner.config"},
     "PIL": {
-        *("gan_runner.sampling", "gan_runner.pairs", "gan_runner.confusion", "gan_runner.curves"),
-        *("gan_runner.chart", "gan_runner.datasets", "gan_runner.commands"),
+        *(
+            "gan_runner.sampling",
+            "gan_runner.pictures.pairs",
+            "gan_runner.pictures.confusion",
+            "gan_runner.pictures.curves",
+        ),
+        *("gan_runner.study.chart", "gan_runner.datasets", "gan_runner.commands"),
     },
     "matplotlib": {"gan_runner.page.curves"},
-    "scipy": {"gan_runner.intervals", "gan_runner.metrics.agreement"},
-    "sklearn": {"gan_runner.learners", "gan_runner.metrics.tstr"},
+    "scipy": {"gan_runner.study.intervals", "gan_runner.metrics.agreement"},
+    "sklearn": {"gan_runner.study.learners", "gan_runner.metrics.tstr"},
     "pickle": set(),
     "importlib": {"gan_runner.datasets"},  # to find the file of the digits
 }

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from gan_runner.columns import Column, Columns
-from gan_runner.confusion import Confusion
 from gan_runner.metrics.tables import (
     closest,
     correlation_difference,
@@ -18,6 +17,7 @@ from gan_runner.metrics.tables import (
     wasserstein,
 )
 from gan_runner.metrics.tstr import Labelled, Told, Tstr, confusion, tstr
+from gan_runner.pictures.confusion import Confusion
 
 RNG = np.random.default_rng(0)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.columns import Column, Columns
-from gan_runner.pairs import pairs
+from gan_runner.pictures.pairs import pairs
 
 PLANE = (Column("x"), Column("y"))
 BLUE, ORANGE, WHITE = (86, 180, 233), (230, 159, 0), (255, 255, 255)

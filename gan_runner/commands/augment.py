@@ -14,9 +14,9 @@ from gan_runner.commands.command import count, device, exit_code
 from gan_runner.errors import ConfigError, MachineError, printable
 
 if TYPE_CHECKING:
-    from gan_runner.augmentation import Comparison, Plan, Split
-    from gan_runner.chart import Panel
     from gan_runner.opening import Trained
+    from gan_runner.study.chart import Panel
+    from gan_runner.study.study import Comparison, Plan, Split
     from gan_runner.terminal import Terminal
 
 CLASSIFIERS = ("cnn", "mlp", "logistic")
@@ -100,8 +100,9 @@ def _seeds(text: str) -> int:
 
 def _augment(options: argparse.Namespace) -> None:
     _check_outputs(options)
-    from gan_runner import augmentation, findings
     from gan_runner.opening import learnt, look
+    from gan_runner.study import findings
+    from gan_runner.study import study as augmentation
     from gan_runner.terminal import Terminal
 
     terminal = Terminal()
@@ -152,8 +153,8 @@ def _check_outputs(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace, trained: Trained) -> Plan:
-    from gan_runner.augmentation import Plan
-    from gan_runner.learners import usual
+    from gan_runner.study.learners import usual
+    from gan_runner.study.study import Plan
 
     own = trained.experiment.dataset.per_class
     return Plan(
@@ -166,7 +167,7 @@ def _plan(options: argparse.Namespace, trained: Trained) -> Plan:
 
 
 def _introduce(trained: Trained, split: Split, plan: Plan, terminal: Terminal) -> None:
-    from gan_runner import findings
+    from gan_runner.study import findings
 
     name = printable(trained.experiment.config.dataset["name"])
     terminal.say(
@@ -179,7 +180,7 @@ def _introduce(trained: Trained, split: Split, plan: Plan, terminal: Terminal) -
 
 
 def _show(compared: list[Comparison], terminal: Terminal) -> None:
-    from gan_runner.findings import points
+    from gan_runner.study.findings import points
 
     terminal.table(
         ["real a class", "ratio", "real + synthetic", "accuracy %", "difference, points", ""],
@@ -207,8 +208,8 @@ def _write_json(path: Path, found: dict[str, Any]) -> None:
 
 
 def _write_plot(path: Path, panels: list[Panel]) -> None:
-    from gan_runner.chart import chart
     from gan_runner.sampling import save_png
+    from gan_runner.study.chart import chart
 
     try:
         save_png(chart(panels), path)

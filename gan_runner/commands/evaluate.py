@@ -14,10 +14,10 @@ from gan_runner.commands.command import count, device, exit_code
 from gan_runner.errors import CheckpointError, ConfigError, MachineError, printable
 
 if TYPE_CHECKING:
-    from gan_runner.confusion import Confusion
     from gan_runner.evaluation import Evaluation
     from gan_runner.evaluator import Evaluator, Measured
     from gan_runner.opening import Trained
+    from gan_runner.pictures.confusion import Confusion
     from gan_runner.terminal import Terminal
 
 _MOST_CLASSES = 20  # of a table that a terminal has room for

@@ -16,15 +16,16 @@ from scipy import stats
 from test_command import marks
 from torch import Tensor, nn
 
-from gan_runner import augmentation, findings
-from gan_runner.augmentation import Cell, Plan, Split
-from gan_runner.chart import Panel, chart
 from gan_runner.commands.augment import CLASSIFIERS
 from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError, NumbersError
-from gan_runner.intervals import Interval, crossed
-from gan_runner.learners import LEARNERS, Lesson, learner, usual
 from gan_runner.opening import Trained
+from gan_runner.study import findings
+from gan_runner.study import study as augmentation
+from gan_runner.study.chart import Panel, chart
+from gan_runner.study.intervals import Interval, crossed
+from gan_runner.study.learners import LEARNERS, Lesson, learner, usual
+from gan_runner.study.study import Cell, Plan, Split
 
 Here = Callable[..., Answer]
 PLANE = Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0))

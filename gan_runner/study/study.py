@@ -19,11 +19,11 @@ from gan_runner.datasets import Track
 from gan_runner.datasets.few import by_class, class_name, parted
 from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.experiment import Experiment
-from gan_runner.intervals import Interval, crossed
-from gan_runner.learners import Lesson, learner
 from gan_runner.opening import Trained
 from gan_runner.sampling import evenly, latent_points, sample
 from gan_runner.seeds import derive
+from gan_runner.study.intervals import Interval, crossed
+from gan_runner.study.learners import Lesson, learner
 
 CONFIDENCE = 0.95
 _TEST_SHARE = 3  # one of so many of each class is held out, where nothing else is

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from gan_runner import machine
-from gan_runner.augmentation import CONFIDENCE, Comparison, Plan, Split
-from gan_runner.chart import Panel
 from gan_runner.data import digest
 from gan_runner.errors import printable
-from gan_runner.intervals import Interval
-from gan_runner.learners import LEARNERS
 from gan_runner.opening import Trained
+from gan_runner.study.chart import Panel
+from gan_runner.study.intervals import Interval
+from gan_runner.study.learners import LEARNERS
+from gan_runner.study.study import CONFIDENCE, Comparison, Plan, Split
 
 _CLAIMS = {
     "helps": "helps",

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gan_runner.intervals import Interval
 from gan_runner.sampling import Picture
+from gan_runner.study.intervals import Interval
 
 _SCALE = 2  # drawn larger and reduced, which smooths every edge
 _WIDTH, _HEIGHT = 560, 400

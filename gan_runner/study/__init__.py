@@ -1,0 +1,1 @@
+"""Whether samples help a classifier: cells of a study, and what is said of them."""
