@@ -27,7 +27,7 @@ from gan_runner.groups import GROUPS, conf_folder, options
 if TYPE_CHECKING:
     from gan_runner.config import Config
 
-_NOT_SETTINGS = ("resume", "sweep", "sweeping", "hydra")
+_NOT_SETTINGS = ("resume", "dry_run", "sweep", "sweeping", "hydra")
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 
 

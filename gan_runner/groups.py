@@ -22,6 +22,7 @@ examples:
   gan-train -m loss=minimax,lsgan,hinge seed=0,1,2    a sweep: every combination
   gan-train resume=RUN train.steps=6000               go on with a run, in its folder
   gan-train init_from=RUN loss=r3gan                  a new run from the weights of another
+  gan-train loss=wgan_gp dry_run=true                 what a run would take, leaving nothing
 
 groups:
 {groups}

@@ -20,17 +20,8 @@ def train(run: Run) -> None:
 
     Raises NumbersError, MachineError, and Interrupted once the state is saved.
     """
-    plan, state, experiment = run.config.train, run.state, run.experiment
-    reals = batches(
-        run.data,
-        size=plan.batch_size,
-        seed=run.config.seed,
-        start=state.step * experiment.d_steps,
-        flip=experiment.dataset.flips,
-        labelled=experiment.model.conditional,
-        device=run.device,
-    )
-    one_step = _step(run)
+    plan, state = run.config.train, run.state
+    reals, one_step = reals_of(run), step_of(run)
     with watched() as signals:
         run.begin()
         if run.config.init_from is not None:
@@ -52,7 +43,21 @@ def train(run: Run) -> None:
     run.verify()
 
 
-def _step(run: Run) -> Callable[[TrainState, Iterator[Batch]], None]:
+def reals_of(run: Run) -> Iterator[Batch]:
+    """The batches that come next."""
+    experiment = run.experiment
+    return batches(
+        run.data,
+        size=run.config.train.batch_size,
+        seed=run.config.seed,
+        start=run.state.step * experiment.d_steps,
+        flip=experiment.dataset.flips,
+        labelled=experiment.model.conditional,
+        device=run.device,
+    )
+
+
+def step_of(run: Run) -> Callable[[TrainState, Iterator[Batch]], None]:
     """The step that belongs to what is optimised."""
     experiment, plan, bf16 = run.experiment, run.config.train, run.config.precision == "bf16"
     if experiment.bound is not None:

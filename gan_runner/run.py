@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from gan_runner import checkpoint, machine
 from gan_runner import config as configuration
@@ -219,8 +218,7 @@ class Run:
             started=self._status.get("started", now()),
             ended=None,
             git=machine.git_commit(),
-            parameters={"generator": _size(self.state.generator)}
-            | {"discriminator": _size(self.state.discriminator)},
+            parameters=self.state.sizes(),
             **machine.fingerprint(self.device),
         )
         if self.config.train.eval_every > 0:
@@ -292,11 +290,6 @@ class Run:
             "space": asdict(self.data.space),
             "fingerprint": machine.fingerprint(self.device),
         }
-
-
-def _size(network: nn.Module) -> int:
-    """The number of its parameters."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _named(classes: int, names: tuple[str, ...]) -> list[str]:

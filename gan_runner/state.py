@@ -110,6 +110,13 @@ class TrainState:
         """The network that samples come from: the average where there is one."""
         return self.generator if self.average is None else self.average
 
+    def sizes(self) -> dict[str, int]:
+        """The number of parameters of each network."""
+        return {
+            name: sum(parameter.numel() for parameter in network.parameters())
+            for name, network in self.networks.items()
+        }
+
     def memory(self, name: str) -> Memory:
         """What the term or augmentation of this name keeps; empty the first time."""
         return self.memories.setdefault(name, {})

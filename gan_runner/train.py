@@ -68,6 +68,8 @@ def _compose_and_train(arguments: list[str]) -> int:
             resumed = [o for o in overrides if o.key_or_group == "resume" and o.value() is not None]
             if resumed:
                 return _resume(resumed[-1], overrides, flagged)
+        if any(o.key_or_group == "dry_run" and o.value() is True for o in overrides):
+            return _rehearse(overrides, flagged)
         if flags.multirun:
             return _sweep(start, overrides, flagged)
         start(lambda config: codes.append(_job(config)))()
@@ -239,6 +241,23 @@ def _resume(resumed: Override, overrides: list[Override], flagged: list[str]) ->
         raise ConfigError(f"a run is resumed by itself, resume with {shown}. Leave that out.")
     path = absolute(str(resumed.value()), key="resume")
     return _reopen(path, _changes(path, [o for o in overrides if o is not resumed]))
+
+
+def _rehearse(overrides: list[Override], flagged: list[str]) -> int:
+    if flagged:
+        shown = printable(" ".join(flagged))
+        raise ConfigError(f"a dry run is of one run, dry_run=true with {shown}. Leave that out.")
+    asked = [o for o in overrides if o.key_or_group.split(".")[0] != "hydra"]
+    config = parsed(composed([o.input_line or "" for o in asked]), {})
+    from gan_runner.outcome import as_fault
+    from gan_runner.rehearsal import rehearse
+    from gan_runner.terminal import Terminal
+
+    try:
+        rehearse(config, Terminal())
+    except Exception as error:
+        raise as_fault(error) or error from None
+    return 0
 
 
 def _changes(path: Path, overrides: list[Override]) -> Changes:

@@ -157,7 +157,7 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {"model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
-    added = {"defaults", "resume", "sweep", "sweeping", "hydra", "dataset"}
+    added = {"defaults", "resume", "dry_run", "sweep", "sweeping", "hydra", "dataset"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
     assert set(settings["sweeping"]) == set(Sweeping.model_fields)

@@ -1,0 +1,96 @@
+"""A dry run: what a run does for three steps, and what all of it would take. It leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from gan_runner import checkpoint, machine
+from gan_runner import config as configuration
+from gan_runner.config import Config, Train
+from gan_runner.loop import reals_of, step_of
+from gan_runner.opening import create
+from gan_runner.run import Run
+from gan_runner.terminal import Terminal
+
+_STEPS = 3
+_LOGGED_TWICE = 3  # a number in TensorBoard takes about twice as much as in metrics.jsonl
+
+
+def rehearse(config: Config, terminal: Terminal) -> None:
+    """Tell the configuration that a run would have, and what it would take on this machine.
+
+    Data is read, and decoded into the cache, as for a run. Raises what `create` raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="gan-runner-") as folder:
+        path = Path(folder) / "run"
+        path.mkdir()
+        run = create(config, path, terminal)
+        try:
+            seconds = _seconds(run)
+            terminal.say(configuration.text(run.config))
+            terminal.framed(("", ""), _table(run, seconds))
+        finally:
+            run.folder.release()
+    terminal.say("dry run: nothing was left. Without dry_run=true it is trained.")
+
+
+def _seconds(run: Run) -> float:
+    """Of one step: the median of three, after a first one that makes ready."""
+    reals, one_step, found = reals_of(run), step_of(run), []
+    for _ in range(1 + _STEPS):
+        began = time.monotonic()
+        one_step(run.state, reals)
+        if run.device.type == "cuda":
+            torch.cuda.synchronize(run.device)
+        found.append(time.monotonic() - began)
+    return statistics.median(found[1:])
+
+
+def _table(run: Run, seconds: float) -> list[tuple[str, str]]:
+    plan, examples = run.config.train, run.config.train.batch_size * run.experiment.d_steps
+    evaluated = ", evaluations not counted" if plan.eval_every else ""
+    return [
+        *((f"parameters, {name}", f"{size:,}") for name, size in run.state.sizes().items()),
+        ("examples", f"{len(run.data):,} of shape {list(run.data.space.shape)}"),
+        ("device", f"{run.device}, threads={run.config.threads}"),
+        ("peak memory so far", _bytes(machine.peak_memory(run.device))),
+        ("a step", f"{seconds:.3g} s, {examples / seconds:,.0f} examples per second"),
+        ("to the end", f"{_span(plan.steps * seconds)} for {plan.steps:,} steps{evaluated}"),
+        ("on the disk then", _disk(run, plan)),
+    ]
+
+
+def _disk(run: Run, plan: Train) -> str:
+    saves = plan.steps // plan.save_every if plan.save_every else 1
+    kept = min(max(saves, 1), 1 + plan.keep) + (1 if plan.eval_every else 0)
+    state = run.state
+    saved = checkpoint.write(run.folder.checkpoints, state.tensors(), state.facts()).stat().st_size
+    run.sample()
+    (picture,) = run.folder.samples.glob("step_*.png")
+    pictures = 1 + (plan.steps // plan.sample_every if plan.sample_every else 0)
+    row = _LOGGED_TWICE * len(json.dumps(state.sums.means()))
+    rows = plan.steps // plan.log_every if plan.log_every else 1
+    parts = kept * saved, 2 * pictures * picture.stat().st_size, rows * row
+    of = f"{kept} checkpoint{'s' * (kept > 1)} of {_bytes(saved)}, pictures, rows"
+    return f"{_bytes(sum(parts))}: {of}"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 999.5:  # rounded to three digits it would be 1000
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"

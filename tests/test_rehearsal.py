@@ -1,0 +1,77 @@
+"""A dry run says what a run would take, and leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Answer, small_run
+
+Here = Callable[..., Answer]
+
+
+@pytest.fixture
+def answer(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    found = here("gan-train", *small_run(Path("run"), "train.steps=40", "dry_run=true"))
+    assert found.code == 0, found.err
+    return found
+
+
+def test_nothing_is_left(answer: Answer, tmp_path: Path) -> None:
+    assert not Path("run").exists()
+    assert not list((tmp_path / "temporary").glob("gan-runner-*"))
+    assert answer.out.endswith("dry run: nothing was left. Without dry_run=true it is trained.\n")
+
+
+def test_the_configuration_is_that_of_the_run(answer: Answer, here: Here) -> None:
+    told = yaml.safe_load(answer.out.partition("\n\n")[0].partition("\nparameters")[0])
+    assert here("gan-train", *small_run(Path("run"), "train.steps=40")).code == 0
+    ran = yaml.safe_load(Path("run/config.yaml").read_text())
+    assert {**told, "choices": None} == {**ran, "choices": None}
+
+
+def test_the_sizes_are_those_of_the_run(answer: Answer, here: Here) -> None:
+    assert here("gan-train", *small_run(Path("run"), "train.steps=40")).code == 0
+    status = json.loads(Path("run/status.json").read_text())
+    for name, size in status["parameters"].items():
+        assert re.search(rf"parameters, {name} +{size:,}\n", answer.out)
+    checkpoints = [path.stat().st_size for path in Path("run/checkpoints").glob("*.safetensors")]
+    count, size = re.findall(r": (\d+) checkpoints of ([\d.]+) kB", answer.out)[0]
+    assert int(count) == len(checkpoints)
+    assert float(size) * 1000 == pytest.approx(checkpoints[0], rel=0.05)
+    written = sum(path.stat().st_size for path in Path("run").rglob("*") if path.is_file())
+    (whole,) = re.findall(r"on the disk then +([\d.]+) kB", answer.out)
+    assert float(whole) * 1000 == pytest.approx(written, rel=0.3)
+
+
+def test_the_time_is_that_of_all_steps(answer: Answer) -> None:
+    (step,) = re.findall(r"a step +([\d.e-]+) s", answer.out)
+    (end,) = re.findall(r"to the end +(\d+) s for 40 steps", answer.out)
+    assert int(end) == pytest.approx(40 * float(step), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["-m", "seed=0,1"], "a dry run is of one run, dry_run=true with -m."),
+        (["loss=hinge", "model=vae"], "Use loss=elbo or model=vae_gan."),
+        (["train.batch_size=5000"], "train.batch_size=5000"),
+    ],
+)
+def test_what_can_not_be_is_refused(here: Here, asked: list[str], told: str) -> None:
+    answer = here("gan-train", "dry_run=true", *asked)
+    assert answer.code == 2
+    assert told in answer.err
+
+
+def test_an_autoencoder_is_rehearsed_as_well(here: Here) -> None:
+    answer = here("gan-train", "model=vae", "dry_run=true", "threads=1")
+    assert answer.code == 0, answer.err
+    assert "parameters, encoder" in answer.out
