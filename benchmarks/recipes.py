@@ -33,17 +33,24 @@ RECORD = ROOT / "docs" / "results.json"
 TABLES = ROOT / "docs" / "results.md"
 
 COLUMNS = (
+    *("label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
+    *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "correlation_difference"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
     *("frechet_classifier", "kid_classifier", "precision_classifier", "recall_classifier"),
     *("density_classifier", "coverage_classifier", "classifier_score", "memorisation_classifier"),
+    "mmd_identity",
 )
 """The numbers that tables show, in this order, where a recipe has them. All are in the record."""
-SHORT = {"_classifier": "", "_score": " score", "modes_covered": "modes", "_": " "}
+SHORT = {"_classifier": "", "_identity": "", "_score": " score", "modes_covered": "modes", "_": " "}
 TOLD = {
-    "modes": ("modes_covered", "high_quality"),
-    "images": ("frechet_classifier", "precision_classifier", "coverage_classifier"),
+    "high_quality": ("modes_covered", "high_quality"),
+    "tstr_accuracy": ("tstr_accuracy", "trtr_accuracy"),
+    "elbo": ("elbo", "log_likelihood"),
+    "label_accuracy": ("label_accuracy", "frechet_classifier"),
+    "code_accuracy": ("code_accuracy", "frechet_classifier"),
+    "frechet_classifier": ("frechet_classifier", "precision_classifier", "coverage_classifier"),
 }
-"""What the header of a recipe says, for mixtures in the plane and for images."""
+"""What the header of a recipe says: the numbers beside the first of these that it has."""
 
 Record = dict[str, Any]
 
@@ -167,11 +174,11 @@ def with_header(text: str, name: str, seeds: Mapping[str, Record]) -> str:
 
 def _told(seeds: Mapping[str, Record]) -> str:
     first = next(iter(seeds.values()))
-    kind = "modes" if "high_quality" in first["results"] else "images"
+    told = next(names for name, names in TOLD.items() if name in first["results"])
     numbers = ", ".join(
-        f"{name} {_summary(seeds, name)}" for name in TOLD[kind] if name in first["results"]
+        f"{name} {_summary(seeds, name)}" for name in told if name in first["results"]
     )
-    protocols = {first["results"][n]["protocol"]["id"] for n in TOLD[kind] if n in first["results"]}
+    protocols = {first["results"][n]["protocol"]["id"] for n in told if n in first["results"]}
     cores = "one core" if first["threads"] == 1 else f"{first['threads']} threads"
     return (
         f"Measured on {first['date']}, {cores} of {first['machine'].partition(',')[0]}, "

@@ -127,7 +127,8 @@ def test_a_missing_scikit_learn_is_the_machine_s_fault_with_a_remedy(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"text", gzip.compress(b"1,2\n", mtime=0), gzip.compress(b"a,b\n" * 99)[:-9]]
+    "content",
+    [b"", b"text", gzip.compress(b"1,2\n", mtime=0), gzip.compress(b"a,b\n" * 99, mtime=0)[:-9]],
 )
 def test_damaged_digits_are_named(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
