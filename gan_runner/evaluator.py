@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +20,13 @@ from gan_runner.elbo import Bound
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation import Evaluation, space_name
 from gan_runner.likelihood import Coder, likelihood
+from gan_runner.metrics.by_class import by_class_of_images, by_class_of_rows
 from gan_runner.metrics.cache import Kept, keep, kept
-from gan_runner.metrics.classified import ClassifiedRows, classified_rows, recalls
+from gan_runner.metrics.classified import classified_rows
 from gan_runner.metrics.classifier import classifier
 from gan_runner.metrics.features import FeatureSpace, identity, random_network, scaled
 from gan_runner.metrics.inception import inception
-from gan_runner.metrics.measures import METRICS, OF_A_CLASS, Compared, Likely, Number
+from gan_runner.metrics.measures import METRICS, Compared, Likely, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
 from gan_runner.metrics.tstr import Labelled, Tstr, tstr
@@ -35,7 +36,6 @@ from gan_runner.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
-_FEW_CLASSES = 100  # of more, numbers for each class are neither read nor exact
 _TELLING = 20  # samples that a class should have, before their absence tells anything
 _NEIGHBOURS_SHOWN = 8  # samples beside as many of their nearest training examples
 
@@ -144,7 +144,11 @@ class Evaluator:
         if compared.tstr is not None and self._test is None:
             doubts.append("tstr_accuracy is of examples that G learnt from, without a test split.")
         wanted = self._settings.best.metric
-        classes = self._by_class(compared, labels)
+        classes = (
+            by_class_of_images(compared, self._labels, self._data.class_names, metrics=names)
+            if self._rows is None
+            else by_class_of_rows(compared, self._rows, metrics=names)
+        )
         return Measured(
             results=tuple(self._result(number, len(fake), weights) for number in numbers),
             best=next((n.value for n in numbers if n.metric == wanted), None),
@@ -242,47 +246,6 @@ class Evaluator:
         )
         return Result(number.name, number.value, protocol, number.error)
 
-    def _by_class(self, compared: Compared, labels: Tensor | None) -> dict[str, dict[str, float]]:
-        """Metrics of each class: reals by their label, samples by the one that they were made for,
-        or else by the classifier's."""
-        if self._rows is not None:
-            return self._by_class_of_rows(self._rows, compared, labels)
-        probabilities = compared.space.probabilities_of(compared.fake_features)
-        if probabilities is None or self._labels is None or compared.space.name != "classifier":
-            return {}
-        if probabilities.shape[1] > _FEW_CLASSES:
-            return {}
-        predicted = probabilities.argmax(dim=1).cpu()
-        names = self._data.class_names
-        found = {}
-        for label in range(probabilities.shape[1]):
-            real, told = self._labels == label, predicted == label
-            fake = told if labels is None else labels == label
-            name = names[label] if label < len(names) else str(label)
-            found[name] = {
-                "share_real": float(real.float().mean()),
-                "share_fake": float(told.float().mean()),
-                **({} if labels is None else _accuracy(told[fake])),
-                **_class_numbers(compared, real, fake, self._metrics),
-            }
-        return found
-
-    def _by_class_of_rows(
-        self, rows: ClassifiedRows, compared: Compared, labels: Tensor | None
-    ) -> dict[str, dict[str, float]]:
-        """The same of a table: samples by the class that was told, or else by their own label."""
-        if len(rows.classes) > _FEW_CLASSES:
-            return {}
-        return {
-            of.name: {
-                "share_real": float(of.real.float().mean()),
-                "share_fake": float(of.fake.float().mean()),
-                **recalls(compared.tstr, label),
-                **_class_numbers(compared, of.real, of.fake, self._metrics),
-            }
-            for label, of in enumerate(rows.members(compared.fake, labels))
-        }
-
     def _neighbours(self, compared: Compared) -> Picture | None:
         """Samples, each in a row beside its nearest training examples; None for vectors."""
         if self._data.space.kind != "images":
@@ -336,25 +299,3 @@ def _category(latent: Tensor, code: Code | None) -> Tensor | None:
     if code is None or not code.categorical:
         return None
     return code.values(latent[:, -code.columns :])[0]
-
-
-def _accuracy(told: Tensor) -> dict[str, float]:
-    """The share of samples made for a class that the classifier puts there."""
-    return {"label_accuracy": float(told.float().mean())} if len(told) else {}
-
-
-def _class_numbers(
-    compared: Compared, real: Tensor, fake: Tensor, names: Sequence[str]
-) -> dict[str, float]:
-    """The metrics that compare samples with reals, of one class, as far as it has both."""
-    part = replace(
-        compared,
-        real=compared.real[real],
-        fake=compared.fake[fake],
-        real_features=compared.real_features[real.to(compared.real_features.device)],
-        fake_features=compared.fake_features[fake.to(compared.fake_features.device)],
-    )
-    if min(len(part.real), len(part.fake)) < 2:
-        return {}
-    found = [number for name in OF_A_CLASS if name in names for number in METRICS[name](part)]
-    return {number.name: number.value for number in found if math.isfinite(number.value)}
