@@ -128,6 +128,7 @@ OTHER = {
     "threads": 7,
     "cache": "/elsewhere",
     "init_from": "/runs/old",
+    "augment": {"ada": {"name": "ADA"}},
     "train.steps": 1,
     "train.epochs": 1,
     "train.batch_size": 1,
