@@ -29,9 +29,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gan_runner.assembly import assemble
 from gan_runner.composition import composed, parsed
 from gan_runner.data import Space
-from gan_runner.experiment import assemble
 from gan_runner.loop import train
 from gan_runner.models import Networks
 from gan_runner.opening import create

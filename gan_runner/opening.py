@@ -14,13 +14,15 @@ from torch import nn
 
 from gan_runner import checkpoint, log, machine
 from gan_runner import config as configuration
+from gan_runner.assembly import assemble
+from gan_runner.combinations import check_space
 from gan_runner.config import Config
 from gan_runner.data import Data, Space, digest, placed
 from gan_runner.datasets import Track
 from gan_runner.disk import write_text
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation import space_name
-from gan_runner.experiment import Experiment, assemble
+from gan_runner.experiment import Experiment
 from gan_runner.folder import RunFolder
 from gan_runner.interruption import unwinding
 from gan_runner.log import Log
@@ -173,7 +175,7 @@ def _load(
     config = experiment.config
     with unwinding():
         data = placed(experiment.dataset.training(Path(config.cache), terminal.track), device)
-    experiment.check(data.space)
+    check_space(experiment, data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.batch_size > len(data):

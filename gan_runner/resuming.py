@@ -13,11 +13,12 @@ from torch import nn
 
 from gan_runner import checkpoint, machine
 from gan_runner import config as configuration
+from gan_runner.assembly import assemble
 from gan_runner.checkpoint import Checkpoint
 from gan_runner.config import Config
 from gan_runner.data import Data, Space, digest
 from gan_runner.errors import CheckpointError, ConfigError, printable
-from gan_runner.experiment import Experiment, assemble
+from gan_runner.experiment import Experiment
 from gan_runner.folder import RunFolder
 from gan_runner.models import GenerativeModel
 from gan_runner.state import TrainState

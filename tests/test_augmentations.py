@@ -12,12 +12,12 @@ import torch
 from conftest import Answer, small_run
 from torch import Tensor
 
+from gan_runner.assembly import assemble
 from gan_runner.augmentations import ADA, Augmentation, Moment
 from gan_runner.augmentations.ada import moved, recoloured
 from gan_runner.catalogue import make
 from gan_runner.composition import composed, parsed
 from gan_runner.errors import ConfigError
-from gan_runner.experiment import assemble
 from gan_runner.terms import Memory, Scored
 from gan_runner.transforms import cut_out, mirrored, shifted
 

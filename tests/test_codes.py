@@ -11,10 +11,10 @@ import pytest
 import torch
 from conftest import Answer, small_run
 
+from gan_runner.assembly import assemble
 from gan_runner.composition import composed, parsed
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.experiment import assemble
 from gan_runner.metrics.agreement import matched_accuracy
 from gan_runner.models.codes import Code, Informed
 from gan_runner.sampling import latent_points

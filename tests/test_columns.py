@@ -8,11 +8,11 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from gan_runner.assembly import assemble
 from gan_runner.columns import Column, Columns
 from gan_runner.composition import composed, parsed
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.experiment import assemble
 from gan_runner.models import Model
 from gan_runner.models.categories import gumbel, relaxed
 

@@ -14,10 +14,10 @@ import torch
 from conftest import Answer, call_command, left_behind, small_run
 from torch import Tensor, nn
 
+from gan_runner.assembly import assemble
 from gan_runner.composition import composed, parsed
 from gan_runner.config import Config
 from gan_runner.data import Batch, Data, Space, batches
-from gan_runner.experiment import assemble
 from gan_runner.loop import train
 from gan_runner.models import Model
 from gan_runner.models.discriminator import Judgement

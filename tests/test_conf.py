@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from gan_runner.assembly import assemble
 from gan_runner.augmentations import Augmentation
 from gan_runner.catalogue import Component, choices
 from gan_runner.composition import composed, parsed
@@ -19,7 +20,7 @@ from gan_runner.datasets import Dataset
 from gan_runner.elbo import Bound
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
-from gan_runner.experiment import Experiment, assemble
+from gan_runner.experiment import Experiment
 from gan_runner.groups import GROUPS, conf_folder, options
 from gan_runner.health import Health
 from gan_runner.losses import Loss

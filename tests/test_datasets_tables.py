@@ -11,13 +11,13 @@ import torch
 import yaml
 from conftest import EVERY_DATASET
 
+from gan_runner.assembly import assemble
 from gan_runner.catalogue import make
 from gan_runner.columns import Columns
 from gan_runner.composition import composed, parsed
 from gan_runner.data import Data, digest
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError, DataError, Fault
-from gan_runner.experiment import assemble
 from gan_runner.groups import conf_folder
 from gan_runner.terminal import Terminal
 

@@ -14,12 +14,12 @@ from conftest import Answer, call_command, left_behind, small_run
 from PIL import Image
 
 from gan_runner import checkpoint
+from gan_runner.assembly import assemble
 from gan_runner.catalogue import validated
 from gan_runner.config import Config
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
 from gan_runner.evaluator import Evaluator
-from gan_runner.experiment import assemble
 from gan_runner.metrics.measures import METRICS
 from gan_runner.terminal import Terminal
 

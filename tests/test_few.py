@@ -11,12 +11,12 @@ import pytest
 import torch
 from conftest import Answer, left_behind, small_run
 
+from gan_runner.assembly import assemble
 from gan_runner.composition import composed, parsed
 from gan_runner.data import Data, Space
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.few import few
 from gan_runner.errors import ConfigError
-from gan_runner.experiment import assemble
 
 Here = Callable[..., Answer]
 T = TypeVar("T")

@@ -12,11 +12,11 @@ import torch
 import yaml
 from pydantic import BaseModel
 
+from gan_runner.assembly import assemble
 from gan_runner.catalogue import validated
 from gan_runner.composition import composed, parsed
 from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
-from gan_runner.experiment import assemble
 from gan_runner.groups import conf_folder
 from gan_runner.health import Health, Monitor, Reals, Verdict
 from gan_runner.health.settings import Action

@@ -13,10 +13,10 @@ from conftest import Answer, small_run
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from gan_runner.assembly import assemble
 from gan_runner.catalogue import make
 from gan_runner.composition import composed, parsed
 from gan_runner.errors import ConfigError
-from gan_runner.experiment import assemble
 from gan_runner.objective import Objective
 from gan_runner.penalties import Penalty
 from gan_runner.terms import FeatureMatching, HistoricalAveraging, Memory, Scored

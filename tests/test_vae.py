@@ -15,12 +15,13 @@ from conftest import Answer, call_command, left_behind
 from torch import Tensor
 
 from gan_runner import checkpoint
+from gan_runner.assembly import assemble
 from gan_runner.autoencoding import elbo_step, vae_gan_step
 from gan_runner.composition import composed, parsed
 from gan_runner.data import Batch, Space
 from gan_runner.elbo import ELBO
 from gan_runner.errors import ConfigError
-from gan_runner.experiment import Experiment, assemble
+from gan_runner.experiment import Experiment
 from gan_runner.models.autoencoder import as_decoder
 from gan_runner.opening import look
 from gan_runner.sampling import latent_points, sample

@@ -72,7 +72,7 @@ class Sweep:
 
         Raises ConfigError that lists the impossible ones, unless they are to be skipped.
         """
-        from gan_runner.experiment import assemble
+        from gan_runner.assembly import assemble
 
         jobs: dict[str, Job] = {}
         faults: dict[str, Fault] = {}
