@@ -30,7 +30,7 @@ from torch.utils.tensorboard import SummaryWriter
 from gan_runner.disk import publish
 from gan_runner.sampling import Picture
 
-# regular expressions of names; the same for all runs, or TensorBoard would show a layout for each
+# regular expressions of names, the same for all runs: charts that differ would stand side by side
 _LAYOUT = {
     "training": {
         "losses": ["Multiline", ["loss/(discriminator|generator)$"]],
