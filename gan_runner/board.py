@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 from tensorboard.plugins.hparams.metadata import (
     PLUGIN_DATA_VERSION,
     PLUGIN_NAME,
@@ -27,6 +29,22 @@ from torch.utils.tensorboard import SummaryWriter
 
 from gan_runner.disk import publish
 from gan_runner.sampling import Picture
+
+# regular expressions of names, the same for all runs: charts that differ would stand side by side
+_LAYOUT = {
+    "training": {
+        "losses": ["Multiline", ["loss/(discriminator|generator)$"]],
+        "logits": ["Multiline", ["logits/(real|fake)$"]],
+        "speeds": ["Multiline", ["speed/"]],
+    }
+}
+_CONFIG = "config"
+_EACH_TIME = {  # what a resumed run says anew: its configuration may have changed, and it goes on
+    f"{_CONFIG}/text_summary",
+    CONFIG_SUMMARY_TAG,
+    SESSION_START_INFO_TAG,
+    SESSION_END_INFO_TAG,
+}
 
 
 class Board:
@@ -49,27 +67,16 @@ class Board:
         shown = "\n".join("    " + line for line in text.splitlines())
         self._writer.add_text(name, shown, step)
 
-    def session(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Begin the run's session in the HParams tab.
-
-        The session is written into the run's own writer and no experiment is declared: then
-        TensorBoard gathers the columns of all runs, whatever settings each of them has.
-        (`add_hparams` makes a sub-run, and the columns of the first run hide those of others.)
-        """
-        start = SessionStartInfo(group_name=name, start_time_secs=time.time())
-        for key, value in settings.items():
-            if isinstance(value, bool):
-                start.hparams[key].bool_value = value
-            elif isinstance(value, (int, float)):
-                start.hparams[key].number_value = value
-            elif value is not None:
-                start.hparams[key].string_value = str(value)
-        self._hparams(SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start))
+    def configuration(self, name: str, text: str, settings: Mapping[str, Any]) -> None:
+        """Log the configuration as text, begin the run's session in the HParams tab, and lay out
+        the tab of custom scalars."""
+        self.text(_CONFIG, text)
+        self._writer.add_custom_scalars(_LAYOUT)
+        self._writer._get_file_writer().add_summary(_session_start(name, settings))
+        self.flush()
 
     def session_end(self, *, success: bool) -> None:
-        status = "STATUS_SUCCESS" if success else "STATUS_FAILURE"
-        end = SessionEndInfo(status=status, end_time_secs=time.time())
-        self._hparams(SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
+        self._writer._get_file_writer().add_summary(_session_end(success=success))
 
     def flush(self) -> None:
         self._writer.flush()
@@ -77,19 +84,58 @@ class Board:
     def close(self) -> None:
         self._writer.close()
 
-    def _hparams(self, tag: str, content: HParamsPluginData) -> None:
-        content.version = PLUGIN_DATA_VERSION
-        metadata = SummaryMetadata(
-            plugin_data=SummaryMetadata.PluginData(
-                plugin_name=PLUGIN_NAME, content=content.SerializeToString()
-            )
-        )
-        summary = Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
-        self._writer._get_file_writer().add_summary(summary)
+
+def record_failure(folder: Path, name: str, settings: Mapping[str, Any]) -> None:
+    """Record for a run that can't do so any more, or never began, that its session has failed.
+
+    If it has begun, TensorBoard goes by the first of two equal starts. Raises OSError.
+    """
+    folder.mkdir(exist_ok=True)
+    path = folder / f"events.out.tfevents.{int(time.time())}.failure.{os.getpid()}"
+    with path.open("wb") as file:
+        records = RecordWriter(file)
+        for event in (
+            Event(file_version="brain.Event:2", wall_time=time.time()),
+            Event(summary=_session_start(name, settings), wall_time=time.time()),
+            Event(summary=_session_end(success=False), wall_time=time.time()),
+        ):
+            records.write(event.SerializeToString())
+
+
+def _session_start(name: str, settings: Mapping[str, Any]) -> Summary:
+    """The session goes into the run's own files and no experiment is declared: then TensorBoard
+    gathers the columns of all runs, whatever settings each of them has. (`add_hparams` makes a
+    sub-run, and the columns of the first run hide those of others.)
+    """
+    start = SessionStartInfo(group_name=name, start_time_secs=time.time())
+    for key, value in settings.items():
+        if isinstance(value, bool):
+            start.hparams[key].bool_value = value
+        elif isinstance(value, (int, float)):
+            start.hparams[key].number_value = value
+        else:  # null, too: a setting that a run lacks doesn't count as one that differs
+            start.hparams[key].string_value = "null" if value is None else str(value)
+    return _hparams(SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start))
+
+
+def _session_end(*, success: bool) -> Summary:
+    status = "STATUS_SUCCESS" if success else "STATUS_FAILURE"
+    end = SessionEndInfo(status=status, end_time_secs=time.time())
+    return _hparams(SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
+
+
+def _hparams(tag: str, content: HParamsPluginData) -> Summary:
+    content.version = PLUGIN_DATA_VERSION
+    plugin_data = SummaryMetadata.PluginData(
+        plugin_name=PLUGIN_NAME, content=content.SerializeToString()
+    )
+    metadata = SummaryMetadata(plugin_data=plugin_data)
+    return Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
 
 
 def rewind(folder: Path, step: int) -> None:
-    """Drop what event files hold from after `step`: the resumed run writes it again.
+    """Drop what event files hold from after `step`, and what a run says each time that it begins:
+    the resumed run writes it again.
 
     All files become one, under the name of the first. Killed in between, the old files are there
     beside the new one, and the next resume drops what then stands twice.
@@ -119,7 +165,7 @@ def _belongs(event: Event, step: int, seen: set[tuple[str, int]]) -> bool:
     if event.step > step:
         return False
     tags = {(value.tag, event.step) for value in event.summary.value}
-    if any(tag == SESSION_END_INFO_TAG for tag, _ in tags) or (tags and tags <= seen):
+    if any(tag in _EACH_TIME for tag, _ in tags) or (tags and tags <= seen):
         return False
     seen |= tags
     return True

@@ -148,6 +148,18 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
+def settings(config: Config) -> dict[str, Any]:
+    """All settings by dotted key, to compare runs by. Which penalties and augmentations there are
+    is one as well: their own settings are missing in runs without them."""
+    chosen = {"loss.penalty": config.loss.get("penalty", {}), "augment": config.augment}
+    named = {
+        key: ", ".join(sorted(nodes)) or "none"
+        for key, nodes in chosen.items()
+        if isinstance(nodes, Mapping)  # a configuration that was refused may have anything here
+    }
+    return {**flat(config.plain()), **named}
+
+
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Dotted keys whose values differ, with both values; a missing one is None."""
     left, right = flat(ours), flat(theirs)

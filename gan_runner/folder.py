@@ -40,6 +40,11 @@ class RunFolder:
         self._status = path / "status.json"
         self._lock: IO[str] | None = None
 
+    @property
+    def title(self) -> str:
+        """What tells it from others, as in loss=hinge (losses)."""
+        return f"{self.path.name} ({self.path.parent.name})"
+
     def refuse_links(self) -> None:
         """Raise CheckpointError if something in the folder is a link, or no file or folder.
 

@@ -74,9 +74,9 @@ class Log:
         self._board.picture("real", 0, picture)
 
     def configuration(self, name: str, text: str, settings: Mapping[str, Any]) -> None:
-        """Log the configuration, as text and as the run's session in the HParams tab."""
-        self._board.text("config", text)
-        self._board.session(name, settings)
+        """Log the configuration, as text and as the run's session in the HParams tab; each time
+        that the run begins or goes on."""
+        self._board.configuration(name, text, settings)
 
     def verdict(self, step: int, text: str) -> None:
         """Note what is wrong with the training, in events.jsonl and in TensorBoard."""
@@ -106,8 +106,10 @@ class Log:
         os.fsync(self._metrics.fileno())
         self._board.flush()
 
-    def close(self, *, success: bool) -> None:
-        self._board.session_end(success=success)
+    def close(self, *, success: bool | None) -> None:
+        """End the session in the HParams tab, unless `success` is None: then it will go on."""
+        if success is not None:
+            self._board.session_end(success=success)
         self._board.close()
         self._metrics.close()
 

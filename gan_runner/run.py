@@ -195,10 +195,9 @@ class Run:
         Raises DataError or MachineError if evaluation lacks something.
         """
         began_anew = "started" not in self._status
+        text, settings = configuration.text(self.config), configuration.settings(self.config)
+        self.log.configuration(self.folder.title, text, settings)
         if self.saved_step < 0:
-            settings = configuration.flat(self.config.plain())
-            name = "/".join(self.path.parts[-2:])
-            self.log.configuration(name, configuration.text(self.config), settings)
             shown, labels = self.data.examples[: self._shown], self.data.labels
             of = None if labels is None else labels[: self._shown]
             self.log.reals(picture(shown, self.data.space, labels=of))
@@ -241,7 +240,7 @@ class Run:
         try:
             self.note_status(state=state, exit_code=exit_code, reason=reason, ended=now())
             self.log.event("end", self.state.step, f"{state}: {reason}")
-            self.log.close(success=exit_code == 0)
+            self.log.close(success=None if state == "interrupted" else exit_code == 0)
         finally:
             self.folder.release()
 

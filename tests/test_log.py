@@ -347,9 +347,11 @@ def test_the_session_has_every_setting_in_its_own_kind(
         "precision": "string_value",
         "deterministic": "bool_value",
         "betas": "string_value",
+        "threads": "string_value",
     }
     assert start.hparams["train.average"].number_value == 0.9
     assert start.hparams["betas"].string_value == "[0.0, 0.9]"
+    assert start.hparams["threads"].string_value == "null"
 
 
 def test_a_session_begins_and_ends_once_after_any_number_of_resumes(
@@ -362,12 +364,25 @@ def test_a_session_begins_and_ends_once_after_any_number_of_resumes(
     for step in (2, 3):
         rewind(folder, step)
         log = opened()
+        log.configuration("run", "seed: 0", {**SETTINGS, "train.steps": step})
         log_steps(log, range(step + 1, step + 2))
         log.close(success=step == 3)
-    assert len(sessions(folder, SESSION_START_INFO_TAG)) == 1
+    (start,) = (s.session_start_info for s in sessions(folder, SESSION_START_INFO_TAG))
+    assert start.hparams["train.steps"].number_value == 3  # as it is now
     (end,) = (s.session_end_info for s in sessions(folder, SESSION_END_INFO_TAG))
     assert end.status == 1  # success
     assert series(folder)[("config/text_summary", 0)] == 1
+    assert series(folder)[("custom_scalars__config__", 0)] == 1
+
+
+def test_a_session_that_will_go_on_has_not_ended(
+    folder: RunFolder, opened: Callable[[], Log]
+) -> None:
+    log = opened()
+    log.configuration("run", "seed: 0", SETTINGS)
+    log.close(success=None)
+    assert sessions(folder, SESSION_START_INFO_TAG)
+    assert not sessions(folder, SESSION_END_INFO_TAG)
 
 
 # ---------------------------------------------------------------- words

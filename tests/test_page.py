@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import BROWSER
 from conftest import Answer, argv, environment
 from test_compare import made, write_rows
 
@@ -30,14 +30,6 @@ Here = Callable[..., Answer]
 
 EVIL = "<img src=x onerror=alert(1)>"
 QUOTES = "\"'><script>alert(2)</script>"
-BROWSER = next(
-    (
-        found
-        for name in ("chromium", "chromium-browser", "google-chrome", "chrome")
-        if (found := shutil.which(name))
-    ),
-    None,
-)
 
 
 class Elements(HTMLParser):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Answer, argv, left_behind
+from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
+from test_log import sessions
 
 from gan_runner.folder import RunFolder
 from gan_runner.sweeping import processes
@@ -54,6 +56,13 @@ def marks(folder: Path) -> dict[str, int]:
     return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in folder.rglob("*")}
 
 
+def ends_in_tensorboard(run: Path) -> set[int]:
+    """How the run's session ended, according to its event files."""
+    ends = sessions(RunFolder(run), SESSION_END_INFO_TAG)
+    assert sessions(RunFolder(run), SESSION_START_INFO_TAG)
+    return {found.session_end_info.status for found in ends}
+
+
 def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +76,7 @@ def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
     assert told == [("failed", 1), ("failed", 9), ("failed", 137), ("completed", 0)]
     assert "a defect" in (runs[0] / "train.log").read_text()
     assert "SIGKILL" in str(status(runs[2])["reason"])
+    assert [ends_in_tensorboard(run) for run in runs] == [{2}, {2}, {2}, {1}]  # of failure, success
     table = first.out[first.out.index("\njob") :]
     assert [line.split()[:2] for line in table.splitlines()[2:6]] == [
         *(["seed=0", "failed"], ["seed=1", "failed"]),
@@ -79,6 +89,7 @@ def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
     assert "already complete: outputs/sweeps/s/seed=3" in again.out
     assert marks(runs[3]) == complete
     assert [status(run)["state"] for run in runs] == ["completed"] * 4
+    assert [ends_in_tensorboard(run) for run in runs] == [{1}] * 4
     assert here("gan-train", *TINY, "seed=2", "hydra.run.dir=alone").code == 0
     assert left_behind(runs[2]) == left_behind(tmp_path / "alone")
 
@@ -115,6 +126,7 @@ def test_a_killed_sweep_stops_its_jobs_at_saved_steps_and_goes_on_exactly(
     sweep.communicate()
     await_end(runs)
     assert [status(run)["state"] for run in runs] == ["interrupted"] * 2
+    assert [ends_in_tensorboard(run) for run in runs] == [set(), set()]
     total = max(int(str(status(run)["step"])) for run in runs) + 3
     assert here("gan-train", *settings, f"train.steps={total}").code == 0
     assert [status(run)["step"] for run in runs] == [total, total]

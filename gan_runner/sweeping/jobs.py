@@ -142,6 +142,12 @@ def record(job: Job, *, state: str, code: int, reason: str) -> None:
         if not folder.config.exists():
             write_text(folder.config, configuration.text(job.config))
         folder.write_status({**fresh, **status, **ended})
+        if state == "failed":
+            from gan_runner.board import record_failure
+
+            settings = configuration.settings(job.config)
+            settled = {k: v for k, v in settings.items() if v not in (None, "auto")}
+            record_failure(folder.tensorboard, folder.title, settled)
         folder.release()
 
 
