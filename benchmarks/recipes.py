@@ -235,10 +235,11 @@ def _table(protocols: Mapping[str, str], group: Mapping[str, Mapping[str, Record
         f"- {', '.join(names)}: protocol `{identifier}`, {_described(first, identifier)}"
         for identifier, names in by_id.items()
     ]
-    dataset = next(iter(group)).partition("_")[0]
+    names = list(group)
+    heading = names[0].partition("_")[0] if len(names) > 1 else names[0]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     when = f"Measured on {_dates(group)} on {first['machine']}, one run a core."
-    return [f"## {dataset}", when, "\n".join(lines), "\n".join(explained)]
+    return [f"## {heading}", when, "\n".join(lines), "\n".join(explained)]
 
 
 def _described(one: Record, identifier: str) -> str:

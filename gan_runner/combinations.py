@@ -34,7 +34,7 @@ def check_space(experiment: Experiment, space: Space) -> None:
         )
     if experiment.bound is not None and not experiment.bound.of_vectors:
         raise ConfigError(
-            "numbers of vectors are no probabilities, loss.likelihood=bernoulli. "
+            f"numbers of {space.kind} are no probabilities, loss.likelihood=bernoulli. "
             "Use loss.likelihood=gaussian, and set loss.scale to what counts as near."
         )
     for name, augmentation in experiment.augmentations.items():
@@ -120,11 +120,11 @@ def _refuse_senseless_terms(experiment: Experiment) -> None:
     if objective is None:
         return
     smoothing = [n for n, p in objective.penalties.items() if isinstance(p, LabelSmoothing)]
-    if smoothing and objective.loss.paired:
+    if smoothing and (objective.loss.paired or objective.loss.needs_bounded_slope):
         raise ConfigError(
-            f"a relativistic loss has no labels to smooth, loss.penalty.{smoothing[0]} with "
+            f"this loss has no labels to smooth, loss.penalty.{smoothing[0]} with "
             f"loss.name={experiment.config.loss['name']}. "
-            "Use loss=non_saturating, or another loss that looks at each logit alone."
+            "Use loss=non_saturating or minimax, where it lowers the label of reals."
         )
 
 

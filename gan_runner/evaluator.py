@@ -135,7 +135,8 @@ class Evaluator:
         if encoder is not None and bound is not None and "likelihood" in names:
             likely = self._likely(Coder.of(encoder, generator), bound)
             compared = replace(compared, likely=likely)
-        measured = [number for name in names for number in METRICS[name](compared)]
+        by_name = {name: METRICS[name](compared) for name in names}
+        measured = [number for found in by_name.values() for number in found]
         numbers = [number for number in measured if math.isfinite(number.value)]
         doubts = [n.doubt for n in numbers if n.doubt]
         doubts += [
@@ -143,6 +144,9 @@ class Evaluator:
         ]
         if compared.tstr is not None and self._test is None:
             doubts.append("tstr_accuracy is of examples that G learnt from, without a test split.")
+        if self._settings.metrics is not None:
+            untold = [name for name, found in by_name.items() if not found]
+            doubts += [f"{name} can't be told of this data and model." for name in untold]
         wanted = self._settings.best.metric
         classes = (
             by_class_of_images(compared, self._labels, self._data.class_names, metrics=names)

@@ -30,8 +30,8 @@ settings (any value of conf/config.yaml and of the chosen options):
   seed, device, precision, threads, deterministic, cache
   train.steps, train.epochs, train.batch_size, train.log_every, train.sample_every,
   train.save_every, train.eval_every, train.keep, train.average
-  model.*, loss.*, dataset.*, optimizer.generator.*, optimizer.discriminator.*, evaluation.*,
-  health.*
+  model.*, loss.*, augment.*, dataset.*, optimizer.generator.*, optimizer.discriminator.*,
+  evaluation.*, health.*
   hydra.run.dir=FOLDER            where the run folder is made
 
 sweeps (-m): the same command with the same name skips what is complete and goes on with the rest
@@ -74,7 +74,7 @@ def help_text() -> str:
     lines = []
     for group in GROUPS:
         lines.append(f"  {group}")
-        lines += [f"    {name:<18} {headline}" for name, headline in options(group).items()]
+        lines += [f"    {name:<22} {headline}" for name, headline in options(group).items()]
     return _HELP.format(groups="\n".join(lines) + "\n")
 
 

@@ -78,7 +78,7 @@ class Objective:
         terms = {"loss/discriminator": self.loss.discriminator(real.logits, fake.logits).mean()}
         due = self.due(update)
         for name, penalty in self.penalties.items():
-            terms[f"penalty/{name}"] = (
+            terms[f"{'term' if penalty.signed else 'penalty'}/{name}"] = (
                 penalty.weight
                 * penalty.every
                 * penalty(critic, real, fake, noise, memory(f"penalty.{name}")).mean()

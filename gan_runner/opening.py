@@ -188,14 +188,24 @@ def _load(
 
 def _check_classes(experiment: Experiment, data: Data) -> None:
     """Raise ConfigError if a conditional model has nothing to tell apart."""
+    name = printable(experiment.config.dataset["name"])
+    way = experiment.config.model.get("conditioning", "none")
     if experiment.model.conditional and data.classes < 2:
-        way = experiment.config.model["conditioning"]
-        name = printable(experiment.config.dataset["name"])
         what = "no labels" if data.labels is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
             "Use labelled data, or model.conditioning=none."
         )
+    if experiment.model.conditional and data.labels is not None:
+        counts = data.labels.bincount(minlength=data.classes)
+        alone = (counts == 1).nonzero().flatten().tolist()
+        if alone:
+            names = data.class_names
+            which = names[alone[0]] if alone[0] < len(names) else str(alone[0])
+            raise ConfigError(
+                f"class {printable(which)} has a single example, model.conditioning={way} with "
+                f"dataset.name={name}. Leave it out, or correct its label."
+            )
 
 
 def _settle_lengths(experiment: Experiment, examples: int) -> Config:

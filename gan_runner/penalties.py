@@ -28,6 +28,7 @@ class Penalty(Term):
     With `every: k` it is computed at each k-th update of D and weighted k-fold (lazy
     regularisation, Karras et al. 2020, appendix B).
 
+    `signed` says that it may well be below 0, where it is no penalty in the strict sense.
     `slope` says that it constrains the slope of D, which batch norm in D makes ill-defined.
     `differentiates` names the scored examples whose logits it differentiates by the examples, so
     that they must be scored with gradients.
@@ -35,6 +36,7 @@ class Penalty(Term):
 
     every: PositiveInt
     slope: ClassVar[bool] = True
+    signed: ClassVar[bool] = False
     differentiates: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
@@ -133,7 +135,9 @@ class LabelSmoothing(Penalty):
     label 1 - w. Salimans et al. 2016, section 3.4.
     """
 
+    weight: Annotated[float, Field(ge=0, lt=1)]
     slope: ClassVar[bool] = False
+    signed: ClassVar[bool] = True
 
     def __call__(
         self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory

@@ -302,3 +302,56 @@ def test_evaluation_tells_how_often_a_class_is_what_was_asked_for(
     counts = [numbers["share_real"] for numbers in found["classes"].values()]
     mean = float(np.dot(by_class, counts))
     assert found["results"]["label_accuracy"]["value"] == pytest.approx(mean, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def of_numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on classes that are called 1, 2 and 5."""
+    folder = tmp_path_factory.mktemp("numbers")
+    labels = np.array([1, 2, 5] * 20)
+    images = np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8)
+    np.savez(folder / "x.npz", images=images, labels=labels)
+    data = ("dataset=array", f"dataset.path={folder / 'x.npz'}", "model.conditioning=concat")
+    assert call_command("gan-train", *small_run(folder / "run", *data, "train.steps=1")) == 0
+    return folder / "run"
+
+
+def test_labels_of_samples_are_those_of_the_data(of_numbers: Path, here: Here) -> None:
+    assert here("gan-sample", str(of_numbers), "--per-class", "2", "--out", "x.npz").code == 0
+    with np.load("x.npz") as found:
+        assert sorted(set(found["labels"].tolist())) == [1, 2, 5]
+    assert here("gan-sample", str(of_numbers), "--label", "5", "--out", "x.npz").code == 0
+    with np.load("x.npz") as found:
+        assert set(found["labels"].tolist()) == {5}
+
+
+def test_a_place_is_not_taken_for_a_class_that_is_a_number(of_numbers: Path, here: Here) -> None:
+    answer = here("gan-sample", str(of_numbers), "--label", "0")
+    assert answer.code == 2
+    assert "Choose one of: 1, 2, 5." in answer.err
+
+
+@pytest.mark.parametrize(
+    ("labels", "told", "code"),
+    [
+        ([-1, *[0, 1] * 10], "label -1 of sample 0 is out of range", 3),
+        ([1000000, *[0, 1] * 10], "class 1000000 has a single example", 2),
+    ],
+)
+def test_labels_that_can_not_be_meant_are_refused(
+    here: Here, labels: list[int], told: str, code: int
+) -> None:
+    np.savez("x.npz", images=np.zeros((21, 8, 8), dtype=np.uint8), labels=np.array(labels))
+    asked = ("dataset=array", "dataset.path=x.npz", "model.conditioning=concat")
+    answer = here("gan-train", *small_run(Path("run"), *asked))
+    assert (answer.code, Path("run").exists()) == (code, False)
+    assert told in answer.err
+
+
+def test_a_metric_that_can_not_be_told_is_refused(conditional: Path, here: Here) -> None:
+    answer = here("gan-evaluate", str(conditional), "--metrics", "code_accuracy")
+    assert answer.code == 2
+    assert "code_accuracy" in answer.err
+    answer = here("gan-evaluate", str(conditional), "--metrics", "code_accuracy,frechet")
+    assert answer.code == 0
+    assert "code_accuracy can't be told" in answer.out + answer.err

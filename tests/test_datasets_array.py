@@ -180,13 +180,13 @@ def test_arrays_without_a_known_name_are_listed(arrays: Any, archive: Path) -> N
 
 @pytest.mark.parametrize("key", ["labels", "y"])
 def test_labels_become_0_to_k_and_keep_their_names(key: str, archive: Path) -> None:
-    arrays: dict[str, Any] = {"samples": colours(), key: np.array([7, -2, 7, 30, -2], np.int16)}
+    arrays: dict[str, Any] = {"samples": colours(), key: np.array([7, 2, 7, 30, 2], np.int16)}
     np.savez(archive, **arrays)
     data = load(archive)
     assert data.labels is not None
     assert data.labels.dtype == torch.int64
     assert data.labels.tolist() == [1, 0, 1, 2, 0]
-    assert data.class_names == ("-2", "7", "30")
+    assert data.class_names == ("2", "7", "30")
 
 
 @pytest.mark.parametrize(

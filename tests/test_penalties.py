@@ -229,7 +229,7 @@ def test_same_generator_makes_the_same_penalty_and_no_other_is_used(option: Path
 @every_option
 def test_penalty_is_unweighted(option: Path) -> None:
     node = yaml.safe_load(option.read_text())
-    heavy = make({**node, "weight": 7.0, "every": 4}, Penalty, where="penalty")
+    heavy = make({**node, "weight": 0.7, "every": 4}, Penalty, where="penalty")
     real, fake = examples(6, 5), examples(6, 5, seed=1)
     assert torch.equal(
         apply(heavy, quadratic, real, fake), apply(default(option), quadratic, real, fake)

@@ -50,10 +50,26 @@ def test_label_smoothing_is_the_cross_entropy_with_the_smoothed_label(loss: str)
     assert torch.stack(list(terms.values())).sum().item() == pytest.approx(expected.item())
 
 
-def test_a_relativistic_loss_has_no_labels_to_smooth() -> None:
-    lines = ["loss=r3gan", "loss/penalty=label_smoothing", "model.discriminator.norm=none"]
-    with pytest.raises(ConfigError, match=r"loss\.penalty\.label_smoothing .*loss=non_saturating"):
-        assemble(parsed(composed(lines), {}))
+def test_only_a_loss_of_each_logit_alone_that_is_bounded_has_labels_to_smooth() -> None:
+    for loss in ("r3gan", "ragan", "wgan", "wgan_gp", "wgan_div"):
+        lines = [f"loss={loss}", "loss/penalty=label_smoothing", "model.discriminator.norm=none"]
+        with pytest.raises(ConfigError, match=r"penalty\.label_smoothing .*loss=non_saturating"):
+            assemble(parsed(composed(lines), {}))
+
+
+def test_a_label_below_0_is_no_label() -> None:
+    lines = ["loss=minimax", "loss/penalty=label_smoothing"]
+    with pytest.raises(ConfigError, match=r"label_smoothing\.weight=1\.5"):
+        assemble(parsed(composed([*lines, "loss.penalty.label_smoothing.weight=1.5"]), {}))
+
+
+def test_label_smoothing_is_not_taken_for_a_penalty_that_rewards(
+    here: Callable[..., Answer],
+) -> None:
+    asked = ["loss=minimax", "loss/penalty=label_smoothing", "train.steps=2", "train.log_every=1"]
+    assert here("gan-train", *small_run(Path("run"), *asked)).code == 0
+    row = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[-1])
+    assert "term/label_smoothing" in row and "penalty/label_smoothing" not in row
 
 
 def test_lecam_holds_logits_to_the_running_averages_of_the_other_kind() -> None:

@@ -112,6 +112,12 @@ def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
                 encoder=trained.encoder,
                 bound=trained.experiment.bound,
             )
+            if not found.results:
+                shown = printable(options.metrics or "evaluation.metrics")
+                raise ConfigError(
+                    f"nothing can be told of {printable(run)} by these metrics, {shown}. "
+                    "The README says what each is for."
+                )
             yield Row(run, trained.step, found)
 
 

@@ -120,7 +120,8 @@ def _refuse_other_files(trained: Trained, out: Path) -> None:
     if kind == "table" and suffix not in (".csv", ".png", ".npz"):
         raise ConfigError(f"rows are no pictures, {shown}. Use a .csv, .npz or .png file.")
     if kind in ("vectors", "sequences") and suffix not in (".png", ".npz"):
-        raise ConfigError(f"{kind} are no pictures, {shown}. Use a .npz or .png file.")
+        what = "rows of a table" if suffix == ".csv" else "pictures"
+        raise ConfigError(f"{kind} are no {what}, {shown}. Use a .npz or .png file.")
     if kind == "images" and suffix == ".csv":
         raise ConfigError(f"images are no rows of a table, {shown}. Use a .png or .npz file.")
 
@@ -130,9 +131,10 @@ def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
     names = trained.class_names
     if not names and (options.label or options.per_class):
         asked = "--label" if options.label else "--per-class"
-        raise ConfigError(
-            f"the run knows no classes, {asked}. Train one with model.conditioning=concat."
-        )
+        remedy = "Train one with model.conditioning=concat."
+        if trained.encoder is not None:
+            remedy = "Autoencoders have none: train a GAN with model.conditioning=concat."
+        raise ConfigError(f"the run knows no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
         raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")
     return [_class(text, names) for text in options.label or []] or list(range(len(names)))
@@ -141,10 +143,15 @@ def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
 def _class(text: str, names: tuple[str, ...]) -> int:
     if text in names:
         return names.index(text)
-    if text.isdecimal() and int(text) < len(names):
+    # where the names are numbers themselves, a place among them would be mistaken for one
+    if text.isdecimal() and int(text) < len(names) and not all(map(_is_whole, names)):
         return int(text)
     listed = ", ".join(printable(name) for name in names[:20])
     raise ConfigError(f"no such class, --label={printable(text)}. Choose one of: {listed}.")
+
+
+def _is_whole(name: str) -> bool:
+    return name.removeprefix("-").isdecimal()
 
 
 def _labels(options: argparse.Namespace, classes: list[int], count: int) -> Tensor | None:
@@ -239,7 +246,7 @@ def _write(
     if suffix == ".png":
         _write_grid(options.out, trained, examples, told.get("labels"), columns)
     elif suffix == ".npz":
-        _write_arrays(options.out, examples, told)
+        _write_arrays(options.out, trained, examples, told)
     elif suffix == ".csv":
         _write_rows(options.out, trained, examples, told.get("labels"))
     elif suffix == ".gif":
@@ -260,13 +267,21 @@ def _write_grid(
     save_png(picture(examples, trained.space, columns=columns, labels=labels), path)
 
 
-def _write_arrays(path: Path, examples: Tensor, told: dict[str, Tensor]) -> None:
+def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str, Tensor]) -> None:
+    """Samples with their labels, which are the numbers of the data where its classes are numbers,
+    else places in `class_names`; or with their codes."""
     import numpy as np
 
     from gan_runner.sampling import as_stored
 
     with path.open("wb") as file:
         arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
+        if "labels" in arrays:
+            names = trained.class_names
+            if all(map(_is_whole, names)):
+                arrays["labels"] = np.array([int(name) for name in names])[arrays["labels"]]
+            else:
+                arrays["class_names"] = np.array(names)
         np.savez(file, samples=as_stored(examples), **arrays)
 
 

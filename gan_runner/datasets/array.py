@@ -98,6 +98,10 @@ class Array(Dataset):
         if labels.shape != (count,):
             what = f"labels of shape {list(labels.shape)} for {count} samples"
             raise self._fault(what, f"Save them as [{count}].")
+        if count and labels.min() < 0:
+            where = int(np.flatnonzero(labels < 0)[0])
+            what = f"label {labels[where]} of sample {where} is out of range"
+            raise self._fault(what, "Number the classes from 0 on; leave out what has no label.")
         values, indices = np.unique(labels, return_inverse=True)
         return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, values))
 

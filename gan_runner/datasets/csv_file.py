@@ -71,7 +71,8 @@ def _table(reader: Iterator[list[str]], delimiter: str, setting: str) -> TextTab
 
 def _check_names(names: Sequence[str], delimiter: str, setting: str) -> None:
     """Raise DataError for names that are missing or can't tell columns apart."""
-    if all(map(is_number, names)):
+    # a column may be called 2020, but hardly 0.35
+    if all(map(is_number, names)) or any(is_number(n) and not n.isdecimal() for n in names):
         listed = printable(", ".join(names), limit=60)
         raise DataError(f"the first row has no names ({listed}), {setting}. Put names above it.")
     if not all(names):
