@@ -66,10 +66,10 @@ def _compose_and_train(arguments: list[str]) -> int:
         if not flags.shell_completion:
             overrides = checked(flags)
             resumed = [o for o in overrides if o.key_or_group == "resume" and o.value() is not None]
+            if _is_rehearsal(overrides):
+                return _rehearse(overrides, [*flagged, *(o.input_line or "" for o in resumed)])
             if resumed:
                 return _resume(resumed[-1], overrides, flagged)
-        if any(o.key_or_group == "dry_run" and o.value() is True for o in overrides):
-            return _rehearse(overrides, flagged)
         if flags.multirun:
             return _sweep(start, overrides, flagged)
         start(lambda config: codes.append(_job(config)))()
@@ -243,10 +243,20 @@ def _resume(resumed: Override, overrides: list[Override], flagged: list[str]) ->
     return _reopen(path, _changes(path, [o for o in overrides if o is not resumed]))
 
 
-def _rehearse(overrides: list[Override], flagged: list[str]) -> int:
-    if flagged:
-        shown = printable(" ".join(flagged))
-        raise ConfigError(f"a dry run is of one run, dry_run=true with {shown}. Leave that out.")
+def _is_rehearsal(overrides: list[Override]) -> bool:
+    """Whether a dry run is asked for. Raises ConfigError rather than train by mistake."""
+    asked = [override for override in overrides if override.key_or_group == "dry_run"]
+    for override in asked:
+        if override.is_delete() or not isinstance(override.value(), bool):
+            raise ConfigError(f"{printable(override.input_line)} is neither true nor false.")
+    return bool(asked) and asked[-1].value() is True
+
+
+def _rehearse(overrides: list[Override], others: list[str]) -> int:
+    """`others` are what a dry run can't be together with."""
+    if others:
+        shown = printable(" ".join(others))
+        raise ConfigError(f"a dry run is of one new run, dry_run=true with {shown}. Leave it out.")
     asked = [o for o in overrides if o.key_or_group.split(".")[0] != "hydra"]
     config = parsed(composed([o.input_line or "" for o in asked]), {})
     from gan_runner.outcome import as_fault

@@ -60,7 +60,8 @@ def test_the_time_is_that_of_all_steps(answer: Answer) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        (["-m", "seed=0,1"], "a dry run is of one run, dry_run=true with -m."),
+        (["-m", "seed=0,1"], "a dry run is of one new run, dry_run=true with -m."),
+        (["resume=elsewhere"], "dry_run=true with resume=elsewhere."),
         (["loss=hinge", "model=vae"], "Use loss=elbo or model=vae_gan."),
         (["train.batch_size=5000"], "train.batch_size=5000"),
     ],
@@ -75,3 +76,15 @@ def test_an_autoencoder_is_rehearsed_as_well(here: Here) -> None:
     answer = here("gan-train", "model=vae", "dry_run=true", "threads=1")
     assert answer.code == 0, answer.err
     assert "parameters, encoder" in answer.out
+
+
+@pytest.mark.parametrize("asked", ["dry_run=yes", "dry_run=1", "dry_run=null", "~dry_run"])
+def test_a_dry_run_that_is_misspelt_trains_nothing(here: Here, asked: str) -> None:
+    answer = here("gan-train", *small_run(Path("run"), asked))
+    assert (answer.code, Path("run").exists()) == (2, False)
+    assert f"{asked} is neither true nor false." in answer.err
+
+
+def test_a_dry_run_that_is_not_asked_for_is_a_run(here: Here) -> None:
+    assert here("gan-train", *small_run(Path("run"), "train.steps=1", "dry_run=false")).code == 0
+    assert Path("run/status.json").exists()
