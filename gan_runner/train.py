@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,10 +23,10 @@ from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_runner.composition import absolute, checked, composed, explained, flags_of, parsed
+from gan_runner.composition import sweeps as swept
 from gan_runner.errors import ConfigError, Fault, InUseError, printable, report
 from gan_runner.groups import GROUPS, conf_folder, help_text, options
 from gan_runner.interruption import Interrupted, end_at_once, leave
-from gan_runner.sweeping import overrides as swept
 from gan_runner.threads import share_cores
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def _compose_and_train(arguments: list[str]) -> int:
 class Claim(Callback):
     """Hydra's callback: checks a run's settings and makes its folder exclusively.
 
-    Hydra calls it once the configuration is composed and before it makes the folder itself. It
-    turns ordinary exceptions into warnings, so a fault must end the process here.
+    Hydra calls it once the configuration is composed and before it makes the folder itself.
     """
 
     path: ClassVar[Path | None] = None
@@ -93,18 +93,11 @@ class Claim(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         from gan_runner.folder import claim
 
-        try:
+        with _ending_the_process():
             parsed(config, config.hydra.runtime.choices)
             named = [o.lstrip("+") for o in config.hydra.overrides.hydra]
             generated = not any(o.startswith("hydra.run.dir=") for o in named)
             Claim.path, Claim.made = claim(Path(config.hydra.run.dir), generated=generated)
-        except Fault as fault:
-            sys.exit(report(fault))
-        except OmegaConfBaseException as error:
-            sys.exit(report(explained(error, [])))
-        except Exception:
-            traceback.print_exc()
-            sys.exit(1)
         with read_write(config), open_dict(config):
             config.hydra.run.dir = str(Claim.path)
 
@@ -117,27 +110,35 @@ class Claim(Callback):
 
 class Announcement(Callback):
     """Hydra's callback: says how large a sweep is before its jobs are composed, and refuses one
-    that is too large. A fault must end the process here, as in Claim."""
+    that is too large."""
 
     command: ClassVar[list[str]] = []  # the arguments as the user gave them
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         from gan_runner.sweeping.sweep import Sweep
 
-        try:
+        with _ending_the_process():
             command = list(Announcement.command)
             if not any(argument.startswith("sweep=") for argument in command):
                 command.append(f"sweep={config.sweep}")  # its name has the time in it
             Sweep.current = Sweep(swept.settings(config), Path(config.hydra.sweep.dir), command)
             swept.check_search(config)
             Sweep.current.announce(swept.number_of_jobs(config))
-        except Fault as fault:
-            sys.exit(report(fault))
-        except OmegaConfBaseException as error:
-            sys.exit(report(explained(error, [])))
-        except Exception:
-            traceback.print_exc()
-            sys.exit(1)
+
+
+@contextmanager
+def _ending_the_process() -> Iterator[None]:
+    """Within this context an exception ends the process: Hydra makes warnings of those that leave
+    a callback, and goes on."""
+    try:
+        yield
+    except Fault as fault:
+        sys.exit(report(fault))
+    except OmegaConfBaseException as error:
+        sys.exit(report(explained(error, [])))
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
 
 
 def _job(config: DictConfig) -> int:

@@ -125,8 +125,8 @@ class Cluster(SweepLauncher):
 def _candidates(
     context: HydraContext, config: DictConfig, jobs: Sequence[Sequence[str]]
 ) -> list[Candidate]:
+    from gan_runner.composition.sweeps import shared
     from gan_runner.sweeping.names import job_name
-    from gan_runner.sweeping.overrides import shared
     from gan_runner.sweeping.sweep import Candidate
 
     fixed = shared(config)
@@ -139,7 +139,7 @@ def _candidates(
 def _composed(context: HydraContext, config: DictConfig, overrides: Sequence[str]) -> Config:
     """A job composed as Hydra does it, with faults as gan-train tells them."""
     from gan_runner.composition import parsed
-    from gan_runner.sweeping.overrides import faults
+    from gan_runner.composition.sweeps import faults
 
     with faults(overrides):
         job = context.config_loader.load_sweep_config(config, list(overrides))

@@ -20,8 +20,8 @@ MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
 
 # library -> the modules that may import it; a package stands for all its modules
 DOORS = {
-    "hydra": {"gan_runner.composition", "gan_runner.sweeping.overrides", "gan_runner.train"},
-    "omegaconf": {"gan_runner.composition", "gan_runner.sweeping.overrides", "gan_runner.train"},
+    "hydra": {"gan_runner.composition", "gan_runner.train"},
+    "omegaconf": {"gan_runner.composition", "gan_runner.train"},
     "torchvision": {"gan_runner.datasets"},
     "tensorboard": {"gan_runner.board"},
     "torch.utils.tensorboard": {"gan_runner.board"},

@@ -200,6 +200,19 @@ def test_settings_below_a_group_that_is_swept_over_reach_every_job(
         assert "std: 0.03" in (tmp_path / "outputs/sweeps/s" / name / "config.yaml").read_text()
 
 
+def test_settings_below_augmentations_that_are_swept_over_reach_every_job(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    swept = "augment=[instance_noise],[instance_noise,diffaugment]"
+    settings = ("dataset=digits", "model=mlp", "threads=1", "device=cpu", "train.steps=1")
+    answer = here(
+        "gan-train", *settings, "-m", swept, "augment.instance_noise.sigma=0.3", "sweep=s"
+    )
+    assert (answer.code, len(carried)) == (0, 2), answer.err
+    for name in carried:
+        assert "sigma: 0.3" in (tmp_path / "outputs/sweeps/s" / name / "config.yaml").read_text()
+
+
 # ---------------------------------------------------------------- how a job ended
 
 

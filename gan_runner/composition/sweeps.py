@@ -1,7 +1,4 @@
-"""What the overrides of a sweep mean: how many jobs, what they share, what a search looks for.
-
-With `composition.py` and `train.py` the door to Hydra.
-"""
+"""What the overrides of a sweep mean: how many jobs, what they share, what a search looks for."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 _DIRECTIONS = {"min": "minimize", "max": "maximize"}  # ours, and Optuna's
 OmegaConf.register_new_resolver("optuna_direction", _DIRECTIONS.get, replace=True)
 
-_CHOSEN = ("model", "loss", "dataset", "optimizer")
+_CHOSEN = {group.partition("/")[0] for group in GROUPS}
 _COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
 
 
