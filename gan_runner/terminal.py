@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,6 +35,7 @@ class Terminal:
     def __init__(self) -> None:
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._live: Progress | None = None
+        self._overview: Live | None = None
         self._task = TaskID(0)
         self._total = 0
         self._drawn = 0.0
@@ -70,6 +72,22 @@ class Terminal:
             table.add_row(*map(Text, cells))
         self._console.print(table, soft_wrap=False)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether what is shown can be changed: a person looks, and no pipe."""
+        return self._console.is_terminal
+
+    def overview(self, rows: Sequence[Sequence[str]], foot: str) -> None:
+        """Show a table with a line below it, instead of the one before, on a live terminal. What
+        is said goes above it."""
+        if self._overview is None:
+            self._overview = Live(console=self._console, auto_refresh=False, transient=True)
+            self._overview.start()
+        table = Table.grid(padding=(0, 2))
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        self._overview.update(Group(table, Text(foot)), refresh=True)
+
     def begin(self, *, step: int, total: int) -> None:
         """Show the progress of a training run from now on."""
         self._total = total
@@ -99,6 +117,9 @@ class Terminal:
         if self._live is not None:
             self._live.stop()
             self._live = None
+        if self._overview is not None:
+            self._overview.stop()
+            self._overview = None
 
     def track(self, items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
         """Pass items through and show how far they are."""

@@ -25,7 +25,7 @@ DOORS = {
     "torchvision": {"gan_runner.datasets"},
     "tensorboard": {"gan_runner.board"},
     "torch.utils.tensorboard": {"gan_runner.board"},
-    "rich": {"gan_runner.terminal", "gan_runner.commands", "gan_runner.sweeping.view"},
+    "rich": {"gan_runner.terminal"},
     "submitit": {"gan_runner.sweeping.cluster"},
     "safetensors": {"gan_runner.checkpoint", "gan_runner.metrics.cache"},
     "torch_fidelity": {"gan_runner.metrics.inception"},

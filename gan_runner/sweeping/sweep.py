@@ -127,17 +127,16 @@ class Sweep:
                 self._skip(job)
             else:
                 left.append(job)
-        self._view.begin()
         try:
             carrier(left, view=self._view, ended=self._ended)
         except Interrupted:
-            self._view.end()
+            self._terminal.end()
             done = sum(not outcome.failed for outcome in self._outcomes.values())
             told = f"interrupted, {done} jobs are done. Continue with:"
             self._terminal.say(f"{told}\n  {printable(self._command, limit=100_000)}")
             raise
         finally:
-            self._view.end()
+            self._terminal.end()
 
     def conclude(self) -> int:
         """Show how all jobs ended; the exit code."""

@@ -7,11 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-
 from gan_runner import config as configuration
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.rows import last_step
@@ -37,23 +32,15 @@ class View:
 
     def __init__(self, terminal: Terminal, total: int) -> None:
         self._terminal = terminal
-        self._console = Console(highlight=False)
         self._total = total
         self._outcomes: list[Outcome] = []
         self._running: dict[str, _Progress] = {}
         self._looked = time.monotonic()
-        self._live: Live | None = None
-
-    def begin(self) -> None:
-        """Show the jobs from now on."""
-        if self._console.is_terminal:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
-            self._live.start()
 
     def started(self, job: Job) -> None:
         """A process has begun with the job."""
         self._running[job.name] = _Progress(time.monotonic())
-        if self._live is None:
+        if not self._terminal.is_live:
             self._terminal.say(f"started  {printable(job.name)}")
 
     def ended(self, job: Job, outcome: Outcome) -> None:
@@ -64,7 +51,7 @@ class View:
         reason = "" if outcome.state in DONE else f": {printable(outcome.first_line)}"
         steps = "" if outcome.step is None else f" at step {outcome.step}"
         took = f" in {span(outcome.seconds)}" if outcome.seconds else ""
-        self._say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
+        self._terminal.say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
         self._draw()
 
     def skipped(self, outcome: Outcome) -> None:
@@ -73,45 +60,28 @@ class View:
 
     def look(self, running: Sequence[Job]) -> None:
         """Show how far the running jobs are. Cheap: most calls do nothing."""
-        every = _LINE_EVERY if self._live is None else _DRAW_EVERY
+        every = _DRAW_EVERY if self._terminal.is_live else _LINE_EVERY
         if time.monotonic() - self._looked < every:
             return
         self._looked = time.monotonic()
         for job in running:
             _look_at(job, self._running[job.name])
-        if self._live is not None:
+        if self._terminal.is_live:
             self._draw()
         else:
             shown = [f"{printable(n)} {_far(p)}" for n, p in self._running.items()]
             self._terminal.say("; ".join([self._counts(), *shown]))
 
-    def end(self) -> None:
-        """Leave the live display."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-    def _say(self, text: str) -> None:
-        if self._live is not None:
-            self._live.console.print(Text(text))
-        else:
-            self._terminal.say(text)
-
     def _draw(self) -> None:
-        if self._live is not None:
-            self._live.update(Group(self._jobs_table(), Text(self._counts())), refresh=True)
+        if self._terminal.is_live:
+            running = [(printable(name), _far(p)) for name, p in self._running.items()]
+            self._terminal.overview(running, self._counts())
 
     def _counts(self) -> str:
         failed = sum(outcome.failed for outcome in self._outcomes)
         done = len(self._outcomes) - failed
         waiting = self._total - len(self._outcomes) - len(self._running)
         return f"{done} done, {len(self._running)} running, {failed} failed, {waiting} waiting"
-
-    def _jobs_table(self) -> Table:
-        table = Table.grid(padding=(0, 2))
-        for name, progress in self._running.items():
-            table.add_row(Text(printable(name)), Text(_far(progress)))
-        return table
 
 
 def span(seconds: float) -> str:
