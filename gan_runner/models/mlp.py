@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 from typing import Annotated, Literal
@@ -13,35 +13,60 @@ from torch import nn
 from gan_runner.activations import LeakyReLU
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models.base import DiscriminatorNetwork, Init, Model, Network, Norm, Width
+from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, Model, Network, Width
 from gan_runner.models.layers import initialised, norm_of_vectors
 
 Activation = Literal["relu", "leaky_relu", "tanh", "silu"]
 
 
-class MLPNetwork(Network):
+class Perceptron(Network):
     """`hidden`: the widths of the hidden layers, from the input on."""
 
     hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=64)]
     activation: Activation
 
+    def making(self, inputs: int, shape: tuple[int, ...], *, bounded: bool) -> nn.Sequential:
+        """[N, inputs] -> examples [N, *shape], within [-1, 1] if `bounded`."""
+        ends: list[nn.Module] = [nn.Tanh()] if bounded else []
+        if len(shape) > 1:
+            ends.append(nn.Unflatten(1, shape))
+        return self._network([], inputs, prod(shape), ends)
 
-class MLPDiscriminator(MLPNetwork, DiscriminatorNetwork):
+    def reading(self, shape: tuple[int, ...], outputs: int, *ends: nn.Module) -> nn.Sequential:
+        """Examples [N, *shape] -> [N, outputs], and what `ends` make of that."""
+        begins: list[nn.Module] = [nn.Flatten()] if len(shape) > 1 else []
+        return self._network(begins, prod(shape), outputs, ends)
+
+    def _network(
+        self, begins: Sequence[nn.Module], inputs: int, outputs: int, ends: Sequence[nn.Module]
+    ) -> nn.Sequential:
+        layers = [*begins]
+        for width in self.hidden:
+            layers += [
+                nn.Linear(inputs, width, bias=self.norm != "batch"),
+                norm_of_vectors(self.norm, width),
+                ACTIVATIONS[self.activation](),
+            ]
+            inputs = width
+        network = nn.Sequential(*layers, nn.Linear(inputs, outputs), *ends)
+        return initialised(network, init=self.init, norm=self.norm)
+
+
+class MLPDiscriminator(Perceptron, DiscriminatorNetwork):
     """The generator's settings and those of every discriminator."""
 
 
 class MLP(Model):
-    """Fully connected, for vectors, sequences and images, which are flattened inside."""
+    """Fully connected, for vectors, sequences and images, which are flattened inside.
 
-    generator: MLPNetwork
+    Images lie in [-1, 1], all else is unbounded.
+    """
+
+    generator: Perceptron
     discriminator: MLPDiscriminator
 
     def check(self, space: Space) -> None:
-        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
-            if network.norm == "instance":
-                raise ConfigError(
-                    f"mlp has no maps to normalise, model.{name}.norm=instance. Use norm=layer."
-                )
+        refuse_norms_of_maps(self, option="mlp")
         needed = 0 if space.columns is None else space.columns.categories
         if needed >= self.latent_size:
             raise ConfigError(
@@ -50,73 +75,19 @@ class MLP(Model):
             )
 
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
-        return generator(
-            latent_size=latent_size,
-            shape=shape,
-            hidden=self.generator.hidden,
-            activation=self.generator.activation,
-            norm=self.generator.norm,
-            init=self.generator.init,
-        )
+        return self.generator.making(latent_size, shape, bounded=len(shape) == 3)
 
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return discriminator(
-            shape=shape,
-            hidden=self.discriminator.hidden,
-            activation=self.discriminator.activation,
-            norm=self.discriminator.norm,
-            init=self.discriminator.init,
-        )
+        return self.discriminator.reading(shape, 1, nn.Flatten(0))
 
 
-def generator(
-    *,
-    latent_size: int,
-    shape: tuple[int, ...],
-    hidden: tuple[int, ...],
-    activation: Activation,
-    norm: Norm,
-    init: Init,
-) -> nn.Sequential:
-    """Latents [N, latent_size] -> images [N, C, H, W] in [-1, 1], or unbounded vectors [N, D] or
-    sequences [N, T, D]."""
-    layers = hidden_layers(latent_size, hidden, activation, norm)
-    layers.append(nn.Linear(hidden[-1], prod(shape)))
-    if len(shape) == 3:
-        layers.append(nn.Tanh())
-    if len(shape) > 1:
-        layers.append(nn.Unflatten(1, shape))
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
-
-
-def discriminator(
-    *,
-    shape: tuple[int, ...],
-    hidden: tuple[int, ...],
-    activation: Activation,
-    norm: Norm,
-    init: Init,
-) -> nn.Sequential:
-    """Vectors [N, D], sequences [N, T, D] or images [N, C, H, W] -> logits [N]."""
-    layers: list[nn.Module] = [nn.Flatten()] if len(shape) > 1 else []
-    layers += hidden_layers(prod(shape), hidden, activation, norm)
-    layers += [nn.Linear(hidden[-1], 1), nn.Flatten(0)]
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
-
-
-def hidden_layers(
-    inputs: int, hidden: tuple[int, ...], activation: Activation, norm: Norm
-) -> list[nn.Module]:
-    """Linear layers of these widths, each with its norm and activation."""
-    layers: list[nn.Module] = []
-    for width in hidden:
-        layers += [
-            nn.Linear(inputs, width, bias=norm != "batch"),
-            norm_of_vectors(norm, width),
-            ACTIVATIONS[activation](),
-        ]
-        inputs = width
-    return layers
+def refuse_norms_of_maps(model: GenerativeModel, *, option: str) -> None:
+    """Raise ConfigError for a norm that fully connected networks don't have."""
+    for name, norm in model.norms.items():
+        if norm == "instance":
+            raise ConfigError(
+                f"{option} has no maps to normalise, model.{name}.norm=instance. Use norm=layer."
+            )
 
 
 ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {

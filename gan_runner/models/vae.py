@@ -2,83 +2,27 @@
 
 from __future__ import annotations
 
-from math import prod
-
 from torch import nn
 
 from gan_runner.data import Space
-from gan_runner.errors import ConfigError
 from gan_runner.models.autoencoder import Autoencoder
-from gan_runner.models.base import Init, Norm
-from gan_runner.models.layers import initialised
-from gan_runner.models.mlp import Activation, MLPNetwork, hidden_layers
+from gan_runner.models.mlp import Perceptron, refuse_norms_of_maps
 
 
 class VAE(Autoencoder):
     """Fully connected, for vectors of any size and for images, which are flattened inside."""
 
-    generator: MLPNetwork
-    encoder: MLPNetwork
+    generator: Perceptron
+    encoder: Perceptron
 
     def check(self, space: Space) -> None:
-        for name, norm in self.norms.items():
-            if norm == "instance":
-                raise ConfigError(
-                    f"vae has no maps to normalise, model.{name}.norm=instance. Use norm=layer."
-                )
+        refuse_norms_of_maps(self, option="vae")
 
     def plain_decoder(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return decoder(
-            latent_size=self.latent_size,
-            shape=shape,
-            hidden=self.generator.hidden,
-            activation=self.generator.activation,
-            norm=self.generator.norm,
-            init=self.generator.init,
-        )
+        return self.generator.making(self.latent_size, shape, bounded=False)
 
     def plain_encoder(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return encoder(
-            latent_size=self.latent_size,
-            shape=shape,
-            hidden=self.encoder.hidden,
-            activation=self.encoder.activation,
-            norm=self.encoder.norm,
-            init=self.encoder.init,
-        )
+        return self.encoder.reading(shape, 2 * self.latent_size)
 
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
         return {}
-
-
-def decoder(
-    *,
-    latent_size: int,
-    shape: tuple[int, ...],
-    hidden: tuple[int, ...],
-    activation: Activation,
-    norm: Norm,
-    init: Init,
-) -> nn.Sequential:
-    """Latents [N, latent_size] -> unbounded outputs [N, *shape]."""
-    layers = hidden_layers(latent_size, hidden, activation, norm)
-    layers.append(nn.Linear(hidden[-1], prod(shape)))
-    if len(shape) > 1:
-        layers.append(nn.Unflatten(1, shape))
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
-
-
-def encoder(
-    *,
-    latent_size: int,
-    shape: tuple[int, ...],
-    hidden: tuple[int, ...],
-    activation: Activation,
-    norm: Norm,
-    init: Init,
-) -> nn.Sequential:
-    """Examples [N, *shape] -> mean and log variance [N, 2 latent_size]."""
-    layers: list[nn.Module] = [nn.Flatten()] if len(shape) > 1 else []
-    layers += hidden_layers(prod(shape), hidden, activation, norm)
-    layers.append(nn.Linear(hidden[-1], 2 * latent_size))
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
