@@ -28,7 +28,6 @@ from gan_runner.models.simple_conv import (
     SimpleConvDiscriminator,
     SimpleConvGenerator,
     discriminator,
-    generator,
 )
 
 
@@ -50,14 +49,8 @@ class ConvAutoencoder(Autoencoder):
         refuse_single_pixels(self, image)
 
     def plain_decoder(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return decoder(
-            latent_size=self.latent_size,
-            image=sides(shape),
-            hidden=self.generator.hidden,
-            width=self.generator.width,
-            norm=self.generator.norm,
-            init=self.generator.init,
-        )
+        *layers, _ = self.generator.network(self.latent_size, shape)  # without the tanh
+        return nn.Sequential(*layers)
 
     def plain_encoder(self, shape: tuple[int, ...]) -> nn.Sequential:
         return encoder(
@@ -91,23 +84,8 @@ class VAEGAN(ConvAutoencoder):
     discriminator: SimpleConvDiscriminator
 
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
-        network = discriminator(
-            image=sides(shape),
-            width=self.discriminator.width,
-            norm=self.discriminator.norm,
-            init=self.discriminator.init,
-        )
+        network = self.discriminator.network(shape)
         return {"discriminator": Discriminator(self.discriminator.completed(network))}
-
-
-def decoder(
-    *, latent_size: int, image: ImageShape, hidden: int, width: int, norm: Norm, init: Init
-) -> nn.Sequential:
-    """Latents [N, latent_size] -> unbounded outputs [N, *image]."""
-    network = generator(
-        latent_size=latent_size, image=image, hidden=hidden, width=width, norm=norm, init=init
-    )
-    return nn.Sequential(*list(network)[:-1])  # without the tanh
 
 
 def encoder(

@@ -32,11 +32,26 @@ class SimpleConvGenerator(Network):
     hidden: Width
     width: Width
 
+    def network(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        """Latents [N, latent_size] -> images [N, *shape] in [-1, 1]."""
+        return generator(
+            latent_size=latent_size,
+            image=sides(shape),
+            hidden=self.hidden,
+            width=self.width,
+            norm=self.norm,
+            init=self.init,
+        )
+
 
 class SimpleConvDiscriminator(DiscriminatorNetwork):
     """`width`: channels at half the image's size; twice as many at a quarter."""
 
     width: Width
+
+    def network(self, shape: tuple[int, ...]) -> nn.Sequential:
+        """Images [N, *shape] -> logits [N]."""
+        return discriminator(image=sides(shape), width=self.width, norm=self.norm, init=self.init)
 
 
 class SimpleConv(Model):
@@ -53,22 +68,10 @@ class SimpleConv(Model):
         refuse_single_pixels(self, image_shape(space, model="simple_conv", smallest=4))
 
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
-        return generator(
-            latent_size=latent_size,
-            image=sides(shape),
-            hidden=self.generator.hidden,
-            width=self.generator.width,
-            norm=self.generator.norm,
-            init=self.generator.init,
-        )
+        return self.generator.network(latent_size, shape)
 
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return discriminator(
-            image=sides(shape),
-            width=self.discriminator.width,
-            norm=self.discriminator.norm,
-            init=self.discriminator.init,
-        )
+        return self.discriminator.network(shape)
 
 
 def generator(
