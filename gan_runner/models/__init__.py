@@ -1,6 +1,6 @@
 """Networks. A file under `conf/model/` names a class of this package."""
 
-from gan_runner.models import conv_vae, dcgan, mlp, r3gan, resnet, rnn, simple_conv, vae
+from gan_runner.models import conv_vae, dcgan, infogan, mlp, r3gan, resnet, rnn, simple_conv, vae
 from gan_runner.models.autoencoder import Autoencoder
 from gan_runner.models.base import GenerativeModel, Model, Networks
 
@@ -11,6 +11,7 @@ __all__ = [
     "Networks",
     "conv_vae",
     "dcgan",
+    "infogan",
     "mlp",
     "r3gan",
     "resnet",

@@ -21,7 +21,13 @@ from gan_runner.models.base import (
     refuse_single_pixels,
     sides,
 )
-from gan_runner.models.layers import LinearOfMaps, initialised, norm_of_maps
+from gan_runner.models.layers import (
+    LinearOfMaps,
+    doubling,
+    halving,
+    initialised,
+    norm_of_maps,
+)
 
 
 class DCGANNetwork(Network):
@@ -80,7 +86,7 @@ def generator(
         layers += [
             norm_of_maps(norm, coarse[0]),
             nn.ReLU(inplace=True),
-            _doubling(coarse, fine, bias=bias or fine == image),
+            doubling(coarse, fine, bias=bias or fine == image),
         ]
     layers.append(nn.Tanh())
     return initialised(nn.Sequential(*layers), init=init, norm=norm)
@@ -91,7 +97,7 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
     levels = _levels(image, width)
     layers: list[nn.Module] = []
     for fine, coarse in pairwise(levels):
-        layers.append(_halving(fine, coarse, bias=norm != "batch" or fine == image))
+        layers.append(halving(fine, coarse, bias=norm != "batch" or fine == image))
         if fine != image:
             layers.append(norm_of_maps(norm, coarse[0]))
         layers.append(LeakyReLU(0.2, inplace=True))
@@ -107,24 +113,3 @@ def _levels(image: ImageShape, width: int) -> list[ImageShape]:
         channels = width * min(2 ** (len(levels) - 1), 8)
         levels.append((channels, (rows + 1) // 2, (columns + 1) // 2))
     return levels
-
-
-def _doubling(coarse: ImageShape, fine: ImageShape, *, bias: bool) -> nn.ConvTranspose2d:
-    odd = fine[1] % 2, fine[2] % 2
-    # an odd side is one less than twice the coarse one: padding 2 crops a row (or column) more at
-    # either end, output padding gives the last one back
-    return nn.ConvTranspose2d(
-        coarse[0],
-        fine[0],
-        4,
-        stride=2,
-        padding=(1 + odd[0], 1 + odd[1]),
-        output_padding=odd,
-        bias=bias,
-    )
-
-
-def _halving(fine: ImageShape, coarse: ImageShape, *, bias: bool) -> nn.Conv2d:
-    # padded like its mirror image in G, so that odd sides are halved upwards
-    padding = 1 + fine[1] % 2, 1 + fine[2] % 2
-    return nn.Conv2d(fine[0], coarse[0], 4, stride=2, padding=padding, bias=bias)

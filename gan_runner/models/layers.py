@@ -1,4 +1,4 @@
-"""What the networks share: norms and initial weights."""
+"""What the networks share: norms, 4x4 convolutions of stride 2, and initial weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_runner.models.base import Init, Norm
+from gan_runner.models.base import ImageShape, Init, Norm
 
 
 def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
@@ -60,6 +60,29 @@ class LinearOfMaps(nn.Linear):
             return super().forward(maps.flatten(1))
         weight = self.weight.unflatten(1, self.shape).permute(0, 2, 3, 1).flatten(1)
         return F.linear(maps.permute(0, 2, 3, 1).flatten(1), weight, self.bias)
+
+
+def doubling(coarse: ImageShape, fine: ImageShape, *, bias: bool) -> nn.ConvTranspose2d:
+    """Maps [N, *coarse] -> [N, *fine], whose sides are twice as long, or one less."""
+    odd = fine[1] % 2, fine[2] % 2
+    # an odd side is one less than twice the coarse one: padding 2 crops a row (or column) more at
+    # either end, output padding gives the last one back
+    return nn.ConvTranspose2d(
+        coarse[0],
+        fine[0],
+        4,
+        stride=2,
+        padding=(1 + odd[0], 1 + odd[1]),
+        output_padding=odd,
+        bias=bias,
+    )
+
+
+def halving(fine: ImageShape, coarse: ImageShape, *, bias: bool) -> nn.Conv2d:
+    """Maps [N, *fine] -> [N, *coarse], whose sides are half as long, rounded up."""
+    # padded like its mirror image in G, so that odd sides are halved upwards
+    padding = 1 + fine[1] % 2, 1 + fine[2] % 2
+    return nn.Conv2d(fine[0], coarse[0], 4, stride=2, padding=padding, bias=bias)
 
 
 def initialised(network: nn.Sequential, *, init: Init, norm: Norm) -> nn.Sequential:

@@ -1,0 +1,124 @@
+"""The networks of InfoGAN on MNIST: Chen et al. 2016, table 1, arXiv:1606.03657.
+
+Lucic et al. 2018, "Are GANs created equal?", arXiv:1711.10337, hold all losses against each other
+on them, with a leaky ReLU in G as well, and a variational autoencoder on the same layers. The
+codes of InfoGAN are `model.code`, of every model.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from torch import nn
+
+from gan_runner.activations import LeakyReLU
+from gan_runner.data import Space
+from gan_runner.models.autoencoder import Autoencoder
+from gan_runner.models.base import (
+    DiscriminatorNetwork,
+    ImageShape,
+    Model,
+    Network,
+    Width,
+    image_shape,
+    refuse_single_pixels,
+    sides,
+)
+from gan_runner.models.layers import (
+    LinearOfMaps,
+    doubling,
+    halving,
+    initialised,
+    norm_of_maps,
+    norm_of_vectors,
+)
+
+
+class InfoGANNetwork(Network):
+    """`hidden`: units of the dense layer between latent point or logit and maps. `width`: channels
+    at half the image's size; twice as many at a quarter."""
+
+    hidden: Width
+    width: Width
+
+    def making(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        """Latents [N, latent_size] -> unbounded images [N, *shape]."""
+        image, half, quarter = self._levels(shape)
+        bias = self.norm != "batch"
+        layers = [
+            nn.Linear(latent_size, self.hidden, bias=bias),
+            norm_of_vectors(self.norm, self.hidden),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Linear(self.hidden, prod(quarter), bias=bias),
+            nn.Unflatten(1, quarter),
+            norm_of_maps(self.norm, quarter[0]),
+            nn.LeakyReLU(0.2, inplace=True),
+            doubling(quarter, half, bias=bias),
+            norm_of_maps(self.norm, half[0]),
+            nn.LeakyReLU(0.2, inplace=True),
+            doubling(half, image, bias=True),
+        ]
+        return initialised(nn.Sequential(*layers), init=self.init, norm=self.norm)
+
+    def reading(self, shape: tuple[int, ...], outputs: int) -> nn.Sequential:
+        """Images [N, *shape] -> [N, outputs]. The first layer, which sees the data, has no norm."""
+        image, half, quarter = self._levels(shape)
+        bias = self.norm != "batch"
+        layers = [
+            halving(image, half, bias=True),
+            LeakyReLU(0.2, inplace=True),
+            halving(half, quarter, bias=bias),
+            norm_of_maps(self.norm, quarter[0]),
+            LeakyReLU(0.2, inplace=True),
+            LinearOfMaps(quarter, self.hidden),
+            norm_of_vectors(self.norm, self.hidden),
+            LeakyReLU(0.2, inplace=True),
+            nn.Linear(self.hidden, outputs),
+        ]
+        return initialised(nn.Sequential(*layers), init=self.init, norm=self.norm)
+
+    def _levels(self, shape: tuple[int, ...]) -> tuple[ImageShape, ImageShape, ImageShape]:
+        channels, rows, columns = sides(shape)
+        half = (rows + 1) // 2, (columns + 1) // 2
+        quarter = (half[0] + 1) // 2, (half[1] + 1) // 2
+        return (channels, rows, columns), (self.width, *half), (2 * self.width, *quarter)
+
+
+class InfoGANDiscriminator(InfoGANNetwork, DiscriminatorNetwork):
+    """The generator's settings and those of every discriminator."""
+
+
+class InfoGAN(Model):
+    """Two halvings by 4x4 convolutions, and a dense layer. Sides are at least 4 px."""
+
+    generator: InfoGANNetwork
+    discriminator: InfoGANDiscriminator
+
+    def check(self, space: Space) -> None:
+        refuse_single_pixels(self, image_shape(space, model="infogan", smallest=4))
+
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        return nn.Sequential(*self.generator.making(latent_size, shape), nn.Tanh())
+
+    def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return nn.Sequential(*self.discriminator.reading(shape, 1), nn.Flatten(0))
+
+
+class InfoGANVAE(Autoencoder):
+    """G as a decoder, and D, with as many outputs as a posterior has parameters, as an encoder."""
+
+    generator: InfoGANNetwork
+    encoder: InfoGANNetwork
+
+    def check(self, space: Space) -> None:
+        image = image_shape(space, model="infogan_vae", smallest=4, instead="vae")
+        refuse_single_pixels(self, image)
+
+    def plain_decoder(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return self.generator.making(self.latent_size, shape)
+
+    def plain_encoder(self, shape: tuple[int, ...]) -> nn.Sequential:
+        return self.encoder.reading(shape, 2 * self.latent_size)
+
+    def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
+        return {}
