@@ -40,6 +40,7 @@ sweeps (-m): the same command with the same name skips what is complete and goes
   sweeping.on_invalid=skip        leaves impossible combinations out instead of refusing them all
   sweeping.max_jobs=N             allows more than 500 jobs
   hydra/sweeper=search            a search by Optuna for the best evaluation.best.metric
+  hydra/sweeper=tuned             as many random settings for each; the best again on new seeds
   hydra/launcher=slurm            jobs of a cluster
 
 flags:

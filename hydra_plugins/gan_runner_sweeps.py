@@ -60,6 +60,38 @@ class Grid(Sweeper):
         return [[*job.overrides, f"hydra.sweep.subdir='{job.name}'"] for job in possible]
 
 
+class Tuned(Grid):
+    """The same number of settings for every method, and the best of each again with new seeds."""
+
+    def __init__(self, **_: Any) -> None:
+        """The settings are read where they are checked, from the configuration."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from gan_runner.composition.tuning import cells, tuning
+        from gan_runner.errors import ConfigError
+        from gan_runner.sweeping.sweep import Sweep
+        from gan_runner.sweeping.tuning import tune
+
+        assert Sweep.current is not None, "made by the callback of gan-train"
+        if not isinstance(self.launcher, SweepLauncher):
+            raise ConfigError(
+                "hydra/sweeper=tuned needs a launcher that names its jobs. "
+                "Use hydra/launcher=processes or slurm."
+            )
+        found = tune(
+            cells(self._config),
+            self._values,
+            seed=self._config.seed,
+            repeats=tuning(self._config).repeats,
+            direction=self._config.evaluation.best.direction,
+        )
+        Sweep.current.record(found, metric=self._config.evaluation.best.metric)
+
+    def _values(self, jobs: list[list[str]]) -> list[float | None]:
+        assert self.launcher is not None
+        return [job.return_value for job in self.launcher.launch(jobs, initial_job_idx=0)]
+
+
 class SweepLauncher(Launcher):
     """Checks the jobs of a sweep together, and has those carried out that aren't complete."""
 
@@ -90,7 +122,7 @@ class SweepLauncher(Launcher):
     def _searches(self) -> bool:
         """Whether a search chooses the jobs by the values that they return."""
         sweeper = self._config.hydra.sweeper._target_
-        return not sweeper.endswith((".Grid", ".BasicSweeper"))
+        return not sweeper.endswith((".Grid", ".Tuned", ".BasicSweeper"))
 
 
 class Processes(SweepLauncher):

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_runner.composition import explained
+from gan_runner.composition import explained, tuning
 from gan_runner.errors import ConfigError, printable
 from gan_runner.groups import GROUPS
 
@@ -69,12 +69,13 @@ def settings(config: DictConfig) -> Sweeping:
 
 def check_search(config: DictConfig) -> None:
     """Raise ConfigError if a search would learn nothing, or the wrong thing."""
-    if "n_trials" not in config.hydra.sweeper:
-        return
-    if config.train.eval_every == 0:
+    searched = "n_trials" in config.hydra.sweeper
+    if (searched or tuning.is_tuned(config)) and config.train.eval_every == 0:
         raise ConfigError(
             "a search needs evaluations, train.eval_every=0. Use train.eval_every=500 or so."
         )
+    if not searched:
+        return
     direction = config.hydra.sweeper.direction
     wanted = _DIRECTIONS.get(config.evaluation.best.direction)
     if getattr(direction, "name", direction) != wanted:
@@ -87,11 +88,16 @@ def check_search(config: DictConfig) -> None:
 
 def shared(config: DictConfig) -> set[str]:
     """The keys of the overrides that all jobs of a sweep share."""
+    if tuning.is_tuned(config):
+        return tuning.shared(tuning.cells(config))
     return {key for key, count in _values(config).items() if count == 1}
 
 
 def number_of_jobs(config: DictConfig) -> int:
     """How many jobs a sweep has: the trials of a search, or all combinations of its values."""
+    if tuning.is_tuned(config):
+        cells = tuning.cells(config)
+        return sum(len(c.samples) for c in cells) + len(cells) * tuning.tuning(config).repeats
     if "n_trials" in config.hydra.sweeper:
         return int(config.hydra.sweeper.n_trials)
     return prod(_values(config).values())

@@ -42,8 +42,9 @@ def _parts(key: str) -> list[str]:
 
 
 def _short(parts: list[str], keys: Sequence[list[str]]) -> str:
-    """The shortest end of a dotted key that no other key has: lr, or generator.lr."""
-    for length in range(1, len(parts)):
+    """The shortest end of a dotted key that no other key has, and that says something: lr, or
+    generator.lr, or betas.0."""
+    for length in range(2 if parts[-1].isdecimal() else 1, len(parts)):
         if sum(other[-length:] == parts[-length:] for other in keys) == 1:
             return ".".join(parts[-length:])
     return ".".join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_runner.catalogue import Component
 
@@ -35,3 +35,26 @@ class Cluster(Component):
     constraint: str | None
     additional_parameters: dict[str, Any]
     setup: tuple[str, ...]
+
+
+class Method(Component):
+    """One of the methods that a tuned comparison holds against each other.
+
+    `settings` are those of all its runs, `first` those of the first sample, and `params` the spaces
+    to draw from beside those that all methods have.
+    """
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+    first: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Tuning(Component):
+    """A tuned comparison: `samples` settings for each method, one drawn as `seed` says but for the
+    first, and `repeats` runs of the best. A method of null is left out."""
+
+    samples: PositiveInt
+    repeats: NonNegativeInt
+    seed: int
+    params: dict[str, Any]
+    methods: dict[str, Method | None]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
 from gan_runner.config import Config
+from gan_runner.disk import write_text
 from gan_runner.errors import ConfigError, Fault, InUseError, MachineError, printable
 from gan_runner.folder import RunFolder
 from gan_runner.interruption import Interrupted
+from gan_runner.sweeping import tuning
 from gan_runner.sweeping.jobs import DONE, Job, Outcome, is_done
 from gan_runner.sweeping.settings import Sweeping
+from gan_runner.sweeping.tuning import Tuned
 from gan_runner.sweeping.view import View, span
 from gan_runner.terminal import Terminal
 
@@ -51,6 +55,8 @@ class Sweep:
         self._names: list[str] = []  # of all jobs, in the order of the command line
         self._jobs: dict[str, Job] = {}
         self._outcomes: dict[str, Outcome] = {}
+        self._tuned: Sequence[Tuned] = ()
+        self._metric = ""
 
     @property
     def path(self) -> Path:
@@ -138,6 +144,12 @@ class Sweep:
         finally:
             self._terminal.end()
 
+    def record(self, found: Sequence[Tuned], *, metric: str) -> None:
+        """Keep what a tuned comparison has found, in `tuned.json`, and for `conclude` to show."""
+        self._tuned, self._metric = found, metric
+        told = {"metric": metric, "methods": [one.record for one in found]}
+        write_text(self.path / "tuned.json", json.dumps(told, indent=1) + "\n")
+
     def conclude(self) -> int:
         """Show how all jobs ended; the exit code."""
         self.release()
@@ -145,6 +157,10 @@ class Sweep:
             self._terminal.say(f"\nsweep {printable(self.path)}")
             rows = [self._row(name) for name in self._names if name in self._outcomes]
             self._terminal.table(("job", "outcome", "step", "best", "time", "reason"), rows)
+        if self._tuned:
+            self._terminal.say(f"\n{printable(self._metric)}, on new seeds of the best settings")
+            rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
+            self._terminal.table(tuning.HEAD, rows)
         if any(outcome.failed for outcome in self._outcomes.values()):
             self._terminal.say("The log of a job is its train.log. Go on with:")
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
