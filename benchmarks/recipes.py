@@ -80,8 +80,9 @@ def main() -> None:
 
 
 def recipes(patterns: list[str]) -> list[str]:
-    """The recipes whose names match a pattern."""
-    names = sorted(path.stem for path in RECIPES.glob("*.yaml"))
+    """The recipes of single runs whose names match a pattern."""
+    paths = (path for path in RECIPES.glob("*.yaml") if "sweeper" not in path.read_text())
+    names = sorted(path.stem for path in paths)
     return [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
 
 

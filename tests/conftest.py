@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +31,9 @@ from gan_runner.config import Config
 from gan_runner.loop import train
 from gan_runner.opening import create
 from gan_runner.outcome import conduct
+from gan_runner.sweeping import processes
+from gan_runner.sweeping.job import carry_out
+from gan_runner.sweeping.jobs import Job, Outcome, outcome
 from gan_runner.terminal import Terminal
 
 ROOT = Path(__file__).parent.parent
@@ -231,3 +234,20 @@ def _hash(content: bytes) -> str:
 def environment(**changes: str) -> dict[str, str]:
     """The environment of this process with some changes."""
     return {**os.environ, **changes}
+
+
+@pytest.fixture
+def carried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Has sweeps carry out their jobs in this process; the names of those that were."""
+    names: list[str] = []
+
+    def run_here(
+        jobs: Sequence[Job], *, n_jobs: int, view: object, ended: Callable[[Job, Outcome], None]
+    ) -> None:
+        for job in jobs:
+            names.append(job.name)
+            job.prepare()
+            ended(job, outcome(job, code=carry_out(job), seconds=1.0))
+
+    monkeypatch.setattr(processes, "run_in_processes", run_here)
+    return names

@@ -20,7 +20,7 @@ from gan_runner.models.codes import Code, Informed
 from gan_runner.sampling import latent_points
 
 Here = Callable[..., Answer]
-MODELS = ("mlp", "simple_conv", "dcgan", "resnet")
+MODELS = ("mlp", "simple_conv", "dcgan", "infogan", "resnet")
 IMAGES = Space("images", (1, 16, 16))
 CODE = Code(categorical=(10, 3), continuous=2, weight=0.5)
 CODED = ("model.code.categorical=[10,3]", "model.code.continuous=2", "model.code.weight=0.5")

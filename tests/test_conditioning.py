@@ -29,7 +29,7 @@ from gan_runner.view import View
 
 Here = Callable[..., Answer]
 WAYS = ("concat", "embedding", "projection", "auxiliary")
-MODELS = ("mlp", "simple_conv", "dcgan", "resnet")
+MODELS = ("mlp", "simple_conv", "dcgan", "infogan", "resnet")
 IMAGES = Space("images", (1, 16, 16))
 every_way = pytest.mark.parametrize("way", WAYS)
 

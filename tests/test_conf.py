@@ -28,7 +28,7 @@ from gan_runner.models import GenerativeModel
 from gan_runner.objective import Prescription
 from gan_runner.optimizers import Optimizer, Optimizers
 from gan_runner.penalties import R1, Drift
-from gan_runner.sweeping.settings import Cluster, Sweeping
+from gan_runner.sweeping.settings import Cluster, Sweeping, Tuning
 from gan_runner.terms import Term
 
 CONF = conf_folder()
@@ -158,11 +158,18 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {"model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
-    added = {"defaults", "resume", "dry_run", "sweep", "sweeping", "hydra", "dataset"}
+    added = {"defaults", "resume", "dry_run", "hydra", "dataset"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
-    assert set(settings["sweeping"]) == set(Sweeping.model_fields)
     assert set(settings["dataset"]) == set(Dataset.model_fields)
+
+
+def test_sweeps_yaml_spells_out_exactly_the_settings_of_sweeps() -> None:
+    settings = yaml.safe_load((CONF / "sweeps.yaml").read_text())
+    assert set(settings) == {"defaults", "sweep", "sweeping", "hydra"}
+    assert set(settings["sweeping"]) == set(Sweeping.model_fields)
+    tuned = yaml.safe_load((CONF / "hydra" / "sweeper" / "tuned.yaml").read_text())
+    assert set(tuned) == set(Tuning.model_fields) | {"_target_"}
 
 
 def test_the_launcher_for_slurm_spells_out_exactly_its_settings() -> None:
@@ -186,9 +193,9 @@ def test_a_penalty_is_called_in_every_loss_as_its_own_file_is() -> None:
             assert own[penalty["name"]] == name, path
 
 
-def test_no_file_has_an_interpolation_but_hydras_own() -> None:
-    for path in FILES:
-        assert "${" not in path.read_text()
+def test_no_file_has_an_interpolation_but_hydras_own_and_a_search_of_one_rate_for_both() -> None:
+    found = {path.stem: path.read_text().count("${") for path in FILES}
+    assert {name: count for name, count in found.items() if count} == {"lucic2018_paper": 2}
 
 
 # ---------------------------------------------------------------- penalties from the command line

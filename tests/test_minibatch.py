@@ -24,7 +24,7 @@ from gan_runner.opening import create
 from gan_runner.terminal import Terminal
 
 Here = Callable[..., Answer]
-MODELS = ("mlp", "simple_conv", "dcgan", "resnet", "r3gan")
+MODELS = ("mlp", "simple_conv", "dcgan", "infogan", "resnet", "r3gan")
 LAYERS = ("stddev", "discrimination")
 HE = {"norm": "none", "init": "he"}
 IMAGES = Space("images", (1, 8, 8))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,8 +15,6 @@ from test_sweeps import TINY, marks, status
 from gan_runner.config import Config
 from gan_runner.errors import ConfigError
 from gan_runner.folder import RunFolder
-from gan_runner.sweeping import processes
-from gan_runner.sweeping.job import carry_out
 from gan_runner.sweeping.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeping.names import job_name
 from gan_runner.sweeping.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
@@ -24,22 +22,6 @@ from gan_runner.sweeping.view import View, span
 from gan_runner.terminal import Terminal
 
 Here = Callable[..., Answer]
-Ended = Callable[[Job, Outcome], None]
-
-
-@pytest.fixture
-def carried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Has sweeps carry out their jobs in this process; the names of those that were."""
-    names: list[str] = []
-
-    def run_here(jobs: Sequence[Job], *, n_jobs: int, view: View, ended: Ended) -> None:
-        for job in jobs:
-            names.append(job.name)
-            job.prepare()
-            ended(job, outcome(job, code=carry_out(job), seconds=1.0))
-
-    monkeypatch.setattr(processes, "run_in_processes", run_here)
-    return names
 
 
 # ---------------------------------------------------------------- names

@@ -31,7 +31,7 @@ from gan_runner.view import View
 
 Here = Callable[..., Answer]
 IMAGES = Space("images", (1, 8, 8))
-MODELS = ("vae", "conv_vae", "vae_gan")
+MODELS = ("vae", "conv_vae", "infogan_vae", "vae_gan")
 every_model = pytest.mark.parametrize("option", MODELS)
 BATCH = 6
 

@@ -56,13 +56,13 @@ def cells(config: DictConfig) -> list[Cell]:
     drawn = {o.key_or_group: _space(o) for o in given if not _is_listed(o)}
     listed = [o for o in given if _is_listed(o) and o.key_or_group != "seed"]
     (combinations,) = BasicSweeper.split_arguments(listed, None)
-    swept = {key_of(o.input_line or "") for o in listed if o.is_sweep_override()}
+    common = set(combinations[0]).intersection(*combinations)
     found: dict[tuple[str, ...], str] = {}
     made = []
     methods = {name: method for name, method in asked.methods.items() if method is not None}
     for name, method in methods.items() or [("", None)]:
         for combination in combinations:
-            differs = [text for text in combination if key_of(text) in swept]
+            differs = [text for text in combination if text not in common]
             words = [*([name] if name else []), *([job_name(differs, ())] if differs else [])]
             cell = _cell(" ".join(words) or "all", name, combination, drawn, method, asked)
             same = found.setdefault(tuple(sorted(cell.overrides)), cell.name)
@@ -170,7 +170,10 @@ def _draw(random: Random, key: str, space: str) -> str:
             f"no interval to draw from, {printable(key)}={printable(space)}. "
             "The first end is the smaller one, and above 0 for log."
         )
+    if isinstance(low, int) and isinstance(high, int) and not logarithmic:
+        return str(random.randint(low, high))
     number = exp(random.uniform(log(low), log(high))) if logarithmic else random.uniform(low, high)
-    if isinstance(low, int) and isinstance(high, int):
+    if isinstance(low, int):
         return str(round(number))
-    return f"{number:.{_DIGITS}g}"
+    short = float(f"{number:.{_DIGITS}g}")
+    return str(short if low <= short <= high else number)

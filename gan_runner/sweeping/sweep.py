@@ -147,7 +147,7 @@ class Sweep:
     def record(self, found: Sequence[Tuned], *, metric: str) -> None:
         """Keep what a tuned comparison has found, in `tuned.json`, and for `conclude` to show."""
         self._tuned, self._metric = found, metric
-        told = {"metric": metric, "methods": [one.record for one in found]}
+        told = {"format": 1, "metric": metric, "methods": [one.record for one in found]}
         write_text(self.path / "tuned.json", json.dumps(told, indent=1) + "\n")
 
     def conclude(self) -> int:
@@ -158,7 +158,9 @@ class Sweep:
             rows = [self._row(name) for name in self._names if name in self._outcomes]
             self._terminal.table(("job", "outcome", "step", "best", "time", "reason"), rows)
         if self._tuned:
-            self._terminal.say(f"\n{printable(self._metric)}, on new seeds of the best settings")
+            self._terminal.say(
+                f"\n{printable(self._metric)}, the best of each run, on new seeds of the best settings"
+            )
             rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
             self._terminal.table(tuning.HEAD, rows)
         if any(outcome.failed for outcome in self._outcomes.values()):

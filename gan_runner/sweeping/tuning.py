@@ -2,7 +2,8 @@
 
 Lucic et al. 2018, "Are GANs created equal?", arXiv:1711.10337, compare losses so: with equal
 budgets for the search, and by the spread over seeds of the best settings. The value that was the
-best of several is a lucky one; that of a new seed is not.
+best of several is a lucky one; that of a new seed is not. The value of a run is the best that its
+evaluations gave, as in their study: with an evaluation at the end alone, its last.
 """
 
 from __future__ import annotations
