@@ -16,8 +16,9 @@ import pytest
 from conftest import Answer, call_command
 from scipy import stats
 
-from gan_runner.comparison import record
+from gan_runner.comparison import leaderboard, record
 from gan_runner.comparison.spread import spread
+from gan_runner.metrics.measures import NUMBERS
 
 Here = Callable[..., Answer]
 Rows = Sequence[dict[str, Any]]
@@ -306,6 +307,13 @@ def test_the_digest_of_a_protocol_is_the_one_that_evaluations_carry(
     status = json.loads((run / "status.json").read_text())
     assert status["parameters"]["generator"] > 1000
     assert 10**7 < status["peak_memory"] < 10**11
+
+
+def test_every_number_of_an_evaluation_has_a_direction_but_those_that_have_no_better_end() -> None:
+    known = {name for name in NUMBERS if leaderboard._direction(name, [])}
+    # a copy of the data and a stranger to it are both bad; trtr is of the real data alone
+    assert set(NUMBERS) - known == {"memorisation", "closest_record_share", "trtr_accuracy"}
+    assert leaderboard._direction("column_wasserstein/age", []) == "min"
 
 
 @pytest.mark.parametrize(

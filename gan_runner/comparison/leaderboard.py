@@ -26,6 +26,10 @@ _DIRECTIONS: dict[str, Direction] = {
     **dict.fromkeys(("precision", "recall", "density", "coverage"), "max"),
     **dict.fromkeys(("classifier_score", "inception_score", "label_accuracy"), "max"),
     **dict.fromkeys(("modes_covered", "high_quality"), "max"),
+    **dict.fromkeys(("code_accuracy", "elbo", "log_likelihood"), "max"),
+    "tstr_accuracy": "max",
+    **dict.fromkeys(("column_wasserstein", "column_variation"), "min"),
+    "correlation_difference": "min",
     "one_nn": "half",
 }
 _RENAMED = {"frechet": "fid", "classifier_score": "inception_score"}  # in Inception's space
@@ -176,7 +180,7 @@ def _direction(name: str, records: Sequence[Record]) -> Direction | None:
 
 
 def _is_named(name: str, metric: str) -> bool:
-    return name in (metric, _RENAMED.get(metric)) or name.startswith(f"{metric}_")
+    return name in (metric, _RENAMED.get(metric)) or name.startswith((f"{metric}_", f"{metric}/"))
 
 
 def _board(
