@@ -18,41 +18,14 @@ import os
 import platform
 import subprocess
 import sys
-import textwrap
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
-from statistics import mean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
-RECIPES = ROOT / "conf" / "experiment"
-RECORD = ROOT / "docs" / "results.json"
-TABLES = ROOT / "docs" / "results.md"
-
-COLUMNS = (
-    *("label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
-    *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "correlation_difference"),
-    *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
-    *("frechet_classifier", "kid_classifier", "precision_classifier", "recall_classifier"),
-    *("density_classifier", "coverage_classifier", "classifier_score", "memorisation_classifier"),
-    "mmd_identity",
-)
-"""The numbers that tables show, in this order, where a recipe has them. All are in the record."""
-SHORT = {"_classifier": "", "_identity": "", "_score": " score", "modes_covered": "modes", "_": " "}
-TOLD = {
-    "high_quality": ("modes_covered", "high_quality"),
-    "tstr_accuracy": ("tstr_accuracy", "trtr_accuracy"),
-    "elbo": ("elbo", "log_likelihood"),
-    "label_accuracy": ("label_accuracy", "frechet_classifier"),
-    "code_accuracy": ("code_accuracy", "frechet_classifier"),
-    "frechet_classifier": ("frechet_classifier", "precision_classifier", "coverage_classifier"),
-}
-"""What the header of a recipe says: the numbers beside the first of these that it has."""
-
-Record = dict[str, Any]
+import results
+from results import RECIPES, RECORD, ROOT, Record
 
 
 def main() -> None:
@@ -76,7 +49,7 @@ def main() -> None:
         with ThreadPoolExecutor(options.jobs) as pool:
             for one, found in zip(asked, pool.map(_measured, asked), strict=True):
                 _remember(one, found)
-    write()
+    results.write()
 
 
 def recipes(patterns: list[str]) -> list[str]:
@@ -117,7 +90,7 @@ def _measured(asked: Asked) -> Record:
         "seconds": round(last["seconds"]),
         "threads": status["threads"],
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": _machine(),
+        "machine": machine(),
         "verdicts": [verdict["name"] for verdict in status["verdicts"]],
         "results": found["results"],
     }
@@ -130,7 +103,7 @@ def _call(module: str, run: Path, *arguments: str) -> None:
         subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=True)
 
 
-def _machine() -> str:
+def machine() -> str:
     """The processor's name and how many cores of it there are."""
     described = Path("/proc/cpuinfo")
     lines = described.read_text().splitlines() if described.exists() else []
@@ -139,147 +112,9 @@ def _machine() -> str:
 
 
 def _remember(asked: Asked, found: Record) -> None:
-    record = recorded()
+    record = results.recorded()
     record.setdefault(asked.recipe, {})[str(asked.seed)] = found
     RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-
-
-# ---------------------------------------------------------------- writing
-
-
-def recorded() -> dict[str, dict[str, Record]]:
-    """All that was measured: by recipe, by seed."""
-    found: dict[str, dict[str, Record]] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    return found
-
-
-def write() -> None:
-    """Write the tables and the headers of the recipes from the record."""
-    record = recorded()
-    TABLES.write_text(tables(record))
-    for name, seeds in record.items():
-        path = RECIPES / f"{name}.yaml"
-        path.write_text(with_header(path.read_text(), name, seeds))
-
-
-def with_header(text: str, name: str, seeds: Mapping[str, Record]) -> str:
-    """A recipe whose leading comment ends with its command and what was measured."""
-    lines = text.splitlines()
-    end = next(i for i, line in enumerate(lines) if not line.startswith("#"))
-    described = [line for line in lines[:end] if not line.startswith("# Command:")]
-    cut = next((i for i, line in enumerate(described) if line.startswith("# Measured")), None)
-    told = textwrap.wrap(_told(seeds), width=98)
-    header = [*described[:cut], f"# Command: gan-train experiment={name}"]
-    return "\n".join([*header, *(f"# {line}" for line in told), *lines[end:]]) + "\n"
-
-
-def _told(seeds: Mapping[str, Record]) -> str:
-    first = next(iter(seeds.values()))
-    told = next(names for name, names in TOLD.items() if name in first["results"])
-    numbers = ", ".join(
-        f"{name} {_summary(seeds, name)}" for name in told if name in first["results"]
-    )
-    protocols = {first["results"][n]["protocol"]["id"] for n in told if n in first["results"]}
-    cores = "one core" if first["threads"] == 1 else f"{first['threads']} threads"
-    return (
-        f"Measured on {first['date']}, {cores} of {first['machine'].partition(',')[0]}, "
-        f"{_seconds(seeds)} s each, {_seeds(seeds)}: {numbers} "
-        f"(protocol {', '.join(sorted(protocols))} in docs/results.md)."
-    )
-
-
-def tables(record: Mapping[str, Mapping[str, Record]]) -> str:
-    """A table for each set of protocols: numbers stand in one column only if they compare."""
-    groups: dict[tuple[tuple[str, str], ...], dict[str, Mapping[str, Record]]] = {}
-    for name in sorted(record):
-        groups.setdefault(_protocols(record[name]), {})[name] = record[name]
-    parts = [
-        "# Measured results",
-        "Written by `python benchmarks/recipes.py`, which trains every recipe of `conf/experiment`"
-        "\nand measures its last checkpoint by `gan-evaluate`; the whole numbers are in"
-        "\n[results.json](results.json). Mean over the seeds, lowest and highest in brackets. The"
-        "\ntime is that of training alone; several runs shared the machine.",
-    ]
-    for protocols, group in groups.items():
-        parts += [*_table(dict(protocols), group)]
-    return "\n\n".join(parts) + "\n"
-
-
-def _protocols(seeds: Mapping[str, Record]) -> tuple[tuple[str, str], ...]:
-    """The shown numbers of a recipe with the digests of their protocols, the same for all seeds."""
-    found = {
-        tuple(
-            (name, one["results"][name]["protocol"]["id"])
-            for name in COLUMNS
-            if name in one["results"]
-        )
-        for one in seeds.values()
-    }
-    if len(found) != 1:
-        raise ValueError("the seeds of a recipe were measured by different protocols")
-    return found.pop()
-
-
-def _table(protocols: Mapping[str, str], group: Mapping[str, Mapping[str, Record]]) -> list[str]:
-    first = next(iter(next(iter(group.values())).values()))
-    rows = [["recipe", "seeds", "seconds", *(_short(name) for name in protocols), "verdicts"]]
-    rows.append(["---"] * len(rows[0]))
-    for name, seeds in group.items():
-        numbers = [_summary(seeds, column) for column in protocols]
-        verdicts = sorted({verdict for one in seeds.values() for verdict in one["verdicts"]})
-        which = _seeds(seeds).removeprefix("seeds ").removeprefix("seed ")
-        rows.append([f"`{name}`", which, _seconds(seeds), *numbers, ", ".join(verdicts) or "none"])
-    by_id: dict[str, list[str]] = {}
-    for name, identifier in protocols.items():
-        by_id.setdefault(identifier, []).append(_short(name))
-    explained = [
-        f"- {', '.join(names)}: protocol `{identifier}`, {_described(first, identifier)}"
-        for identifier, names in by_id.items()
-    ]
-    names = list(group)
-    heading = names[0].partition("_")[0] if len(names) > 1 else names[0]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    when = f"Measured on {_dates(group)} on {first['machine']}, one run a core."
-    return [f"## {heading}", when, "\n".join(lines), "\n".join(explained)]
-
-
-def _described(one: Record, identifier: str) -> str:
-    """A protocol in words."""
-    protocols = (result["protocol"] for result in one["results"].values())
-    plain = next(protocol for protocol in protocols if protocol["id"] == identifier)
-    told = {k: v for k, v in plain.items() if k not in ("id", "parameters")} | plain["parameters"]
-    return ", ".join(f"{name} {value}" for name, value in told.items())
-
-
-def _dates(group: Mapping[str, Mapping[str, Record]]) -> str:
-    dates = sorted({one["date"] for seeds in group.values() for one in seeds.values()})
-    return " to ".join(dict.fromkeys((dates[0], dates[-1])))
-
-
-def _summary(seeds: Mapping[str, Record], name: str) -> str:
-    values = list(_values(seeds, name))
-    if len({f"{value:.3g}" for value in values}) == 1:
-        return f"{values[0]:.3g}"
-    return f"{mean(values):.3g} ({min(values):.3g} to {max(values):.3g})"
-
-
-def _values(seeds: Mapping[str, Record], name: str) -> Iterator[float]:
-    return (one["results"][name]["value"] for one in seeds.values())
-
-
-def _seconds(seeds: Mapping[str, Record]) -> str:
-    found = sorted(one["seconds"] for one in seeds.values())
-    return " to ".join(dict.fromkeys((str(found[0]), str(found[-1]))))
-
-
-def _seeds(seeds: Mapping[str, Record]) -> str:
-    return ("seeds " if len(seeds) > 1 else "seed ") + ", ".join(sorted(seeds))
-
-
-def _short(name: str) -> str:
-    for long, short in SHORT.items():
-        name = name.replace(long, short)
-    return name.strip()
 
 
 if __name__ == "__main__":

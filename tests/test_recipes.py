@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from types import ModuleType
 from typing import Any
 
+import paper
 import pytest
-from conftest import ROOT
+import recipes
+import results
 
 LOSSES = ("non_saturating", "lsgan", "wgan_gp", "hinge", "softplus_r1", "r3gan")
 SEEDS = {"0", "1", "2"}
-
-
-@pytest.fixture(scope="module")
-def recipes() -> ModuleType:
-    """benchmarks/recipes.py, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("recipes", ROOT / "benchmarks" / "recipes.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def measured(value: float, protocol: str = "aaaaaaaaaa") -> dict[str, Any]:
@@ -35,47 +25,47 @@ def measured(value: float, protocol: str = "aaaaaaaaaa") -> dict[str, Any]:
     }
 
 
-def test_every_recipe_was_measured(recipes: ModuleType) -> None:
-    record = recipes.recorded()
+def test_every_recipe_was_measured() -> None:
+    record = results.recorded()
     assert set(record) == set(recipes.recipes(["*"]))
     for data in "digits", "ring", "grid":
         for loss in LOSSES:
             assert set(record[f"{data}_{loss}"]) == SEEDS
 
 
-def test_the_tables_and_headers_say_what_the_record_says(recipes: ModuleType) -> None:
-    record = recipes.recorded()
-    assert recipes.TABLES.read_text() == recipes.tables(record)
+def test_the_tables_and_headers_say_what_the_record_says() -> None:
+    record = results.recorded()
+    assert results.TABLES.read_text() == results.whole(record, paper.recorded())
     for name, seeds in record.items():
-        text = (recipes.RECIPES / f"{name}.yaml").read_text()
-        assert text == recipes.with_header(text, name, seeds)
+        text = (results.RECIPES / f"{name}.yaml").read_text()
+        assert text == results.with_header(text, name, seeds)
 
 
-def test_numbers_of_different_protocols_stand_in_different_tables(recipes: ModuleType) -> None:
+def test_numbers_of_different_protocols_stand_in_different_tables() -> None:
     record = {
         "ring_hinge": {"0": measured(0.9)},
         "ring_lsgan": {"0": measured(0.8)},
         "ring_wgan": {"0": measured(0.7, "bbbbbbbbbb")},
     }
-    first, second = recipes.tables(record).split("\n## ")[1:]
+    first, second = results.tables(record).split("\n## ")[1:]
     assert "ring_hinge" in first and "ring_lsgan" in first and "aaaaaaaaaa" in first
     assert "ring_wgan" in second and "bbbbbbbbbb" in second and "ring_hinge" not in second
 
 
-def test_seeds_of_different_protocols_are_refused(recipes: ModuleType) -> None:
+def test_seeds_of_different_protocols_are_refused() -> None:
     record = {"ring_hinge": {"0": measured(0.9), "1": measured(0.9, "bbbbbbbbbb")}}
     with pytest.raises(ValueError, match="protocols"):
-        recipes.tables(record)
+        results.tables(record)
 
 
-def test_a_summary_is_the_mean_with_the_lowest_and_the_highest(recipes: ModuleType) -> None:
+def test_a_summary_is_the_mean_with_the_lowest_and_the_highest() -> None:
     record = {"ring_hinge": {str(k): measured(v) for k, v in enumerate((0.5, 0.6, 1.0))}}
-    assert "| 0.7 (0.5 to 1) |" in recipes.tables(record)
+    assert "| 0.7 (0.5 to 1) |" in results.tables(record)
 
 
-def test_a_header_is_replaced_and_the_description_stays(recipes: ModuleType) -> None:
+def test_a_header_is_replaced_and_the_description_stays() -> None:
     old = "# @package _global_\n# What it is.\n# Measured on a day:\n# 3.\ntrain:\n  steps: 3\n"
-    new = recipes.with_header(old, "ring_hinge", {"0": measured(0.9)})
+    new = results.with_header(old, "ring_hinge", {"0": measured(0.9)})
     lines = new.splitlines()
     assert lines[:3] == [
         "# @package _global_",

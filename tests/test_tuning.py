@@ -100,7 +100,8 @@ def test_the_recipe_of_lucic_has_the_methods_of_the_paper_and_its_authors_settin
     assert number_of_jobs(config) == 7 * 2 * (100 + 50)
     assert all(len(cell.samples) == 100 for cell in found)
     wgan = next(cell for cell in found if cell.name == "wgan dataset=mnist")
-    assert wgan.samples[0] == (f"{LR}=5e-05", "loss.d_steps=5")
+    norm = "model.discriminator.norm=batch"
+    assert wgan.samples[0] == (f"{LR}=5e-05", "loss.d_steps=5", norm)
     assert {text.partition("=")[0] for text in wgan.samples[1]} == {
         *(LR, "optimizer.generator.betas.0", "loss.d_steps", "loss.clip"),
         "model.discriminator.norm",
