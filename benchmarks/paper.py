@@ -42,7 +42,7 @@ def section(record: Mapping[str, Compared]) -> str:
         "## Lucic et al. 2018, table 2",
         '"Are GANs created equal?" (arXiv:1711.10337) tunes every loss alike and reports the mean'
         "\nand the deviation over seeds. `gan-train -m experiment=lucic2018"
-        "\ndataset=mnist,fashion_mnist sweep=lucic2018 hydra.launcher.n_jobs=2` does it in small, and"
+        "\ndataset=mnist,fashion_mnist sweep=lucic2018 hydra.launcher.n_jobs=2` does so in small;"
         "\n`python benchmarks/lucic2018.py outputs/sweeps/lucic2018` writes this table.",
         *(text for name in DATASETS for text in _dataset(name, record.get(name))),
         "### What differs from the paper",
