@@ -112,6 +112,11 @@ class RunFolder:
             ) from None
         if not isinstance(status, dict) or not isinstance(status.get("warnings", []), list):
             raise CheckpointError(f"unreadable status, {printable(self._status)}.")
+        if status.get("format", FORMAT) != FORMAT:
+            raise CheckpointError(
+                f"status of another format, {printable(self._status)}: format "
+                f"{printable(status['format'])}. This version of gan-runner has {FORMAT}."
+            )
         return status
 
     def write_status(self, status: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +28,29 @@ def best_evaluation(path: Path, direction: str) -> dict[str, Any] | None:
     )
 
 
-def rows(path: Path) -> Iterator[dict[str, Any]]:
+def rows(path: Path, *, left_out: Callable[[], object] = lambda: None) -> Iterator[dict[str, Any]]:
     """Every whole row with a step, in their order; their `step` is an int of at least 0.
 
-    Nothing if there is no such file. Raises OSError, for links and pipes too.
+    `left_out` hears of each other line, but for a last one, which a crash may have torn. Nothing if
+    there is no such file. Raises OSError, for links and pipes too.
     """
+    torn = False
     for line in _lines(path):
-        try:
-            row = json.loads(line)
-            step = row["step"]
-        except (KeyError, TypeError, ValueError, RecursionError):
-            continue
-        if type(step) is int and 0 <= step < 2**63:
+        if torn:
+            left_out()
+        row = _stepped(line)
+        torn = row is None
+        if row is not None:
             yield row
+
+
+def _stepped(line: bytes) -> dict[str, Any] | None:
+    try:
+        row: dict[str, Any] = json.loads(line)
+        step = row["step"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return row if type(step) is int and 0 <= step < 2**63 else None
 
 
 def last_step(path: Path) -> object:

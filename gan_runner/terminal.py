@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _SHOWN = {"D": "loss/discriminator", "G": "loss/generator", "ELBO": "elbo"}
 _LINE_EVERY = 5.0  # seconds between plain lines
+_GAP = 2  # columns of a terminal between those of a table
 _DRAW_EVERY = 0.1  # seconds between updates of the live display
 
 
@@ -60,17 +61,30 @@ class Terminal:
             self.say("  ".join(padded).rstrip())
 
     def framed(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table within a terminal's width, in which long cells are broken; a plain one in a
-        pipe."""
+        """A table within a terminal's width, a plain one in a pipe. Cells are broken between words;
+        where that isn't enough, each row is a list."""
         if not self._console.is_terminal:
             self.table(heads, rows)
             return
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for head in heads:
-            table.add_column(Text(head))
+        widths = _fitting(list(zip(heads, *rows, strict=True)), self._console.width)
+        if widths is None:
+            self._listed(heads, rows)
+            return
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+        for head, width in zip(heads, widths, strict=True):
+            table.add_column(Text(head), width=width)
         for cells in rows:
             table.add_row(*map(Text, cells))
         self._console.print(table, soft_wrap=False)
+
+    def _listed(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        longest = max(map(len, heads))
+        for cells in rows:
+            self.say("")
+            for head, cell in zip(heads, cells, strict=True):
+                if cell:
+                    self.say(f"  {head.ljust(longest)}  {cell}")
+        self.say("")
 
     @property
     def is_live(self) -> bool:
@@ -135,6 +149,20 @@ class Terminal:
             if time.monotonic() - said > _LINE_EVERY:
                 self.say(f"{what} {number}/{total}")
                 said = time.monotonic()
+
+
+def _fitting(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """The widths of the columns of a table that is no wider than a terminal; None if its longest
+    words don't fit. The widest columns give way first."""
+    shortest = [max(len(word) for cell in cells for word in cell.split(" ")) for cells in columns]
+    widths = [max(map(len, cells)) for cells in columns]
+    room = width - _GAP * (len(columns) - 1)
+    while sum(widths) > room:
+        wide = [place for place, least in enumerate(shortest) if widths[place] > least]
+        if not wide:
+            return None
+        widths[max(wide, key=widths.__getitem__)] -= 1
+    return widths
 
 
 def _training_display(console: Console) -> Progress:

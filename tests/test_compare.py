@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -393,7 +394,7 @@ def test_the_table_has_all_digits(tmp_path: Path, here: Here) -> None:
 # ---------------------------------------------------------------- folders from anywhere
 
 
-def test_torn_and_foreign_rows_are_left_out(tmp_path: Path, compared: Compared) -> None:
+def test_torn_and_foreign_rows_are_left_out_and_counted(tmp_path: Path, here: Here) -> None:
     run = made(tmp_path / "runs" / "a", 5.0, 4.0)
     whole = (run / "evaluations.jsonl").read_text()
     foreign = ["[1]", "null", '{"step": "x"}', '{"step": 300, "results": {"frechet_identity": 5}}']
@@ -403,8 +404,20 @@ def test_torn_and_foreign_rows_are_left_out(tmp_path: Path, compared: Compared) 
     torn = whole.splitlines()[1].replace("200", "902")[:-30]
     (run / "evaluations.jsonl").write_text("\n".join([whole, *foreign, nan, huge, torn]))
     (run / "metrics.jsonl").write_bytes(b"\xff\xfe\n{}\n" + b"9" * 3_000_000)
-    (board,) = compared()["boards"]
+    answer = here("gan-compare", "runs", "--json", "told.json")
+    (board,) = json.loads((tmp_path / "told.json").read_text())["boards"]
     assert board["groups"][0]["final"]["mean"] == 4.0
+    # what is no row, or has no step, or a result that is no number; not the torn last line
+    assert "8 damaged rows left out, or what is no number in them, runs/a/eval" in answer.err
+    assert "runs/a/metrics.jsonl" in answer.err
+
+
+def test_a_torn_last_row_is_no_damage(tmp_path: Path, here: Here) -> None:
+    run = made(tmp_path / "runs" / "a", 5.0, 4.0)
+    with (run / "evaluations.jsonl").open("a") as file:
+        file.write('{"step": 300, "res')
+    answer = here("gan-compare", "runs")
+    assert (answer.code, answer.err) == (0, "")
 
 
 def test_pipes_and_links_in_a_run_folder_stop_nobody(tmp_path: Path, here: Here) -> None:
@@ -465,3 +478,22 @@ def test_a_terminal_gets_a_table_of_its_width(
     out = here("gan-compare", "runs").out
     assert "[bold]x" in out
     assert "────" in out
+
+
+@pytest.mark.parametrize("width", [10, 24, 40, 60, 80, 100])
+def test_no_number_and_no_name_is_cut_on_a_terminal(
+    tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    made(tmp_path / "runs" / "a", 123.456, loss="non_saturating", seed=0)
+    made(tmp_path / "runs" / "b", 123.456, loss="non_saturating", seed=1)
+    made(tmp_path / "runs" / "c", 98.7654, loss="minimax")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = here("gan-compare", "runs").out
+    table = out.splitlines()[
+        1 : out.splitlines().index(next(x for x in out.splitlines() if x.startswith("protocol ")))
+    ]
+    words = " ".join(table).split()
+    assert {"non_saturating", "minimax", "123.5", "98.77", "leads"} <= set(words)
+    if width >= 60:
+        assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= width for line in table)

@@ -302,6 +302,12 @@ def test_a_status_of_another_form_is_refused(tmp_path: Path, content: str) -> No
         RunFolder(tmp_path).status()
 
 
+def test_a_status_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text('{"format": 99, "state": "completed"}')
+    with pytest.raises(CheckpointError, match="status of another format, .* format 99"):
+        RunFolder(tmp_path).status()
+
+
 def test_a_run_folder_with_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run" / "samples").mkdir(parents=True)
     folder = RunFolder(tmp_path / "run")

@@ -152,7 +152,28 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     if path.lstat().st_size > _LARGEST_FILE:
         print(f"warning: too large to compare, {printable(path)}.", file=sys.stderr)
         return
-    yield from rows(path)
+    damaged: list[None] = []
+    for row in rows(path, left_out=lambda: damaged.append(None)):
+        yield row
+        if not all(_is_finite(value) for value in _values(row)):
+            damaged.append(None)
+    if damaged:
+        told = f"{len(damaged)} damaged rows left out, or what is no number in them"
+        print(f"warning: {told}, {printable(path)}.", file=sys.stderr)
+
+
+def _values(row: Mapping[str, Any]) -> Iterator[object]:
+    """All that should be numbers in a row of metrics.jsonl or evaluations.jsonl."""
+    results = row.get("results", {})
+    yield from (
+        value for name, value in row.items() if name not in ("results", "classes", "doubts")
+    )
+    if isinstance(results, dict):
+        yield from (r.get("value") for r in results.values() if isinstance(r, dict))
+
+
+def _is_finite(value: object) -> bool:
+    return _number(value) is not None
 
 
 def _results(row: Mapping[str, Any]) -> Iterator[tuple[str, float, Mapping[str, Any]]]:
