@@ -304,7 +304,7 @@ def test_a_status_of_another_form_is_refused(tmp_path: Path, content: str) -> No
 
 def test_a_status_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "status.json").write_text('{"format": 99, "state": "completed"}')
-    with pytest.raises(CheckpointError, match="status of another format, .* format 99"):
+    with pytest.raises(CheckpointError, match=r"status of another format, .* format 99"):
         RunFolder(tmp_path).status()
 
 
