@@ -12,4 +12,4 @@ class Arguments(ArgumentParser):
     """Reads a command line. Raises ConfigError where argparse would print its usage and exit."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}. {self.prog} --help shows what there is.")
+        raise ConfigError(f"{message.rstrip('.')}. {self.prog} --help shows what there is.")

@@ -196,6 +196,16 @@ def test_a_seed_that_occurs_twice_is_told(tmp_path: Path, here: Here) -> None:
     assert "2 runs have the seed 7" in here("gan-compare", "runs").out
 
 
+def test_runs_of_several_folders_are_told_apart_by_them(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("first", "second", "alone")]
+    made(places[0] / "seed=0", 1.0)
+    made(places[1] / "seed=1", 1.0)
+    made(places[2], 1.0)
+    found = [one.name for one in record.find(places)]
+    assert found == ["first/seed=0", "second/seed=1", "alone"]
+    assert [one.name for one in record.find(places[:1])] == ["seed=0"]
+
+
 def test_a_run_that_is_named_twice_counts_once(tmp_path: Path, here: Here) -> None:
     made(tmp_path / "runs" / "a", 1.0)
     answer = here("gan-compare", "runs", "runs/a", "--json", "found.json")

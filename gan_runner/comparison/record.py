@@ -72,8 +72,9 @@ def find(places: Iterable[Path]) -> list[Record]:
     found: dict[Path, tuple[Path, Path]] = {}
     for place in places:
         if not place.is_dir():
+            what = "a file, no folder" if place.exists() else "no such folder"
             raise ConfigError(
-                f"no such folder, RUN={printable(place)}. Name a run folder, or a folder of runs."
+                f"{what}, RUN={printable(place)}. Name a run folder, or a folder of runs."
             )
         runs = sorted(run_folders(place))
         if not runs:
@@ -89,11 +90,14 @@ def find(places: Iterable[Path]) -> list[Record]:
 
 def _names(found: list[tuple[Path, Path]]) -> list[str]:
     """Names as short as they can be told apart: of the place that was given, of what lies in it."""
-    within = [run.relative_to(place).as_posix() for place, run in found]
-    names = [
-        place.resolve().name if inner == "." else inner
-        for (place, _), inner in zip(found, within, strict=True)
-    ]
+    several = len({place for place, run in found if place != run}) > 1
+    names = []
+    for place, run in found:
+        inner, outer = run.relative_to(place).as_posix(), place.resolve().name
+        if run == place:
+            names.append(outer)
+        else:
+            names.append(f"{outer}/{inner}" if several else inner)
     if len(set(names)) == len(names):
         return names
     return [str(run) for _, run in found]
