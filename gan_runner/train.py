@@ -122,6 +122,7 @@ class Announcement(Callback):
             if not any(argument.startswith("sweep=") for argument in command):
                 command.append(f"sweep={config.sweep}")  # its name has the time in it
             Sweep.current = Sweep(swept.settings(config), Path(config.hydra.sweep.dir), command)
+            swept.check_launcher(config)
             swept.check_search(config)
             Sweep.current.announce(swept.number_of_jobs(config))
 
@@ -151,19 +152,17 @@ def _job(config: DictConfig) -> int:
 
 
 def _sweep(
-    start: Callable[[Callable[[DictConfig], float | None]], Callable[[], None]],
+    start: Callable[[Callable[[DictConfig], None]], Callable[[], None]],
     overrides: list[Override],
     flagged: list[str],
 ) -> int:
     """Make or continue a sweep; the exit code."""
-    from gan_runner.sweeping.sweep import JOB_FAILED, Sweep
+    from gan_runner.sweeping.sweep import Sweep
 
     Sweep.current, Announcement.command = None, sys.argv[1:]
     sys.argv[1:] = [*swept.composable(overrides), *flagged]
     try:
-        start(_job_of_a_sweep)()
-    except JobFailedError:
-        return JOB_FAILED
+        start(_not_a_job)()
     except ValueError:  # Optuna's, if no job of a search was done, which the table tells better
         if Sweep.current is None or not Sweep.current.is_fruitless:
             raise
@@ -173,23 +172,9 @@ def _sweep(
     return 0 if Sweep.current is None else Sweep.current.conclude()
 
 
-class JobFailedError(Exception):
-    """How a launcher of others learns that a job has failed; its text is the exit code."""
-
-
-def _job_of_a_sweep(config: DictConfig) -> float | None:
-    """What launchers of others call in a process of theirs: the value that a search compares.
-
-    Raises JobFailedError, and Interrupted.
-    """
-    from gan_runner.sweeping.job import carry_out
-    from gan_runner.sweeping.jobs import Job
-
-    path = Path(HydraConfig.get().runtime.output_dir)
-    job = Job(path.name, path, parsed(config, HydraConfig.get().runtime.choices))
-    if code := carry_out(job):
-        raise JobFailedError(f"exit code {code}, {path}")
-    return job.value()
+def _not_a_job(config: DictConfig) -> None:
+    """What Hydra's launchers would call in this process. Ours have processes of their own."""
+    raise AssertionError("a launcher of others isn't refused")
 
 
 def _create(settings: Config, path: Path) -> int:

@@ -117,15 +117,15 @@ def test_a_sweep_in_use_is_refused(here: Here, tmp_path: Path, carried: list[str
     assert "another process carries out this sweep" in answer.err
 
 
-def test_launchers_of_others_get_checked_jobs_with_names_and_learn_of_failures(
-    here: Here, tmp_path: Path
-) -> None:
-    basic = [*TINY, "-m", "hydra/launcher=basic", "sweep=s", "sweeping.on_invalid=skip"]
-    answer = here("gan-train", *basic, "train.batch_size=0,8,65")
-    assert answer.code == 8
-    assert "impossible, left out: batch_size=0" in answer.out
-    runs = [tmp_path / "outputs/sweeps/s" / f"batch_size={size}" for size in (8, 65)]
-    assert [status(run)["state"] for run in runs] == ["completed", "failed"]
+@pytest.mark.parametrize("sweeper", ["grid", "tuned", "basic"])
+def test_launchers_of_others_are_refused(here: Here, tmp_path: Path, sweeper: str) -> None:
+    others = [f"hydra/sweeper={sweeper}", "hydra/launcher=basic", "train.eval_every=1"]
+    answer = here("gan-train", *TINY, "-m", "seed=0,1", *others)
+    assert answer.code == 2
+    assert "hydra/launcher=basic. Use hydra/launcher=processes or hydra/launcher=slurm" in (
+        answer.err
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------- again

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _DIRECTIONS = {"min": "minimize", "max": "maximize"}  # ours, and Optuna's
 OmegaConf.register_new_resolver("optuna_direction", _DIRECTIONS.get, replace=True)
 
+_OUR_LAUNCHERS = "hydra_plugins.gan_runner_sweeps."
 _CHOSEN = {group.partition("/")[0] for group in GROUPS}
 _COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
 
@@ -65,6 +66,17 @@ def settings(config: DictConfig) -> Sweeping:
 
     plain: Any = OmegaConf.to_container(config.sweeping, resolve=True)
     return validated(plain, Sweeping, where="sweeping")
+
+
+def check_launcher(config: DictConfig) -> None:
+    """Raise ConfigError for a launcher of others: it neither checks nor names the jobs of a sweep,
+    and gives up all for one."""
+    if not str(config.hydra.launcher.get("_target_")).startswith(_OUR_LAUNCHERS):
+        shown = printable(config.hydra.runtime.choices.get("hydra/launcher"))
+        raise ConfigError(
+            f"not a launcher of gan-runner, hydra/launcher={shown}. "
+            "Use hydra/launcher=processes or hydra/launcher=slurm."
+        )
 
 
 def check_search(config: DictConfig) -> None:

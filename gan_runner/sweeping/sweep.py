@@ -158,9 +158,8 @@ class Sweep:
             rows = [self._row(name) for name in self._names if name in self._outcomes]
             self._terminal.table(("job", "outcome", "step", "best", "time", "reason"), rows)
         if self._tuned:
-            self._terminal.say(
-                f"\n{printable(self._metric)}, the best of each run, on new seeds of the best settings"
-            )
+            of = "the best of each run, on new seeds of the best settings"
+            self._terminal.say(f"\n{printable(self._metric)}, {of}")
             rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
             self._terminal.table(tuning.HEAD, rows)
         if any(outcome.failed for outcome in self._outcomes.values()):
