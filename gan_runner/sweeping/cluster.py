@@ -88,7 +88,7 @@ def _executor(settings: Cluster) -> Any:
         raise MachineError(f"no Slurm here, hydra/launcher=slurm. {printable(error)}") from None
     slurm = {
         "signal_delay_s": settings.signal_delay_s,
-        "array_parallelism": settings.array_parallelism,
+        "array_parallelism": settings.n_jobs,
         "partition": settings.partition,
         "account": settings.account,
         "qos": settings.qos,
