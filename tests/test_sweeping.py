@@ -145,6 +145,21 @@ def test_the_same_command_does_nothing_again_and_more_steps_go_on(
     assert [status(folder / name)["step"] for name in carried[:2]] == [8, 8]
 
 
+def test_a_length_in_epochs_is_kept_and_more_of_them_go_on(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    settings = [*TINY, "-m", "seed=0,1", "sweep=s", "health.patience=null"]
+    folder = tmp_path / "outputs/sweeps/s"
+    assert here("gan-train", *settings, "train.epochs=1").code == 0
+    before = marks(folder / "seed=0")
+    assert here("gan-train", *settings, "train.epochs=1").out.count("already complete: ") == 2
+    assert marks(folder / "seed=0") == before
+    assert here("gan-train", *settings, "train.epochs=2").code == 0
+    assert [status(folder / name)["step"] for name in ("seed=0", "seed=1")] == [16, 16]
+    assert here("gan-train", *settings, "train.epochs=1").code == 8  # and nothing was lost
+    assert status(folder / "seed=0")["state"] == "completed"
+
+
 def test_another_setting_under_the_same_name_is_refused_and_nothing_is_lost(
     here: Here, tmp_path: Path, carried: list[str]
 ) -> None:

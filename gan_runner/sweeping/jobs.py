@@ -77,12 +77,12 @@ class Outcome(NamedTuple):
 def asked(config: Config) -> tuple[str, ...]:
     """The settings of a job that its folder must have, or take over where it may.
 
-    Threads that nobody asked for stay what they were, and so does a length given in epochs, which
-    was turned into steps.
+    Threads that nobody asked for stay what they were, and a length given in epochs is turned into
+    steps.
     """
     left = {"threads"} if config.threads is None else set()
     if config.train.epochs is not None:
-        left |= {"train.epochs", "train.steps"}
+        left.add("train.steps")
     keys = configuration.flat(config.plain())
     return tuple(key for key in keys if key not in left and not key.startswith("choices"))
 
@@ -90,7 +90,7 @@ def asked(config: Config) -> tuple[str, ...]:
 def is_done(job: Job) -> bool:
     """Whether the run ended by itself, as it is asked for, and its last checkpoint is whole."""
     from gan_runner import checkpoint
-    from gan_runner.resuming import Changes, changed, is_complete
+    from gan_runner.resuming import Changes, asked_steps, changed, is_complete, received
 
     folder = job.folder
     if not folder.config.exists():
@@ -98,10 +98,10 @@ def is_done(job: Job) -> bool:
     try:
         folder.refuse_links()
         saved = configuration.read(folder.config)
-        wanted = changed(saved, Changes(job.config, asked(job.config)))
+        wanted = received(changed(saved, Changes(job.config, asked(job.config))))
         if folder.status().get("state") == "stopped":
             checkpoint.select(folder.checkpoints, "last")
-            return wanted.train.steps == saved.train.steps
+            return asked_steps(folder, wanted) == saved.train.steps
         return is_complete(folder, wanted)
     except CheckpointError:
         return False  # the job itself will say what is wrong
