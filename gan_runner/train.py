@@ -135,7 +135,7 @@ def _ending_the_process() -> Iterator[None]:
         yield
     except Fault as fault:
         sys.exit(report(fault))
-    except OmegaConfBaseException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         sys.exit(report(explained(error, [])))
     except Exception:
         traceback.print_exc()

@@ -75,6 +75,8 @@ def content(folder: Path) -> dict[str, bytes | None]:
         (["+loss=hinge"], ["+loss", "without the plus"]),
         (["-m", "loss=hinge,hing"], ["loss=hing.", "'hinge'"]),
         (["loss=hinge,lsgan"], ["loss=hinge,lsgan", "--multirun"]),
+        (["-m", "loss=glob(*gan)"], ["loss=glob(*gan). Name them: loss=hinge,lsgan."]),
+        (["-m", "seed=glob(*)"], ["seed=glob(*). Name them"]),
         (["trian.steps=3"], ["unknown setting, trian.steps.", "'train.steps'"]),
         (["+trian.steps=3"], ["unknown setting, trian", "'train'"]),
         (["++trian.steps=3"], ["unknown setting, trian", "'train'"]),
@@ -103,6 +105,15 @@ def test_a_command_line_that_cannot_be_meant_is_refused(
 ) -> None:
     assert_refused(here("gan-train", *arguments), 2, *words)
     assert content(tmp_path) == {}
+
+
+def test_an_unknown_setting_beside_an_option_of_ones_own_is_refused(
+    here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "own" / "loss").mkdir(parents=True)
+    (tmp_path / "own" / "loss" / "mine.yaml").write_text("name: Hinge\n")
+    answer = here("gan-train", "--config-dir", "own", "loss=mine", "foo.bar=1")
+    assert_refused(answer, 2, "unknown setting, foo.bar.", "--cfg job")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,9 @@ def checked(flags: Namespace) -> list[Override]:
     folders = [conf_folder(), *([Path(flags.config_dir)] if flags.config_dir else [])]
     overrides = OverridesParser.create().parse_overrides(flags.overrides)
     for override in overrides:
+        if not override.is_delete() and isinstance(override.value(), Glob):
+            shown = printable(override.input_line)
+            raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
             offered = options(group, *folders)
@@ -76,7 +79,7 @@ def checked(flags: Namespace) -> list[Override]:
 
 def _names(override: Override) -> list[str]:
     """The options that an override chooses: one, a list of them, or several to sweep over."""
-    if override.is_delete() or isinstance(override.value(), Glob):
+    if override.is_delete():
         return []
     values = override.sweep_iterator() if override.is_sweep_override() else [override.value()]
     names: list[str] = []
@@ -153,7 +156,8 @@ def explained(error: Exception, overrides: list[Override]) -> Fault:
 
 
 def _known_settings(overrides: list[Override]) -> list[str]:
-    """Every setting and group that the chosen options have, by dotted key."""
+    """Every setting and group that the chosen options have, by dotted key; none if the options
+    alone can't be composed, as those of a folder that only the command line names."""
     from gan_runner.config import flat
 
     chosen = [
@@ -164,5 +168,8 @@ def _known_settings(overrides: list[Override]) -> list[str]:
         and override.type is OverrideType.CHANGE
         and not override.is_sweep_override()
     ]
-    tree: Any = OmegaConf.to_container(composed(chosen))
+    try:
+        tree: Any = OmegaConf.to_container(composed(chosen))
+    except (HydraException, OmegaConfBaseException):
+        return []
     return [*flat(tree), *GROUPS]
