@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import tempfile
 import time
@@ -13,6 +14,7 @@ import torch
 from gan_runner import checkpoint, machine
 from gan_runner import config as configuration
 from gan_runner.config import Config, Train
+from gan_runner.interruption import end_at_once
 from gan_runner.loop import reals_of, step_of
 from gan_runner.opening import create
 from gan_runner.run import Run
@@ -28,6 +30,7 @@ def rehearse(config: Config, terminal: Terminal) -> None:
     Data is read, and decoded into the cache, as for a run. Raises what `create` raises.
     """
     with tempfile.TemporaryDirectory(prefix="gan-runner-") as folder:
+        end_at_once(undo=lambda: shutil.rmtree(folder, ignore_errors=True))
         path = Path(folder) / "run"
         path.mkdir()
         run = create(config, path, terminal)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Answer, small_run
+from conftest import Answer, argv, environment, small_run
 
 Here = Callable[..., Answer]
 
@@ -28,6 +31,25 @@ def test_nothing_is_left(answer: Answer, tmp_path: Path) -> None:
     assert not Path("run").exists()
     assert not list((tmp_path / "temporary").glob("gan-runner-*"))
     assert answer.out.endswith("dry run: nothing was left. Without dry_run=true it is trained.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> None:
+    (tmp_path / "temporary").mkdir()
+    endless = ["dry_run=true", "dataset=ring", "loss.d_steps=1000000000", "device=cpu", "threads=1"]
+    rehearsal = subprocess.Popen(
+        argv("gan-train", *endless),
+        cwd=tmp_path,
+        env=environment(TMPDIR=str(tmp_path / "temporary")),
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "temporary").glob("gan-runner-*/run/config.yaml")):
+        assert rehearsal.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    rehearsal.send_signal(number)
+    assert rehearsal.wait(30) == 128 + number
+    assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
 
 
 def test_the_configuration_is_that_of_the_run(answer: Answer, here: Here) -> None:
