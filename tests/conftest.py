@@ -28,6 +28,7 @@ from gan_runner.commands import runs as gan_runs
 from gan_runner.commands import sample as gan_sample
 from gan_runner.composition import composed, parsed
 from gan_runner.config import Config
+from gan_runner.interruption import SIGNALS
 from gan_runner.loop import train
 from gan_runner.opening import create
 from gan_runner.outcome import conduct
@@ -163,7 +164,7 @@ def _process_kept() -> Iterator[None]:
     """What a command changes in its process, which usually ends with it, is put back."""
     arguments, root = sys.argv[:], logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    answers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from conftest import Answer
 from test_sweeps import TINY, marks, status
 
+from gan_runner import loop
 from gan_runner.config import Config
 from gan_runner.errors import ConfigError
 from gan_runner.folder import RunFolder
+from gan_runner.groups import conf_folder
+from gan_runner.interruption import Interrupted
+from gan_runner.sweeping import cluster
 from gan_runner.sweeping.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeping.names import job_name
+from gan_runner.sweeping.settings import Cluster
 from gan_runner.sweeping.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
 from gan_runner.sweeping.view import View, span
 from gan_runner.terminal import Terminal
@@ -251,7 +260,7 @@ def test_what_a_run_said_itself_is_not_written_over(job: Job) -> None:
 def test_the_folder_of_a_living_process_is_left_alone(job: Job) -> None:
     folder = RunFolder(job.path)
     folder.lock()
-    record(job, state="failed", code=7, reason="in use")
+    assert outcome(job, code=7, seconds=1.0).reason.startswith("a live process has its folder.")
     folder.release()
     assert not (job.path / "status.json").exists()
 
@@ -380,6 +389,77 @@ def test_jobs_run_by_submitit_and_one_that_fails_stops_no_other(here: Here, tmp_
     runs = [tmp_path / "outputs/sweeps/s" / f"batch_size={size}" for size in (8, 65)]
     assert (answer.code, [status(run)["state"] for run in runs]) == (8, ["completed", "failed"])
     assert "a batch is larger than the data" in (runs[1] / "train.log").read_text()
+
+
+class Submitted:
+    """A job of a cluster that never ends by itself."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self, *, check: bool) -> None:
+        self.cancelled = True
+
+    def done(self) -> bool:
+        return self.cancelled
+
+
+class Executor:
+    """A cluster that a signal reaches while it takes the jobs."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.tasks: list[Submitted] = []
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        yield
+        os.kill(os.getpid(), self.number)
+
+    def submit(self, task: object, job: Job) -> Submitted:
+        self.tasks.append(Submitted())
+        return self.tasks[-1]
+
+
+SLURM = yaml.safe_load((conf_folder() / "hydra" / "launcher" / "slurm.yaml").read_text())
+del SLURM["_target_"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
+    job: Job, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    executor = Executor(number)
+    monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
+    settings, view = Cluster.model_validate_json(json.dumps(SLURM)), View(Terminal(), total=2)
+    with pytest.raises(Interrupted) as caught:
+        cluster.run_on_cluster([job, job], settings=settings, view=view, ended=lambda *_: None)
+    assert caught.value.exit_code == 128 + number
+    assert [task.cancelled for task in executor.tasks] == [True, True]
+
+
+@pytest.mark.skipif(find_spec("submitit") is None, reason="submitit isn't installed")
+def test_a_job_out_of_time_is_no_defect(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    from submitit.core.utils import UncompletedJobError
+
+    def submitits(number: int, frame: object) -> None:
+        raise UncompletedJobError("Job not requeued because: timed-out too many times.")
+
+    whole = loop.train_step
+
+    def train_step(state: Any, reals: Any, recipe: Any) -> None:
+        if state.step == 3:
+            os.kill(os.getpid(), signal.SIGUSR2)
+        whole(state, reals, recipe)
+
+    monkeypatch.setattr(loop, "train_step", train_step)
+    before = signal.signal(signal.SIGUSR2, submitits)
+    try:
+        code = cluster.Task("out of time, as the settings say")(job)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert (code, status(job.path)["state"], status(job.path)["exit_code"]) == (4, "failed", 4)
+    assert status(job.path)["reason"] == "out of time, as the settings say"
 
 
 @pytest.mark.skipif(find_spec("submitit") is not None, reason="submitit is installed")

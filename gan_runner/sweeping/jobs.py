@@ -14,6 +14,7 @@ from gan_runner.config import Config
 from gan_runner.disk import write_text
 from gan_runner.errors import CheckpointError, InUseError, MachineError
 from gan_runner.folder import RunFolder, now
+from gan_runner.interruption import SIGNALS
 from gan_runner.rows import best_evaluation
 
 DONE = ("completed", "stopped")
@@ -115,7 +116,9 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
         reason = f"killed by {signal.Signals(-code).name}"
         reason += ", as the machine does when memory runs out" if code == -signal.SIGKILL else ""
         code = 128 - code
-    interrupted = code in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    if code == InUseError.exit_code:
+        reason = "a live process has its folder. Wait for that to end, or stop it"
+    interrupted = code in [128 + number for number in SIGNALS]
     if code != 0:
         record(job, state="interrupted" if interrupted else "failed", code=code, reason=reason)
     status = _status(job.folder)
