@@ -48,12 +48,25 @@ Here = Callable[..., Answer]
         (["loss/penalty=[r2,drift]"], "penalty=r2+drift"),
         (["loss/penalty=[]"], "penalty=none"),
         (["~loss.penalty.r1"], "r1"),
-        (["train.steps=9"], "steps=9"),
+        (["loss/penalty=[]", "train.steps=9"], "penalty=none"),
+        (["train.steps=9"], "default"),
         ([], "default"),
     ],
 )
 def test_a_job_is_named_by_what_differs(overrides: list[str], name: str) -> None:
     assert job_name(overrides, {"train.steps"}) == name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["loss=hinge", "train.steps=9", "sweep=s", "seed=1"], "loss=hinge,seed=1"),
+        (["loss/penalty=[r2]", "device=cpu"], "penalty=r2"),
+        (["train.steps=9", "sweep=s", "device=cpu", "cache=/x"], "default"),
+    ],
+)
+def test_a_single_job_is_named_by_its_options_and_its_seed(overrides: list[str], name: str) -> None:
+    assert job_name(overrides, {text.partition("=")[0] for text in overrides}) == name
 
 
 def test_names_are_safe_short_and_never_the_same() -> None:
@@ -167,6 +180,16 @@ def test_a_length_in_epochs_is_kept_and_more_of_them_go_on(
     assert [status(folder / name)["step"] for name in ("seed=0", "seed=1")] == [16, 16]
     assert here("gan-train", *settings, "train.epochs=1").code == 8  # and nothing was lost
     assert status(folder / "seed=0")["state"] == "completed"
+
+
+def test_a_single_job_goes_on_with_more_steps(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    settings = [*TINY, "-m", "loss=hinge", "sweep=s"]
+    assert here("gan-train", *settings).code == 0
+    assert here("gan-train", *settings, "train.steps=8").code == 0
+    (run,) = (tmp_path / "outputs/sweeps/s").glob("*/")
+    assert status(run)["step"] == 8
 
 
 def test_another_setting_under_the_same_name_is_refused_and_nothing_is_lost(

@@ -6,6 +6,8 @@ import hashlib
 import re
 from collections.abc import Collection, Sequence
 
+from gan_runner.groups import GROUPS
+
 _LONGEST = 100  # characters; file systems take 255 bytes, and tables and legends far less
 _DIGEST = 8
 
@@ -13,10 +15,13 @@ _DIGEST = 8
 def job_name(overrides: Sequence[str], fixed: Collection[str]) -> str:
     """The name of the job with these overrides, as loss=hinge,lr=0.001.
 
-    `fixed` are the keys that all jobs of the sweep share. The name depends on nothing else, so
-    the same job has it again in the same sweep. Where text is lost, a digest keeps it unique.
+    `fixed` are the keys that all jobs of the sweep share; where that is all, the job is named by
+    its options and its seed, since other settings may change and it goes on. The name depends on
+    nothing else, so the same job has it again in the same sweep. Where text is lost, a digest keeps
+    it unique.
     """
-    differing = [text for text in overrides if key_of(text) not in fixed] or list(overrides)
+    differing = [text for text in overrides if key_of(text) not in fixed]
+    differing = differing or [text for text in overrides if _group(text) in (*GROUPS, "seed")]
     if not differing:
         return "default"
     keys = [_parts(key_of(text)) for text in differing]
@@ -37,8 +42,13 @@ def key_of(override: str) -> str:
     return override.partition("=")[0]
 
 
+def _group(override: str) -> str:
+    """The key, as the groups are called."""
+    return key_of(override).lstrip("+~").partition("@")[0]
+
+
 def _parts(key: str) -> list[str]:
-    return re.split(r"[./]", key.lstrip("+~").partition("@")[0])
+    return re.split(r"[./]", _group(key))
 
 
 def _short(parts: list[str], keys: Sequence[list[str]]) -> str:
