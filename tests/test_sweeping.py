@@ -41,6 +41,8 @@ Here = Callable[..., Answer]
     [
         (["loss=wgan_gp", "seed=0", "train.steps=9"], "loss=wgan_gp,seed=0"),
         (["optimizer.generator.lr=1e-3"], "lr=1e-3"),
+        (["optimizer.generator.lr=1e+3"], "lr=1e+3"),
+        (["model.generator.hidden=[16,32]"], "hidden=16+32"),
         (
             ["optimizer.generator.lr=1", "optimizer.discriminator.lr=2"],
             "generator.lr=1,discriminator.lr=2",
@@ -73,6 +75,8 @@ def test_names_are_safe_short_and_never_the_same() -> None:
     values = ["a/b", "a-b", "../x", "a\nb", "a\x1b[0mb", "'a b'", "x" * 500, "x" * 501, "<b>&"]
     found = [job_name([f"dataset.root={value}"], set()) for value in values]
     assert len(set(found)) == len(values)
+    lists = ["[[1,2],3]", "[1,[2,3]]", "[1,2,3]", "1+2+3", "[]", "none", "''", "[none]x", "'none'"]
+    assert len({job_name([f"model.generator.hidden={v}"], set()) for v in lists}) == len(lists)
     for name in found:
         assert len(name) <= 100
         assert not set(name) & set("/\n\x1b<>&' ")
