@@ -225,8 +225,14 @@ def _resume(resumed: Override, overrides: list[Override], flagged: list[str]) ->
     if flagged:
         shown = printable(" ".join(flagged))
         raise ConfigError(f"a run is resumed by itself, resume with {shown}. Leave that out.")
-    path = absolute(str(resumed.value()), key="resume")
+    path = absolute(_path(resumed), key="resume")
     return _reopen(path, _changes(path, [o for o in overrides if o is not resumed]))
+
+
+def _path(override: Override) -> str:
+    """The path that an override names. To Hydra, one with a comma in it is a list of values."""
+    listed = override.is_sweep_override()
+    return str((override.input_line or "").partition("=")[2] if listed else override.value())
 
 
 def _is_rehearsal(overrides: list[Override]) -> bool:

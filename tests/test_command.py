@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -59,6 +60,14 @@ def test_zero_steps_write_the_checkpoint_of_step_0(here: Here, tmp_path: Path) -
     assert answer.code == 0
     assert (tmp_path / "run" / "checkpoints" / "step_00000000.safetensors").is_file()
     assert here("gan-sample", "run").code == 0
+
+
+def test_a_run_with_a_comma_in_its_path_goes_on_as_it_says(here: Here, tmp_path: Path) -> None:
+    first = here("gan-train", *small_run(Path("'a,b'"), "train.steps=1"))
+    assert first.code == 0, first.err
+    (resume,) = re.findall(r"go on +gan-train (resume=\S+) train", first.out)
+    assert here("gan-train", resume, "train.steps=2").code == 0
+    assert json.loads((tmp_path / "a,b" / "status.json").read_text())["step"] == 2
 
 
 def test_epochs_are_settled_as_steps(here: Here, tmp_path: Path) -> None:
