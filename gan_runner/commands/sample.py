@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.arguments import Arguments
-from gan_runner.commands.command import count, device, exit_code
+from gan_runner.commands.command import count, device, exit_code, write_file
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -262,9 +262,10 @@ def _write_grid(
     labels: Tensor | None,
     columns: int | None,
 ) -> None:
-    from gan_runner.sampling import picture, save_png
+    from gan_runner.sampling import as_png, picture
 
-    save_png(picture(examples, trained.space, columns=columns, labels=labels), path)
+    grid = picture(examples, trained.space, columns=columns, labels=labels)
+    write_file(path, as_png(grid), "--out")
 
 
 def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str, Tensor]) -> None:
