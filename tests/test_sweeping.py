@@ -27,7 +27,7 @@ from gan_runner.sweeping.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeping.names import job_name
 from gan_runner.sweeping.settings import Cluster
 from gan_runner.sweeping.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
-from gan_runner.sweeping.view import View, span
+from gan_runner.sweeping.view import View
 from gan_runner.terminal import Terminal
 
 Here = Callable[..., Answer]
@@ -343,10 +343,6 @@ def test_in_a_pipe_a_sweep_says_how_far_it_is(
         "0 done, 1 running, 0 failed, 2 waiting; job step 20/100, 5 min 20 s left",
         "[1/3] failed at step 20 in 1 min 10 s  job: NaN",
     ]
-
-
-def test_spans_are_told_in_two_units() -> None:
-    assert [span(s) for s in (3.2, 185, 7800)] == ["3 s", "3 min 5 s", "2 h 10 min"]
 
 
 # ---------------------------------------------------------------- search

@@ -17,8 +17,9 @@ from gan_runner.sweeping import tuning
 from gan_runner.sweeping.jobs import DONE, Job, Outcome, is_done
 from gan_runner.sweeping.settings import Sweeping
 from gan_runner.sweeping.tuning import Tuned
-from gan_runner.sweeping.view import View, span
+from gan_runner.sweeping.view import View
 from gan_runner.terminal import Terminal
+from gan_runner.units import span
 
 JOB_FAILED = 8
 _LISTED = 8  # lines of impossible jobs in a fault
