@@ -121,7 +121,7 @@ class Announcement(Callback):
             command = list(Announcement.command)
             if not any(argument.startswith("sweep=") for argument in command):
                 command.append(f"sweep={config.sweep}")  # its name has the time in it
-            Sweep.current = Sweep(swept.settings(config), Path(config.hydra.sweep.dir), command)
+            Sweep.current = Sweep(swept.settings(config), swept.folder(config), command)
             swept.check_launcher(config)
             swept.check_search(config)
             Sweep.current.announce(swept.number_of_jobs(config))

@@ -122,6 +122,8 @@ def test_impossible_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: li
         (["seed=0", "sweeping.max_jobs=many"], "sweeping.max_jobs="),
         (["seed=0", "sweeping.on_invalid=shrug"], "sweeping.on_invalid="),
         (["seed=0", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
+        (["seed=0,1", "sweep=null"], "not a name, sweep=None. Use sweep=NAME."),
+        (["seed=0,1", "sweep="], "not a name, sweep=. Use sweep=NAME."),
         (["seed=0", "hydra/launcher=slurm", "hydra.launcher.mem_gb=much"], "hydra.launcher.mem_gb"),
     ],
 )
@@ -169,6 +171,16 @@ def test_the_same_command_does_nothing_again_and_more_steps_go_on(
     assert carried == ["seed=0", "seed=1"]
     assert here("gan-train", *settings, "train.steps=8").code == 0
     assert [status(folder / name)["step"] for name in carried[:2]] == [8, 8]
+
+
+def test_a_value_that_is_named_twice_is_one_job(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    answer = here("gan-train", *TINY, "-m", "seed=0,0,1", "sweep=s")
+    assert (answer.code, carried) == (0, ["seed=0", "seed=1"])
+    assert "sweep: 2 jobs" in answer.out
+    table = answer.out[answer.out.index("\njob") :].splitlines()
+    assert [line.split()[0] for line in table[2:]] == ["seed=0", "seed=1"]
 
 
 def test_a_length_in_epochs_is_kept_and_more_of_them_go_on(
@@ -282,6 +294,12 @@ def test_what_a_run_said_itself_is_not_written_over(job: Job) -> None:
     assert status(job.path)["state"] == "completed"
     RunFolder(job.path).write_status({"state": "failed", "exit_code": 5, "reason": "NaN"})
     assert outcome(job, code=5, seconds=1.0).reason == "NaN"
+
+
+def test_a_status_that_cant_be_read_is_left_as_it_is(job: Job) -> None:
+    (job.path / "status.json").write_text('{"state": "comple')
+    assert outcome(job, code=6, seconds=1.0).state == "failed"
+    assert (job.path / "status.json").read_text() == '{"state": "comple'
 
 
 def test_the_folder_of_a_living_process_is_left_alone(job: Job) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -68,6 +69,13 @@ def settings(config: DictConfig) -> Sweeping:
     return validated(plain, Sweeping, where="sweeping")
 
 
+def folder(config: DictConfig) -> Path:
+    """Where the sweep is. Raises ConfigError for a name that is none."""
+    if config.sweep in (None, "", ".", ".."):
+        raise ConfigError(f"not a name, sweep={printable(config.sweep)}. Use sweep=NAME.")
+    return Path(config.hydra.sweep.dir)
+
+
 def check_launcher(config: DictConfig) -> None:
     """Raise ConfigError for a launcher of others: it neither checks nor names the jobs of a sweep,
     and gives up all for one."""
@@ -126,4 +134,4 @@ def _count(override: Override) -> int:
         return 1
     if not override.is_discrete_sweep():
         return 2
-    return sum(1 for _ in islice(override.sweep_iterator(), _COUNTED))
+    return len(set(islice(override.sweep_string_iterator(), _COUNTED)))

@@ -134,8 +134,13 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
 
 def record(job: Job, *, state: str, code: int, reason: str) -> None:
     """Let the folder say how its process ended, unless it says so already, or says something that
-    still holds: a run that was refused is as complete, or as interrupted, as it was."""
-    folder, status = job.folder, _status(job.folder)
+    still holds: a run that was refused is as complete, or as interrupted, as it was. A status that
+    can't be read is left to whoever can."""
+    folder = job.folder
+    try:
+        status = folder.status()
+    except CheckpointError:
+        return
     if status.get("state") not in _OPEN or status.get("exit_code") == code:
         return
     fresh: dict[str, Any] = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}

@@ -100,7 +100,7 @@ class Sweep:
             self._terminal.say(f"impossible, left out: {printable(name)}: {printable(first)}")
             self._outcomes[name] = Outcome("impossible", why.exit_code, None, 0.0, str(why))
             self._view.skipped(self._outcomes[name])
-        self._names += [c.name for c in candidates if c.name not in self._names]
+        self._names = list(dict.fromkeys([*self._names, *(c.name for c in candidates)]))
         self._jobs |= jobs
         return jobs
 
