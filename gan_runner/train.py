@@ -250,13 +250,14 @@ def _rehearse(overrides: list[Override], others: list[str]) -> int:
         shown = printable(" ".join(others))
         raise ConfigError(f"a dry run is of one new run, dry_run=true with {shown}. Leave it out.")
     asked = [o for o in overrides if o.key_or_group.split(".")[0] != "hydra"]
-    config = parsed(composed([o.input_line or "" for o in asked]), {})
+    config = composed([o.input_line or "" for o in asked], with_hydra=True)
+    settings = parsed(config, config.hydra.runtime.choices)
     from gan_runner.outcome import as_fault
     from gan_runner.rehearsal import rehearse
     from gan_runner.terminal import Terminal
 
     try:
-        rehearse(config, Terminal())
+        rehearse(settings, Terminal())
     except Exception as error:
         raise as_fault(error) or error from None
     return 0

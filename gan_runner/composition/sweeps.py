@@ -15,7 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_runner.composition import explained, tuning
+from gan_runner.composition import tuning
+from gan_runner.composition.command_line import explained
 from gan_runner.errors import ConfigError, printable
 from gan_runner.groups import GROUPS
 

@@ -153,7 +153,6 @@ class Sweep:
 
     def conclude(self) -> int:
         """Show how all jobs ended; the exit code."""
-        self.release()
         if self._outcomes:
             self._terminal.say(f"\nsweep {printable(self.path)}")
             rows = [self._row(name) for name in self._names if name in self._outcomes]
