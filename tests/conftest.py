@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -237,18 +237,23 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def run_here(
+    jobs: Sequence[Job], *, n_jobs: int, view: object, ended: Callable[[Job, Outcome], None]
+) -> None:
+    """Carries out the jobs of a sweep in this process."""
+    for job in jobs:
+        job.prepare()
+        ended(job, outcome(job, code=carry_out(job), seconds=1.0))
+
+
 @pytest.fixture
 def carried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Has sweeps carry out their jobs in this process; the names of those that were."""
     names: list[str] = []
 
-    def run_here(
-        jobs: Sequence[Job], *, n_jobs: int, view: object, ended: Callable[[Job, Outcome], None]
-    ) -> None:
-        for job in jobs:
-            names.append(job.name)
-            job.prepare()
-            ended(job, outcome(job, code=carry_out(job), seconds=1.0))
+    def noting(jobs: Sequence[Job], **how: Any) -> None:
+        names.extend(job.name for job in jobs)
+        run_here(jobs, **how)
 
-    monkeypatch.setattr(processes, "run_in_processes", run_here)
+    monkeypatch.setattr(processes, "run_in_processes", noting)
     return names
