@@ -543,8 +543,8 @@ def test_a_run_can_only_begin_from_one_with_the_same_networks(
         (["run", "--out", "file/x.png"], 4, ["--out=file/x.png"]),
         (["run", "--out", "file/x.npz"], 4, ["--out=file/x.npz"]),
         (["run", "--out", "file"], 4, ["--out=file"]),
-        (["run", "--out", "folder.png"], 4, ["--out=folder.png"]),
-        (["run", "--out", "folder.npz"], 4, ["--out=folder.npz"]),
+        (["run", "--out", "folder.png"], 2, ["--out=folder.png"]),
+        (["run", "--out", "folder.npz"], 2, ["--out=folder.npz"]),
     ],
 )
 def test_samples_that_cannot_be_made_are_refused(

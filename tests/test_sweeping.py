@@ -123,6 +123,7 @@ def test_impossible_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: li
         (["seed=0", "sweeping.on_invalid=shrug"], "sweeping.on_invalid="),
         (["seed=0", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
         (["seed=0,1", "sweep=null"], "not a name, sweep=None. Use sweep=NAME."),
+        (["seed=0,1", "sweep=a,b"], "a sweep has one name"),
         (["seed=0,1", "sweep="], "not a name, sweep=. Use sweep=NAME."),
         (["seed=0", "hydra/launcher=slurm", "hydra.launcher.mem_gb=much"], "hydra.launcher.mem_gb"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.arguments import Arguments
-from gan_runner.commands.command import count, device, exit_code, write_file
+from gan_runner.commands.command import check_file, count, device, exit_code, write_file
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gan_runner.opening import Trained
 
+_FILES = (".png", ".npz", ".csv", ".gif")  # anything else is a folder of pictures
 _FRAME_MS = 60
 _MOST_COLUMNS = 20
 _TRAVERSED = 10  # places in the range of a continuous code
@@ -242,7 +243,8 @@ def _write(
     columns: int | None,
 ) -> None:
     suffix = options.out.suffix.lower()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    if suffix in _FILES:
+        check_file(options.out, "--out")
     if suffix == ".png":
         _write_grid(options.out, trained, examples, told.get("labels"), columns)
     elif suffix == ".npz":

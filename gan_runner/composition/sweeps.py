@@ -74,6 +74,8 @@ def folder(config: DictConfig) -> Path:
     """Where the sweep is. Raises ConfigError for a name that is none."""
     if config.sweep in (None, "", ".", ".."):
         raise ConfigError(f"not a name, sweep={printable(config.sweep)}. Use sweep=NAME.")
+    if _values(config).get("sweep", 1) > 1:
+        raise ConfigError("a sweep has one name, sweep=A,B. Use sweep=NAME.")
     return Path(config.hydra.sweep.dir)
 
 
