@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     SessionEndInfo,
     SessionStartInfo,
 )
+from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 
@@ -51,8 +52,8 @@ class Board:
     """One event file for a new run, one more for each resume."""
 
     def __init__(self, folder: Path) -> None:
-        # what fails in the writer's thread is raised again in ours, which tells it
-        threading.excepthook = lambda failure: None
+        if not isinstance(threading.excepthook, _Others):
+            threading.excepthook = _Others(threading.excepthook)
         self._writer = SummaryWriter(str(folder))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -83,6 +84,17 @@ class Board:
 
     def close(self) -> None:
         self._writer.close()
+
+
+class _Others:
+    """Tells what fails in a thread, but not of a writer's own: that is raised again in ours."""
+
+    def __init__(self, tell: Callable[[threading.ExceptHookArgs], object]) -> None:
+        self._tell = tell
+
+    def __call__(self, failure: threading.ExceptHookArgs) -> None:
+        if not isinstance(failure.thread, _AsyncWriterThread):
+            self._tell(failure)
 
 
 def record_failure(folder: Path, name: str, settings: Mapping[str, Any]) -> None:

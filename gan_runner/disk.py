@@ -13,9 +13,25 @@ def write_text(path: Path, text: str) -> None:
 
     Raises OSError; then the old file is untouched and nothing of the new one is left.
     """
+    _write(path, text.encode())
+
+
+def write_asked(path: Path, content: bytes) -> None:
+    """The same for a file that a person has named: what a link points to is replaced, and the link
+    stays; what is there and is no file, such as a pipe, is written to.
+
+    Raises OSError.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+    else:
+        _write(Path(os.path.realpath(path)), content)
+
+
+def _write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.partial")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
         publish(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -38,3 +38,11 @@ class Experiment:
     def d_steps(self) -> int:
         """How many batches of reals a step takes: one for each update of D, or one."""
         return 1 if self.objective is None else self.objective.d_steps
+
+    def steps(self, examples: int) -> int:
+        """How many steps it has on so many examples: as many as take all batches of its epochs, if
+        its length is given in epochs."""
+        plan = self.config.train
+        if plan.epochs is None:
+            return plan.steps
+        return -(-plan.epochs * (examples // plan.batch_size) // self.d_steps)

@@ -50,7 +50,7 @@ flags:
   --hydra-help    the other flags of Hydra
 
 exit codes: 0 done, 2 configuration, 3 data, 4 machine, 5 NaN or Inf, 6 checkpoint refused,
-7 run folder in use, 8 a job of a sweep failed, 130 and 143 interrupted (resumable)
+7 run folder in use, 8 a job of a sweep failed, 129, 130 and 143 interrupted (resumable)
 """
 
 

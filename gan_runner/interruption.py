@@ -1,4 +1,5 @@
-"""SIGINT and SIGTERM: before the loop they end the command, in the loop they wait for the step."""
+"""SIGINT, SIGTERM and SIGHUP: before the loop they end the command, in the loop they wait for the
+step."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
@@ -26,9 +29,10 @@ class Watch:
         self.received: int | None = None
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is None:
+            self.received = number
+        elif number != signal.SIGHUP:  # which the kernel and the shell both send
             raise Interrupted(number)
-        self.received = number
 
     def check(self) -> None:
         """Raise Interrupted if a signal has come."""
@@ -37,7 +41,7 @@ class Watch:
 
 
 def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
-    """Make both signals end the process wherever it is, once `undo` has cleaned up.
+    """Make the signals end the process wherever it is, once `undo` has cleaned up.
 
     Not by an exception: in the middle of an import it can be swallowed, or leave half a module.
     """
@@ -75,7 +79,7 @@ def unwinding() -> Iterator[None]:
 
 @contextmanager
 def _handled(handler: object) -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     _handle(handler)
     try:
         yield
@@ -85,7 +89,9 @@ def _handled(handler: object) -> Iterator[None]:
 
 
 def _handle(handler: object) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
+        if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # as nohup wants it
         signal.signal(number, handler)  # type: ignore[arg-type]
 
 

@@ -73,7 +73,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     saved = configuration.read(folder.config)
     folder.lock()
     experiment = received(changed(saved, changes))
-    if is_complete(folder, experiment.config):
+    if is_complete(folder, experiment):
         return None
     found, warnings = checkpoint.newest(folder.checkpoints)
     device = machine.prepare(experiment.config)
@@ -212,10 +212,7 @@ def _settle_lengths(experiment: Experiment, examples: int) -> Config:
     """Fix what depends on the data and the machine: steps of an epoch, schedules, threads."""
     plain = experiment.config.plain()
     train = plain["train"]
-    if train["epochs"] is not None:
-        updates = train["epochs"] * (examples // train["batch_size"])
-        train["steps"] = -(-updates // experiment.d_steps)
-        train["epochs"] = None
+    train["steps"], train["epochs"] = experiment.steps(examples), None
     for optimizer in plain["optimizer"].values():
         optimizer["schedule"]["steps"] = optimizer["schedule"]["steps"] or max(1, train["steps"])
     plain["threads"] = plain["threads"] or torch.get_num_threads()

@@ -12,6 +12,7 @@ import torch
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
 from gan_runner.interruption import Interrupted
 from gan_runner.run import Run
+from gan_runner.units import span
 
 DEFECT = 1
 
@@ -101,10 +102,9 @@ def _resume_command(run: Run) -> str:
 
 def _summary(run: Run) -> str:
     path = shlex.quote(printable(run.path, limit=1000))
-    minutes, seconds = divmod(round(run.state.seconds), 60)
     done = "completed" if run.reason_to_stop is None else "stopped after"
     return (
-        f"{done} {run.state.step} steps in {minutes} min {seconds} s: {path}\n"
+        f"{done} {run.state.step} steps in {span(run.state.seconds)}: {path}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
         f"  look      tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import tempfile
 import time
@@ -13,10 +14,12 @@ import torch
 from gan_runner import checkpoint, machine
 from gan_runner import config as configuration
 from gan_runner.config import Config, Train
+from gan_runner.interruption import end_at_once
 from gan_runner.loop import reals_of, step_of
 from gan_runner.opening import create
 from gan_runner.run import Run
 from gan_runner.terminal import Terminal
+from gan_runner.units import size, span
 
 _STEPS = 3
 _LOGGED_TWICE = 3  # a number in TensorBoard takes about twice as much as in metrics.jsonl
@@ -28,6 +31,7 @@ def rehearse(config: Config, terminal: Terminal) -> None:
     Data is read, and decoded into the cache, as for a run. Raises what `create` raises.
     """
     with tempfile.TemporaryDirectory(prefix="gan-runner-") as folder:
+        end_at_once(undo=lambda: shutil.rmtree(folder, ignore_errors=True))
         path = Path(folder) / "run"
         path.mkdir()
         run = create(config, path, terminal)
@@ -56,12 +60,12 @@ def _table(run: Run, seconds: float) -> list[tuple[str, str]]:
     plan, examples = run.config.train, run.config.train.batch_size * run.experiment.d_steps
     evaluated = ", evaluations not counted" if plan.eval_every else ""
     return [
-        *((f"parameters, {name}", f"{size:,}") for name, size in run.state.sizes().items()),
+        *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),
         ("examples", f"{len(run.data):,} of shape {list(run.data.space.shape)}"),
         ("device", f"{run.device}, threads={run.config.threads}"),
-        ("peak memory so far", _bytes(machine.peak_memory(run.device))),
+        ("peak memory so far", size(machine.peak_memory(run.device))),
         ("a step", f"{seconds:.3g} s, {examples / seconds:,.0f} examples per second"),
-        ("to the end", f"{_span(plan.steps * seconds)} for {plan.steps:,} steps{evaluated}"),
+        ("to the end", f"{span(plan.steps * seconds)} for {plan.steps:,} steps{evaluated}"),
         ("on the disk then", _disk(run, plan)),
     ]
 
@@ -77,20 +81,5 @@ def _disk(run: Run, plan: Train) -> str:
     row = _LOGGED_TWICE * len(json.dumps(state.sums.means()))
     rows = plan.steps // plan.log_every if plan.log_every else 1
     parts = kept * saved, 2 * pictures * picture.stat().st_size, rows * row
-    of = f"{kept} checkpoint{'s' * (kept > 1)} of {_bytes(saved)}, pictures, rows"
-    return f"{_bytes(sum(parts))}: {of}"
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 999.5:  # rounded to three digits it would be 1000
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
-
-
-def _span(seconds: float) -> str:
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
+    of = f"{kept} checkpoint{'s' * (kept > 1)} of {size(saved)}, pictures, rows"
+    return f"{size(sum(parts))}: {of}"

@@ -76,16 +76,24 @@ def received(config: Config) -> Experiment:
         raise CheckpointError(f"configuration refused:\n{error}") from None
 
 
-def is_complete(folder: RunFolder, config: Config) -> bool:
+def is_complete(folder: RunFolder, experiment: Experiment) -> bool:
     """Whether the run has done all its steps and its last checkpoint passes its check."""
-    status = folder.status()
-    if status.get("state") != "completed" or config.train.epochs is not None:
+    if folder.status().get("state") != "completed":
         return False
     try:
         last = checkpoint.select(folder.checkpoints, "last")
     except CheckpointError:
         return False
-    return bool(last.facts.get("step") == config.train.steps)
+    return bool(last.facts.get("step") == asked_steps(folder, experiment))
+
+
+def asked_steps(folder: RunFolder, experiment: Experiment) -> int | None:
+    """How long the run is to be; None where that is given in epochs, and its folder doesn't say
+    how many examples there were."""
+    examples = folder.status().get("examples")
+    if experiment.config.train.epochs is None:
+        return experiment.config.train.steps
+    return experiment.steps(examples) if isinstance(examples, int) else None
 
 
 def check_same(found: Checkpoint, config: Config, data: Data) -> None:

@@ -218,6 +218,7 @@ class Run:
             ended=None,
             git=machine.git_commit(),
             parameters=self.state.sizes(),
+            examples=len(self.data),
             **machine.fingerprint(self.device),
         )
         if self.config.train.eval_every > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,12 +104,19 @@ def displayed(image: NDArray[np.uint8]) -> Picture:
     return np.concatenate([image[..., :1].repeat(3, axis=-1), image[..., 1:]], axis=-1)
 
 
+def as_png(picture: Picture) -> bytes:
+    """A picture [H, W, C] as the content of a file."""
+    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    content = io.BytesIO()
+    image.save(content, format="png")
+    return content.getvalue()
+
+
 def save_png(picture: Picture, path: Path) -> None:
     """Write a picture [H, W, C] under its final name when it is whole. Raises OSError."""
-    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     temporary = path.with_name(f".{path.name}.partial")
     try:
-        image.save(temporary, format="png")
+        temporary.write_bytes(as_png(picture))
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

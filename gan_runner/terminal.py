@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from rich.box import SIMPLE_HEAD
@@ -49,7 +51,9 @@ class Terminal:
                 self._console.print(text)
             else:
                 print(text, flush=True)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal was closed
+                raise
             # later writes, and Python's own flush at exit, must find an open descriptor
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -128,12 +132,10 @@ class Terminal:
 
     def end(self) -> None:
         """Leave the live display."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-        if self._overview is not None:
-            self._overview.stop()
-            self._overview = None
+        live, self._live, self._overview = self._live or self._overview, None, None
+        if live is not None:
+            with suppress(OSError):  # the terminal may be closed
+                live.stop()
 
     def track(self, items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
         """Pass items through and show how far they are."""

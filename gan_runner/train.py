@@ -121,7 +121,8 @@ class Announcement(Callback):
             command = list(Announcement.command)
             if not any(argument.startswith("sweep=") for argument in command):
                 command.append(f"sweep={config.sweep}")  # its name has the time in it
-            Sweep.current = Sweep(swept.settings(config), Path(config.hydra.sweep.dir), command)
+            Sweep.current = Sweep(swept.settings(config), swept.folder(config), command)
+            swept.check_launcher(config)
             swept.check_search(config)
             Sweep.current.announce(swept.number_of_jobs(config))
 
@@ -134,7 +135,7 @@ def _ending_the_process() -> Iterator[None]:
         yield
     except Fault as fault:
         sys.exit(report(fault))
-    except OmegaConfBaseException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         sys.exit(report(explained(error, [])))
     except Exception:
         traceback.print_exc()
@@ -151,19 +152,17 @@ def _job(config: DictConfig) -> int:
 
 
 def _sweep(
-    start: Callable[[Callable[[DictConfig], float | None]], Callable[[], None]],
+    start: Callable[[Callable[[DictConfig], None]], Callable[[], None]],
     overrides: list[Override],
     flagged: list[str],
 ) -> int:
     """Make or continue a sweep; the exit code."""
-    from gan_runner.sweeping.sweep import JOB_FAILED, Sweep
+    from gan_runner.sweeping.sweep import Sweep
 
     Sweep.current, Announcement.command = None, sys.argv[1:]
     sys.argv[1:] = [*swept.composable(overrides), *flagged]
     try:
-        start(_job_of_a_sweep)()
-    except JobFailedError:
-        return JOB_FAILED
+        start(_not_a_job)()
     except ValueError:  # Optuna's, if no job of a search was done, which the table tells better
         if Sweep.current is None or not Sweep.current.is_fruitless:
             raise
@@ -173,23 +172,9 @@ def _sweep(
     return 0 if Sweep.current is None else Sweep.current.conclude()
 
 
-class JobFailedError(Exception):
-    """How a launcher of others learns that a job has failed; its text is the exit code."""
-
-
-def _job_of_a_sweep(config: DictConfig) -> float | None:
-    """What launchers of others call in a process of theirs: the value that a search compares.
-
-    Raises JobFailedError, and Interrupted.
-    """
-    from gan_runner.sweeping.job import carry_out
-    from gan_runner.sweeping.jobs import Job
-
-    path = Path(HydraConfig.get().runtime.output_dir)
-    job = Job(path.name, path, parsed(config, HydraConfig.get().runtime.choices))
-    if code := carry_out(job):
-        raise JobFailedError(f"exit code {code}, {path}")
-    return job.value()
+def _not_a_job(config: DictConfig) -> None:
+    """What Hydra's launchers would call in this process. Ours have processes of their own."""
+    raise AssertionError("a launcher of others isn't refused")
 
 
 def _create(settings: Config, path: Path) -> int:
@@ -240,8 +225,14 @@ def _resume(resumed: Override, overrides: list[Override], flagged: list[str]) ->
     if flagged:
         shown = printable(" ".join(flagged))
         raise ConfigError(f"a run is resumed by itself, resume with {shown}. Leave that out.")
-    path = absolute(str(resumed.value()), key="resume")
+    path = absolute(_path(resumed), key="resume")
     return _reopen(path, _changes(path, [o for o in overrides if o is not resumed]))
+
+
+def _path(override: Override) -> str:
+    """The path that an override names. To Hydra, one with a comma in it is a list of values."""
+    listed = override.is_sweep_override()
+    return str((override.input_line or "").partition("=")[2] if listed else override.value())
 
 
 def _is_rehearsal(overrides: list[Override]) -> bool:
@@ -259,13 +250,14 @@ def _rehearse(overrides: list[Override], others: list[str]) -> int:
         shown = printable(" ".join(others))
         raise ConfigError(f"a dry run is of one new run, dry_run=true with {shown}. Leave it out.")
     asked = [o for o in overrides if o.key_or_group.split(".")[0] != "hydra"]
-    config = parsed(composed([o.input_line or "" for o in asked]), {})
+    config = composed([o.input_line or "" for o in asked], with_hydra=True)
+    settings = parsed(config, config.hydra.runtime.choices)
     from gan_runner.outcome import as_fault
     from gan_runner.rehearsal import rehearse
     from gan_runner.terminal import Terminal
 
     try:
-        rehearse(config, Terminal())
+        rehearse(settings, Terminal())
     except Exception as error:
         raise as_fault(error) or error from None
     return 0

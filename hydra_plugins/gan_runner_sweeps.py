@@ -45,19 +45,7 @@ class Grid(Sweeper):
         assert self.launcher is not None
         overrides = OverridesParser.create().parse_overrides(arguments)
         (jobs,) = BasicSweeper.split_arguments(overrides, None)
-        if not isinstance(self.launcher, SweepLauncher):
-            jobs = self._checked(jobs)
-        returned = self.launcher.launch(jobs, initial_job_idx=0)
-        return [job.return_value for job in returned]  # raises what a launcher of others caught
-
-    def _checked(self, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
-        """Jobs for a launcher of others, which neither checks nor names them."""
-        from gan_runner.sweeping.sweep import Sweep
-
-        assert Sweep.current is not None, "made by the callback of gan-train"
-        candidates = _candidates(self._context, self._config, jobs)
-        possible = Sweep.current.check(candidates, searching=False).values()
-        return [[*job.overrides, f"hydra.sweep.subdir='{job.name}'"] for job in possible]
+        return self.launcher.launch(jobs, initial_job_idx=0)
 
 
 class Tuned(Grid):
@@ -68,16 +56,10 @@ class Tuned(Grid):
 
     def sweep(self, arguments: list[str]) -> Any:
         from gan_runner.composition.tuning import cells, tuning
-        from gan_runner.errors import ConfigError
         from gan_runner.sweeping.sweep import Sweep
         from gan_runner.sweeping.tuning import tune
 
         assert Sweep.current is not None, "made by the callback of gan-train"
-        if not isinstance(self.launcher, SweepLauncher):
-            raise ConfigError(
-                "hydra/sweeper=tuned needs a launcher that names its jobs. "
-                "Use hydra/launcher=processes or slurm."
-            )
         found = tune(
             cells(self._config),
             self._values,

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -28,6 +28,7 @@ from gan_runner.commands import runs as gan_runs
 from gan_runner.commands import sample as gan_sample
 from gan_runner.composition import composed, parsed
 from gan_runner.config import Config
+from gan_runner.interruption import SIGNALS
 from gan_runner.loop import train
 from gan_runner.opening import create
 from gan_runner.outcome import conduct
@@ -163,7 +164,7 @@ def _process_kept() -> Iterator[None]:
     """What a command changes in its process, which usually ends with it, is put back."""
     arguments, root = sys.argv[:], logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    answers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:
@@ -236,18 +237,23 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def run_here(
+    jobs: Sequence[Job], *, n_jobs: int, view: object, ended: Callable[[Job, Outcome], None]
+) -> None:
+    """Carries out the jobs of a sweep in this process."""
+    for job in jobs:
+        job.prepare()
+        ended(job, outcome(job, code=carry_out(job), seconds=1.0))
+
+
 @pytest.fixture
 def carried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Has sweeps carry out their jobs in this process; the names of those that were."""
     names: list[str] = []
 
-    def run_here(
-        jobs: Sequence[Job], *, n_jobs: int, view: object, ended: Callable[[Job, Outcome], None]
-    ) -> None:
-        for job in jobs:
-            names.append(job.name)
-            job.prepare()
-            ended(job, outcome(job, code=carry_out(job), seconds=1.0))
+    def noting(jobs: Sequence[Job], **how: Any) -> None:
+        names.extend(job.name for job in jobs)
+        run_here(jobs, **how)
 
-    monkeypatch.setattr(processes, "run_in_processes", run_here)
+    monkeypatch.setattr(processes, "run_in_processes", noting)
     return names

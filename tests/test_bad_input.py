@@ -75,6 +75,8 @@ def content(folder: Path) -> dict[str, bytes | None]:
         (["+loss=hinge"], ["+loss", "without the plus"]),
         (["-m", "loss=hinge,hing"], ["loss=hing.", "'hinge'"]),
         (["loss=hinge,lsgan"], ["loss=hinge,lsgan", "--multirun"]),
+        (["-m", "loss=glob(*gan)"], ["loss=glob(*gan). Name them: loss=hinge,lsgan."]),
+        (["-m", "seed=glob(*)"], ["seed=glob(*). Name them"]),
         (["trian.steps=3"], ["unknown setting, trian.steps.", "'train.steps'"]),
         (["+trian.steps=3"], ["unknown setting, trian", "'train'"]),
         (["++trian.steps=3"], ["unknown setting, trian", "'train'"]),
@@ -103,6 +105,15 @@ def test_a_command_line_that_cannot_be_meant_is_refused(
 ) -> None:
     assert_refused(here("gan-train", *arguments), 2, *words)
     assert content(tmp_path) == {}
+
+
+def test_an_unknown_setting_beside_an_option_of_ones_own_is_refused(
+    here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "own" / "loss").mkdir(parents=True)
+    (tmp_path / "own" / "loss" / "mine.yaml").write_text("name: Hinge\n")
+    answer = here("gan-train", "--config-dir", "own", "loss=mine", "foo.bar=1")
+    assert_refused(answer, 2, "unknown setting, foo.bar.", "--cfg job")
 
 
 @pytest.mark.parametrize(
@@ -532,8 +543,8 @@ def test_a_run_can_only_begin_from_one_with_the_same_networks(
         (["run", "--out", "file/x.png"], 4, ["--out=file/x.png"]),
         (["run", "--out", "file/x.npz"], 4, ["--out=file/x.npz"]),
         (["run", "--out", "file"], 4, ["--out=file"]),
-        (["run", "--out", "folder.png"], 4, ["--out=folder.png"]),
-        (["run", "--out", "folder.npz"], 4, ["--out=folder.npz"]),
+        (["run", "--out", "folder.png"], 2, ["--out=folder.png"]),
+        (["run", "--out", "folder.npz"], 2, ["--out=folder.npz"]),
     ],
 )
 def test_samples_that_cannot_be_made_are_refused(

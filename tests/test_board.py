@@ -10,23 +10,20 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from browser import BROWSER, browsing
-from conftest import call_command, environment
+from conftest import call_command, environment, run_here
 from PIL import Image
 from test_sweeps import TINY
 
 from gan_runner import loop
 from gan_runner.log import picture_name
 from gan_runner.sweeping import processes
-from gan_runner.sweeping.job import carry_out
-from gan_runner.sweeping.jobs import Job, Outcome, outcome
-from gan_runner.sweeping.view import View
 
 LOSSES = {"hinge": "Hinge", "lsgan": "LeastSquares", "wgan_gp": "Wasserstein"}
 SICK = "wgan_gp"
@@ -44,13 +41,6 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if state.step == 3 and type(recipe.objective.loss).__name__ == LOSSES[SICK]:
             raise RuntimeError("a defect")
         whole(state, reals, recipe)
-
-    def run_here(
-        jobs: Sequence[Job], *, n_jobs: int, view: View, ended: Callable[[Job, Outcome], None]
-    ) -> None:
-        for job in jobs:
-            job.prepare()
-            ended(job, outcome(job, code=carry_out(job), seconds=1.0))
 
     often = ("train.sample_every=2", "train.eval_every=3", "train.save_every=3", "sweep=losses")
     with pytest.MonkeyPatch.context() as patch:

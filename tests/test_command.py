@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import SMALL, Answer, argv, environment, small_run
 from PIL import Image
+
+from gan_runner.commands.command import write_file
 
 Here = Callable[..., Answer]
 
@@ -59,6 +64,14 @@ def test_zero_steps_write_the_checkpoint_of_step_0(here: Here, tmp_path: Path) -
     assert answer.code == 0
     assert (tmp_path / "run" / "checkpoints" / "step_00000000.safetensors").is_file()
     assert here("gan-sample", "run").code == 0
+
+
+def test_a_run_with_a_comma_in_its_path_goes_on_as_it_says(here: Here, tmp_path: Path) -> None:
+    first = here("gan-train", *small_run(Path("'a,b'"), "train.steps=1"))
+    assert first.code == 0, first.err
+    (resume,) = re.findall(r"go on +gan-train (resume=\S+) train", first.out)
+    assert here("gan-train", resume, "train.steps=2").code == 0
+    assert json.loads((tmp_path / "a,b" / "status.json").read_text())["step"] == 2
 
 
 def test_epochs_are_settled_as_steps(here: Here, tmp_path: Path) -> None:
@@ -305,3 +318,39 @@ def test_a_reader_of_gan_sample_may_go_away(here: Here, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "samples.png").is_file()
+
+
+# ---------------------------------------------------------------- files that are asked for
+
+
+def test_a_link_stays_and_a_pipe_is_written_to(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "deep" / "file")  # which isn't there yet
+    for content in ("first", "second"):
+        write_file(link, content, "--json")
+        assert link.is_symlink() and (tmp_path / "deep" / "file").read_text() == content
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(pipe.read_bytes)
+        write_file(pipe, b"into the pipe", "--out")
+        assert found.result(10) == b"into the pipe"
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "file", "link", "pipe"]
+
+
+def test_every_command_writes_through_links(here: Here, tmp_path: Path) -> None:
+    assert here("gan-train", *small_run(Path("run"), "train.steps=1")).code == 0
+    asked = (
+        ("gan-sample", "run", "--num", "4", "--out", "sample.png"),
+        ("gan-evaluate", "run", "--num", "64", "--metrics", "mmd", "--out", "evaluate.json"),
+        ("gan-compare", "run", "--csv", "compare.csv", "--json", "compare.json"),
+    )
+    for command in asked:
+        names = [name for name in command if Path(name).suffix]
+        for name in names:
+            Path(name).symlink_to(f"real_{name}")
+        answer = here(*command)
+        assert answer.code == 0, answer.err
+        for name in names:
+            assert Path(name).is_symlink() and Path(f"real_{name}").stat().st_size > 0

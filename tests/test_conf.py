@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 import yaml
+from omegaconf import OmegaConf
 from pydantic import BaseModel
 
 from gan_runner.assembly import assemble
@@ -175,6 +178,21 @@ def test_sweeps_yaml_spells_out_exactly_the_settings_of_sweeps() -> None:
 def test_the_launcher_for_slurm_spells_out_exactly_its_settings() -> None:
     settings = yaml.safe_load((CONF / "hydra" / "launcher" / "slurm.yaml").read_text())
     assert set(settings) == set(Cluster.model_fields) | {"_target_"}
+
+
+@pytest.mark.parametrize("launcher", ["processes", "slurm"])
+@pytest.mark.parametrize("sweeper", ["grid", "tuned", "search"])
+def test_every_sweeper_composes_with_every_launcher(sweeper: str, launcher: str) -> None:
+    if sweeper == "search" and find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
+        pytest.skip("hydra-optuna-sweeper isn't installed")
+    lines = [f"hydra/sweeper={sweeper}", f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=3"]
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        config = hydra.compose("config", lines, return_hydra_config=True)
+    found = {
+        name: OmegaConf.to_container(config.hydra[name], resolve=True, throw_on_missing=True)
+        for name in ("sweeper", "launcher")
+    }
+    assert found["sweeper"].get("n_jobs", 3) == found["launcher"]["n_jobs"] == 3
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -16,12 +16,15 @@ FILES = {
     ".".join(["gan_runner", *path.relative_to(ROOT).with_suffix("").parts]): path
     for path in sorted(ROOT.rglob("*.py"))
 }
+FILES["hydra_plugins.gan_runner_sweeps"] = ROOT.parent / "hydra_plugins" / "gan_runner_sweeps.py"
 MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
+
+HYDRA = {"gan_runner.composition", "gan_runner.train", "hydra_plugins.gan_runner_sweeps"}
 
 # library -> the modules that may import it; a package stands for all its modules
 DOORS = {
-    "hydra": {"gan_runner.composition", "gan_runner.train"},
-    "omegaconf": {"gan_runner.composition", "gan_runner.train"},
+    "hydra": HYDRA,
+    "omegaconf": HYDRA,
     "torchvision": {"gan_runner.datasets"},
     "tensorboard": {"gan_runner.board"},
     "torch.utils.tensorboard": {"gan_runner.board"},
@@ -77,6 +80,7 @@ def test_every_module_is_looked_at() -> None:
         MODULES
     )
     assert "gan_runner.losses" in ours("gan_runner.objective")
+    assert "gan_runner.sweeping.sweep" in ours("hydra_plugins.gan_runner_sweeps")
     assert "gan_runner.loop" in ours("gan_runner.train")  # an import within a function
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from gan_runner import board
 from gan_runner.errors import NumbersError
 from gan_runner.folder import RunFolder
 from gan_runner.log import Log, picture_name, rewind
@@ -322,6 +324,28 @@ def test_damage_in_an_event_file_keeps_the_records_before_it(
 
 
 # ---------------------------------------------------------------- the session
+
+
+def test_what_fails_in_other_threads_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def tell(failure: threading.ExceptHookArgs) -> None:
+        told.append(str(failure.exc_value))
+
+    monkeypatch.setattr(threading, "excepthook", tell)
+    boards = [board.Board(tmp_path), board.Board(tmp_path)]
+
+    def fail() -> None:
+        raise ValueError("of another thread")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    for one in boards:
+        one.close()
+    assert told == ["of another thread"]
 
 
 def sessions(folder: RunFolder, tag: str) -> list[HParamsPluginData]:

@@ -23,6 +23,7 @@ from test_compare import made, write_rows
 from gan_runner.comparison.grouping import grouped
 from gan_runner.comparison.record import find
 from gan_runner.page.curves import curves
+from gan_runner.page.gallery import gallery
 
 pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 
@@ -175,6 +176,24 @@ def test_a_page_stays_small_however_many_pictures_there_are(tmp_path: Path, page
     assert text.count("data:image/png") == 24 * 12
     assert "24 of 30 runs with pictures are shown." in text
     assert "12 of 50 steps are shown." in text
+
+
+def test_large_pictures_are_shown_of_few_steps_and_few_runs(tmp_path: Path) -> None:
+    large = png() + b"\0" * 3_900_000
+    for seed in range(4):
+        for loss in ("hinge", "lsgan"):
+            run = made(tmp_path / "runs" / f"{loss}{seed}", 1.0, loss=loss, seed=seed)
+            pictured(run, 100, 200, content=large)
+    records = find([tmp_path / "runs"])
+    found = gallery(grouped(records).groups)
+    shown = [picture for strip in found.strips for picture in strip.pictures]
+    assert None not in shown and len(shown) * len(large) <= 24 << 20
+    assert found.steps == (200,)
+    assert found.notes == (
+        "6 of 8 runs with pictures are shown.",
+        "1 of 2 steps are shown.",
+    )
+    assert [strip.group.label for strip in found.strips] == ["hinge"] * 3 + ["lsgan"] * 3
 
 
 def test_runs_without_anything_make_a_page(tmp_path: Path, page: Page) -> None:

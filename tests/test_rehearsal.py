@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Answer, small_run
+from conftest import Answer, argv, environment, small_run
 
 Here = Callable[..., Answer]
 
@@ -30,11 +33,31 @@ def test_nothing_is_left(answer: Answer, tmp_path: Path) -> None:
     assert answer.out.endswith("dry run: nothing was left. Without dry_run=true it is trained.\n")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> None:
+    (tmp_path / "temporary").mkdir()
+    endless = ["dry_run=true", "dataset=ring", "loss.d_steps=1000000000", "device=cpu", "threads=1"]
+    rehearsal = subprocess.Popen(
+        argv("gan-train", *endless),
+        cwd=tmp_path,
+        env=environment(TMPDIR=str(tmp_path / "temporary")),
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "temporary").glob("gan-runner-*/run/config.yaml")):
+        assert rehearsal.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    rehearsal.send_signal(number)
+    assert rehearsal.wait(30) == 128 + number
+    assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
+
+
 def test_the_configuration_is_that_of_the_run(answer: Answer, here: Here) -> None:
     told = yaml.safe_load(answer.out.partition("\n\n")[0].partition("\nparameters")[0])
     assert here("gan-train", *small_run(Path("run"), "train.steps=40")).code == 0
     ran = yaml.safe_load(Path("run/config.yaml").read_text())
-    assert {**told, "choices": None} == {**ran, "choices": None}
+    assert told == ran
+    assert told["choices"]["dataset"] == "digits"
 
 
 def test_the_sizes_are_those_of_the_run(answer: Answer, here: Here) -> None:
@@ -51,10 +74,14 @@ def test_the_sizes_are_those_of_the_run(answer: Answer, here: Here) -> None:
     assert float(whole) * 1000 == pytest.approx(written, rel=0.3)
 
 
-def test_the_time_is_that_of_all_steps(answer: Answer) -> None:
+def test_the_time_is_that_of_all_steps(here: Here) -> None:
+    settings = ["dataset=ring", "threads=1", "device=cpu", "train.steps=10000000000"]
+    answer = here("gan-train", *settings, "dry_run=true")
     (step,) = re.findall(r"a step +([\d.e-]+) s", answer.out)
-    (end,) = re.findall(r"to the end +(\d+) s for 40 steps", answer.out)
-    assert int(end) == pytest.approx(40 * float(step), abs=1)
+    told = r"to the end +(\d+) d (?:(\d+) h )?for 10,000,000,000 steps"
+    ((days, hours),) = re.findall(told, answer.out)
+    seconds = 86_400 * int(days) + 3600 * int(hours or 0)
+    assert seconds == pytest.approx(1e10 * float(step), abs=3600 + 0.01 * seconds)
 
 
 @pytest.mark.parametrize(

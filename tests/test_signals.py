@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -13,6 +16,8 @@ from pathlib import Path
 import pytest
 from conftest import Answer, small_run
 from PIL import Image
+
+from gan_runner.interruption import SIGNALS, end_at_once
 
 Here = Callable[..., Answer]
 
@@ -35,6 +40,15 @@ main()
 IN_DATA = "from gan_runner.datasets import image_folder; pausing(image_folder, 'decode')"
 IN_STEPS = "from gan_runner import loop; pausing(loop, 'train_step')"
 IN_SAVES = "from gan_runner import checkpoint; pausing(checkpoint, 'publish')"
+
+
+IN_TERMINAL = """
+import fcntl, termios
+from gan_runner.train import main
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # whose end is ours
+main()
+"""
 
 
 def start(folder: Path, *arguments: str, pauses: str = "") -> subprocess.Popen[str]:
@@ -89,6 +103,38 @@ def test_a_save_is_finished_before_the_end(tmp_path: Path) -> None:
     assert status(run) == ("interrupted", 143, 1)
     left = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert left == ["last.json", "step_00000001.safetensors"]
+
+
+def test_a_terminal_that_is_closed_ends_a_run_at_a_saved_step(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    terminal, side = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_TERMINAL, *small_run(run, "train.steps=1000000")],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        start_new_session=True,
+    )
+    os.close(side)
+    while not (run / "checkpoints" / "last.json").exists():
+        assert process.poll() is None
+        if select.select([terminal], [], [], 0.02)[0]:
+            os.read(terminal, 1 << 16)
+    os.close(terminal)
+    assert process.wait(60) == 129
+    assert status(run)[:2] == ("interrupted", 129)
+
+
+def test_a_hangup_that_is_ignored_stays_so() -> None:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        end_at_once()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not before[signal.SIGTERM]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_second_signal_does_not_wait(here: Here, tmp_path: Path) -> None:

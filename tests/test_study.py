@@ -104,6 +104,11 @@ def test_what_never_differs_has_an_interval_of_no_width() -> None:
     assert crossed(torch.zeros(3, 9), confidence=0.95) == Interval(0.0, 0.0, 0.0)
 
 
+def test_a_single_example_to_test_on_is_refused() -> None:
+    with pytest.raises(ConfigError, match="1 example to test on"):
+        augmentation.check(plan(), parts()._replace(test=blobs(1, seed=2)))
+
+
 # ---------------------------------------------------------------- classifiers
 
 

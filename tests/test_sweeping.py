@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from conftest import Answer
 from test_sweeps import TINY, marks, status
 
+from gan_runner import loop
 from gan_runner.config import Config
 from gan_runner.errors import ConfigError
 from gan_runner.folder import RunFolder
+from gan_runner.groups import conf_folder
+from gan_runner.interruption import Interrupted
+from gan_runner.sweeping import cluster
 from gan_runner.sweeping.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeping.names import job_name
+from gan_runner.sweeping.settings import Cluster
 from gan_runner.sweeping.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
-from gan_runner.sweeping.view import View, span
+from gan_runner.sweeping.view import View
 from gan_runner.terminal import Terminal
 
 Here = Callable[..., Answer]
@@ -32,6 +41,8 @@ Here = Callable[..., Answer]
     [
         (["loss=wgan_gp", "seed=0", "train.steps=9"], "loss=wgan_gp,seed=0"),
         (["optimizer.generator.lr=1e-3"], "lr=1e-3"),
+        (["optimizer.generator.lr=1e+3"], "lr=1e+3"),
+        (["model.generator.hidden=[16,32]"], "hidden=16+32"),
         (
             ["optimizer.generator.lr=1", "optimizer.discriminator.lr=2"],
             "generator.lr=1,discriminator.lr=2",
@@ -39,7 +50,8 @@ Here = Callable[..., Answer]
         (["loss/penalty=[r2,drift]"], "penalty=r2+drift"),
         (["loss/penalty=[]"], "penalty=none"),
         (["~loss.penalty.r1"], "r1"),
-        (["train.steps=9"], "steps=9"),
+        (["loss/penalty=[]", "train.steps=9"], "penalty=none"),
+        (["train.steps=9"], "default"),
         ([], "default"),
     ],
 )
@@ -47,10 +59,24 @@ def test_a_job_is_named_by_what_differs(overrides: list[str], name: str) -> None
     assert job_name(overrides, {"train.steps"}) == name
 
 
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["loss=hinge", "train.steps=9", "sweep=s", "seed=1"], "loss=hinge,seed=1"),
+        (["loss/penalty=[r2]", "device=cpu"], "penalty=r2"),
+        (["train.steps=9", "sweep=s", "device=cpu", "cache=/x"], "default"),
+    ],
+)
+def test_a_single_job_is_named_by_its_options_and_its_seed(overrides: list[str], name: str) -> None:
+    assert job_name(overrides, {text.partition("=")[0] for text in overrides}) == name
+
+
 def test_names_are_safe_short_and_never_the_same() -> None:
     values = ["a/b", "a-b", "../x", "a\nb", "a\x1b[0mb", "'a b'", "x" * 500, "x" * 501, "<b>&"]
     found = [job_name([f"dataset.root={value}"], set()) for value in values]
     assert len(set(found)) == len(values)
+    lists = ["[[1,2],3]", "[1,[2,3]]", "[1,2,3]", "1+2+3", "[]", "none", "''", "[none]x", "'none'"]
+    assert len({job_name([f"model.generator.hidden={v}"], set()) for v in lists}) == len(lists)
     for name in found:
         assert len(name) <= 100
         assert not set(name) & set("/\n\x1b<>&' ")
@@ -96,6 +122,9 @@ def test_impossible_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: li
         (["seed=0", "sweeping.max_jobs=many"], "sweeping.max_jobs="),
         (["seed=0", "sweeping.on_invalid=shrug"], "sweeping.on_invalid="),
         (["seed=0", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
+        (["seed=0,1", "sweep=null"], "not a name, sweep=None. Use sweep=NAME."),
+        (["seed=0,1", "sweep=a,b"], "a sweep has one name"),
+        (["seed=0,1", "sweep="], "not a name, sweep=. Use sweep=NAME."),
         (["seed=0", "hydra/launcher=slurm", "hydra.launcher.mem_gb=much"], "hydra.launcher.mem_gb"),
     ],
 )
@@ -117,15 +146,15 @@ def test_a_sweep_in_use_is_refused(here: Here, tmp_path: Path, carried: list[str
     assert "another process carries out this sweep" in answer.err
 
 
-def test_launchers_of_others_get_checked_jobs_with_names_and_learn_of_failures(
-    here: Here, tmp_path: Path
-) -> None:
-    basic = [*TINY, "-m", "hydra/launcher=basic", "sweep=s", "sweeping.on_invalid=skip"]
-    answer = here("gan-train", *basic, "train.batch_size=0,8,65")
-    assert answer.code == 8
-    assert "impossible, left out: batch_size=0" in answer.out
-    runs = [tmp_path / "outputs/sweeps/s" / f"batch_size={size}" for size in (8, 65)]
-    assert [status(run)["state"] for run in runs] == ["completed", "failed"]
+@pytest.mark.parametrize("sweeper", ["grid", "tuned", "basic"])
+def test_launchers_of_others_are_refused(here: Here, tmp_path: Path, sweeper: str) -> None:
+    others = [f"hydra/sweeper={sweeper}", "hydra/launcher=basic", "train.eval_every=1"]
+    answer = here("gan-train", *TINY, "-m", "seed=0,1", *others)
+    assert answer.code == 2
+    assert "hydra/launcher=basic. Use hydra/launcher=processes or hydra/launcher=slurm" in (
+        answer.err
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------- again
@@ -143,6 +172,41 @@ def test_the_same_command_does_nothing_again_and_more_steps_go_on(
     assert carried == ["seed=0", "seed=1"]
     assert here("gan-train", *settings, "train.steps=8").code == 0
     assert [status(folder / name)["step"] for name in carried[:2]] == [8, 8]
+
+
+def test_a_value_that_is_named_twice_is_one_job(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    answer = here("gan-train", *TINY, "-m", "seed=0,0,1", "sweep=s")
+    assert (answer.code, carried) == (0, ["seed=0", "seed=1"])
+    assert "sweep: 2 jobs" in answer.out
+    table = answer.out[answer.out.index("\njob") :].splitlines()
+    assert [line.split()[0] for line in table[2:]] == ["seed=0", "seed=1"]
+
+
+def test_a_length_in_epochs_is_kept_and_more_of_them_go_on(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    settings = [*TINY, "-m", "seed=0,1", "sweep=s", "health.patience=null"]
+    folder = tmp_path / "outputs/sweeps/s"
+    assert here("gan-train", *settings, "train.epochs=1").code == 0
+    before = marks(folder / "seed=0")
+    assert here("gan-train", *settings, "train.epochs=1").out.count("already complete: ") == 2
+    assert marks(folder / "seed=0") == before
+    assert here("gan-train", *settings, "train.epochs=2").code == 0
+    assert [status(folder / name)["step"] for name in ("seed=0", "seed=1")] == [16, 16]
+    assert here("gan-train", *settings, "train.epochs=1").code == 8  # and nothing was lost
+    assert status(folder / "seed=0")["state"] == "completed"
+
+
+def test_a_single_job_goes_on_with_more_steps(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    settings = [*TINY, "-m", "loss=hinge", "sweep=s"]
+    assert here("gan-train", *settings).code == 0
+    assert here("gan-train", *settings, "train.steps=8").code == 0
+    (run,) = (tmp_path / "outputs/sweeps/s").glob("*/")
+    assert status(run)["step"] == 8
 
 
 def test_another_setting_under_the_same_name_is_refused_and_nothing_is_lost(
@@ -233,10 +297,16 @@ def test_what_a_run_said_itself_is_not_written_over(job: Job) -> None:
     assert outcome(job, code=5, seconds=1.0).reason == "NaN"
 
 
+def test_a_status_that_cant_be_read_is_left_as_it_is(job: Job) -> None:
+    (job.path / "status.json").write_text('{"state": "comple')
+    assert outcome(job, code=6, seconds=1.0).state == "failed"
+    assert (job.path / "status.json").read_text() == '{"state": "comple'
+
+
 def test_the_folder_of_a_living_process_is_left_alone(job: Job) -> None:
     folder = RunFolder(job.path)
     folder.lock()
-    record(job, state="failed", code=7, reason="in use")
+    assert outcome(job, code=7, seconds=1.0).reason.startswith("a live process has its folder.")
     folder.release()
     assert not (job.path / "status.json").exists()
 
@@ -292,10 +362,6 @@ def test_in_a_pipe_a_sweep_says_how_far_it_is(
         "0 done, 1 running, 0 failed, 2 waiting; job step 20/100, 5 min 20 s left",
         "[1/3] failed at step 20 in 1 min 10 s  job: NaN",
     ]
-
-
-def test_spans_are_told_in_two_units() -> None:
-    assert [span(s) for s in (3.2, 185, 7800)] == ["3 s", "3 min 5 s", "2 h 10 min"]
 
 
 # ---------------------------------------------------------------- search
@@ -365,6 +431,77 @@ def test_jobs_run_by_submitit_and_one_that_fails_stops_no_other(here: Here, tmp_
     runs = [tmp_path / "outputs/sweeps/s" / f"batch_size={size}" for size in (8, 65)]
     assert (answer.code, [status(run)["state"] for run in runs]) == (8, ["completed", "failed"])
     assert "a batch is larger than the data" in (runs[1] / "train.log").read_text()
+
+
+class Submitted:
+    """A job of a cluster that never ends by itself."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self, *, check: bool) -> None:
+        self.cancelled = True
+
+    def done(self) -> bool:
+        return self.cancelled
+
+
+class Executor:
+    """A cluster that a signal reaches while it takes the jobs."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.tasks: list[Submitted] = []
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        yield
+        os.kill(os.getpid(), self.number)
+
+    def submit(self, task: object, job: Job) -> Submitted:
+        self.tasks.append(Submitted())
+        return self.tasks[-1]
+
+
+SLURM = yaml.safe_load((conf_folder() / "hydra" / "launcher" / "slurm.yaml").read_text())
+del SLURM["_target_"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
+    job: Job, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    executor = Executor(number)
+    monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
+    settings, view = Cluster.model_validate_json(json.dumps(SLURM)), View(Terminal(), total=2)
+    with pytest.raises(Interrupted) as caught:
+        cluster.run_on_cluster([job, job], settings=settings, view=view, ended=lambda *_: None)
+    assert caught.value.exit_code == 128 + number
+    assert [task.cancelled for task in executor.tasks] == [True, True]
+
+
+@pytest.mark.skipif(find_spec("submitit") is None, reason="submitit isn't installed")
+def test_a_job_out_of_time_is_no_defect(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    from submitit.core.utils import UncompletedJobError
+
+    def submitits(number: int, frame: object) -> None:
+        raise UncompletedJobError("Job not requeued because: timed-out too many times.")
+
+    whole = loop.train_step
+
+    def train_step(state: Any, reals: Any, recipe: Any) -> None:
+        if state.step == 3:
+            os.kill(os.getpid(), signal.SIGUSR2)
+        whole(state, reals, recipe)
+
+    monkeypatch.setattr(loop, "train_step", train_step)
+    before = signal.signal(signal.SIGUSR2, submitits)
+    try:
+        code = cluster.Task("out of time, as the settings say")(job)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert (code, status(job.path)["state"], status(job.path)["exit_code"]) == (4, "failed", 4)
+    assert status(job.path)["reason"] == "out of time, as the settings say"
 
 
 @pytest.mark.skipif(find_spec("submitit") is not None, reason="submitit is installed")

@@ -7,15 +7,14 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gan_runner.arguments import Arguments
-from gan_runner.commands.command import count, device, exit_code
-from gan_runner.errors import ConfigError, MachineError, printable
+from gan_runner.commands.command import check_file, count, device, exit_code, write_file
+from gan_runner.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from gan_runner.opening import Trained
-    from gan_runner.study.chart import Panel
     from gan_runner.study.study import Comparison, Plan, Split
     from gan_runner.terminal import Terminal
 
@@ -101,8 +100,10 @@ def _seeds(text: str) -> int:
 def _augment(options: argparse.Namespace) -> None:
     _check_outputs(options)
     from gan_runner.opening import learnt, look
+    from gan_runner.sampling import as_png
     from gan_runner.study import findings
     from gan_runner.study import study as augmentation
+    from gan_runner.study.chart import chart
     from gan_runner.terminal import Terminal
 
     terminal = Terminal()
@@ -130,10 +131,11 @@ def _augment(options: argparse.Namespace) -> None:
         terminal.say(f"warning: {doubt}")
     if options.out is not None:
         found = {"format": 1, "run": str(options.run)}
-        _write_json(options.out, found | findings.plain(trained, split, plan, compared))
+        found |= findings.plain(trained, split, plan, compared)
+        write_file(options.out, json.dumps(found, indent=2) + "\n", "--out")
         terminal.say(f"numbers: {printable(options.out)}")
     if options.plot is not None:
-        _write_plot(options.plot, findings.panels(compared))
+        write_file(options.plot, as_png(chart(findings.panels(compared))), "--plot")
         terminal.say(f"plot: {printable(options.plot)}")
 
 
@@ -143,13 +145,8 @@ def _check_outputs(options: argparse.Namespace) -> None:
         raise ConfigError(f"a plot is a .png file, --plot={printable(options.plot)}. Name one.")
     for name in "out", "plot":
         path = getattr(options, name)
-        if path is not None and path.is_dir():
-            raise ConfigError(f"a folder, --{name}={printable(path)}. Name a file.")
-        try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise MachineError(f"can't write, --{name}={printable(path)}. {error}") from None
+        if path is not None:
+            check_file(path, f"--{name}")
 
 
 def _plan(options: argparse.Namespace, trained: Trained) -> Plan:
@@ -196,25 +193,6 @@ def _show(compared: list[Comparison], terminal: Terminal) -> None:
             for row in compared
         ],
     )
-
-
-def _write_json(path: Path, found: dict[str, Any]) -> None:
-    from gan_runner.disk import write_text
-
-    try:
-        write_text(path, json.dumps(found, indent=2) + "\n")
-    except OSError as error:
-        raise MachineError(f"can't write, --out={printable(path)}. {error}") from None
-
-
-def _write_plot(path: Path, panels: list[Panel]) -> None:
-    from gan_runner.sampling import save_png
-    from gan_runner.study.chart import chart
-
-    try:
-        save_png(chart(panels), path)
-    except OSError as error:
-        raise MachineError(f"can't write, --plot={printable(path)}. {error}") from None
 
 
 if __name__ == "__main__":

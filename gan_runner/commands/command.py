@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from pathlib import Path
 
-from gan_runner.errors import Fault, report
+from gan_runner.disk import write_asked
+from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
 from gan_runner.interruption import end_at_once
 from gan_runner.threads import share_cores
 
@@ -26,6 +28,30 @@ def exit_code(work: Callable[[], None]) -> int:
             return report(told)
         raise
     return 0
+
+
+def check_file(path: Path, option: str) -> None:
+    """Make the folder of a file that a command is asked for. Raises ConfigError for what is a
+    folder itself, MachineError if the disk refuses."""
+    try:
+        if path.is_dir():
+            raise ConfigError(f"a folder, {option}={printable(path)}. Name a file.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, option, error) from None
+
+
+def write_file(path: Path, content: str | bytes, option: str) -> None:
+    """Write the file that a command was asked for. Raises what `check_file` raises."""
+    check_file(path, option)
+    try:
+        write_asked(path, content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise _refused(path, option, error) from None
+
+
+def _refused(path: Path, option: str, error: OSError) -> MachineError:
+    return MachineError(f"can't write, {option}={printable(path)}. {printable(error)}")
 
 
 def count(text: str) -> int:

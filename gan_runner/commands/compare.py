@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.arguments import Arguments
-from gan_runner.commands.command import exit_code
+from gan_runner.commands.command import exit_code, write_file
 from gan_runner.errors import printable
 
 if TYPE_CHECKING:
@@ -92,7 +92,6 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _compare(options: argparse.Namespace) -> None:
     from gan_runner.comparison.compared import compare
-    from gan_runner.comparison.files import write
     from gan_runner.terminal import Terminal
 
     if options.html is not None:
@@ -110,12 +109,12 @@ def _compare(options: argparse.Namespace) -> None:
     terminal = Terminal()
     _show(comparison, terminal)
     for option, path, text in _texts(options, comparison):
-        write(path, text, option)
+        write_file(path, text, option)
         terminal.say(f"{option}: {printable(path)}")
     if options.html is not None:
         from gan_runner.page.page import page
 
-        write(options.html, page(comparison), "--html")
+        write_file(options.html, page(comparison), "--html")
         terminal.say(f"--html: {printable(options.html)}")
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.arguments import Arguments
-from gan_runner.commands.command import count, device, exit_code
-from gan_runner.errors import CheckpointError, ConfigError, MachineError, printable
+from gan_runner.commands.command import count, device, exit_code, write_file
+from gan_runner.errors import CheckpointError, ConfigError, printable
 
 if TYPE_CHECKING:
     from gan_runner.evaluation import Evaluation
@@ -213,28 +213,18 @@ def _show_confusion(head: str, confusion: Confusion, terminal: Terminal) -> None
 
 
 def _write_picture(path: Path, measured: Measured) -> None:
-    from gan_runner.sampling import save_png
+    from gan_runner.sampling import as_png
 
     confusion = measured.confusion
     picture = measured.neighbours if confusion is None else confusion.picture()
     if picture is None:
         raise ConfigError("vectors have no pictures of neighbours, --picture. Leave it out.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_png(picture, path)
-    except (OSError, ValueError) as error:
-        raise MachineError(f"can't write, --picture={printable(path)}. {error}") from None
+    write_file(path, as_png(picture), "--picture")
 
 
 def _write_json(path: Path, rows: list[Row]) -> None:
-    from gan_runner.disk import write_text
-
     found = [{"run": str(row.run), "step": row.step, **row.measured.plain()} for row in rows]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps({"format": 1, "evaluations": found}, indent=2) + "\n")
-    except OSError as error:
-        raise MachineError(f"can't write, --out={printable(path)}. {error}") from None
+    write_file(path, json.dumps({"format": 1, "evaluations": found}, indent=2) + "\n", "--out")
 
 
 if __name__ == "__main__":

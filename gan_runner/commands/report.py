@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gan_runner.arguments import Arguments
-from gan_runner.commands.command import exit_code
+from gan_runner.commands.command import exit_code, write_file
 from gan_runner.errors import ConfigError, printable
 
 
@@ -37,7 +37,6 @@ def _parser() -> Arguments:
 def _report(options: argparse.Namespace) -> None:
     from gan_runner.comparison import findings
     from gan_runner.comparison.compared import compare
-    from gan_runner.comparison.files import write
     from gan_runner.comparison.leaderboard import values_of
     from gan_runner.terminal import Terminal
 
@@ -65,7 +64,7 @@ def _report(options: argparse.Namespace) -> None:
     if options.html is not None:
         from gan_runner.page.page import page
 
-        write(options.html, page(comparison), "--html")
+        write_file(options.html, page(comparison), "--html")
         terminal.say(f"--html: {printable(options.html)}")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gan_runner.arguments import Arguments
 from gan_runner.commands.command import exit_code
 from gan_runner.errors import ConfigError, did_you_mean, printable
+from gan_runner.units import size, span
 
 if TYPE_CHECKING:
     from gan_runner.summary import Summary
@@ -100,8 +101,8 @@ def _setting(text: str) -> tuple[str, str]:
 def _since(text: str) -> float:
     """A moment in seconds since 1970, from a span before now or a date of the local calendar."""
     now = datetime.now().astimezone()
-    if span := re.fullmatch(r"(\d{1,6})([mhdw])", text):
-        return now.timestamp() - int(span[1]) * _SECONDS[span[2]]
+    if found := re.fullmatch(r"(\d{1,6})([mhdw])", text):
+        return now.timestamp() - int(found[1]) * _SECONDS[found[2]]
     with suppress(ValueError, OverflowError):
         return datetime.fromisoformat(text).timestamp()
     raise argparse.ArgumentTypeError(f"{text} is not a span or a date, as 12h, 2d or 2026-11-01")
@@ -209,25 +210,10 @@ def _cells(run: Summary, top: Path, now: float) -> list[str]:
         best or "-",
         protocol or "-",
         ",".join(run.verdicts) or "-",
-        _span(max(0.0, now - run.changed)),
-        _size(run.size),
+        span(max(0.0, now - run.changed)),
+        size(run.size),
     )
     return [printable(cell) for cell in cells]
-
-
-def _span(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:  # rounded to three digits it would be 1000
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.arguments import Arguments
-from gan_runner.commands.command import count, device, exit_code
+from gan_runner.commands.command import check_file, count, device, exit_code, write_file
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gan_runner.opening import Trained
 
+_FILES = (".png", ".npz", ".csv", ".gif")  # anything else is a folder of pictures
 _FRAME_MS = 60
 _MOST_COLUMNS = 20
 _TRAVERSED = 10  # places in the range of a continuous code
@@ -242,7 +243,8 @@ def _write(
     columns: int | None,
 ) -> None:
     suffix = options.out.suffix.lower()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    if suffix in _FILES:
+        check_file(options.out, "--out")
     if suffix == ".png":
         _write_grid(options.out, trained, examples, told.get("labels"), columns)
     elif suffix == ".npz":
@@ -262,9 +264,10 @@ def _write_grid(
     labels: Tensor | None,
     columns: int | None,
 ) -> None:
-    from gan_runner.sampling import picture, save_png
+    from gan_runner.sampling import as_png, picture
 
-    save_png(picture(examples, trained.space, columns=columns, labels=labels), path)
+    grid = picture(examples, trained.space, columns=columns, labels=labels)
+    write_file(path, as_png(grid), "--out")
 
 
 def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str, Tensor]) -> None:

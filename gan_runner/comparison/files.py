@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.leaderboard import Board, Line
 from gan_runner.comparison.spread import Spread
-from gan_runner.disk import write_text
-from gan_runner.errors import ConfigError, MachineError, printable
+from gan_runner.errors import printable
 
 FORMAT = 1
 
@@ -43,17 +41,6 @@ def as_csv(comparison: Comparison) -> str:
         for line in board.lines:
             table.writerow([_cell(value) for value in _row(board, line, bool(columns))])
     return text.getvalue()
-
-
-def write(path: Path, text: str, option: str) -> None:
-    """Write what a command was asked for. Raises MachineError if the disk refuses."""
-    if path.is_dir():
-        raise ConfigError(f"a folder, {option}={printable(path)}. Name a file.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-    except OSError as error:
-        raise MachineError(f"can't write, {option}={printable(path)}. {printable(error)}") from None
 
 
 def _row(board: Board, line: Line, has_columns: bool) -> list[Any]:

@@ -172,16 +172,6 @@ def interval(of: Spread) -> str:
     return "-" if of.low is None else f"{of.low:.3g} to {of.high:.3g}"
 
 
-def span(seconds: float | None) -> str:
-    """A time in its fitting unit."""
-    if seconds is None:
-        return "not recorded"
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
-
-
 def _figure(of: Spread | None) -> str:
     if of is None:
         return "no number"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,7 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_runner.composition import explained, tuning
+from gan_runner.composition import tuning
+from gan_runner.composition.command_line import explained
 from gan_runner.errors import ConfigError, printable
 from gan_runner.groups import GROUPS
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _DIRECTIONS = {"min": "minimize", "max": "maximize"}  # ours, and Optuna's
 OmegaConf.register_new_resolver("optuna_direction", _DIRECTIONS.get, replace=True)
 
+_OUR_LAUNCHERS = "hydra_plugins.gan_runner_sweeps."
 _CHOSEN = {group.partition("/")[0] for group in GROUPS}
 _COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
 
@@ -65,6 +68,26 @@ def settings(config: DictConfig) -> Sweeping:
 
     plain: Any = OmegaConf.to_container(config.sweeping, resolve=True)
     return validated(plain, Sweeping, where="sweeping")
+
+
+def folder(config: DictConfig) -> Path:
+    """Where the sweep is. Raises ConfigError for a name that is none."""
+    if config.sweep in (None, "", ".", ".."):
+        raise ConfigError(f"not a name, sweep={printable(config.sweep)}. Use sweep=NAME.")
+    if _values(config).get("sweep", 1) > 1:
+        raise ConfigError("a sweep has one name, sweep=A,B. Use sweep=NAME.")
+    return Path(config.hydra.sweep.dir)
+
+
+def check_launcher(config: DictConfig) -> None:
+    """Raise ConfigError for a launcher of others: it neither checks nor names the jobs of a sweep,
+    and gives up all for one."""
+    if not str(config.hydra.launcher.get("_target_")).startswith(_OUR_LAUNCHERS):
+        shown = printable(config.hydra.runtime.choices.get("hydra/launcher"))
+        raise ConfigError(
+            f"not a launcher of gan-runner, hydra/launcher={shown}. "
+            "Use hydra/launcher=processes or hydra/launcher=slurm."
+        )
 
 
 def check_search(config: DictConfig) -> None:
@@ -114,4 +137,4 @@ def _count(override: Override) -> int:
         return 1
     if not override.is_discrete_sweep():
         return 2
-    return sum(1 for _ in islice(override.sweep_iterator(), _COUNTED))
+    return len(set(islice(override.sweep_string_iterator(), _COUNTED)))

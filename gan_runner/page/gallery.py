@@ -42,12 +42,14 @@ def gallery(groups: Sequence[Group]) -> Gallery:
     """The pictures of some runs of each group, at some of the steps that most of them have."""
     pairs = list(_in_turn(groups))
     shown = pairs[:_MOST_RUNS]
-    order = {id(group): place for place, group in enumerate(groups)}
-    shown.sort(key=lambda pair: order[id(pair[0])])
     every = _steps([record for _, record in shown])
     steps = _spaced(every, _MOST_STEPS)
     while len(steps) > 1 and _bytes(shown, steps) > _MOST_BYTES:
         steps = _spaced(steps, max(1, len(steps) // 2))
+    while _bytes(shown, steps) > _MOST_BYTES:
+        shown.pop()
+    order = {id(group): place for place, group in enumerate(groups)}
+    shown.sort(key=lambda pair: order[id(pair[0])])
     strips = tuple(
         Strip(group, record, tuple(_url(record.pictures.get(step)) for step in steps))
         for group, record in shown

@@ -10,6 +10,7 @@ from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.record import ENDED, Record
 from gan_runner.page.markup import Content, Html, element, join
 from gan_runner.page.parts import breakable, colours_of, folded, listed, named, ordered, table_of
+from gan_runner.units import size, span
 
 _MOST_GROUPS = 20  # side by side
 _SPEED = "speed/images_per_second"
@@ -58,9 +59,10 @@ def resources(comparison: Comparison) -> Html:
     for group in ordered(comparison):
         # what was cut short took less
         runs = [r for r in group.records if r.summary.state in ENDED] or list(group.records)
+        took = findings.mean(r.seconds for r in runs if r.seconds is not None)
         speeds = [median(s.values()) for r in runs if (s := r.logged.get(_SPEED))]
         cells = [
-            findings.span(findings.mean(r.seconds for r in runs if r.seconds is not None)),
+            "not recorded" if took is None else span(took),
             _counted(findings.mean(speeds)),
             _counted(findings.mean(r.summary.step for r in runs if r.summary.step is not None)),
             _counted(_parameters(runs, "generator")),
@@ -141,7 +143,7 @@ def _whole(found: Iterable[object]) -> list[int]:
 
 def _memory(records: Sequence[Record]) -> str:
     found = findings.mean(_whole(record.status.get("peak_memory") for record in records))
-    return "not recorded" if found is None else f"{found / 1e6:,.0f} MB"
+    return "not recorded" if found is None else size(found)
 
 
 def _counted(value: float | None) -> str:

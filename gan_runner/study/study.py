@@ -123,6 +123,11 @@ def split(experiment: Experiment, data: Data, cache: Path, track: Track) -> Spli
 def check(plan: Plan, split: Split) -> None:
     """Raise ConfigError for a plan that the data or the classifier doesn't allow."""
     learner(plan.classifier, split.real.space)
+    if len(split.test) < 2:
+        raise ConfigError(
+            f"{len(split.test)} example to test on ({split.source}), which has no interval. "
+            "Use more data."
+        )
     counts = split.counts
     least = min(counts, key=counts.__getitem__)
     for asked in plan.per_class:

@@ -14,6 +14,7 @@ from gan_runner.config import Config
 from gan_runner.disk import write_text
 from gan_runner.errors import CheckpointError, InUseError, MachineError
 from gan_runner.folder import RunFolder, now
+from gan_runner.interruption import SIGNALS
 from gan_runner.rows import best_evaluation
 
 DONE = ("completed", "stopped")
@@ -77,12 +78,12 @@ class Outcome(NamedTuple):
 def asked(config: Config) -> tuple[str, ...]:
     """The settings of a job that its folder must have, or take over where it may.
 
-    Threads that nobody asked for stay what they were, and so does a length given in epochs, which
-    was turned into steps.
+    Threads that nobody asked for stay what they were, and a length given in epochs is turned into
+    steps.
     """
     left = {"threads"} if config.threads is None else set()
     if config.train.epochs is not None:
-        left |= {"train.epochs", "train.steps"}
+        left.add("train.steps")
     keys = configuration.flat(config.plain())
     return tuple(key for key in keys if key not in left and not key.startswith("choices"))
 
@@ -90,7 +91,7 @@ def asked(config: Config) -> tuple[str, ...]:
 def is_done(job: Job) -> bool:
     """Whether the run ended by itself, as it is asked for, and its last checkpoint is whole."""
     from gan_runner import checkpoint
-    from gan_runner.resuming import Changes, changed, is_complete
+    from gan_runner.resuming import Changes, asked_steps, changed, is_complete, received
 
     folder = job.folder
     if not folder.config.exists():
@@ -98,10 +99,10 @@ def is_done(job: Job) -> bool:
     try:
         folder.refuse_links()
         saved = configuration.read(folder.config)
-        wanted = changed(saved, Changes(job.config, asked(job.config)))
+        wanted = received(changed(saved, Changes(job.config, asked(job.config))))
         if folder.status().get("state") == "stopped":
             checkpoint.select(folder.checkpoints, "last")
-            return wanted.train.steps == saved.train.steps
+            return asked_steps(folder, wanted) == saved.train.steps
         return is_complete(folder, wanted)
     except CheckpointError:
         return False  # the job itself will say what is wrong
@@ -115,7 +116,9 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
         reason = f"killed by {signal.Signals(-code).name}"
         reason += ", as the machine does when memory runs out" if code == -signal.SIGKILL else ""
         code = 128 - code
-    interrupted = code in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    if code == InUseError.exit_code:
+        reason = "a live process has its folder. Wait for that to end, or stop it"
+    interrupted = code in [128 + number for number in SIGNALS]
     if code != 0:
         record(job, state="interrupted" if interrupted else "failed", code=code, reason=reason)
     status = _status(job.folder)
@@ -131,8 +134,13 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
 
 def record(job: Job, *, state: str, code: int, reason: str) -> None:
     """Let the folder say how its process ended, unless it says so already, or says something that
-    still holds: a run that was refused is as complete, or as interrupted, as it was."""
-    folder, status = job.folder, _status(job.folder)
+    still holds: a run that was refused is as complete, or as interrupted, as it was. A status that
+    can't be read is left to whoever can."""
+    folder = job.folder
+    try:
+        status = folder.status()
+    except CheckpointError:
+        return
     if status.get("state") not in _OPEN or status.get("exit_code") == code:
         return
     fresh: dict[str, Any] = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}

@@ -20,6 +20,7 @@ class Cluster(Component):
     """What a job asks of a cluster, in the terms of submitit and Slurm's sbatch; null leaves it to
     the cluster."""
 
+    n_jobs: PositiveInt
     executor: Literal["slurm", "local"]
     folder: str
     timeout_min: PositiveInt
@@ -28,7 +29,6 @@ class Cluster(Component):
     cpus_per_task: PositiveInt | None
     gpus_per_node: NonNegativeInt | None
     mem_gb: PositiveInt | None
-    array_parallelism: PositiveInt
     partition: str | None
     account: str | None
     qos: str | None

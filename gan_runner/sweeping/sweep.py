@@ -17,8 +17,9 @@ from gan_runner.sweeping import tuning
 from gan_runner.sweeping.jobs import DONE, Job, Outcome, is_done
 from gan_runner.sweeping.settings import Sweeping
 from gan_runner.sweeping.tuning import Tuned
-from gan_runner.sweeping.view import View, span
+from gan_runner.sweeping.view import View
 from gan_runner.terminal import Terminal
+from gan_runner.units import span
 
 JOB_FAILED = 8
 _LISTED = 8  # lines of impossible jobs in a fault
@@ -99,7 +100,7 @@ class Sweep:
             self._terminal.say(f"impossible, left out: {printable(name)}: {printable(first)}")
             self._outcomes[name] = Outcome("impossible", why.exit_code, None, 0.0, str(why))
             self._view.skipped(self._outcomes[name])
-        self._names += [c.name for c in candidates if c.name not in self._names]
+        self._names = list(dict.fromkeys([*self._names, *(c.name for c in candidates)]))
         self._jobs |= jobs
         return jobs
 
@@ -152,7 +153,6 @@ class Sweep:
 
     def conclude(self) -> int:
         """Show how all jobs ended; the exit code."""
-        self.release()
         if self._outcomes:
             self._terminal.say(f"\nsweep {printable(self.path)}")
             rows = [self._row(name) for name in self._names if name in self._outcomes]

@@ -12,6 +12,7 @@ from gan_runner.errors import CheckpointError, printable
 from gan_runner.rows import last_step
 from gan_runner.sweeping.jobs import DONE, Job, Outcome
 from gan_runner.terminal import Terminal
+from gan_runner.units import span
 
 _DRAW_EVERY = 1.0  # seconds between updates of the live display
 _LINE_EVERY = 30.0  # seconds between plain lines on what is running
@@ -82,15 +83,6 @@ class View:
         done = len(self._outcomes) - failed
         waiting = self._total - len(self._outcomes) - len(self._running)
         return f"{done} done, {len(self._running)} running, {failed} failed, {waiting} waiting"
-
-
-def span(seconds: float) -> str:
-    """A duration for people: 42 s, 3 min 5 s, 2 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _look_at(job: Job, progress: _Progress) -> None:
