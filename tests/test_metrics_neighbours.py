@@ -15,6 +15,7 @@ from gan_runner.metrics.neighbours import (
     memorisation,
     nearest,
     one_nn_accuracy,
+    thinned,
 )
 
 
@@ -134,9 +135,9 @@ def test_equal_rows_are_at_distance_zero_even_far_from_the_origin() -> None:
     assert torch.equal(found.distances, torch.zeros(50, dtype=torch.float64))
 
 
-def test_one_nn_accuracy_is_that_of_all_pairs_and_cuts_the_longer_set() -> None:
+def test_one_nn_accuracy_is_that_of_all_pairs_and_thins_the_longer_set_out() -> None:
     x, y = features(40), features(55, seed=1, shift=0.5)
-    both = torch.cat([x, y[:40]])
+    both = torch.cat([x, thinned(y, 40)])
     apart = pairs(both, both)
     np.fill_diagonal(apart, np.inf)
     side = np.arange(80) < 40
@@ -152,6 +153,16 @@ def test_one_nn_accuracy_is_zero_for_copies_and_a_half_for_ties() -> None:
     x = features(50)
     assert one_nn_accuracy(x, x.flip(0)) == 0
     assert one_nn_accuracy(torch.ones(10, 3), torch.ones(10, 3)) == 0.5
+
+
+def test_thinning_out_keeps_the_shares_of_sorted_and_of_alternating_classes() -> None:
+    for labels in torch.arange(10).repeat_interleave(1000), torch.arange(10).repeat(1000):
+        counts = thinned(labels[:, None], 2000).flatten().bincount(minlength=10)
+        assert counts.sum() == 2000
+        assert counts.min() > 160 and counts.max() < 240  # 200 +- 3 deviations
+    few = features(7)
+    assert torch.equal(thinned(few, 7), few) and torch.equal(thinned(few, 9), few)
+    assert torch.equal(thinned(features(100), 30), thinned(features(100), 30))
 
 
 # memorisation

@@ -22,10 +22,11 @@ from gan_runner.metrics.tstr import Tstr
 from gan_runner.seeds import derive
 
 _KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
+_SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
+_THINNED = {"thinned": "one of each stretch"}  # not the first, which may be of one class
+
 IN_INCEPTION = {"frechet": "fid", "classifier_score": "inception_score"}
 """Names that only numbers in Inception's space may have."""
-
-_SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
 
 
 class Likely(NamedTuple):
@@ -100,10 +101,12 @@ def _kid(of: Compared) -> list[Number]:
 
 
 def _mmd(of: Compared) -> list[Number]:
-    real, fake = of.real_features[:_KERNEL_EXAMPLES], of.fake_features[:_KERNEL_EXAMPLES]
+    real, fake = (
+        neighbours.thinned(each, _KERNEL_EXAMPLES) for each in (of.real_features, of.fake_features)
+    )
     kernel = {"kernel": "RBF, median of real distances", "examples": [len(real), len(fake)]}
     value = kernels.mmd(real, fake)
-    return [Number("mmd", f"mmd_{of.space.name}", value, parameters=kernel)]
+    return [Number("mmd", f"mmd_{of.space.name}", value, parameters=kernel | _THINNED)]
 
 
 def _manifold(of: Compared) -> list[Number]:
@@ -125,10 +128,11 @@ def _one_nn(of: Compared) -> list[Number]:
 def _memorisation(of: Compared) -> list[Number]:
     if of.train is None or of.held_out is None:
         return []
-    fake, unseen = of.fake_features[:_SEARCHED], of.held_out[:_SEARCHED]
+    fake, unseen = (neighbours.thinned(each, _SEARCHED) for each in (of.fake_features, of.held_out))
     value = neighbours.memorisation(fake, of.train, unseen)
     counts = {"n_train": len(of.train), "n_held_out": len(unseen), "n_searched": len(fake)}
-    return [Number("memorisation", f"memorisation_{of.space.name}", value, parameters=counts)]
+    name = f"memorisation_{of.space.name}"
+    return [Number("memorisation", name, value, parameters=counts | _THINNED)]
 
 
 def _sliced(of: Compared) -> list[Number]:
@@ -259,15 +263,15 @@ def _correlations(of: Compared) -> list[Number]:
 def _closest_record(of: Compared) -> list[Number]:
     if of.columns is None or of.train is None or of.held_out is None:
         return []
-    sets = (each.cpu().numpy() for each in (of.fake_features[:_SEARCHED], of.train, of.held_out))
-    found = tables.closest(*sets)
-    counts = {"n_each": min(len(of.train), len(of.held_out))}
+    fake = neighbours.thinned(of.fake_features, _SEARCHED)
+    found = tables.closest(*(each.cpu().numpy() for each in (fake, of.train, of.held_out)))
+    counts = {"n_each": min(len(of.train), len(of.held_out)), "n_searched": len(fake)}
     values = {
         "closest_record_share": found.share,
         "closest_record_train": found.train,
         "closest_record_held_out": found.held_out,
     }
-    return [Number(n, n, v, parameters=counts) for n, v in values.items()]
+    return [Number(n, n, v, parameters=counts | _THINNED) for n, v in values.items()]
 
 
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:

@@ -62,11 +62,11 @@ def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
     """How often the nearest other example tells on which side an example of [N, D] is.
 
     0.5 where both are alike, 1 where they lie apart, below 0.5 where fakes are copies of these
-    reals; equal distances count half. The longer set is cut. Leave-one-out, Lopez-Paz & Oquab
-    2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
+    reals; equal distances count half. The longer set is thinned out. Leave-one-out, Lopez-Paz &
+    Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
     """
     count = min(len(real), len(fake))
-    real, fake = comparable(real[:count], fake[:count], at_least=2)
+    real, fake = comparable(thinned(real, count), thinned(fake, count), at_least=2)
     right = 0.0
     for one, other in ((real, fake), (fake, real)):
         own = _nearest(one, one, others_only=True).distances
@@ -128,10 +128,16 @@ def checked(features: Tensor, *, at_least: int) -> Tensor:
     return exact
 
 
-def evenly(features: Tensor, count: int) -> Tensor:
-    """At most `count` of the examples, at even steps."""
+def thinned(features: Tensor, count: int) -> Tensor:
+    """At most `count` of the examples, one from each of as many equal stretches, always the same.
+
+    Whether examples are sorted by class or classes take turns, all classes keep their shares.
+    """
     kept = min(count, len(features))
-    return features[torch.arange(kept, device=features.device) * len(features) // kept]
+    borders = torch.arange(kept + 1) * len(features) // kept
+    draws = torch.rand(kept, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    places = borders[:-1] + (draws * borders.diff()).long()
+    return features[places.to(features.device)]
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:

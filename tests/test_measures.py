@@ -1,0 +1,56 @@
+"""Metrics by their names: what of the examples they look at, and what they call their numbers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan_runner.metrics.features import Identity
+from gan_runner.metrics.measures import METRICS, Compared
+
+
+def compared(real: Tensor, fake: Tensor, **more: Tensor) -> Compared:
+    """Vectors [N, D] and [M, D] as they are, and `train` and `held_out` ones."""
+    return Compared(
+        space=Identity((real.shape[1],)),
+        real=real,
+        fake=fake,
+        real_features=real,
+        fake_features=fake,
+        train=more.get("train"),
+        held_out=more.get("held_out"),
+        centres=None,
+        std=None,
+        class_counts=None,
+        labels=None,
+        category=None,
+        neighbours=5,
+        projections=16,
+        seed=0,
+    )
+
+
+def classes(order: str, *, seed: int) -> Tensor:
+    """4,000 points [N, 8] of ten classes that lie apart, in some order of the classes."""
+    stream = torch.Generator().manual_seed(seed)
+    labels = {
+        "sorted": torch.arange(10).repeat_interleave(400),
+        "alternating": torch.arange(10).repeat(400),
+        "shuffled": torch.randperm(4000, generator=stream) % 10,
+    }[order]
+    centres = 3 * torch.randn(10, 8, generator=torch.Generator().manual_seed(0))
+    return centres[labels] + torch.randn(4000, 8, generator=stream)
+
+
+@pytest.mark.parametrize("order", ["sorted", "alternating"])
+@pytest.mark.parametrize("metric", ["mmd", "memorisation"])
+def test_in_which_order_classes_come_moves_no_number(metric: str, order: str) -> None:
+    fake, found = classes("shuffled", seed=9), []
+    for way in order, "shuffled":
+        sets = {"train": classes(way, seed=2), "held_out": classes(way, seed=3)}
+        (number,) = METRICS[metric](compared(classes(way, seed=1), fake, **sets))
+        found.append(number.value)
+    # as far as chance goes: other examples of the same classes
+    nothing = {"mmd": 1e-3, "memorisation": 0.05}[metric]
+    assert found[0] == pytest.approx(found[1], abs=nothing)
