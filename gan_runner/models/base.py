@@ -211,7 +211,7 @@ def image_shape(space: Space, *, model: str, smallest: int, instead: str = "mlp"
     channels and for a side under `smallest`.
     """
     if space.kind != "images":
-        fitting = "rnn" if space.kind == "sequences" else instead
+        fitting = "rnn" if space.kind == "sequences" and instead == "mlp" else instead
         raise ConfigError(
             f"{model} can't build examples of shape {list(space.shape)}, model={model}. "
             f"Use model={fitting} for {space.kind}."
