@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,16 +95,18 @@ class Evaluator:
         held_out = dataset.test(cache, track)
         self._test = held_out if held_out is not None and held_out.labels is not None else None
         self._rows = classified_rows(data, self._real, self._labels, held_out)
-        self._features = self._remembered("real", self._real, cache, say)
-        self._train = self._held_out = None
+        remembered = partial(self._remembered, cache=cache, say=say)
+        self._features = remembered("real", self._real, of=self._digest)
+        self._train = self._held_out = self._held_out_digest = None
         self._unseen, self._split = self._real, "train"
         if held_out is not None:
+            self._held_out_digest = digest(held_out)
             unseen = _chosen(len(held_out), settings)
             self._unseen, self._split = held_out.examples[unseen], "held out"
         compare = {"memorisation", "closest_record"} & set(self._metrics)
-        if held_out is not None and compare:
-            self._held_out = self._remembered("held out", held_out.examples, cache, say)
-            self._train = self._remembered("train", data.examples, cache, say)
+        if held_out is not None and self._held_out_digest is not None and compare:
+            self._train = remembered("train", data.examples, of=self._digest)
+            self._held_out = remembered("held out", held_out.examples, of=self._held_out_digest)
 
     def measure(
         self,
@@ -170,11 +173,12 @@ class Evaluator:
         )
 
     def _remembered(
-        self, part: str, examples: Tensor, cache: Path, say: Callable[[str], None]
+        self, part: str, examples: Tensor, *, of: str, cache: Path, say: Callable[[str], None]
     ) -> Tensor:
-        """Features of real examples, computed once for each data set, space and choice."""
+        """Features of real examples, computed once for each data set (`of`, its digest), space and
+        choice."""
         facts = {
-            "data": self._digest,
+            "data": of,
             "part": part,
             "space": f"{self._space.name} {self._space.version}",
             "chosen": f"{len(examples)} seed {self._settings.seed}",
@@ -214,6 +218,7 @@ class Evaluator:
             seed=self._settings.seed,
             columns=self._data.space.columns,
             tstr=self._tstr(fake, labels),
+            unseen=self._held_out_digest and self._held_out_digest[:12],
         )
 
     def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:

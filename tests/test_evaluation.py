@@ -17,6 +17,7 @@ from gan_runner import checkpoint
 from gan_runner.assembly import assemble
 from gan_runner.catalogue import validated
 from gan_runner.config import Config
+from gan_runner.datasets.few import by_class
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation import Evaluation
 from gan_runner.evaluator import Evaluator
@@ -59,12 +60,23 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     return Evaluator(
         validated({**SETTINGS, **settings}, Evaluation),
         experiment.dataset,
-        experiment.dataset.load(cache, track),
+        experiment.dataset.training(cache, track),
         cache=cache,
         device=torch.device("cpu"),
         say=lambda text: None,
         track=track,
     )
+
+
+class Given(torch.nn.Module):
+    """A generator that makes the same examples [N, *shape], in turn."""
+
+    def __init__(self, examples: torch.Tensor) -> None:
+        super().__init__()
+        self.examples = torch.nn.Parameter(examples)
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        return self.examples[torch.arange(len(latent)) % len(self.examples)]
 
 
 @pytest.fixture(scope="module")
@@ -336,3 +348,26 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
     assert 0.4 < values["one_nn_accuracy_identity"] < 0.6
     assert min(values["precision_identity"], values["recall_identity"]) > 0.9
     assert 0.5 < values["memorisation_identity"] < 2
+
+
+def test_other_held_out_examples_are_not_taken_for_those_before(
+    tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    path = tmp_path / "data.npz"
+    array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
+    images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
+    unlearnt = by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    found = []
+    for cache in "a", "a", "b":  # the second time beside what the first one kept
+        np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
+        config = configured(*array, f"cache={tmp_path / cache}")
+        evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
+        results = evaluator.measure(Given(torch.zeros(1, 1, 8, 8)), 4, weights="raw").results
+        found.append({result.name: result for result in results})
+        images[unlearnt[::2]] = 0
+    first, changed, fresh = found
+    assert first["frechet_random"] == changed["frechet_random"]
+    memorisation = [each["memorisation_random"] for each in (first, changed, fresh)]
+    assert memorisation[1] == memorisation[2]
+    assert memorisation[0].value != memorisation[1].value
+    assert memorisation[0].protocol.id != memorisation[1].protocol.id

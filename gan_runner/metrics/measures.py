@@ -47,7 +47,8 @@ class Compared:
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
     that a conditional generator was told, `category` [N] the values of a code that it was given.
     `likely` are the likelihoods of an autoencoder. `columns` are those of a table, and `tstr` is
-    what classifiers made of labelled test rows, where there are any.
+    what classifiers made of labelled test rows, where there are any. `unseen` is the digest of the
+    held-out data set: numbers that depend on it say so in their protocol.
     """
 
     space: FeatureSpace
@@ -68,6 +69,12 @@ class Compared:
     likely: Likely | None = None
     columns: Columns | None = None
     tstr: Tstr | None = None
+    unseen: str | None = None
+
+    @property
+    def of_held_out(self) -> dict[str, str]:
+        """What is told of a number that depends on held-out examples."""
+        return {} if self.unseen is None else {"held_out_data": self.unseen}
 
 
 class Number(NamedTuple):
@@ -132,7 +139,7 @@ def _memorisation(of: Compared) -> list[Number]:
     value = neighbours.memorisation(fake, of.train, unseen)
     counts = {"n_train": len(of.train), "n_held_out": len(unseen), "n_searched": len(fake)}
     name = f"memorisation_{of.space.name}"
-    return [Number("memorisation", name, value, parameters=counts | _THINNED)]
+    return [Number("memorisation", name, value, parameters=counts | _THINNED | of.of_held_out)]
 
 
 def _sliced(of: Compared) -> list[Number]:
@@ -209,7 +216,7 @@ def _likelihood(of: Compared) -> list[Number]:
             name,
             float(values.double().mean()),
             error=float(values.double().std() / math.sqrt(len(values))),
-            parameters=likely.parameters,
+            parameters=likely.parameters | (of.of_held_out if likely.split == "held out" else {}),
             seen="examples",
             split=likely.split,
             alone=len(values),
@@ -221,7 +228,8 @@ def _likelihood(of: Compared) -> list[Number]:
 def _tstr(of: Compared) -> list[Number]:
     if of.tstr is None:
         return []
-    parameters = {"classifier": "perceptron-1", "n_test": int(of.tstr.real.confusion.sum())}
+    n_test = int(of.tstr.real.confusion.sum())
+    parameters = {"classifier": "perceptron-1", "n_test": n_test} | of.of_held_out
     values = {"tstr_accuracy": of.tstr.synthetic, "trtr_accuracy": of.tstr.real}
     return [
         Number(name, name, told.accuracy, parameters=parameters, seen="examples")
@@ -271,7 +279,8 @@ def _closest_record(of: Compared) -> list[Number]:
         "closest_record_train": found.train,
         "closest_record_held_out": found.held_out,
     }
-    return [Number(n, n, v, parameters=counts | _THINNED) for n, v in values.items()]
+    told = counts | _THINNED | of.of_held_out
+    return [Number(n, n, v, parameters=told) for n, v in values.items()]
 
 
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:
