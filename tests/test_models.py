@@ -23,8 +23,8 @@ from gan_runner.models.layers import initialised, norm_of_maps, norm_of_vectors
 
 PATHS = sorted((Path(__file__).parents[1] / "conf" / "model").glob("*.yaml"))
 OPTIONS = [path for path in PATHS if "encoder" not in path.read_text()]
-NAMES = ["mlp", "simple_conv", "dcgan", "resnet"]
-CLASSES = {"MLP", "SimpleConv", "DCGAN", "ResNet", "R3GAN", "RNN"}
+NAMES = ["mlp", "simple_conv", "dcgan", "infogan", "resnet"]
+CLASSES = {"MLP", "SimpleConv", "DCGAN", "InfoGAN", "ResNet", "R3GAN", "RNN"}
 CONVOLUTIONAL = NAMES[1:]
 PER_EXAMPLE = ["layer", "instance", "spectral", "none"]
 DIGIT = Space("images", (1, 8, 8))
@@ -241,6 +241,20 @@ def test_simple_conv_at_28_px_is_the_network_of_the_tutorials() -> None:
     assert strides == [1, 2, 2]
     assert shapes(discriminator) == [(1, 64, 5), (64, 128, 5), (7 * 7 * 128, 1)]
     assert [m.stride[0] for m in discriminator if isinstance(m, nn.Conv2d)] == [2, 2]
+
+
+def test_infogan_has_the_layers_of_the_papers_table() -> None:
+    plain = yaml.safe_load((OPTIONS[0].parent / "infogan.yaml").read_text())
+    plain["discriminator"]["norm"] = "batch"
+    generator, discriminator = make(plain, Model, where="model").networks(images(1, 28, 28))
+    maps = 7 * 7 * 128
+    assert shapes(generator) == [(64, 1024), (1024, maps), (128, 64, 4), (64, 1, 4)]
+    assert shapes(discriminator.body) == [(1, 64, 4), (64, 128, 4), (maps, 1024)]
+    assert shapes(nn.Sequential(discriminator.head)) == [(1024, 1)]
+    norms = [m.num_features for m in generator if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    assert norms == [1024, 128, 64]
+    norms = [m.num_features for m in discriminator.modules() if hasattr(m, "num_features")]
+    assert norms == [128, 1024]
 
 
 def test_dcgan_of_width_128_has_the_layers_of_the_paper() -> None:

@@ -43,8 +43,8 @@ def tuning(config: DictConfig) -> Tuning:
 def cells(config: DictConfig) -> list[Cell]:
     """Every combination of the values that the command line lists, for every method.
 
-    What the command line sets, no method sets again; its intervals are drawn from as those of
-    `params` are. Raises ConfigError.
+    What the command line sets, no method sets again, nor what is in a group of which it chooses
+    an option; its intervals are drawn from as those of `params` are. Raises ConfigError.
     """
     asked = tuning(config)
     given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
@@ -64,7 +64,7 @@ def cells(config: DictConfig) -> list[Cell]:
         for combination in combinations:
             differs = [text for text in combination if key_of(text) in swept]
             words = [*([name] if name else []), *([job_name(differs, ())] if differs else [])]
-            cell = _cell(" ".join(words) or "all", combination, drawn, method, asked)
+            cell = _cell(" ".join(words) or "all", name, combination, drawn, method, asked)
             same = found.setdefault(tuple(sorted(cell.overrides)), cell.name)
             if same != cell.name:
                 raise ConfigError(
@@ -98,19 +98,24 @@ def _space(override: Override) -> str:
 
 def _cell(
     name: str,
+    method_name: str,
     combination: Sequence[str],
     drawn: Mapping[str, str],
     method: Method | None,
     asked: Tuning,
 ) -> Cell:
     given = {key_of(text) for text in combination}
-    settings = _lines(method.settings if method else {}, given | drawn.keys())
+    settings = {
+        key: line
+        for key, line in _lines(method.settings if method else {}, given | drawn.keys()).items()
+        if key.partition(".")[0] not in given
+    }
     first = _lines(method.first if method else {}, given)
     spaces = {**asked.params, **(method.params if method else {}), **drawn}
-    left = {key: str(space) for key, space in spaces.items() if key not in given}
-    # each cell has draws of its own: another method beside it changes nothing, and neither does
-    # a larger number of samples, of those that are drawn already
-    random = Random(f"{asked.seed} {name}")
+    left = {k: str(v) for k, v in spaces.items() if k not in given and v is not None}
+    # a method has draws of its own, the same on every data set: another one beside it changes
+    # nothing, and neither does a larger number of samples, of those that are drawn already
+    random = Random(f"{asked.seed} {method_name}")
     samples = [first]
     for _ in range(_DRAWS * asked.samples if left else 0):
         if len(samples) == asked.samples:

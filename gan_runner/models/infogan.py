@@ -70,7 +70,7 @@ class InfoGANNetwork(Network):
             halving(half, quarter, bias=bias),
             norm_of_maps(self.norm, quarter[0]),
             LeakyReLU(0.2, inplace=True),
-            LinearOfMaps(quarter, self.hidden),
+            LinearOfMaps(quarter, self.hidden, bias=bias),
             norm_of_vectors(self.norm, self.hidden),
             LeakyReLU(0.2, inplace=True),
             nn.Linear(self.hidden, outputs),

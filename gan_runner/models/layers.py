@@ -51,8 +51,8 @@ class LinearOfMaps(nn.Linear):
     the gradient then lies as the maps do, which their backward pass wants (2 % of DCGAN's step).
     """
 
-    def __init__(self, shape: tuple[int, int, int], outputs: int) -> None:
-        super().__init__(prod(shape), outputs)
+    def __init__(self, shape: tuple[int, int, int], outputs: int, *, bias: bool = True) -> None:
+        super().__init__(prod(shape), outputs, bias=bias)
         self.shape = shape
 
     def forward(self, maps: Tensor) -> Tensor:
