@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
+from gan_runner.columns import Column, Columns
 from gan_runner.metrics.features import Identity
 from gan_runner.metrics.measures import METRICS, Compared
 
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("train", "held_out", "centres", "std", "class_counts", "labels", "category")),
+    **{"neighbours": 5, "projections": 16, "seed": 0},
+}
 
-def compared(real: Tensor, fake: Tensor, **more: Tensor) -> Compared:
-    """Vectors [N, D] and [M, D] as they are, and `train` and `held_out` ones."""
+
+def compared(real: Tensor, fake: Tensor, **more: Any) -> Compared:
+    """Vectors [N, D] and [M, D] as they are, and what more there is to compare."""
     return Compared(
         space=Identity((real.shape[1],)),
         real=real,
         fake=fake,
         real_features=real,
         fake_features=fake,
-        train=more.get("train"),
-        held_out=more.get("held_out"),
-        centres=None,
-        std=None,
-        class_counts=None,
-        labels=None,
-        category=None,
-        neighbours=5,
-        projections=16,
-        seed=0,
+        **{**NOTHING, **more},
     )
 
 
@@ -54,3 +53,19 @@ def test_in_which_order_classes_come_moves_no_number(metric: str, order: str) ->
     # as far as chance goes: other examples of the same classes
     nothing = {"mmd": 1e-3, "memorisation": 0.05}[metric]
     assert found[0] == pytest.approx(found[1], abs=nothing)
+
+
+def test_columns_whose_names_begin_alike_are_all_measured() -> None:
+    asked = "How satisfied are you, from one to five, with the following: "
+    names = [f"{asked} speed", f"{asked} price", "age", f"{asked} staff"]
+    columns = Columns(tuple(map(Column, names)), temperature=1.0, straight_through=False)
+    real = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
+    fake = real + real.std(0, correction=0) * torch.tensor([3.0, 1.0, 0.0, 2.0])
+    numbers = {n.name: n.value for n in METRICS["columns"](compared(real, fake, columns=columns))}
+    assert numbers.pop("column_wasserstein") == pytest.approx(1.5, rel=1e-4)
+    assert numbers.pop("column_wasserstein/age") == 0
+    shown = asked[:57] + "..."
+    assert numbers == {
+        f"column_wasserstein/{place}: {shown}": pytest.approx(value, rel=1e-4)
+        for place, value in ((1, 3), (2, 1), (4, 2))
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -243,8 +243,10 @@ def _columns(of: Compared) -> list[Number]:
     if of.columns is None:
         return []
     found: dict[str, dict[str, float]] = {"column_wasserstein": {}, "column_variation": {}}
-    pairs = zip(of.columns.parts(of.real), of.columns.parts(of.fake), strict=True)
-    for (column, real), (_, fake) in pairs:
+    columns, reals = zip(*of.columns.parts(of.real), strict=True)
+    fakes = (fake for _, fake in of.columns.parts(of.fake))
+    names = _told_apart([column.name for column in columns])
+    for column, name, real, fake in zip(columns, names, reals, fakes, strict=True):
         if column.categories:
             codes = (part.argmax(1).numpy() for part in (real, fake))
             value = tables.total_variation(*codes, categories=column.width)
@@ -252,10 +254,19 @@ def _columns(of: Compared) -> list[Number]:
             unit = float(real.double().std(unbiased=False)) or 1.0
             value = tables.wasserstein(real[:, 0].numpy(), fake[:, 0].numpy()) / unit
         metric = "column_variation" if column.categories else "column_wasserstein"
-        found[metric][printable(column.name, limit=60)] = value
+        found[metric][name] = value
     means = {metric: sum(v.values()) / len(v) for metric, v in found.items() if v}
     each = {f"{metric}/{name}": v for metric, all_ in found.items() for name, v in all_.items()}
     return [Number(n, n, v, seen="examples") for n, v in (means | each).items()]
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names as they are shown, shortened, and behind their place where two look the same."""
+    shown = [printable(name, limit=60) for name in names]
+    return [
+        f"{place}: {name}" if shown.count(name) > 1 else name
+        for place, name in enumerate(shown, start=1)
+    ]
 
 
 def _correlations(of: Compared) -> list[Number]:
