@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from gan_runner.catalogue import Component
 from gan_runner.data import Data
-from gan_runner.errors import ConfigError, did_you_mean
+from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 from gan_runner.metrics.measures import METRICS, NUMBERS
 
 
@@ -59,3 +59,12 @@ def space_name(settings: Evaluation, data: Data) -> str:
     if name == "classifier" and data.labels is None:
         raise ConfigError("the data has no labels, evaluation.space=classifier. Use random.")
     return name
+
+
+def refuse_single_examples(data: Data, *, name: str) -> None:
+    """Raise DataError where samples would be held against one example, of which no number tells."""
+    if len(data) < 2:
+        raise DataError(
+            f"samples can't be measured by a single example, dataset.name={printable(name)}. "
+            "Use more data, or train.eval_every=0 to train without evaluation."
+        )

@@ -19,7 +19,7 @@ from gan_runner.datasets.mixtures import Mixture
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.elbo import Bound
 from gan_runner.errors import NumbersError
-from gan_runner.evaluation import Evaluation, space_name
+from gan_runner.evaluation import Evaluation, refuse_single_examples, space_name
 from gan_runner.likelihood import Coder, likelihood
 from gan_runner.metrics.by_class import by_class_of_images, by_class_of_rows
 from gan_runner.metrics.cache import Kept, keep, kept
@@ -81,8 +81,9 @@ class Evaluator:
         say: Callable[[str], None],
         track: Track,
     ) -> None:
-        """Raises ConfigError for a space that doesn't fit the data, MachineError for what is
-        missing. A classifier is trained here, once per data set."""
+        """Raises DataError for a single example, ConfigError for a space that doesn't fit the data,
+        MachineError for what is missing. A classifier is trained here, once per data set."""
+        refuse_single_examples(data, name=type(dataset).__name__)
         self._settings = settings
         self._metrics = settings.metrics or tuple(METRICS)
         self._data = data

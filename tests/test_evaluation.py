@@ -257,6 +257,22 @@ def test_other_data_than_the_run_was_trained_on_is_refused(
     assert "the data" in answer.err
 
 
+def test_a_single_example_can_be_learnt_from_but_not_measured_by(
+    tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    np.save(tmp_path / "one.npy", np.zeros((1, 8, 8), dtype=np.uint8))
+    one = ("dataset=array", f"dataset.path={tmp_path / 'one.npy'}", "train.batch_size=1")
+    one += ("train.steps=1", "model.generator.norm=none", "model.discriminator.norm=none")
+    answer = here("gan-train", *small_run(tmp_path / "run", *one, "train.eval_every=1"))
+    assert answer.code == 3
+    assert "dataset.name=Array" in answer.err and "train.eval_every=0" in answer.err
+    assert not (tmp_path / "run").exists()
+    assert here("gan-train", *small_run(tmp_path / "run", *one)).code == 0
+    answer = here("gan-evaluate", "run")
+    assert answer.code == 3
+    assert len(answer.err.splitlines()) == 1
+
+
 # ---------------------------------------------------------------- settings, images
 
 

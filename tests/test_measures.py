@@ -69,3 +69,8 @@ def test_columns_whose_names_begin_alike_are_all_measured() -> None:
         f"column_wasserstein/{place}: {shown}": pytest.approx(value, rel=1e-4)
         for place, value in ((1, 3), (2, 1), (4, 2))
     }
+
+
+def test_a_single_held_out_example_tells_nothing_of_memorisation() -> None:
+    many = classes("shuffled", seed=0)[:50]
+    assert METRICS["memorisation"](compared(many, many, train=many, held_out=many[:1])) == []

@@ -133,7 +133,7 @@ def _one_nn(of: Compared) -> list[Number]:
 
 
 def _memorisation(of: Compared) -> list[Number]:
-    if of.train is None or of.held_out is None:
+    if of.train is None or of.held_out is None or len(of.held_out) < 2:
         return []
     fake, unseen = (neighbours.thinned(each, _SEARCHED) for each in (of.fake_features, of.held_out))
     value = neighbours.memorisation(fake, of.train, unseen)
