@@ -19,6 +19,7 @@ from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
 from gan_runner.groups import conf_folder
 from gan_runner.health import Health, Monitor, Reals, Verdict
+from gan_runner.health.history import Series
 from gan_runner.health.settings import Action
 from gan_runner.health.signs import SIGNS, swings
 
@@ -350,6 +351,37 @@ def test_losses_that_stand_still_end_a_run_if_asked_to() -> None:
             stopped.append(monitor.reason_to_stop())
         assert (stopped[-1] is not None) is ends
         assert stopped[5] is None
+
+
+@pytest.mark.parametrize("every", [1, 7, 50])
+def test_a_span_is_looked_over_however_often_rows_are_logged(every: int) -> None:
+    convergence = {"tolerance": 0.1, "span": 2000}
+    monitor = Monitor(settings(convergence=convergence), metric="kid", direction="min")
+    for step in range(every, 5000, every):
+        monitor.observe(trained(step, loss__discriminator=1.0, loss__generator=1.0))
+        if monitor.reason_to_stop() is not None:
+            break
+    assert 2000 <= step <= 2000 + 2 * every
+    useless = {"accuracy__discriminator": 0.5, "logits__real": 0.0, "logits__fake": 0.0}
+    rows = [trained(s, **useless) | sampled(s, coverage=0.1) for s in range(every, 2000, every)]
+    (verdict,) = watch(rows, discriminator_useless__span=1500, action__mode_collapse="off")
+    assert verdict.name == "discriminator_useless"
+    assert 1500 <= verdict.step <= 1500 + 2 * every
+
+
+def test_rows_older_than_every_span_are_forgotten() -> None:
+    series = Series(100)
+    for step in range(1, 5001):
+        series.add({"step": step})
+    assert [row["step"] for row in series.over(100)] == list(range(4900, 5001))
+    assert len(series.over(150)) <= 201
+    assert series.over(1000) == []
+
+
+def test_a_class_that_was_found_long_ago_is_missed() -> None:
+    rows = shares([0.9, *[0.3] * 40, 0.0, 0.0])
+    (verdict,) = watch(rows)
+    assert "class 7 is lost: 0.00" in verdict.evidence and "0.90 before" in verdict.evidence
 
 
 # ---------------------------------------------------------------- settings
