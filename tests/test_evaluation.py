@@ -18,7 +18,7 @@ from gan_runner.assembly import assemble
 from gan_runner.catalogue import validated
 from gan_runner.config import Config
 from gan_runner.datasets.few import by_class
-from gan_runner.errors import ConfigError
+from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.evaluation import Evaluation
 from gan_runner.evaluator import Evaluator
 from gan_runner.metrics.measures import METRICS
@@ -387,3 +387,17 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     assert memorisation[1] == memorisation[2]
     assert memorisation[0].value != memorisation[1].value
     assert memorisation[0].protocol.id != memorisation[1].protocol.id
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("data", ["digits", "ring"])
+def test_samples_that_are_no_numbers_are_not_measured(
+    data: str, value: float, configured: Callable[..., Config]
+) -> None:
+    space = "random" if data == "digits" else "auto"
+    evaluator = evaluator_of(configured(f"dataset={data}"), num=50, space=space)
+    shape = (1, 8, 8) if data == "digits" else (2,)
+    made = torch.zeros(50, *shape)
+    made[17] = value  # of an image, a pixel like any other if it were decoded
+    with pytest.raises(NumbersError, match="a sample is NaN or Inf"):
+        evaluator.measure(Given(made), 4, weights="raw")
