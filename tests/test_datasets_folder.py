@@ -269,6 +269,17 @@ def test_a_changed_file_a_new_one_or_another_setting_is_decoded_anew(
     assert len(list(cache.iterdir())) == 6
 
 
+def test_another_folder_of_files_that_look_the_same_is_decoded_anew(
+    root: Path, cache: Path
+) -> None:
+    for name, colour in (("train", RED), ("test", BLUE)):
+        os.utime(paint(root / name / "a.bmp", colour), ns=(0, 0))
+    assert only(dataset(root / "train").load(cache, track)) == list(RED)
+    assert only(dataset(root / "test").load(cache, track)) == list(BLUE)
+    (root / "link").symlink_to(root / "test")
+    assert only(dataset(root / "link").load(cache, no_track)) == list(BLUE)
+
+
 def test_mirroring_does_not_decode_anew(root: Path, cache: Path) -> None:
     paint(root / "a.png", RED)
     dataset(root, flip=True).load(cache, track)
