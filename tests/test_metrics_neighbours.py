@@ -108,6 +108,20 @@ def test_manifold_is_the_same_far_from_the_origin_and_in_any_order() -> None:
     assert far == pytest.approx(manifold(x, y, k=3))
 
 
+@pytest.mark.parametrize("far", [1e5, 1e8, 1e12])
+def test_a_sample_that_ran_away_changes_nothing_but_what_its_own_ball_holds(far: float) -> None:
+    x, y = features(200, 2), features(200, 2, seed=1, shift=6)
+    y[0] = far
+    found = manifold(x, y, k=5)
+    assert found == pytest.approx(naive_manifold(x, y, 5), rel=1e-12)
+    assert found.precision < 0.1
+    one_less = manifold(x, y[1:], k=5)
+    assert found.precision == pytest.approx(one_less.precision * 199 / 200)
+    assert found.coverage == one_less.coverage
+    assert manifold(y, x, k=5) == pytest.approx(naive_manifold(y, x, 5), rel=1e-12)
+    assert nearest(x, y[1:]).distances.tolist() == nearest(x, y).distances.tolist()
+
+
 def test_no_neighbour_and_too_few_examples_for_k_are_refused() -> None:
     with pytest.raises(ValueError, match="k=0"):
         manifold(features(5), features(6), k=0)

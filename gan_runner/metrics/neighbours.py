@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 TILE = 2**21  # pairs of examples that are looked at together: 16 MiB in float64
+_CENTRE_EXAMPLES = 1000
 
 
 class Manifold(NamedTuple):
@@ -41,15 +42,18 @@ def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
         raise ValueError(f"k={k} reaches no neighbour. Use 1 or more.")
     real, fake = comparable(real, fake, at_least=k + 1)
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
-    # a neighbour on the border counts, though the matrix product rounds its distance
-    slack = 4 * real.shape[1] * torch.finfo(real.dtype).eps * _largest(real, fake)
+    # a neighbour on the border counts, though the matrix product rounds its distance; by pairs, so
+    # that an example far away blurs no distance but its own
+    centre, rounding = _centre(fake), 4 * real.shape[1] * torch.finfo(real.dtype).eps
+    of_real, of_fake = (rounding * (each - centre).square().sum(1) for each in (real, fake))
     held = torch.zeros(len(fake), dtype=torch.int64, device=real.device)
     covered = recalled = 0
     for rows, squared in _tiles(real, fake):
-        within_real = squared <= real_radii[rows, None] + slack
+        at_least = squared.sub_(of_real[rows, None] + of_fake)
+        within_real = at_least <= real_radii[rows, None]
         held += within_real.sum(0)
         covered += int(within_real.any(1).sum())
-        recalled += int((squared <= fake_radii + slack).any(1).sum())
+        recalled += int((at_least <= fake_radii).any(1).sum())
     return Manifold(
         precision=float((held > 0).double().mean()),
         recall=recalled / len(real),
@@ -155,11 +159,18 @@ def row_chunks(a: Tensor, b: Tensor) -> Iterator[slice]:
 
 def _tiles(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Rows of `a`, and their squared distances to all of `b`."""
-    # the product form loses digits far from the origin
-    centre = b.mean(0)
+    centre = _centre(b)
     a, b = a - centre, b - centre
     for rows in row_chunks(a, b):
         yield rows, squared_distances(a[rows], b)
+
+
+def _centre(features: Tensor) -> Tensor:
+    """Where to put the origin, [D]: the product form of distances loses digits far from it.
+
+    A median, which no single example moves.
+    """
+    return thinned(features, _CENTRE_EXAMPLES).median(0).values
 
 
 def _radii(features: Tensor, k: int) -> Tensor:
@@ -185,12 +196,6 @@ def _nearest(queries: Tensor, references: Tensor, *, others_only: bool = False) 
         for rows in row_chunks(queries, queries.T)
     ]
     return Nearest(torch.cat(distances), indices)
-
-
-def _largest(*sets: Tensor) -> float:
-    """The largest squared distance from the common centre."""
-    together = torch.cat(sets)
-    return float((together - together.mean(0)).square().sum(1).max())
 
 
 def _median(distances: Tensor) -> float:
