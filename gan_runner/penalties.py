@@ -31,13 +31,15 @@ class Penalty(Term):
     `signed` says that it may well be below 0, where it is no penalty in the strict sense.
     `slope` says that it constrains the slope of D, which batch norm in D makes ill-defined.
     `differentiates` names the scored examples whose logits it differentiates by the examples, so
-    that they must be scored with gradients.
+    that they must be scored with gradients. `exact` says that it holds these logits against those
+    of the critic, so that both must have the critic's precision.
     """
 
     every: PositiveInt
     slope: ClassVar[bool] = True
     signed: ClassVar[bool] = False
     differentiates: ClassVar[frozenset[str]] = frozenset()
+    exact: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(
@@ -176,6 +178,7 @@ class Consistency(Penalty):
     shift: Annotated[float, Field(ge=0, le=0.5)]
     noise: NonNegativeFloat
     slope: ClassVar[bool] = False
+    exact: ClassVar[bool] = True
 
     def __call__(
         self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
