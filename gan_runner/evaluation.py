@@ -42,6 +42,8 @@ class Evaluation(Component):
     @field_validator("metrics")
     @classmethod
     def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and not names:
+            raise ValueError("Name a metric, or use null for all that apply to the data")
         for name in names or ():
             if name not in METRICS:
                 raise ValueError(f"Unknown metric {name}. {did_you_mean(name, METRICS)}")

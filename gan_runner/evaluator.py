@@ -84,7 +84,7 @@ class Evaluator:
         MachineError for what is missing. A classifier is trained here, once per data set."""
         refuse_single_examples(data, name=type(dataset).__name__)
         self._settings = settings
-        self._metrics = settings.metrics or tuple(METRICS)
+        self._metrics = tuple(METRICS) if settings.metrics is None else settings.metrics
         self._data = data
         self._digest = digest(data)
         self._mixture = dataset if isinstance(dataset, Mixture) else None

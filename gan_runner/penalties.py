@@ -133,8 +133,8 @@ class Drift(Penalty):
 class LabelSmoothing(Penalty):
     """r, which lowers the label of real examples from 1 to 1 - weight (one-sided label smoothing).
 
-    So it is for every loss with a sigmoid: softplus(-r) + w r is the cross-entropy of r with the
-    label 1 - w. Salimans et al. 2016, section 3.4.
+    So it is for losses with a sigmoid: softplus(-r) + w r is the cross-entropy of r with the label
+    1 - w. For least squares it lowers the target of reals by w. Salimans et al. 2016, section 3.4.
     """
 
     weight: Annotated[float, Field(ge=0, lt=1)]

@@ -232,6 +232,8 @@ def test_standardized_points_have_mean_0_and_deviation_1() -> None:
     [
         ("ring", "modes", 0),
         ("ring", "std", -1.0),
+        ("ring", "std", 0.0),
+        ("grid", "std", 0),
         ("ring", "radius", 0.0),
         ("grid", "spacing", 0.0),
         ("ring", "count", 0),

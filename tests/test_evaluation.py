@@ -225,6 +225,7 @@ def test_counts_of_modes_are_those_of_the_samples(
     ("arguments", "code", "told"),
     [
         (["--metrics", "frechett"], 2, "frechet"),
+        (["--metrics", ""], 2, "evaluation.metrics"),
         (["--space", "classifier"], 2, "evaluation.space=classifier"),
         (["--space", "pixels"], 2, "evaluation.space"),
         (["--num", "0"], 2, "--num"),
@@ -282,6 +283,8 @@ def test_every_setting_of_the_file_is_known_and_checked() -> None:
         validated({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
     with pytest.raises(ConfigError, match=r"[Dd]id you mean"):
         validated({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
+    with pytest.raises(ConfigError, match=r"evaluation\.metrics.*use null for all"):
+        validated({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
 
 
 def test_images_without_labels_are_compared_by_a_random_network(

@@ -141,7 +141,7 @@ def _settings(options: argparse.Namespace, trained: Trained) -> Evaluation:
     weights = options.inception_weights
     asked = {
         "num": options.num,
-        "metrics": options.metrics.split(",") if options.metrics else None,
+        "metrics": None if options.metrics is None else options.metrics.split(","),
         "space": options.space,
         "inception_weights": None if weights is None else str(weights),
         "seed": options.seed,

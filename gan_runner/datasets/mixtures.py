@@ -25,7 +25,7 @@ class Mixture(Dataset):
     """Equal round Gaussians around the origin; the label of a point is the index of its mode."""
 
     modes: int = Field(ge=1, le=10_000)
-    std: float = Field(ge=0, le=1e6)
+    std: float = Field(gt=0, le=1e6)
     count: int = Field(ge=1, le=100_000_000)
     seed: int = Field(ge=0)
     standardize: bool
