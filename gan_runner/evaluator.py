@@ -29,7 +29,8 @@ from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Likely, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
-from gan_runner.metrics.tstr import Labelled, Tstr, tstr
+from gan_runner.metrics.tables import labelled
+from gan_runner.metrics.tstr import Exam, Labelled, Tstr
 from gan_runner.models.codes import Code
 from gan_runner.pictures.confusion import Confusion
 from gan_runner.sampling import Picture, latent_points, picture, sample
@@ -96,6 +97,7 @@ class Evaluator:
         self._test = held_out if held_out is not None and held_out.labels is not None else None
         self._rows = classified_rows(data, self._real, self._labels, held_out)
         remembered = partial(self._remembered, cache=cache, say=say)
+        self._exam = self._prepared_exam() if "tstr" in self._metrics else None
         self._features = remembered("real", self._real, of=self._digest)
         self._train = self._held_out = self._held_out_digest = None
         self._unseen, self._split = self._real, "train"
@@ -219,22 +221,29 @@ class Evaluator:
             unseen=self._held_out_digest and self._held_out_digest[:12],
         )
 
-    def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
-        """What classifiers learnt from real and from generated rows or sequences make of other real
-        ones; None where samples have no class."""
-        if "tstr" not in self._metrics:
-            return None
+    def _prepared_exam(self) -> Exam | None:
+        """What classifiers of rows or sequences will be asked; None of other data."""
+        seed, classes = self._settings.seed, self._data.classes
         if self._rows is not None:
-            return self._rows.taught(fake, labels, seed=self._settings.seed)
-        if self._data.space.kind != "sequences" or labels is None:
+            return self._rows.exam(seed=seed)
+        if self._data.space.kind != "sequences" or self._labels is None:
             return None
-        real, synthetic = _labelled(self._real, self._labels), _labelled(fake, labels)
+        real = _labelled(self._real, self._labels)
         if self._test is None:
             train, test = (Labelled(*(part[half::2] for part in real)) for half in (0, 1))
         else:
             train, test = real, _labelled(self._test.examples, self._test.labels)
-        classes, seed = self._data.classes, self._settings.seed
-        return tstr(train, test, synthetic, classes=classes, seed=seed)
+        return Exam(train, test, classes=classes, seed=seed)
+
+    def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
+        """What classifiers learnt from real and from generated rows or sequences make of other real
+        ones; None where samples have no class."""
+        columns, synthetic = self._data.space.columns, None
+        if columns is not None:
+            synthetic = labelled(fake, labels, columns)
+        elif labels is not None:
+            synthetic = _labelled(fake, labels)
+        return None if self._exam is None or synthetic is None else self._exam.taken(synthetic)
 
     def _result(self, number: Number, n_fake: int, weights: str) -> Result:
         in_features = number.seen == "features"
@@ -254,14 +263,20 @@ class Evaluator:
         return Result(number.name, number.value, protocol, number.error)
 
     def _neighbours(self, compared: Compared) -> Picture | None:
-        """Samples, each in a row beside its nearest training examples; None for vectors."""
+        """Samples, each in a row beside its nearest training examples; None for vectors.
+
+        Of all training examples where their features are there, or else of those in use.
+        """
         if self._data.space.kind != "images":
             return None
+        examples, features = self._data.examples, compared.train
+        if features is None:
+            examples, features = self._real, compared.real_features
         shown, rows = compared.fake[:_NEIGHBOURS_SHOWN], []
         for example, feature in zip(shown, compared.fake_features, strict=False):
-            distances = torch.linalg.vector_norm(compared.real_features - feature, dim=1)
-            closest = distances.argsort()[: _NEIGHBOURS_SHOWN - 1].cpu()
-            rows.append(torch.cat([example[None], self._real[closest]]))
+            distances = torch.linalg.vector_norm(features - feature, dim=1)
+            closest = distances.argsort()[: _NEIGHBOURS_SHOWN - 1].to(examples.device)
+            rows.append(torch.cat([example[None], examples[closest].cpu()]))
         return picture(torch.cat(rows), self._data.space, columns=_NEIGHBOURS_SHOWN)
 
 

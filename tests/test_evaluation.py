@@ -404,3 +404,22 @@ def test_samples_that_are_no_numbers_are_not_measured(
     made[17] = value  # of an image, a pixel like any other if it were decoded
     with pytest.raises(NumbersError, match="a sample is NaN or Inf"):
         evaluator.measure(Given(made), 4, weights="raw")
+
+
+def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
+    tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    path = tmp_path / "data.npz"
+    images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
+    np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
+    config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
+    evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
+    learnt = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
+    shown = evaluator.measure(Given(copies), 4, weights="raw").neighbours
+    assert shown is not None
+    # a picture's rows begin with a sample, beside which lies the example that it is a copy of
+    side = shown.shape[0] // 8
+    columns = [shown[:, place * side : (place + 1) * side - 4] for place in (0, 1, 2)]
+    assert np.array_equal(columns[0], columns[1])
+    assert not np.array_equal(columns[0], columns[2])

@@ -66,8 +66,8 @@ def _parser() -> Arguments:
         "--picture",
         type=Path,
         metavar="FILE.png",
-        help="samples beside their nearest real images, or the confusion matrices of a table, of "
-        "the last checkpoint measured",
+        help="samples beside their nearest training images, or the confusion matrices of a table, "
+        "of the last checkpoint measured",
     )
     parser.add_argument(
         "--raw", action="store_true", help="the generator itself, not its weight average"

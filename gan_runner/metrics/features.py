@@ -1,6 +1,6 @@
 """The spaces in which real and generated examples are compared: one interface, and three of them.
 
-The others have files of their own: classifier.py and inception.py.
+The others have files of their own: classifier.py, stacked.py and inception.py.
 """
 
 from __future__ import annotations
