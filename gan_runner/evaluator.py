@@ -24,7 +24,7 @@ from gan_runner.metrics.by_class import by_class_of_images, by_class_of_rows
 from gan_runner.metrics.cache import Kept, keep, kept
 from gan_runner.metrics.classified import classified_rows
 from gan_runner.metrics.classifier import classifier
-from gan_runner.metrics.features import FeatureSpace, identity, random_network, scaled
+from gan_runner.metrics.features import FeatureSpace, Identity, RandomNetwork, Scaled
 from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Likely, Number
 from gan_runner.metrics.protocol import Protocol, Result
@@ -177,6 +177,8 @@ class Evaluator:
     ) -> Tensor:
         """Features of real examples, computed once for each data set (`of`, its digest), space and
         choice."""
+        if not self._space.kept:
+            return self._space.features(examples)
         facts = {
             "data": of,
             "part": part,
@@ -298,8 +300,8 @@ def _space(
         weights = settings.inception_weights or cache / "inception" / INCEPTION_FILE
         return inception(weights=Path(weights).expanduser(), device=device)
     if name == "random":
-        return random_network(data.space, device=device)
-    return scaled(data.space) if name == "scaled" else identity(data.space)
+        return RandomNetwork(data.space, device=device)
+    return Scaled(data.space) if name == "scaled" else Identity(data.space)
 
 
 def _labelled(examples: Tensor, labels: Tensor | None) -> Labelled:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.columns import Column, Columns
+from gan_runner.data import Space
 from gan_runner.metrics.features import Identity
 from gan_runner.metrics.measures import METRICS, Compared
 
@@ -21,7 +22,7 @@ NOTHING: dict[str, Any] = {
 def compared(real: Tensor, fake: Tensor, **more: Any) -> Compared:
     """Vectors [N, D] and [M, D] as they are, and what more there is to compare."""
     return Compared(
-        space=Identity((real.shape[1],)),
+        space=Identity(Space("vectors", (real.shape[1],))),
         real=real,
         fake=fake,
         real_features=real,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -75,6 +76,19 @@ class Compared:
     def of_held_out(self) -> dict[str, str]:
         """What is told of a number that depends on held-out examples."""
         return {} if self.unseen is None else {"held_out_data": self.unseen}
+
+    @cached_property
+    def probabilities(self) -> Tensor | None:
+        """p(y|x) of the samples, [M, K], where the space belongs to a classifier."""
+        return self.space.probabilities_of(self.fake_features)
+
+    @cached_property
+    def predicted(self) -> Tensor | None:
+        """The class of each sample, int64 [M] on the CPU, told by the classifier of the data: the
+        classes of Inception are others."""
+        if self.probabilities is None or self.space.name != "classifier":
+            return None
+        return self.probabilities.argmax(dim=1).cpu()
 
 
 class Number(NamedTuple):
@@ -152,11 +166,10 @@ def _sliced(of: Compared) -> list[Number]:
 
 
 def _classifier_score(of: Compared) -> list[Number]:
-    probabilities = of.space.probabilities_of(of.fake_features)
-    if probabilities is None:
+    if of.probabilities is None:
         return []
     name = _named("classifier_score", of, elsewhere="classifier_score")
-    return [Number("classifier_score", name, classifier_score(probabilities))]
+    return [Number("classifier_score", name, classifier_score(of.probabilities))]
 
 
 def _modes(of: Compared) -> list[Number]:
@@ -174,14 +187,12 @@ def _modes(of: Compared) -> list[Number]:
 
 
 def _modes_of_classes(of: Compared) -> list[Number]:
-    probabilities = of.space.probabilities_of(of.fake_features)
-    # Inception's classes are others than those of the data
-    if of.class_counts is None or probabilities is None or of.space.name != "classifier":
+    if of.class_counts is None or of.probabilities is None or of.predicted is None:
         return []
-    classes = probabilities.shape[1]  # more than the data's, if the last ones have no example
+    classes = of.probabilities.shape[1]  # more than the data's, if the last ones have no example
     weights = of.class_counts.new_zeros(classes)
     weights[: len(of.class_counts)] = of.class_counts
-    found = modes_of_classes(probabilities.argmax(dim=1), classes=classes, weights=weights)
+    found = modes_of_classes(of.predicted, weights=weights)
     values = {
         "modes_covered": float(found.covered),
         "reverse_kl": found.reverse_kl,
@@ -191,18 +202,16 @@ def _modes_of_classes(of: Compared) -> list[Number]:
 
 
 def _label_accuracy(of: Compared) -> list[Number]:
-    probabilities = of.space.probabilities_of(of.fake_features)
-    if of.labels is None or probabilities is None or of.space.name != "classifier":
+    if of.labels is None or of.predicted is None:
         return []
-    right = probabilities.argmax(dim=1).cpu() == of.labels
-    return [Number("label_accuracy", "label_accuracy", float(right.float().mean()))]
+    right = (of.predicted == of.labels).float()
+    return [Number("label_accuracy", "label_accuracy", float(right.mean()))]
 
 
 def _code_accuracy(of: Compared) -> list[Number]:
-    probabilities = of.space.probabilities_of(of.fake_features)
-    if of.category is None or probabilities is None or of.space.name != "classifier":
+    if of.category is None or of.predicted is None:
         return []
-    value = matched_accuracy(of.category, probabilities.argmax(dim=1).cpu())
+    value = matched_accuracy(of.category, of.predicted)
     return [Number("code_accuracy", "code_accuracy", value)]
 
 
