@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.elbo import Bound
 from gan_runner.evaluation import Evaluation, refuse_single_examples, space_name
 from gan_runner.likelihood import Coder, likelihood
-from gan_runner.metrics.by_class import by_class_of_images, by_class_of_rows
+from gan_runner.metrics.by_class import ByClass, by_class_of_images, by_class_of_rows
 from gan_runner.metrics.cache import Kept, keep, kept
 from gan_runner.metrics.classified import classified_rows
 from gan_runner.metrics.classifier import classifier
@@ -134,43 +134,41 @@ class Evaluator:
         labels = self._labels if conditional else None
         fake = sample(generator, latent, self._data.space, labels)
         compared = self._compared(fake, labels, _category(latent, code))
-        names = self._metrics
-        if encoder is not None and bound is not None and "likelihood" in names:
+        if encoder is not None and bound is not None and "likelihood" in self._metrics:
             likely = self._likely(Coder.of(encoder, generator), bound)
             compared = replace(compared, likely=likely)
-        by_name = {name: METRICS[name](compared) for name in names}
-        measured = [number for found in by_name.values() for number in found]
-        numbers = [number for number in measured if math.isfinite(number.value)]
-        doubts = [n.doubt for n in numbers if n.doubt]
-        doubts += [
-            f"{n.name} can't be told from these samples." for n in measured if n not in numbers
-        ]
-        if compared.tstr is not None and self._test is None:
-            doubts.append("tstr_accuracy is of examples that G learnt from, without a test split.")
-        if self._settings.metrics is not None:
-            untold = [name for name, found in by_name.items() if not found]
-            doubts += [f"{name} can't be told of this data and model." for name in untold]
-        wanted = self._settings.best.metric
-        classes = (
-            by_class_of_images(compared, self._labels, self._data.class_names, metrics=names)
-            if self._rows is None
-            else by_class_of_rows(compared, self._rows, metrics=names)
-        )
+        found = {name: METRICS[name](compared) for name in self._metrics}
+        numbers = [n for each in found.values() for n in each if math.isfinite(n.value)]
+        wanted, classes = self._settings.best.metric, self._by_class(compared)
+        told, names = compared.tstr, self._data.class_names
         return Measured(
             results=tuple(self._result(number, len(fake), weights) for number in numbers),
             best=next((n.value for n in numbers if n.metric == wanted), None),
             classes=classes,
-            shares={
-                name: values["share_fake"] / values["share_real"]
-                for name, values in classes.items()
-                if values["share_real"] * len(fake) >= _TELLING
-            },
-            doubts=tuple(doubts),
+            shares=_shares(classes, len(fake)),
+            doubts=tuple(self._doubts(found, compared)),
             neighbours=self._neighbours(compared),
-            confusion=None
-            if compared.tstr is None
-            else Confusion(compared.tstr, self._data.class_names),
+            confusion=None if told is None else Confusion(told, names),
         )
+
+    def _doubts(self, found: Mapping[str, list[Number]], compared: Compared) -> Iterator[str]:
+        """What to doubt of the numbers of each metric, and what can't be told at all."""
+        numbers = [number for each in found.values() for number in each]
+        yield from (n.doubt for n in numbers if n.doubt and math.isfinite(n.value))
+        for number in numbers:
+            if not math.isfinite(number.value):
+                yield f"{number.name} can't be told from these samples."
+        if compared.tstr is not None and self._test is None:
+            yield "tstr_accuracy is of examples that G learnt from, without a test split."
+        for name, each in found.items():
+            if not each and self._settings.metrics is not None:
+                yield f"{name} can't be told of this data and model."
+
+    def _by_class(self, compared: Compared) -> ByClass:
+        if self._rows is not None:
+            return by_class_of_rows(compared, self._rows, metrics=self._metrics)
+        names = self._data.class_names
+        return by_class_of_images(compared, self._labels, names, metrics=self._metrics)
 
     def _remembered(
         self, part: str, examples: Tensor, *, of: str, cache: Path, say: Callable[[str], None]
@@ -316,6 +314,15 @@ def _chosen(count: int, settings: Evaluation) -> Tensor:
         return torch.arange(count)
     stream = torch.Generator().manual_seed(derive(settings.seed, "reals"))
     return torch.randperm(count, generator=stream)[: settings.num].sort().values
+
+
+def _shares(classes: ByClass, n_fake: int) -> dict[str, float]:
+    """How often samples fall into a class, over how often reals do, where that tells anything."""
+    return {
+        name: values["share_fake"] / values["share_real"]
+        for name, values in classes.items()
+        if values["share_real"] * n_fake >= _TELLING
+    }
 
 
 def _category(latent: Tensor, code: Code | None) -> Tensor | None:
