@@ -113,7 +113,7 @@ def test_digits_are_read_at_once_and_without_scikit_learn() -> None:
 def test_missing_digits_are_the_machine_s_fault_with_a_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(digits, "_file", lambda: NOWHERE / "digits.csv.gz")
+    monkeypatch.setattr(digits, "data_folder", lambda *, setting: NOWHERE)
     with pytest.raises(MachineError, match=r"digits\.csv\.gz.*scikit-learn"):
         load("digits")
 
@@ -135,7 +135,7 @@ def test_damaged_digits_are_named(
 ) -> None:
     path = tmp_path / "digits.csv.gz"
     path.write_bytes(content)
-    monkeypatch.setattr(digits, "_file", lambda: path)
+    monkeypatch.setattr(digits, "data_folder", lambda *, setting: tmp_path)
     with pytest.raises(DataError, match=r"digits\.csv\.gz.*scikit-learn"):
         load("digits")
 
