@@ -106,7 +106,7 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
 def at_updates(of: TrainState, look: Callable[[str, str], None]) -> None:
     """Call `look(network, moment)` before and after each update."""
     for network in "generator", "discriminator":
-        optimizer = getattr(of, f"{network}_optimizer")
+        optimizer = of.optimizers[network]
         optimizer.register_step_pre_hook(lambda *_, n=network: look(n, "before"))
         optimizer.register_step_post_hook(lambda *_, n=network: look(n, "after"))
 
@@ -205,7 +205,7 @@ def test_the_learning_rate_is_that_of_the_step() -> None:
     made = stepper(**ADAM, lr=0.1, schedule=schedule)
     of = state(recipe(optimizers=Optimizers(made, made)))
     rates: list[float] = []
-    at_updates(of, lambda *_: rates.append(of.generator_optimizer.param_groups[0]["lr"]))
+    at_updates(of, lambda *_: rates.append(of.optimizers["generator"].param_groups[0]["lr"]))
     for _ in range(6):
         train_step(of, reals(), recipe(optimizers=Optimizers(made, made)))
     assert rates[3::4] == pytest.approx([made.rate(step) for step in range(6)])

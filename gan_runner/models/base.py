@@ -89,8 +89,8 @@ class GenerativeModel(Component):
     @final
     def couples_examples(self) -> bool:
         """Whether a logit of D depends on the other examples of its batch."""
-        discriminator = getattr(self, "discriminator", None)
-        return isinstance(discriminator, DiscriminatorNetwork) and discriminator.couples_examples
+        networks = [value for _, value in self if isinstance(value, DiscriminatorNetwork)]
+        return any(network.couples_examples for network in networks)
 
     @property
     @abstractmethod
