@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from conftest import fields
 
 from gan_runner.assembly import assemble
 from gan_runner.augmentations import Augmentation
@@ -80,16 +80,6 @@ def header(path: Path) -> str:
 def names(settings: Any) -> Any:
     """The keys of a file, nested."""
     return {k: names(v) for k, v in settings.items()} if isinstance(settings, dict) else None
-
-
-def fields(kind: type[BaseModel]) -> dict[str, Any]:
-    """The settings of a class, nested, with its name."""
-    found = {}
-    for name, field in kind.model_fields.items():
-        inner = field.annotation
-        nested = isinstance(inner, type) and issubclass(inner, BaseModel)
-        found[name] = fields(inner) if nested else None
-    return found
 
 
 def named_fields(family: type[Component], settings: dict[str, Any]) -> dict[str, Any]:

@@ -6,29 +6,22 @@ import gzip
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
 import yaml
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 
 from gan_runner.catalogue import choices, make
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Grid, Ring, digits
 from gan_runner.errors import ConfigError, DataError, MachineError
 
-T = TypeVar("T")
-
 CONF = Path(__file__).parents[1] / "conf" / "dataset"
 OPTIONS = sorted(CONF.glob("*.yaml"))
 NOWHERE = Path("/nonexistent")
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def node(option: str, **changes: Any) -> dict[str, Any]:

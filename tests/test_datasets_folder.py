@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 from PIL import Image
 
 from gan_runner.catalogue import make
@@ -29,10 +29,6 @@ from gan_runner.errors import ConfigError, DataError, MachineError
 T = TypeVar("T")
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def no_track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import pytest
 import torch
+from conftest import track
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -21,7 +22,6 @@ from gan_runner.metrics import classifier as training
 from gan_runner.metrics.classifier import Classifier, classifier, held_out
 from gan_runner.metrics.features import FeatureSpace, Identity, RandomNetwork, drawn
 
-T = TypeVar("T")
 CPU = torch.device("cpu")
 
 
@@ -37,10 +37,6 @@ class Trained(NamedTuple):
     def file(self) -> Path:
         (path,) = (self.cache / "classifiers").iterdir()
         return path
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import pytest
 import torch
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 from torch import Tensor, nn
 
 from gan_runner.catalogue import make, validated
@@ -25,13 +24,8 @@ from gan_runner.metrics.classifier import classifier
 from gan_runner.metrics.features import FeatureSpace
 from gan_runner.metrics.stacked import stacked_classifier
 
-T = TypeVar("T")
 CPU = torch.device("cpu")
 KNOWN = 1500  # of the 1,797 digits; the others are shown to no classifier
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def silent(line: str) -> None:
