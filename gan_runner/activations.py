@@ -42,6 +42,7 @@ class LeakyReLU(nn.LeakyReLU):
 
 
 def expected(outputs: Tensor) -> Tensor:
-    """The example that a decoder's unbounded outputs mean: vectors [N, D] themselves; of images
-    [N, C, H, W] the outputs are logits, and each pixel's probability is scaled to [-1, 1]."""
-    return outputs if outputs.ndim == 2 else (outputs / 2).tanh()  # 2 sigmoid(v) - 1
+    """The example that a decoder's unbounded outputs mean: vectors [N, D] and sequences [N, T, D]
+    themselves; of images [N, C, H, W] the outputs are logits, and each pixel's probability is
+    scaled to [-1, 1]."""
+    return (outputs / 2).tanh() if outputs.ndim == 4 else outputs  # 2 sigmoid(v) - 1

@@ -120,11 +120,11 @@ def _refuse_senseless_terms(experiment: Experiment) -> None:
     if objective is None:
         return
     smoothing = [n for n, p in objective.penalties.items() if isinstance(p, LabelSmoothing)]
-    if smoothing and (objective.loss.paired or objective.loss.needs_bounded_slope):
+    if smoothing and not objective.loss.labels:
         raise ConfigError(
             f"this loss has no labels to smooth, loss.penalty.{smoothing[0]} with "
             f"loss.name={experiment.config.loss['name']}. "
-            "Use loss=non_saturating or minimax, where it lowers the label of reals."
+            "Use loss=non_saturating, minimax or lsgan, where it lowers the label of reals."
         )
 
 

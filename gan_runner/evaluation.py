@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from gan_runner.catalogue import Component
 from gan_runner.data import Data
-from gan_runner.errors import ConfigError, did_you_mean
+from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 from gan_runner.metrics.measures import METRICS, NUMBERS
 
 
@@ -42,6 +42,8 @@ class Evaluation(Component):
     @field_validator("metrics")
     @classmethod
     def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and not names:
+            raise ValueError("Name a metric, or use null for all that apply to the data")
         for name in names or ():
             if name not in METRICS:
                 raise ValueError(f"Unknown metric {name}. {did_you_mean(name, METRICS)}")
@@ -59,3 +61,12 @@ def space_name(settings: Evaluation, data: Data) -> str:
     if name == "classifier" and data.labels is None:
         raise ConfigError("the data has no labels, evaluation.space=classifier. Use random.")
     return name
+
+
+def refuse_single_examples(data: Data, *, name: str) -> None:
+    """Raise DataError where samples would be held against one example, of which no number tells."""
+    if len(data) < 2:
+        raise DataError(
+            f"samples can't be measured by a single example, dataset.name={printable(name)}. "
+            "Use more data, or train.eval_every=0 to train without evaluation."
+        )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,19 +18,19 @@ from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.elbo import Bound
-from gan_runner.errors import NumbersError
-from gan_runner.evaluation import Evaluation, space_name
+from gan_runner.evaluation import Evaluation, refuse_single_examples, space_name
 from gan_runner.likelihood import Coder, likelihood
-from gan_runner.metrics.by_class import by_class_of_images, by_class_of_rows
+from gan_runner.metrics.by_class import ByClass, by_class_of_images, by_class_of_rows
 from gan_runner.metrics.cache import Kept, keep, kept
 from gan_runner.metrics.classified import classified_rows
 from gan_runner.metrics.classifier import classifier
-from gan_runner.metrics.features import FeatureSpace, identity, random_network, scaled
+from gan_runner.metrics.features import FeatureSpace, Identity, RandomNetwork, Scaled
 from gan_runner.metrics.inception import inception
 from gan_runner.metrics.measures import METRICS, Compared, Likely, Number
 from gan_runner.metrics.protocol import Protocol, Result
 from gan_runner.metrics.stacked import stacked_classifier
-from gan_runner.metrics.tstr import Labelled, Tstr, tstr
+from gan_runner.metrics.tables import labelled
+from gan_runner.metrics.tstr import Exam, Labelled, Tstr
 from gan_runner.models.codes import Code
 from gan_runner.pictures.confusion import Confusion
 from gan_runner.sampling import Picture, latent_points, picture, sample
@@ -80,10 +81,11 @@ class Evaluator:
         say: Callable[[str], None],
         track: Track,
     ) -> None:
-        """Raises ConfigError for a space that doesn't fit the data, MachineError for what is
-        missing. A classifier is trained here, once per data set."""
+        """Raises DataError for a single example, ConfigError for a space that doesn't fit the data,
+        MachineError for what is missing. A classifier is trained here, once per data set."""
+        refuse_single_examples(data, name=type(dataset).__name__)
         self._settings = settings
-        self._metrics = settings.metrics or tuple(METRICS)
+        self._metrics = tuple(METRICS) if settings.metrics is None else settings.metrics
         self._data = data
         self._digest = digest(data)
         self._mixture = dataset if isinstance(dataset, Mixture) else None
@@ -94,16 +96,19 @@ class Evaluator:
         held_out = dataset.test(cache, track)
         self._test = held_out if held_out is not None and held_out.labels is not None else None
         self._rows = classified_rows(data, self._real, self._labels, held_out)
-        self._features = self._remembered("real", self._real, cache, say)
-        self._train = self._held_out = None
+        remembered = partial(self._remembered, cache=cache, say=say)
+        self._exam = self._prepared_exam() if "tstr" in self._metrics else None
+        self._features = remembered("real", self._real, of=self._digest)
+        self._train = self._held_out = self._held_out_digest = None
         self._unseen, self._split = self._real, "train"
         if held_out is not None:
+            self._held_out_digest = digest(held_out)
             unseen = _chosen(len(held_out), settings)
             self._unseen, self._split = held_out.examples[unseen], "held out"
         compare = {"memorisation", "closest_record"} & set(self._metrics)
-        if held_out is not None and compare:
-            self._held_out = self._remembered("held out", held_out.examples, cache, say)
-            self._train = self._remembered("train", data.examples, cache, say)
+        if held_out is not None and self._held_out_digest is not None and compare:
+            self._train = remembered("train", data.examples, of=self._digest)
+            self._held_out = remembered("held out", held_out.examples, of=self._held_out_digest)
 
     def measure(
         self,
@@ -128,53 +133,52 @@ class Evaluator:
         )
         labels = self._labels if conditional else None
         fake = sample(generator, latent, self._data.space, labels)
-        if not bool(fake.isfinite().all()):
-            raise NumbersError("a sample is NaN or Inf.")
         compared = self._compared(fake, labels, _category(latent, code))
-        names = self._metrics
-        if encoder is not None and bound is not None and "likelihood" in names:
+        if encoder is not None and bound is not None and "likelihood" in self._metrics:
             likely = self._likely(Coder.of(encoder, generator), bound)
             compared = replace(compared, likely=likely)
-        by_name = {name: METRICS[name](compared) for name in names}
-        measured = [number for found in by_name.values() for number in found]
-        numbers = [number for number in measured if math.isfinite(number.value)]
-        doubts = [n.doubt for n in numbers if n.doubt]
-        doubts += [
-            f"{n.name} can't be told from these samples." for n in measured if n not in numbers
-        ]
-        if compared.tstr is not None and self._test is None:
-            doubts.append("tstr_accuracy is of examples that G learnt from, without a test split.")
-        if self._settings.metrics is not None:
-            untold = [name for name, found in by_name.items() if not found]
-            doubts += [f"{name} can't be told of this data and model." for name in untold]
-        wanted = self._settings.best.metric
-        classes = (
-            by_class_of_images(compared, self._labels, self._data.class_names, metrics=names)
-            if self._rows is None
-            else by_class_of_rows(compared, self._rows, metrics=names)
-        )
+        found = {name: METRICS[name](compared) for name in self._metrics}
+        numbers = [n for each in found.values() for n in each if math.isfinite(n.value)]
+        wanted, classes = self._settings.best.metric, self._by_class(compared)
+        told, names = compared.tstr, self._data.class_names
         return Measured(
             results=tuple(self._result(number, len(fake), weights) for number in numbers),
             best=next((n.value for n in numbers if n.metric == wanted), None),
             classes=classes,
-            shares={
-                name: values["share_fake"] / values["share_real"]
-                for name, values in classes.items()
-                if values["share_real"] * len(fake) >= _TELLING
-            },
-            doubts=tuple(doubts),
+            shares=_shares(classes, len(fake)),
+            doubts=tuple(self._doubts(found, compared)),
             neighbours=self._neighbours(compared),
-            confusion=None
-            if compared.tstr is None
-            else Confusion(compared.tstr, self._data.class_names),
+            confusion=None if told is None else Confusion(told, names),
         )
 
+    def _doubts(self, found: Mapping[str, list[Number]], compared: Compared) -> Iterator[str]:
+        """What to doubt of the numbers of each metric, and what can't be told at all."""
+        numbers = [number for each in found.values() for number in each]
+        yield from (n.doubt for n in numbers if n.doubt and math.isfinite(n.value))
+        for number in numbers:
+            if not math.isfinite(number.value):
+                yield f"{number.name} can't be told from these samples."
+        if compared.tstr is not None and self._test is None:
+            yield "tstr_accuracy is of examples that G learnt from, without a test split."
+        for name, each in found.items():
+            if not each and self._settings.metrics is not None:
+                yield f"{name} can't be told of this data and model."
+
+    def _by_class(self, compared: Compared) -> ByClass:
+        if self._rows is not None:
+            return by_class_of_rows(compared, self._rows, metrics=self._metrics)
+        names = self._data.class_names
+        return by_class_of_images(compared, self._labels, names, metrics=self._metrics)
+
     def _remembered(
-        self, part: str, examples: Tensor, cache: Path, say: Callable[[str], None]
+        self, part: str, examples: Tensor, *, of: str, cache: Path, say: Callable[[str], None]
     ) -> Tensor:
-        """Features of real examples, computed once for each data set, space and choice."""
+        """Features of real examples, computed once for each data set (`of`, its digest), space and
+        choice."""
+        if not self._space.kept:
+            return self._space.features(examples)
         facts = {
-            "data": self._digest,
+            "data": of,
             "part": part,
             "space": f"{self._space.name} {self._space.version}",
             "chosen": f"{len(examples)} seed {self._settings.seed}",
@@ -214,24 +218,32 @@ class Evaluator:
             seed=self._settings.seed,
             columns=self._data.space.columns,
             tstr=self._tstr(fake, labels),
+            unseen=self._held_out_digest and self._held_out_digest[:12],
         )
 
-    def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
-        """What classifiers learnt from real and from generated rows or sequences make of other real
-        ones; None where samples have no class."""
-        if "tstr" not in self._metrics:
-            return None
+    def _prepared_exam(self) -> Exam | None:
+        """What classifiers of rows or sequences will be asked; None of other data."""
+        seed, classes = self._settings.seed, self._data.classes
         if self._rows is not None:
-            return self._rows.taught(fake, labels, seed=self._settings.seed)
-        if self._data.space.kind != "sequences" or labels is None:
+            return self._rows.exam(seed=seed)
+        if self._data.space.kind != "sequences" or self._labels is None:
             return None
-        real, synthetic = _labelled(self._real, self._labels), _labelled(fake, labels)
+        real = _labelled(self._real, self._labels)
         if self._test is None:
             train, test = (Labelled(*(part[half::2] for part in real)) for half in (0, 1))
         else:
             train, test = real, _labelled(self._test.examples, self._test.labels)
-        classes, seed = self._data.classes, self._settings.seed
-        return tstr(train, test, synthetic, classes=classes, seed=seed)
+        return Exam(train, test, classes=classes, seed=seed)
+
+    def _tstr(self, fake: Tensor, labels: Tensor | None) -> Tstr | None:
+        """What classifiers learnt from real and from generated rows or sequences make of other real
+        ones; None where samples have no class."""
+        columns, synthetic = self._data.space.columns, None
+        if columns is not None:
+            synthetic = labelled(fake, labels, columns)
+        elif labels is not None:
+            synthetic = _labelled(fake, labels)
+        return None if self._exam is None or synthetic is None else self._exam.taken(synthetic)
 
     def _result(self, number: Number, n_fake: int, weights: str) -> Result:
         in_features = number.seen == "features"
@@ -251,14 +263,20 @@ class Evaluator:
         return Result(number.name, number.value, protocol, number.error)
 
     def _neighbours(self, compared: Compared) -> Picture | None:
-        """Samples, each in a row beside its nearest training examples; None for vectors."""
+        """Samples, each in a row beside its nearest training examples; None for vectors.
+
+        Of all training examples where their features are there, or else of those in use.
+        """
         if self._data.space.kind != "images":
             return None
+        examples, features = self._data.examples, compared.train
+        if features is None:
+            examples, features = self._real, compared.real_features
         shown, rows = compared.fake[:_NEIGHBOURS_SHOWN], []
         for example, feature in zip(shown, compared.fake_features, strict=False):
-            distances = torch.linalg.vector_norm(compared.real_features - feature, dim=1)
-            closest = distances.argsort()[: _NEIGHBOURS_SHOWN - 1].cpu()
-            rows.append(torch.cat([example[None], self._real[closest]]))
+            distances = torch.linalg.vector_norm(features - feature, dim=1)
+            closest = distances.argsort()[: _NEIGHBOURS_SHOWN - 1].to(examples.device)
+            rows.append(torch.cat([example[None], examples[closest].cpu()]))
         return picture(torch.cat(rows), self._data.space, columns=_NEIGHBOURS_SHOWN)
 
 
@@ -280,8 +298,8 @@ def _space(
         weights = settings.inception_weights or cache / "inception" / INCEPTION_FILE
         return inception(weights=Path(weights).expanduser(), device=device)
     if name == "random":
-        return random_network(data.space, device=device)
-    return scaled(data.space) if name == "scaled" else identity(data.space)
+        return RandomNetwork(data.space, device=device)
+    return Scaled(data.space) if name == "scaled" else Identity(data.space)
 
 
 def _labelled(examples: Tensor, labels: Tensor | None) -> Labelled:
@@ -296,6 +314,15 @@ def _chosen(count: int, settings: Evaluation) -> Tensor:
         return torch.arange(count)
     stream = torch.Generator().manual_seed(derive(settings.seed, "reals"))
     return torch.randperm(count, generator=stream)[: settings.num].sort().values
+
+
+def _shares(classes: ByClass, n_fake: int) -> dict[str, float]:
+    """How often samples fall into a class, over how often reals do, where that tells anything."""
+    return {
+        name: values["share_fake"] / values["share_real"]
+        for name, values in classes.items()
+        if values["share_real"] * n_fake >= _TELLING
+    }
 
 
 def _category(latent: Tensor, code: Code | None) -> Tensor | None:

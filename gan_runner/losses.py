@@ -23,11 +23,13 @@ class Loss(Component):
     `paired` says that the generator's loss compares fakes with reals, and so needs real logits.
     `estimates_value` says that D's loss is -V(D, G), the value of the original game.
     `needs_bounded_slope` says that D's loss has no bound unless something holds D's slope.
+    `labels` says that D learns labels, of which that of reals can be lowered.
     """
 
     paired: ClassVar[bool] = False
     estimates_value: ClassVar[bool] = False
     needs_bounded_slope: ClassVar[bool] = False
+    labels: ClassVar[bool] = False
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -42,6 +44,7 @@ class Minimax(Loss):
     """The zero-sum game: G maximises what D minimises. Goodfellow et al. 2014, eq. 1."""
 
     estimates_value: ClassVar[bool] = True
+    labels: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(-real) + softplus(fake)
@@ -54,6 +57,7 @@ class NonSaturating(Loss):
     """G's gradient lives where D is sure of a fake. Goodfellow et al. 2014, section 3."""
 
     estimates_value: ClassVar[bool] = True
+    labels: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(-real) + softplus(fake)
@@ -65,6 +69,7 @@ class NonSaturating(Loss):
 class LeastSquares(Loss):
     """Targets a, b and c for fakes, reals and the generator. Mao et al. 2017, eq. 2."""
 
+    labels: ClassVar[bool] = True
     fake_target: float
     real_target: float
     generator_target: float

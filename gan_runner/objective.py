@@ -59,6 +59,10 @@ class Objective:
         """Which of `real` and `fake` must be scored with gradients in this update of D."""
         return frozenset().union(*(p.differentiates for p in self.due(update).values()))
 
+    def exact(self, update: int) -> bool:
+        """Whether examples must be scored as exactly as the critic scores them in this update."""
+        return any(penalty.exact for penalty in self.due(update).values())
+
     @property
     def compares(self) -> bool:
         """Whether G's update looks at reals."""

@@ -21,7 +21,7 @@ from gan_runner.data import Data, Space, digest, placed
 from gan_runner.datasets import Track
 from gan_runner.disk import write_text
 from gan_runner.errors import CheckpointError, ConfigError, printable
-from gan_runner.evaluation import space_name
+from gan_runner.evaluation import refuse_single_examples, space_name
 from gan_runner.experiment import Experiment
 from gan_runner.folder import RunFolder
 from gan_runner.interruption import unwinding
@@ -178,6 +178,8 @@ def _load(
     check_space(experiment, data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
+    if config.train.eval_every > 0:
+        refuse_single_examples(data, name=config.dataset["name"])
     if config.train.batch_size > len(data):
         raise ConfigError(
             f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "

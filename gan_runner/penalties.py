@@ -31,13 +31,15 @@ class Penalty(Term):
     `signed` says that it may well be below 0, where it is no penalty in the strict sense.
     `slope` says that it constrains the slope of D, which batch norm in D makes ill-defined.
     `differentiates` names the scored examples whose logits it differentiates by the examples, so
-    that they must be scored with gradients.
+    that they must be scored with gradients. `exact` says that it holds these logits against those
+    of the critic, so that both must have the critic's precision.
     """
 
     every: PositiveInt
     slope: ClassVar[bool] = True
     signed: ClassVar[bool] = False
     differentiates: ClassVar[frozenset[str]] = frozenset()
+    exact: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(
@@ -131,8 +133,8 @@ class Drift(Penalty):
 class LabelSmoothing(Penalty):
     """r, which lowers the label of real examples from 1 to 1 - weight (one-sided label smoothing).
 
-    So it is for every loss with a sigmoid: softplus(-r) + w r is the cross-entropy of r with the
-    label 1 - w. Salimans et al. 2016, section 3.4.
+    So it is for losses with a sigmoid: softplus(-r) + w r is the cross-entropy of r with the label
+    1 - w. For least squares it lowers the target of reals by w. Salimans et al. 2016, section 3.4.
     """
 
     weight: Annotated[float, Field(ge=0, lt=1)]
@@ -176,6 +178,7 @@ class Consistency(Penalty):
     shift: Annotated[float, Field(ge=0, le=0.5)]
     noise: NonNegativeFloat
     slope: ClassVar[bool] = False
+    exact: ClassVar[bool] = True
 
     def __call__(
         self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory

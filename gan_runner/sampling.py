@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gan_runner.data import Space
+from gan_runner.errors import NumbersError
 from gan_runner.models.conditioning import bound
 from gan_runner.pictures.curves import curves
 from gan_runner.pictures.pairs import pairs
@@ -56,9 +57,8 @@ def sample(
 ) -> Tensor:
     """Examples for latent points [N, latent_size], as stored: [N, *shape] on the CPU.
 
-    A conditional generator needs the labels [N] of what it is to make.
-
-    The generator is evaluated in evaluation mode and left as it was.
+    A conditional generator needs the labels [N] of what it is to make. The generator is evaluated
+    in evaluation mode and left as it was. Raises NumbersError for a sample that is NaN or Inf.
     """
     device = next(generator.parameters()).device
     chunks = []
@@ -67,7 +67,11 @@ def sample(
             part = slice(begin, begin + _CHUNK)
             of = None if labels is None else labels[part].to(device)
             made = bound(generator, of)(latent[part].to(device))
-            chunks.append(space.decode(made).cpu())
+            decoded = space.decode(made)
+            # before decoding, which makes a pixel of anything, and after it, which may overflow
+            if not bool(made.isfinite().all() and decoded.isfinite().all()):
+                raise NumbersError("a sample is NaN or Inf. Use another checkpoint.")
+            chunks.append(decoded.cpu())
     return torch.cat(chunks) if chunks else torch.empty(0, *space.shape)
 
 

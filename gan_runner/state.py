@@ -98,14 +98,6 @@ class TrainState:
         return self.networks["encoder"]
 
     @property
-    def generator_optimizer(self) -> torch.optim.Optimizer:
-        return self.optimizers["generator"]
-
-    @property
-    def discriminator_optimizer(self) -> torch.optim.Optimizer:
-        return self.optimizers["discriminator"]
-
-    @property
     def sampled(self) -> nn.Module:
         """The network that samples come from: the average where there is one."""
         return self.generator if self.average is None else self.average

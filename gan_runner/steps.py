@@ -43,7 +43,7 @@ class Training:
         return min(self.average, (1 + step) / (self.average_ramp + step))
 
     def autocast(self, device: torch.device, *, exact: bool = False) -> torch.autocast:
-        """The precision of a forward pass; `exact` for what is differentiated twice."""
+        """The precision of a forward pass; `exact` for what penalties look at closely."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and not exact)
 
 
@@ -115,7 +115,7 @@ def update_discriminator(
     objective, discriminator = recipe.objective, state.discriminator
     real = recipe.view(real, state)
     fake = recipe.view(fake._replace(examples=fake.examples.detach()), state)
-    scored = _score(discriminator, real, fake, objective.differentiates(number), recipe)
+    scored = _score(discriminator, real, fake, number, recipe)
     terms = objective.discriminator(
         bound(discriminator, real.labels),
         *scored,
@@ -134,16 +134,17 @@ def _score(
     discriminator: Discriminator,
     real: Batch,
     fake: Batch,
-    differentiated: frozenset[str],
+    number: int,
     recipe: Recipe,
 ) -> tuple[Scored, Scored]:
-    """Real and fake examples as D judges them, ready for penalties that differentiate them."""
+    """Real and fake examples as D judges them, ready for the penalties of this update."""
+    differentiated, exact = recipe.objective.differentiates(number), recipe.objective.exact(number)
     if differentiated or not recipe.scores_together:
         return (
-            _judged(discriminator, real, recipe, differentiated="real" in differentiated),
-            _judged(discriminator, fake, recipe, differentiated="fake" in differentiated),
+            _judged(discriminator, real, recipe, slopes="real" in differentiated, exact=exact),
+            _judged(discriminator, fake, recipe, slopes="fake" in differentiated, exact=exact),
         )
-    with recipe.autocast(real.examples.device):
+    with recipe.autocast(real.examples.device, exact=exact):
         both = torch.cat((real.examples, fake.examples))
         judgement = discriminator.judge(both, _joined((real.labels, fake.labels)))
         reals, fakes = zip(*(of.chunk(2) for of in judgement), strict=True)
@@ -154,11 +155,16 @@ def _score(
 
 
 def _judged(
-    discriminator: Discriminator, batch: Batch, recipe: Recipe, *, differentiated: bool = False
+    discriminator: Discriminator,
+    batch: Batch,
+    recipe: Recipe,
+    *,
+    slopes: bool = False,
+    exact: bool = False,
 ) -> Scored:
-    if differentiated:
+    if slopes:
         batch.examples.requires_grad_()
-    with recipe.autocast(batch.examples.device, exact=differentiated):
+    with recipe.autocast(batch.examples.device, exact=exact or slopes):
         judgement = discriminator.judge(batch.examples, batch.labels)
         return _told(discriminator, batch, judgement)
 

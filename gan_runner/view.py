@@ -37,9 +37,11 @@ class View:
     def learn(self, real: Scored, fake: Scored, state: TrainState) -> dict[str, Tensor]:
         """Adapt to what D said of a batch; the strengths, to be logged."""
         found: dict[str, Tensor] = {}
+        images = len(real.logits) * self.packing
         for name, augmentation in self.augmentations.items():
             if isinstance(augmentation, Adaptive):
-                told = augmentation.learn(real, fake, _moment(name, state).memory)
+                memory = _moment(name, state).memory
+                told = augmentation.learn(real, fake, memory, images=images)
                 found |= {f"augment/{name}/{key}": value for key, value in told.items()}
         return found
 

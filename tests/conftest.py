@@ -9,13 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 import torch
+from pydantic import BaseModel
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from gan_runner import checkpoint
@@ -66,6 +67,24 @@ COMPARING_NOTHING = {
 
 EVERY_DATASET = {"per_class": None, "per_class_seed": 0}
 """Settings of a data set that every hand-written one needs."""
+
+
+T = TypeVar("T")
+
+
+def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
+    """Passes items through and shows nothing."""
+    return iter(items)
+
+
+def fields(kind: type[BaseModel]) -> dict[str, Any]:
+    """The names of a class's settings, nested as in YAML."""
+    nested = {}
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        is_nested = isinstance(inner, type) and issubclass(inner, BaseModel)
+        nested[name] = fields(inner) if is_nested else None
+    return nested
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from gan_runner.composition import composed, parsed
 from gan_runner.errors import ConfigError
 from gan_runner.terms import Memory, Scored
 from gan_runner.transforms import cut_out, mirrored, shifted
+from gan_runner.view import View
 
 Here = Callable[..., Answer]
 OPTIONS = ("ada", "diffaugment", "instance_noise")
@@ -185,11 +187,22 @@ def test_ada_rises_while_d_is_sure_and_falls_while_it_is_not() -> None:
     assert isinstance(of, ADA)
     memory: Memory = {}
     sure, blind = scored(torch.full((10,), 2.0)), scored(torch.full((10,), -2.0))
-    found = [of.learn(sure, blind, memory)["probability"].item() for _ in range(4)]
+    found = [of.learn(sure, blind, memory, images=10)["probability"].item() for _ in range(4)]
     assert found == pytest.approx([0.0, 0.2, 0.2, 0.4])
     mixed = scored(torch.tensor([1.0, -1.0] * 5))
-    found = [of.learn(mixed, mixed, memory)["probability"].item() for _ in range(6)]
+    found = [of.learn(mixed, mixed, memory, images=10)["probability"].item() for _ in range(6)]
     assert found == pytest.approx([0.4, 0.2, 0.2, 0.0, 0.0, 0.0])
+
+
+def test_the_strength_of_ada_follows_real_images_however_they_are_packed() -> None:
+    strengths = []
+    for packing in (1, 2, 5):
+        ada = made("ada", interval=1, images=100)
+        of = View({"ada": ada}, packing=packing)
+        state: Any = SimpleNamespace(step=0, view_noise=stream(), memory=lambda name: {})
+        sure, blind = (scored(torch.full((10 // packing,), sign)) for sign in (2.0, -2.0))
+        strengths.append(float(of.learn(sure, blind, state)["augment/ada/probability"]))
+    assert strengths == pytest.approx([0.1] * 3)
 
 
 # ---------------------------------------------------------------- in training
@@ -243,7 +256,6 @@ def test_a_pack_lies_along_the_channels_and_has_one_logit(
     from gan_runner.data import Batch
     from gan_runner.opening import create
     from gan_runner.terminal import Terminal
-    from gan_runner.view import View
 
     (tmp_path / "run").mkdir()
     run = create(configured("model.packing=2"), tmp_path / "run", Terminal())

@@ -10,8 +10,8 @@ from typing import Any
 import hydra
 import pytest
 import yaml
+from conftest import fields
 from omegaconf import OmegaConf
-from pydantic import BaseModel
 
 from gan_runner.assembly import assemble
 from gan_runner.augmentations import Augmentation
@@ -83,16 +83,6 @@ def header(path: Path) -> str:
 def names(settings: Any) -> Any:
     """The keys of a file, nested."""
     return {k: names(v) for k, v in settings.items()} if isinstance(settings, dict) else None
-
-
-def fields(kind: type[BaseModel]) -> dict[str, Any]:
-    """The settings of a class, nested, with its name."""
-    found = {}
-    for name, field in kind.model_fields.items():
-        inner = field.annotation
-        nested = isinstance(inner, type) and issubclass(inner, BaseModel)
-        found[name] = fields(inner) if nested else None
-    return found
 
 
 def named_fields(family: type[Component], settings: dict[str, Any]) -> dict[str, Any]:

@@ -6,29 +6,22 @@ import gzip
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
 import yaml
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 
 from gan_runner.catalogue import choices, make
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Grid, Ring, digits
 from gan_runner.errors import ConfigError, DataError, MachineError
 
-T = TypeVar("T")
-
 CONF = Path(__file__).parents[1] / "conf" / "dataset"
 OPTIONS = sorted(CONF.glob("*.yaml"))
 NOWHERE = Path("/nonexistent")
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def node(option: str, **changes: Any) -> dict[str, Any]:
@@ -113,7 +106,7 @@ def test_digits_are_read_at_once_and_without_scikit_learn() -> None:
 def test_missing_digits_are_the_machine_s_fault_with_a_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(digits, "_file", lambda: NOWHERE / "digits.csv.gz")
+    monkeypatch.setattr(digits, "data_folder", lambda *, setting: NOWHERE)
     with pytest.raises(MachineError, match=r"digits\.csv\.gz.*scikit-learn"):
         load("digits")
 
@@ -135,7 +128,7 @@ def test_damaged_digits_are_named(
 ) -> None:
     path = tmp_path / "digits.csv.gz"
     path.write_bytes(content)
-    monkeypatch.setattr(digits, "_file", lambda: path)
+    monkeypatch.setattr(digits, "data_folder", lambda *, setting: tmp_path)
     with pytest.raises(DataError, match=r"digits\.csv\.gz.*scikit-learn"):
         load("digits")
 
@@ -232,6 +225,8 @@ def test_standardized_points_have_mean_0_and_deviation_1() -> None:
     [
         ("ring", "modes", 0),
         ("ring", "std", -1.0),
+        ("ring", "std", 0.0),
+        ("grid", "std", 0),
         ("ring", "radius", 0.0),
         ("grid", "spacing", 0.0),
         ("ring", "count", 0),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 import torch
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 from numpy.typing import NDArray
 
 from gan_runner.catalogue import make
@@ -19,10 +18,6 @@ from gan_runner.datasets import Dataset, npy
 from gan_runner.errors import ConfigError, DataError, MachineError
 
 T = TypeVar("T")
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def dataset(path: Path | None, **changes: Any) -> Dataset:

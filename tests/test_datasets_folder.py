@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 from PIL import Image
 
 from gan_runner.catalogue import make
@@ -29,10 +29,6 @@ from gan_runner.errors import ConfigError, DataError, MachineError
 T = TypeVar("T")
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def no_track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
@@ -267,6 +263,17 @@ def test_a_changed_file_a_new_one_or_another_setting_is_decoded_anew(
     dataset(root, channels=1).load(cache, track)
     dataset(root, on_damaged="skip").load(cache, track)
     assert len(list(cache.iterdir())) == 6
+
+
+def test_another_folder_of_files_that_look_the_same_is_decoded_anew(
+    root: Path, cache: Path
+) -> None:
+    for name, colour in (("train", RED), ("test", BLUE)):
+        os.utime(paint(root / name / "a.bmp", colour), ns=(0, 0))
+    assert only(dataset(root / "train").load(cache, track)) == list(RED)
+    assert only(dataset(root / "test").load(cache, track)) == list(BLUE)
+    (root / "link").symlink_to(root / "test")
+    assert only(dataset(root / "link").load(cache, no_track)) == list(BLUE)
 
 
 def test_mirroring_does_not_decode_anew(root: Path, cache: Path) -> None:

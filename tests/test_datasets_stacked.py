@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 
 from gan_runner.catalogue import make
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, vision
 from gan_runner.errors import DataError
 
-T = TypeVar("T")
-
 LEARNT, UNSEEN = range(30), range(100, 120)  # digits by the ink of all their pixels
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def dataset(root: Path, **changes: Any) -> Dataset:

@@ -7,17 +7,17 @@ import hashlib
 import pickle
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 
 from gan_runner.catalogue import make
 from gan_runner.data import Data
@@ -25,14 +25,8 @@ from gan_runner.datasets import Dataset
 from gan_runner.datasets.torchvision_door import torchvision
 from gan_runner.errors import DataError, MachineError
 
-T = TypeVar("T")
-
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def dataset(name: str, root: Path, **changes: Any) -> Dataset:

@@ -88,7 +88,7 @@ def test_the_bernoulli_likelihood_of_certain_outputs_is_finite_and_can_be_descen
     assert torch.equal(slope, -torch.ones_like(slope))
 
 
-@pytest.mark.parametrize("shape", [(4,), (1, 4, 4)])
+@pytest.mark.parametrize("shape", [(4,), (3, 2), (1, 4, 4)])
 def test_the_gaussian_likelihood_is_a_density_around_what_is_decoded(shape: tuple[int]) -> None:
     outputs, x = torch.randn(5, *shape).double(), torch.rand(5, *shape).double()
     normal = Normal(expected(outputs), 0.3)
@@ -100,7 +100,8 @@ def test_the_gaussian_likelihood_is_a_density_around_what_is_decoded(shape: tupl
 def test_what_is_expected_of_logits_is_their_probability_scaled() -> None:
     outputs = torch.randn(2, 1, 4, 4).double()
     torch.testing.assert_close(expected(outputs), 2 * outputs.sigmoid() - 1)
-    assert torch.equal(expected(outputs.flatten(1)), outputs.flatten(1))
+    for others in outputs.flatten(1), outputs.flatten(2):  # vectors, sequences
+        assert torch.equal(expected(others), others)
 
 
 def test_beta_weighs_the_divergence_alone() -> None:

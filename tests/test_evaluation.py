@@ -17,7 +17,8 @@ from gan_runner import checkpoint
 from gan_runner.assembly import assemble
 from gan_runner.catalogue import validated
 from gan_runner.config import Config
-from gan_runner.errors import ConfigError
+from gan_runner.datasets.few import by_class
+from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.evaluation import Evaluation
 from gan_runner.evaluator import Evaluator
 from gan_runner.metrics.measures import METRICS
@@ -59,12 +60,23 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     return Evaluator(
         validated({**SETTINGS, **settings}, Evaluation),
         experiment.dataset,
-        experiment.dataset.load(cache, track),
+        experiment.dataset.training(cache, track),
         cache=cache,
         device=torch.device("cpu"),
         say=lambda text: None,
         track=track,
     )
+
+
+class Given(torch.nn.Module):
+    """A generator that makes the same examples [N, *shape], in turn."""
+
+    def __init__(self, examples: torch.Tensor) -> None:
+        super().__init__()
+        self.examples = torch.nn.Parameter(examples)
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        return self.examples[torch.arange(len(latent)) % len(self.examples)]
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +225,7 @@ def test_counts_of_modes_are_those_of_the_samples(
     ("arguments", "code", "told"),
     [
         (["--metrics", "frechett"], 2, "frechet"),
+        (["--metrics", ""], 2, "evaluation.metrics"),
         (["--space", "classifier"], 2, "evaluation.space=classifier"),
         (["--space", "pixels"], 2, "evaluation.space"),
         (["--num", "0"], 2, "--num"),
@@ -245,6 +258,22 @@ def test_other_data_than_the_run_was_trained_on_is_refused(
     assert "the data" in answer.err
 
 
+def test_a_single_example_can_be_learnt_from_but_not_measured_by(
+    tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    np.save(tmp_path / "one.npy", np.zeros((1, 8, 8), dtype=np.uint8))
+    one = ("dataset=array", f"dataset.path={tmp_path / 'one.npy'}", "train.batch_size=1")
+    one += ("train.steps=1", "model.generator.norm=none", "model.discriminator.norm=none")
+    answer = here("gan-train", *small_run(tmp_path / "run", *one, "train.eval_every=1"))
+    assert answer.code == 3
+    assert "dataset.name=Array" in answer.err and "train.eval_every=0" in answer.err
+    assert not (tmp_path / "run").exists()
+    assert here("gan-train", *small_run(tmp_path / "run", *one)).code == 0
+    answer = here("gan-evaluate", "run")
+    assert answer.code == 3
+    assert len(answer.err.splitlines()) == 1
+
+
 # ---------------------------------------------------------------- settings, images
 
 
@@ -254,6 +283,8 @@ def test_every_setting_of_the_file_is_known_and_checked() -> None:
         validated({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
     with pytest.raises(ConfigError, match=r"[Dd]id you mean"):
         validated({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
+    with pytest.raises(ConfigError, match=r"evaluation\.metrics.*use null for all"):
+        validated({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
 
 
 def test_images_without_labels_are_compared_by_a_random_network(
@@ -336,3 +367,59 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
     assert 0.4 < values["one_nn_accuracy_identity"] < 0.6
     assert min(values["precision_identity"], values["recall_identity"]) > 0.9
     assert 0.5 < values["memorisation_identity"] < 2
+
+
+def test_other_held_out_examples_are_not_taken_for_those_before(
+    tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    path = tmp_path / "data.npz"
+    array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
+    images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
+    unlearnt = by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    found = []
+    for cache in "a", "a", "b":  # the second time beside what the first one kept
+        np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
+        config = configured(*array, f"cache={tmp_path / cache}")
+        evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
+        results = evaluator.measure(Given(torch.zeros(1, 1, 8, 8)), 4, weights="raw").results
+        found.append({result.name: result for result in results})
+        images[unlearnt[::2]] = 0
+    first, changed, fresh = found
+    assert first["frechet_random"] == changed["frechet_random"]
+    memorisation = [each["memorisation_random"] for each in (first, changed, fresh)]
+    assert memorisation[1] == memorisation[2]
+    assert memorisation[0].value != memorisation[1].value
+    assert memorisation[0].protocol.id != memorisation[1].protocol.id
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("data", ["digits", "ring"])
+def test_samples_that_are_no_numbers_are_not_measured(
+    data: str, value: float, configured: Callable[..., Config]
+) -> None:
+    space = "random" if data == "digits" else "auto"
+    evaluator = evaluator_of(configured(f"dataset={data}"), num=50, space=space)
+    shape = (1, 8, 8) if data == "digits" else (2,)
+    made = torch.zeros(50, *shape)
+    made[17] = value  # of an image, a pixel like any other if it were decoded
+    with pytest.raises(NumbersError, match="a sample is NaN or Inf"):
+        evaluator.measure(Given(made), 4, weights="raw")
+
+
+def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
+    tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    path = tmp_path / "data.npz"
+    images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
+    np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
+    config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
+    evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
+    learnt = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
+    shown = evaluator.measure(Given(copies), 4, weights="raw").neighbours
+    assert shown is not None
+    # a picture's rows begin with a sample, beside which lies the example that it is a copy of
+    side = shown.shape[0] // 8
+    columns = [shown[:, place * side : (place + 1) * side - 4] for place in (0, 1, 2)]
+    assert np.array_equal(columns[0], columns[1])
+    assert not np.array_equal(columns[0], columns[2])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import pytest
 import torch
+from conftest import track
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -19,9 +20,8 @@ from gan_runner.data import Data, Space
 from gan_runner.datasets.digits import Digits
 from gan_runner.metrics import classifier as training
 from gan_runner.metrics.classifier import Classifier, classifier, held_out
-from gan_runner.metrics.features import FeatureSpace, drawn, identity, random_network
+from gan_runner.metrics.features import FeatureSpace, Identity, RandomNetwork, drawn
 
-T = TypeVar("T")
 CPU = torch.device("cpu")
 
 
@@ -37,10 +37,6 @@ class Trained(NamedTuple):
     def file(self) -> Path:
         (path,) = (self.cache / "classifiers").iterdir()
         return path
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +84,7 @@ def test_training_is_told_before_and_after(trained: Trained) -> None:
 
 
 def test_probabilities_of_the_classifier_name_the_digits(trained: Trained) -> None:
-    found = trained.space.probabilities(trained.data.examples)
+    found = trained.space.probabilities_of(trained.space.features(trained.data.examples))
     assert found is not None and found.shape == (1797, 10) and found.dtype == torch.float32
     torch.testing.assert_close(found.sum(1), torch.ones(1797))
     assert trained.data.labels is not None
@@ -97,7 +93,7 @@ def test_probabilities_of_the_classifier_name_the_digits(trained: Trained) -> No
 
 def test_probabilities_can_be_had_from_features(trained: Trained) -> None:
     features = trained.space.features(trained.data.examples[:50])
-    direct = trained.space.probabilities(trained.data.examples[:50])
+    direct = trained.space.probabilities_of(trained.space.features(trained.data.examples[:50]))
     assert direct is not None
     assert direct.equal(trained.space.probabilities_of(features))  # type: ignore[arg-type]
 
@@ -203,7 +199,7 @@ def test_networks_take_images_of_any_size_and_number_of_channels(side: int, chan
     examples, space = noise(3, channels, side, side), Space("images", (channels, side, side))
     network = drawn(lambda: Classifier(space.shape, 5), seed=0).eval()
     assert network(space.encode(examples)).shape == (3, 5)
-    assert random_network(space, device=CPU).features(examples).shape == (3, 64)
+    assert RandomNetwork(space, device=CPU).features(examples).shape == (3, 64)
 
 
 @pytest.mark.usefixtures("quick")
@@ -242,7 +238,7 @@ def test_training_and_looking_leave_generators_and_modes_as_they_were(tmp_path: 
     with torch.no_grad():
         spaces = [
             classifier(data, cache=tmp_path, device=CPU, say=silent),
-            random_network(data.space, device=CPU),
+            RandomNetwork(data.space, device=CPU),
         ]
         assert not torch.is_grad_enabled()
     for space in spaces:
@@ -260,13 +256,13 @@ def test_training_depends_on_no_global_seed(tmp_path: Path) -> None:
             torch.manual_seed(seed)
             cache = tmp_path / str(seed)
             versions.add(classifier(data, cache=cache, device=CPU, say=silent).version)
-            versions.add(random_network(data.space, device=CPU).version)
+            versions.add(RandomNetwork(data.space, device=CPU).version)
     assert len(versions) == 2
 
 
 def test_features_do_not_depend_on_how_examples_are_batched(trained: Trained) -> None:
     examples = trained.data.examples[:600]
-    for space in trained.space, random_network(trained.data.space, device=CPU):
+    for space in trained.space, RandomNetwork(trained.data.space, device=CPU):
         whole = space.features(examples)
         parts = torch.cat([space.features(part) for part in examples.split(37)])
         torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-4)
@@ -274,15 +270,15 @@ def test_features_do_not_depend_on_how_examples_are_batched(trained: Trained) ->
 
 
 def test_the_random_network_is_the_same_on_every_machine() -> None:
-    space = random_network(Space("images", (3, 32, 32)), device=CPU)
+    space = RandomNetwork(Space("images", (3, 32, 32)), device=CPU)
     assert space.version == "38df2e6dcd10"
     features = space.features(noise(4, 3, 32, 32))
     assert features.sum().item() == pytest.approx(31.1878, rel=1e-4)
-    assert space.probabilities(noise(4, 3, 32, 32)) is None
+    assert space.probabilities_of(space.features(noise(4, 3, 32, 32))) is None
 
 
 def test_the_random_network_sees_what_differs() -> None:
-    space = random_network(Space("images", (1, 28, 28)), device=CPU)
+    space = RandomNetwork(Space("images", (1, 28, 28)), device=CPU)
     first, second = (space.features(noise(200, 1, 28, 28, seed=seed)) for seed in (0, 1))
     darker = space.features(noise(200, 1, 28, 28, seed=2) // 2)
     apart = (first.mean(0) - darker.mean(0)).norm()
@@ -290,15 +286,15 @@ def test_the_random_network_sees_what_differs() -> None:
 
 
 def test_vectors_are_their_own_features() -> None:
-    space = identity(Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0)))
+    space = Identity(Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0)))
     examples = torch.tensor([[1.5, -2.0], [3.0, 4.0]])
     assert space.features(examples).equal(examples)
     assert (space.name, space.size, space.resizing, space.facts) == ("identity", 2, "none", {})
-    assert space.probabilities(examples) is None
+    assert space.probabilities_of(space.features(examples)) is None
 
 
 def test_the_version_of_identity_depends_on_the_dimension_only() -> None:
-    first = identity(Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0)))
-    other_scale = identity(Space("vectors", (2,), (5.0, 5.0), (3.0, 3.0)))
-    wider = identity(Space("vectors", (3,), (0.0,) * 3, (1.0,) * 3))
+    first = Identity(Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0)))
+    other_scale = Identity(Space("vectors", (2,), (5.0, 5.0), (3.0, 3.0)))
+    wider = Identity(Space("vectors", (3,), (0.0,) * 3, (1.0,) * 3))
     assert first.version == other_scale.version != wider.version

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import pytest
 import torch
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 from torch import Tensor, nn
 
 from gan_runner.catalogue import make, validated
@@ -25,13 +24,8 @@ from gan_runner.metrics.classifier import classifier
 from gan_runner.metrics.features import FeatureSpace
 from gan_runner.metrics.stacked import stacked_classifier
 
-T = TypeVar("T")
 CPU = torch.device("cpu")
 KNOWN = 1500  # of the 1,797 digits; the others are shown to no classifier
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def silent(line: str) -> None:
@@ -98,7 +92,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unseen_stacks_are_recognised_among_a_thousand(trained: Trained) -> None:
-    found = trained.space.probabilities(trained.unseen.examples)
+    found = trained.space.probabilities_of(trained.space.features(trained.unseen.examples))
     assert found is not None and found.shape == (297, 1000) and found.dtype == torch.float32
     assert trained.unseen.labels is not None
     assert (found.argmax(1) == trained.unseen.labels).float().mean() > 0.8
@@ -114,8 +108,9 @@ def test_features_are_those_of_the_channels_side_by_side(trained: Trained) -> No
 
 def test_probabilities_are_the_product_of_the_channels(trained: Trained) -> None:
     examples = trained.unseen.examples
-    of = [trained.digit.probabilities(examples[:, [channel]]) for channel in range(3)]
-    found = trained.space.probabilities(examples)
+    digit, channels = trained.digit, (examples[:, [channel]] for channel in range(3))
+    of = [digit.probabilities_of(digit.features(channel)) for channel in channels]
+    found = trained.space.probabilities_of(trained.space.features(examples))
     assert found is not None
     product = torch.einsum("na,nb,nc->nabc", *of).flatten(1)
     torch.testing.assert_close(found, product, rtol=1e-3, atol=1e-6)
@@ -170,7 +165,7 @@ def test_a_digit_that_was_never_seen_keeps_its_place_and_has_no_probability(
 ) -> None:
     data = noise(60, classes=8)
     space = stacked_classifier(data, cache=tmp_path, device=CPU, say=silent)
-    found = space.probabilities(data.examples)
+    found = space.probabilities_of(space.features(data.examples))
     assert found is not None
     torch.testing.assert_close(found.sum(1), torch.ones(60))
     possible = torch.tensor([all(int(d) < 8 for d in f"{label:03}") for label in range(1000)])

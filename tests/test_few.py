@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
 import torch
-from conftest import Answer, left_behind, small_run
+from conftest import Answer, left_behind, small_run, track
 
 from gan_runner.assembly import assemble
 from gan_runner.composition import composed, parsed
@@ -19,11 +18,6 @@ from gan_runner.datasets.few import few
 from gan_runner.errors import ConfigError
 
 Here = Callable[..., Answer]
-T = TypeVar("T")
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def data(*counts: int) -> Data:

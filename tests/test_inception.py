@@ -58,7 +58,7 @@ def test_features_are_2048_numbers_and_probabilities_of_1008_classes(space: Feat
     features = space.features(images)
     assert features.shape == (2, 2048) and features.dtype == torch.float32
     assert not features[0].equal(features[1]) and not features.requires_grad
-    probabilities = space.probabilities(images)
+    probabilities = space.probabilities_of(space.features(images))
     assert probabilities is not None and probabilities.shape == (2, 1008)
     torch.testing.assert_close(probabilities.sum(1), torch.ones(2))
 

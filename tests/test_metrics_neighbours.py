@@ -15,6 +15,7 @@ from gan_runner.metrics.neighbours import (
     memorisation,
     nearest,
     one_nn_accuracy,
+    thinned,
 )
 
 
@@ -107,6 +108,20 @@ def test_manifold_is_the_same_far_from_the_origin_and_in_any_order() -> None:
     assert far == pytest.approx(manifold(x, y, k=3))
 
 
+@pytest.mark.parametrize("far", [1e5, 1e8, 1e12])
+def test_a_sample_that_ran_away_changes_nothing_but_what_its_own_ball_holds(far: float) -> None:
+    x, y = features(200, 2), features(200, 2, seed=1, shift=6)
+    y[0] = far
+    found = manifold(x, y, k=5)
+    assert found == pytest.approx(naive_manifold(x, y, 5), rel=1e-12)
+    assert found.precision < 0.1
+    one_less = manifold(x, y[1:], k=5)
+    assert found.precision == pytest.approx(one_less.precision * 199 / 200)
+    assert found.coverage == one_less.coverage
+    assert manifold(y, x, k=5) == pytest.approx(naive_manifold(y, x, 5), rel=1e-12)
+    assert nearest(x, y[1:]).distances.tolist() == nearest(x, y).distances.tolist()
+
+
 def test_no_neighbour_and_too_few_examples_for_k_are_refused() -> None:
     with pytest.raises(ValueError, match="k=0"):
         manifold(features(5), features(6), k=0)
@@ -134,9 +149,9 @@ def test_equal_rows_are_at_distance_zero_even_far_from_the_origin() -> None:
     assert torch.equal(found.distances, torch.zeros(50, dtype=torch.float64))
 
 
-def test_one_nn_accuracy_is_that_of_all_pairs_and_cuts_the_longer_set() -> None:
+def test_one_nn_accuracy_is_that_of_all_pairs_and_thins_the_longer_set_out() -> None:
     x, y = features(40), features(55, seed=1, shift=0.5)
-    both = torch.cat([x, y[:40]])
+    both = torch.cat([x, thinned(y, 40)])
     apart = pairs(both, both)
     np.fill_diagonal(apart, np.inf)
     side = np.arange(80) < 40
@@ -152,6 +167,16 @@ def test_one_nn_accuracy_is_zero_for_copies_and_a_half_for_ties() -> None:
     x = features(50)
     assert one_nn_accuracy(x, x.flip(0)) == 0
     assert one_nn_accuracy(torch.ones(10, 3), torch.ones(10, 3)) == 0.5
+
+
+def test_thinning_out_keeps_the_shares_of_sorted_and_of_alternating_classes() -> None:
+    for labels in torch.arange(10).repeat_interleave(1000), torch.arange(10).repeat(1000):
+        counts = thinned(labels[:, None], 2000).flatten().bincount(minlength=10)
+        assert counts.sum() == 2000
+        assert counts.min() > 160 and counts.max() < 240  # 200 +- 3 deviations
+    few = features(7)
+    assert torch.equal(thinned(few, 7), few) and torch.equal(thinned(few, 9), few)
+    assert torch.equal(thinned(features(100), 30), thinned(features(100), 30))
 
 
 # memorisation

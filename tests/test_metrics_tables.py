@@ -16,7 +16,7 @@ from gan_runner.metrics.tables import (
     total_variation,
     wasserstein,
 )
-from gan_runner.metrics.tstr import Labelled, Told, Tstr, confusion, tstr
+from gan_runner.metrics.tstr import Exam, Labelled, Told, Tstr, confusion
 from gan_runner.pictures.confusion import Confusion
 
 RNG = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def blobs(count: int, *, distance: float, seed: int) -> Labelled:
 
 def test_samples_like_the_real_rows_teach_as_much_as_those() -> None:
     train, test, synthetic = (blobs(120, distance=8, seed=seed) for seed in range(3))
-    found = tstr(train, test, synthetic, classes=3, seed=0)
+    found = Exam(train, test, classes=3, seed=0).taken(synthetic)
     assert found.real.accuracy > 0.97
     assert found.synthetic.accuracy > 0.97
     assert found.real.confusion.sum() == 120
@@ -118,7 +118,7 @@ def test_samples_like_the_real_rows_teach_as_much_as_those() -> None:
 def test_samples_with_wrong_classes_teach_what_is_wrong() -> None:
     train, test, synthetic = (blobs(120, distance=8, seed=seed) for seed in range(3))
     shifted = Labelled(synthetic.features, (synthetic.labels + 1) % 3)
-    found = tstr(train, test, shifted, classes=3, seed=0)
+    found = Exam(train, test, classes=3, seed=0).taken(shifted)
     assert found.real.accuracy > 0.97
     assert found.synthetic.accuracy < 0.03
     assert np.trace(np.roll(found.synthetic.confusion, -1, axis=1)) > 115
@@ -127,7 +127,7 @@ def test_samples_with_wrong_classes_teach_what_is_wrong() -> None:
 def test_samples_of_one_class_teach_this_class_only() -> None:
     train, test = (blobs(60, distance=8, seed=seed) for seed in range(2))
     collapsed = Labelled(train.features, np.full(60, 2, np.int64))
-    found = tstr(train, test, collapsed, classes=3, seed=0)
+    found = Exam(train, test, classes=3, seed=0).taken(collapsed)
     assert found.synthetic.accuracy == pytest.approx(1 / 3)
     assert found.synthetic.confusion[:, 2].tolist() == [20, 20, 20]
 
@@ -135,7 +135,7 @@ def test_samples_of_one_class_teach_this_class_only() -> None:
 def test_units_of_the_features_do_not_matter() -> None:
     parts = [blobs(90, distance=6, seed=seed) for seed in range(3)]
     scaled = [Labelled(p.features * [1e-4, 1e5] + [7, 1e6], p.labels) for p in parts]
-    one, other = (tstr(*p, classes=3, seed=0) for p in (parts, scaled))
+    one, other = (Exam(*p[:2], classes=3, seed=0).taken(p[2]) for p in (parts, scaled))
     assert one.synthetic.accuracy == pytest.approx(other.synthetic.accuracy, abs=0.03)
 
 
@@ -144,9 +144,23 @@ def test_tstr_gives_the_same_twice_and_leaves_numpys_stream_alone() -> None:
     np.random.seed(3)
     expected = np.random.random()
     np.random.seed(3)
-    first, again = (tstr(*parts, classes=3, seed=5) for _ in range(2))
+    first, again = (Exam(*parts[:2], classes=3, seed=5).taken(parts[2]) for _ in range(2))
     assert np.array_equal(first.synthetic.confusion, again.synthetic.confusion)
     assert np.random.random() == expected
+
+
+def test_what_real_rows_teach_is_learnt_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gan_runner.metrics import tstr
+
+    learnt, predicted = [], tstr._predicted
+    monkeypatch.setattr(
+        tstr, "_predicted", lambda of, *a, **k: learnt.append(of) or predicted(of, *a, **k)
+    )
+    train, test, *synthetic = (blobs(30, distance=2, seed=seed) for seed in range(4))
+    exam = Exam(train, test, classes=3, seed=0)
+    first, second = map(exam.taken, synthetic)
+    assert first.real == second.real
+    assert [id(of) for of in learnt] == [id(train), *map(id, synthetic)]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +176,7 @@ def test_tstr_gives_the_same_twice_and_leaves_numpys_stream_alone() -> None:
 def test_arrays_that_do_not_fit_are_refused(features: Any, labels: Any) -> None:
     fine = blobs(9, distance=1, seed=0)
     with pytest.raises(ValueError, match=r"Features|Labels"):
-        tstr(fine, fine, Labelled(features, labels), classes=3, seed=0)
+        Exam(fine, fine, classes=3, seed=0).taken(Labelled(features, labels))
 
 
 def test_a_confusion_matrix_has_true_classes_in_rows() -> None:

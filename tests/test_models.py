@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from conftest import fields
 from pydantic import BaseModel
 from torch import Tensor, nn
 
@@ -85,16 +86,6 @@ def count(network: nn.Module) -> int:
 
 
 # ---------------------------------------------------------------- options
-
-
-def fields(kind: type[BaseModel]) -> dict[str, Any]:
-    """The names of a class's settings, nested as in YAML."""
-    nested = {}
-    for name, field in kind.model_fields.items():
-        inner = field.annotation
-        is_nested = isinstance(inner, type) and issubclass(inner, BaseModel)
-        nested[name] = fields(inner) if is_nested else None
-    return nested
 
 
 def keys(plain: Any) -> Any:

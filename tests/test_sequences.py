@@ -248,7 +248,17 @@ def test_images_are_no_sequences(here: Here) -> None:
     assert "model=dcgan" in answer.err
 
 
-def test_sequences_are_no_images(here: Here) -> None:
-    answer = here("gan-train", "dataset=sines", "model=dcgan")
+@pytest.mark.parametrize(
+    ("asked", "instead"),
+    [
+        (["model=dcgan"], "rnn"),
+        (["model=infogan"], "rnn"),
+        (["model=vae_gan"], "vae"),
+        (["model=conv_vae", "loss.likelihood=gaussian"], "vae"),
+        (["model=infogan_vae", "loss.likelihood=gaussian"], "vae"),
+    ],
+)
+def test_sequences_are_no_images(here: Here, asked: list[str], instead: str) -> None:
+    answer = here("gan-train", "dataset=sines", *asked)
     assert answer.code == 2
-    assert "Use model=rnn for sequences" in answer.err
+    assert f"Use model={instead} for sequences" in " ".join(answer.err.split())

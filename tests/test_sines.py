@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import torch
-from conftest import EVERY_DATASET
+from conftest import EVERY_DATASET, track
 from torch import Tensor
 
 from gan_runner.catalogue import make
@@ -29,10 +28,6 @@ SETTINGS: dict[str, Any] = {
     "seed": 0,
     "standardize": False,
 }
-
-
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-    return iter(items)
 
 
 def sines(**changes: Any) -> Dataset:

@@ -161,7 +161,7 @@ def test_images_are_trained_with_channels_last_before_and_after_loading() -> Non
         weights = [p for p in state.discriminator.parameters() if p.ndim == 4]
         assert weights
         for weight in weights:
-            slots = state.discriminator_optimizer.state[weight]
+            slots = state.optimizers["discriminator"].state[weight]
             for tensor in (weight, *(v for v in slots.values() if v.ndim == 4)):
                 assert tensor.is_contiguous(memory_format=torch.channels_last)
 
@@ -243,7 +243,7 @@ def test_weights_alone_are_taken_over_and_nothing_else() -> None:
         for name, value in getattr(state, part).state_dict().items():
             assert torch.equal(value, tensors[f"{part}.{name}"])
     assert state.facts() == untouched.facts()
-    assert not state.generator_optimizer.state
+    assert not state.optimizers["generator"].state
 
 
 def test_where_the_other_run_has_no_average_its_generator_is_the_start_of_ours() -> None:

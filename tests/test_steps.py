@@ -106,7 +106,7 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
 def at_updates(of: TrainState, look: Callable[[str, str], None]) -> None:
     """Call `look(network, moment)` before and after each update."""
     for network in "generator", "discriminator":
-        optimizer = getattr(of, f"{network}_optimizer")
+        optimizer = of.optimizers[network]
         optimizer.register_step_pre_hook(lambda *_, n=network: look(n, "before"))
         optimizer.register_step_post_hook(lambda *_, n=network: look(n, "after"))
 
@@ -205,7 +205,7 @@ def test_the_learning_rate_is_that_of_the_step() -> None:
     made = stepper(**ADAM, lr=0.1, schedule=schedule)
     of = state(recipe(optimizers=Optimizers(made, made)))
     rates: list[float] = []
-    at_updates(of, lambda *_: rates.append(of.generator_optimizer.param_groups[0]["lr"]))
+    at_updates(of, lambda *_: rates.append(of.optimizers["generator"].param_groups[0]["lr"]))
     for _ in range(6):
         train_step(of, reals(), recipe(optimizers=Optimizers(made, made)))
     assert rates[3::4] == pytest.approx([made.rate(step) for step in range(6)])
@@ -466,6 +466,27 @@ def test_bf16_is_for_forward_passes_and_penalties_stay_exact() -> None:
     train_step(of, reals(), made)
     # reals under R1, fakes, points of the gradient penalty, G's update
     assert kinds == [torch.float32, torch.bfloat16, torch.float32, torch.bfloat16]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_d_is_consistent_with_itself_in_bf16(together: bool) -> None:
+    nothing = {"flip": False, "shift": 0.0, "noise": 0.0}  # T(x) = x
+    consistency = {"name": "Consistency", "weight": 10.0, "every": 2, "balanced": True, **nothing}
+    made = recipe(
+        {**HINGE, "d_steps": 2, "penalty": {"same": consistency}},
+        bf16=True,
+        scores_together=together,
+    )
+    of = state(made)
+    kinds: list[torch.dtype] = []
+    of.discriminator.body[0].register_forward_hook(lambda *a: kinds.append(a[-1].dtype))
+    for _ in range(3):
+        train_step(of, reals(), made)
+    assert of.sums.means()["penalty/same"] < 1e-9
+    # with the penalty, also of both changes; without it; G's update
+    due, scoring = 3 if together else 4, 1 if together else 2
+    step = [torch.float32] * due + [torch.bfloat16] * (scoring + 1)
+    assert kinds == step * 3
 
 
 def test_fp32_has_no_half_precision_anywhere() -> None:

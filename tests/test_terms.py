@@ -17,6 +17,7 @@ from gan_runner.assembly import assemble
 from gan_runner.catalogue import make
 from gan_runner.composition import composed, parsed
 from gan_runner.errors import ConfigError
+from gan_runner.groups import conf_folder
 from gan_runner.objective import Objective
 from gan_runner.penalties import Penalty
 from gan_runner.terms import FeatureMatching, HistoricalAveraging, Memory, Scored
@@ -50,11 +51,33 @@ def test_label_smoothing_is_the_cross_entropy_with_the_smoothed_label(loss: str)
     assert torch.stack(list(terms.values())).sum().item() == pytest.approx(expected.item())
 
 
-def test_only_a_loss_of_each_logit_alone_that_is_bounded_has_labels_to_smooth() -> None:
-    for loss in ("r3gan", "ragan", "wgan", "wgan_gp", "wgan_div"):
-        lines = [f"loss={loss}", "loss/penalty=label_smoothing", "model.discriminator.norm=none"]
-        with pytest.raises(ConfigError, match=r"penalty\.label_smoothing .*loss=non_saturating"):
-            assemble(parsed(composed(lines), {}))
+def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
+    node = parsed(composed(["loss=lsgan", "loss/penalty=label_smoothing"]), {}).loss
+    real = torch.tensor([0.9], requires_grad=True)
+    terms = Objective(node).discriminator(
+        lambda x: x,
+        Scored(torch.zeros(1, 2), real),
+        scored(0.0),
+        update=0,
+        noise=torch.Generator(),
+        memory=lambda _: {},
+    )
+    (slope,) = torch.autograd.grad(sum(terms.values()), real)
+    assert slope.item() == pytest.approx(0, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "loss", sorted(path.stem for path in (conf_folder() / "loss").glob("*.yaml"))
+)
+def test_only_a_loss_that_has_labels_smooths_them(loss: str) -> None:
+    lines = [f"loss={loss}", "loss/penalty=label_smoothing", "model.discriminator.norm=none"]
+    if loss in ("minimax", "non_saturating", "softplus_r1", "dragan", "lsgan"):
+        assemble(parsed(composed(lines), {}))
+        return
+    if loss == "elbo":
+        return  # has no penalties at all
+    with pytest.raises(ConfigError, match=r"penalty\.label_smoothing .*loss=non_saturating"):
+        assemble(parsed(composed(lines), {}))
 
 
 def test_a_label_below_0_is_no_label() -> None:

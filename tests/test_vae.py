@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -164,11 +164,33 @@ def test_decoders_and_encoders_have_the_shapes_of_the_data(
     assert mean.shape == log_variance.shape == (2, 4)
 
 
-def test_a_decoder_of_vectors_is_unbounded() -> None:
-    made = experiment(*small("vae"), "dataset=ring", "loss.likelihood=gaussian").model
-    decoder = as_decoder(made.parts(Space("vectors", (2,), (0, 0), (1, 1)))["generator"])
-    latent = torch.randn(3, 4)
-    assert torch.equal(decoder(latent), decoder.unbounded(latent))
+@pytest.mark.parametrize(("kind", "shape"), [("vectors", (2,)), ("sequences", (6, 2))])
+def test_a_decoder_of_vectors_or_sequences_is_unbounded_and_its_encoder_sees_them_as_they_are(
+    kind: Literal["vectors", "sequences"], shape: tuple[int, ...]
+) -> None:
+    made = experiment(*small("vae"), "loss.likelihood=gaussian").model
+    parts = made.parts(Space(kind, shape, (0, 0), (1, 1)))
+    decoder, latent = as_decoder(parts["generator"]), 100 * torch.randn(3, 4)
+    examples = decoder(latent)
+    assert examples.shape == (3, *shape)
+    assert examples.abs().max() > 1
+    assert torch.equal(examples, decoder.unbounded(latent))
+    told = parts["encoder"].network(examples).chunk(2, dim=1)
+    assert all(map(torch.equal, parts["encoder"](examples), told))
+
+
+def test_a_vae_learns_sequences_beyond_one(tmp_path: Path) -> None:
+    sines = ["dataset=sines", "dataset.length=8", "dataset.frequencies=[[1,1]]", "dataset.noise=0"]
+    sines += ["dataset.amplitude=[3,3]", "dataset.count=500", "dataset.standardize=false"]
+    sines += ["dataset.dimensions=1", "health.samples.every=1000"]
+    settings = [*sines, "loss.likelihood=gaussian", "loss.scale=1", "train.steps=200"]
+    settings += ["optimizer.generator.lr=0.01", "train.save_every=200", "train.sample_every=0"]
+    run = tmp_path / "run"
+    assert call_command("gan-train", *run_of(run, "vae", *settings)) == 0
+    trained = look(run, which="last", raw=False, device="cpu")
+    space = Space("sequences", (8, 1), (0.0,), (1.0,))
+    made = sample(trained.generator, latent_points(200, 4, seed=0, truncation=None), space)
+    assert made.amax(1).median() > 1.5  # 2.8 of a sine of amplitude 3 at 8 steps
 
 
 # ---------------------------------------------------------------- steps

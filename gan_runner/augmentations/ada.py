@@ -43,13 +43,15 @@ class ADA(Adaptive):
             examples = moved(examples, p, at.noise)
         return recoloured(examples, p, at.noise) if self.colours else examples
 
-    def learn(self, real: Scored, fake: Scored, memory: Memory) -> dict[str, Tensor]:
+    def learn(
+        self, real: Scored, fake: Scored, memory: Memory, *, images: int
+    ) -> dict[str, Tensor]:
         logits = real.logits.detach()
         middle = (logits.mean() + fake.logits.detach().mean()) / 2
         p, zero = self._probability(memory, logits), logits.new_zeros(())
         sure = memory.get("sure", zero) + (logits - middle).sign().mean()
         updates = memory.get("updates", zero) + 1
-        by = (sure / updates - self.target).sign() * (len(logits) * self.interval / self.images)
+        by = (sure / updates - self.target).sign() * (images * self.interval / self.images)
         due = updates == self.interval  # a tensor: nothing is read back from the device
         memory["probability"] = torch.where(due, (p + by).clamp(0, 1), p)
         memory["sure"] = torch.where(due, zero, sure)

@@ -34,5 +34,8 @@ class Adaptive(Augmentation):
     """An augmentation whose strength depends on what D says."""
 
     @abstractmethod
-    def learn(self, real: Scored, fake: Scored, memory: Memory) -> dict[str, Tensor]:
-        """Adapt to D's logits of a batch; the strength that follows, named, for the rows."""
+    def learn(
+        self, real: Scored, fake: Scored, memory: Memory, *, images: int
+    ) -> dict[str, Tensor]:
+        """Adapt to D's logits of a batch, or of packs, of so many real images; the strength that
+        follows, named, for the rows."""

@@ -66,8 +66,8 @@ def _parser() -> Arguments:
         "--picture",
         type=Path,
         metavar="FILE.png",
-        help="samples beside their nearest real images, or the confusion matrices of a table, of "
-        "the last checkpoint measured",
+        help="samples beside their nearest training images, or the confusion matrices of a table, "
+        "of the last checkpoint measured",
     )
     parser.add_argument(
         "--raw", action="store_true", help="the generator itself, not its weight average"
@@ -141,7 +141,7 @@ def _settings(options: argparse.Namespace, trained: Trained) -> Evaluation:
     weights = options.inception_weights
     asked = {
         "num": options.num,
-        "metrics": options.metrics.split(",") if options.metrics else None,
+        "metrics": None if options.metrics is None else options.metrics.split(","),
         "space": options.space,
         "inception_weights": None if weights is None else str(weights),
         "seed": options.seed,

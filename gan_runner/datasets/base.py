@@ -15,6 +15,9 @@ from gan_runner.datasets.few import few
 
 T = TypeVar("T")
 
+HELD_OUT = 10_000
+"""At most so many examples are drawn to be held out, where examples are drawn."""
+
 
 class Track(Protocol):
     """Passes items through and shows how far it is: "decoding images  310/5000"."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from abc import abstractmethod
-from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
@@ -12,10 +10,9 @@ import numpy as np
 from gan_runner.columns import Column
 from gan_runner.datasets.cells import decimals
 from gan_runner.datasets.paths import file_faults
+from gan_runner.datasets.scikit_learn import REMEDY, data_folder
 from gan_runner.datasets.tabular import Contents, Filled, Tabular
-from gan_runner.errors import DataError, MachineError, printable
-
-_REMEDY = "Install it anew: pip install --force-reinstall scikit-learn."
+from gan_runner.errors import DataError, printable
 
 
 class Source(NamedTuple):
@@ -73,7 +70,7 @@ class Bundled(Tabular):
 
     def contents(self) -> Contents:
         source = self.source
-        path = _folder(self.setting) / source.file
+        path = data_folder(setting=self.setting) / source.file
         try:
             with file_faults(path, setting=self.setting):
                 cells = [line.split(",") for line in path.read_text("ascii").splitlines()[1:]]
@@ -82,7 +79,7 @@ class Bundled(Tabular):
                 raise ValueError(f"{len(values)} rows")
         except ValueError as reason:
             raise DataError(
-                f"damaged {printable(path)} ({printable(reason)}), {self.setting}. {_REMEDY}"
+                f"damaged {printable(path)} ({printable(reason)}), {self.setting}. {REMEDY}"
             ) from None
         measured = [
             Filled(Column(name, decimals=decimals(row[i] for row in cells)), values[:, i])
@@ -117,11 +114,3 @@ class BreastCancer(Bundled):
     @property
     def source(self) -> Source:
         return BREAST_CANCER
-
-
-def _folder(setting: str) -> Path:
-    # the file alone: to import scikit-learn takes more than a second
-    package = importlib.util.find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise MachineError(f"scikit-learn is missing, {setting}. pip install scikit-learn.")
-    return Path(package.origin).parent / "datasets" / "data"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import zlib
 from pathlib import Path
 
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.paths import file_faults
+from gan_runner.datasets.scikit_learn import REMEDY, data_folder
 from gan_runner.errors import DataError, MachineError, printable
 
 COUNT, SIDE, INK = 1797, 8, 16
 SETTING = "dataset.name=Digits"
-REMEDY = "Install it anew: pip install --force-reinstall scikit-learn."
 
 
 class Digits(Dataset):
@@ -30,7 +29,7 @@ class Digits(Dataset):
         return Space("images", (1, SIDE, SIDE))
 
     def load(self, cache: Path, track: Track) -> Data:
-        rows = _rows(_file())
+        rows = _rows(data_folder(setting=SETTING) / "digits.csv.gz")
         ink = rows[:, :-1].reshape(COUNT, 1, SIDE, SIDE)
         images = np.rint(ink * (255 / INK)).astype(np.uint8)
         labels = torch.from_numpy(rows[:, -1].copy())
@@ -43,14 +42,6 @@ class Digits(Dataset):
     @property
     def flips(self) -> bool:
         return self.flip
-
-
-def _file() -> Path:
-    # the file alone: to import scikit-learn takes more than a second
-    package = importlib.util.find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise MachineError(f"scikit-learn is missing, {SETTING}. pip install scikit-learn.")
-    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
 
 def _rows(path: Path) -> NDArray[np.int64]:

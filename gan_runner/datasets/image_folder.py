@@ -51,7 +51,7 @@ class ImageFolder(Dataset):
             # Pillow's are of odd metadata and great sizes; what it can't decode, it raises
             warnings.simplefilter("ignore")
             stored = kept(
-                cache / f"image_folder-{self._key(files)}",
+                cache / f"image_folder-{self._key(root, files)}",
                 shape=self.space().shape,
                 decode=lambda: self._decoded(root, files, track),
             )
@@ -86,9 +86,11 @@ class ImageFolder(Dataset):
             raise DataError(f"no images, {self._setting}. {remedy}")
         return files
 
-    def _key(self, files: Sequence[Found]) -> str:
+    def _key(self, root: Path, files: Sequence[Found]) -> str:
         """One name for all that decides what the decoded array looks like."""
-        decisive = [FORMAT, self.image_size, self.channels, self.on_damaged, files]
+        # the folder too: files of the same names, sizes and times are not the same files
+        folder = str(root.resolve())
+        decisive = [FORMAT, folder, self.image_size, self.channels, self.on_damaged, files]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:32]
 
     def _decoded(

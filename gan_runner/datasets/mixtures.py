@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,11 +11,9 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from gan_runner.data import Data, Space
-from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.base import HELD_OUT, Dataset, Track
 from gan_runner.datasets.vectors import plain, standardized
 from gan_runner.seeds import derive
-
-_HELD_OUT = 10_000
 
 Length = Field(gt=0, le=1e6)
 
@@ -25,7 +22,7 @@ class Mixture(Dataset):
     """Equal round Gaussians around the origin; the label of a point is the index of its mode."""
 
     modes: int = Field(ge=1, le=10_000)
-    std: float = Field(ge=0, le=1e6)
+    std: float = Field(gt=0, le=1e6)
     count: int = Field(ge=1, le=100_000_000)
     seed: int = Field(ge=0)
     standardize: bool
@@ -40,16 +37,20 @@ class Mixture(Dataset):
 
     def load(self, cache: Path, track: Track) -> Data:
         points, labels = self._drawn("mixture", self.count)
-        names = tuple(map(str, range(self.modes)))
-        return Data(points, self.space() or standardized(points), labels, names)
+        return Data(points, self.space() or standardized(points), labels, self._names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
-        points, labels = self._drawn("held out", min(self.count, _HELD_OUT))
-        return replace(self.load(cache, track), examples=points, labels=labels)
+        space = self.space() or self.load(cache, track).space
+        points, labels = self._drawn("held out", min(self.count, HELD_OUT))
+        return Data(points, space, labels, self._names)
 
     @property
     def flips(self) -> bool:
         return False
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(map(str, range(self.modes)))
 
     def _drawn(self, purpose: str, count: int) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(derive(self.seed, purpose))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +11,9 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from torch import Tensor
 
 from gan_runner.data import Data, Space
-from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.base import HELD_OUT, Dataset, Track
 from gan_runner.datasets.sequences import plain_steps, standardized_steps
 from gan_runner.seeds import derive
-
-_HELD_OUT = 10_000
 
 
 def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
@@ -62,17 +59,21 @@ class Sines(Dataset):
 
     def load(self, cache: Path, track: Track) -> Data:
         sequences, labels = self._drawn("sines", self.count)
-        names = tuple(map(str, range(len(self.frequencies))))
-        return Data(sequences, self.space() or standardized_steps(sequences), labels, names)
+        space = self.space() or standardized_steps(sequences)
+        return Data(sequences, space, labels, self._names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
-        train = self.load(cache, track)
-        sequences, labels = self._drawn("held out", min(self.count, _HELD_OUT))
-        return replace(train, examples=sequences, labels=labels)
+        space = self.space() or self.load(cache, track).space
+        sequences, labels = self._drawn("held out", min(self.count, HELD_OUT))
+        return Data(sequences, space, labels, self._names)
 
     @property
     def flips(self) -> bool:
         return False
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(map(str, range(len(self.frequencies))))
 
     def _drawn(self, purpose: str, count: int) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(derive(self.seed, purpose))

@@ -9,14 +9,13 @@ from pydantic import Field
 from torch import Tensor
 
 from gan_runner.data import Data, Space
-from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.base import HELD_OUT, Dataset, Track
 from gan_runner.datasets.paths import Location
 from gan_runner.datasets.vision import MNIST
 from gan_runner.seeds import derive
 
 _CHANNELS = 3
 _NAMES = tuple(f"{label:03}" for label in range(10**_CHANNELS))
-_HELD_OUT = 10_000
 
 
 class StackedMNIST(Dataset):
@@ -45,7 +44,7 @@ class StackedMNIST(Dataset):
         digits = self._digits.held_out(cache, track)
         if digits is None:
             return None
-        drawn = self._drawn("held out", min(self.count, _HELD_OUT), of=len(digits))
+        drawn = self._drawn("held out", min(self.count, HELD_OUT), of=len(digits))
         return self._stacked(digits, drawn)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, final
 
@@ -108,7 +109,7 @@ class Tabular(Dataset):
         column, values = filled
         if not column.label or self.label_as != "class":
             return filled
-        return Filled(Column(column.name, column.categories, label=True, told=True), values)
+        return Filled(replace(column, told=True), values)
 
     def _numbers(self, filled: Filled) -> Tensor:
         """What examples hold of a column, float32 [N, width]. Raises DataError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right, insort
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -13,26 +13,27 @@ Row = Mapping[str, float]
 LEVELS = ("loss/discriminator", "logits/gap", "grad_norm/generator")
 """Whose sizes are watched. The gap is the distance between both mean logits."""
 
-_KEPT = 512  # rows of each kind: more than any span needs at the usual intervals
+SHARE = "eval/share/"
+"""What the names of the shares of classes begin with."""
 
 
 class Series:
-    """The latest rows of one kind, oldest first."""
+    """The latest rows of one kind, oldest first: those of `longest` steps at least."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int) -> None:
         self._rows: list[Row] = []
+        self._longest = longest
 
     def add(self, row: Row) -> None:
         self._rows.append(row)
-        del self._rows[:-_KEPT]
-
-    @property
-    def kept(self) -> list[Row]:
-        return self._rows
+        half = len(self._rows) // 2
+        # half at once, so that a row costs the same however many there are
+        if _step(self._rows[half]) <= self.last_step - self._longest:
+            del self._rows[:half]
 
     @property
     def last_step(self) -> int:
-        return int(self._rows[-1]["step"]) if self._rows else 0
+        return _step(self._rows[-1]) if self._rows else 0
 
     def over(self, span: int) -> list[Row]:
         """The rows that together span at least so many steps up to the last; none if they don't.
@@ -40,15 +41,17 @@ class Series:
         Two rows at least: what is seen once may be chance.
         """
         begin = self.last_step - span
-        for index in range(len(self._rows) - 2, -1, -1):
-            if self._rows[index]["step"] <= begin:
-                return self._rows[index:]
-        return []
+        index = bisect_right(self._rows, begin, key=_step) - 1
+        return self._rows[min(index, len(self._rows) - 2) :] if index >= 0 else []
 
     def lasting(self, name: str, span: int) -> list[float]:
         """A number through the span; nothing if a row of the span lacks it."""
         rows = self.over(span)
         return [row[name] for row in rows] if all(name in row for row in rows) else []
+
+
+def _step(row: Row) -> int:
+    return int(row["step"])
 
 
 class Best(NamedTuple):
@@ -63,11 +66,20 @@ class Best(NamedTuple):
 class History:
     """The rows, sorted by kind, and the little that must be known of all of them."""
 
-    def __init__(self, metric: str, direction: Literal["min", "max"], *, sample_span: int) -> None:
+    def __init__(
+        self,
+        metric: str,
+        direction: Literal["min", "max"],
+        *,
+        sample_span: int,
+        longest_span: int,
+    ) -> None:
         self.step = 0
-        self.training = Series()
-        self.samples = Series()
-        self.evaluations = Series()
+        self.training = Series(longest_span)
+        self.samples = Series(longest_span)
+        self.evaluations = Series(longest_span)
+        self.shares_found: dict[str, float] = {}
+        """The largest share of each class in all evaluations but the last two."""
         self.best: Best | None = None
         self.sign = 1.0 if direction == "min" else -1.0
         self.kept_coverage = 0.0
@@ -115,6 +127,9 @@ class History:
         wanted = f"eval/{self._metric}"
         found = [name for name in row if name == wanted or name.startswith(wanted + "_")]
         value = {"best": row[found[0]]} if found else {}
+        before = self.evaluations.over(0)
+        for share in (name for name in (before[0] if before else ()) if name.startswith(SHARE)):
+            self.shares_found[share] = max(self.shares_found.get(share, 0.0), before[0][share])
         self.evaluations.add({**row, **value})
         if not found:
             return

@@ -68,9 +68,11 @@ class Monitor:
             if waited >= patience:
                 return f"no better {best.name} for {waited} steps, health.patience={patience}"
         span, tolerance = settings.convergence.span, settings.convergence.tolerance
+        if tolerance is None:
+            return None
         names = ("loss/discriminator", "loss/generator")
         swings = [_range(history.training.lasting(name, span)) for name in names]
-        if tolerance is not None and all(s is not None and s <= tolerance for s in swings):
+        if all(s is not None and s <= tolerance for s in swings):
             return (
                 f"both losses stayed within {tolerance:g} for {span} steps, "
                 f"health.convergence.tolerance={tolerance:g}"
@@ -84,7 +86,12 @@ class Monitor:
             self._ill.discard(name)
 
     def _empty(self) -> History:
-        return History(self._metric, self._direction, sample_span=self._settings.mode_collapse.span)
+        return History(
+            self._metric,
+            self._direction,
+            sample_span=self._settings.mode_collapse.span,
+            longest_span=self._settings.longest_span,
+        )
 
 
 def _range(values: list[float]) -> float | None:

@@ -114,3 +114,9 @@ class Health(Component):
     divergence: Divergence
     memorisation: Memorisation
     past_the_best: PastTheBest
+
+    @property
+    def longest_span(self) -> int:
+        """How many steps back any of this looks."""
+        groups = [group for group in self.model_dump().values() if isinstance(group, dict)]
+        return max(int(span) for group in groups for key, span in group.items() if "span" in key)

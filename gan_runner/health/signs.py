@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from gan_runner.health.history import LEVELS, History, Row
+from gan_runner.health.history import LEVELS, SHARE, History, Row
 from gan_runner.health.settings import Health
 
 
@@ -43,17 +43,15 @@ def _few_kinds(history: History, settings: Health) -> str | None:
 
 def _lost_class(history: History, settings: Health) -> str | None:
     """A class that samples had, and that the last two evaluations hardly find."""
-    limits, rows = settings.mode_collapse, history.evaluations.kept
+    limits, rows = settings.mode_collapse, history.evaluations.over(0)
     for name in rows[-1] if rows else ():
-        if not name.startswith("eval/share/"):
+        if not name.startswith(SHARE):
             continue
-        shares = [row[name] for row in rows if name in row]
-        before, now = max(shares[:-2], default=0.0), max(shares[-2:])
+        before, now = history.shares_found.get(name, 0.0), max(r[name] for r in rows if name in r)
         if before >= limits.class_found and now <= limits.class_lost:
-            label = name.removeprefix("eval/share/")
             return (
-                f"class {label} is lost: {now:.2f} of its share or less in two evaluations, "
-                f"{before:.2f} before"
+                f"class {name.removeprefix(SHARE)} is lost: {now:.2f} of its share or less in two "
+                f"evaluations, {before:.2f} before"
             )
     return None
 

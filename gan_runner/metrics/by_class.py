@@ -21,12 +21,11 @@ def by_class_of_images(
 ) -> ByClass:
     """Metrics of each class: reals by their label [N], samples by the one that they were made for,
     or else by the classifier's. Empty without a classifier."""
-    probabilities = compared.space.probabilities_of(compared.fake_features)
-    if probabilities is None or real_labels is None or compared.space.name != "classifier":
+    probabilities, predicted, labels = compared.probabilities, compared.predicted, compared.labels
+    if probabilities is None or predicted is None or real_labels is None:
         return {}
     if probabilities.shape[1] > _FEW_CLASSES:
         return {}
-    predicted, labels = probabilities.argmax(dim=1).cpu(), compared.labels
     found = {}
     for label in range(probabilities.shape[1]):
         real, told = real_labels == label, predicted == label

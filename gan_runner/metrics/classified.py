@@ -1,4 +1,4 @@
-"""The real rows of a table by their classes, and what samples beside them teach."""
+"""The real rows of a table by their classes, and the samples beside them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_runner.columns import Columns
 from gan_runner.data import Data
 from gan_runner.metrics.tables import labelled
-from gan_runner.metrics.tstr import Labelled, Tstr, tstr
+from gan_runner.metrics.tstr import Exam, Labelled, Tstr
 
 
 class Members(NamedTuple):
@@ -30,13 +30,11 @@ class ClassifiedRows(NamedTuple):
     train: Labelled
     test: Labelled | None
 
-    def taught(self, fake: Tensor, told: Tensor | None, *, seed: int) -> Tstr | None:
-        """What classifiers make of the test rows, learnt from the training rows and from samples
-        [M, D] of the classes `told`; None without test rows, several classes or samples' class."""
-        synthetic = labelled(fake, told, self.columns)
-        if self.test is None or synthetic is None or len(self.classes) < 2:
+    def exam(self, *, seed: int) -> Exam | None:
+        """What classifiers can be asked; None without test rows or without several classes."""
+        if self.test is None or len(self.classes) < 2:
             return None
-        return tstr(self.train, self.test, synthetic, classes=len(self.classes), seed=seed)
+        return Exam(self.train, self.test, classes=len(self.classes), seed=seed)
 
     def members(self, fake: Tensor, told: Tensor | None) -> Iterator[Members]:
         """Each class with its rows; nothing where samples have no class."""

@@ -1,6 +1,6 @@
 """The spaces in which real and generated examples are compared: one interface, and three of them.
 
-The others have files of their own: classifier.py and inception.py.
+The others have files of their own: classifier.py, stacked.py and inception.py.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class FeatureSpace(ABC):
     `version`: 12 hex digits that change with whatever the features depend on.
     `size`: how many numbers describe one example.
     `resizing`: how images are resized on their way in.
+    `kept`: whether features cost more to compute than to read from the disk.
     `facts`: plain data to be kept with what is measured here.
     `logits`: features [N, size] -> logits [N, K], where the space belongs to a classifier.
     """
@@ -32,6 +33,7 @@ class FeatureSpace(ABC):
     name: ClassVar[str]
     resizing: ClassVar[str] = "none"
     batch_size: ClassVar[int] = 256
+    kept: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -56,13 +58,9 @@ class FeatureSpace(ABC):
             return torch.cat([self._features(batch.to(self.device)) for batch in batches])
 
     @final
-    def probabilities(self, examples: Tensor) -> Tensor | None:
-        """p(y|x), float32 [N, K], where the space belongs to a classifier, else None."""
-        return None if self.logits is None else self.probabilities_of(self.features(examples))
-
-    @final
     def probabilities_of(self, features: Tensor) -> Tensor | None:
-        """The same from features that are there already, so that no network runs twice."""
+        """p(y|x) by features [N, size], float32 [N, K], where the space belongs to a classifier,
+        else None."""
         if self.logits is None:
             return None
         with torch.no_grad():
@@ -73,36 +71,16 @@ class FeatureSpace(ABC):
         """Features of one batch, which is on the device."""
 
 
-def identity(space: Space) -> FeatureSpace:
-    """Vectors as they are, in the data's own units, on the CPU."""
-    return Identity(space.shape)
-
-
-def scaled(space: Space) -> FeatureSpace:
-    """Vectors as the networks see them, so that no column outweighs the others by its unit."""
-    return Scaled(space)
-
-
-def random_network(space: Space, *, device: torch.device) -> FeatureSpace:
-    """Features for images without labels, from a network that was never trained.
-
-    Distances between sets stay meaningful in such an embedding, and it favours no kind of image:
-    Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models", who take a
-    VGG16 with random weights. This is a smaller network, so the numbers aren't comparable to
-    theirs.
-    """
-    return RandomNetwork(space, device)
-
-
 @final
 class Identity(FeatureSpace):
-    """Examples themselves, float32 [N, D]."""
+    """Vectors as they are, in the data's own units, on the CPU."""
 
     name = "identity"
+    kept = False
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        version = fingerprint(f"identity-1|{shape}", {})[:12]
-        size = math.prod(shape)
+    def __init__(self, space: Space) -> None:
+        version = fingerprint(f"identity-1|{space.shape}", {})[:12]
+        size = math.prod(space.shape)
         super().__init__(version=version, size=size, device=torch.device("cpu"), facts={})
 
     def _features(self, batch: Tensor) -> Tensor:
@@ -111,9 +89,10 @@ class Identity(FeatureSpace):
 
 @final
 class Scaled(FeatureSpace):
-    """Encoded examples, float32 [N, D], on the CPU."""
+    """Vectors as the networks see them, so that no column outweighs the others by its unit."""
 
     name = "scaled"
+    kept = False
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -127,12 +106,19 @@ class Scaled(FeatureSpace):
 
 @final
 class RandomNetwork(FeatureSpace):
-    """Strided convolutions down to maps of 4 x 4, then a random projection to 64 numbers."""
+    """Features for images without labels, from a network that was never trained: strided
+    convolutions down to maps of 4 x 4, then a random projection to 64 numbers.
+
+    Distances between sets stay meaningful in such an embedding, and it favours no kind of image:
+    Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models", who take a
+    VGG16 with random weights. This is a smaller network, so the numbers aren't comparable to
+    theirs.
+    """
 
     name = "random"
     recipe: ClassVar[str] = "random-1"
 
-    def __init__(self, space: Space, device: torch.device) -> None:
+    def __init__(self, space: Space, *, device: torch.device) -> None:
         network = drawn(lambda: _strided(space.shape, size=64), seed=0)
         version = fingerprint(self.recipe, network.state_dict())[:12]
         super().__init__(version=version, size=64, device=device, facts={"recipe": self.recipe})

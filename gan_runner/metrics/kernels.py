@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.metrics.neighbours import comparable, evenly, row_chunks, squared_distances
+from gan_runner.metrics.neighbours import comparable, row_chunks, squared_distances, thinned
 
 _BANDWIDTH_EXAMPLES = 1000
 
@@ -57,7 +57,7 @@ def _cubic(a: Tensor, b: Tensor) -> Tensor:
 
 def _squared_bandwidth(features: Tensor) -> float:
     """The median squared distance of a fixed subset; of those that aren't 0, and 1 without any."""
-    features = evenly(features, _BANDWIDTH_EXAMPLES)
+    features = thinned(features, _BANDWIDTH_EXAMPLES)
     above = torch.ones(len(features), len(features), dtype=torch.bool, device=features.device)
     squared = squared_distances(features, features)[above.triu(1)]
     different = squared[squared > 0]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -22,10 +23,11 @@ from gan_runner.metrics.tstr import Tstr
 from gan_runner.seeds import derive
 
 _KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
+_SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
+_THINNED = {"thinned": "one of each stretch"}  # not the first, which may be of one class
+
 IN_INCEPTION = {"frechet": "fid", "classifier_score": "inception_score"}
 """Names that only numbers in Inception's space may have."""
-
-_SEARCHED = 2000  # samples whose nearest neighbours are sought in all of the training data
 
 
 class Likely(NamedTuple):
@@ -46,7 +48,8 @@ class Compared:
     `class_counts` [K] how many examples each class of labelled data has. `labels` [N] are those
     that a conditional generator was told, `category` [N] the values of a code that it was given.
     `likely` are the likelihoods of an autoencoder. `columns` are those of a table, and `tstr` is
-    what classifiers made of labelled test rows, where there are any.
+    what classifiers made of labelled test rows, where there are any. `unseen` is the digest of the
+    held-out data set: numbers that depend on it say so in their protocol.
     """
 
     space: FeatureSpace
@@ -67,6 +70,25 @@ class Compared:
     likely: Likely | None = None
     columns: Columns | None = None
     tstr: Tstr | None = None
+    unseen: str | None = None
+
+    @property
+    def of_held_out(self) -> dict[str, str]:
+        """What is told of a number that depends on held-out examples."""
+        return {} if self.unseen is None else {"held_out_data": self.unseen}
+
+    @cached_property
+    def probabilities(self) -> Tensor | None:
+        """p(y|x) of the samples, [M, K], where the space belongs to a classifier."""
+        return self.space.probabilities_of(self.fake_features)
+
+    @cached_property
+    def predicted(self) -> Tensor | None:
+        """The class of each sample, int64 [M] on the CPU, told by the classifier of the data: the
+        classes of Inception are others."""
+        if self.probabilities is None or self.space.name != "classifier":
+            return None
+        return self.probabilities.argmax(dim=1).cpu()
 
 
 class Number(NamedTuple):
@@ -100,10 +122,12 @@ def _kid(of: Compared) -> list[Number]:
 
 
 def _mmd(of: Compared) -> list[Number]:
-    real, fake = of.real_features[:_KERNEL_EXAMPLES], of.fake_features[:_KERNEL_EXAMPLES]
+    real, fake = (
+        neighbours.thinned(each, _KERNEL_EXAMPLES) for each in (of.real_features, of.fake_features)
+    )
     kernel = {"kernel": "RBF, median of real distances", "examples": [len(real), len(fake)]}
     value = kernels.mmd(real, fake)
-    return [Number("mmd", f"mmd_{of.space.name}", value, parameters=kernel)]
+    return [Number("mmd", f"mmd_{of.space.name}", value, parameters=kernel | _THINNED)]
 
 
 def _manifold(of: Compared) -> list[Number]:
@@ -123,12 +147,13 @@ def _one_nn(of: Compared) -> list[Number]:
 
 
 def _memorisation(of: Compared) -> list[Number]:
-    if of.train is None or of.held_out is None:
+    if of.train is None or of.held_out is None or len(of.held_out) < 2:
         return []
-    fake, unseen = of.fake_features[:_SEARCHED], of.held_out[:_SEARCHED]
+    fake, unseen = (neighbours.thinned(each, _SEARCHED) for each in (of.fake_features, of.held_out))
     value = neighbours.memorisation(fake, of.train, unseen)
     counts = {"n_train": len(of.train), "n_held_out": len(unseen), "n_searched": len(fake)}
-    return [Number("memorisation", f"memorisation_{of.space.name}", value, parameters=counts)]
+    name = f"memorisation_{of.space.name}"
+    return [Number("memorisation", name, value, parameters=counts | _THINNED | of.of_held_out)]
 
 
 def _sliced(of: Compared) -> list[Number]:
@@ -141,11 +166,10 @@ def _sliced(of: Compared) -> list[Number]:
 
 
 def _classifier_score(of: Compared) -> list[Number]:
-    probabilities = of.space.probabilities_of(of.fake_features)
-    if probabilities is None:
+    if of.probabilities is None:
         return []
     name = _named("classifier_score", of, elsewhere="classifier_score")
-    return [Number("classifier_score", name, classifier_score(probabilities))]
+    return [Number("classifier_score", name, classifier_score(of.probabilities))]
 
 
 def _modes(of: Compared) -> list[Number]:
@@ -163,14 +187,12 @@ def _modes(of: Compared) -> list[Number]:
 
 
 def _modes_of_classes(of: Compared) -> list[Number]:
-    probabilities = of.space.probabilities_of(of.fake_features)
-    # Inception's classes are others than those of the data
-    if of.class_counts is None or probabilities is None or of.space.name != "classifier":
+    if of.class_counts is None or of.probabilities is None or of.predicted is None:
         return []
-    classes = probabilities.shape[1]  # more than the data's, if the last ones have no example
+    classes = of.probabilities.shape[1]  # more than the data's, if the last ones have no example
     weights = of.class_counts.new_zeros(classes)
     weights[: len(of.class_counts)] = of.class_counts
-    found = modes_of_classes(probabilities.argmax(dim=1), classes=classes, weights=weights)
+    found = modes_of_classes(of.predicted, weights=weights)
     values = {
         "modes_covered": float(found.covered),
         "reverse_kl": found.reverse_kl,
@@ -180,18 +202,16 @@ def _modes_of_classes(of: Compared) -> list[Number]:
 
 
 def _label_accuracy(of: Compared) -> list[Number]:
-    probabilities = of.space.probabilities_of(of.fake_features)
-    if of.labels is None or probabilities is None or of.space.name != "classifier":
+    if of.labels is None or of.predicted is None:
         return []
-    right = probabilities.argmax(dim=1).cpu() == of.labels
-    return [Number("label_accuracy", "label_accuracy", float(right.float().mean()))]
+    right = (of.predicted == of.labels).float()
+    return [Number("label_accuracy", "label_accuracy", float(right.mean()))]
 
 
 def _code_accuracy(of: Compared) -> list[Number]:
-    probabilities = of.space.probabilities_of(of.fake_features)
-    if of.category is None or probabilities is None or of.space.name != "classifier":
+    if of.category is None or of.predicted is None:
         return []
-    value = matched_accuracy(of.category, probabilities.argmax(dim=1).cpu())
+    value = matched_accuracy(of.category, of.predicted)
     return [Number("code_accuracy", "code_accuracy", value)]
 
 
@@ -205,7 +225,7 @@ def _likelihood(of: Compared) -> list[Number]:
             name,
             float(values.double().mean()),
             error=float(values.double().std() / math.sqrt(len(values))),
-            parameters=likely.parameters,
+            parameters=likely.parameters | (of.of_held_out if likely.split == "held out" else {}),
             seen="examples",
             split=likely.split,
             alone=len(values),
@@ -217,7 +237,8 @@ def _likelihood(of: Compared) -> list[Number]:
 def _tstr(of: Compared) -> list[Number]:
     if of.tstr is None:
         return []
-    parameters = {"classifier": "perceptron-1", "n_test": int(of.tstr.real.confusion.sum())}
+    n_test = int(of.tstr.real.confusion.sum())
+    parameters = {"classifier": "perceptron-1", "n_test": n_test} | of.of_held_out
     values = {"tstr_accuracy": of.tstr.synthetic, "trtr_accuracy": of.tstr.real}
     return [
         Number(name, name, told.accuracy, parameters=parameters, seen="examples")
@@ -231,8 +252,10 @@ def _columns(of: Compared) -> list[Number]:
     if of.columns is None:
         return []
     found: dict[str, dict[str, float]] = {"column_wasserstein": {}, "column_variation": {}}
-    pairs = zip(of.columns.parts(of.real), of.columns.parts(of.fake), strict=True)
-    for (column, real), (_, fake) in pairs:
+    columns, reals = zip(*of.columns.parts(of.real), strict=True)
+    fakes = (fake for _, fake in of.columns.parts(of.fake))
+    names = _told_apart([column.name for column in columns])
+    for column, name, real, fake in zip(columns, names, reals, fakes, strict=True):
         if column.categories:
             codes = (part.argmax(1).numpy() for part in (real, fake))
             value = tables.total_variation(*codes, categories=column.width)
@@ -240,10 +263,19 @@ def _columns(of: Compared) -> list[Number]:
             unit = float(real.double().std(unbiased=False)) or 1.0
             value = tables.wasserstein(real[:, 0].numpy(), fake[:, 0].numpy()) / unit
         metric = "column_variation" if column.categories else "column_wasserstein"
-        found[metric][printable(column.name, limit=60)] = value
+        found[metric][name] = value
     means = {metric: sum(v.values()) / len(v) for metric, v in found.items() if v}
     each = {f"{metric}/{name}": v for metric, all_ in found.items() for name, v in all_.items()}
     return [Number(n, n, v, seen="examples") for n, v in (means | each).items()]
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names as they are shown, shortened, and behind their place where two look the same."""
+    shown = [printable(name, limit=60) for name in names]
+    return [
+        f"{place}: {name}" if shown.count(name) > 1 else name
+        for place, name in enumerate(shown, start=1)
+    ]
 
 
 def _correlations(of: Compared) -> list[Number]:
@@ -259,15 +291,16 @@ def _correlations(of: Compared) -> list[Number]:
 def _closest_record(of: Compared) -> list[Number]:
     if of.columns is None or of.train is None or of.held_out is None:
         return []
-    sets = (each.cpu().numpy() for each in (of.fake_features[:_SEARCHED], of.train, of.held_out))
-    found = tables.closest(*sets)
-    counts = {"n_each": min(len(of.train), len(of.held_out))}
+    fake = neighbours.thinned(of.fake_features, _SEARCHED)
+    found = tables.closest(*(each.cpu().numpy() for each in (fake, of.train, of.held_out)))
+    counts = {"n_each": min(len(of.train), len(of.held_out)), "n_searched": len(fake)}
     values = {
         "closest_record_share": found.share,
         "closest_record_train": found.train,
         "closest_record_held_out": found.held_out,
     }
-    return [Number(n, n, v, parameters=counts) for n, v in values.items()]
+    told = counts | _THINNED | of.of_held_out
+    return [Number(n, n, v, parameters=told) for n, v in values.items()]
 
 
 def _named(metric: str, of: Compared, *, elsewhere: str) -> str:

@@ -14,7 +14,16 @@ _HIGH_QUALITY = 3  # standard deviations, which hold 98.9 % of a Gaussian in the
 
 
 class Modes(NamedTuple):
-    """`covered` of `modes`; the shares lie in [0, 1], the divergence is in nats."""
+    """`covered` of `modes`; the total variation lies in [0, 1], the divergence is in nats."""
+
+    covered: int
+    modes: int
+    reverse_kl: float
+    total_variation: float
+
+
+class ModesOfMixture(NamedTuple):
+    """The same, and the share of samples of high quality."""
 
     covered: int
     modes: int
@@ -23,7 +32,7 @@ class Modes(NamedTuple):
     total_variation: float
 
 
-def modes_of_mixture(samples: Tensor, centres: Tensor, *, std: float) -> Modes:
+def modes_of_mixture(samples: Tensor, centres: Tensor, *, std: float) -> ModesOfMixture:
     """Modes of equally weighted Gaussians in samples [N, 2], for centres [K, 2].
 
     A sample is of high quality within 3 `std` of its nearest centre; a mode is covered if it is
@@ -36,7 +45,7 @@ def modes_of_mixture(samples: Tensor, centres: Tensor, *, std: float) -> Modes:
     counts = torch.bincount(indices, minlength=len(centres))
     masses = counts.double() / len(samples)
     uniform = torch.full_like(masses, 1 / len(centres))
-    return Modes(
+    return ModesOfMixture(
         covered=len(indices[good].unique()),
         modes=len(centres),
         high_quality=float(good.double().mean()),
@@ -45,23 +54,22 @@ def modes_of_mixture(samples: Tensor, centres: Tensor, *, std: float) -> Modes:
     )
 
 
-def modes_of_classes(labels: Tensor, *, classes: int, weights: Tensor | None) -> Modes:
+def modes_of_classes(labels: Tensor, *, weights: Tensor) -> Modes:
     """The same for predicted classes [N] (int64): those seen, and KL(generated || real).
 
-    `weights` [classes] are the masses of the real classes up to a factor, None if equal; a class
-    without weight is no mode, and samples in it make the divergence infinite. `high_quality` is 1:
-    a class has no border. The protocol of stacked MNIST's 1,000 modes, Metz et al. 2016,
-    arXiv:1611.02163.
+    `weights` [K] are the masses of the real classes up to a factor; a class without weight is no
+    mode, and samples in it make the divergence infinite. The protocol of stacked MNIST's 1,000
+    modes, Metz et al. 2016, arXiv:1611.02163.
     """
+    classes = len(weights)
     if len(labels) == 0 or int(labels.min()) < 0 or int(labels.max()) >= classes:
         raise ValueError(f"Labels are one or more numbers from 0 to {classes - 1}.")
     counts = torch.bincount(labels.cpu(), minlength=classes)
     masses = counts.double() / len(labels)
-    real = _normalised(torch.ones(classes) if weights is None else weights.cpu(), classes)
+    real = _normalised(weights.cpu())
     return Modes(
         covered=int(((counts > 0) & (real > 0)).sum()),
         modes=int((real > 0).sum()),
-        high_quality=1.0,
         reverse_kl=_divergence(masses, real),
         total_variation=_total_variation(masses, real),
     )
@@ -82,11 +90,11 @@ def classifier_score(probabilities: Tensor) -> float:
     return math.exp(max(float(divergence.sum(1).mean()), 0.0))
 
 
-def _normalised(weights: Tensor, classes: int) -> Tensor:
-    """Masses [classes] with a sum of 1, float64."""
+def _normalised(weights: Tensor) -> Tensor:
+    """Masses [K] with a sum of 1, float64."""
     weights = weights.double()
-    if weights.shape != (classes,) or not bool((weights >= 0).all()) or not weights.sum() > 0:
-        raise ValueError(f"Weights are {classes} numbers of at least 0, not all of them 0.")
+    if weights.ndim != 1 or not bool((weights >= 0).all()) or not weights.sum() > 0:
+        raise ValueError("Weights are numbers of at least 0, not all of them 0.")
     return weights / weights.sum()
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 TILE = 2**21  # pairs of examples that are looked at together: 16 MiB in float64
+_CENTRE_EXAMPLES = 1000
 
 
 class Manifold(NamedTuple):
@@ -41,15 +42,18 @@ def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
         raise ValueError(f"k={k} reaches no neighbour. Use 1 or more.")
     real, fake = comparable(real, fake, at_least=k + 1)
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
-    # a neighbour on the border counts, though the matrix product rounds its distance
-    slack = 4 * real.shape[1] * torch.finfo(real.dtype).eps * _largest(real, fake)
+    # a neighbour on the border counts, though the matrix product rounds its distance; by pairs, so
+    # that an example far away blurs no distance but its own
+    centre, rounding = _centre(fake), 4 * real.shape[1] * torch.finfo(real.dtype).eps
+    of_real, of_fake = (rounding * (each - centre).square().sum(1) for each in (real, fake))
     held = torch.zeros(len(fake), dtype=torch.int64, device=real.device)
     covered = recalled = 0
     for rows, squared in _tiles(real, fake):
-        within_real = squared <= real_radii[rows, None] + slack
+        at_least = squared.sub_(of_real[rows, None] + of_fake)
+        within_real = at_least <= real_radii[rows, None]
         held += within_real.sum(0)
         covered += int(within_real.any(1).sum())
-        recalled += int((squared <= fake_radii + slack).any(1).sum())
+        recalled += int((at_least <= fake_radii).any(1).sum())
     return Manifold(
         precision=float((held > 0).double().mean()),
         recall=recalled / len(real),
@@ -62,11 +66,11 @@ def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
     """How often the nearest other example tells on which side an example of [N, D] is.
 
     0.5 where both are alike, 1 where they lie apart, below 0.5 where fakes are copies of these
-    reals; equal distances count half. The longer set is cut. Leave-one-out, Lopez-Paz & Oquab
-    2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
+    reals; equal distances count half. The longer set is thinned out. Leave-one-out, Lopez-Paz &
+    Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
     """
     count = min(len(real), len(fake))
-    real, fake = comparable(real[:count], fake[:count], at_least=2)
+    real, fake = comparable(thinned(real, count), thinned(fake, count), at_least=2)
     right = 0.0
     for one, other in ((real, fake), (fake, real)):
         own = _nearest(one, one, others_only=True).distances
@@ -128,10 +132,16 @@ def checked(features: Tensor, *, at_least: int) -> Tensor:
     return exact
 
 
-def evenly(features: Tensor, count: int) -> Tensor:
-    """At most `count` of the examples, at even steps."""
+def thinned(features: Tensor, count: int) -> Tensor:
+    """At most `count` of the examples, one from each of as many equal stretches, always the same.
+
+    Whether examples are sorted by class or classes take turns, all classes keep their shares.
+    """
     kept = min(count, len(features))
-    return features[torch.arange(kept, device=features.device) * len(features) // kept]
+    borders = torch.arange(kept + 1) * len(features) // kept
+    draws = torch.rand(kept, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    places = borders[:-1] + (draws * borders.diff()).long()
+    return features[places.to(features.device)]
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -149,11 +159,18 @@ def row_chunks(a: Tensor, b: Tensor) -> Iterator[slice]:
 
 def _tiles(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Rows of `a`, and their squared distances to all of `b`."""
-    # the product form loses digits far from the origin
-    centre = b.mean(0)
+    centre = _centre(b)
     a, b = a - centre, b - centre
     for rows in row_chunks(a, b):
         yield rows, squared_distances(a[rows], b)
+
+
+def _centre(features: Tensor) -> Tensor:
+    """Where to put the origin, [D]: the product form of distances loses digits far from it.
+
+    A median, which no single example moves.
+    """
+    return thinned(features, _CENTRE_EXAMPLES).median(0).values
 
 
 def _radii(features: Tensor, k: int) -> Tensor:
@@ -179,12 +196,6 @@ def _nearest(queries: Tensor, references: Tensor, *, others_only: bool = False) 
         for rows in row_chunks(queries, queries.T)
     ]
     return Nearest(torch.cat(distances), indices)
-
-
-def _largest(*sets: Tensor) -> float:
-    """The largest squared distance from the common centre."""
-    together = torch.cat(sets)
-    return float((together - together.mean(0)).square().sum(1).max())
 
 
 def _median(distances: Tensor) -> float:

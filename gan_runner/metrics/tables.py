@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, cat
 
 from gan_runner.columns import Columns
-from gan_runner.metrics.neighbours import nearest
+from gan_runner.metrics.neighbours import nearest, thinned
 from gan_runner.metrics.tstr import Labelled
 
 Array = NDArray[Any]
@@ -73,7 +73,7 @@ def closest(fake: Array, train: Array, held_out: Array) -> Closest:
     is thinned out to the length of the other: more rows would have a closer one among them.
     """
     count = min(len(train), len(held_out))
-    near, far = (_closest(fake, each[_evenly(len(each), count)]) for each in (train, held_out))
+    near, far = (_closest(fake, each, count) for each in (train, held_out))
     share = (near < far).mean() + (near == far).mean() / 2
     return Closest(float(np.median(near)), float(np.median(far)), float(share))
 
@@ -107,10 +107,7 @@ def _correlations(table: Array) -> NDArray[np.float64]:
     return np.asarray(unit.T @ unit)
 
 
-def _evenly(count: int, kept: int) -> NDArray[np.int64]:
-    return np.arange(kept, dtype=np.int64) * count // kept
-
-
-def _closest(rows: Array, others: Array) -> NDArray[np.float64]:
-    """The Euclidean distance of each row to the closest of the others, [N]."""
-    return nearest(torch.as_tensor(rows), torch.as_tensor(others)).distances.numpy()
+def _closest(rows: Array, others: Array, count: int) -> NDArray[np.float64]:
+    """The Euclidean distance of each row to the closest of so many of the others, [N]."""
+    among = thinned(torch.as_tensor(others), count)
+    return nearest(torch.as_tensor(rows), among).distances.numpy()

@@ -6,6 +6,8 @@ Esteban, Hyland & Rätsch 2017, arXiv:1706.02633, section 4.2.
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,28 +43,51 @@ class Tstr(NamedTuple):
     synthetic: Told
 
 
-def tstr(train: Labelled, test: Labelled, synthetic: Labelled, *, classes: int, seed: int) -> Tstr:
-    """How well a small perceptron tells the real test examples, once learnt from the real training
-    examples (TRTR) and once from synthetic ones (TSTR).
+@dataclass(frozen=True)
+class Exam:
+    """Real `test` examples, to be told by a small perceptron. `train` are other real ones.
 
     Raises ValueError for arrays that don't fit each other or hold no example.
     """
-    for part in train, test, synthetic:
-        _check(part, size=train.features.shape[1], classes=classes)
-    real = _told(train, test, classes=classes, seed=seed)
-    return Tstr(real, _told(synthetic, test, classes=classes, seed=seed))
+
+    train: Labelled
+    test: Labelled
+    classes: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        self._check(self.train)
+        self._check(self.test)
+
+    @cached_property
+    def real(self) -> Told:
+        """Once learnt from the real training examples (TRTR): the same for every generator."""
+        return self._told(self.train)
+
+    def taken(self, synthetic: Labelled) -> Tstr:
+        """Once learnt from synthetic examples (TSTR), beside TRTR. Raises ValueError."""
+        self._check(synthetic)
+        return Tstr(self.real, self._told(synthetic))
+
+    def _told(self, learnt_from: Labelled) -> Told:
+        told = _predicted(learnt_from, self.test.features, seed=self.seed)
+        right = float((told == self.test.labels).mean())
+        return Told(right, confusion(self.test.labels, told, classes=self.classes))
+
+    def _check(self, part: Labelled) -> None:
+        (features, labels), size = part, self.train.features.shape[1]
+        if features.ndim != 2 or features.shape[1] != size or labels.shape != features.shape[:1]:
+            raise ValueError(f"Features are [N, {size}] and labels [N].")
+        if len(labels) == 0 or labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(f"Labels are one or more numbers from 0 to {self.classes - 1}.")
+        if not np.isfinite(features).all():
+            raise ValueError("Features are finite numbers.")
 
 
 def confusion(labels: Classes, told: Classes, *, classes: int) -> NDArray[np.int64]:
     """How many of each true class (rows) were told as which (columns), int64 [K, K]."""
     counts = np.bincount(labels * classes + told, minlength=classes * classes)
     return counts.reshape(classes, classes).astype(np.int64)
-
-
-def _told(learnt_from: Labelled, test: Labelled, *, classes: int, seed: int) -> Told:
-    told = _predicted(learnt_from, test.features, seed=seed)
-    right = float((told == test.labels).mean())
-    return Told(right, confusion(test.labels, told, classes=classes))
 
 
 def _predicted(learnt_from: Labelled, features: Features, *, seed: int) -> Classes:
@@ -85,16 +110,6 @@ def _predicted(learnt_from: Labelled, features: Features, *, seed: int) -> Class
         warnings.simplefilter("ignore", ConvergenceWarning)  # the iterations are the protocol's
         model.fit(_doubles(learnt_from.features), learnt_from.labels)
     return np.asarray(model.predict(_doubles(features)), dtype=np.int64)
-
-
-def _check(part: Labelled, *, size: int, classes: int) -> None:
-    features, labels = part
-    if features.ndim != 2 or features.shape[1] != size or labels.shape != features.shape[:1]:
-        raise ValueError(f"Features are [N, {size}] and labels [N].")
-    if len(labels) == 0 or labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"Labels are one or more numbers from 0 to {classes - 1}.")
-    if not np.isfinite(features).all():
-        raise ValueError("Features are finite numbers.")
 
 
 def _doubles(features: Features) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ class Decoder(nn.Module):
         return expected(self.unbounded(latent))
 
     def unbounded(self, latent: Tensor) -> Tensor:
-        """[N, latent_size] -> logits of pixels [N, *shape], or the vectors themselves."""
+        """[N, latent_size] -> logits of pixels [N, *shape], or all else itself."""
         outputs: Tensor = self.network(latent)
         return outputs
 
@@ -45,7 +45,7 @@ class Encoder(nn.Module):
 
     def forward(self, examples: Tensor) -> tuple[Tensor, Tensor]:
         """[N, *shape] -> its mean and the logarithm of its variance, both [N, latent_size]."""
-        seen = examples if examples.ndim == 2 else (examples + 1) / 2
+        seen = (examples + 1) / 2 if examples.ndim == 4 else examples
         mean, log_variance = self.network(seen).chunk(2, dim=1)
         return mean, log_variance
 

@@ -89,8 +89,8 @@ class GenerativeModel(Component):
     @final
     def couples_examples(self) -> bool:
         """Whether a logit of D depends on the other examples of its batch."""
-        discriminator = getattr(self, "discriminator", None)
-        return isinstance(discriminator, DiscriminatorNetwork) and discriminator.couples_examples
+        networks = [value for _, value in self if isinstance(value, DiscriminatorNetwork)]
+        return any(network.couples_examples for network in networks)
 
     @property
     @abstractmethod
@@ -211,7 +211,7 @@ def image_shape(space: Space, *, model: str, smallest: int, instead: str = "mlp"
     channels and for a side under `smallest`.
     """
     if space.kind != "images":
-        fitting = "rnn" if space.kind == "sequences" else instead
+        fitting = "rnn" if space.kind == "sequences" and instead == "mlp" else instead
         raise ConfigError(
             f"{model} can't build examples of shape {list(space.shape)}, model={model}. "
             f"Use model={fitting} for {space.kind}."

@@ -10,7 +10,7 @@ from gan_runner.models.mlp import Perceptron, refuse_norms_of_maps
 
 
 class VAE(Autoencoder):
-    """Fully connected, for vectors of any size and for images, which are flattened inside."""
+    """Fully connected, for vectors, sequences and images, which are flattened inside."""
 
     generator: Perceptron
     encoder: Perceptron
