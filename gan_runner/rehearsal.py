@@ -71,8 +71,10 @@ def _table(run: Run, seconds: float) -> list[tuple[str, str]]:
 
 
 def _disk(run: Run, plan: Train) -> str:
-    saves = plan.steps // plan.save_every if plan.save_every else 1
-    kept = min(max(saves, 1), 1 + plan.keep) + (1 if plan.eval_every else 0)
+    # an evaluation that is the best so far saves, too, and what is best is kept beside the others
+    moments = [range(n, plan.steps + 1, n) for n in (plan.save_every, plan.eval_every) if n]
+    saves = len(set().union(*moments, {plan.steps}))
+    kept = min(saves, 1 + plan.keep + (1 if plan.eval_every else 0))
     state = run.state
     saved = checkpoint.write(run.folder.checkpoints, state.tensors(), state.facts()).stat().st_size
     run.sample()

@@ -91,10 +91,15 @@ class SweepLauncher(Launcher):
         assert sweep is not None, "made by the callback of gan-train"
         carrier = self.carrier()
         candidates = _candidates(self._context, self._config, job_overrides)
-        jobs = sweep.check(candidates, searching=self._searches)
+        jobs = sweep.check(candidates, searching=self._searches, here=self._is_here)
         sweep.hold()
         sweep.carry_out(list(jobs.values()), carrier)
         return [_returned(sweep.value(candidate.name)) for candidate in candidates]
+
+    @property
+    @abstractmethod
+    def _is_here(self) -> bool:
+        """Whether the jobs run on this machine."""
 
     @abstractmethod
     def carrier(self) -> Carrier:
@@ -110,6 +115,8 @@ class SweepLauncher(Launcher):
 class Processes(SweepLauncher):
     """Each job in a process of its own on this machine, `n_jobs` at a time."""
 
+    _is_here = True
+
     def __init__(self, n_jobs: object) -> None:
         self._n_jobs = n_jobs
 
@@ -122,6 +129,8 @@ class Processes(SweepLauncher):
 
 class Cluster(SweepLauncher):
     """Each job in a job of a cluster."""
+
+    _is_here = False
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings

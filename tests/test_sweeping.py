@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from conftest import Answer
@@ -215,11 +216,39 @@ def test_another_setting_under_the_same_name_is_refused_and_nothing_is_lost(
     settings = [*TINY, "-m", "seed=0,1", "sweep=s"]
     assert here("gan-train", *settings).code == 0
     before = marks(tmp_path / "outputs/sweeps/s/seed=0/checkpoints")
-    answer = here("gan-train", *settings, "model.latent_size=3")
-    assert answer.code == 8
-    assert "model.latent_size: 2 -> 3" in answer.err
+    again = [s if s != "seed=0,1" else "seed=0,1,2" for s in settings]
+    answer = here("gan-train", *again, "model.latent_size=3")
+    assert (answer.code, len(carried)) == (6, 2)  # nothing was started
+    assert "seed=1: a resumed run can't change these settings: model.latent_size: 2" in answer.err
+    assert not (tmp_path / "outputs/sweeps/s/seed=2").exists()
     assert status(tmp_path / "outputs/sweeps/s/seed=0")["state"] == "completed"
     assert marks(tmp_path / "outputs/sweeps/s/seed=0/checkpoints") == before
+
+
+def test_what_a_job_is_refused_for_stands_in_the_table_without_advice_to_try_again(
+    here: Here, tmp_path: Path
+) -> None:
+    settings = [*TINY, "-m", "seed=0,1", "sweep=s"]
+    assert here("gan-train", *settings).code == 0
+    answer = here("gan-train", *settings, "train.steps=4")  # of 6 that are done
+    assert answer.code == 8
+    rows = [line for line in answer.out.splitlines() if line.startswith("seed=")]
+    assert len(rows) == 2 and all("train.steps=4" in row for row in rows)
+    assert "Go on with" not in answer.out and "would be refused again" in answer.out
+
+
+def test_data_that_is_missing_here_is_found_before_the_first_job(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    np.save(tmp_path / "here.npy", np.zeros((16, 2), np.float32))
+    settings = [s for s in TINY if "ring" not in s and "count" not in s]
+    settings += ["dataset=array", "model=mlp", "-m", "sweep=s", "dataset.path=here.npy,there.npy"]
+    answer = here("gan-train", *settings)
+    assert (answer.code, carried) == (3, [])
+    assert "1 of 2 jobs can't be, nothing was started" in answer.err
+    assert "path=there.npy: missing " in answer.err
+    assert here("gan-train", *settings, "sweeping.on_invalid=skip").code == 0
+    assert carried == ["path=here.npy"]
 
 
 def test_a_job_that_never_began_takes_new_settings(
@@ -227,11 +256,13 @@ def test_a_job_that_never_began_takes_new_settings(
 ) -> None:
     settings = [*TINY, "dataset=array", "model=mlp", "-m", "sweep=s"]
     settings = [s for s in settings if not s.startswith("dataset.count") and s != "dataset=ring"]
-    settings.append("dataset.path=missing.npy,other.npy")
+    settings.append("dataset.path=empty.npy,other.npy")
+    for name in ("empty.npy", "other.npy"):
+        (tmp_path / name).touch()
     assert here("gan-train", *settings).code == 8
-    run = tmp_path / "outputs/sweeps/s/path=missing.npy"
+    run = tmp_path / "outputs/sweeps/s/path=empty.npy"
     assert (status(run)["state"], status(run)["exit_code"]) == ("failed", 3)
-    assert "missing.npy" in str(status(run)["reason"])
+    assert "empty.npy" in str(status(run)["reason"])
     assert here("gan-train", *settings, "train.batch_size=4").code == 8
     assert "batch_size: 4" in (run / "config.yaml").read_text()
 

@@ -76,6 +76,8 @@ def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
     assert told == [("failed", 1), ("failed", 9), ("failed", 137), ("completed", 0)]
     assert "a defect" in (runs[0] / "train.log").read_text()
     assert "SIGKILL" in str(status(runs[2])["reason"])
+    assert "error: ended with exit code 9\n" in (runs[1] / "train.log").read_text()
+    assert "error: killed by SIGKILL" in (runs[2] / "train.log").read_text()
     assert [ends_in_tensorboard(run) for run in runs] == [{2}, {2}, {2}, {1}]  # of failure, success
     table = first.out[first.out.index("\njob") :]
     assert [line.split()[:2] for line in table.splitlines()[2:6]] == [

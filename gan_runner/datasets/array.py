@@ -14,7 +14,7 @@ from torch import Tensor
 from gan_runner.data import Data, Space
 from gan_runner.datasets.array_file import read_array_file
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.paths import Location, expanded
+from gan_runner.datasets.paths import Location, expanded, refuse_missing
 from gan_runner.datasets.sequences import plain_steps, standardized_steps
 from gan_runner.datasets.vectors import plain, standardized
 from gan_runner.errors import ConfigError, DataError, printable
@@ -49,9 +49,11 @@ class Array(Dataset):
     def space(self) -> Space | None:
         return None
 
+    def look(self) -> None:
+        refuse_missing(self._file, setting=self._setting)
+
     def load(self, cache: Path, track: Track) -> Data:
-        path = expanded(self.path, key="dataset.path", wanted="a .npy or .npz file")
-        samples, stored_labels = read_array_file(path, setting=self._setting)
+        samples, stored_labels = read_array_file(self._file, setting=self._setting)
         kind = self._kind_of(samples)
         labels, class_names = self._classes(stored_labels, count=len(samples))
         if kind != "images":
@@ -66,6 +68,10 @@ class Array(Dataset):
     @property
     def flips(self) -> bool:
         return self.flip and self.kind in ("auto", "images")
+
+    @property
+    def _file(self) -> Path:
+        return expanded(self.path, key="dataset.path", wanted="a .npy or .npz file")
 
     @property
     def _setting(self) -> str:

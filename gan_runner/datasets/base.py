@@ -60,6 +60,9 @@ class Dataset(Component):
     def space(self) -> Space | None:
         """What one example is, where the settings alone tell it; None if the data must be read."""
 
+    def look(self) -> None:
+        """See that what must be there already is there, without reading it. Raises DataError."""
+
     @abstractmethod
     def load(self, cache: Path, track: Track) -> Data:
         """All examples. `cache`: the folder where decoded data may be kept.

@@ -18,7 +18,7 @@ from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.decoding import Damaged, Pixels, decode
 from gan_runner.datasets.image_cache import kept
 from gan_runner.datasets.listing import Found, class_indices, class_of, images_below
-from gan_runner.datasets.paths import Location, expanded, file_faults
+from gan_runner.datasets.paths import Location, expanded, file_faults, refuse_missing
 from gan_runner.errors import DataError, printable
 
 FORMAT = 1  # of what is cached; a new number makes old caches unknown
@@ -44,8 +44,15 @@ class ImageFolder(Dataset):
     def space(self) -> Space:
         return Space("images", (self.channels, self.image_size, self.image_size))
 
+    def look(self) -> None:
+        refuse_missing(self._folder, setting=self._setting)
+
+    @property
+    def _folder(self) -> Path:
+        return expanded(self.root, key="dataset.root", wanted="a folder of images")
+
     def load(self, cache: Path, track: Track) -> Data:
-        root = expanded(self.root, key="dataset.root", wanted="a folder of images")
+        root = self._folder
         files = self._files(root)
         with warnings.catch_warnings():
             # Pillow's are of odd metadata and great sizes; what it can't decode, it raises

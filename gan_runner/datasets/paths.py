@@ -28,6 +28,12 @@ def expanded(location: str | None, *, key: str, wanted: str) -> Path:
         raise DataError(f"no such home folder, {key}={shown}. Write the path in full.") from None
 
 
+def refuse_missing(path: Path, *, setting: str) -> None:
+    """Raise DataError if there is nothing at `path`, MachineError if the disk doesn't say."""
+    with file_faults(path, setting=setting):
+        path.stat()
+
+
 @contextmanager
 def file_faults(path: Path, *, setting: str) -> Iterator[None]:
     """While `path` is read: errors of the file system, as faults that name path and setting."""

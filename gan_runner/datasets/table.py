@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import field_validator
 from gan_runner.columns import Column
 from gan_runner.datasets.cells import are_codes, categories, decimals, is_number
 from gan_runner.datasets.csv_file import TextTable, read_csv
-from gan_runner.datasets.paths import Location, expanded
+from gan_runner.datasets.paths import Location, expanded, refuse_missing
 from gan_runner.datasets.tabular import Contents, Filled, Tabular
 from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 
@@ -46,11 +47,17 @@ class Table(Tabular):
     def setting(self) -> str:
         return f"dataset.path={printable(self.path)}"
 
+    def look(self) -> None:
+        refuse_missing(self._file, setting=self.setting)
+
+    @property
+    def _file(self) -> Path:
+        return expanded(self.path, key="dataset.path", wanted="a CSV file")
+
     def contents(self) -> Contents:
-        path = expanded(self.path, key="dataset.path", wanted="a CSV file")
         named = {"auto": None, "tab": "\t"}
         delimiter = named.get(self.delimiter, self.delimiter)
-        table = read_csv(path, delimiter=delimiter, setting=self.setting)
+        table = read_csv(self._file, delimiter=delimiter, setting=self.setting)
         self._check_named(table)
         kept = {name: cells for name, cells in table.columns.items() if name not in self.ignore}
         table = self._complete(TextTable(kept, table.lines))

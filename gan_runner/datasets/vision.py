@@ -64,8 +64,16 @@ class Torchvision(Dataset):
         channels, height, width = self.native
         return Space("images", (channels, self.image_size or height, self.image_size or width))
 
+    def look(self) -> None:
+        if not self.download:
+            self._ensure(self._files(self._folder, "train"), self._folder)
+
+    @property
+    def _folder(self) -> Path:
+        return expanded(self.root, key="dataset.root", wanted="a folder")
+
     def load(self, cache: Path, track: Track) -> Data:
-        root = expanded(self.root, key="dataset.root", wanted="a folder")
+        root = self._folder
         if root.exists() and not root.is_dir():
             raise DataError(f"not a folder, {self._setting}. Name a folder.")
         images, labels, class_names = self._read(root, "train")
@@ -73,7 +81,7 @@ class Torchvision(Dataset):
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         """The test split, if its files are there."""
-        root = expanded(self.root, key="dataset.root", wanted="a folder")
+        root = self._folder
         if not all(file.is_file() for file in self._files(root, "test")):
             return None
         images, labels, class_names = self._read(root, "test")

@@ -18,7 +18,7 @@ from gan_runner import config as configuration
 from gan_runner.errors import Fault, report
 from gan_runner.folder import RunFolder
 from gan_runner.interruption import Interrupted, end_at_once, leave
-from gan_runner.sweeping.jobs import Job, asked, record
+from gan_runner.sweeping.jobs import Job, asked, has_begun, record
 from gan_runner.threads import share_cores
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _obtain(job: Job, terminal: Terminal) -> Run | None:
     folder = job.folder
     folder.refuse_links()
     _await_release(folder)
-    if _has_begun(folder):
+    if has_begun(folder):
         return reopen(job.path, Changes(job.config, asked(job.config)), terminal)
     _clear(folder)
     threads = job.config.threads or job.threads
@@ -100,11 +100,6 @@ def _await_release(folder: RunFolder) -> None:
     began = time.monotonic()
     while folder.is_held() and time.monotonic() - began < _PATIENCE:
         time.sleep(_LOOK)
-
-
-def _has_begun(folder: RunFolder) -> bool:
-    begun = "started" in folder.status() or any(folder.checkpoints.glob("step_*"))
-    return begun and folder.config.exists()
 
 
 def _clear(folder: RunFolder) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gan_runner import config as configuration
 from gan_runner.config import Config
 from gan_runner.disk import write_text
-from gan_runner.errors import CheckpointError, InUseError, MachineError
+from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError
 from gan_runner.folder import RunFolder, now
 from gan_runner.interruption import SIGNALS
 from gan_runner.rows import best_evaluation
@@ -72,7 +72,18 @@ class Outcome(NamedTuple):
     @property
     def first_line(self) -> str:
         """The reason, in a line."""
-        return next(iter(self.reason.splitlines()), "")
+        return in_a_line(self.reason)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the same command would end in the same way."""
+        return self.failed and self.code in (ConfigError.exit_code, CheckpointError.exit_code)
+
+
+def in_a_line(text: str) -> str:
+    """The first line of a fault, and of a list its first item."""
+    first, second, *_ = [*text.splitlines(), "", ""]
+    return f"{first} {second.strip()}" if first.endswith(":") else first
 
 
 def asked(config: Config) -> tuple[str, ...]:
@@ -86,6 +97,20 @@ def asked(config: Config) -> tuple[str, ...]:
         left.add("train.steps")
     keys = configuration.flat(config.plain())
     return tuple(key for key in keys if key not in left and not key.startswith("choices"))
+
+
+def has_begun(folder: RunFolder) -> bool:
+    """Whether a run was made in the folder, and not merely tried."""
+    begun = "started" in folder.status() or any(folder.checkpoints.glob("step_*"))
+    return begun and folder.config.exists()
+
+
+def refuse_other_settings(job: Job) -> None:
+    """Raise CheckpointError, with the differences, if the run has begun with settings that it
+    can't change."""
+    from gan_runner.resuming import Changes, changed
+
+    changed(configuration.read(job.folder.config), Changes(job.config, asked(job.config)))
 
 
 def is_done(job: Job) -> bool:
@@ -111,6 +136,7 @@ def is_done(job: Job) -> bool:
 def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -> Outcome:
     """How the process of a job ended: its exit code, negative for a signal. A status that the
     process couldn't write itself is written."""
+    told_by_itself = reason is not None
     reason = reason or f"ended with exit code {code}"
     if code < 0:
         reason = f"killed by {signal.Signals(-code).name}"
@@ -120,7 +146,10 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
         reason = "a live process has its folder. Wait for that to end, or stop it"
     interrupted = code in [128 + number for number in SIGNALS]
     if code != 0:
+        told_by_itself |= _status(job.folder).get("exit_code") == code
         record(job, state="interrupted" if interrupted else "failed", code=code, reason=reason)
+        if not told_by_itself:
+            _log(job, reason)
     status = _status(job.folder)
     told = status.get("state") if status.get("exit_code") == code else None
     if code == 0:
@@ -157,6 +186,12 @@ def record(job: Job, *, state: str, code: int, reason: str) -> None:
             settled = {k: v for k, v in settings.items() if v not in (None, "auto")}
             record_failure(folder.tensorboard, folder.title, settled)
         folder.release()
+
+
+def _log(job: Job, reason: str) -> None:
+    """Let the log of a job end with what its process couldn't say."""
+    with suppress(OSError), job.folder.train_log.open("a", encoding="utf-8") as log:
+        log.write(f"error: {reason}\n")
 
 
 def _status(folder: RunFolder) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gan_runner.sweeping.view import View
 
 _LOOK = 0.05  # seconds
+_LONGEST = 1 << 20  # bytes that are read of what a process logged
 _PATIENCE = 10.0  # seconds that a second signal leaves to a process
 
 # the same modules as here, from wherever they came: a wheel, an editable install, a checkout
@@ -33,6 +34,7 @@ class _Child:
     slot: int
     process: subprocess.Popen[str]
     began: float
+    logged: int  # bytes of the log before it
 
 
 def run_in_processes(
@@ -105,7 +107,8 @@ def _begin(
 ) -> None:
     slot = next(k for k in range(len(running) + 1) if k not in {c.slot for c in running})
     try:
-        running.append(_Child(job, slot, start(job, slot), time.monotonic()))
+        logged = job.folder.train_log.stat().st_size if job.folder.train_log.exists() else 0
+        running.append(_Child(job, slot, start(job, slot), time.monotonic(), logged))
     except Fault as fault:
         ended(job, Outcome("failed", fault.exit_code, None, 0.0, str(fault)))
     except OSError as error:
@@ -119,7 +122,20 @@ def _ended(child: _Child) -> Outcome:
     with suppress(BrokenPipeError):
         child.process.stdin.close()
     seconds = time.monotonic() - child.began
-    return outcome(child.job, code=child.process.returncode, seconds=seconds)
+    code = child.process.returncode
+    return outcome(
+        child.job, code=code, seconds=seconds, reason=_error(child) if code > 0 else None
+    )
+
+
+def _error(child: _Child) -> str | None:
+    """The fault that the process told in the log, if any."""
+    with suppress(OSError), child.job.folder.train_log.open("rb") as log:
+        log.seek(child.logged)
+        text = "\n" + log.read(_LONGEST).decode(errors="replace")
+        _, told, fault = text.rpartition("\nerror: ")
+        return fault.rstrip() if told else None
+    return None
 
 
 def _end(running: Sequence[_Child]) -> None:

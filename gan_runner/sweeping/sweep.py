@@ -14,7 +14,15 @@ from gan_runner.errors import ConfigError, Fault, InUseError, MachineError, prin
 from gan_runner.folder import RunFolder
 from gan_runner.interruption import Interrupted
 from gan_runner.sweeping import tuning
-from gan_runner.sweeping.jobs import DONE, Job, Outcome, is_done
+from gan_runner.sweeping.jobs import (
+    DONE,
+    Job,
+    Outcome,
+    has_begun,
+    in_a_line,
+    is_done,
+    refuse_other_settings,
+)
 from gan_runner.sweeping.settings import Sweeping
 from gan_runner.sweeping.tuning import Tuned
 from gan_runner.sweeping.view import View
@@ -74,10 +82,13 @@ class Sweep:
                 f"Raise the limit with sweeping.max_jobs={count}, or sweep over less."
             )
 
-    def check(self, candidates: Sequence[Candidate], *, searching: bool) -> dict[str, Job]:
-        """The jobs that can be, by name. Nothing was started or written yet.
+    def check(
+        self, candidates: Sequence[Candidate], *, searching: bool, here: bool
+    ) -> dict[str, Job]:
+        """The jobs that can be, by name. Nothing was started or written yet. `here`: they run on
+        this machine, where their data must be.
 
-        Raises ConfigError that lists the impossible ones, unless they are to be skipped.
+        Raises a fault that lists the impossible ones, unless they are to be skipped.
         """
         from gan_runner.assembly import assemble
 
@@ -85,18 +96,22 @@ class Sweep:
         faults: dict[str, Fault] = {}
         what = "checked jobs"
         for candidate in self._terminal.track(candidates, what=what, total=len(candidates)):
+            path = self.path / candidate.name
             try:
-                config = candidate.config()
-                assemble(config)
+                job = Job(candidate.name, path, candidate.config(), candidate.overrides)
+                experiment = assemble(job.config)
+                if has_begun(job.folder):
+                    refuse_other_settings(job)
+                elif here:
+                    experiment.dataset.look()
             except Fault as fault:
                 faults[candidate.name] = fault
             else:
-                path = self.path / candidate.name
-                jobs[candidate.name] = Job(candidate.name, path, config, candidate.overrides)
+                jobs[candidate.name] = job
         if faults and (self._settings.on_invalid == "abort" or not jobs) and not searching:
-            raise ConfigError(_listed(faults, len(jobs) + len(faults)))
+            raise _all_of(faults, len(jobs) + len(faults))
         for name, why in faults.items():
-            first = str(why).splitlines()[0]
+            first = in_a_line(str(why))
             self._terminal.say(f"impossible, left out: {printable(name)}: {printable(first)}")
             self._outcomes[name] = Outcome("impossible", why.exit_code, None, 0.0, str(why))
             self._view.skipped(self._outcomes[name])
@@ -162,7 +177,11 @@ class Sweep:
             self._terminal.say(f"\n{printable(self._metric)}, {told}")
             rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
             self._terminal.table(tuning.HEAD, rows)
-        if any(outcome.failed for outcome in self._outcomes.values()):
+        failed = [outcome for outcome in self._outcomes.values() if outcome.failed]
+        if failed and all(outcome.refused for outcome in failed):
+            self._terminal.say("The same command would be refused again. Change it, or its name.")
+            return JOB_FAILED
+        if failed:
             self._terminal.say("The log of a job is its train.log. Go on with:")
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             return JOB_FAILED
@@ -209,10 +228,13 @@ class Sweep:
         )
 
 
-def _listed(faults: dict[str, Fault], count: int) -> str:
-    lines = [f"  {name}: {str(fault).splitlines()[0]}" for name, fault in faults.items()]
+def _all_of(faults: dict[str, Fault], count: int) -> Fault:
+    """One fault for all: of their kind, if they are of one."""
+    kinds = {type(fault) for fault in faults.values()}
+    lines = [f"  {name}: {in_a_line(str(fault))}" for name, fault in faults.items()]
     if len(lines) > _LISTED:
         lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
     remedy = "Sweep over others, or leave these out with sweeping.on_invalid=skip."
     head = f"{len(faults)} of {count} jobs can't be, nothing was started. {remedy}"
-    return "\n".join([head, *lines])
+    kind = kinds.pop() if len(kinds) == 1 else ConfigError
+    return kind("\n".join([head, *lines]))

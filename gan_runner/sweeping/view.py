@@ -79,10 +79,13 @@ class View:
             self._terminal.overview(running, self._counts())
 
     def _counts(self) -> str:
-        failed = sum(outcome.failed for outcome in self._outcomes)
-        done = len(self._outcomes) - failed
+        failed = sum(outcome.state == "failed" for outcome in self._outcomes)
+        stopped = sum(outcome.state == "interrupted" for outcome in self._outcomes)
+        done = len(self._outcomes) - failed - stopped
         waiting = self._total - len(self._outcomes) - len(self._running)
-        return f"{done} done, {len(self._running)} running, {failed} failed, {waiting} waiting"
+        return f"{done} done, {len(self._running)} running, {failed} failed, {waiting} waiting" + (
+            f", {stopped} interrupted" if stopped else ""
+        )
 
 
 def _look_at(job: Job, progress: _Progress) -> None:
