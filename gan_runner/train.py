@@ -73,6 +73,7 @@ def _compose_and_train(arguments: list[str]) -> int:
                 return _resume(resumed[-1], overrides, flagged)
         if flags.multirun:
             return _sweep(start, overrides, flagged)
+        _refuse_name_of_no_sweep(overrides)
         start(lambda config: codes.append(_job(config)))()
     except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
         raise explained(error, overrides) from None
@@ -125,6 +126,13 @@ class Announcement(Callback):
             swept.check_launcher(config)
             swept.check_search(config)
             Sweep.current.announce(swept.number_of_jobs(config))
+
+
+def _refuse_name_of_no_sweep(overrides: list[Override]) -> None:
+    for override in overrides:
+        if override.key_or_group == "sweep":
+            shown = printable(override.input_line)
+            raise ConfigError(f"a single run is no sweep, {shown}. Add -m, or leave that out.")
 
 
 @contextmanager

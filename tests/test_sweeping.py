@@ -137,6 +137,12 @@ def test_a_sweep_that_cant_be_meant_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_name_of_a_sweep_without_a_sweep_is_refused(here: Here, tmp_path: Path) -> None:
+    answer = here("gan-train", *TINY, "sweep=s")
+    assert (answer.code, "Add -m" in answer.err) == (2, True), answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_sweep_in_use_is_refused(here: Here, tmp_path: Path, carried: list[str]) -> None:
     (tmp_path / "outputs/sweeps/s").mkdir(parents=True)
     folder = RunFolder(tmp_path / "outputs/sweeps/s")

@@ -72,7 +72,7 @@ def checked(flags: Namespace) -> list[Override]:
             offered = options(group, *folders)
             for name in _names(override):
                 if name not in offered:
-                    remedy = did_you_mean(name, offered)
+                    remedy = did_you_mean(name, offered) or "gan-train --help lists them."
                     raise ConfigError(f"unknown {group}, {group}={printable(name)}. {remedy}")
     return overrides
 

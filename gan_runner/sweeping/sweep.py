@@ -24,7 +24,7 @@ from gan_runner.sweeping.jobs import (
     refuse_other_settings,
 )
 from gan_runner.sweeping.settings import Sweeping
-from gan_runner.sweeping.tuning import Tuned
+from gan_runner.sweeping.tuning import Found
 from gan_runner.sweeping.view import View
 from gan_runner.terminal import Terminal
 from gan_runner.units import span
@@ -64,7 +64,7 @@ class Sweep:
         self._names: list[str] = []  # of all jobs, in the order of the command line
         self._jobs: dict[str, Job] = {}
         self._outcomes: dict[str, Outcome] = {}
-        self._tuned: Sequence[Tuned] = ()
+        self._tuned: Sequence[Found] = ()
         self._metric = ""
 
     @property
@@ -160,7 +160,7 @@ class Sweep:
         finally:
             self._terminal.end()
 
-    def record(self, found: Sequence[Tuned], *, metric: str) -> None:
+    def record(self, found: Sequence[Found], *, metric: str) -> None:
         """Keep what a tuned comparison has found, in `tuned.json`, and for `conclude` to show."""
         self._tuned, self._metric = found, metric
         told = {"format": 1, "metric": metric, "methods": [one.record for one in found]}

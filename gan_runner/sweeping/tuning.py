@@ -29,7 +29,7 @@ class Cell(NamedTuple):
         return [*self.overrides, *sample, f"seed={seed}"]
 
 
-class Tuned(NamedTuple):
+class Found(NamedTuple):
     """What was found of a cell: the value of each sample and, for the best one, of each new seed;
     None where a run has failed. `best` is None if all have."""
 
@@ -80,7 +80,7 @@ def tune(
     seed: int,
     repeats: int,
     direction: Literal["min", "max"],
-) -> list[Tuned]:
+) -> list[Found]:
     """Run every sample of every cell with `seed`, then the best of each with the seeds after it."""
     jobs = [cell.job(sample, seed) for cell in cells for sample in cell.samples]
     values = iter(launch(jobs))
@@ -103,12 +103,12 @@ def tune(
 
 def _chosen(
     cell: Cell, values: tuple[float | None, ...], direction: Literal["min", "max"]
-) -> Tuned:
+) -> Found:
     done = [index for index, value in enumerate(values) if value is not None]
     if not done:
-        return Tuned(cell, values, None)
+        return Found(cell, values, None)
     sign = 1 if direction == "min" else -1
-    return Tuned(cell, values, min(done, key=lambda index: sign * (values[index] or 0.0)))
+    return Found(cell, values, min(done, key=lambda index: sign * (values[index] or 0.0)))
 
 
 def _known(values: Sequence[float | None]) -> list[float]:
