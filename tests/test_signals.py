@@ -43,9 +43,10 @@ IN_SAVES = "from gan_runner import checkpoint; pausing(checkpoint, 'publish')"
 
 
 IN_TERMINAL = """
-import fcntl, termios
+import fcntl, signal, termios
 from gan_runner.train import main
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # whose end is ours
 main()
 """

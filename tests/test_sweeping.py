@@ -510,9 +510,13 @@ def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
 ) -> None:
     executor = Executor(number)
     monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
     settings, view = Cluster.model_validate_json(json.dumps(SLURM)), View(Terminal(), total=2)
-    with pytest.raises(Interrupted) as caught:
-        cluster.run_on_cluster([job, job], settings=settings, view=view, ended=lambda *_: None)
+    try:
+        with pytest.raises(Interrupted) as caught:
+            cluster.run_on_cluster([job, job], settings=settings, view=view, ended=lambda *_: None)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert caught.value.exit_code == 128 + number
     assert [task.cancelled for task in executor.tasks] == [True, True]
 
