@@ -127,7 +127,11 @@ def _differences(record: Mapping[str, Compared]) -> str:
             "drawn for every loss",
             "drawn; layer norm in its place where a penalty differentiates D (WGAN GP, DRAGAN)",
         ),
-        ("first weights", "N(0, 0.02)", "the same, but He's in the D of WGAN GP and DRAGAN, narrow layers without batch norm"),
+        (
+            "first weights",
+            "N(0, 0.02)",
+            "the same, but He's in the D of WGAN GP and DRAGAN, narrow layers without batch norm",
+        ),
         ("latent points", "uniform on [-1, 1]", "normal (of the VAE, normal in both)"),
         ("images", "in [0, 1], sigmoid", "in [-1, 1], tanh"),
         ("BEGAN", "measured", "missing: its D is an autoencoder"),

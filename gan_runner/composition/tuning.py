@@ -46,6 +46,8 @@ def cells(config: DictConfig) -> list[Cell]:
     What the command line sets, no method sets again, nor what is in a group of which it chooses
     an option; its intervals are drawn from as those of `params` are. Raises ConfigError.
     """
+    from gan_runner.sweeping.settings import Method
+
     asked = tuning(config)
     given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
     if any(o.key_or_group == "seed" and o.is_sweep_override() for o in given):
@@ -60,11 +62,15 @@ def cells(config: DictConfig) -> list[Cell]:
     found: dict[tuple[str, ...], str] = {}
     made = []
     methods = {name: method for name, method in asked.methods.items() if method is not None}
-    for name, method in methods.items() or [("", None)]:
+    for name, method in (methods or {"": Method()}).items():
+        # a method has draws of its own, the same on every data set: another one beside it changes
+        # nothing, and neither does a larger number of samples, of those that are drawn already
+        stream = f"{asked.seed} {name}"
         for combination in combinations:
             differs = [text for text in combination if text not in common]
             words = [*([name] if name else []), *([job_name(differs, ())] if differs else [])]
-            cell = _cell(" ".join(words) or "all", name, combination, drawn, method, asked)
+            told = " ".join(words) or "all"
+            cell = _cell(told, combination, drawn, method, asked, random=Random(stream))
             same = found.setdefault(tuple(sorted(cell.overrides)), cell.name)
             if same != cell.name:
                 raise ConfigError(
@@ -98,24 +104,22 @@ def _space(override: Override) -> str:
 
 def _cell(
     name: str,
-    method_name: str,
     combination: Sequence[str],
     drawn: Mapping[str, str],
-    method: Method | None,
+    method: Method,
     asked: Tuning,
+    *,
+    random: Random,
 ) -> Cell:
     given = {key_of(text) for text in combination}
     settings = {
         key: line
-        for key, line in _lines(method.settings if method else {}, given | drawn.keys()).items()
+        for key, line in _lines(method.settings, given | drawn.keys()).items()
         if key.partition(".")[0] not in given
     }
-    first = _lines(method.first if method else {}, given)
-    spaces = {**asked.params, **(method.params if method else {}), **drawn}
+    first = _lines(method.first, given)
+    spaces = {**asked.params, **method.params, **drawn}
     left = {k: str(v) for k, v in spaces.items() if k not in given and v is not None}
-    # a method has draws of its own, the same on every data set: another one beside it changes
-    # nothing, and neither does a larger number of samples, of those that are drawn already
-    random = Random(f"{asked.seed} {method_name}")
     samples = [first]
     for _ in range(_DRAWS * asked.samples if left else 0):
         if len(samples) == asked.samples:
