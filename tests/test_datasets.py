@@ -55,6 +55,26 @@ def test_no_class_has_a_default(name: str) -> None:
     assert all(field.is_required() for field in choices(Dataset)[name].model_fields.values())
 
 
+@pytest.mark.parametrize(
+    ("option", "changes"),
+    [
+        ("array", {"path": "/nonexistent/x.npy"}),
+        ("table", {"path": "/nonexistent/x.csv"}),
+        ("image_folder", {"root": "/nonexistent"}),
+        *((name, {"root": "/nonexistent", "download": False}) for name in ("mnist", "cifar10")),
+        ("stacked_mnist", {"root": "/nonexistent", "download": False}),
+    ],
+)
+def test_what_is_missing_is_told_without_reading(option: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="missing /nonexistent"):
+        dataset(option, **changes).look()
+
+
+@pytest.mark.parametrize("option", ["digits", "iris", "ring", "sines", "mnist"])
+def test_what_is_drawn_or_brought_along_or_downloaded_is_not_missing(option: str) -> None:
+    dataset(option).look()
+
+
 @pytest.mark.parametrize("option", ["ring", "grid"])
 def test_points_in_the_plane_choose_the_model_for_vectors(option: str) -> None:
     text = (CONF / f"{option}.yaml").read_text()

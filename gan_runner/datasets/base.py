@@ -60,8 +60,12 @@ class Dataset(Component):
     def space(self) -> Space | None:
         """What one example is, where the settings alone tell it; None if the data must be read."""
 
+    @abstractmethod
     def look(self) -> None:
-        """See that what must be there already is there, without reading it. Raises DataError."""
+        """See that what must be there already is there, without reading it.
+
+        Raises DataError or MachineError as `load` does.
+        """
 
     @abstractmethod
     def load(self, cache: Path, track: Track) -> Data:

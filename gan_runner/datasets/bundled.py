@@ -68,6 +68,9 @@ class Bundled(Tabular):
     def setting(self) -> str:
         return f"dataset.name={type(self).__name__}"
 
+    def look(self) -> None:
+        data_folder(setting=self.setting)
+
     def contents(self) -> Contents:
         source = self.source
         path = data_folder(setting=self.setting) / source.file

@@ -28,6 +28,9 @@ class Digits(Dataset):
     def space(self) -> Space:
         return Space("images", (1, SIDE, SIDE))
 
+    def look(self) -> None:
+        data_folder(setting=SETTING)
+
     def load(self, cache: Path, track: Track) -> Data:
         rows = _rows(data_folder(setting=SETTING) / "digits.csv.gz")
         ink = rows[:, :-1].reshape(COUNT, 1, SIDE, SIDE)

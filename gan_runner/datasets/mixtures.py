@@ -35,6 +35,9 @@ class Mixture(Dataset):
     def space(self) -> Space | None:
         return None if self.standardize else plain(2)
 
+    def look(self) -> None:
+        """Nothing has to be there: the data is drawn."""
+
     def load(self, cache: Path, track: Track) -> Data:
         points, labels = self._drawn("mixture", self.count)
         return Data(points, self.space() or standardized(points), labels, self._names)

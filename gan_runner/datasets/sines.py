@@ -57,6 +57,9 @@ class Sines(Dataset):
     def space(self) -> Space | None:
         return None if self.standardize else plain_steps(self.length, self.dimensions)
 
+    def look(self) -> None:
+        """Nothing has to be there: the data is drawn."""
+
     def load(self, cache: Path, track: Track) -> Data:
         sequences, labels = self._drawn("sines", self.count)
         space = self.space() or standardized_steps(sequences)

@@ -35,6 +35,9 @@ class StackedMNIST(Dataset):
     def space(self) -> Space:
         return Space("images", (_CHANNELS, *self._digits.space().shape[1:]))
 
+    def look(self) -> None:
+        self._digits.look()
+
     def load(self, cache: Path, track: Track) -> Data:
         digits = self._digits.load(cache, track)
         return self._stacked(digits, self._drawn("stacked", self.count, of=len(digits)))

@@ -101,8 +101,9 @@ def asked(config: Config) -> tuple[str, ...]:
 
 def has_begun(folder: RunFolder) -> bool:
     """Whether a run was made in the folder, and not merely tried."""
-    begun = "started" in folder.status() or any(folder.checkpoints.glob("step_*"))
-    return begun and folder.config.exists()
+    return folder.config.exists() and (
+        "started" in folder.status() or any(folder.checkpoints.glob("step_*"))
+    )
 
 
 def refuse_other_settings(job: Job) -> None:
