@@ -47,10 +47,14 @@ def found(sweep: Path) -> dict[str, Any]:
             if method["name"].split()[1:] in ([], [f"dataset={dataset}"])
         }
         seeds = sorted({run["seed"] for run in own})[1:]
+        gans = [run for run in own if run["networks"] is not None]
         record[dataset] = {
             "date": max(run["ended"] for run in own)[:10],
             "machine": machine(),
+            "experiment": own[0]["experiment"],
             "methods": methods,
+            "networks": sorted({run["networks"] for run in gans}),
+            "updates": sorted({run["updates"] for run in own}),
             "protocol": own[0]["protocol"],
             "runs": len(own),
             "seconds": round(sum(run["seconds"] for run in own)),
@@ -66,11 +70,16 @@ def _runs(sweep: Path) -> Iterator[dict[str, Any]]:
         if status["state"] != "completed":
             continue
         config = yaml.safe_load((path.parent / "config.yaml").read_text())
+        made, train = config["model"], config["train"]
+        sizes = [f"{k} {v}" for k, v in made["generator"].items() if k in ("hidden", "width")]
         row = json.loads((path.parent / "evaluations.jsonl").read_text().splitlines()[-1])
         last = json.loads((path.parent / "metrics.jsonl").read_text().splitlines()[-1])
         (number,) = row["results"].values()
         yield {
             "dataset": config["choices"]["dataset"],
+            "experiment": config["choices"].get("experiment"),
+            "networks": ", ".join([made["name"], *sizes]) if "discriminator" in made else None,
+            "updates": train["steps"] * config["loss"].get("d_steps", 1),
             "seed": config["seed"],
             "protocol": number["protocol"],
             "ended": status["ended"],

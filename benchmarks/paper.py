@@ -45,8 +45,7 @@ def section(record: Mapping[str, Compared]) -> str:
         "\ndataset=mnist,fashion_mnist sweep=lucic2018 hydra.launcher.n_jobs=2` does so in small;"
         "\n`python benchmarks/lucic2018.py outputs/sweeps/lucic2018` writes this table.",
         *(text for name in DATASETS for text in _dataset(name, record.get(name))),
-        "### What differs from the paper",
-        _differences(record),
+        *(["### What differs from the paper", _differences(record)] if record else []),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -82,9 +81,9 @@ def _measured(method: Method | None) -> list[str]:
     if method is None:
         return ["not measured", "", "", ""]
     values = [sample["value"] for sample in method["samples"] if sample["value"] is not None]
-    if method["best"] is None:
-        return ["every run has failed", "", "", ""]
     again = [value for value in method["repeats"] if value is not None]
+    if method["best"] is None or not again:
+        return ["every run has failed", "", "", ""]
     best = method["samples"][method["best"]]
     searched = f"{best['value']:.3g} of {min(values):.3g} to {max(values):.3g}"
     settings = ", ".join(f"`{text}`" for text in best["overrides"]) or "as they stand"
@@ -99,6 +98,11 @@ def _spread(values: Sequence[float]) -> str:
 def _differences(record: Mapping[str, Compared]) -> str:
     protocols = {found["protocol"]["id"]: found["protocol"] for found in record.values()}
     spaces = [f"`{key}` ({told['space']}, {told['split']})" for key, told in protocols.items()]
+    networks = {text for found in record.values() for text in found["networks"]}
+    updates = sorted({count for found in record.values() for count in found["updates"]})
+    recipes = {str(found["experiment"]) for found in record.values()}
+    seeds = {str(found["seeds"]) for found in record.values()}
+    tried = {len(m["samples"]) for found in record.values() for m in found["methods"].values()}
     rows = [
         ("", "paper", "here"),
         (
@@ -111,16 +115,24 @@ def _differences(record: Mapping[str, Compared]) -> str:
         (
             "networks",
             "InfoGAN's: 1024 hidden units, width 64",
-            "the same layers, 256 hidden units, width 16; `experiment=lucic2018_paper` has the "
-            "paper's",
+            f"{'; '.join(sorted(networks))}. `experiment=lucic2018_paper` has the paper's",
         ),
-        ("budget", "20 epochs of D's updates", "2 epochs of D's updates"),
+        (
+            "budget",
+            "20 epochs: 15,625 updates of D by 64 examples",
+            f"{' to '.join(f'{n:,}' for n in dict.fromkeys((updates[0], updates[-1])))} updates",
+        ),
         (
             "search",
             "100 settings of the wide space",
-            "5 of the narrow space of the paper's second phase, the authors' own first",
+            f"{' or '.join(map(str, sorted(tried)))} settings, the authors' own first, of the "
+            f"space of {' and '.join(sorted(recipes))} (`lucic2018`: the paper's narrow one)",
         ),
-        ("seeds", "50, outliers left out", "3 that the search has not seen, nothing left out"),
+        (
+            "seeds",
+            "50, outliers left out",
+            f"{'; '.join(sorted(seeds))}, which the search has not seen, nothing left out",
+        ),
         ("checkpoints", "the best of four", "the last"),
         (
             "batch norm of D",

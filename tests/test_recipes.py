@@ -75,3 +75,37 @@ def test_a_header_is_replaced_and_the_description_stays() -> None:
     assert lines[3].startswith("# Measured on 2026-11-21, one core of a processor, 70 s each")
     assert "high_quality 0.9 (protocol aaaaaaaaaa in docs/results.md)." in new.replace("\n# ", " ")
     assert new.endswith("train:\n  steps: 3\n") and "# 3." not in new
+
+
+def compared(**methods: dict[str, Any]) -> dict[str, Any]:
+    """What was measured of a paper's table on MNIST."""
+    protocol = {"id": "aaaaaaaaaa", "space": "classifier", "split": "train"}
+    told = {"date": "2026-11-21", "machine": "a processor", "runs": 3, "seconds": 60}
+    told |= {"seeds": "1, 2", "updates": [8, 9], "networks": ["N"], "experiment": "lucic2018"}
+    return {"mnist": {**told, "protocol": protocol, "methods": methods}}
+
+
+def tried(*values: float | None, best: int | None, again: list[float | None]) -> dict[str, Any]:
+    samples = [{"overrides": [f"lr={place}"], "value": v} for place, v in enumerate(values)]
+    return {"samples": samples, "best": best, "repeats": again}
+
+
+def test_a_papers_number_stands_beside_the_measured_one_and_failures_are_told() -> None:
+    told = paper.section(
+        compared(
+            wgan=tried(5.0, 4.0, best=1, again=[6.0, None, 8.0]),
+            lsgan=tried(None, None, best=None, again=[]),
+            dragan=tried(5.0, None, best=0, again=[None, None]),
+        )
+    )
+    assert "| WGAN (`wgan`) | 6.7 ± 0.4 | 7 ± 1.4 | 6 to 8 | 4 of 4 to 5 | `lr=1` |" in told
+    assert "| LSGAN (`lsgan`) | 7.8 ± 0.6 | every run has failed |" in told
+    assert "| DRAGAN (`dragan`) | 7.6 ± 0.4 | every run has failed |" in told
+    assert "| VAE (`vae`) | 23.8 ± 0.6 | not measured |" in told
+    assert "8 to 9 updates" in told and "2 settings" in told and "`aaaaaaaaaa`" in told
+
+
+def test_a_data_set_that_was_not_measured_has_the_papers_numbers_alone() -> None:
+    told = paper.section({})
+    assert told.count("Not measured: ") == 2
+    assert "| WGAN (`wgan`) | 21.5 ± 1.6 |" in told and "differs" not in told

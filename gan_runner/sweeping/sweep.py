@@ -176,7 +176,7 @@ class Sweep:
             told = "the best of each run, on new seeds of the best settings"
             self._terminal.say(f"\n{printable(self._metric)}, {told}")
             rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
-            self._terminal.table(tuning.HEAD, rows)
+            self._terminal.framed(tuning.HEAD, rows)
         failed = [outcome for outcome in self._outcomes.values() if outcome.failed]
         if failed and all(outcome.refused for outcome in failed):
             self._terminal.say("The same command would be refused again. Change it, or its name.")
