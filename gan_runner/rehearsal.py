@@ -72,9 +72,9 @@ def _table(run: Run, seconds: float) -> list[tuple[str, str]]:
 
 def _disk(run: Run, plan: Train) -> str:
     # an evaluation that is the best so far saves, too, and what is best is kept beside the others
-    moments = [range(n, plan.steps + 1, n) for n in (plan.save_every, plan.eval_every) if n]
-    saves = len(set().union(*moments, {plan.steps}))
-    kept = min(saves, 1 + plan.keep + (1 if plan.eval_every else 0))
+    most = 1 + plan.keep + (1 if plan.eval_every else 0)
+    moments = [range(n, plan.steps + 1, n)[:most] for n in (plan.save_every, plan.eval_every) if n]
+    kept = min(most, len({plan.steps}.union(*moments)))
     state = run.state
     saved = checkpoint.write(run.folder.checkpoints, state.tensors(), state.facts()).stat().st_size
     run.sample()
@@ -83,5 +83,6 @@ def _disk(run: Run, plan: Train) -> str:
     row = _LOGGED_TWICE * len(json.dumps(state.sums.means()))
     rows = plan.steps // plan.log_every if plan.log_every else 1
     parts = kept * saved, 2 * pictures * picture.stat().st_size, rows * row
-    of = f"{kept} checkpoint{'s' * (kept > 1)} of {size(saved)}, pictures, rows"
+    count = f"up to {kept}" if plan.eval_every else f"{kept}"
+    of = f"{count} checkpoint{'s' * (kept > 1)} of {size(saved)}, pictures, rows"
     return f"{size(sum(parts))}: {of}"

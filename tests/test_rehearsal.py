@@ -74,6 +74,18 @@ def test_the_sizes_are_those_of_the_run(answer: Answer, here: Here) -> None:
     assert float(whole) * 1000 == pytest.approx(written, rel=0.3)
 
 
+def test_the_checkpoints_of_evaluations_are_counted(here: Here) -> None:
+    asked = ["train.steps=30", "train.save_every=100", "train.eval_every=10", "train.keep=5"]
+    asked += ["evaluation.num=64", "evaluation.metrics=[frechet]"]
+    told = here("gan-train", *small_run(Path("run"), *asked, "dry_run=true")).out
+    assert here("gan-train", *small_run(Path("run"), *asked)).code == 0
+    assert 1 < len(list(Path("run/checkpoints").glob("*.safetensors"))) <= 3  # some were the best
+    assert ": up to 3 checkpoints of " in told
+    many = ["train.steps=10000000000", "train.save_every=1", "train.eval_every=1", "train.keep=2"]
+    told = here("gan-train", *small_run(Path("run2"), *asked, *many, "dry_run=true")).out
+    assert ": up to 4 checkpoints of " in told  # the last, the two before it, the best
+
+
 def test_the_time_is_that_of_all_steps(here: Here) -> None:
     settings = ["dataset=ring", "threads=1", "device=cpu", "train.steps=10000000000"]
     answer = here("gan-train", *settings, "dry_run=true")
