@@ -119,12 +119,16 @@ def _cell(
     }
     first = _lines(method.first, given)
     spaces = {**asked.params, **method.params, **drawn}
-    left = {k: str(v) for k, v in spaces.items() if k not in given and v is not None}
+    left = {
+        key: _parsed(key, str(space))
+        for key, space in spaces.items()
+        if key not in given and space is not None
+    }
     samples = [first]
     for _ in range(_DRAWS * asked.samples if left else 0):
         if len(samples) == asked.samples:
             break
-        sample = {key: f"{key}={_draw(random, key, space)}" for key, space in left.items()}
+        sample = {key: f"{key}={_draw(random, space)}" for key, space in left.items()}
         if sample not in samples:
             samples.append(sample)
     tried = {key for sample in samples for key in sample}
@@ -151,8 +155,8 @@ def _written(value: Any) -> str:
             return str(value)
 
 
-def _draw(random: Random, key: str, space: str) -> str:
-    """A value of a space as tag(log,interval(1e-5,1e-2)) or choice(a,b). Raises ConfigError."""
+def _parsed(key: str, space: str) -> Override:
+    """A space as tag(log,interval(1e-5,1e-2)) or choice(a,b). Raises ConfigError."""
     try:
         override = OverridesParser.create().parse_override(f"{key}={space}")
     except HydraException:
@@ -162,18 +166,23 @@ def _draw(random: Random, key: str, space: str) -> str:
             f"nothing to draw from, {printable(key)}={printable(space)} in hydra.sweeper.params. "
             "Write interval(a,b), tag(log,interval(a,b)), choice(a,b,c) or range(a,b)."
         )
-    value = override.value()
-    if not isinstance(value, IntervalSweep):
-        return random.choice(list(override.sweep_string_iterator()))
-    low, high = value.start, value.end
-    assert low is not None
-    assert high is not None
-    logarithmic = "log" in value.tags
-    if low > high or (logarithmic and low <= 0):
-        raise ConfigError(
-            f"no interval to draw from, {printable(key)}={printable(space)}. "
-            "The first end is the smaller one, and above 0 for log."
-        )
+    interval = override.value()
+    if isinstance(interval, IntervalSweep):
+        low, high = _ends(interval)
+        if low > high or (_is_logarithmic(interval) and low <= 0):
+            raise ConfigError(
+                f"no interval to draw from, {printable(key)}={printable(space)}. "
+                "The first end is the smaller one, and above 0 for log."
+            )
+    return override
+
+
+def _draw(random: Random, space: Override) -> str:
+    """A value of a space."""
+    interval = space.value()
+    if not isinstance(interval, IntervalSweep):
+        return random.choice(list(space.sweep_string_iterator()))
+    (low, high), logarithmic = _ends(interval), _is_logarithmic(interval)
     if isinstance(low, int) and isinstance(high, int) and not logarithmic:
         return str(random.randint(low, high))
     number = exp(random.uniform(log(low), log(high))) if logarithmic else random.uniform(low, high)
@@ -181,3 +190,13 @@ def _draw(random: Random, key: str, space: str) -> str:
         return str(round(number))
     short = float(f"{number:.{_DIGITS}g}")
     return str(short if low <= short <= high else number)
+
+
+def _ends(interval: IntervalSweep) -> tuple[float, float]:
+    assert interval.start is not None
+    assert interval.end is not None
+    return interval.start, interval.end
+
+
+def _is_logarithmic(interval: IntervalSweep) -> bool:
+    return "log" in interval.tags
