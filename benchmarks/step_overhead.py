@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gan_runner.threads import share_cores
+from gan_runner.system.threads import share_cores
 
 share_cores()  # for both sides, and before torch is imported
 
@@ -29,13 +29,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan_runner.assembly import assemble
-from gan_runner.composition import composed, parsed
-from gan_runner.data import Space
-from gan_runner.loop import train
+from gan_runner.cli.hydra import composed, parsed
+from gan_runner.data.data import Space
+from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Networks
-from gan_runner.opening import create
-from gan_runner.terminal import Terminal
+from gan_runner.runs.open import create
+from gan_runner.training.build import assemble
+from gan_runner.training.loop import train
 
 EXAMPLES = 10_000
 TURN = 20

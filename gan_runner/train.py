@@ -22,18 +22,25 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_runner.composition import absolute, checked, composed, explained, flags_of, parsed
-from gan_runner.composition import sweeps as swept
+from gan_runner.cli.hydra import (
+    absolute,
+    checked,
+    composed,
+    explained,
+    flags_of,
+    parsed,
+)
+from gan_runner.cli.hydra import sweeps as swept
+from gan_runner.config.groups import GROUPS, conf_folder, help_text, options
 from gan_runner.errors import ConfigError, Fault, InUseError, printable, report
-from gan_runner.groups import GROUPS, conf_folder, help_text, options
-from gan_runner.interruption import Interrupted, end_at_once, leave
-from gan_runner.threads import share_cores
+from gan_runner.system.signals import Interrupted, end_at_once, leave
+from gan_runner.system.threads import share_cores
 
 if TYPE_CHECKING:
-    from gan_runner.config import Config
-    from gan_runner.resuming import Changes
-    from gan_runner.run import Run
-    from gan_runner.terminal import Terminal
+    from gan_runner.config.schema import Config
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.training.restore import Changes
+    from gan_runner.training.run import Run
 
 
 def main() -> None:
@@ -92,7 +99,7 @@ class Claim(Callback):
     made: ClassVar[list[Path]] = []  # the folders that this process made for its run
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        from gan_runner.folder import claim
+        from gan_runner.storage.run_folder import claim
 
         with _ending_the_process():
             parsed(config, config.hydra.runtime.choices)
@@ -116,7 +123,7 @@ class Announcement(Callback):
     command: ClassVar[list[str]] = []  # the arguments as the user gave them
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        from gan_runner.sweeping.sweep import Sweep
+        from gan_runner.sweeps.sweep import Sweep
 
         with _ending_the_process():
             command = list(Announcement.command)
@@ -165,7 +172,7 @@ def _sweep(
     flagged: list[str],
 ) -> int:
     """Make or continue a sweep; the exit code."""
-    from gan_runner.sweeping.sweep import Sweep
+    from gan_runner.sweeps.sweep import Sweep
 
     Sweep.current, Announcement.command = None, sys.argv[1:]
     sys.argv[1:] = [*swept.composable(overrides), *flagged]
@@ -187,7 +194,7 @@ def _not_a_job(config: DictConfig) -> None:
 
 def _create(settings: Config, path: Path) -> int:
     try:
-        from gan_runner.opening import create
+        from gan_runner.runs.open import create
 
         return _train(lambda terminal: create(settings, path, terminal), path)
     except InUseError:
@@ -198,22 +205,22 @@ def _create(settings: Config, path: Path) -> int:
 
 
 def _discard_unless_begun(path: Path, made: list[Path]) -> None:
-    from gan_runner.folder import discard
+    from gan_runner.storage.run_folder import discard
 
     if not (path / "status.json").exists():
         discard(path, made)
 
 
 def _reopen(path: Path, changes: Changes) -> int:
-    from gan_runner.opening import reopen
+    from gan_runner.runs.open import reopen
 
     return _train(lambda terminal: reopen(path, changes, terminal), path)
 
 
 def _train(obtain: Callable[[Terminal], Run | None], path: Path) -> int:
-    from gan_runner.loop import train
-    from gan_runner.outcome import DEFECT, as_fault, conduct
-    from gan_runner.terminal import Terminal
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.runs.finish import DEFECT, as_fault, conduct
+    from gan_runner.training.loop import train
 
     terminal = Terminal()
     try:
@@ -260,9 +267,9 @@ def _rehearse(overrides: list[Override], others: list[str]) -> int:
     asked = [o for o in overrides if o.key_or_group.split(".")[0] != "hydra"]
     config = composed([o.input_line or "" for o in asked], with_hydra=True)
     settings = parsed(config, config.hydra.runtime.choices)
-    from gan_runner.outcome import as_fault
-    from gan_runner.rehearsal import rehearse
-    from gan_runner.terminal import Terminal
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.runs.dry_run import rehearse
+    from gan_runner.runs.finish import as_fault
 
     try:
         rehearse(settings, Terminal())
@@ -273,8 +280,8 @@ def _rehearse(overrides: list[Override], others: list[str]) -> int:
 
 def _changes(path: Path, overrides: list[Override]) -> Changes:
     """What the rest of the command line asks of the run, composed with the run's own options."""
-    from gan_runner.config import read
-    from gan_runner.resuming import Changes
+    from gan_runner.config.schema import read
+    from gan_runner.training.restore import Changes
 
     named: set[str] = set()
     for override in overrides:

@@ -19,8 +19,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
-    from gan_runner.config import Config
-    from gan_runner.sweeping.sweep import Candidate, Carrier
+    from gan_runner.config.schema import Config
+    from gan_runner.sweeps.sweep import Candidate, Carrier
 
 
 class Grid(Sweeper):
@@ -55,9 +55,9 @@ class Tuned(Grid):
         """The settings are read where they are checked, from the configuration."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        from gan_runner.composition.tuning import cells, tuning
-        from gan_runner.sweeping.sweep import Sweep
-        from gan_runner.sweeping.tuning import tune
+        from gan_runner.cli.hydra.tuning import cells, tuning
+        from gan_runner.sweeps.sweep import Sweep
+        from gan_runner.sweeps.tuning import tune
 
         assert Sweep.current is not None, "made by the callback of gan-train"
         found = tune(
@@ -85,7 +85,7 @@ class SweepLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from gan_runner.sweeping.sweep import Sweep
+        from gan_runner.sweeps.sweep import Sweep
 
         sweep = Sweep.current
         assert sweep is not None, "made by the callback of gan-train"
@@ -121,8 +121,8 @@ class Processes(SweepLauncher):
         self._n_jobs = n_jobs
 
     def carrier(self) -> Carrier:
-        from gan_runner.sweeping.processes import run_in_processes
-        from gan_runner.sweeping.shares import checked_n_jobs
+        from gan_runner.sweeps.processes import run_in_processes
+        from gan_runner.sweeps.shares import checked_n_jobs
 
         return partial(run_in_processes, n_jobs=checked_n_jobs(self._n_jobs))
 
@@ -136,9 +136,9 @@ class Cluster(SweepLauncher):
         self._settings = settings
 
     def carrier(self) -> Carrier:
-        from gan_runner.catalogue import validated
-        from gan_runner.sweeping import settings
-        from gan_runner.sweeping.cluster import run_on_cluster
+        from gan_runner.config.component import validated
+        from gan_runner.sweeps import settings
+        from gan_runner.sweeps.cluster import run_on_cluster
 
         plain: Any = OmegaConf.to_container(OmegaConf.create(self._settings), resolve=True)
         asked = validated(plain, settings.Cluster, where="hydra.launcher")
@@ -148,9 +148,9 @@ class Cluster(SweepLauncher):
 def _candidates(
     context: HydraContext, config: DictConfig, jobs: Sequence[Sequence[str]]
 ) -> list[Candidate]:
-    from gan_runner.composition.sweeps import shared
-    from gan_runner.sweeping.names import job_name
-    from gan_runner.sweeping.sweep import Candidate
+    from gan_runner.cli.hydra.sweeps import shared
+    from gan_runner.sweeps.names import job_name
+    from gan_runner.sweeps.sweep import Candidate
 
     fixed = shared(config)
     return [
@@ -161,8 +161,8 @@ def _candidates(
 
 def _composed(context: HydraContext, config: DictConfig, overrides: Sequence[str]) -> Config:
     """A job composed as Hydra does it, with faults as gan-train tells them."""
-    from gan_runner.composition import parsed
-    from gan_runner.composition.sweeps import faults
+    from gan_runner.cli.hydra import parsed
+    from gan_runner.cli.hydra.sweeps import faults
 
     with faults(overrides):
         job = context.config_loader.load_sweep_config(config, list(overrides))

@@ -19,24 +19,24 @@ import torch
 from pydantic import BaseModel
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
-from gan_runner import checkpoint
 from gan_runner import train as gan_train
-from gan_runner.commands import augment as gan_augment
-from gan_runner.commands import compare as gan_compare
-from gan_runner.commands import evaluate as gan_evaluate
-from gan_runner.commands import report as gan_report
-from gan_runner.commands import runs as gan_runs
-from gan_runner.commands import sample as gan_sample
-from gan_runner.composition import composed, parsed
-from gan_runner.config import Config
-from gan_runner.interruption import SIGNALS
-from gan_runner.loop import train
-from gan_runner.opening import create
-from gan_runner.outcome import conduct
-from gan_runner.sweeping import processes
-from gan_runner.sweeping.job import carry_out
-from gan_runner.sweeping.jobs import Job, Outcome, outcome
-from gan_runner.terminal import Terminal
+from gan_runner.cli import augment as gan_augment
+from gan_runner.cli import compare as gan_compare
+from gan_runner.cli import evaluate as gan_evaluate
+from gan_runner.cli import report as gan_report
+from gan_runner.cli import runs as gan_runs
+from gan_runner.cli import sample as gan_sample
+from gan_runner.cli.hydra import composed, parsed
+from gan_runner.config.schema import Config
+from gan_runner.logs.terminal import Terminal
+from gan_runner.runs.finish import conduct
+from gan_runner.runs.open import create
+from gan_runner.storage import checkpoint
+from gan_runner.sweeps import processes
+from gan_runner.sweeps.job import carry_out
+from gan_runner.sweeps.jobs import Job, Outcome, outcome
+from gan_runner.system.signals import SIGNALS
+from gan_runner.training.loop import train
 
 ROOT = Path(__file__).parent.parent
 SMALL = (
@@ -276,3 +276,12 @@ def carried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(processes, "run_in_processes", noting)
     return names
+
+
+def file_marks(folder: Path) -> dict[str, tuple[str, int]]:
+    """Every file with its digest and the moment of its last change."""
+    return {
+        str(path): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

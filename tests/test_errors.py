@@ -6,7 +6,7 @@ import pytest
 
 from gan_runner import errors
 from gan_runner.errors import Fault, did_you_mean, printable, report
-from gan_runner.interruption import Interrupted
+from gan_runner.system.signals import Interrupted
 
 CODES = {
     errors.ConfigError: 2,

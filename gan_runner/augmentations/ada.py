@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from gan_runner.augmentations.base import Adaptive, Moment
-from gan_runner.terms import Memory, Scored
-from gan_runner.transforms import normal, uniform
+from gan_runner.augmentations.transforms import normal, uniform
+from gan_runner.objectives.terms import Memory, Scored
 
 # the authors' settings: shares of a side, binary logarithms, and a standard deviation in [-1, 1]
 _SHIFT, _SCALE = 0.125, 0.2

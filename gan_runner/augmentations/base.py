@@ -8,8 +8,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.catalogue import Component
-from gan_runner.terms import Memory, Scored
+from gan_runner.config.component import Component
+from gan_runner.objectives.terms import Memory, Scored
 
 
 class Moment(NamedTuple):

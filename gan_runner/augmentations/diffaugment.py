@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from gan_runner.augmentations.base import Augmentation, Moment
-from gan_runner.transforms import cut_out, shifted, uniform
+from gan_runner.augmentations.transforms import cut_out, shifted, uniform
 
 
 class DiffAugment(Augmentation):

@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
 from gan_runner.augmentations.base import Augmentation, Moment
-from gan_runner.transforms import noisy
+from gan_runner.augmentations.transforms import noisy
 
 
 class InstanceNoise(Augmentation):

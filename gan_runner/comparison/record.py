@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_runner.errors import ConfigError, printable
-from gan_runner.folder import RunFolder
-from gan_runner.metrics.protocol import digest_of
-from gan_runner.rows import rows
-from gan_runner.summary import Summary, run_folders, status_of, summarize
+from gan_runner.evaluation.protocol import digest_of
+from gan_runner.storage.rows import rows
+from gan_runner.storage.run_folder import RunFolder
+from gan_runner.storage.summary import Summary, run_folders, status_of, summarize
 
 Series = Mapping[int, float]
 """Values by step."""

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 from torch import Tensor
 
-from gan_runner.data import Data, Space
-from gan_runner.datasets.array_file import read_array_file
+from gan_runner.data.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.paths import Location, expanded, refuse_missing
+from gan_runner.datasets.readers.array import read_array_file
+from gan_runner.datasets.readers.paths import Location, expanded, refuse_missing
 from gan_runner.datasets.sequences import plain_steps, standardized_steps
 from gan_runner.datasets.vectors import plain, standardized
 from gan_runner.errors import ConfigError, DataError, printable

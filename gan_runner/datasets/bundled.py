@@ -7,10 +7,10 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from gan_runner.columns import Column
-from gan_runner.datasets.cells import decimals
-from gan_runner.datasets.paths import file_faults
-from gan_runner.datasets.scikit_learn import REMEDY, data_folder
+from gan_runner.data.columns import Column
+from gan_runner.datasets.readers.cells import decimals
+from gan_runner.datasets.readers.paths import file_faults
+from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder
 from gan_runner.datasets.tabular import Contents, Filled, Tabular
 from gan_runner.errors import DataError, printable
 

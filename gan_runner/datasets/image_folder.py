@@ -13,12 +13,12 @@ from typing import Literal, TypeVar
 import torch
 from pydantic import Field
 
-from gan_runner.data import Data, Space
+from gan_runner.data.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.decoding import Damaged, Pixels, decode
-from gan_runner.datasets.image_cache import kept
-from gan_runner.datasets.listing import Found, class_indices, class_of, images_below
-from gan_runner.datasets.paths import Location, expanded, file_faults, refuse_missing
+from gan_runner.datasets.readers.decoding import Damaged, Pixels, decode
+from gan_runner.datasets.readers.image_cache import kept
+from gan_runner.datasets.readers.listing import Found, class_indices, class_of, images_below
+from gan_runner.datasets.readers.paths import Location, expanded, file_faults, refuse_missing
 from gan_runner.errors import DataError, printable
 
 FORMAT = 1  # of what is cached; a new number makes old caches unknown

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from pydantic import field_validator
 
-from gan_runner.columns import Column
-from gan_runner.datasets.cells import are_codes, categories, decimals, is_number
-from gan_runner.datasets.csv_file import TextTable, read_csv
-from gan_runner.datasets.paths import Location, expanded, refuse_missing
+from gan_runner.data.columns import Column
+from gan_runner.datasets.readers.cells import are_codes, categories, decimals, is_number
+from gan_runner.datasets.readers.csv import TextTable, read_csv
+from gan_runner.datasets.readers.paths import Location, expanded, refuse_missing
 from gan_runner.datasets.tabular import Contents, Filled, Tabular
 from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 

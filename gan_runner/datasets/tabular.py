@@ -14,8 +14,8 @@ from pydantic import Field, NonNegativeInt
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gan_runner.columns import Column, Columns
-from gan_runner.data import Data, Space
+from gan_runner.data.columns import Column, Columns
+from gan_runner.data.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.splitting import Split, split
 from gan_runner.datasets.vectors import standardized

@@ -14,11 +14,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_runner.data import Data, Space
+from gan_runner.data.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.idx import read_idx
-from gan_runner.datasets.paths import Location, expanded, file_faults
-from gan_runner.datasets.torchvision_door import fetch, torchvision
+from gan_runner.datasets.readers.idx import read_idx
+from gan_runner.datasets.readers.paths import Location, expanded, file_faults
+from gan_runner.datasets.readers.torchvision_door import fetch, torchvision
 from gan_runner.errors import DataError, printable
 
 DIGIT_NAMES = tuple("0123456789")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from gan_runner.catalogue import Component
+from gan_runner.config.component import Component
 
 What = Literal["off", "warn", "stop", "rollback"]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -7,8 +7,8 @@ from typing import final
 
 from torch import Tensor, nn
 
-from gan_runner.activations import expected
-from gan_runner.data import Space
+from gan_runner.data.data import Space
+from gan_runner.models.activations import expected
 from gan_runner.models.base import GenerativeModel, Network
 from gan_runner.models.codes import Code
 

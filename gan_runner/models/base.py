@@ -8,8 +8,8 @@ from typing import Annotated, Literal, NamedTuple, final
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import nn
 
-from gan_runner.catalogue import Component
-from gan_runner.data import Space
+from gan_runner.config.component import Component
+from gan_runner.data.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.categories import categorical
 from gan_runner.models.codes import Code, Coded, Informed

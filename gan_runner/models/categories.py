@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from gan_runner.columns import Columns
+from gan_runner.data.columns import Columns
 
 
 class Categorical(nn.Module):

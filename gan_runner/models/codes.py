@@ -14,8 +14,8 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from gan_runner.activations import LeakyReLU
-from gan_runner.catalogue import Component
+from gan_runner.config.component import Component
+from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.discriminator import Discriminator
 
 _HIDDEN = 128  # of the network that tells the codes, as in the paper's appendix C.1

@@ -7,8 +7,8 @@ from math import prod
 
 from torch import nn
 
-from gan_runner.activations import LeakyReLU
-from gan_runner.data import Space
+from gan_runner.data.data import Space
+from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.base import (
     DiscriminatorNetwork,
     ImageShape,

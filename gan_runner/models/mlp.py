@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from gan_runner.activations import LeakyReLU
-from gan_runner.data import Space
+from gan_runner.data.data import Space
 from gan_runner.errors import ConfigError
+from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, Model, Network, Width
 from gan_runner.models.layers import initialised, norm_of_vectors
 

@@ -1,0 +1,199 @@
+"""gan-augment: whether samples of a conditional run help a classifier with few real examples."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_runner.cli.arguments import Arguments
+from gan_runner.cli.command import check_file, count, device, exit_code, write_file
+from gan_runner.errors import ConfigError, printable
+
+if TYPE_CHECKING:
+    from gan_runner.augmentation_study.study import Comparison, Plan, Split
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.runs.open import Trained
+
+CLASSIFIERS = ("cnn", "mlp", "logistic")
+_PER_CLASS = (10, 50, 100)
+_MOST_RATIO = 100
+
+
+def main() -> None:
+    """The command `gan-augment`."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Do what the arguments say; the exit code of the contract."""
+    return exit_code(lambda: _augment(_parser().parse_args(arguments)))
+
+
+def _parser() -> Arguments:
+    parser = Arguments("gan-augment", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a conditional run")
+    parser.add_argument(
+        "--classifier", choices=CLASSIFIERS, help="(cnn for images, mlp for anything else)"
+    )
+    parser.add_argument(
+        "--real-per-class",
+        type=_counts,
+        metavar="N,N",
+        help="real examples of each class (dataset.per_class of the run, else 10,50,100)",
+    )
+    parser.add_argument(
+        "--synthetic-ratio",
+        type=_ratios,
+        default=(0.0, 1.0, 5.0),
+        metavar="R,R",
+        help="synthetic examples to one real one; 0 is always there (0,1,5)",
+    )
+    parser.add_argument(
+        "--seeds", type=_seeds, default=5, metavar="N", help="repetitions, at least 2 (5)"
+    )
+    parser.add_argument(
+        "--updates",
+        type=count,
+        default=300,
+        metavar="N",
+        help="of a network, on batches of 64, however many examples it has (300)",
+    )
+    parser.add_argument(
+        "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
+    )
+    parser.add_argument(
+        "--raw", action="store_true", help="the generator itself, not its weight average"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="the numbers as a picture")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="(that of the run)")
+    parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda ... (auto)")
+    return parser
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(sorted({count(part) for part in text.split(",")}))
+
+
+def _ratios(text: str) -> tuple[float, ...]:
+    parts = text.split(",")
+    if not all(re.fullmatch(r"\d{1,3}(\.\d{1,6})?", part) for part in parts):
+        raise argparse.ArgumentTypeError(f"{text} is not a list of numbers, such as 0,1,5")
+    ratios = {0.0, *map(float, parts)}
+    if len(ratios) == 1 or max(ratios) > _MOST_RATIO:
+        raise argparse.ArgumentTypeError(
+            f"{text} has no number above 0, or one above {_MOST_RATIO}"
+        )
+    return tuple(sorted(ratios))
+
+
+def _seeds(text: str) -> int:
+    if not (text.isdecimal() and 2 <= int(text) <= 1000):
+        raise argparse.ArgumentTypeError(f"{text} is not from 2 to 1000: one has no interval")
+    return int(text)
+
+
+def _augment(options: argparse.Namespace) -> None:
+    _check_outputs(options)
+    from gan_runner.augmentation_study import findings
+    from gan_runner.augmentation_study import study as augmentation
+    from gan_runner.augmentation_study.chart import chart
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.runs.open import learnt, look
+    from gan_runner.sampling.sampling import as_png
+
+    terminal = Terminal()
+    trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
+    if not trained.class_names:
+        raise ConfigError(
+            f"the run knows no classes, {printable(options.run)}. "
+            "Train one with model.conditioning=projection."
+        )
+    cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
+    data = learnt(trained, cache, terminal.track)
+    split = augmentation.split(trained.experiment, data, cache, terminal.track)
+    plan = _plan(options, trained)
+    augmentation.check(plan, split)
+    _introduce(trained, split, plan, terminal)
+    work = augmentation.cells(trained, split, plan)
+    total = len(plan.per_class) * len(plan.ratios) * plan.seeds
+    done = list(terminal.track(work, what="training classifiers", total=total))
+    compared = augmentation.comparisons(done)
+    _show(compared, terminal)
+    for sentence in findings.sentences(compared, seeds=plan.seeds):
+        terminal.say(sentence)
+    terminal.say(findings.scope(plan))
+    for doubt in findings.doubts(split, plan):
+        terminal.say(f"warning: {doubt}")
+    if options.out is not None:
+        found = {"format": 1, "run": str(options.run)}
+        found |= findings.plain(trained, split, plan, compared)
+        write_file(options.out, json.dumps(found, indent=2) + "\n", "--out")
+        terminal.say(f"numbers: {printable(options.out)}")
+    if options.plot is not None:
+        write_file(options.plot, as_png(chart(findings.panels(compared))), "--plot")
+        terminal.say(f"plot: {printable(options.plot)}")
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Raise a fault for files that can't be written, before anything is trained."""
+    if options.plot is not None and options.plot.suffix.lower() != ".png":
+        raise ConfigError(f"a plot is a .png file, --plot={printable(options.plot)}. Name one.")
+    for name in "out", "plot":
+        path = getattr(options, name)
+        if path is not None:
+            check_file(path, f"--{name}")
+
+
+def _plan(options: argparse.Namespace, trained: Trained) -> Plan:
+    from gan_runner.augmentation_study.learners import usual
+    from gan_runner.augmentation_study.study import Plan
+
+    own = trained.experiment.dataset.per_class
+    return Plan(
+        classifier=options.classifier or usual(trained.space),
+        per_class=options.real_per_class or (_PER_CLASS if own is None else (own,)),
+        ratios=options.synthetic_ratio,
+        seeds=options.seeds,
+        updates=options.updates,
+    )
+
+
+def _introduce(trained: Trained, split: Split, plan: Plan, terminal: Terminal) -> None:
+    from gan_runner.augmentation_study import findings
+
+    name = printable(trained.experiment.config.dataset["name"])
+    terminal.say(
+        f"{name}: {len(split.real)} real examples to learn from, {len(split.test)} others to be "
+        f"tested on; synthetic ones of step {trained.step}, "
+        f"{'averaged' if trained.averaged else 'raw'} weights; classifier {plan.classifier}."
+    )
+    if told := findings.honest(split, plan):
+        terminal.say(told)
+
+
+def _show(compared: list[Comparison], terminal: Terminal) -> None:
+    from gan_runner.augmentation_study.findings import points
+
+    terminal.table(
+        ["real a class", "ratio", "real + synthetic", "accuracy %", "difference, points", ""],
+        [
+            [
+                str(row.per_class),
+                f"{row.ratio:g}",
+                f"{row.n_real} + {row.n_synthetic}",
+                points(row.accuracy, signed=False),
+                "-" if row.difference is None else points(row.difference, signed=True),
+                row.verdict,
+            ]
+            for row in compared
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What the commands beside gan-train share: how they end, and options of the same meaning."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
+from gan_runner.system.files import write_asked
+from gan_runner.system.signals import end_at_once
+from gan_runner.system.threads import share_cores
+
+
+def exit_code(work: Callable[[], None]) -> int:
+    """Do the work of a command; the exit code of the contract, a fault told in short."""
+    end_at_once()
+    share_cores()
+    try:
+        work()
+    except Fault as fault:
+        return report(fault)
+    except Exception as error:
+        from gan_runner.runs.finish import as_fault
+
+        if told := as_fault(error):
+            return report(told)
+        raise
+    return 0
+
+
+def check_file(path: Path, option: str) -> None:
+    """Make the folder of a file that a command is asked for. Raises ConfigError for what is a
+    folder itself, MachineError if the disk refuses."""
+    try:
+        if path.is_dir():
+            raise ConfigError(f"a folder, {option}={printable(path)}. Name a file.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, option, error) from None
+
+
+def write_file(path: Path, content: str | bytes, option: str) -> None:
+    """Write the file that a command was asked for. Raises what `check_file` raises."""
+    check_file(path, option)
+    try:
+        write_asked(path, content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise _refused(path, option, error) from None
+
+
+def _refused(path: Path, option: str, error: OSError) -> MachineError:
+    return MachineError(f"can't write, {option}={printable(path)}. {printable(error)}")
+
+
+def count(text: str) -> int:
+    """How many of something, from a command line."""
+    if not (text.isdecimal() and 1 <= int(text) <= 10_000_000):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10,000,000")
+    return int(text)
+
+
+def device(text: str) -> str:
+    """The name of a device, from a command line."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text} is not auto, cpu, cuda, cuda:1 or mps")
+    return text

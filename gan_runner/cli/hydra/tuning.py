@@ -1,0 +1,202 @@
+"""Which settings the methods of a tuned comparison try: drawn at random, the same in every draw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import exp, log
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from gan_runner.errors import ConfigError, printable
+from gan_runner.sweeps.names import job_name, key_of
+from gan_runner.sweeps.tuning import Cell
+
+if TYPE_CHECKING:
+    from gan_runner.sweeps.settings import Method, Tuning
+
+_DIGITS = 3  # significant ones of a number that is drawn: they stand in the names of folders
+_DRAWS = 100  # for each sample that is new, where there are few to be had
+
+
+def is_tuned(config: DictConfig) -> bool:
+    """Whether the jobs of this sweep are those of a tuned comparison."""
+    return "repeats" in config.hydra.sweeper
+
+
+def tuning(config: DictConfig) -> Tuning:
+    """The settings of the comparison. Raises ConfigError."""
+    from gan_runner.config.component import validated
+    from gan_runner.sweeps.settings import Tuning
+
+    plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    del plain["_target_"]
+    return validated(plain, Tuning, where="hydra.sweeper")
+
+
+def cells(config: DictConfig) -> list[Cell]:
+    """Every combination of the values that the command line lists, for every method.
+
+    What the command line sets, no method sets again, nor what is in a group of which it chooses
+    an option; its intervals are drawn from as those of `params` are. Raises ConfigError.
+    """
+    from gan_runner.sweeps.settings import Method
+
+    asked = tuning(config)
+    given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    if any(o.key_or_group == "seed" and o.is_sweep_override() for o in given):
+        raise ConfigError(
+            "seeds are no settings to compare. Use seed=N, the search's, and "
+            "hydra.sweeper.repeats=K, for the seeds after it."
+        )
+    drawn = {o.key_or_group: _space(o) for o in given if not _is_listed(o)}
+    listed = [o for o in given if _is_listed(o) and o.key_or_group != "seed"]
+    (combinations,) = BasicSweeper.split_arguments(listed, None)
+    common = set(combinations[0]).intersection(*combinations)
+    found: dict[tuple[str, ...], str] = {}
+    made = []
+    methods = {name: method for name, method in asked.methods.items() if method is not None}
+    for name, method in (methods or {"": Method()}).items():
+        # a method has draws of its own, the same on every data set: another one beside it changes
+        # nothing, and neither does a larger number of samples, of those that are drawn already
+        stream = f"{asked.seed} {name}"
+        for combination in combinations:
+            differs = [text for text in combination if text not in common]
+            words = [*([name] if name else []), *([job_name(differs, ())] if differs else [])]
+            told = " ".join(words) or "all"
+            cell = _cell(told, combination, drawn, method, asked, random=Random(stream))
+            same = found.setdefault(tuple(sorted(cell.overrides)), cell.name)
+            if same != cell.name:
+                raise ConfigError(
+                    f"{printable(same)} and {printable(cell.name)} are the same: the command line "
+                    "sets what they differ by. Leave that out, or a method, as in "
+                    f"hydra.sweeper.methods.{printable(name)}=null."
+                )
+            made.append(cell)
+    return made
+
+
+def shared(cells: Sequence[Cell]) -> set[str]:
+    """The keys whose one value needs no word in the name of a job: all cells that have it agree."""
+    lines = {text for cell in cells for text in cell.overrides}
+    sampled = {key_of(text) for cell in cells for sample in cell.samples for text in sample}
+    counts = Counter(key_of(text) for text in lines)
+    agreed = {key for key, count in counts.items() if count == 1} - sampled
+    left = {tuple(sorted(x for x in c.overrides if key_of(x) not in agreed)) for c in cells}
+    # a cell may differ from another in nothing but that it has a setting at all
+    return agreed if len(left) == len(cells) else set()
+
+
+def _is_listed(override: Override) -> bool:
+    """Whether it has one value, or a list of them, and isn't an interval to draw from."""
+    return not override.is_sweep_override() or override.is_discrete_sweep()
+
+
+def _space(override: Override) -> str:
+    return (override.input_line or "").partition("=")[2]
+
+
+def _cell(
+    name: str,
+    combination: Sequence[str],
+    drawn: Mapping[str, str],
+    method: Method,
+    asked: Tuning,
+    *,
+    random: Random,
+) -> Cell:
+    given = {key_of(text) for text in combination}
+    settings = {
+        key: line
+        for key, line in _lines(method.settings, given | drawn.keys()).items()
+        if key.partition(".")[0] not in given
+    }
+    first = _lines(method.first, given)
+    spaces = {**asked.params, **method.params, **drawn}
+    left = {
+        key: _parsed(key, str(space))
+        for key, space in spaces.items()
+        if key not in given and space is not None
+    }
+    samples = [first]
+    for _ in range(_DRAWS * asked.samples if left else 0):
+        if len(samples) == asked.samples:
+            break
+        sample = {key: f"{key}={_draw(random, space)}" for key, space in left.items()}
+        if sample not in samples:
+            samples.append(sample)
+    tried = {key for sample in samples for key in sample}
+    base = {key: line for key, line in settings.items() if key in tried}
+    always = (line for key, line in settings.items() if key not in tried)
+    return Cell(
+        name, (*combination, *always), tuple(tuple((base | own).values()) for own in samples)
+    )
+
+
+def _lines(settings: Mapping[str, Any], given: set[str]) -> dict[str, str]:
+    """Settings as overrides by key, those aside that the command line has."""
+    return {key: f"{key}={_written(value)}" for key, value in settings.items() if key not in given}
+
+
+def _written(value: Any) -> str:
+    """A value of YAML in Hydra's grammar."""
+    match value:
+        case None:
+            return "null"
+        case list():
+            return f"[{','.join(_written(item) for item in value)}]"
+        case _:
+            return str(value)
+
+
+def _parsed(key: str, space: str) -> Override:
+    """A space as tag(log,interval(1e-5,1e-2)) or choice(a,b). Raises ConfigError."""
+    try:
+        override = OverridesParser.create().parse_override(f"{key}={space}")
+    except HydraException:
+        override = None
+    if override is None or not override.is_sweep_override():
+        raise ConfigError(
+            f"nothing to draw from, {printable(key)}={printable(space)} in hydra.sweeper.params. "
+            "Write interval(a,b), tag(log,interval(a,b)), choice(a,b,c) or range(a,b)."
+        )
+    interval = override.value()
+    if isinstance(interval, IntervalSweep):
+        low, high = _ends(interval)
+        if low > high or (_is_logarithmic(interval) and low <= 0):
+            raise ConfigError(
+                f"no interval to draw from, {printable(key)}={printable(space)}. "
+                "The first end is the smaller one, and above 0 for log."
+            )
+    return override
+
+
+def _draw(random: Random, space: Override) -> str:
+    """A value of a space."""
+    interval = space.value()
+    if not isinstance(interval, IntervalSweep):
+        return random.choice(list(space.sweep_string_iterator()))
+    (low, high), logarithmic = _ends(interval), _is_logarithmic(interval)
+    if isinstance(low, int) and isinstance(high, int) and not logarithmic:
+        return str(random.randint(low, high))
+    number = exp(random.uniform(log(low), log(high))) if logarithmic else random.uniform(low, high)
+    if isinstance(low, int):
+        return str(round(number))
+    short = float(f"{number:.{_DIGITS}g}")
+    return str(short if low <= short <= high else number)
+
+
+def _ends(interval: IntervalSweep) -> tuple[float, float]:
+    assert interval.start is not None
+    assert interval.end is not None
+    return interval.start, interval.end
+
+
+def _is_logarithmic(interval: IntervalSweep) -> bool:
+    return "log" in interval.tags

@@ -1,0 +1,72 @@
+"""gan-report: one run: its numbers, curves, samples, settings, time and health."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from gan_runner.cli.arguments import Arguments
+from gan_runner.cli.command import exit_code, write_file
+from gan_runner.errors import ConfigError, printable
+
+
+def main() -> None:
+    """The command `gan-report`."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Do what the arguments say; the exit code of the contract."""
+    return exit_code(lambda: _report(_parser().parse_args(arguments)))
+
+
+def _parser() -> Arguments:
+    parser = Arguments(
+        "gan-report",
+        description=__doc__,
+        epilog="The page is one file that needs no network. gan-compare makes one of many runs.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="a page with curves and samples, in one file"
+    )
+    return parser
+
+
+def _report(options: argparse.Namespace) -> None:
+    from gan_runner.comparison import findings
+    from gan_runner.comparison.compared import compare
+    from gan_runner.comparison.leaderboard import values_of
+    from gan_runner.logs.terminal import Terminal
+
+    if options.html is not None:
+        from gan_runner.comparison.page.curves import require_library
+
+        require_library()
+    comparison = compare([options.run], unfinished=True)
+    if len(comparison.records) > 1:
+        raise ConfigError(
+            f"{len(comparison.records)} runs in this folder, RUN={printable(options.run)}. "
+            "Compare them: gan-compare RUN."
+        )
+    (record,) = comparison.records
+    terminal = Terminal()
+    step, steps = record.summary.step, record.summary.steps
+    terminal.say(f"{printable(record.name)}: {record.outcome}, step {step} of {steps}")
+    rows = [findings.value_cells(measure, value) for measure, value in values_of(record)]
+    if rows:
+        terminal.framed(findings.VALUE_HEADS, [[printable(c) for c in row] for row in rows])
+    else:
+        terminal.say(f"note: {findings.NO_EVALUATIONS}")
+    for verdict in findings.verdicts(record):
+        terminal.say(f"verdict: {printable(findings.verdict_text(verdict), 1000)}")
+    if options.html is not None:
+        from gan_runner.comparison.page.page import page
+
+        write_file(options.html, page(comparison), "--html")
+        terminal.say(f"--html: {printable(options.html)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Sample grids of runs at equal steps, for a page that holds them itself."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from gan_runner.comparison.grouping import Group
+from gan_runner.comparison.record import Record
+from gan_runner.system.files import open_regular
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_LARGEST = 4 << 20  # bytes of a picture
+_LONGEST = 4096  # pixels of a side: a small file may unfold to any size
+_MOST_STEPS = 12
+_MOST_RUNS = 24
+_MOST_BYTES = 24 << 20  # of all pictures
+
+
+class Strip(NamedTuple):
+    """The pictures of a run as data URLs, one for each step of the gallery, None where it has
+    none."""
+
+    group: Group
+    record: Record
+    pictures: tuple[str | None, ...]
+
+
+class Gallery(NamedTuple):
+    """Strips of runs over the same steps, and what was left out."""
+
+    steps: tuple[int, ...]
+    strips: tuple[Strip, ...]
+    notes: tuple[str, ...]
+
+
+def gallery(groups: Sequence[Group]) -> Gallery:
+    """The pictures of some runs of each group, at some of the steps that most of them have."""
+    pairs = list(_in_turn(groups))
+    shown = pairs[:_MOST_RUNS]
+    every = _steps([record for _, record in shown])
+    steps = _spaced(every, _MOST_STEPS)
+    while len(steps) > 1 and _bytes(shown, steps) > _MOST_BYTES:
+        steps = _spaced(steps, max(1, len(steps) // 2))
+    while _bytes(shown, steps) > _MOST_BYTES:
+        shown.pop()
+    order = {id(group): place for place, group in enumerate(groups)}
+    shown.sort(key=lambda pair: order[id(pair[0])])
+    strips = tuple(
+        Strip(group, record, tuple(_url(record.pictures.get(step)) for step in steps))
+        for group, record in shown
+    )
+    notes = []
+    if bare := [r.name for group in groups for r in group.records if not r.pictures]:
+        notes.append(f"runs without pictures: {', '.join(bare[:_MOST_RUNS])}.")
+    if len(pairs) > len(shown):
+        notes.append(f"{len(shown)} of {len(pairs)} runs with pictures are shown.")
+    if len(every) > len(steps):
+        notes.append(f"{len(steps)} of {len(every)} steps are shown.")
+    return Gallery(tuple(steps), strips, tuple(notes))
+
+
+def _in_turn(groups: Sequence[Group]) -> Iterator[tuple[Group, Record]]:
+    """A run of each group, then another one of each, as long as they have pictures."""
+    queues = [(group, [r for r in group.records if r.pictures]) for group in groups]
+    for turn in range(max((len(queue) for _, queue in queues), default=0)):
+        for group, queue in queues:
+            if turn < len(queue):
+                yield group, queue[turn]
+
+
+def _steps(records: Sequence[Record]) -> list[int]:
+    """The steps at which at least half as many runs have a picture as at the most common one."""
+    counts: dict[int, int] = {}
+    for record in records:
+        for step in record.pictures:
+            counts[step] = counts.get(step, 0) + 1
+    most = max(counts.values(), default=0)
+    return sorted(step for step, count in counts.items() if 2 * count >= most)
+
+
+def _spaced(steps: Sequence[int], most: int) -> list[int]:
+    """At most so many steps, evenly, the last one among them."""
+    if len(steps) <= most:
+        return list(steps)
+    if most == 1:
+        return [steps[-1]]
+    places = {round(i * (len(steps) - 1) / (most - 1)) for i in range(most)}
+    return [steps[place] for place in sorted(places)]
+
+
+def _bytes(shown: Sequence[tuple[Group, Record]], steps: Sequence[int]) -> int:
+    paths = [r.pictures[step] for _, r in shown for step in steps if step in r.pictures]
+    return sum(min(_size(path), _LARGEST) for path in paths)
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.lstat().st_size
+    return 0
+
+
+def _url(path: Path | None) -> str | None:
+    """A picture as a data URL; None if it is missing, no PNG, or too large."""
+    if path is None:
+        return None
+    try:
+        with open_regular(path) as file:
+            content = file.read(_LARGEST + 1)
+    except OSError:
+        return None
+    if not content.startswith(_SIGNATURE) or not 24 <= len(content) <= _LARGEST:
+        return None
+    width, height = struct.unpack(">II", content[16:24])
+    if max(width, height) > _LONGEST:
+        return None
+    return "data:image/png;base64," + base64.b64encode(content).decode()

@@ -1,0 +1,1 @@
+"""Settings as types, the registry of components, the groups of options."""

@@ -1,0 +1,167 @@
+"""The run's own settings as types, and a run's configuration as plain data in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from gan_runner.config.component import Component, validated
+from gan_runner.errors import CheckpointError, ConfigError, printable
+
+# What a resumed run may change: how long it is, what it shows and keeps, and where it runs. The
+# data may lie elsewhere, too: its digest is compared with the one that the run began with.
+FREE = (
+    "train.steps",
+    "train.epochs",
+    "train.log_every",
+    "train.sample_every",
+    "train.save_every",
+    "train.eval_every",
+    "train.keep",
+    "device",
+    "threads",
+    "cache",
+    "dataset.root",
+    "dataset.path",
+    "dataset.download",
+)
+
+_LARGEST_FILE = 1 << 16
+
+
+Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
+
+
+class Train(Component):
+    """How long, how large, how often. An interval of 0 means: only at the end; for `eval_every`
+    it means never."""
+
+    steps: NonNegativeInt
+    epochs: PositiveInt | None
+    batch_size: PositiveInt
+    log_every: NonNegativeInt
+    sample_every: NonNegativeInt
+    save_every: NonNegativeInt
+    eval_every: NonNegativeInt
+    keep: NonNegativeInt
+    samples: Annotated[int, Field(ge=1, le=1024)]
+    average: Annotated[float, Field(ge=0, lt=1)]
+    average_ramp: Annotated[float, Field(ge=1)]
+
+
+class Config(Component):
+    """A run's configuration. The groups stay plain here; their own classes check them."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    precision: Literal["fp32", "bf16"]
+    deterministic: bool
+    threads: PositiveInt | None
+    cache: Annotated[str, Field(min_length=1)]
+    init_from: Annotated[str, Field(min_length=1)] | None
+    train: Train
+    model: dict[str, Any]
+    loss: dict[str, Any]
+    augment: dict[Name, dict[str, Any]]
+    dataset: dict[str, Any]
+    optimizer: dict[str, Any]
+    evaluation: dict[str, Any]
+    health: dict[str, Any]
+    choices: dict[str, str]
+
+    def plain(self) -> dict[str, Any]:
+        """The configuration as plain data, as `config.yaml` has it."""
+        return json.loads(self.model_dump_json())  # type: ignore[no-any-return]
+
+    def digest(self) -> str:
+        """A digest of everything that a resumed run may not change."""
+        fixed = {k: v for k, v in flat(self.plain()).items() if k not in FREE}
+        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def parse(plain: Mapping[str, Any]) -> Config:
+    """A composed configuration, with the run's own settings checked.
+
+    Raises ConfigError. Needs no torch, so that a fault answers at once.
+    """
+    return validated(plain, Config)
+
+
+def read(path: Path) -> Config:
+    """The configuration of a run folder, which may come from a stranger: data, never a program.
+
+    Raises CheckpointError for anything but plain data with known keys.
+    """
+    try:
+        return parse(read_plain(path))
+    except ConfigError as error:
+        raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
+
+
+def read_plain(path: Path) -> dict[str, Any]:
+    """The same as plain data with any keys, as an older or newer version may have left it.
+
+    Raises CheckpointError for what is no plain data.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise CheckpointError(f"not a configuration, {printable(path)}. It is too large.")
+        plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"not a run folder, {printable(path.parent)}. It has no {path.name}."
+        ) from None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        text = printable(error)
+        raise CheckpointError(f"unreadable configuration, {printable(path)}. {text}") from None
+    return plain if isinstance(plain, dict) else {}
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Data without aliases: a few lines of them unfold to more than any memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("It has an alias.")
+        return super().compose_node(parent, index)
+
+
+def text(config: Config) -> str:
+    """The configuration as the text of `config.yaml`."""
+    return yaml.safe_dump(config.plain(), sort_keys=False)
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested mappings by dotted key; an empty mapping is a leaf."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """All settings by dotted key, to compare runs by. Which penalties and augmentations there are
+    is one as well: their own settings are missing in runs without them."""
+    chosen = {"loss.penalty": config.loss.get("penalty", {}), "augment": config.augment}
+    named = {
+        key: ", ".join(sorted(nodes)) or "none"
+        for key, nodes in chosen.items()
+        if isinstance(nodes, Mapping)  # a configuration that was refused may have anything here
+    }
+    return {**flat(config.plain()), **named}
+
+
+def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Dotted keys whose values differ, with both values; a missing one is None."""
+    left, right = flat(ours), flat(theirs)
+    keys = sorted(left.keys() | right.keys())
+    return {k: (left.get(k), right.get(k)) for k in keys if left.get(k) != right.get(k)}

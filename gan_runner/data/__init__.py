@@ -1,0 +1,1 @@
+"""Data as one indexed array, batches of it, the columns of a table."""

@@ -1,0 +1,1 @@
+"""Files read as arrays, images and rows."""

@@ -1,0 +1,1 @@
+"""Generators measured against data, each number with its protocol."""

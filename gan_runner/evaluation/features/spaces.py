@@ -1,0 +1,164 @@
+"""The spaces in which real and generated examples are compared: one interface, and three of them.
+
+The others have files of their own: classifier.py, stacked.py and inception.py.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar, final
+
+import torch
+from torch import Tensor, nn
+
+from gan_runner.data.data import Space
+from gan_runner.storage.checkpoint import fingerprint
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class FeatureSpace(ABC):
+    """Maps examples as stored (uint8 [N, C, H, W] or float32 [N, D]) to features.
+
+    `version`: 12 hex digits that change with whatever the features depend on.
+    `size`: how many numbers describe one example.
+    `resizing`: how images are resized on their way in.
+    `kept`: whether features cost more to compute than to read from the disk.
+    `facts`: plain data to be kept with what is measured here.
+    `logits`: features [N, size] -> logits [N, K], where the space belongs to a classifier.
+    """
+
+    name: ClassVar[str]
+    resizing: ClassVar[str] = "none"
+    batch_size: ClassVar[int] = 256
+    kept: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        size: int,
+        device: torch.device,
+        facts: Mapping[str, Any],
+        logits: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.version = version
+        self.size = size
+        self.device = device
+        self.facts = dict(facts)
+        self.logits = logits
+
+    @final
+    def features(self, examples: Tensor) -> Tensor:
+        """float32 [N, size] on the space's device, without gradients."""
+        with torch.no_grad():
+            batches = examples.split(self.batch_size)
+            return torch.cat([self._features(batch.to(self.device)) for batch in batches])
+
+    @final
+    def probabilities_of(self, features: Tensor) -> Tensor | None:
+        """p(y|x) by features [N, size], float32 [N, K], where the space belongs to a classifier,
+        else None."""
+        if self.logits is None:
+            return None
+        with torch.no_grad():
+            return self.logits(features.to(self.device)).softmax(1)
+
+    @abstractmethod
+    def _features(self, batch: Tensor) -> Tensor:
+        """Features of one batch, which is on the device."""
+
+
+@final
+class Identity(FeatureSpace):
+    """Vectors as they are, in the data's own units, on the CPU."""
+
+    name = "identity"
+    kept = False
+
+    def __init__(self, space: Space) -> None:
+        version = fingerprint(f"identity-1|{space.shape}", {})[:12]
+        size = math.prod(space.shape)
+        super().__init__(version=version, size=size, device=torch.device("cpu"), facts={})
+
+    def _features(self, batch: Tensor) -> Tensor:
+        return batch.to(torch.float32).flatten(1)
+
+
+@final
+class Scaled(FeatureSpace):
+    """Vectors as the networks see them, so that no column outweighs the others by its unit."""
+
+    name = "scaled"
+    kept = False
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        version = fingerprint(f"scaled-1|{space}", {})[:12]
+        size = math.prod(space.shape)
+        super().__init__(version=version, size=size, device=torch.device("cpu"), facts={})
+
+    def _features(self, batch: Tensor) -> Tensor:
+        return self._space.encode(batch).flatten(1)
+
+
+@final
+class RandomNetwork(FeatureSpace):
+    """Features for images without labels, from a network that was never trained: strided
+    convolutions down to maps of 4 x 4, then a random projection to 64 numbers.
+
+    Distances between sets stay meaningful in such an embedding, and it favours no kind of image:
+    Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models", who take a
+    VGG16 with random weights. This is a smaller network, so the numbers aren't comparable to
+    theirs.
+    """
+
+    name = "random"
+    recipe: ClassVar[str] = "random-1"
+
+    def __init__(self, space: Space, *, device: torch.device) -> None:
+        network = drawn(lambda: _strided(space.shape, size=64), seed=0)
+        version = fingerprint(self.recipe, network.state_dict())[:12]
+        super().__init__(version=version, size=64, device=device, facts={"recipe": self.recipe})
+        self._space = space
+        self._network = network.eval().to(device)
+
+    def _features(self, batch: Tensor) -> Tensor:
+        features: Tensor = self._network(self._space.encode(batch))
+        return features
+
+
+def _strided(shape: tuple[int, ...], *, size: int) -> nn.Module:
+    """Halve images [N, *shape] until they are at most 4 px, then project them to [N, size]."""
+    channels, *sides = shape
+    halvings = max(0, math.ceil(math.log2(max(sides) / 4)))
+    widths = [max(16, 128 >> left) for left in range(halvings, -1, -1)]
+    layers: list[nn.Module] = []
+    for index, width in enumerate(widths):
+        stride = 1 if index == 0 else 2
+        layers += [nn.Conv2d(channels, width, 3, stride=stride, padding=1), nn.ReLU()]
+        channels = width
+    pooled = [nn.AdaptiveAvgPool2d(4), nn.Flatten()]
+    return nn.Sequential(*layers, *pooled, nn.Linear(channels * 16, size))
+
+
+def drawn(build: Callable[[], Network], *, seed: int) -> Network:
+    """A network with weights that are the same on every machine: uniform, He et al. 2015, eq. 10.
+
+    Biases are 0. The global generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        network = build()  # layers draw weights of their own when they are made
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in network.parameters():
+        if parameter.dim() > 1:
+            fan_in = parameter[0].numel()
+            # uniform, whose bits no vectorised logarithm or cosine rounds differently
+            uniform = torch.rand(parameter.shape, generator=generator) * 2 - 1
+            parameter.data.copy_(uniform * math.sqrt(6 / fan_in))
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            parameter.data.zero_()
+    return network

@@ -1,0 +1,113 @@
+"""How alike two tables are: column by column, between columns, and row by row.
+
+The arrays hold a number for each numeric column and a one among zeros for each categorical one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, cat
+
+from gan_runner.data.columns import Columns
+from gan_runner.evaluation.metrics.neighbours import nearest, thinned
+from gan_runner.evaluation.metrics.tstr import Labelled
+
+Array = NDArray[Any]
+
+
+def wasserstein(real: Array, fake: Array) -> float:
+    """The 1-Wasserstein distance of two samples of numbers [N] and [M], in their own unit.
+
+    The area between their distribution functions: Vallender 1974, Calculation of the Wasserstein
+    distance between probability distributions on the line. Raises ValueError without numbers.
+    """
+    real, fake = _sorted(real), _sorted(fake)
+    both = np.sort(np.concatenate([real, fake]))
+    gaps, begins = np.diff(both), both[:-1]
+    shares = (np.searchsorted(each, begins, side="right") / len(each) for each in (real, fake))
+    return float((np.abs(np.subtract(*shares)) * gaps).sum())
+
+
+def total_variation(real: Array, fake: Array, *, categories: int) -> float:
+    """Half the sum of the differences between the shares of categories, in [0, 1].
+
+    `real` and `fake` are indices [N] and [M] of 0..K-1. Raises ValueError without any.
+    """
+    if not len(real) or not len(fake):
+        raise ValueError("Shares of no rows can't be compared.")
+    shares = (np.bincount(each, minlength=categories) / len(each) for each in (real, fake))
+    return float(np.abs(np.subtract(*shares)).sum() / 2)
+
+
+def correlation_difference(real: Array, fake: Array, *, blocks: Array) -> float:
+    """The mean difference, in [0, 2], between the correlations of two tables [N, D] and [M, D].
+
+    Pearson's, over all pairs of numbers that belong to other columns: `blocks` [D] says which. A
+    constant is correlated with nothing. 0 where there is but one column.
+    """
+    others = blocks[:, None] != blocks[None, :]
+    if not others.any():
+        return 0.0
+    difference = np.abs(_correlations(real) - _correlations(fake))
+    return float(difference[others].mean())
+
+
+class Closest(NamedTuple):
+    """Of the median sample, the distance to the closest training row and to the closest held-out
+    row, among as many of each; `share`: of samples that are nearer to a training row, a tie for
+    half. 0.5 where the samples know nothing of single rows, 1 where they are copies."""
+
+    train: float
+    held_out: float
+    share: float
+
+
+def closest(fake: Array, train: Array, held_out: Array) -> Closest:
+    """Distances to the closest record, for rows [N, D] seen in comparable units.
+
+    Platzer & Reutterer 2021, arXiv:2104.00635, section 2.2. The longer of `train` and `held_out`
+    is thinned out to the length of the other: more rows would have a closer one among them.
+    """
+    count = min(len(train), len(held_out))
+    near, far = (_closest(fake, each, count) for each in (train, held_out))
+    share = (near < far).mean() + (near == far).mean() / 2
+    return Closest(float(np.median(near)), float(np.median(far)), float(share))
+
+
+def labelled(examples: Tensor, labels: Tensor | None, columns: Columns) -> Labelled | None:
+    """Rows [N, D] without their label, and their classes [N]: those that were told, or else those
+    in the label's column. None for rows without classes or without anything else."""
+    parts = list(columns.parts(examples.cpu()))
+    features = [part for column, part in parts if not column.label]
+    made = next((part.argmax(1) for column, part in parts if column.label), None)
+    classes = labels if made is None else made
+    if classes is None or not features:
+        return None
+    return Labelled(cat(features, dim=1).numpy(), classes.cpu().numpy())
+
+
+def _sorted(values: Array) -> NDArray[np.float64]:
+    if not len(values):
+        raise ValueError("Distributions of no numbers can't be compared.")
+    return np.sort(np.asarray(values, dtype=np.float64))
+
+
+def _correlations(table: Array) -> NDArray[np.float64]:
+    """[D, D], 0 beside a constant."""
+    table = np.asarray(table, dtype=np.float64)
+    centred = table - table.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    # of a constant, rounding leaves a norm that isn't 0
+    varies = np.ptp(table, axis=0) > 0
+    unit = np.divide(centred, norms, out=np.zeros_like(centred), where=varies & (norms > 0))
+    return np.asarray(unit.T @ unit)
+
+
+def _closest(rows: Array, others: Array, count: int) -> NDArray[np.float64]:
+    """The Euclidean distance of each row to the closest of so many of the others, [N]."""
+    among = thinned(torch.as_tensor(others), count)
+    return nearest(torch.as_tensor(rows), among).distances.numpy()

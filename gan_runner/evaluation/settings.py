@@ -1,0 +1,72 @@
+"""What is measured, and how: the settings of an evaluation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+
+from gan_runner.config.component import Component
+from gan_runner.data.data import Data
+from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
+from gan_runner.evaluation.metrics.measures import METRICS, NUMBERS
+
+
+class Best(Component):
+    """The metric whose best checkpoint is kept."""
+
+    metric: str
+    direction: Literal["min", "max"]
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in NUMBERS:
+            raise ValueError(f"Unknown metric {name}. {did_you_mean(name, NUMBERS)}")
+        return name
+
+
+class Evaluation(Component):
+    """What is measured, and how. `metrics: null` are all that apply to the data."""
+
+    num: Annotated[int, Field(ge=2, le=1_000_000)]
+    space: Literal["auto", "classifier", "random", "inception", "identity", "scaled"]
+    inception_weights: str | None
+    metrics: tuple[str, ...] | None
+    seed: NonNegativeInt
+    neighbours: PositiveInt
+    projections: PositiveInt
+    importance_samples: PositiveInt
+    best: Best
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and not names:
+            raise ValueError("Name a metric, or use null for all that apply to the data")
+        for name in names or ():
+            if name not in METRICS:
+                raise ValueError(f"Unknown metric {name}. {did_you_mean(name, METRICS)}")
+        return names
+
+
+def space_name(settings: Evaluation, data: Data) -> str:
+    """The space that is meant. Raises ConfigError if it doesn't fit the data."""
+    images = data.space.kind == "images"
+    of_vectors = "scaled" if data.space.kind == "table" else "identity"
+    auto = ("random" if data.labels is None else "classifier") if images else of_vectors
+    name = auto if settings.space == "auto" else settings.space
+    if images == (name in ("identity", "scaled")):
+        raise ConfigError(f"no space for {data.space.kind}, evaluation.space={name}. Use auto.")
+    if name == "classifier" and data.labels is None:
+        raise ConfigError("the data has no labels, evaluation.space=classifier. Use random.")
+    return name
+
+
+def refuse_single_examples(data: Data, *, name: str) -> None:
+    """Raise DataError where samples would be held against one example, of which no number tells."""
+    if len(data) < 2:
+        raise DataError(
+            f"samples can't be measured by a single example, dataset.name={printable(name)}. "
+            "Use more data, or train.eval_every=0 to train without evaluation."
+        )

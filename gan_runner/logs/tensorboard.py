@@ -1,0 +1,183 @@
+"""The TensorBoard part of a run's log: scalars, pictures, the configuration and its session."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
+from tensorboard.plugins.hparams.metadata import (
+    PLUGIN_DATA_VERSION,
+    PLUGIN_NAME,
+    SESSION_END_INFO_TAG,
+    SESSION_START_INFO_TAG,
+)
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,
+    SessionEndInfo,
+    SessionStartInfo,
+)
+from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard import SummaryWriter
+
+from gan_runner.sampling.sampling import Picture
+from gan_runner.system.files import publish
+
+# regular expressions of names, the same for all runs: charts that differ would stand side by side
+_LAYOUT = {
+    "training": {
+        "losses": ["Multiline", ["loss/(discriminator|generator)$"]],
+        "logits": ["Multiline", ["logits/(real|fake)$"]],
+        "speeds": ["Multiline", ["speed/"]],
+    }
+}
+_CONFIG = "config"
+_EACH_TIME = {  # what a resumed run says anew: its configuration may have changed, and it goes on
+    f"{_CONFIG}/text_summary",
+    CONFIG_SUMMARY_TAG,
+    SESSION_START_INFO_TAG,
+    SESSION_END_INFO_TAG,
+}
+
+
+class Board:
+    """One event file for a new run, one more for each resume."""
+
+    def __init__(self, folder: Path) -> None:
+        if not isinstance(threading.excepthook, _Others):
+            threading.excepthook = _Others(threading.excepthook)
+        self._writer = SummaryWriter(str(folder))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+
+    def picture(self, name: str, step: int, picture: Picture) -> None:
+        self._writer.add_image(name, picture, step, dataformats="HWC")
+
+    def text(self, name: str, text: str, step: int = 0) -> None:
+        """Text shown as it is: each line is indented, which markdown takes for code."""
+        shown = "\n".join("    " + line for line in text.splitlines())
+        self._writer.add_text(name, shown, step)
+
+    def configuration(self, name: str, text: str, settings: Mapping[str, Any]) -> None:
+        """Log the configuration as text, begin the run's session in the HParams tab, and lay out
+        the tab of custom scalars."""
+        self.text(_CONFIG, text)
+        self._writer.add_custom_scalars(_LAYOUT)
+        self._writer._get_file_writer().add_summary(_session_start(name, settings))
+        self.flush()
+
+    def session_end(self, *, success: bool) -> None:
+        self._writer._get_file_writer().add_summary(_session_end(success=success))
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Others:
+    """Tells what fails in a thread, but not of a writer's own: that is raised again in ours."""
+
+    def __init__(self, tell: Callable[[threading.ExceptHookArgs], object]) -> None:
+        self._tell = tell
+
+    def __call__(self, failure: threading.ExceptHookArgs) -> None:
+        if not isinstance(failure.thread, _AsyncWriterThread):
+            self._tell(failure)
+
+
+def record_failure(folder: Path, name: str, settings: Mapping[str, Any]) -> None:
+    """Record for a run that can't do so any more, or never began, that its session has failed.
+
+    If it has begun, TensorBoard goes by the first of two equal starts. Raises OSError.
+    """
+    folder.mkdir(exist_ok=True)
+    path = folder / f"events.out.tfevents.{int(time.time())}.failure.{os.getpid()}"
+    with path.open("wb") as file:
+        records = RecordWriter(file)
+        for event in (
+            Event(file_version="brain.Event:2", wall_time=time.time()),
+            Event(summary=_session_start(name, settings), wall_time=time.time()),
+            Event(summary=_session_end(success=False), wall_time=time.time()),
+        ):
+            records.write(event.SerializeToString())
+
+
+def _session_start(name: str, settings: Mapping[str, Any]) -> Summary:
+    """The session goes into the run's own files and no experiment is declared: then TensorBoard
+    gathers the columns of all runs, whatever settings each of them has. (`add_hparams` makes a
+    sub-run, and the columns of the first run hide those of others.)
+    """
+    start = SessionStartInfo(group_name=name, start_time_secs=time.time())
+    for key, value in settings.items():
+        if isinstance(value, bool):
+            start.hparams[key].bool_value = value
+        elif isinstance(value, (int, float)):
+            start.hparams[key].number_value = value
+        else:  # null, too: a setting that a run lacks doesn't count as one that differs
+            start.hparams[key].string_value = "null" if value is None else str(value)
+    return _hparams(SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start))
+
+
+def _session_end(*, success: bool) -> Summary:
+    status = "STATUS_SUCCESS" if success else "STATUS_FAILURE"
+    end = SessionEndInfo(status=status, end_time_secs=time.time())
+    return _hparams(SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end))
+
+
+def _hparams(tag: str, content: HParamsPluginData) -> Summary:
+    content.version = PLUGIN_DATA_VERSION
+    plugin_data = SummaryMetadata.PluginData(
+        plugin_name=PLUGIN_NAME, content=content.SerializeToString()
+    )
+    metadata = SummaryMetadata(plugin_data=plugin_data)
+    return Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
+
+
+def rewind(folder: Path, step: int) -> None:
+    """Drop what event files hold from after `step`, and what a run says each time that it begins:
+    the resumed run writes it again.
+
+    All files become one, under the name of the first. Killed in between, the old files are there
+    beside the new one, and the next resume drops what then stands twice.
+    """
+    files = sorted(folder.glob("events.out.tfevents.*"))
+    if not files:
+        return
+    temporary = folder / ".rewound.partial"
+    seen: set[tuple[str, int]] = set()
+    with temporary.open("wb") as file:
+        records = RecordWriter(file)
+        for event in _events(files):
+            if _belongs(event, step, seen):
+                records.write(event.SerializeToString())
+    publish(temporary, files[0])
+    for path in files[1:]:
+        path.unlink()
+
+
+def _events(files: list[Path]) -> Iterator[Event]:
+    """All whole events in order; a record that a kill cut off ends its file."""
+    for path in files:
+        yield from LegacyEventFileLoader(str(path)).Load()
+
+
+def _belongs(event: Event, step: int, seen: set[tuple[str, int]]) -> bool:
+    if event.step > step:
+        return False
+    tags = {(value.tag, event.step) for value in event.summary.value}
+    if any(tag in _EACH_TIME for tag, _ in tags) or (tags and tags <= seen):
+        return False
+    seen |= tags
+    return True

@@ -1,0 +1,1 @@
+"""What is optimized: losses, penalties, terms, the evidence lower bound."""

@@ -1,0 +1,217 @@
+"""Every regulariser of the discriminator.
+
+A penalty sees what D scored and may ask D (the `critic`) for more. It returns one value per
+example, [N]; weight and laziness are applied in one place, the objective.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveInt
+from torch import Tensor
+from torch.nn.functional import relu
+
+from gan_runner.augmentations.transforms import mirrored, noisy, shifted, uniform
+from gan_runner.models.activations import for_slopes
+from gan_runner.objectives.terms import Memory, Scored, Term
+
+Critic = Callable[[Tensor], Tensor]
+
+
+class Penalty(Term):
+    """A term of D's update.
+
+    With `every: k` it is computed at each k-th update of D and weighted k-fold (lazy
+    regularisation, Karras et al. 2020, appendix B).
+
+    `signed` says that it may well be below 0, where it is no penalty in the strict sense.
+    `slope` says that it constrains the slope of D, which batch norm in D makes ill-defined.
+    `differentiates` names the scored examples whose logits it differentiates by the examples, so
+    that they must be scored with gradients. `exact` says that it holds these logits against those
+    of the critic, so that both must have the critic's precision.
+    """
+
+    every: PositiveInt
+    slope: ClassVar[bool] = True
+    signed: ClassVar[bool] = False
+    differentiates: ClassVar[frozenset[str]] = frozenset()
+    exact: ClassVar[bool] = False
+
+    @abstractmethod
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        """The unweighted penalty of each example, [N]. Random points come from `generator`, and
+        `memory` is what it left there the last time."""
+
+
+class GradientPenalty(Penalty):
+    """(slope - target)^2 between reals and fakes. Gulrajani et al. 2017, eq. 3.
+
+    `one_sided` spares smaller slopes (Petzka et al. 2018); target 0 is the zero-centred form
+    (Thanh-Tung et al. 2019).
+    """
+
+    target: NonNegativeFloat
+    one_sided: bool
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        points = between(real.examples, fake.examples, generator)
+        excess = slopes(score(critic, points)) - self.target
+        return (relu(excess) if self.one_sided else excess).square()
+
+
+class SlopePower(Penalty):
+    """slope^p between reals and fakes; the weight is the paper's k. Wu et al. 2018."""
+
+    power: Annotated[float, Field(gt=1)]
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        points = between(real.examples, fake.examples, generator)
+        return slopes(score(critic, points)) ** self.power
+
+
+class R1(Penalty):
+    """slope^2 / 2 at reals; the weight is the paper's gamma. Mescheder et al. 2018, eq. 9."""
+
+    differentiates: ClassVar[frozenset[str]] = frozenset({"real"})
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        return slopes(real).square() / 2
+
+
+class R2(Penalty):
+    """slope^2 / 2 at fakes; the weight is the paper's gamma. Mescheder et al. 2018, eq. 10."""
+
+    differentiates: ClassVar[frozenset[str]] = frozenset({"fake"})
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        return slopes(fake).square() / 2
+
+
+class DRAGAN(Penalty):
+    """(slope - target)^2 near reals, as in the authors' code. Kodali et al. 2017.
+
+    Points lie between x and x + d, with d = perturbation * std(batch) * U(0, 1) per element.
+    """
+
+    perturbation: NonNegativeFloat
+    target: NonNegativeFloat
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        x = real.examples
+        d = self.perturbation * x.std(correction=0) * uniform(x.shape, generator, like=x)
+        points = between(x, x + d, generator)
+        return (slopes(score(critic, points)) - self.target).square()
+
+
+class Drift(Penalty):
+    """r^2, which keeps real logits near 0. Karras et al. 2018, appendix A."""
+
+    slope: ClassVar[bool] = False
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        return real.logits.square()
+
+
+class LabelSmoothing(Penalty):
+    """r, which lowers the label of real examples from 1 to 1 - weight (one-sided label smoothing).
+
+    So it is for losses with a sigmoid: softplus(-r) + w r is the cross-entropy of r with the label
+    1 - w. For least squares it lowers the target of reals by w. Salimans et al. 2016, section 3.4.
+    """
+
+    weight: Annotated[float, Field(ge=0, lt=1)]
+    slope: ClassVar[bool] = False
+    signed: ClassVar[bool] = True
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        return real.logits
+
+
+class LeCam(Penalty):
+    """(r - m_f)^2 + (f - m_r)^2, with running averages m of both logits. Tseng et al. 2021, eq. 5.
+
+    `decay`: of the averages, which begin with the first batch.
+    """
+
+    decay: Annotated[float, Field(ge=0, lt=1)]
+    slope: ClassVar[bool] = False
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        now = {"real": real.logits.detach().mean(), "fake": fake.logits.detach().mean()}
+        before = {name: memory.get(name, mean) for name, mean in now.items()}
+        memory |= {name: torch.lerp(now[name], before[name], self.decay) for name in now}
+        return (real.logits - before["fake"]).square() + (fake.logits - before["real"]).square()
+
+
+class Consistency(Penalty):
+    """(D(x) - D(T(x)))^2 at reals, and if `balanced` at fakes too.
+
+    T mirrors half of the images (`flip`), shifts them by up to a share of their sides (`shift`) and
+    adds normal noise to any example (`noise`). Zhang et al. 2020, arXiv:1910.12027, eq. 3;
+    balanced: Zhao et al. 2020, arXiv:2002.04724.
+    """
+
+    balanced: bool
+    flip: bool
+    shift: Annotated[float, Field(ge=0, le=0.5)]
+    noise: NonNegativeFloat
+    slope: ClassVar[bool] = False
+    exact: ClassVar[bool] = True
+
+    def __call__(
+        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+    ) -> Tensor:
+        found = self._change(critic, real, generator)
+        return found + self._change(critic, fake, generator) if self.balanced else found
+
+    def _change(self, critic: Critic, scored: Scored, generator: torch.Generator) -> Tensor:
+        examples = scored.examples.detach()
+        if examples.ndim == 4:
+            examples = mirrored(examples, generator) if self.flip else examples
+            examples = shifted(examples, self.shift, generator, fill="edge")
+        examples = noisy(examples, self.noise, generator)
+        return (scored.logits - critic(examples)).square()
+
+
+def between(a: Tensor, b: Tensor, generator: torch.Generator) -> Tensor:
+    """A point on the line from each of `a` to its partner in `b`, uniform: one draw an example."""
+    epsilon = uniform((len(a), *[1] * (a.ndim - 1)), generator, like=a)
+    return torch.lerp(b, a, epsilon)
+
+
+def score(critic: Critic, points: Tensor) -> Scored:
+    """Points as D sees them, ready for their slopes."""
+    points = points.detach().requires_grad_()
+    with for_slopes():
+        return Scored(points, critic(points))
+
+
+def slopes(scored: Scored) -> Tensor:
+    """The norm of D's gradient by each example, [N], itself differentiable."""
+    # the logits' sum has each example's own gradient, as D scores examples independently (but for
+    # models/minibatch.py, which says what is meant there)
+    (gradient,) = torch.autograd.grad(scored.logits.sum(), scored.examples, create_graph=True)
+    norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    return norms

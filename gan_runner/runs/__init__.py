@@ -1,0 +1,1 @@
+"""Runs opened, resumed, finished, and tried out."""

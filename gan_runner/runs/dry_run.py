@@ -1,0 +1,89 @@
+"""A dry run: what a run does for three steps, and what all of it would take. It leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from gan_runner.config import schema as configuration
+from gan_runner.config.schema import Config, Train
+from gan_runner.logs.terminal import Terminal
+from gan_runner.runs.open import create
+from gan_runner.storage import checkpoint
+from gan_runner.system import machine
+from gan_runner.system.signals import end_at_once
+from gan_runner.system.units import size, span
+from gan_runner.training.loop import reals_of, step_of
+from gan_runner.training.run import Run
+
+_STEPS = 3
+_LOGGED_TWICE = 3  # a number in TensorBoard takes about twice as much as in metrics.jsonl
+
+
+def rehearse(config: Config, terminal: Terminal) -> None:
+    """Tell the configuration that a run would have, and what it would take on this machine.
+
+    Data is read, and decoded into the cache, as for a run. Raises what `create` raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="gan-runner-") as folder:
+        end_at_once(undo=lambda: shutil.rmtree(folder, ignore_errors=True))
+        path = Path(folder) / "run"
+        path.mkdir()
+        run = create(config, path, terminal)
+        try:
+            seconds = _seconds(run)
+            terminal.say(configuration.text(run.config))
+            terminal.framed(("", ""), _table(run, seconds))
+        finally:
+            run.folder.release()
+    terminal.say("dry run: nothing was left. Without dry_run=true it is trained.")
+
+
+def _seconds(run: Run) -> float:
+    """Of one step: the median of three, after a first one that makes ready."""
+    reals, one_step, found = reals_of(run), step_of(run), []
+    for _ in range(1 + _STEPS):
+        began = time.monotonic()
+        one_step(run.state, reals)
+        if run.device.type == "cuda":
+            torch.cuda.synchronize(run.device)
+        found.append(time.monotonic() - began)
+    return statistics.median(found[1:])
+
+
+def _table(run: Run, seconds: float) -> list[tuple[str, str]]:
+    plan, examples = run.config.train, run.config.train.batch_size * run.experiment.d_steps
+    evaluated = ", evaluations not counted" if plan.eval_every else ""
+    return [
+        *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),
+        ("examples", f"{len(run.data):,} of shape {list(run.data.space.shape)}"),
+        ("device", f"{run.device}, threads={run.config.threads}"),
+        ("peak memory so far", size(machine.peak_memory(run.device))),
+        ("a step", f"{seconds:.3g} s, {examples / seconds:,.0f} examples per second"),
+        ("to the end", f"{span(plan.steps * seconds)} for {plan.steps:,} steps{evaluated}"),
+        ("on the disk then", _disk(run, plan)),
+    ]
+
+
+def _disk(run: Run, plan: Train) -> str:
+    # an evaluation that is the best so far saves, too, and what is best is kept beside the others
+    most = 1 + plan.keep + (1 if plan.eval_every else 0)
+    moments = [range(n, plan.steps + 1, n)[:most] for n in (plan.save_every, plan.eval_every) if n]
+    kept = min(most, len({plan.steps}.union(*moments)))
+    state = run.state
+    saved = checkpoint.write(run.folder.checkpoints, state.tensors(), state.facts()).stat().st_size
+    run.sample()
+    (picture,) = run.folder.samples.glob("step_*.png")
+    pictures = 1 + (plan.steps // plan.sample_every if plan.sample_every else 0)
+    row = _LOGGED_TWICE * len(json.dumps(state.sums.means()))
+    rows = plan.steps // plan.log_every if plan.log_every else 1
+    parts = kept * saved, 2 * pictures * picture.stat().st_size, rows * row
+    count = f"up to {kept}" if plan.eval_every else f"{kept}"
+    of = f"{count} checkpoint{'s' * (kept > 1)} of {size(saved)}, pictures, rows"
+    return f"{size(sum(parts))}: {of}"

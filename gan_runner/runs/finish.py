@@ -1,0 +1,111 @@
+"""How a training ends: its exit code, what the run folder says of it, what the user is told."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import traceback
+from collections.abc import Callable
+
+import torch
+
+from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
+from gan_runner.system.signals import Interrupted
+from gan_runner.system.units import span
+from gan_runner.training.run import Run
+
+DEFECT = 1
+
+
+def conduct(run: Run, train: Callable[[Run], None]) -> int:
+    """Train a run to its end, whatever that is, and record it; the exit code.
+
+    Interrupted goes on to the caller, once it is recorded.
+    """
+    try:
+        train(run)
+    except Interrupted as interruption:
+        _close(run, "interrupted", interruption.exit_code, str(interruption))
+        _tell(run, f"interrupted at step {run.state.step}. Continue with:", _resume_command(run))
+        raise
+    except Exception as error:
+        fault = as_fault(error)
+        if fault is None:
+            return _defect(run, error)
+        _close(run, "failed", fault.exit_code, str(fault))
+        return report(type(fault)(f"{fault}\n{_last_good(run)}"))
+    if run.reason_to_stop is None:
+        _close(run, "completed", 0, "all steps done")
+    else:
+        _close(run, "stopped", 0, f"stopped: {run.reason_to_stop}")
+    _tell(run, _summary(run))
+    return 0
+
+
+def as_fault(error: Exception) -> Fault | None:
+    """A fault of the user or the machine as such; None for a defect of ours."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, UnicodeEncodeError):
+        return ConfigError(f"not UTF-8, {printable(error.object)}. Give it another name.")
+    if isinstance(error, OSError):
+        remedy = "Make room, or check the permissions."
+        return MachineError(f"the disk or the machine refused: {printable(error)}. {remedy}")
+    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+    if out_of_memory:
+        return MachineError(
+            "out of memory. Lower train.batch_size, the width of the model or dataset.image_size."
+        )
+    return None
+
+
+def _defect(run: Run, error: Exception) -> int:
+    text = "".join(traceback.format_exception(error))
+    try:
+        run.log.note(text)
+    except OSError:
+        print(text, file=sys.stderr)
+    _close(run, "failed", DEFECT, f"defect: {printable(error)}")
+    print(
+        f"error: a defect in gan-runner, {type(error).__name__}: {printable(error)}.\n"
+        f"The traceback is in {printable(run.folder.train_log)}.",
+        file=sys.stderr,
+    )
+    return DEFECT
+
+
+def _close(run: Run, state: str, exit_code: int, reason: str) -> None:
+    """Record the end. A disk that refuses this, too, must not hide the first fault."""
+    run.terminal.end()
+    try:
+        run.close(state=state, exit_code=exit_code, reason=reason)
+    except OSError as error:
+        print(f"warning: can't record the end of the run: {printable(error)}", file=sys.stderr)
+
+
+def _tell(run: Run, *lines: str) -> None:
+    for line in lines:
+        run.terminal.say(line)
+
+
+def _last_good(run: Run) -> str:
+    if run.saved_step < 0:
+        return f"No checkpoint was saved yet. The run folder is {printable(run.path)}."
+    return f"The last good checkpoint is step {run.saved_step}. Go on with: {_resume_command(run)}"
+
+
+def _resume_command(run: Run) -> str:
+    return f"gan-train resume={shlex.quote(printable(run.path, limit=1000))}"
+
+
+def _summary(run: Run) -> str:
+    path = shlex.quote(printable(run.path, limit=1000))
+    done = "completed" if run.reason_to_stop is None else "stopped after"
+    return (
+        f"{done} {run.state.step} steps in {span(run.state.seconds)}: {path}\n"
+        f"  sample    gan-sample {path} --out samples.png\n"
+        f"  look      tensorboard --logdir {path}\n"
+        f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"
+    )

@@ -1,0 +1,243 @@
+"""The only ways to get a run: `create` makes one, `reopen` continues one, `look` takes a generator.
+
+All three make their objects of the same configuration in the same way, so training, resuming and
+sampling can't disagree.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from gan_runner.config import schema as configuration
+from gan_runner.config.schema import Config
+from gan_runner.data.data import Data, Space, digest, placed
+from gan_runner.datasets import Track
+from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.evaluation.settings import refuse_single_examples, space_name
+from gan_runner.logs import log
+from gan_runner.logs.log import Log
+from gan_runner.logs.terminal import Terminal
+from gan_runner.models.codes import Code
+from gan_runner.storage import checkpoint
+from gan_runner.storage.run_folder import RunFolder
+from gan_runner.system import machine
+from gan_runner.system.files import write_text
+from gan_runner.system.signals import unwinding
+from gan_runner.training.build import assemble
+from gan_runner.training.experiment import Experiment
+from gan_runner.training.restore import (
+    Changes,
+    changed,
+    check_length,
+    check_same,
+    inexact,
+    is_complete,
+    load_network,
+    received,
+    restore,
+    saved_classes,
+    saved_space,
+    take_weights,
+)
+from gan_runner.training.rules import check_space
+from gan_runner.training.run import Run
+from gan_runner.training.state import TrainState, fresh_state, frozen_copy
+
+
+def create(config: Config, path: Path, terminal: Terminal) -> Run:
+    """A new run in the empty folder `path`. Nothing is written before all is known to work.
+
+    Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
+    """
+    experiment = assemble(config)
+    device = machine.prepare(config)
+    experiment, data = _load(experiment, terminal, device)
+    state = _initial(experiment, data, device)
+    folder = RunFolder(path)
+    folder.lock()
+    folder.checkpoints.mkdir()
+    write_text(folder.config, configuration.text(experiment.config))
+    return Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
+
+
+def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
+    """An existing run at its newest valid checkpoint, to go on in its own folder; None if it is
+    already complete, in which case nothing is touched.
+
+    Raises CheckpointError if the run, or a change to it, is refused; InUseError if it is alive.
+    """
+    folder = RunFolder(path)
+    folder.refuse_links()
+    saved = configuration.read(folder.config)
+    folder.lock()
+    experiment = received(changed(saved, changes))
+    if is_complete(folder, experiment):
+        return None
+    found, warnings = checkpoint.newest(folder.checkpoints)
+    device = machine.prepare(experiment.config)
+    experiment, data = _load(experiment, terminal, device)
+    if found is None:
+        state = _initial(experiment, data, device)
+    else:
+        check_same(found, experiment.config, data)
+        state = _fresh(experiment, data, device)
+        restore(state, found)
+        warnings += inexact(found, device)
+    check_length(state.step, experiment.config)
+    checkpoint.sweep_up(folder.checkpoints)
+    folder.checkpoints.mkdir(exist_ok=True)
+    if found is not None:
+        checkpoint.make_last(folder.checkpoints, found)
+    log.rewind(folder, -1 if found is None else state.step)
+    best = log.best_step(folder, experiment.evaluation.best.direction)
+    checkpoint.make_best(folder.checkpoints, best)
+    write_text(folder.config, configuration.text(experiment.config))
+    run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
+    run.saved_step = -1 if found is None else state.step
+    for warning in warnings:
+        run.warn(warning)
+    return run
+
+
+class Trained(NamedTuple):
+    """A generator to look at: no data was read and nothing of the run is held.
+
+    `data` is the digest of the data that it was trained on; `class_names` are those of the classes
+    that it can be told, none if it isn't conditional. The last columns of a latent point, whose
+    size is `latent_size`, are those of `code`. `encoder` is that of an autoencoder.
+    """
+
+    generator: nn.Module
+    encoder: nn.Module | None
+    space: Space
+    class_names: tuple[str, ...]
+    latent_size: int
+    code: Code | None
+    step: int
+    averaged: bool
+    experiment: Experiment
+    data: str
+
+
+def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
+    """The generator of a checkpoint: `last`, `best` or a step; its average unless `raw`.
+
+    Raises CheckpointError if the run or the checkpoint is refused.
+    """
+    folder = RunFolder(path)
+    folder.refuse_links()
+    experiment = received(configuration.read(folder.config))
+    found = checkpoint.select(folder.checkpoints, which)
+    space = saved_space(found)
+    averaged = experiment.config.train.average > 0 and not raw
+    names = saved_classes(found, experiment.model)
+    parts = experiment.model.parts(space, len(names))
+    generator, encoder = frozen_copy(parts["generator"]), None
+    load_network(generator, found, "average" if averaged else "generator")
+    where = machine.device_named(device)
+    if "encoder" in parts:
+        encoder = frozen_copy(parts["encoder"]).to(where)
+        load_network(encoder, found, "encoder")
+    return Trained(
+        generator.to(where),
+        encoder,
+        space,
+        names,
+        experiment.model.latent_columns,
+        experiment.model.latent_code,
+        found.facts["step"],
+        averaged,
+        experiment,
+        found.facts.get("data", ""),
+    )
+
+
+def learnt(trained: Trained, cache: Path, track: Track) -> Data:
+    """The data that a generator learnt from, read again.
+
+    Raises DataError where it can't be read, CheckpointError if it is not the same any more.
+    """
+    data = trained.experiment.dataset.training(cache, track)
+    if digest(data) != trained.data:
+        raise CheckpointError(
+            "the data is not what the run was trained on, dataset="
+            f"{printable(trained.experiment.config.dataset['name'])}. Restore it."
+        )
+    return data
+
+
+def _load(
+    experiment: Experiment, terminal: Terminal, device: torch.device
+) -> tuple[Experiment, Data]:
+    """The data, and the experiment with the lengths that depend on it settled."""
+    config = experiment.config
+    with unwinding():
+        data = placed(experiment.dataset.training(Path(config.cache), terminal.track), device)
+    check_space(experiment, data.space)
+    _check_classes(experiment, data)
+    space_name(experiment.evaluation, data)
+    if config.train.eval_every > 0:
+        refuse_single_examples(data, name=config.dataset["name"])
+    if config.train.batch_size > len(data):
+        raise ConfigError(
+            f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
+            f"The data set has {len(data)} examples; use a batch of at most that."
+        )
+    return assemble(_settle_lengths(experiment, len(data))), data
+
+
+def _check_classes(experiment: Experiment, data: Data) -> None:
+    """Raise ConfigError if a conditional model has nothing to tell apart."""
+    name = printable(experiment.config.dataset["name"])
+    way = experiment.config.model.get("conditioning", "none")
+    if experiment.model.conditional and data.classes < 2:
+        what = "no labels" if data.labels is None else "a single class"
+        raise ConfigError(
+            f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
+            "Use labelled data, or model.conditioning=none."
+        )
+    if experiment.model.conditional and data.labels is not None:
+        counts = data.labels.bincount(minlength=data.classes)
+        alone = (counts == 1).nonzero().flatten().tolist()
+        if alone:
+            names = data.class_names
+            which = names[alone[0]] if alone[0] < len(names) else str(alone[0])
+            raise ConfigError(
+                f"class {printable(which)} has a single example, model.conditioning={way} with "
+                f"dataset.name={name}. Leave it out, or correct its label."
+            )
+
+
+def _settle_lengths(experiment: Experiment, examples: int) -> Config:
+    """Fix what depends on the data and the machine: steps of an epoch, schedules, threads."""
+    plain = experiment.config.plain()
+    train = plain["train"]
+    train["steps"], train["epochs"] = experiment.steps(examples), None
+    for optimizer in plain["optimizer"].values():
+        optimizer["schedule"]["steps"] = optimizer["schedule"]["steps"] or max(1, train["steps"])
+    plain["threads"] = plain["threads"] or torch.get_num_threads()
+    return configuration.parse(plain)
+
+
+def _initial(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
+    """The state of step 0, from new weights or from those that `init_from` names."""
+    state = _fresh(experiment, data, device)
+    if experiment.config.init_from is not None:
+        take_weights(state, Path(experiment.config.init_from))
+    return state
+
+
+def _fresh(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
+    return fresh_state(
+        experiment.model,
+        experiment.optimizers,
+        data.space,
+        classes=data.classes if experiment.model.conditional else 0,
+        seed=experiment.config.seed,
+        averaged=experiment.config.train.average > 0,
+        device=device,
+    )

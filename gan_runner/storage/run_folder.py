@@ -1,0 +1,211 @@
+"""The run folder: made exclusively, held by one process at a time, with a status that is whole."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
+from gan_runner.system.files import write_text
+
+FORMAT = 1
+LOCK = ".lock"
+
+_LARGEST_STATUS = 1 << 22  # bytes: more verdicts than any run comes to
+
+_LOOK = 0.1  # seconds, far longer than `is_held` needs
+
+
+class RunFolder:
+    """Where everything of a run lies."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.jsonl"
+        self.evaluations = path / "evaluations.jsonl"
+        self.events = path / "events.jsonl"
+        self.train_log = path / "train.log"
+        self.tensorboard = path / "tensorboard"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self._status = path / "status.json"
+        self._lock: IO[str] | None = None
+
+    @property
+    def title(self) -> str:
+        """What tells it from others, as in loss=hinge (losses)."""
+        return f"{self.path.name} ({self.path.parent.name})"
+
+    def refuse_links(self) -> None:
+        """Raise CheckpointError if something in the folder is a link, or no file or folder.
+
+        The folder may come from a stranger: writing and deleting in it must not leave it.
+        """
+        for path in _below(self.path):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                raise CheckpointError(
+                    f"a run folder has no links, {printable(path)}. Copy what it points to."
+                )
+
+    def lock(self) -> None:
+        """Hold the folder until the process ends, however it ends.
+
+        Raises InUseError if another living process holds it.
+        """
+        try:
+            self._lock = (self.path / LOCK).open("a+")
+            _hold(self._lock)
+        except BlockingIOError:
+            raise InUseError(
+                f"run folder in use by a live process, {printable(self.path)}. "
+                "Wait for it to end, or stop it."
+            ) from None
+        except OSError as error:
+            raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
+
+    def is_held(self) -> bool:
+        """Whether a living process holds the folder. Raises OSError if that can't be told.
+
+        A shared lock for a moment: it can't be had while a process holds the folder, takes nothing
+        away from that process, and stands in the way of none that only looks as well.
+        """
+        try:
+            # not blocking, not following: in a stranger's folder the file may be a pipe or a link
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            handle = os.open(self.path / LOCK, flags)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+    def release(self) -> None:
+        """Let another process hold the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def status(self) -> dict[str, Any]:
+        """What `status.json` says; empty if the run was killed before it said anything."""
+        try:
+            if self._status.stat().st_size > _LARGEST_STATUS:
+                raise ValueError("It is too large.")
+            status = json.loads(self._status.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(
+                f"unreadable status, {printable(self._status)}. {printable(error)}"
+            ) from None
+        if not isinstance(status, dict) or not isinstance(status.get("warnings", []), list):
+            raise CheckpointError(f"unreadable status, {printable(self._status)}.")
+        if status.get("format", FORMAT) != FORMAT:
+            raise CheckpointError(
+                f"status of another format, {printable(self._status)}: format "
+                f"{printable(status['format'])}. This version of gan-runner has {FORMAT}."
+            )
+        return status
+
+    def write_status(self, status: dict[str, Any]) -> None:
+        """Replace `status.json`. Raises OSError."""
+        write_text(self._status, json.dumps({"format": FORMAT, **status}, indent=2) + "\n")
+
+
+def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
+    """Make a run folder that no other run has or gets; it, and every folder made for it.
+
+    A generated name that is taken gets -2, -3 ...; a path that the user gave must be new or an
+    empty folder. Raises ConfigError if it isn't, MachineError if the disk refuses.
+    """
+    path = path.absolute()
+    made: list[Path] = []
+    try:
+        made += [parent for parent in reversed(path.parents) if not parent.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for candidate in _candidates(path) if generated else [path]:
+            try:
+                candidate.mkdir()
+            except FileExistsError:
+                continue
+            made.append(candidate)
+            if _is_ours(candidate):
+                return candidate, made
+        if path.is_dir() and not any(path.iterdir()) and _is_ours(path):
+            return path, []
+    except OSError as error:
+        _remove_empty(made)
+        raise MachineError(
+            f"can't make the run folder, hydra.run.dir={printable(path)}. {printable(error)}"
+        ) from None
+    raise ConfigError(
+        f"run folder exists and is not empty, hydra.run.dir={printable(path)}. "
+        "Name another one, or continue it with resume=RUN."
+    )
+
+
+def discard(path: Path, made: list[Path]) -> None:
+    """Undo a claim: leave nothing of a run whose training never began.
+
+    Only what gan-runner and Hydra put there is removed, and of the folders only those in `made`.
+    """
+    for name in (".hydra", "tensorboard", "samples", "checkpoints"):
+        shutil.rmtree(path / name, ignore_errors=True)
+    for name in ("config.yaml", "metrics.jsonl", "events.jsonl", "train.log", LOCK):
+        (path / name).unlink(missing_ok=True)
+    _remove_empty(made)
+
+
+def now() -> str:
+    """The present moment for a status or an event, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _hold(lock: IO[str]) -> None:
+    """Raises BlockingIOError if another process holds it for longer than a look takes."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_LOOK)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this process was the first to put its lock file into an empty folder."""
+    try:
+        (folder / LOCK).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """What lies in a folder and in its folders, links not followed."""
+    for path in folder.iterdir() if folder.is_dir() else []:
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from _below(path)
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    yield path
+    for number in range(2, 10_000):
+        yield path.with_name(f"{path.name}-{number}")

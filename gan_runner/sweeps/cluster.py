@@ -1,0 +1,168 @@
+"""The jobs of a sweep on a cluster, by submitit. Here is its only door.
+
+Hydra's plugin for submitit gives up all jobs when the process of one dies, so it isn't used.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from gan_runner.errors import ConfigError, MachineError, printable
+from gan_runner.sweeps.job import carry_out
+from gan_runner.sweeps.jobs import Job, Outcome, outcome
+from gan_runner.sweeps.settings import Cluster
+from gan_runner.system.signals import watched
+
+if TYPE_CHECKING:
+    from gan_runner.sweeps.view import View
+
+_LOOK = 1.0  # seconds
+_PATIENCE = 60.0  # seconds for cancelled jobs to save
+_LATE = (
+    "out of time on the cluster, hydra.launcher.timeout_min={} with max_num_timeout={}. "
+    "Raise one of them; the same command goes on."
+)
+
+
+def run_on_cluster(
+    jobs: Sequence[Job],
+    *,
+    settings: Cluster,
+    view: View,
+    ended: Callable[[Job, Outcome], None],
+) -> None:
+    """Run every job to its end, whatever that is. Raises Interrupted once all are cancelled,
+    MachineError if there is no such cluster."""
+    executor = _executor(settings)
+    if not jobs:
+        return
+    began = time.monotonic()
+    late = _LATE.format(settings.timeout_min, settings.max_num_timeout)
+    with watched() as signals:
+        running = list(zip(jobs, _submitted(executor, Task(late), jobs), strict=True))
+        try:
+            for job in jobs:
+                view.started(job)
+            while running and signals.received is None:
+                for job, task in [pair for pair in running if pair[1].done()]:
+                    running.remove((job, task))
+                    ended(job, _outcome(job, task, late, seconds=time.monotonic() - began))
+                view.look([job for job, _ in running])
+                time.sleep(_LOOK)
+        finally:
+            _cancel([task for _, task in running])
+        signals.check()
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job, as it is done on a node. One that is preempted goes on in the same way; `late` tells
+    of one that has no time left."""
+
+    late: str
+
+    def __call__(self, job: Job) -> int:
+        _tell_when_late(self.late)
+        job.prepare()
+        with job.folder.train_log.open("a", encoding="utf-8") as log, redirect_stderr(log):
+            return carry_out(job)
+
+    def checkpoint(self, job: Job) -> Any:
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, job)
+
+
+def _tell_when_late(late: str) -> None:
+    """Have submitit's signal raise a fault of the machine where it would raise its own error: in
+    the middle of a step that is taken for a defect."""
+    from submitit.core.utils import UncompletedJobError
+
+    def told(handler: Callable[..., Any]) -> Callable[..., None]:
+        def handle(number: int, frame: FrameType | None) -> None:
+            try:
+                handler(number, frame)
+            except UncompletedJobError:
+                raise MachineError(late) from None
+
+        return handle
+
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # one of them, as submitit was told
+        handler = signal.getsignal(number)
+        if callable(handler):
+            signal.signal(number, told(handler))
+
+
+def _submitted(executor: Any, task: Task, jobs: Sequence[Job]) -> list[Any]:
+    try:
+        with executor.batch():
+            submitted = [executor.submit(task, job) for job in jobs]
+    except (OSError, RuntimeError) as error:  # submitit's FailedSubmissionError is one
+        raise MachineError(f"the cluster refused the jobs. {printable(error)}") from None
+    return submitted
+
+
+def _executor(settings: Cluster) -> Any:
+    try:
+        import submitit
+    except ImportError:
+        raise ConfigError(
+            "submitit is not here, hydra/launcher=slurm. "
+            'Install it: pip install "gan-runner[slurm]".'
+        ) from None
+    try:
+        executor = submitit.AutoExecutor(
+            settings.folder,
+            cluster=settings.executor,
+            slurm_max_num_timeout=settings.max_num_timeout,
+        )
+    except RuntimeError as error:
+        raise MachineError(f"no Slurm here, hydra/launcher=slurm. {printable(error)}") from None
+    slurm = {
+        "signal_delay_s": settings.signal_delay_s,
+        "array_parallelism": settings.n_jobs,
+        "partition": settings.partition,
+        "account": settings.account,
+        "qos": settings.qos,
+        "constraint": settings.constraint,
+        "additional_parameters": settings.additional_parameters or None,
+        "setup": list(settings.setup) or None,
+    }
+    common = {
+        "name": "gan-runner",
+        "timeout_min": settings.timeout_min,
+        "cpus_per_task": settings.cpus_per_task,
+        "gpus_per_node": settings.gpus_per_node,
+        "mem_gb": settings.mem_gb,
+    }
+    named = {**common, **{f"slurm_{name}": value for name, value in slurm.items()}}
+    executor.update_parameters(
+        **{name: value for name, value in named.items() if value is not None}
+    )
+    return executor
+
+
+def _outcome(job: Job, task: Any, late: str, *, seconds: float) -> Outcome:
+    error = task.exception()
+    if error is None:
+        return outcome(job, code=task.result(), seconds=seconds)
+    if task.state == "TIMEOUT":
+        return outcome(job, code=MachineError.exit_code, seconds=seconds, reason=late)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = f"ended on the cluster, {lines[0]}"
+    return outcome(job, code=1, seconds=seconds, reason=reason)
+
+
+def _cancel(tasks: Sequence[Any]) -> None:
+    """Cancel what runs: Slurm's signal lets a job finish its step and save."""
+    for task in tasks:
+        task.cancel(check=False)
+    began = time.monotonic()
+    while not all(task.done() for task in tasks) and time.monotonic() - began < _PATIENCE:
+        time.sleep(_LOOK)

@@ -1,0 +1,111 @@
+"""One job of a sweep, in a process of its own: begun or continued, as its folder stands."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_runner.config import schema as configuration
+from gan_runner.errors import Fault, report
+from gan_runner.storage.run_folder import RunFolder
+from gan_runner.sweeps.jobs import Job, asked, has_begun, record
+from gan_runner.system.signals import Interrupted, end_at_once, leave
+from gan_runner.system.threads import share_cores
+
+if TYPE_CHECKING:
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.training.run import Run
+
+_PATIENCE = 60.0  # seconds for a process of an earlier sweep to finish its step
+_LOOK = 0.2
+
+
+def main() -> None:
+    """The process of a job: its folder is the argument, what it is to do a line of standard input,
+    which stays open for as long as the sweep lives."""
+    faulthandler.enable()
+    end_at_once()
+    path, order = Path(sys.argv[1]), json.loads(sys.stdin.readline() or "null")
+    if order is None:  # the sweep is dead already
+        leave(128 + signal.SIGTERM)
+    threading.Thread(target=_end_with_the_sweep, daemon=True).start()
+    config = configuration.parse(order["config"])
+    leave(carry_out(Job(path.name, path, config, threads=order["threads"])))
+
+
+def carry_out(job: Job) -> int:
+    """Train a job to its end; its exit code. A fault is recorded in its folder."""
+    share_cores()
+    try:
+        return _train(job)
+    except Interrupted as interruption:
+        return interruption.exit_code
+    except Fault as fault:
+        record(job, state="failed", code=fault.exit_code, reason=str(fault))
+        return report(fault)
+    except Exception as error:
+        traceback.print_exc()
+        record(job, state="failed", code=1, reason=f"defect: {error}")
+        return 1
+
+
+def _end_with_the_sweep() -> None:
+    """When the sweep's process dies, however it does, the step is finished and the state saved."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _train(job: Job) -> int:
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.runs.finish import as_fault, conduct
+    from gan_runner.training.loop import train
+
+    try:
+        run = _obtain(job, Terminal())
+    except Exception as error:
+        if fault := as_fault(error):
+            raise fault from None
+        raise
+    return 0 if run is None else conduct(run, train)
+
+
+def _obtain(job: Job, terminal: Terminal) -> Run | None:
+    """The job's run, new or at its newest checkpoint; None if it is complete."""
+    from gan_runner.runs.open import create, reopen
+    from gan_runner.training.restore import Changes
+
+    job.path.mkdir(parents=True, exist_ok=True)
+    folder = job.folder
+    folder.refuse_links()
+    _await_release(folder)
+    if has_begun(folder):
+        return reopen(job.path, Changes(job.config, asked(job.config)), terminal)
+    _clear(folder)
+    threads = job.config.threads or job.threads
+    return create(job.config.model_copy(update={"threads": threads}), job.path, terminal)
+
+
+def _await_release(folder: RunFolder) -> None:
+    """Wait for a process of an earlier sweep that is at its last step; not for ever."""
+    began = time.monotonic()
+    while folder.is_held() and time.monotonic() - began < _PATIENCE:
+        time.sleep(_LOOK)
+
+
+def _clear(folder: RunFolder) -> None:
+    """Remove what an attempt that ended before its first step left, but for what it said."""
+    for path in (folder.checkpoints, folder.tensorboard, folder.samples):
+        shutil.rmtree(path, ignore_errors=True)
+    files = (folder.config, folder.metrics, folder.evaluations, folder.events)
+    for path in (*files, folder.path / "status.json"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,201 @@
+"""The jobs of a sweep: what each is to do, whether it is done, how it ended."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_runner.config import schema as configuration
+from gan_runner.config.schema import Config
+from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError
+from gan_runner.storage.rows import best_evaluation
+from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.system.files import write_text
+from gan_runner.system.signals import SIGNALS
+
+DONE = ("completed", "stopped")
+_OPEN = (None, "running", "failed")  # states that the end of a process may replace
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of a sweep: its name, its folder, and the configuration that is asked for.
+
+    `overrides` are what the command line says of it, for people. `threads` are what a new run gets
+    unless its configuration names them.
+    """
+
+    name: str
+    path: Path
+    config: Config
+    overrides: tuple[str, ...] = ()
+    threads: int | None = None
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self.path)
+
+    def prepare(self) -> None:
+        """Make the folder. Raises CheckpointError for one with links, OSError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.folder.refuse_links()
+        noted = self.path / ".hydra" / "overrides.yaml"
+        noted.parent.mkdir(exist_ok=True)
+        write_text(noted, "".join(f"- {json.dumps(text)}\n" for text in self.overrides))
+
+    def value(self) -> float | None:
+        """The best value of `evaluation.best.metric` so far; None without any."""
+        row = None
+        with suppress(OSError):
+            direction = self.config.evaluation["best"]["direction"]
+            row = best_evaluation(self.folder.evaluations, direction)
+        return None if row is None else float(row["best"])
+
+
+class Outcome(NamedTuple):
+    """How a job ended. `state` is that of its status, or `impossible`; `step` None before any."""
+
+    state: str
+    code: int
+    step: int | None
+    seconds: float
+    reason: str
+
+    @property
+    def failed(self) -> bool:
+        return self.state not in (*DONE, "impossible")
+
+    @property
+    def first_line(self) -> str:
+        """The reason, in a line."""
+        return in_a_line(self.reason)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the same command would end in the same way."""
+        return self.failed and self.code in (ConfigError.exit_code, CheckpointError.exit_code)
+
+
+def in_a_line(text: str) -> str:
+    """The first line of a fault, and of a list its first item."""
+    first, second, *_ = [*text.splitlines(), "", ""]
+    return f"{first} {second.strip()}" if first.endswith(":") else first
+
+
+def asked(config: Config) -> tuple[str, ...]:
+    """The settings of a job that its folder must have, or take over where it may.
+
+    Threads that nobody asked for stay what they were, and a length given in epochs is turned into
+    steps.
+    """
+    left = {"threads"} if config.threads is None else set()
+    if config.train.epochs is not None:
+        left.add("train.steps")
+    keys = configuration.flat(config.plain())
+    return tuple(key for key in keys if key not in left and not key.startswith("choices"))
+
+
+def has_begun(folder: RunFolder) -> bool:
+    """Whether a run was made in the folder, and not merely tried."""
+    return folder.config.exists() and (
+        "started" in folder.status() or any(folder.checkpoints.glob("step_*"))
+    )
+
+
+def refuse_other_settings(job: Job) -> None:
+    """Raise CheckpointError, with the differences, if the run has begun with settings that it
+    can't change."""
+    from gan_runner.training.restore import Changes, changed
+
+    changed(configuration.read(job.folder.config), Changes(job.config, asked(job.config)))
+
+
+def is_done(job: Job) -> bool:
+    """Whether the run ended by itself, as it is asked for, and its last checkpoint is whole."""
+    from gan_runner.storage import checkpoint
+    from gan_runner.training.restore import Changes, asked_steps, changed, is_complete, received
+
+    folder = job.folder
+    if not folder.config.exists():
+        return False
+    try:
+        folder.refuse_links()
+        saved = configuration.read(folder.config)
+        wanted = received(changed(saved, Changes(job.config, asked(job.config))))
+        if folder.status().get("state") == "stopped":
+            checkpoint.select(folder.checkpoints, "last")
+            return asked_steps(folder, wanted) == saved.train.steps
+        return is_complete(folder, wanted)
+    except CheckpointError:
+        return False  # the job itself will say what is wrong
+
+
+def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -> Outcome:
+    """How the process of a job ended: its exit code, negative for a signal. A status that the
+    process couldn't write itself is written."""
+    told_by_itself = reason is not None
+    reason = reason or f"ended with exit code {code}"
+    if code < 0:
+        reason = f"killed by {signal.Signals(-code).name}"
+        reason += ", as the machine does when memory runs out" if code == -signal.SIGKILL else ""
+        code = 128 - code
+    if code == InUseError.exit_code:
+        reason = "a live process has its folder. Wait for that to end, or stop it"
+    interrupted = code in [128 + number for number in SIGNALS]
+    if code != 0:
+        told_by_itself |= _status(job.folder).get("exit_code") == code
+        record(job, state="interrupted" if interrupted else "failed", code=code, reason=reason)
+        if not told_by_itself:
+            _log(job, reason)
+    status = _status(job.folder)
+    told = status.get("state") if status.get("exit_code") == code else None
+    if code == 0:
+        state = told if told in DONE else "completed"
+    else:
+        state = "interrupted" if interrupted else "failed"
+        reason = str(status["reason"]) if told == state and status.get("reason") else reason
+    step = status.get("step")
+    return Outcome(state, code, step if isinstance(step, int) else None, seconds, reason)
+
+
+def record(job: Job, *, state: str, code: int, reason: str) -> None:
+    """Let the folder say how its process ended, unless it says so already, or says something that
+    still holds: a run that was refused is as complete, or as interrupted, as it was. A status that
+    can't be read is left to whoever can."""
+    folder = job.folder
+    try:
+        status = folder.status()
+    except CheckpointError:
+        return
+    if status.get("state") not in _OPEN or status.get("exit_code") == code:
+        return
+    fresh: dict[str, Any] = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}
+    ended = {"state": state, "exit_code": code, "reason": reason, "ended": now()}
+    with suppress(InUseError, MachineError, OSError):  # another process, or the disk: it can't be
+        folder.lock()
+        if not folder.config.exists():
+            write_text(folder.config, configuration.text(job.config))
+        folder.write_status({**fresh, **status, **ended})
+        if state == "failed":
+            from gan_runner.logs.tensorboard import record_failure
+
+            settings = configuration.settings(job.config)
+            settled = {k: v for k, v in settings.items() if v not in (None, "auto")}
+            record_failure(folder.tensorboard, folder.title, settled)
+        folder.release()
+
+
+def _log(job: Job, reason: str) -> None:
+    """Let the log of a job end with what its process couldn't say."""
+    with suppress(OSError), job.folder.train_log.open("a", encoding="utf-8") as log:
+        log.write(f"error: {reason}\n")
+
+
+def _status(folder: RunFolder) -> dict[str, Any]:
+    with suppress(CheckpointError):
+        return folder.status()
+    return {}

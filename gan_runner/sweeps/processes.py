@@ -1,0 +1,150 @@
+"""The jobs of a sweep on this machine, a process each and some at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gan_runner.errors import Fault
+from gan_runner.sweeps.jobs import Job, Outcome, outcome
+from gan_runner.sweeps.shares import gpu_of, threads_each, visible_gpus
+from gan_runner.system.signals import watched
+
+if TYPE_CHECKING:
+    from gan_runner.sweeps.view import View
+
+_LOOK = 0.05  # seconds
+_LONGEST = 1 << 20  # bytes that are read of what a process logged
+_PATIENCE = 10.0  # seconds that a second signal leaves to a process
+
+# the same modules as here, from wherever they came: a wheel, an editable install, a checkout
+_CODE = "import sys; sys.path[:] = {path!r}; from gan_runner.sweeps.job import main; main()"
+
+
+@dataclass(frozen=True)
+class _Child:
+    job: Job
+    slot: int
+    process: subprocess.Popen[str]
+    began: float
+    logged: int  # bytes of the log before it
+
+
+def run_in_processes(
+    jobs: Sequence[Job], *, n_jobs: int, view: View, ended: Callable[[Job, Outcome], None]
+) -> None:
+    """Run every job to its end, whatever that is. Raises Interrupted once all have stopped.
+
+    A process doesn't outlive this one: it stops at a saved step when the pipe to it breaks.
+    """
+    waiting, running, told = list(reversed(jobs)), list[_Child](), False
+    start = _starter(n_jobs)
+    with watched() as signals:
+        try:
+            while running or (waiting and signals.received is None):
+                while waiting and len(running) < n_jobs and signals.received is None:
+                    _begin(waiting.pop(), start, running, view, ended)
+                if signals.received is not None and not told:
+                    told = True
+                    for child in running:
+                        child.process.send_signal(signals.received)
+                for child in [c for c in running if c.process.poll() is not None]:
+                    running.remove(child)
+                    ended(child.job, _ended(child))
+                view.look([child.job for child in running])
+                time.sleep(_LOOK)
+            signals.check()
+        finally:
+            _end(running)
+
+
+Start = Callable[[Job, int], subprocess.Popen[str]]
+
+
+def _starter(n_jobs: int) -> Start:
+    """How a job is started in one of `n_jobs` slots."""
+    import torch
+
+    threads = threads_each(n_jobs, torch.get_num_threads())
+    gpus = visible_gpus(torch.cuda.device_count())
+    code = _CODE.format(path=sys.path)
+
+    def start(job: Job, slot: int) -> subprocess.Popen[str]:
+        job.prepare()
+        order = {"config": job.config.plain(), "threads": threads}
+        with job.folder.train_log.open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", code, str(job.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,  # train.log has it, and the numbers are in files
+                stderr=log,
+                text=True,
+                env=os.environ | gpu_of(slot, gpus, device=job.config.device, n_jobs=n_jobs),
+                start_new_session=True,  # Ctrl-C comes to us alone, and we pass it on once
+            )
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+        return process
+
+    return start
+
+
+def _begin(
+    job: Job,
+    start: Start,
+    running: list[_Child],
+    view: View,
+    ended: Callable[[Job, Outcome], None],
+) -> None:
+    slot = next(k for k in range(len(running) + 1) if k not in {c.slot for c in running})
+    try:
+        logged = job.folder.train_log.stat().st_size if job.folder.train_log.exists() else 0
+        running.append(_Child(job, slot, start(job, slot), time.monotonic(), logged))
+    except Fault as fault:
+        ended(job, Outcome("failed", fault.exit_code, None, 0.0, str(fault)))
+    except OSError as error:
+        ended(job, Outcome("failed", 4, None, 0.0, f"can't begin: {error}"))
+    else:
+        view.started(job)
+
+
+def _ended(child: _Child) -> Outcome:
+    assert child.process.stdin is not None
+    with suppress(BrokenPipeError):
+        child.process.stdin.close()
+    seconds = time.monotonic() - child.began
+    code = child.process.returncode
+    return outcome(
+        child.job, code=code, seconds=seconds, reason=_error(child) if code > 0 else None
+    )
+
+
+def _error(child: _Child) -> str | None:
+    """The fault that the process told in the log, if any."""
+    with suppress(OSError), child.job.folder.train_log.open("rb") as log:
+        log.seek(child.logged)
+        text = "\n" + log.read(_LONGEST).decode(errors="replace")
+        _, told, fault = text.rpartition("\nerror: ")
+        return fault.rstrip() if told else None
+    return None
+
+
+def _end(running: Sequence[_Child]) -> None:
+    """End what is left, by a second signal, or else for good."""
+    for child in running:
+        child.process.terminate()
+    for child in running:
+        try:
+            child.process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()

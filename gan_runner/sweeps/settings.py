@@ -1,0 +1,60 @@
+"""The settings of a sweep as types. They are no part of a run's configuration."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from gan_runner.config.component import Component
+
+
+class Sweeping(Component):
+    """How large a sweep may be, and what becomes of combinations that can't be."""
+
+    max_jobs: PositiveInt
+    on_invalid: Literal["abort", "skip"]
+
+
+class Cluster(Component):
+    """What a job asks of a cluster, in the terms of submitit and Slurm's sbatch; null leaves it to
+    the cluster."""
+
+    n_jobs: PositiveInt
+    executor: Literal["slurm", "local"]
+    folder: str
+    timeout_min: PositiveInt
+    max_num_timeout: NonNegativeInt
+    signal_delay_s: PositiveInt
+    cpus_per_task: PositiveInt | None
+    gpus_per_node: NonNegativeInt | None
+    mem_gb: PositiveInt | None
+    partition: str | None
+    account: str | None
+    qos: str | None
+    constraint: str | None
+    additional_parameters: dict[str, Any]
+    setup: tuple[str, ...]
+
+
+class Method(Component):
+    """One of the methods that a tuned comparison holds against each other.
+
+    `settings` are those of all its runs, `first` those of the first sample, and `params` the spaces
+    to draw from beside those that all methods have.
+    """
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+    first: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Tuning(Component):
+    """A tuned comparison: `samples` settings for each method, one drawn as `seed` says but for the
+    first, and `repeats` runs of the best. A method of null is left out."""
+
+    samples: PositiveInt
+    repeats: NonNegativeInt
+    seed: int
+    params: dict[str, Any]
+    methods: dict[str, Method | None]

@@ -1,0 +1,240 @@
+"""The sweep that a command makes or continues: its folder, its jobs, its outcomes."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Protocol
+
+from gan_runner.config.schema import Config
+from gan_runner.errors import ConfigError, Fault, InUseError, MachineError, printable
+from gan_runner.logs.terminal import Terminal
+from gan_runner.storage.run_folder import RunFolder
+from gan_runner.sweeps import tuning
+from gan_runner.sweeps.jobs import (
+    DONE,
+    Job,
+    Outcome,
+    has_begun,
+    in_a_line,
+    is_done,
+    refuse_other_settings,
+)
+from gan_runner.sweeps.settings import Sweeping
+from gan_runner.sweeps.tuning import Found
+from gan_runner.sweeps.view import View
+from gan_runner.system.files import write_text
+from gan_runner.system.signals import Interrupted
+from gan_runner.system.units import span
+
+JOB_FAILED = 8
+_LISTED = 8  # lines of impossible jobs in a fault
+
+
+class Candidate(NamedTuple):
+    """A combination that the command line makes; `config` raises the Fault of an impossible one."""
+
+    name: str
+    overrides: tuple[str, ...]
+    config: Callable[[], Config]
+
+
+class Carrier(Protocol):
+    """Brings jobs to their end, whatever that is, and tells `ended` of each."""
+
+    def __call__(
+        self, jobs: Sequence[Job], *, view: View, ended: Callable[[Job, Outcome], None]
+    ) -> None: ...
+
+
+class Sweep:
+    """One sweep of this process. A search launches it in several batches, a grid in one."""
+
+    current: ClassVar[Sweep | None] = None
+
+    def __init__(self, settings: Sweeping, folder: Path, command: Sequence[str]) -> None:
+        self._settings = settings
+        self._folder = RunFolder(folder)
+        self._command = shlex.join(["gan-train", *command])
+        self._terminal = Terminal()
+        self._view = View(self._terminal, total=0)
+        self._held = False
+        self._names: list[str] = []  # of all jobs, in the order of the command line
+        self._jobs: dict[str, Job] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._tuned: Sequence[Found] = ()
+        self._metric = ""
+
+    @property
+    def path(self) -> Path:
+        return self._folder.path
+
+    def announce(self, count: int) -> None:
+        """Say how many jobs there will be. Raises ConfigError if these are too many."""
+        jobs = "1 job" if count == 1 else f"{count} jobs"
+        self._terminal.say(f"sweep: {jobs} in {printable(self.path)}")
+        self._view = View(self._terminal, total=count)
+        if count > self._settings.max_jobs:
+            raise ConfigError(
+                f"a sweep of {jobs}, sweeping.max_jobs={self._settings.max_jobs}. "
+                f"Raise the limit with sweeping.max_jobs={count}, or sweep over less."
+            )
+
+    def check(
+        self, candidates: Sequence[Candidate], *, searching: bool, here: bool
+    ) -> dict[str, Job]:
+        """The jobs that can be, by name. Nothing was started or written yet. `here`: they run on
+        this machine, where their data must be.
+
+        Raises a fault that lists the impossible ones, unless they are to be skipped.
+        """
+        from gan_runner.training.build import assemble
+
+        jobs: dict[str, Job] = {}
+        faults: dict[str, Fault] = {}
+        what = "checked jobs"
+        for candidate in self._terminal.track(candidates, what=what, total=len(candidates)):
+            path = self.path / candidate.name
+            try:
+                job = Job(candidate.name, path, candidate.config(), candidate.overrides)
+                experiment = assemble(job.config)
+                if has_begun(job.folder):
+                    refuse_other_settings(job)
+                elif here:
+                    experiment.dataset.look()
+            except Fault as fault:
+                faults[candidate.name] = fault
+            else:
+                jobs[candidate.name] = job
+        if faults and (self._settings.on_invalid == "abort" or not jobs) and not searching:
+            raise _all_of(faults, len(jobs) + len(faults))
+        for name, why in faults.items():
+            first = in_a_line(str(why))
+            self._terminal.say(f"impossible, left out: {printable(name)}: {printable(first)}")
+            self._outcomes[name] = Outcome("impossible", why.exit_code, None, 0.0, str(why))
+            self._view.skipped(self._outcomes[name])
+        self._names = list(dict.fromkeys([*self._names, *(c.name for c in candidates)]))
+        self._jobs |= jobs
+        return jobs
+
+    def hold(self) -> None:
+        """Make the folder of the sweep, and keep other processes out of it.
+
+        Raises InUseError if another process carries out the same sweep, MachineError.
+        """
+        if self._held:
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MachineError(
+                f"can't make the folder of the sweep, {printable(self.path)}. {printable(error)}"
+            ) from None
+        try:
+            self._folder.lock()
+        except InUseError:
+            raise InUseError(
+                f"another process carries out this sweep, {printable(self.path)}. "
+                "Wait for it to end, or stop it, or name another one with sweep=NAME."
+            ) from None
+        self._held = True
+
+    def carry_out(self, jobs: Sequence[Job], carrier: Carrier) -> None:
+        """Bring every job to its end, those aside that are complete already. Raises Interrupted."""
+        left = []
+        for job in jobs:
+            if is_done(job):
+                self._skip(job)
+            else:
+                left.append(job)
+        try:
+            carrier(left, view=self._view, ended=self._ended)
+        except Interrupted:
+            self._terminal.end()
+            done = sum(not outcome.failed for outcome in self._outcomes.values())
+            told = f"interrupted, {done} jobs are done. Continue with:"
+            self._terminal.say(f"{told}\n  {printable(self._command, limit=100_000)}")
+            raise
+        finally:
+            self._terminal.end()
+
+    def record(self, found: Sequence[Found], *, metric: str) -> None:
+        """Keep what a tuned comparison has found, in `tuned.json`, and for `conclude` to show."""
+        self._tuned, self._metric = found, metric
+        told = {"format": 1, "metric": metric, "methods": [one.record for one in found]}
+        write_text(self.path / "tuned.json", json.dumps(told, indent=1) + "\n")
+
+    def conclude(self) -> int:
+        """Show how all jobs ended; the exit code."""
+        if self._outcomes:
+            self._terminal.say(f"\nsweep {printable(self.path)}")
+            rows = [self._row(name) for name in self._names if name in self._outcomes]
+            self._terminal.table(("job", "outcome", "step", "best", "time", "reason"), rows)
+        if self._tuned:
+            told = "the best of each run, on new seeds of the best settings"
+            self._terminal.say(f"\n{printable(self._metric)}, {told}")
+            rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
+            self._terminal.framed(tuning.HEAD, rows)
+        failed = [outcome for outcome in self._outcomes.values() if outcome.failed]
+        if failed and all(outcome.refused for outcome in failed):
+            self._terminal.say("The same command would be refused again. Change it, or its name.")
+            return JOB_FAILED
+        if failed:
+            self._terminal.say("The log of a job is its train.log. Go on with:")
+            self._terminal.say(f"  {printable(self._command, limit=100_000)}")
+            return JOB_FAILED
+        return ConfigError.exit_code if self.is_fruitless else 0
+
+    def release(self) -> None:
+        """Let other processes have the folder."""
+        self._folder.release()
+        self._held = False
+
+    def value(self, name: str) -> float | None:
+        """What a search learns of a job; None if it has failed, or can't be."""
+        outcome = self._outcomes.get(name)
+        return self._jobs[name].value() if outcome and outcome.state in DONE else None
+
+    @property
+    def is_fruitless(self) -> bool:
+        """Whether jobs have ended and none of them is done."""
+        states = [outcome.state for outcome in self._outcomes.values()]
+        return bool(states) and not any(state in DONE for state in states)
+
+    def _ended(self, job: Job, outcome: Outcome) -> None:
+        self._outcomes[job.name] = outcome
+        self._view.ended(job, outcome)
+
+    def _skip(self, job: Job) -> None:
+        status = job.folder.status()
+        self._terminal.say(f"already complete: {printable(job.path)}")
+        outcome = Outcome(status["state"], 0, status.get("step"), 0.0, "already complete")
+        self._outcomes[job.name] = outcome
+        self._view.skipped(outcome)
+
+    def _row(self, name: str) -> tuple[str, ...]:
+        outcome, job = self._outcomes[name], self._jobs.get(name)
+        value = None if job is None else job.value()
+        ended = outcome.state == "completed" and outcome.seconds > 0
+        return (
+            printable(name),
+            outcome.state,
+            "" if outcome.step is None else str(outcome.step),
+            "" if value is None else f"{value:.5g}",
+            span(outcome.seconds) if outcome.seconds else "",
+            "" if ended else printable(outcome.first_line, limit=100),
+        )
+
+
+def _all_of(faults: dict[str, Fault], count: int) -> Fault:
+    """One fault for all: of their kind, if they are of one."""
+    kinds = {type(fault) for fault in faults.values()}
+    lines = [f"  {name}: {in_a_line(str(fault))}" for name, fault in faults.items()]
+    if len(lines) > _LISTED:
+        lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
+    remedy = "Sweep over others, or leave these out with sweeping.on_invalid=skip."
+    head = f"{len(faults)} of {count} jobs can't be, nothing was started. {remedy}"
+    kind = kinds.pop() if len(kinds) == 1 else ConfigError
+    return kind("\n".join([head, *lines]))

@@ -1,0 +1,112 @@
+"""What a person sees of a sweep: a live display on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gan_runner.config import schema as configuration
+from gan_runner.errors import CheckpointError, printable
+from gan_runner.logs.terminal import Terminal
+from gan_runner.storage.rows import last_step
+from gan_runner.sweeps.jobs import DONE, Job, Outcome
+from gan_runner.system.units import span
+
+_DRAW_EVERY = 1.0  # seconds between updates of the live display
+_LINE_EVERY = 30.0  # seconds between plain lines on what is running
+
+
+@dataclass
+class _Progress:
+    """How far a running job is, as its files say."""
+
+    began: float
+    steps: int | None = None
+    first: tuple[float, int] | None = None  # when the first row was seen, and its step
+    step: int | None = None
+
+
+class View:
+    """Shows how far a sweep is."""
+
+    def __init__(self, terminal: Terminal, total: int) -> None:
+        self._terminal = terminal
+        self._total = total
+        self._outcomes: list[Outcome] = []
+        self._running: dict[str, _Progress] = {}
+        self._looked = time.monotonic()
+
+    def started(self, job: Job) -> None:
+        """A process has begun with the job."""
+        self._running[job.name] = _Progress(time.monotonic())
+        if not self._terminal.is_live:
+            self._terminal.say(f"started  {printable(job.name)}")
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        """The job has ended."""
+        self._running.pop(job.name, None)
+        self._outcomes.append(outcome)
+        number = f"[{len(self._outcomes)}/{self._total}]"
+        reason = "" if outcome.state in DONE else f": {printable(outcome.first_line)}"
+        steps = "" if outcome.step is None else f" at step {outcome.step}"
+        took = f" in {span(outcome.seconds)}" if outcome.seconds else ""
+        self._terminal.say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
+        self._draw()
+
+    def skipped(self, outcome: Outcome) -> None:
+        """A job was done before."""
+        self._outcomes.append(outcome)
+
+    def look(self, running: Sequence[Job]) -> None:
+        """Show how far the running jobs are. Cheap: most calls do nothing."""
+        every = _DRAW_EVERY if self._terminal.is_live else _LINE_EVERY
+        if time.monotonic() - self._looked < every:
+            return
+        self._looked = time.monotonic()
+        for job in running:
+            _look_at(job, self._running[job.name])
+        if self._terminal.is_live:
+            self._draw()
+        else:
+            shown = [f"{printable(n)} {_far(p)}" for n, p in self._running.items()]
+            self._terminal.say("; ".join([self._counts(), *shown]))
+
+    def _draw(self) -> None:
+        if self._terminal.is_live:
+            running = [(printable(name), _far(p)) for name, p in self._running.items()]
+            self._terminal.overview(running, self._counts())
+
+    def _counts(self) -> str:
+        failed = sum(outcome.state == "failed" for outcome in self._outcomes)
+        stopped = sum(outcome.state == "interrupted" for outcome in self._outcomes)
+        done = len(self._outcomes) - failed - stopped
+        waiting = self._total - len(self._outcomes) - len(self._running)
+        return f"{done} done, {len(self._running)} running, {failed} failed, {waiting} waiting" + (
+            f", {stopped} interrupted" if stopped else ""
+        )
+
+
+def _look_at(job: Job, progress: _Progress) -> None:
+    folder = job.folder
+    if progress.steps is None:
+        with suppress(CheckpointError, KeyError, TypeError):  # it isn't written at once
+            progress.steps = int(configuration.read_plain(folder.config)["train"]["steps"])
+    with suppress(OSError):
+        step = last_step(folder.metrics)
+        if isinstance(step, int):
+            progress.step = step
+            progress.first = progress.first or (time.monotonic(), step)
+
+
+def _far(progress: _Progress) -> str:
+    if progress.step is None or progress.steps is None:
+        return "begins"
+    text = f"step {progress.step}/{progress.steps}"
+    assert progress.first is not None
+    moment, first = progress.first
+    if progress.step > first:
+        left = (progress.steps - progress.step) * (time.monotonic() - moment)
+        text += f", {span(left / (progress.step - first))} left"
+    return text

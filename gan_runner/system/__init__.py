@@ -1,0 +1,1 @@
+"""The machine: signals, devices, threads, files that are whole or absent, units."""

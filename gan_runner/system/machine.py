@@ -1,0 +1,97 @@
+"""The device, the threads and the versions that a run depends on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gan_runner import __version__
+from gan_runner.config.schema import Config
+from gan_runner.errors import MachineError
+
+
+def prepare(config: Config) -> torch.device:
+    """Set threads and determinism as configured; the device to train on.
+
+    Raises MachineError if the device isn't there.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+    # not use_deterministic_algorithms, which imports torch's compiler for two seconds
+    torch.set_deterministic_debug_mode("error" if config.deterministic else "default")
+    torch.backends.cudnn.benchmark = not config.deterministic
+    return device_named(config.device)
+
+
+def fingerprint(device: torch.device) -> dict[str, Any]:
+    """What must be equal for a resumed run to be exact."""
+    return {
+        "versions": {
+            "gan_runner": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the most that tensors took on a GPU, else the most that this process had resident."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def git_commit() -> dict[str, Any] | None:
+    """The commit of the checkout that runs, and whether it was changed; None outside of one."""
+    here = Path(__file__).parent.parent
+    if not (here.parent / ".git").exists():
+        return None
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        return {"commit": commit, "changed": bool(_git(here, "status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
+
+
+def device_named(name: str) -> torch.device:
+    """The device of a setting: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Raises MachineError if it isn't there.
+    """
+    if name == "auto":
+        return torch.device(_best_device())
+    kind, _, index = name.partition(":")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise MachineError(f"CUDA is not available, device={name}. Use device=cpu or device=auto.")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise MachineError(
+            f"no such device, device={name}. This machine has {torch.cuda.device_count()}."
+        )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise MachineError(f"MPS is not available, device={name}. Use device=cpu or device=auto.")
+    return torch.device(name)
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,276 @@
+"""Everything that changes while training, and nothing else: what isn't here isn't saved."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_runner.data.data import Space
+from gan_runner.models import GenerativeModel
+from gan_runner.models.discriminator import Discriminator
+from gan_runner.objectives.terms import Memory
+from gan_runner.seeds import derive
+from gan_runner.training.optimizers import Optimizers
+
+
+class Sums:
+    """Running sums of named scalars since the last logged row. They stay on the device.
+
+    Terms of one update are added as one vector: one kernel, and no synchronisation. Adding step
+    by step in double precision makes a row independent of any save and resume within it.
+    """
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Add one value to each name; values are scalars on the device."""
+        key = ",".join(terms)
+        values = torch.stack([value.detach().float() for value in terms.values()])
+        if key not in self.totals:
+            self.totals[key] = torch.zeros_like(values, dtype=_accumulator(values.device))
+            self.counts[key] = 0
+        self.totals[key] += values
+        self.counts[key] += 1
+
+    def means(self) -> dict[str, float]:
+        """The mean of each name over the updates that gave it. Reads the device."""
+        totals: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for key, vector in self.totals.items():
+            for name, value in zip(key.split(","), vector.tolist(), strict=True):
+                totals[name] = totals.get(name, 0.0) + value
+                counts[name] = counts.get(name, 0) + self.counts[key]
+        return {name: totals[name] / counts[name] for name in totals}
+
+    def clear(self) -> None:
+        """Start the next row."""
+        self.totals.clear()
+        self.counts.clear()
+
+
+def _accumulator(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+
+
+@dataclass
+class TrainState:
+    """The networks, the weight average, the optimisers, the random streams, the open row.
+
+    `networks` has a `generator` and what else the model has, a `discriminator`, an `encoder`;
+    `optimizers` has one for each under the same name. `average` is the generator's. `memories` are
+    what terms and augmentations keep, by their names. `rate_factor` multiplies all learning rates;
+    `rollbacks` are the steps after which the weights went back to an earlier step's.
+    """
+
+    networks: dict[str, nn.Module]
+    average: nn.Module | None
+    optimizers: dict[str, torch.optim.Optimizer]
+    latent_noise: torch.Generator
+    penalty_noise: torch.Generator
+    view_noise: torch.Generator
+    sums: Sums
+    memories: dict[str, Memory] = field(default_factory=dict)
+    step: int = 0
+    seconds: float = 0.0
+    rate_factor: float = 1.0
+    rollbacks: list[int] = field(default_factory=list)
+
+    @property
+    def generator(self) -> nn.Module:
+        return self.networks["generator"]
+
+    @property
+    def discriminator(self) -> Discriminator:
+        discriminator = self.networks["discriminator"]
+        assert isinstance(discriminator, Discriminator)
+        return discriminator
+
+    @property
+    def encoder(self) -> nn.Module:
+        return self.networks["encoder"]
+
+    @property
+    def sampled(self) -> nn.Module:
+        """The network that samples come from: the average where there is one."""
+        return self.generator if self.average is None else self.average
+
+    def sizes(self) -> dict[str, int]:
+        """The number of parameters of each network."""
+        return {
+            name: sum(parameter.numel() for parameter in network.parameters())
+            for name, network in self.networks.items()
+        }
+
+    def memory(self, name: str) -> Memory:
+        """What the term or augmentation of this name keeps; empty the first time."""
+        return self.memories.setdefault(name, {})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by name."""
+        named = {f"sums.{key}": total for key, total in self.sums.totals.items()}
+        for part, module in self._modules():
+            named |= {f"{part}.{name}": value for name, value in module.state_dict().items()}
+        for owner, memory in self.memories.items():
+            named |= {f"memory.{owner}.{name}": value for name, value in memory.items()}
+        for part, optimizer, module in self._optimizers():
+            for name, parameter in module.named_parameters():
+                slots = optimizer.state.get(parameter, {})
+                named |= {f"{part}.{name}.{k}": v for k, v in slots.items() if v is not None}
+        return named
+
+    def facts(self) -> dict[str, Any]:
+        """What is no tensor, as plain data."""
+        return {
+            "step": self.step,
+            "seconds": round(self.seconds, 3),
+            "rate_factor": self.rate_factor,
+            "rollbacks": list(self.rollbacks),
+            "counts": dict(self.sums.counts),
+            "generators": {name: _encoded(g) for name, g in self._streams().items()},
+        }
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
+        self._load_learnt(tensors)
+        device = next(self.generator.parameters()).device
+        totals = _under("sums", tensors)
+        # in the order in which they were first added: it is the order of the columns of a row
+        self.sums.counts = {str(k): int(v) for k, v in facts["counts"].items()}
+        self.sums.totals = {k: totals[k].to(device) for k in self.sums.counts}
+        for name, stream in self._streams().items():
+            _decode(facts["generators"][name], stream)
+        self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+        self.rate_factor = float(facts["rate_factor"])
+        self.rollbacks = [int(step) for step in facts["rollbacks"]]
+
+    def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
+        """Take over saved networks and optimisers, with learning rates times a factor.
+
+        The step, the random streams and the open row stay: what comes is no repetition. Raises
+        ValueError or RuntimeError if it doesn't fit.
+        """
+        self._load_learnt(tensors)
+        self.rate_factor *= rate_factor
+        self.rollbacks.append(self.step)
+
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over the weights only. Raises RuntimeError if they don't fit the networks."""
+        for part, module in self.networks.items():
+            module.load_state_dict(_under(part, tensors))
+        if self.average is not None:
+            raw = _under("generator", tensors)
+            self.average.load_state_dict(_under("average", tensors) or raw)
+
+    def weights_are_finite(self) -> bool:
+        """Whether no weight or buffer of the networks is NaN or Inf. Reads the device."""
+        values = [v for _, m in self._modules() for v in m.state_dict().values()]
+        # a sum is finite only if all its parts are, and needs no copy of the tensor
+        sums = [v.float().sum() if v.numel() else v.new_zeros(()) for v in values]
+        return bool(torch.stack(sums).isfinite().all())
+
+    def _load_learnt(self, tensors: Mapping[str, Tensor]) -> None:
+        for part, module in self._modules():
+            module.load_state_dict(_under(part, tensors))
+        for part, optimizer, module in self._optimizers():
+            _load_slots(optimizer, dict(module.named_parameters()), _under(part, tensors))
+        self.memories = {}
+        for name, value in _under("memory", tensors).items():
+            owner, _, key = name.rpartition(".")
+            self.memory(owner)[key] = value.to(next(self.generator.parameters()).device)
+
+    def _streams(self) -> dict[str, torch.Generator]:
+        return {"latent": self.latent_noise, "penalty": self.penalty_noise, "view": self.view_noise}
+
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        yield from self.networks.items()
+        if self.average is not None:
+            yield "average", self.average
+
+    def _optimizers(self) -> Iterator[tuple[str, torch.optim.Optimizer, nn.Module]]:
+        for part, optimizer in self.optimizers.items():
+            yield f"{part}_optimizer", optimizer, self.networks[part]
+
+
+def fresh_state(
+    model: GenerativeModel,
+    optimizers: Optimizers,
+    space: Space,
+    *,
+    classes: int = 0,
+    seed: int,
+    averaged: bool,
+    device: torch.device,
+) -> TrainState:
+    """The state of step 0: weights drawn on the CPU, so that every device starts alike."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "weights"))
+        drawn = model.parts(space, classes)
+    # oneDNN and cuDNN convolve fastest with channels last
+    layout = torch.channels_last if space.kind == "images" else torch.preserve_format
+    networks: dict[str, nn.Module] = {
+        part: network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        for part, network in drawn.items()
+    }
+    return TrainState(
+        networks=networks,
+        average=frozen_copy(networks["generator"]) if averaged else None,
+        optimizers={
+            part: optimizers.of(part).over(network.parameters())
+            for part, network in networks.items()
+        },
+        latent_noise=torch.Generator(device).manual_seed(derive(seed, "latent")),
+        penalty_noise=torch.Generator(device).manual_seed(derive(seed, "penalty")),
+        view_noise=torch.Generator(device).manual_seed(derive(seed, "view")),
+        sums=Sums(),
+    )
+
+
+def frozen_copy(module: nn.Module) -> nn.Module:
+    """A copy that is only evaluated, never trained."""
+    return copy.deepcopy(module).requires_grad_(False).eval()
+
+
+def _under(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    prefix = part + "."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _load_slots(
+    optimizer: torch.optim.Optimizer,
+    parameters: Mapping[str, nn.Parameter],
+    saved: Mapping[str, Tensor],
+) -> None:
+    """Give each parameter its optimiser state back, in the memory layout of the parameter.
+
+    An update over another layout rounds some elements differently (vector and scalar code), and
+    the resumed run would leave the path of the uninterrupted one.
+    """
+    for name, tensor in saved.items():
+        parameter_name, slot = name.rsplit(".", 1)
+        if parameter_name not in parameters:
+            raise ValueError(f"optimiser state of an unknown parameter {parameter_name}")
+        parameter = parameters[parameter_name]
+        if slot == "step":
+            fused = optimizer.defaults.get("fused")
+            optimizer.state[parameter][slot] = tensor.to(parameter.device) if fused else tensor
+        elif tensor.shape == parameter.shape:
+            optimizer.state[parameter][slot] = torch.empty_like(parameter).detach().copy_(tensor)
+        else:
+            raise ValueError(f"optimiser state of another shape: {name}")
+
+
+def _encoded(generator: torch.Generator) -> str:
+    return base64.b64encode(generator.get_state().numpy().tobytes()).decode()
+
+
+def _decode(text: str, generator: torch.Generator) -> None:
+    raw = bytearray(base64.b64decode(text, validate=True))
+    generator.set_state(torch.frombuffer(raw, dtype=torch.uint8))

@@ -1,0 +1,350 @@
+"""The page of gan-compare and gan-report: whole in one file, and harmless whatever it shows."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import BROWSER
+from conftest import Answer, argv, environment
+from made_runs import made, write_rows
+
+from gan_runner.comparison.grouping import grouped
+from gan_runner.comparison.page.curves import curves
+from gan_runner.comparison.page.gallery import gallery
+from gan_runner.comparison.record import find
+
+pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+
+Here = Callable[..., Answer]
+
+EVIL = "<img src=x onerror=alert(1)>"
+QUOTES = "\"'><script>alert(2)</script>"
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.said = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def png(width: int = 4, height: int = 4) -> bytes:
+    """A grey picture."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x80" * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def pictured(run: Path, *steps: int, content: bytes | None = None) -> Path:
+    (run / "samples").mkdir()
+    for step in steps:
+        (run / "samples" / f"step_{step:08d}.png").write_bytes(content or png())
+    return run
+
+
+@pytest.fixture
+def page(here: Here, tmp_path: Path) -> Callable[..., str]:
+    """The page that gan-compare makes of `runs`."""
+
+    def call(*options: str) -> str:
+        answer = here("gan-compare", "runs", "--html", "out/page.html", *options)
+        assert (answer.code, answer.err) == (0, ""), answer
+        return (tmp_path / "out" / "page.html").read_text()
+
+    return call
+
+
+Page = Callable[..., str]
+
+
+def two_losses(runs: Path) -> None:
+    for loss, level in (("hinge", 1.0), ("lsgan", 2.0)):
+        for seed in range(2):
+            run = made(runs / f"{loss}{seed}", level + 2, level + seed, loss=loss, seed=seed)
+            pictured(run, 100, 200)
+
+
+def test_a_page_has_its_sections_in_the_order_of_a_reader(tmp_path: Path, page: Page) -> None:
+    two_losses(tmp_path / "runs")
+    heads = re.findall(r"<h2>(.*?)</h2>", page())
+    assert heads == ["Leaderboard", "Curves", "Samples", "Differences", "Resources", "Runs"]
+
+
+def test_a_page_needs_nothing_from_elsewhere(tmp_path: Path, page: Page) -> None:
+    two_losses(tmp_path / "runs")
+    for tag, attributes in Elements(page()).found:
+        assert tag not in ("link", "iframe", "object", "embed", "base", "form")
+        for name in ("src", "href", "xlink:href", "data", "action", "srcset"):
+            value = attributes.get(name) or "#"
+            assert value.startswith(("#", "data:image/png;base64,")), (tag, value)
+        assert "url(http" not in (attributes.get("style") or "")
+
+
+def test_the_only_script_is_the_one_that_the_policy_allows(tmp_path: Path, page: Page) -> None:
+    two_losses(tmp_path / "runs")
+    text = page()
+    (script,) = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+
+
+def test_texts_from_outside_are_only_texts(tmp_path: Path, page: Page) -> None:
+    sick = {"name": EVIL, "step": EVIL, "evidence": QUOTES, "advice": f"</p>{EVIL}"}
+    names = (EVIL, QUOTES.replace("/", "|"))
+    for seed, name in enumerate(names):
+        run = made(
+            tmp_path / "runs" / name, 2.0, 1.0, loss=f"{QUOTES}{seed}", seed=seed, verdicts=[sick]
+        )
+        rows = [{"step": s, f"loss/{EVIL}": 1.0, QUOTES: 2.0} for s in (1, 2)]
+        write_rows(run / "metrics.jsonl", rows)
+        pictured(run, 100)
+    text = page("--metric", "frechet")
+    elements = Elements(text)
+    assert [tag for tag, _ in elements.found].count("script") == 1
+    for tag, attributes in elements.found:
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+        assert tag != "img" or (attributes["src"] or "").startswith("data:")
+    for shown in (EVIL, QUOTES):
+        assert shown in elements.said
+
+
+def test_pictures_at_equal_steps_stand_side_by_side(tmp_path: Path, page: Page) -> None:
+    two_losses(tmp_path / "runs")
+    (tmp_path / "runs" / "hinge1" / "samples" / "step_00000100.png").unlink()
+    elements = Elements(page())
+    (steps,) = [a["data-steps"] for _, a in elements.found if a.get("data-steps")]
+    assert steps == "100 200"
+    pictures = [a for tag, a in elements.found if tag == "img"]
+    assert [a["data-place"] for a in pictures].count("0") == 3
+    assert [a["data-place"] for a in pictures].count("1") == 4
+    assert all(("hidden" in a) == (a["data-place"] == "0") for a in pictures)
+    assert "no picture at step 100" in elements.said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<svg onload=alert(1)>",
+        b"\x89PNG",
+        png(9000, 1),
+        png() + b"\0" * 5_000_000,
+    ],
+)
+def test_what_is_no_picture_of_ours_is_not_shown(
+    tmp_path: Path, page: Page, content: bytes
+) -> None:
+    run = pictured(made(tmp_path / "runs" / "a", 1.0), 100)
+    (run / "samples" / "step_00000100.png").write_bytes(content)
+    text = page()
+    assert "no picture at step 100" in text
+    assert "data:image" not in text
+
+
+def test_a_page_stays_small_however_many_pictures_there_are(tmp_path: Path, page: Page) -> None:
+    for seed in range(30):
+        pictured(made(tmp_path / "runs" / f"{seed:02}", 1.0, seed=seed), *range(0, 500, 10))
+    text = page()
+    assert text.count("data:image/png") == 24 * 12
+    assert "24 of 30 runs with pictures are shown." in text
+    assert "12 of 50 steps are shown." in text
+
+
+def test_large_pictures_are_shown_of_few_steps_and_few_runs(tmp_path: Path) -> None:
+    large = png() + b"\0" * 3_900_000
+    for seed in range(4):
+        for loss in ("hinge", "lsgan"):
+            run = made(tmp_path / "runs" / f"{loss}{seed}", 1.0, loss=loss, seed=seed)
+            pictured(run, 100, 200, content=large)
+    records = find([tmp_path / "runs"])
+    found = gallery(grouped(records).groups)
+    shown = [picture for strip in found.strips for picture in strip.pictures]
+    assert None not in shown and len(shown) * len(large) <= 24 << 20
+    assert found.steps == (200,)
+    assert found.notes == (
+        "6 of 8 runs with pictures are shown.",
+        "1 of 2 steps are shown.",
+    )
+    assert [strip.group.label for strip in found.strips] == ["hinge"] * 3 + ["lsgan"] * 3
+
+
+def test_runs_without_anything_make_a_page(tmp_path: Path, page: Page) -> None:
+    for name in "ab":
+        run = made(tmp_path / "runs" / name, loss=name, state="failed", exit_code=5)
+        for rows in ("metrics.jsonl", "evaluations.jsonl"):
+            (run / rows).unlink()
+    text = page()
+    assert "train.eval_every" in text
+    assert "No rows yet" in text
+    assert "not recorded" in text
+
+
+def test_a_report_is_the_page_of_one_run(here: Here, tmp_path: Path) -> None:
+    sick = {"name": "oscillation", "step": 50, "evidence": "It swings", "advice": "Add r1."}
+    run = pictured(made(tmp_path / "runs" / "a", 1.0, 3.0, verdicts=[sick]), 100)
+    assert run.is_dir()
+    answer = here("gan-report", "runs/a", "--html", "page.html")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[2].split() == [
+        *("frechet_identity", "3", "200", "1", "100"),
+        answer.out.splitlines()[2].split()[-1],
+    ]
+    assert "verdict: oscillation at step 50: It swings. Add r1." in answer.out
+    text = (tmp_path / "page.html").read_text()
+    assert "frechet_identity: 3 at step 200; the best was 1 at step 100." in text
+    assert "It swings. Add r1." in text
+    made(tmp_path / "runs" / "b", 1.0)
+    many = here("gan-report", "runs")
+    assert many.code == 2
+    assert "gan-compare" in many.err
+
+
+def test_without_matplotlib_the_extra_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    made(tmp_path / "runs" / "a", 1.0)
+    (tmp_path / "blocked" / "matplotlib").mkdir(parents=True)
+    (tmp_path / "blocked" / "matplotlib" / "__init__.py").write_text("raise ImportError")
+    paths = f"{tmp_path / 'blocked'}:{':'.join(p for p in sys.path if p)}"
+    done = subprocess.run(
+        argv("gan-compare", "runs", "--html", "page.html"),
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=paths),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "gan-runner[report]" in done.stderr
+    assert not (tmp_path / "page.html").exists()
+
+
+# ---------------------------------------------------------------- in a browser
+
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+
+
+def opened(path: Path, profile: Path) -> tuple[str, str]:
+    """The page's document after its script has run, and what the browser said of it."""
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--dump-dom"]
+    done = subprocess.run(
+        [str(BROWSER), *options, path.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, "\n".join(x for x in done.stderr.splitlines() if "CONSOLE" in x)
+
+
+@needs_browser
+def test_a_browser_shows_the_page_and_runs_nothing_but_the_slider(
+    tmp_path: Path, page: Page
+) -> None:
+    breakout = f"{EVIL}{QUOTES}"
+    for seed in range(2):
+        run = made(tmp_path / "runs" / f"{EVIL}{seed}", 2.0, 1.0, loss=f"{breakout}{seed}")
+        pictured(run, 100, 200)
+    page()
+    document, said = opened(tmp_path / "out" / "page.html", tmp_path / "profile")
+    assert said == ""  # nothing refused by the policy, no script that failed
+    (slider,) = [a for _, a in Elements(document).found if a.get("class") == "slider"]
+    assert "hidden" not in slider
+    assert document.count("<svg") >= 2
+
+
+@needs_browser
+def test_the_slider_shows_the_pictures_of_its_step(tmp_path: Path, page: Page) -> None:
+    two_losses(tmp_path / "runs")
+    text = page()
+    (script,) = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    move = script + (
+        'const moved = document.querySelector("#step"); moved.value = 0;'
+        'moved.dispatchEvent(new Event("input"));'
+    )
+    old, new = (
+        base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in (script, move)
+    )
+    (tmp_path / "moved.html").write_text(text.replace(script, move).replace(old, new))
+    document, said = opened(tmp_path / "moved.html", tmp_path / "profile")
+    assert said == ""
+    pictures = [a for tag, a in Elements(document).found if tag == "img"]
+    assert {a["data-place"] for a in pictures if "hidden" not in a} == {"0"}
+    assert re.search(r"<output[^>]*>step 100</output>", document)
+
+
+# ---------------------------------------------------------------- the curves
+
+
+def test_a_curve_is_the_mean_of_the_runs_in_a_band_of_all_of_them(tmp_path: Path) -> None:
+    table = np.random.default_rng(2).normal(size=(3, 40))
+    for seed, values in enumerate(table):
+        made(tmp_path / str(seed), *values, seed=seed)
+    (group,) = grouped(find([tmp_path])).groups
+    (curve,) = curves([group], lambda record: record.logged["loss/generator"])
+    assert curve is not None
+    logged = table + np.arange(3)[:, None]  # as `made` logs it
+    assert curve.steps.tolist() == list(range(100, 4001, 100))
+    assert curve.mean == pytest.approx(logged.mean(axis=0), rel=1e-12)
+    assert (curve.least.tolist(), curve.greatest.tolist()) == (
+        logged.min(axis=0).tolist(),
+        logged.max(axis=0).tolist(),
+    )
+
+
+def test_of_many_steps_each_stretch_becomes_a_point(tmp_path: Path) -> None:
+    made(tmp_path / "a", *np.linspace(0, 1, 5000))
+    made(tmp_path / "b", 7.0, seed=1)  # failed early
+    (group,) = grouped(find([tmp_path]), by=["loss"]).groups
+    (curve,) = curves([group], lambda record: record.logged["loss/generator"])
+    assert curve is not None
+    assert len(curve.steps) == 200
+    assert curve.mean[1:].tolist() == sorted(curve.mean[1:])
+    assert (curve.mean[0], curve.greatest[0], curve.greatest[1] < 1) == (4.0, 8.0, True)
+    assert curve.mean[-1] == pytest.approx(1 - 12 / 4999, abs=1e-3)
+
+
+def test_a_status_of_any_content_makes_a_page(tmp_path: Path, page: Page) -> None:
+    run = made(tmp_path / "runs" / "a", 1.0, 1e38)
+    deep = json.loads("[" * 400 + "]" * 400)
+    status = json.loads((run / "status.json").read_text())
+    status |= {"parameters": {"generator": 10**400, "discriminator": [1]}, "peak_memory": True}
+    status |= {"device": deep, "reason": deep, "warnings": [deep], "state": "stopped"}
+    status |= {"verdicts": [{"name": "x", "step": deep, "evidence": deep, "advice": deep}]}
+    (run / "status.json").write_text(json.dumps(status))
+    settings = json.loads((run / "config.yaml").read_text())
+    settings |= {"odd": [{"a": 1}], "evaluation": {"best": {"metric": ["x"], "direction": ["y"]}}}
+    (run / "config.yaml").write_text(json.dumps(settings) + "\n")
+    rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
+    rows[0]["results"]["frechet_identity"]["protocol"]["parameters"] = deep
+    rows += [{"step": 300, "results": {"x": {"value": 1, "protocol": {"k": deep}}}}]
+    write_rows(run / "evaluations.jsonl", rows)
+    assert "not recorded" in page()

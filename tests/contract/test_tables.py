@@ -1,0 +1,207 @@
+"""Tables through the commands: trained, resumed, sampled as rows, measured by what they teach."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Answer, left_behind
+from PIL import Image
+
+from gan_runner.datasets.bundled import IRIS
+from gan_runner.storage import checkpoint
+
+Here = Callable[..., Answer]
+
+NAMES = [*IRIS.features, "species"]
+
+
+def small(path: Path | str, *overrides: str) -> list[str]:
+    return [
+        *("dataset=iris", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"),
+        *("model.latent_size=8", "threads=1", "device=cpu", "train.batch_size=16"),
+        *("train.log_every=5", "train.sample_every=10", "train.save_every=10"),
+        *("health.samples.every=10", f"hydra.run.dir={path}", *overrides),
+    ]
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.fixture
+def trained(here: Here, tmp_path: Path) -> Callable[..., Path]:
+    """Trains a small run through the command; its folder."""
+
+    def call(*overrides: str) -> Path:
+        done = here("gan-train", *small("run", *overrides))
+        assert done.code == 0, done.err
+        return tmp_path / "run"
+
+    return call
+
+
+@pytest.mark.parametrize("way", ["none", "concat"])
+def test_samples_are_rows_with_names_units_and_a_label(
+    way: str, trained: Callable[..., Path], here: Here, tmp_path: Path
+) -> None:
+    trained("train.steps=5", f"model.conditioning={way}")
+    assert here("gan-sample", "run", "--num", "12", "--out", "x.csv").code == 0
+    names, *rows = rows_of(tmp_path / "x.csv")
+    assert names == NAMES and len(rows) == 12
+    assert all(len(cell.split(".")[1]) == 1 for row in rows for cell in row[:4])
+    species = [row[4] for row in rows]
+    assert set(species) <= set(IRIS.classes)
+    if way == "concat":
+        assert species == list(IRIS.classes) * 4
+
+
+def test_rows_of_one_class_are_asked_for_by_its_name(
+    trained: Callable[..., Path], here: Here, tmp_path: Path
+) -> None:
+    trained("train.steps=1", "model.conditioning=concat")
+    arguments = ["run", "--label", "virginica", "--per-class", "3", "--out", "x.csv"]
+    assert here("gan-sample", *arguments).code == 0
+    assert [row[4] for row in rows_of(tmp_path / "x.csv")[1:]] == ["virginica"] * 3
+
+
+def test_a_table_of_samples_is_a_table_again(
+    trained: Callable[..., Path], here: Here, tmp_path: Path
+) -> None:
+    trained("train.steps=5")
+    here("gan-sample", "run", "--num", "80", "--out", "x.csv")
+    again = [o for o in small("again", "train.steps=1") if o != "dataset=iris"]
+    asked = ["dataset=table", "dataset.path=x.csv", "dataset.test_ratio=0"]
+    done = here("gan-train", *asked, *again)
+    assert done.code == 0, done.err
+    facts = checkpoint.select(tmp_path / "again" / "checkpoints", "last").facts
+    assert [column["name"] for column in facts["space"]["columns"]["columns"]] == NAMES
+
+
+def test_names_that_csv_must_quote_come_back_as_they_were(here: Here, tmp_path: Path) -> None:
+    name, value = 'a,"b"\n=1+1', "x\t'; --"
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[name, "n"], *([value, f"{i}.5"] for i in range(40))])
+    asked = ["dataset=table", "dataset.path=t.csv", "dataset.delimiter=','", "train.steps=1"]
+    arguments = [o for o in small("run") if o != "dataset=iris"]
+    assert here("gan-train", *asked, *arguments).code == 0
+    assert here("gan-sample", "run", "--num", "3", "--out", "x.csv").code == 0
+    found = rows_of(tmp_path / "x.csv")
+    assert found[0] == [name, "n"]
+    assert [row[0] for row in found[1:]] == [value] * 3
+
+
+def test_arrays_and_pictures_of_a_table_are_written_too(
+    trained: Callable[..., Path], here: Here, tmp_path: Path
+) -> None:
+    run = trained("train.steps=5")
+    assert here("gan-sample", "run", "--num", "7", "--out", "x.npz").code == 0
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
+        assert arrays["samples"].shape == (7, 7)
+        assert arrays["samples"][:, 4:].sum() == 7
+    assert here("gan-sample", "run", "--num", "200", "--out", "x.png").code == 0
+    for path in tmp_path / "x.png", run / "samples" / "step_00000005.png":
+        pixels = np.asarray(Image.open(path))
+        assert pixels.shape == (512, 512, 3)
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 4  # grey, and a colour a class
+
+
+@pytest.mark.parametrize(
+    ("dataset", "out"),
+    [("iris", "x.gif"), ("iris", "folder"), ("ring", "x.csv"), ("digits", "x.csv")],
+)
+def test_files_that_can_not_hold_such_samples_are_refused(
+    dataset: str, out: str, here: Here, tmp_path: Path
+) -> None:
+    arguments = [o for o in small("run", "train.steps=0") if o != "dataset=iris"]
+    done = here("gan-train", f"dataset={dataset}", "model=mlp", *arguments)
+    assert done.code == 0, done.err
+    more = ["--interpolate", "3"] if out == "x.gif" else []
+    done = here("gan-sample", "run", "--out", out, *more)
+    assert done.code == 2
+    assert f"--out={out}. Use a ." in done.err
+    assert not (tmp_path / out).exists()
+
+
+def test_a_run_on_a_table_is_resumed_bit_for_bit_with_its_evaluations(
+    here: Here, tmp_path: Path
+) -> None:
+    plan = ("train.eval_every=5", "train.keep=9", "evaluation.metrics=[frechet,tstr]")
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    assert here("gan-train", *small(whole, "train.steps=20", *plan)).code == 0
+    assert here("gan-train", *small(halved, "train.steps=20", *plan)).code == 0
+    # as a kill after step 10 would have left it
+    (halved / "checkpoints" / "step_00000020.safetensors").unlink()
+    for name in "last.json", "best.json", "status.json":
+        path = halved / ("checkpoints" if name != "status.json" else "") / name
+        path.unlink(missing_ok=True)
+    assert here("gan-train", f"resume={halved}").code == 0
+    found = left_behind(halved)
+    assert found == left_behind(whole)
+    assert "confusion_00000010.png" in found["pictures"]  # type: ignore[operator]
+
+
+def test_an_evaluation_tells_what_samples_teach_as_numbers_tables_and_a_picture(
+    trained: Callable[..., Path], here: Here, tmp_path: Path
+) -> None:
+    run = trained("train.steps=5", "train.eval_every=5")
+    asked = ["run", "--out", "x.json", "--picture", "x.png"]
+    done = here("gan-evaluate", *asked)
+    assert done.code == 0, done.err
+    evaluation = json.loads((tmp_path / "x.json").read_text())["evaluations"][0]
+    numbers = {name: result["value"] for name, result in evaluation["results"].items()}
+    assert numbers["trtr_accuracy"] > 0.85
+    each = [f"column_wasserstein/{name}" for name in IRIS.features]
+    assert numbers["column_wasserstein"] == pytest.approx(np.mean([numbers[n] for n in each]))
+    for name in "column_variation/species", "correlation_difference", "closest_record_share":
+        assert name in numbers
+    confusion = evaluation["confusion"]
+    assert confusion["classes"] == list(IRIS.classes)
+    real = np.array(confusion["real"])
+    assert np.trace(real) / 45 == pytest.approx(numbers["trtr_accuracy"])
+    assert evaluation["classes"]["setosa"]["trtr_recall"] == real[0, 0] / 15
+    assert "learnt from real" in done.out and "learnt from samples" in done.out
+    row = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert row["eval/tstr_accuracy"] == numbers["tstr_accuracy"]
+    drawn = [tmp_path / "x.png", run / "samples" / "confusion_00000005.png"]
+    assert Image.open(drawn[0]).size == Image.open(drawn[1]).size
+
+
+def test_a_checkpoint_whose_classes_are_not_the_tables_is_refused(
+    trained: Callable[..., Path], here: Here
+) -> None:
+    run = trained("train.steps=1", "model.conditioning=concat")
+    found = checkpoint.select(run / "checkpoints", "last")
+    facts = {**found.facts, "classes": [*found.facts["classes"], "of a stranger"]}
+    checkpoint.write(run / "checkpoints", found.tensors, facts)
+    done = here("gan-sample", "run", "--out", "x.csv")
+    assert done.code == 6
+    assert "no names of classes" in done.err
+
+
+def test_a_single_class_can_not_be_told_apart(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i}.5,a\n" for i in range(40)))
+    arguments = [o for o in small("run", "model.conditioning=concat") if o != "dataset=iris"]
+    done = here("gan-train", "dataset=table", "dataset.path=t.csv", *arguments)
+    assert done.code == 2
+    assert "a single class" in done.err
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_the_recipe_learns_irises_that_teach_a_classifier_as_much_as_real_ones(
+    here: Here, tmp_path: Path
+) -> None:
+    asked = ["experiment=iris_softplus_r1", "train.steps=300", "train.sample_every=0"]
+    asked += ["evaluation.metrics=[frechet,tstr,columns]", "train.eval_every=300"]
+    done = here("gan-train", *asked, "device=cpu", f"hydra.run.dir={tmp_path / 'run'}")
+    assert done.code == 0, done.err
+    rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    row = json.loads(rows[-1])
+    assert row["eval/trtr_accuracy"] > 0.9
+    assert row["eval/tstr_accuracy"] > row["eval/trtr_accuracy"] - 0.1
+    assert row["eval/column_wasserstein"] < 0.25

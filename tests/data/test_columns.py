@@ -1,0 +1,186 @@
+"""The columns of a table: examples become rows again, and generators end in categories."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from gan_runner.cli.hydra import composed, parsed
+from gan_runner.data.columns import Column, Columns
+from gan_runner.data.data import Space
+from gan_runner.errors import ConfigError
+from gan_runner.models import Model
+from gan_runner.models.categories import gumbel, relaxed
+from gan_runner.training.build import assemble
+
+AGE = Column("age", decimals=0)
+COLOUR = Column("colour", ("blue", "green", "red"))
+HEIGHT = Column("height", decimals=1)
+ILL = Column("ill", ("no", "yes"), label=True)
+TOLD = Column("ill", ("no", "yes"), label=True, told=True)
+
+
+def columns(*held: Column, temperature: float = 0.5, straight_through: bool = True) -> Columns:
+    return Columns(held, temperature, straight_through)
+
+
+def space(of: Columns) -> Space:
+    return Space("table", (of.width,), (0.0,) * of.width, (1.0,) * of.width, of)
+
+
+# ---------------------------------------------------------------- rows
+
+
+def test_outputs_become_what_the_table_could_hold() -> None:
+    of = space(columns(AGE, COLOUR, HEIGHT))
+    made = of.decode(torch.tensor([[41.6, 0.2, 0.7, 0.1, 1.26]]))
+    assert made.tolist() == [pytest.approx([42.0, 0.0, 1.0, 0.0, 1.3])]
+
+
+def test_numbers_come_in_their_own_units_and_categories_unscaled() -> None:
+    held = columns(HEIGHT, COLOUR)
+    of = Space("table", (4,), (1.7, 0.0, 0.0, 0.0), (0.1, 1.0, 1.0, 1.0), held)
+    rows = torch.tensor([[1.9, 0.0, 0.0, 1.0]])
+    assert torch.allclose(of.encode(rows), torch.tensor([[2.0, 0.0, 0.0, 1.0]]), atol=1e-5)
+    assert torch.allclose(of.decode(of.encode(rows)), rows)
+
+
+def test_rows_have_names_units_and_categories_in_the_tables_own_order() -> None:
+    of = columns(AGE, TOLD, COLOUR, HEIGHT)
+    examples = torch.tensor([[42.0, 0.0, 1.0, 0.0, 1.3], [7.0, 1.0, 0.0, 0.0, 0.5]])
+    assert list(of.rows(examples, torch.tensor([1, 0]))) == [
+        ["age", "ill", "colour", "height"],
+        ["42", "yes", "green", "1.3"],
+        ["7", "no", "blue", "0.5"],
+    ]
+
+
+def test_a_class_that_nobody_was_told_is_no_column() -> None:
+    assert next(columns(AGE, TOLD).rows(torch.zeros(1, 1), None)) == ["age"]
+
+
+def test_a_number_of_unknown_decimals_has_the_digits_of_its_float() -> None:
+    of = columns(Column("x"))
+    assert list(of.rows(torch.tensor([[0.1], [1.5e-7]]), None))[1:] == [["0.1"], ["1.5e-07"]]
+
+
+# ---------------------------------------------------------------- a space from a checkpoint
+
+
+def test_a_space_survives_being_saved() -> None:
+    of = space(columns(AGE, COLOUR, ILL))
+    assert TypeAdapter(Space).validate_python(asdict(of)) == of
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"columns": None},
+        {"shape": (7,)},
+        {"shape": ()},
+        {"scale": (1.0,)},
+        {"kind": "vectors"},
+    ],
+)
+def test_a_space_whose_columns_do_not_fit_is_refused(change: dict[str, object]) -> None:
+    plain = {**asdict(space(columns(AGE, COLOUR))), **change}
+    with pytest.raises(ValidationError):
+        TypeAdapter(Space).validate_python(plain)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"columns": []},
+        {"temperature": 0.0},
+        {"temperature": float("nan")},
+        {"columns": [{"name": "ill", "told": True}, {"name": "age"}]},
+    ],
+)
+def test_columns_that_can_not_be_are_refused(held: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Columns).validate_python({**asdict(columns(AGE)), **held})
+
+
+# ---------------------------------------------------------------- the Gumbel-softmax
+
+
+def test_categories_are_drawn_as_often_as_their_logits_say() -> None:
+    shares = torch.tensor([0.5, 0.3, 0.2])
+    noise = gumbel(torch.randn(40_000, 3, generator=torch.Generator().manual_seed(0)))
+    drawn = relaxed(shares.log() + noise, temperature=0.5, straight_through=True)
+    assert torch.allclose(drawn.mean(0), shares, atol=0.01)
+
+
+def test_the_noise_is_finite_far_out_in_both_tails() -> None:
+    assert gumbel(torch.tensor([-12.0, 0.0, 12.0])).isfinite().all()
+    assert gumbel(torch.tensor(0.0)).item() == pytest.approx(0.36651, abs=1e-5)  # the median
+
+
+def test_straight_through_gives_corners_with_the_gradient_of_the_soft_draw() -> None:
+    logits = torch.tensor([[1.0, 2.0, 0.5]])
+    found = {}
+    for through in True, False:
+        at = logits.clone().requires_grad_()
+        made = relaxed(at, temperature=0.7, straight_through=through)
+        (made * torch.tensor([1.0, -2.0, 3.0])).sum().backward()
+        found[through] = made.detach(), at.grad
+    assert torch.allclose(found[True][0], torch.tensor([[0.0, 1.0, 0.0]]), atol=1e-6)
+    assert torch.allclose(found[False][0], (logits / 0.7).softmax(1))
+    assert found[True][1] is not None and found[True][1].abs().sum() > 0.1
+    assert torch.equal(found[True][1], found[False][1])
+
+
+def test_a_lower_temperature_comes_nearer_to_a_corner() -> None:
+    logits = torch.tensor([[1.0, 2.0, 0.5]])
+    warm, cold = (relaxed(logits, temperature=t, straight_through=False).max() for t in (1.0, 0.1))
+    assert cold > 0.99 > warm
+
+
+# ---------------------------------------------------------------- generators of tables
+
+
+def model(*overrides: str) -> Model:
+    return assemble(parsed(composed(["model=mlp", *overrides]), {})).model
+
+
+@pytest.mark.parametrize("way", ["none", "concat", "embedding", "projection", "auxiliary"])
+def test_a_generator_of_a_table_ends_in_numbers_and_whole_categories(way: str) -> None:
+    norm = "layer" if way == "projection" else "none"
+    made = model(f"model.conditioning={way}", f"model.generator.norm={norm}")
+    held = columns(AGE, COLOUR, HEIGHT, Column("b", ("x", "y")))
+    generator, discriminator = made.networks(space(held), 3)
+    labels = [] if way == "none" else [torch.arange(5) % 3]
+    rows = generator(torch.randn(5, made.latent_size), *labels)
+    assert discriminator(rows, *labels).shape == (5,)
+    assert torch.allclose(rows[:, [1, 2, 3]].sum(1), torch.ones(5))
+    assert torch.allclose(rows[:, [5, 6]].amax(1), torch.ones(5))
+    assert len(rows[:, 0].unique()) == len(rows[:, 4].unique()) == 5
+
+
+def test_the_same_latent_point_gives_the_same_row() -> None:
+    generator = model().networks(space(columns(AGE, COLOUR))).generator
+    latent = torch.randn(6, 64)
+    assert torch.equal(generator(latent), generator(latent))
+
+
+def test_one_network_output_has_several_categories_by_its_noise() -> None:
+    generator = model().networks(space(columns(COLOUR))).generator
+    latent = torch.randn(1, 64).repeat(200, 1)
+    latent[:, :3] = torch.randn(200, 3)
+    assert len(generator(latent).round().unique(dim=0)) > 1
+
+
+def test_a_latent_point_too_small_for_the_categories_is_refused_with_a_size_that_fits() -> None:
+    with pytest.raises(ConfigError, match=r"3 categories .*latent_size=3\. Use .*latent_size=67"):
+        model("model.latent_size=3").networks(space(columns(COLOUR)))
+    model("model.latent_size=67").networks(space(columns(COLOUR)))
+
+
+@pytest.mark.parametrize("option", ["dcgan", "simple_conv", "resnet"])
+def test_models_of_images_refuse_a_table(option: str) -> None:
+    with pytest.raises(ConfigError, match="Use model=mlp"):
+        model(f"model={option}").networks(space(columns(AGE)))

@@ -1,0 +1,416 @@
+"""Arrays in a NumPy file: what they mean, and what is refused."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+import torch
+from conftest import EVERY_DATASET, track
+from numpy.typing import NDArray
+
+from gan_runner.config.component import make
+from gan_runner.data.data import Data
+from gan_runner.datasets import Dataset
+from gan_runner.datasets.readers import npy
+from gan_runner.errors import ConfigError, DataError, MachineError
+
+T = TypeVar("T")
+
+
+def dataset(path: Path | None, **changes: Any) -> Dataset:
+    settings = {"kind": "auto", "range": [0, 1], "standardize": True, "flip": False}
+    settings = {**EVERY_DATASET, **settings, **changes}
+    node = {"name": "Array", "path": None if path is None else str(path), **settings}
+    return make(node, Dataset, where="dataset")
+
+
+def load(path: Path | None, **changes: Any) -> Data:
+    return dataset(path, **changes).load(Path("/nonexistent"), track)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "file.npy"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return tmp_path / "file.npz"
+
+
+def saved(path: Path, array: NDArray[Any]) -> Path:
+    np.save(path, array)
+    return path
+
+
+def colours(count: int = 5, channels: int = 3) -> NDArray[np.uint8]:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 6, 4, channels), dtype=np.uint8)
+    pixels[0, 0, 0, 0], pixels[0, 0, 1, 0] = 0, 255
+    return pixels
+
+
+def points(count: int = 50) -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(3, 2, (count, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_colour_images_become_channels_first(channels: int, file: Path) -> None:
+    pixels = colours(channels=channels)
+    data = load(saved(file, pixels))
+    assert data.examples.dtype == torch.uint8
+    assert np.array_equal(data.examples.numpy(), pixels.transpose(0, 3, 1, 2))
+    assert data.space.kind == "images"
+    assert data.space.shape == (channels, 6, 4)
+    assert data.labels is None
+
+
+def test_images_of_two_axes_are_grey(file: Path) -> None:
+    data = load(saved(file, colours()[..., 0]))
+    assert data.space.shape == (1, 6, 4)
+    assert np.array_equal(data.examples[:, 0].numpy(), colours()[..., 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4", np.longdouble])
+@pytest.mark.parametrize("limits", [(0, 1), (-1, 1)])
+def test_float_images_are_scaled_from_their_range(
+    dtype: Any, limits: tuple[int, int], file: Path
+) -> None:
+    low, high = limits
+    floats = (colours() / 255 * (high - low) + low).astype(dtype)
+    data = load(saved(file, floats), range=list(limits))
+    assert data.examples.dtype == torch.uint8
+    away = data.examples.short() - torch.from_numpy(colours()).permute(0, 3, 1, 2).short()
+    assert away.abs().max() <= (1 if dtype == np.float16 else 0)
+
+
+@pytest.mark.parametrize(("value", "limits"), [(1.01, [0, 1]), (-0.01, [0, 1]), (255.0, [-1, 1])])
+def test_floats_beyond_their_range_are_refused(value: float, limits: list[int], file: Path) -> None:
+    floats = np.zeros((2, 4, 4), np.float32)
+    floats[1, 2, 3] = value
+    with pytest.raises(DataError, match=r"values from .*dataset\.path=.*dataset\.range"):
+        load(saved(file, floats), range=limits)
+
+
+def test_other_integers_are_taken_if_they_are_bytes(file: Path) -> None:
+    data = load(saved(file, colours().astype(np.int64)))
+    assert np.array_equal(data.examples.numpy(), colours().transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("value", [-1, 256])
+def test_other_integers_are_refused_if_they_are_not(value: int, file: Path) -> None:
+    with pytest.raises(DataError, match=f"{value}.* not from 0 to 255"):
+        load(saved(file, np.full((2, 4, 4), value, np.int16)))
+
+
+def test_many_images_are_converted_piece_by_piece(file: Path) -> None:
+    many = np.random.default_rng(0).random((2500, 4, 4))
+    data = load(saved(file, many))
+    assert np.array_equal(data.examples[:, 0].numpy(), np.rint(many * 255).astype(np.uint8))
+
+
+def test_columns_first_in_memory_makes_no_difference(file: Path) -> None:
+    data = load(saved(file, np.asfortranarray(colours())))
+    assert np.array_equal(data.examples.numpy(), colours().transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int32, np.uint8, ">f8"])
+def test_two_axes_are_vectors(dtype: Any, file: Path) -> None:
+    stored = points().astype(dtype) if np.dtype(dtype).kind == "f" else np.arange(30).reshape(10, 3)
+    data = load(saved(file, stored.astype(dtype)), standardize=False)
+    assert data.examples.dtype == torch.float32
+    assert np.array_equal(data.examples.numpy(), stored.astype(np.float32))
+    assert data.space.kind == "vectors"
+    assert (data.space.offset, data.space.scale) == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_standardized_vectors_are_seen_with_mean_0_and_deviation_1(file: Path) -> None:
+    data = load(saved(file, points()))
+    assert np.array_equal(data.examples.numpy(), points())
+    seen = data.space.encode(data.examples).numpy()
+    assert np.allclose(seen.mean(0), 0, atol=1e-5)
+    assert np.allclose(seen.std(0), 1, atol=1e-5)
+    assert np.allclose(data.space.decode(torch.from_numpy(seen)).numpy(), points(), atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e30])
+def test_a_constant_dimension_keeps_scale_1(value: float, file: Path) -> None:
+    constant = points()
+    constant[:, 1] = value
+    space = load(saved(file, constant)).space
+    assert space.scale[1] == 1.0
+    assert space.offset[1] == pytest.approx(value, rel=1e-6)
+
+
+def test_a_single_vector_is_data_too(file: Path) -> None:
+    assert load(saved(file, points(1))).space.scale == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("key", ["samples", "images", "data", "x"])
+def test_an_archive_names_its_samples(key: str, archive: Path) -> None:
+    arrays: dict[str, Any] = {key: points(), "other": np.zeros(3)}
+    np.savez(archive, **arrays)
+    assert len(load(archive)) == 50
+
+
+def test_samples_go_before_images_before_data_before_x(archive: Path) -> None:
+    np.savez_compressed(archive, x=points(4), data=points(3), images=points(2), samples=points(1))
+    assert len(load(archive)) == 1
+
+
+def test_the_only_array_is_the_samples_whatever_it_is_called(archive: Path) -> None:
+    np.savez(archive, faces=points(), labels=np.zeros(50, int))
+    assert len(load(archive)) == 50
+
+
+@pytest.mark.parametrize("arrays", [{"a": points(), "b": points()}, {}, {"labels": points()}])
+def test_arrays_without_a_known_name_are_listed(arrays: Any, archive: Path) -> None:
+    np.savez(archive, **arrays)
+    listed = ", ".join(arrays) or "none"
+    with pytest.raises(DataError, match=rf"\({listed}\), dataset\.path=.*'samples'"):
+        load(archive)
+
+
+@pytest.mark.parametrize("key", ["labels", "y"])
+def test_labels_become_0_to_k_and_keep_their_names(key: str, archive: Path) -> None:
+    arrays: dict[str, Any] = {"samples": colours(), key: np.array([7, 2, 7, 30, 2], np.int16)}
+    np.savez(archive, **arrays)
+    data = load(archive)
+    assert data.labels is not None
+    assert data.labels.dtype == torch.int64
+    assert data.labels.tolist() == [1, 0, 1, 2, 0]
+    assert data.class_names == ("2", "7", "30")
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (np.zeros(4, int), r"labels of shape \[4\] for 5 samples"),
+        (np.zeros((5, 1), int), r"labels of shape \[5, 1\]"),
+        (np.zeros(5), "labels of float64"),
+        (np.array(list("abcde")), "labels of <U1"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(
+    labels: NDArray[Any], reason: str, archive: Path
+) -> None:
+    np.savez(archive, samples=colours(), labels=labels)
+    with pytest.raises(DataError, match=f"{reason}.*dataset.path="):
+        load(archive)
+
+
+UNFIT: dict[str, tuple[NDArray[Any], str]] = {
+    "a number": (np.array(1.0), "shape"),
+    "one axis": (np.zeros(5), "shape"),
+    "five axes": (np.zeros((2, 2, 2, 2, 2)), "shape"),
+    "five channels": (np.zeros((2, 8, 8, 5), np.uint8), "5 channels"),
+    "channels first": (np.zeros((2, 3, 8, 8), np.uint8), "last axis"),
+    "no samples": (np.zeros((0, 8, 8), np.uint8), "empty"),
+    "no pixels": (np.zeros((4, 0, 8), np.uint8), "empty"),
+    "no dimensions": (np.zeros((4, 0)), "empty"),
+    "complex": (np.zeros((4, 3), complex), "complex128"),
+    "text": (np.array([["a", "b"]]), "<U1"),
+    "dates": (np.zeros((4, 3), "M8[s]"), "datetime64"),
+    "a table": (np.zeros((4, 3), [("a", "f4")]), "'a'"),
+    "yes and no": (np.zeros((4, 3, 3), bool), "bool"),
+    "NaN in images": (np.full((4, 3, 3), np.nan), "NaN"),
+    "Inf in images": (np.full((4, 3, 3), np.inf), "NaN"),
+    "NaN in vectors": (np.full((4, 3), np.nan), "NaN"),
+    "Inf in vectors": (np.full((4, 3), -np.inf), "NaN"),
+    "too large for float32": (np.full((4, 3), 1e300), "too large"),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_an_array_that_does_not_fit_is_refused(case: str, file: Path, archive: Path) -> None:
+    array, reason = UNFIT[case]
+    with pytest.raises(DataError, match=f"{reason}.*"):
+        load(saved(file, array))
+    np.savez(archive, samples=array)
+    with pytest.raises(DataError, match=rf"dataset\.path={archive}"):
+        load(archive)
+
+
+@pytest.mark.parametrize(("kind", "array"), [("images", points()), ("vectors", colours())])
+def test_a_kind_that_the_axes_contradict_is_refused(
+    kind: str, array: NDArray[Any], file: Path
+) -> None:
+    with pytest.raises(DataError, match="Expected images"):
+        load(saved(file, array), kind=kind)
+
+
+class Touch:
+    """What an attacker pickles: unpickling it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def test_objects_are_never_unpickled(file: Path, archive: Path, tmp_path: Path) -> None:
+    trap = np.array([Touch(tmp_path / "touched")], dtype=object)
+    np.save(file, trap, allow_pickle=True)
+    np.savez(archive, samples=trap)
+    trap.dump(tmp_path / "plain.npy")
+    for path in (file, archive, tmp_path / "plain.npy"):
+        with pytest.raises(DataError, match=r"dataset\.path="):
+            load(path)
+    assert not (tmp_path / "touched").exists()
+
+
+def test_text_is_no_array(file: Path) -> None:
+    file.write_text("1,2,3\n")
+    with pytest.raises(DataError, match=r"not a NumPy file, dataset\.path=.*numpy\.save"):
+        load(file)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
+def test_a_truncated_file_is_refused(share: float, file: Path, archive: Path) -> None:
+    np.savez_compressed(archive, samples=colours())
+    for path in (saved(file, colours()), archive):
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(DataError, match=rf"dataset\.path={path}"):
+            load(path)
+
+
+def test_a_header_that_promises_too_much_costs_no_memory(file: Path) -> None:
+    content = saved(file, np.zeros((4, 3, 3), np.uint8)).read_bytes()
+    file.write_bytes(content.replace(b"(4, 3, 3)", b"(4, 3, 999999999999)"))
+    with pytest.raises(DataError, match="unreadable array file"):
+        load(file)
+
+
+def test_a_flipped_bit_in_an_archive_is_noticed(archive: Path) -> None:
+    np.savez(archive, samples=colours())
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="unreadable array file"):
+        load(archive)
+
+
+def test_a_zip_of_other_things_is_refused(archive: Path) -> None:
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("notes.txt", "hello")
+    with pytest.raises(DataError, match=r"dataset\.path="):
+        load(archive)
+
+
+def test_the_first_bytes_tell_what_a_file_is_not_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "points.bin"
+    with path.open("wb") as stream:
+        np.save(stream, points())
+    assert len(load(path)) == 50
+
+
+def test_a_missing_file_is_named(file: Path) -> None:
+    with pytest.raises(DataError, match=rf"missing {file}, dataset\.path={file}"):
+        load(file)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not a file, dataset\.path="):
+        load(tmp_path)
+
+
+def test_a_file_must_be_named() -> None:
+    with pytest.raises(ConfigError, match=r"missing dataset\.path.*\.npy or \.npz"):
+        load(None)
+
+
+def test_an_unreadable_file_is_the_machine_s_fault(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(file, points())
+
+    def refuse(path: Path, *_: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(MachineError, match=r"Permission denied.*dataset\.path="):
+        load(file)
+
+
+def test_a_home_that_nobody_has_is_refused() -> None:
+    with pytest.raises(DataError, match=r"no such home folder, dataset\.path="):
+        load(Path("~nobody-of-this-name/file.npy"))
+
+
+def test_large_images_stay_on_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npy, "IN_MEMORY", 0)
+    data = load(saved(file, colours()))
+    file.write_bytes(file.read_bytes()[:-1] + b"\x07")
+    assert data.examples[-1, -1, -1, -1] == 7
+
+
+def test_the_space_is_known_only_after_reading(file: Path) -> None:
+    assert dataset(file).space() is None
+
+
+def test_images_may_be_mirrored_and_vectors_not(file: Path) -> None:
+    assert dataset(file, flip=True).flips
+    assert not dataset(file, flip=True, kind="vectors").flips
+    assert load(saved(file, colours()), flip=True).space.kind == "images"
+    with pytest.raises(ConfigError, match=r"dataset\.flip=true.*dataset\.flip=false"):
+        load(saved(file, points()), flip=True)
+
+
+# ---------------------------------------------------------------- sequences
+
+
+def steps(count: int = 20) -> NDArray[np.float32]:
+    drawn = np.random.default_rng(0).normal((3, -50), (2, 0.1), (count, 7, 2))
+    return drawn.astype(np.float32)
+
+
+def test_sequences_keep_their_axes_and_their_labels(archive: Path) -> None:
+    np.savez(archive, samples=steps(), labels=np.arange(20) % 2 + 5)
+    data = load(archive, kind="sequences", standardize=False)
+    assert np.array_equal(data.examples.numpy(), steps())
+    assert (data.space.kind, data.space.shape) == ("sequences", (7, 2))
+    assert (data.space.offset, data.space.scale) == ((0.0, 0.0), (1.0, 1.0))
+    assert data.class_names == ("5", "6")
+
+
+def test_standardized_sequences_have_one_scale_for_all_steps(file: Path) -> None:
+    data = load(saved(file, steps()), kind="sequences")
+    seen = data.space.encode(data.examples)
+    assert np.allclose(seen.mean((0, 1)), 0, atol=1e-4)
+    assert np.allclose(seen.std((0, 1), correction=0), 1, atol=1e-4)
+    assert np.allclose(data.space.decode(seen), steps(), atol=1e-4)
+
+
+def test_three_axes_are_images_unless_they_are_called_sequences(file: Path) -> None:
+    with pytest.raises(DataError, match=r"dataset\.range"):
+        load(saved(file, steps()))
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (points(), r"shape \[50, 3\].*sequences \[N, T, D\]"),
+        (colours(), r"shape \[5, 6, 4, 3\].*sequences \[N, T, D\]"),
+        (np.zeros((4, 1, 3)), r"a single step in \[4, 1, 3\].*dataset\.kind=vectors"),
+        (np.zeros((4, 0, 3)), "empty"),
+        (np.zeros((0, 5, 3)), "empty"),
+        (np.zeros((4, 5, 0)), "empty"),
+        (np.full((4, 5, 3), np.nan), "NaN"),
+        (np.full((4, 5, 3), 1e300), "too large"),
+        (np.zeros((4, 5, 3), complex), "complex128"),
+    ],
+)
+def test_sequences_that_do_not_fit_are_refused(array: NDArray[Any], told: str, file: Path) -> None:
+    with pytest.raises(DataError, match=told):
+        load(saved(file, array), kind="sequences")
+
+
+def test_sequences_are_not_mirrored(file: Path) -> None:
+    assert not dataset(file, flip=True, kind="sequences").flips
+    with pytest.raises(ConfigError, match=r"sequences can't be mirrored, dataset\.flip=true"):
+        load(saved(file, steps()), kind="sequences", flip=True)

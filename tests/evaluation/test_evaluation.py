@@ -1,0 +1,425 @@
+"""Evaluation while training and by gan-evaluate: the numbers, their protocols, and no traces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import Answer, call_command, left_behind, small_run
+from PIL import Image
+
+from gan_runner.config.component import validated
+from gan_runner.config.schema import Config
+from gan_runner.datasets.few import by_class
+from gan_runner.errors import ConfigError, NumbersError
+from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.metrics.measures import METRICS
+from gan_runner.evaluation.settings import Evaluation
+from gan_runner.logs.terminal import Terminal
+from gan_runner.storage import checkpoint
+from gan_runner.training.build import assemble
+
+SETTINGS: dict[str, Any] = {
+    "num": 300,
+    "space": "auto",
+    "inception_weights": None,
+    "metrics": None,
+    "seed": 0,
+    "neighbours": 5,
+    "projections": 32,
+    "importance_samples": 5,
+    "best": {"metric": "sliced_wasserstein", "direction": "min"},
+}
+RING = ("dataset=ring", "dataset.count=2000", "model.generator.hidden=[16]", "threads=1")
+RING += ("model.discriminator.hidden=[16]", "train.batch_size=32", "train.samples=9", "device=cpu")
+EVALUATED = ("train.eval_every=5", "evaluation.num=200", "evaluation.projections=16")
+EVALUATED += ("evaluation.best.metric=sliced_wasserstein",)
+
+
+def ring_run(path: Path, *overrides: str) -> list[str]:
+    return [*RING, f"hydra.run.dir={path}", "train.log_every=5", "train.save_every=10", *overrides]
+
+
+def trained(path: Path, *overrides: str) -> Path:
+    assert call_command("gan-train", *ring_run(path, *overrides)) == 0
+    return path
+
+
+def evaluations(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
+
+
+def evaluator_of(config: Config, **settings: Any) -> Evaluator:
+    """The evaluator of a configuration's data, with some settings changed."""
+    experiment, cache, track = assemble(config), Path(config.cache), Terminal().track
+    return Evaluator(
+        validated({**SETTINGS, **settings}, Evaluation),
+        experiment.dataset,
+        experiment.dataset.training(cache, track),
+        cache=cache,
+        device=torch.device("cpu"),
+        say=lambda text: None,
+        track=track,
+    )
+
+
+class Given(torch.nn.Module):
+    """A generator that makes the same examples [N, *shape], in turn."""
+
+    def __init__(self, examples: torch.Tensor) -> None:
+        super().__init__()
+        self.examples = torch.nn.Parameter(examples)
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        return self.examples[torch.arange(len(latent)) % len(self.examples)]
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the ring of 20 steps, evaluated at each fifth."""
+    path = tmp_path_factory.mktemp("evaluated") / "run"
+    return trained(path, "train.steps=20", "train.keep=9", *EVALUATED)
+
+
+# ---------------------------------------------------------------- while training
+
+
+def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluated: Path) -> None:
+    plain = trained(tmp_path / "plain", "train.steps=20", "train.keep=9")
+    one = checkpoint.select(plain / "checkpoints", "last")
+    other = checkpoint.select(evaluated / "checkpoints", "last")
+    assert one.tensors.keys() == other.tensors.keys()
+    assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+    assert one.facts["generators"] == other.facts["generators"]
+
+
+def test_evaluation_without_a_weight_average_leaves_batch_norm_untouched(tmp_path: Path) -> None:
+    norm = ("model.generator.norm=batch", "train.average=0", "train.steps=10")
+    plain = trained(tmp_path / "plain", *norm)
+    other = trained(tmp_path / "other", *norm, *EVALUATED)
+    one = checkpoint.select(plain / "checkpoints", "last").tensors
+    two = checkpoint.select(other / "checkpoints", "last").tensors
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert evaluations(other)[0]["results"]["high_quality"]["protocol"]["weights"] == "raw"
+
+
+def test_every_evaluation_is_a_row_and_a_line_with_protocols(evaluated: Path) -> None:
+    rows = [json.loads(line) for line in (evaluated / "metrics.jsonl").read_text().splitlines()]
+    measured = {row["step"]: row for row in rows if any(k.startswith("eval/") for k in row)}
+    assert [line["step"] for line in evaluations(evaluated)] == [5, 10, 15, 20] == [*measured]
+    for line in evaluations(evaluated):
+        for name, result in line["results"].items():
+            assert measured[line["step"]][f"eval/{name}"] == result["value"]
+            assert {"n_real", "n_fake", "split", "space", "version", "resizing", "seed"} <= set(
+                result["protocol"]
+            )
+
+
+def test_the_best_checkpoint_is_that_of_the_best_evaluation(evaluated: Path) -> None:
+    best = min(evaluations(evaluated), key=lambda line: line["best"])
+    assert best["best"] == best["results"]["sliced_wasserstein"]["value"]
+    assert checkpoint.select(evaluated / "checkpoints", "best").facts["step"] == best["step"]
+
+
+def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) -> None:
+    # of equal evaluations, and 40 steps cover no mode for long, the first stays the best
+    best = ("evaluation.best.metric=modes_covered", "evaluation.best.direction=min")
+    run = trained(tmp_path / "run", "train.steps=40", "train.keep=0", *EVALUATED, *best)
+    lines = evaluations(run)
+    first = min(lines, key=lambda line: (line["best"], line["step"]))
+    assert checkpoint.select(run / "checkpoints", "best").facts["step"] == first["step"]
+    assert set(checkpoint.steps(run / "checkpoints")) == {first["step"], 40}
+
+
+def test_a_resumed_run_has_the_same_evaluations(tmp_path: Path, evaluated: Path) -> None:
+    path = trained(tmp_path / "run", "train.steps=10", "train.keep=9", *EVALUATED)
+    with (path / "evaluations.jsonl").open("a") as file:  # a kill after this row, before its save
+        file.write(json.dumps({**evaluations(path)[-1], "step": 15, "best": -1.0}) + "\n")
+    (path / "checkpoints" / "best.json").unlink()
+    assert call_command("gan-train", f"resume={path}", "train.steps=20") == 0
+    assert evaluations(path) == evaluations(evaluated)
+    one, other = left_behind(path), left_behind(evaluated)
+    assert one["tensors"] == other["tensors"]
+    assert one["rows"] == other["rows"]
+    for pointer in "last.json", "best.json":
+        ours, theirs = (
+            json.loads((p / "checkpoints" / pointer).read_text()) for p in (path, evaluated)
+        )
+        assert ours["step"] == theirs["step"]
+
+
+# ---------------------------------------------------------------- gan-evaluate
+
+
+def test_gan_evaluate_gives_the_numbers_of_the_training(
+    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    out = tmp_path / "numbers.json"
+    answer = here("gan-evaluate", str(evaluated), "--out", str(out), "--device", "cpu")
+    assert answer.code == 0, answer.err
+    (found,) = json.loads(out.read_text())["evaluations"]
+    assert found["step"] == 20
+    assert found["results"] == evaluations(evaluated)[-1]["results"]
+    assert "sliced_wasserstein" in answer.out
+    assert "protocol" in answer.out
+
+
+def test_gan_evaluate_repeats_its_numbers_and_leaves_the_run_alone(
+    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    def content() -> dict[str, bytes]:
+        return {str(p): p.read_bytes() for p in sorted(evaluated.rglob("*")) if p.is_file()}
+
+    before = content()
+    for name in "a", "b":
+        out = str(tmp_path / f"{name}.json")
+        assert here("gan-evaluate", str(evaluated), "--out", out, "--checkpoint", "all").code == 0
+    assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
+    assert content() == before
+    found = json.loads((tmp_path / "a.json").read_text())["evaluations"]
+    assert [entry["step"] for entry in found] == [5, 10, 15, 20]
+
+
+def test_numbers_of_different_protocols_stand_in_different_lines(
+    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    for name, extra in (
+        ("a", []),
+        ("b", ["--num", "100"]),
+        ("c", ["--raw"]),
+        ("d", ["--seed", "1"]),
+    ):
+        out = str(tmp_path / f"{name}.json")
+        metrics = ["--metrics", "modes"]
+        assert here("gan-evaluate", str(evaluated), "--out", out, *metrics, *extra).code == 0
+    identifiers = {
+        json.loads((tmp_path / f"{name}.json").read_text())["evaluations"][0]["results"][
+            "high_quality"
+        ]["protocol"]["id"]
+        for name in "abcd"
+    }
+    assert len(identifiers) == 4
+
+
+def test_counts_of_modes_are_those_of_the_samples(
+    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    out, arrays = tmp_path / "numbers.json", tmp_path / "samples.npz"
+    assert here("gan-evaluate", str(evaluated), "--out", str(out)).code == 0
+    assert here("gan-sample", str(evaluated), "--num", "200", "--out", str(arrays)).code == 0
+    results = json.loads(out.read_text())["evaluations"][0]["results"]
+    samples = np.load(arrays)["samples"].astype(np.float64)
+    angles = np.arange(8) * 2 * np.pi / 8
+    centres = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    distances = np.linalg.norm(samples[:, None] - centres, axis=2).min(axis=1)
+    share = (distances <= 3 * 0.02).mean()
+    assert results["high_quality"]["value"] == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--metrics", "frechett"], 2, "frechet"),
+        (["--metrics", ""], 2, "evaluation.metrics"),
+        (["--space", "classifier"], 2, "evaluation.space=classifier"),
+        (["--space", "pixels"], 2, "evaluation.space"),
+        (["--num", "0"], 2, "--num"),
+        (["--checkpoint", "7"], 6, "--checkpoint=7"),
+        (["--picture", "x.png"], 2, "--picture"),
+        (["--out", "/proc/x/y.json"], 4, "--out"),
+    ],
+)
+def test_a_fault_of_the_user_is_told_in_short(
+    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, told: str
+) -> None:
+    answer = here("gan-evaluate", str(evaluated), *arguments)
+    assert answer.code == code, answer.err
+    assert told in answer.err
+    assert len(answer.err.splitlines()) <= 12
+
+
+def test_other_data_than_the_run_was_trained_on_is_refused(
+    tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    path = tmp_path / "data.npy"
+    np.save(path, np.random.default_rng(0).random((64, 2), dtype=np.float32))
+    run = tmp_path / "run"
+    array = ("dataset=array", f"dataset.path={path}", "dataset.kind=vectors", "model=mlp")
+    small = ("train.batch_size=8", "train.steps=1", "device=cpu", "threads=1")
+    assert here("gan-train", *array, *small, f"hydra.run.dir={run}").code == 0
+    np.save(path, np.random.default_rng(1).random((64, 2), dtype=np.float32))
+    answer = here("gan-evaluate", str(run))
+    assert answer.code == 6
+    assert "the data" in answer.err
+
+
+def test_a_single_example_can_be_learnt_from_but_not_measured_by(
+    tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    np.save(tmp_path / "one.npy", np.zeros((1, 8, 8), dtype=np.uint8))
+    one = ("dataset=array", f"dataset.path={tmp_path / 'one.npy'}", "train.batch_size=1")
+    one += ("train.steps=1", "model.generator.norm=none", "model.discriminator.norm=none")
+    answer = here("gan-train", *small_run(tmp_path / "run", *one, "train.eval_every=1"))
+    assert answer.code == 3
+    assert "dataset.name=Array" in answer.err and "train.eval_every=0" in answer.err
+    assert not (tmp_path / "run").exists()
+    assert here("gan-train", *small_run(tmp_path / "run", *one)).code == 0
+    answer = here("gan-evaluate", "run")
+    assert answer.code == 3
+    assert len(answer.err.splitlines()) == 1
+
+
+# ---------------------------------------------------------------- settings, images
+
+
+def test_every_setting_of_the_file_is_known_and_checked() -> None:
+    assert validated(SETTINGS, Evaluation).num == 300
+    with pytest.raises(ConfigError, match=r"evaluation\.num"):
+        validated({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
+    with pytest.raises(ConfigError, match=r"[Dd]id you mean"):
+        validated({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
+    with pytest.raises(ConfigError, match=r"evaluation\.metrics.*use null for all"):
+        validated({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
+
+
+def test_images_without_labels_are_compared_by_a_random_network(
+    tmp_path: Path, here: Callable[..., Answer]
+) -> None:
+    stored = tmp_path / "images.npy"
+    np.save(stored, np.random.default_rng(0).integers(0, 256, (120, 8, 8), dtype=np.uint8))
+    run, out, beside = tmp_path / "run", tmp_path / "out.json", tmp_path / "beside.png"
+    arguments = ("dataset=array", f"dataset.path={stored}", "train.steps=1", f"cache={tmp_path}")
+    assert here("gan-train", *small_run(run, *arguments)).code == 0
+    answer = here("gan-evaluate", str(run), "--out", str(out), "--picture", str(beside))
+    assert answer.code == 0, answer.err
+    results = json.loads(out.read_text())["evaluations"][0]["results"]
+    assert {"frechet_random", "kid_random", "precision_random", "sliced_wasserstein"} <= set(
+        results
+    )
+    assert results["frechet_random"]["protocol"]["n_real"] == 120
+    assert "fid" not in results
+    assert beside.stat().st_size > 0
+
+
+def test_a_class_that_no_sample_shows_has_no_share(
+    tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    folder = tmp_path / "images"
+    for name, base in ("dark", 0), ("light", 156):
+        (folder / name).mkdir(parents=True)
+        for index in range(60):
+            pixels = np.random.default_rng(base + index).integers(base, base + 100, (8, 8))
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{index}.png")
+    config = configured("dataset=image_folder", f"dataset.root={folder}", "dataset.image_size=8")
+    evaluator = evaluator_of(config, num=120, metrics=["modes"])
+
+    class Dark(torch.nn.Module):
+        """A generator that has lost a class."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, latent: torch.Tensor) -> torch.Tensor:
+            return torch.rand(len(latent), 3, 8, 8) * 0.7 - 1.0
+
+    found = evaluator.measure(Dark(), 4, weights="raw")
+    assert found.shares == {"dark": 2.0, "light": 0.0}
+    values = {result.name: result.value for result in found.results}
+    assert values["modes_covered"] == 1
+    assert values["reverse_kl"] == pytest.approx(np.log(2))
+    assert values["total_variation"] == pytest.approx(0.5)
+
+
+def test_every_metric_is_named_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert all(f"`{name}`" in readme for name in METRICS)
+
+
+def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) -> None:
+    evaluator = evaluator_of(configured("dataset=ring", "dataset.count=600"), num=600)
+    other = assemble(configured("dataset=ring", "dataset.count=600", "dataset.seed=1")).dataset
+    fresh = other.load(Path(), Terminal().track).examples
+
+    class Copies(torch.nn.Module):
+        """A perfect generator: it draws from the data's own distribution."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.used = 0
+            self.unused = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, latent: torch.Tensor) -> torch.Tensor:
+            self.used += len(latent)
+            return fresh[self.used - len(latent) : self.used]
+
+    found = evaluator.measure(Copies(), 4, weights="raw")
+    values = {result.name: result.value for result in found.results}
+    assert values["frechet_identity"] < 0.05
+    assert abs(values["kid_identity"]) < 0.05
+    assert values["modes_covered"] == 8
+    assert values["high_quality"] > 0.97
+    assert 0.4 < values["one_nn_accuracy_identity"] < 0.6
+    assert min(values["precision_identity"], values["recall_identity"]) > 0.9
+    assert 0.5 < values["memorisation_identity"] < 2
+
+
+def test_other_held_out_examples_are_not_taken_for_those_before(
+    tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    path = tmp_path / "data.npz"
+    array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
+    images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
+    unlearnt = by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    found = []
+    for cache in "a", "a", "b":  # the second time beside what the first one kept
+        np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
+        config = configured(*array, f"cache={tmp_path / cache}")
+        evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
+        results = evaluator.measure(Given(torch.zeros(1, 1, 8, 8)), 4, weights="raw").results
+        found.append({result.name: result for result in results})
+        images[unlearnt[::2]] = 0
+    first, changed, fresh = found
+    assert first["frechet_random"] == changed["frechet_random"]
+    memorisation = [each["memorisation_random"] for each in (first, changed, fresh)]
+    assert memorisation[1] == memorisation[2]
+    assert memorisation[0].value != memorisation[1].value
+    assert memorisation[0].protocol.id != memorisation[1].protocol.id
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("data", ["digits", "ring"])
+def test_samples_that_are_no_numbers_are_not_measured(
+    data: str, value: float, configured: Callable[..., Config]
+) -> None:
+    space = "random" if data == "digits" else "auto"
+    evaluator = evaluator_of(configured(f"dataset={data}"), num=50, space=space)
+    shape = (1, 8, 8) if data == "digits" else (2,)
+    made = torch.zeros(50, *shape)
+    made[17] = value  # of an image, a pixel like any other if it were decoded
+    with pytest.raises(NumbersError, match="a sample is NaN or Inf"):
+        evaluator.measure(Given(made), 4, weights="raw")
+
+
+def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
+    tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    path = tmp_path / "data.npz"
+    images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
+    np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
+    config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
+    evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
+    learnt = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
+    shown = evaluator.measure(Given(copies), 4, weights="raw").neighbours
+    assert shown is not None
+    # a picture's rows begin with a sample, beside which lies the example that it is a copy of
+    side = shown.shape[0] // 8
+    columns = [shown[:, place * side : (place + 1) * side - 4] for place in (0, 1, 2)]
+    assert np.array_equal(columns[0], columns[1])
+    assert not np.array_equal(columns[0], columns[2])

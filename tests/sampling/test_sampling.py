@@ -1,0 +1,320 @@
+"""Looking never touches: samples are a pure function of weights and seed, pictures of samples."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from gan_runner.data.data import Space
+from gan_runner.sampling.sampling import (
+    as_stored,
+    displayed,
+    interpolated,
+    latent_points,
+    picture,
+    sample,
+    save_png,
+)
+
+PLANE = Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0))
+
+
+def images(channels: int, height: int = 8, width: int = 8) -> Space:
+    return Space("images", (channels, height, width))
+
+
+def generator(space: Space) -> nn.Sequential:
+    """Batch norm and dropout tell training from evaluation."""
+    size = torch.Size(space.shape).numel()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        hidden = [nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout()]
+        return nn.Sequential(*hidden, nn.Linear(8, size), nn.Unflatten(1, space.shape))
+
+
+# ---------------------------------------------------------------- latent points
+
+
+def test_latent_points_are_a_pure_function_of_the_seed() -> None:
+    torch.manual_seed(1)
+    first = latent_points(5, 7, seed=3, truncation=None)
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    assert torch.equal(latent_points(5, 7, seed=3, truncation=None), first)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.equal(latent_points(5, 7, seed=4, truncation=None), first)
+
+
+def test_latent_points_come_from_a_normal_distribution() -> None:
+    points = latent_points(2000, 10, seed=0, truncation=None)
+    assert points.shape == (2000, 10)
+    assert abs(points.mean().item()) < 0.02
+    assert points.std().item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("truncation", [0.01, 0.5, 2.0])
+def test_truncated_points_lie_within_the_bound_and_fill_it(truncation: float) -> None:
+    points = latent_points(200, 10, seed=0, truncation=truncation)
+    assert points.abs().max() <= truncation
+    assert points.abs().max() > 0.95 * truncation
+    assert len(points.unique()) == points.numel()
+
+
+def test_truncation_redraws_only_what_lies_beyond() -> None:
+    free = latent_points(50, 10, seed=0, truncation=None)
+    bounded = latent_points(50, 10, seed=0, truncation=1.0)
+    within = free.abs() <= 1
+    assert torch.equal(bounded[within], free[within])
+
+
+# ---------------------------------------------------------------- interpolation
+
+
+def test_an_arc_has_its_ends_its_norm_and_equal_steps() -> None:
+    start, end = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
+    start, end = 5 * start / start.norm(), 5 * end / end.norm()
+    points = interpolated(start, end, 9)
+    torch.testing.assert_close(points[0], start)
+    torch.testing.assert_close(points[-1], end)
+    torch.testing.assert_close(points.norm(dim=1), torch.full((9,), 5.0))
+    steps = (points[1:] - points[:-1]).norm(dim=1)
+    torch.testing.assert_close(steps, steps[:1].expand(8))
+
+
+def test_an_arc_of_a_right_angle_passes_its_middle() -> None:
+    start, end = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
+    torch.testing.assert_close(interpolated(start, end, 3)[1], torch.tensor([2**0.5, 2**0.5]))
+
+
+def test_ends_of_other_norms_are_met() -> None:
+    start, end = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0.0, 0.1, 0.0])
+    points = interpolated(start, end, 5)
+    torch.testing.assert_close(points[[0, -1]], torch.stack([start, end]))
+    assert points.norm(dim=1).max() <= 3.0 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [([1.0, 2.0], [1.0, 2.0]), ([1.0, 2.0], [-1.0, -2.0]), ([1.0], [-2.0])],
+    ids=["the same", "opposite", "one dimension"],
+)
+def test_where_there_is_no_arc_the_line_is_straight(start: list[float], end: list[float]) -> None:
+    points = interpolated(torch.tensor(start), torch.tensor(end), 5)
+    expected = torch.lerp(torch.tensor(start), torch.tensor(end), torch.linspace(0, 1, 5)[:, None])
+    torch.testing.assert_close(points, expected, atol=1e-6, rtol=1e-6)
+
+
+def test_an_arc_of_one_point_is_its_start() -> None:
+    start, end = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    assert torch.equal(interpolated(start, end, 1), start[None])
+
+
+# ---------------------------------------------------------------- samples
+
+
+@pytest.mark.parametrize("space", [PLANE, images(1), images(3, 8, 12)], ids=str)
+def test_samples_are_examples_as_the_data_has_them(space: Space) -> None:
+    made = sample(generator(space), latent_points(5, 3, seed=0, truncation=None), space)
+    assert made.shape == (5, *space.shape)
+    assert made.dtype == (torch.float32 if space is PLANE else torch.uint8)
+
+
+def test_a_sample_does_not_depend_on_the_others_or_their_number() -> None:
+    made, latent = generator(PLANE), latent_points(600, 3, seed=0, truncation=None)
+    whole = sample(made, latent, PLANE)
+    assert len(whole) == 600
+    for place in 0, 255, 256, 599:
+        alone = sample(made, latent[place : place + 1], PLANE)
+        torch.testing.assert_close(alone[0], whole[place])
+
+
+def test_no_samples_are_an_empty_array() -> None:
+    assert sample(generator(PLANE), torch.empty(0, 3), PLANE).shape == (0, 2)
+
+
+def test_sampling_leaves_modes_weights_statistics_and_streams_as_they_were() -> None:
+    made = generator(PLANE)
+    made[1].eval()
+    modes = [module.training for module in made.modules()]
+    weights = {name: value.clone() for name, value in made.state_dict().items()}
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    sample(made, latent_points(5, 3, seed=0, truncation=None), PLANE)
+    assert [module.training for module in made.modules()] == modes
+    assert sorted(set(modes)) == [False, True]
+    assert all(torch.equal(value, weights[name]) for name, value in made.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(p.grad is None and p.requires_grad for p in made.parameters())
+
+
+def test_a_generator_that_fails_is_left_in_its_mode() -> None:
+    made = generator(PLANE)
+    with pytest.raises(RuntimeError):
+        sample(made, torch.randn(5, 4), PLANE)
+    assert made.training
+
+
+def test_samples_carry_no_graph() -> None:
+    made = sample(generator(PLANE), latent_points(5, 3, seed=0, truncation=None), PLANE)
+    assert not made.requires_grad
+
+
+# ---------------------------------------------------------------- pictures of images
+
+
+def grid(examples: Tensor, *, columns: int | None = None) -> np.ndarray:
+    return picture(examples, images(*examples.shape[1:]), columns=columns)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_grid_has_the_channels_that_a_png_can_have(channels: int, tmp_path: Path) -> None:
+    made = grid(torch.randint(256, (4, channels, 8, 8), dtype=torch.uint8))
+    assert made.dtype == np.uint8
+    assert made.shape[2] == {1: 1, 2: 4, 3: 3, 4: 4}[channels]
+    save_png(made, tmp_path / "grid.png")
+    with Image.open(tmp_path / "grid.png") as file:
+        read = np.asarray(file).reshape(made.shape)
+    assert np.array_equal(read, made)
+
+
+def test_grey_and_alpha_are_shown_as_colour_and_alpha() -> None:
+    pixel = np.array([[[70, 200]]], dtype=np.uint8)
+    assert displayed(pixel).tolist() == [[[70, 70, 70, 200]]]
+    for channels in 1, 3, 4:
+        image = np.zeros((2, 2, channels), dtype=np.uint8)
+        assert displayed(image) is image
+
+
+@pytest.mark.parametrize(
+    ("count", "columns", "rows", "wide"),
+    [
+        (1, None, 1, 1),
+        (4, None, 2, 2),
+        (9, None, 3, 3),
+        (10, None, 3, 4),
+        (6, 2, 3, 2),
+        (3, 8, 1, 8),
+    ],
+)
+def test_a_grid_is_square_unless_its_columns_are_given(
+    count: int, columns: int | None, rows: int, wide: int
+) -> None:
+    side = 400  # too large to be enlarged: gaps of one pixel
+    made = grid(torch.full((count, 1, side, side), 255, dtype=torch.uint8), columns=columns)
+    assert made.shape == (rows * (side + 1) + 1, wide * (side + 1) + 1, 1)
+    assert (made == 255).sum() == count * side * side
+
+
+def test_images_stand_in_the_grid_row_by_row_each_unchanged() -> None:
+    examples = torch.randint(1, 256, (5, 3, 300, 400), dtype=torch.uint8)
+    made = grid(examples, columns=2)
+    for index, image in enumerate(as_stored(examples)):
+        top, left = 1 + index // 2 * 301, 1 + index % 2 * 401
+        assert np.array_equal(made[top : top + 300, left : left + 400], image)
+
+
+def test_small_images_are_enlarged_by_whole_pixels() -> None:
+    made = grid(torch.arange(64, dtype=torch.uint8).reshape(1, 1, 8, 8) + 1)
+    factor, gap = 64, 32
+    assert made.shape == (8 * factor + 2 * gap, 8 * factor + 2 * gap, 1)
+    inner = made[gap:-gap, gap:-gap, 0]
+    assert np.array_equal(inner[::factor, ::factor], np.arange(1, 65).reshape(8, 8))
+    assert np.array_equal(inner, inner[::factor, ::factor].repeat(factor, 0).repeat(factor, 1))
+
+
+def test_rectangles_keep_their_shape() -> None:
+    made = grid(torch.full((1, 1, 300, 600), 9, dtype=torch.uint8))
+    assert made.shape == (302, 602, 1)
+
+
+def test_stored_images_have_their_channels_last_and_vectors_stay() -> None:
+    examples = torch.randint(256, (2, 3, 4, 5), dtype=torch.uint8)
+    assert as_stored(examples).shape == (2, 4, 5, 3)
+    assert as_stored(examples)[1, 2, 3].tolist() == examples[1, :, 2, 3].tolist()
+    vectors = torch.randn(4, 2)
+    assert np.array_equal(as_stored(vectors), vectors.numpy())
+
+
+# ---------------------------------------------------------------- pictures of vectors
+
+
+def lit(made: np.ndarray) -> set[tuple[int, int]]:
+    return {(int(row), int(column)) for row, column in zip(*made[..., 0].nonzero(), strict=True)}
+
+
+def test_a_scatter_shows_each_point_in_its_place() -> None:
+    corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    made = picture(corners.repeat(25, 1), PLANE)
+    assert made.shape == (512, 512, 1)
+    assert set(np.unique(made)) == {0, 255}
+    places = lit(made)
+    assert len(places) == 4 * 4  # each a square of 2 x 2
+    rows, columns = ({place[axis] for place in places} for axis in (0, 1))
+    margin = 0.1 / 1.2 * 511
+    assert min(columns) == pytest.approx(margin, abs=1)
+    assert max(columns) == pytest.approx(511 - margin, abs=2)
+    assert min(rows) == pytest.approx(margin, abs=1)
+
+
+def test_up_in_the_plane_is_up_in_the_picture() -> None:
+    made = picture(torch.tensor([[0.0, 0.0]] * 50 + [[0.0, 1.0]] * 5 + [[1.0, 0.0]] * 50), PLANE)
+    left = [row for row, column in lit(made) if column < 256]
+    right = [row for row, column in lit(made) if column > 256]
+    assert min(left) < min(right)
+
+
+def test_both_axes_have_the_same_scale() -> None:
+    made = picture(torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 1.0]]).repeat(20, 1), PLANE)
+    rows, columns = ([place[axis] for place in lit(made)] for axis in (0, 1))
+    assert (max(columns) - min(columns)) == pytest.approx(10 * (max(rows) - min(rows)), rel=0.1)
+
+
+def test_a_few_points_far_away_do_not_shrink_the_others() -> None:
+    cloud = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
+    far = torch.cat([cloud, torch.tensor([[1e6, 1e6]])])
+    assert len(lit(picture(far, PLANE))) > 0.9 * len(lit(picture(cloud, PLANE)))
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        torch.zeros(10, 2),
+        torch.tensor([[1.0, 2.0]]),
+        torch.linspace(0, 1, 50)[:, None],
+        torch.randn(50, 7, generator=torch.Generator().manual_seed(0)),
+    ],
+    ids=["all the same", "a single one", "of one dimension", "of many dimensions"],
+)
+def test_vectors_of_every_kind_are_shown(vectors: Tensor) -> None:
+    made = picture(vectors, PLANE)
+    assert made.shape == (512, 512, 1)
+    assert lit(made)
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_a_picture_is_under_its_name_only_when_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "step_00000001.png"
+    save_png(np.zeros((4, 4, 3), np.uint8), path)
+    before = path.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            save_png(np.ones((4, 4, 3), np.uint8), path)
+    assert path.read_bytes() == before
+    save_png(np.ones((4, 4, 3), np.uint8), path)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
