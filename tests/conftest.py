@@ -217,7 +217,7 @@ def left_behind(run: Path) -> dict[str, object]:
     """Everything of a run that an interruption must not change: the last weights, optimisers and
     streams, the rows without their times, the series of TensorBoard, the pictures."""
     last = checkpoint.select(run / "checkpoints", "last")
-    facts = {k: last.facts[k] for k in ("step", "counts", "generators", "config", "data")}
+    facts = {k: last.facts[k] for k in ("step", "counts", "rng", "config", "data")}
     return {
         "tensors": {k: _hash(v.contiguous().numpy().tobytes()) for k, v in last.tensors.items()},
         "facts": facts,

@@ -151,9 +151,9 @@ def _protocol(trained: Trained, split: Split, plan: Plan) -> dict[str, Any]:
         "classifier": {"name": plan.classifier, **LEARNERS[plan.classifier].recipe}
         | ({} if plan.classifier == "logistic" else {"updates": plan.updates}),
         "checkpoint": trained.step,
-        "weights": "average" if trained.averaged else "raw",
+        "weights": trained.sampler.weights,
         "confidence": CONFIDENCE,
-        "fingerprint": machine.fingerprint(next(trained.generator.parameters()).device),
+        "fingerprint": machine.fingerprint(trained.sampler.device),
     }
 
 

@@ -21,7 +21,6 @@ from gan_runner.datasets import Track
 from gan_runner.datasets.few import by_class, class_name, parted
 from gan_runner.errors import ConfigError
 from gan_runner.runs.open import Trained
-from gan_runner.sampling.sampling import evenly, latent_points, sample
 from gan_runner.seeds import derive
 from gan_runner.training.experiment import Experiment
 
@@ -185,7 +184,7 @@ def comparisons(found: list[Cell]) -> list[Comparison]:
 def _cell(
     trained: Trained, split: Split, plan: Plan, per_class: int, ratio: float, seed: int
 ) -> Cell:
-    real, device = split.real, next(trained.generator.parameters()).device
+    real, device = split.real, trained.sampler.device
     assert real.labels is not None and split.test.labels is not None
     orders = by_class(real.labels, seed=derive(seed, "real examples"))
     chosen = torch.cat([order[:per_class] for order in orders.values()])
@@ -212,13 +211,12 @@ def _synthetic(per_class: int, ratio: float) -> int:
 
 def _made(trained: Trained, per_class: int, *, seed: int) -> tuple[Tensor, Tensor]:
     """Synthetic examples as stored, and the labels that they were made for."""
-    count = per_class * len(trained.class_names)
-    labels = evenly(count, len(trained.class_names))
+    sampler = trained.sampler
+    count = per_class * sampler.classes
+    labels = sampler.label_each(count)
     assert labels is not None, "a conditional generator"
-    latent = latent_points(
-        count, trained.latent_size, seed=derive(seed, "augmentation", per_class), truncation=None
-    )
-    return sample(trained.generator, latent, trained.space, labels), labels
+    seed = derive(seed, "augmentation", per_class)
+    return sampler.sample(count, labels=labels, seed=seed), labels
 
 
 def _encoder(real: Data, chosen: Tensor) -> Callable[[Tensor], Tensor]:

@@ -108,7 +108,7 @@ def _augment(options: argparse.Namespace) -> None:
 
     terminal = Terminal()
     trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
-    if not trained.class_names:
+    if not trained.sampler.class_names:
         raise ConfigError(
             f"the run knows no classes, {printable(options.run)}. "
             "Train one with model.conditioning=projection."
@@ -155,7 +155,7 @@ def _plan(options: argparse.Namespace, trained: Trained) -> Plan:
 
     own = trained.experiment.dataset.per_class
     return Plan(
-        classifier=options.classifier or usual(trained.space),
+        classifier=options.classifier or usual(trained.sampler.space),
         per_class=options.real_per_class or (_PER_CLASS if own is None else (own,)),
         ratios=options.synthetic_ratio,
         seeds=options.seeds,
@@ -170,7 +170,7 @@ def _introduce(trained: Trained, split: Split, plan: Plan, terminal: Terminal) -
     terminal.say(
         f"{name}: {len(split.real)} real examples to learn from, {len(split.test)} others to be "
         f"tested on; synthetic ones of step {trained.step}, "
-        f"{'averaged' if trained.averaged else 'raw'} weights; classifier {plan.classifier}."
+        f"{trained.sampler.weights} weights; classifier {plan.classifier}."
     )
     if told := findings.honest(split, plan):
         terminal.say(told)

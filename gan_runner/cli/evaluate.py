@@ -102,16 +102,7 @@ def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
             key = f"{trained.data}|{settings}"
             if key not in evaluators:
                 evaluators[key] = _evaluator(options, trained, settings, terminal)
-            weights = "average" if trained.averaged else "raw"
-            found = evaluators[key].measure(
-                trained.generator,
-                trained.latent_size,
-                weights=weights,
-                conditional=bool(trained.class_names),
-                code=trained.code,
-                encoder=trained.encoder,
-                bound=trained.experiment.bound,
-            )
+            found = evaluators[key].measure(trained.sampler)
             if not found.results:
                 shown = printable(options.metrics or "evaluation.metrics")
                 raise ConfigError(

@@ -106,7 +106,7 @@ def _sample(options: argparse.Namespace) -> None:
     classes = _classes(options, trained)
     latent, columns = _latent(options, trained, classes)
     labels = _labels(options, classes, len(latent))
-    examples = _examples(trained, latent, labels)
+    examples = trained.sampler.decode(latent, labels)
     try:
         _write(options, trained, examples, _told(trained, latent, labels), columns)
     except OSError as error:
@@ -117,7 +117,7 @@ def _sample(options: argparse.Namespace) -> None:
 def _refuse_other_files(trained: Trained, out: Path) -> None:
     """Raise ConfigError for a file that can't hold such samples."""
     shown, suffix = f"--out={printable(out)}", out.suffix.lower()
-    kind = trained.space.kind
+    kind = trained.sampler.space.kind
     if kind == "table" and suffix not in (".csv", ".png", ".npz"):
         raise ConfigError(f"rows are no pictures, {shown}. Use a .csv, .npz or .png file.")
     if kind in ("vectors", "sequences") and suffix not in (".png", ".npz"):
@@ -129,11 +129,11 @@ def _refuse_other_files(trained: Trained, out: Path) -> None:
 
 def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
     """The classes that are wanted; none if the model isn't conditional. Raises ConfigError."""
-    names = trained.class_names
+    names = trained.sampler.class_names
     if not names and (options.label or options.per_class):
         asked = "--label" if options.label else "--per-class"
         remedy = "Train one with model.conditioning=concat."
-        if trained.encoder is not None:
+        if trained.sampler.encoder is not None:
             remedy = "Autoencoders have none: train a GAN with model.conditioning=concat."
         raise ConfigError(f"the run knows no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
@@ -171,7 +171,7 @@ def _latent(
     """Latent points, and the number of columns that a grid of them has."""
     import torch
 
-    from gan_runner.sampling.sampling import interpolated, latent_points
+    from gan_runner.sampling.latents import interpolate
 
     if options.traverse is not None:
         return _traversal(options, trained)
@@ -179,24 +179,20 @@ def _latent(
     count = options.num or (64 if steps is None else 8)
     if options.per_class is not None:
         count = options.per_class * len(classes)
-    drawn = latent_points(
-        count if steps is None else 2 * count,
-        trained.latent_size,
-        seed=options.seed,
-        truncation=options.truncation,
+    drawn = trained.sampler.latents(
+        count if steps is None else 2 * count, seed=options.seed, truncation=options.truncation
     )
     if steps is None:
         # a column for each class, as far as they fit
         return drawn, len(classes) if 1 < len(classes) <= _MOST_COLUMNS else None
     pairs = zip(drawn[:count], drawn[count:], strict=True)
-    return torch.cat([interpolated(start, end, steps) for start, end in pairs]), steps
+    return torch.cat([interpolate(start, end, steps) for start, end in pairs]), steps
 
 
 def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int]:
     """Latent points that differ along each row in one code only. Raises ConfigError."""
-    from gan_runner.sampling.sampling import latent_points
-
-    code, asked = trained.code, options.traverse
+    sampler, asked = trained.sampler, options.traverse
+    code = sampler.code
     if options.interpolate is not None:
         raise ConfigError("two kinds of rows, --interpolate and --traverse. Give one of them.")
     if code is None:
@@ -209,18 +205,10 @@ def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, i
         remedy = did_you_mean(name, code.names)
         raise ConfigError(f"no such code, --traverse={printable(asked)}. {remedy}")
     column = code.column(name, _TRAVERSED)
-    drawn = latent_points(
-        options.num or 8, trained.latent_size, seed=options.seed, truncation=options.truncation
-    )
+    drawn = sampler.latents(options.num or 8, seed=options.seed, truncation=options.truncation)
     rows = drawn.repeat_interleave(len(column), dim=0)
-    rows[:, trained.latent_size - code.columns + code.names.index(name)] = column.repeat(len(drawn))
+    rows[:, sampler.latent_dims - code.columns + code.names.index(name)] = column.repeat(len(drawn))
     return rows, len(column)
-
-
-def _examples(trained: Trained, latent: Tensor, labels: Tensor | None) -> Tensor:
-    from gan_runner.sampling.sampling import sample
-
-    return sample(trained.generator, latent, trained.space, labels)
 
 
 def _told(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
@@ -229,10 +217,8 @@ def _told(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, 
 
     if labels is not None:
         return {"labels": labels}
-    if trained.code is None:
-        return {}
-    values = trained.code.values(latent[:, -trained.code.columns :])
-    return {"codes": torch.stack([value.float() for value in values], dim=1)}
+    values = trained.sampler.code_values(latent)
+    return {"codes": torch.stack([v.float() for v in values], dim=1)} if values else {}
 
 
 def _write(
@@ -266,7 +252,7 @@ def _write_grid(
 ) -> None:
     from gan_runner.sampling.sampling import as_png, picture
 
-    grid = picture(examples, trained.space, columns=columns, labels=labels)
+    grid = picture(examples, trained.sampler.space, columns=columns, labels=labels)
     write_file(path, as_png(grid), "--out")
 
 
@@ -280,7 +266,7 @@ def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str
     with path.open("wb") as file:
         arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
         if "labels" in arrays:
-            names = trained.class_names
+            names = trained.sampler.class_names
             if all(map(_is_whole, names)):
                 arrays["labels"] = np.array([int(name) for name in names])[arrays["labels"]]
             else:
@@ -292,7 +278,7 @@ def _write_rows(path: Path, trained: Trained, examples: Tensor, labels: Tensor |
     """Names, and rows in the table's own units; the class that was told is a column again."""
     import csv
 
-    columns = trained.space.columns
+    columns = trained.sampler.space.columns
     assert columns is not None, "other samples are refused"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(columns.rows(examples, labels))
@@ -306,7 +292,7 @@ def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: 
 
     pairs = examples.unflatten(0, (-1, frames))
     order = [*range(frames), *range(frames - 2, 0, -1)]
-    drawn = [picture(pairs[:, place], trained.space) for place in order]
+    drawn = [picture(pairs[:, place], trained.sampler.space) for place in order]
     images = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f).convert("RGB") for f in drawn]
     images[0].save(path, save_all=True, append_images=images[1:], duration=_FRAME_MS, loop=0)
 

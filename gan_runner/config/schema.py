@@ -51,8 +51,8 @@ class Train(Component):
     eval_every: NonNegativeInt
     keep: NonNegativeInt
     samples: Annotated[int, Field(ge=1, le=1024)]
-    average: Annotated[float, Field(ge=0, lt=1)]
-    average_ramp: Annotated[float, Field(ge=1)]
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    ema_warmup: Annotated[float, Field(ge=1)]
 
 
 class Config(Component):
@@ -66,6 +66,7 @@ class Config(Component):
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None
     train: Train
+    method: dict[str, Any]
     model: dict[str, Any]
     loss: dict[str, Any]
     augment: dict[Name, dict[str, Any]]
@@ -78,6 +79,12 @@ class Config(Component):
     def plain(self) -> dict[str, Any]:
         """The configuration as plain data, as `config.yaml` has it."""
         return json.loads(self.model_dump_json())  # type: ignore[no-any-return]
+
+    def choice(self, group: str) -> str:
+        """What the command line calls the option of a group, as far as it is known."""
+        if group in self.choices:
+            return f"{group}={printable(self.choices[group])}"
+        return f"{group}.name={printable(getattr(self, group).get('name'))}"
 
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""

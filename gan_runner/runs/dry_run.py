@@ -19,7 +19,7 @@ from gan_runner.storage import checkpoint
 from gan_runner.system import machine
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.units import size, span
-from gan_runner.training.loop import reals_of, step_of
+from gan_runner.training.loop import real_batches
 from gan_runner.training.run import Run
 
 _STEPS = 3
@@ -47,10 +47,10 @@ def rehearse(config: Config, terminal: Terminal) -> None:
 
 def _seconds(run: Run) -> float:
     """Of one step: the median of three, after a first one that makes ready."""
-    reals, one_step, found = reals_of(run), step_of(run), []
+    reals, method, found = real_batches(run), run.experiment.method, []
     for _ in range(1 + _STEPS):
         began = time.monotonic()
-        one_step(run.state, reals)
+        method.step(run.state, reals)
         if run.device.type == "cuda":
             torch.cuda.synchronize(run.device)
         found.append(time.monotonic() - began)
@@ -58,7 +58,10 @@ def _seconds(run: Run) -> float:
 
 
 def _table(run: Run, seconds: float) -> list[tuple[str, str]]:
-    plan, examples = run.config.train, run.config.train.batch_size * run.experiment.d_steps
+    plan, examples = (
+        run.config.train,
+        run.config.train.batch_size * run.experiment.method.batches_per_step,
+    )
     evaluated = ", evaluations not counted" if plan.eval_every else ""
     return [
         *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),

@@ -14,14 +14,14 @@ from torch import nn
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Data, Space, digest, placed
+from gan_runner.data.data import Data, digest, placed
 from gan_runner.datasets import Track
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
 from gan_runner.logs import log
 from gan_runner.logs.log import Log
 from gan_runner.logs.terminal import Terminal
-from gan_runner.models.codes import Code
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
@@ -104,21 +104,13 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
 
 
 class Trained(NamedTuple):
-    """A generator to look at: no data was read and nothing of the run is held.
+    """A generator to sample: no data was read and nothing of the run is held.
 
-    `data` is the digest of the data that it was trained on; `class_names` are those of the classes
-    that it can be told, none if it isn't conditional. The last columns of a latent point, whose
-    size is `latent_size`, are those of `code`. `encoder` is that of an autoencoder.
+    `data` is the digest of the data that it was trained on, `step` that of its checkpoint.
     """
 
-    generator: nn.Module
-    encoder: nn.Module | None
-    space: Space
-    class_names: tuple[str, ...]
-    latent_size: int
-    code: Code | None
+    sampler: Sampler
     step: int
-    averaged: bool
     experiment: Experiment
     data: str
 
@@ -133,27 +125,19 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     experiment = received(configuration.read(folder.config))
     found = checkpoint.select(folder.checkpoints, which)
     space = saved_space(found)
-    averaged = experiment.config.train.average > 0 and not raw
+    averaged = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
-    parts = experiment.model.parts(space, len(names))
-    generator, encoder = frozen_copy(parts["generator"]), None
-    load_network(generator, found, "average" if averaged else "generator")
-    where = machine.device_named(device)
-    if "encoder" in parts:
-        encoder = frozen_copy(parts["encoder"]).to(where)
-        load_network(encoder, found, "encoder")
-    return Trained(
-        generator.to(where),
-        encoder,
-        space,
-        names,
-        experiment.model.latent_columns,
-        experiment.model.latent_code,
-        found.facts["step"],
-        averaged,
-        experiment,
-        found.facts.get("data", ""),
+    parts, where = experiment.model.parts(space, len(names)), machine.device_named(device)
+    networks: dict[str, nn.Module] = {}
+    for part in ("generator", "encoder"):
+        if part in parts:
+            network = frozen_copy(parts[part])
+            load_network(network, found, "ema" if part == "generator" and averaged else part)
+            networks[part] = network.to(where)
+    sampler = experiment.method.sampler(
+        networks, space, names, weights="average" if averaged else "raw"
     )
+    return Trained(sampler, found.facts["step"], experiment, found.facts.get("data", ""))
 
 
 def learnt(trained: Trained, cache: Path, track: Track) -> Data:
@@ -238,6 +222,6 @@ def _fresh(experiment: Experiment, data: Data, device: torch.device) -> TrainSta
         data.space,
         classes=data.classes if experiment.model.conditional else 0,
         seed=experiment.config.seed,
-        averaged=experiment.config.train.average > 0,
+        with_ema=experiment.config.train.ema > 0,
         device=device,
     )

@@ -1,83 +1,23 @@
-"""Samples as arrays and as pictures. Looking never disturbs a run: the streams are its own."""
+"""Samples as files and pictures have them."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan_runner.data.data import Space
-from gan_runner.errors import NumbersError
-from gan_runner.models.conditioning import bound
 from gan_runner.sampling.pictures.curves import curves
 from gan_runner.sampling.pictures.pairs import pairs
-from gan_runner.seeds import derive
 
 Picture = NDArray[np.uint8]  # [H, W, C], C = 1, 3 or 4
 
-_CHUNK = 256
 _PICTURE_SIDE = 512  # grids of small images are enlarged to about this many pixels
-
-
-def latent_points(count: int, latent_size: int, *, seed: int, truncation: float | None) -> Tensor:
-    """Points [count, latent_size] from the prior N(0, 1), each seed its own.
-
-    `truncation` T redraws every coordinate beyond T (Brock et al. 2019, section 3.1).
-    """
-    stream = torch.Generator().manual_seed(derive(seed, "samples"))
-    points = torch.randn(count, latent_size, generator=stream)
-    while truncation is not None and bool((beyond := points.abs() > truncation).any()):
-        points[beyond] = torch.randn(int(beyond.sum()), generator=stream)
-    return points
-
-
-def interpolated(start: Tensor, end: Tensor, count: int) -> Tensor:
-    """`count` points [count, D] on the great arc from `start` [D] to `end` [D], both included.
-
-    Spherical interpolation (White 2016, arXiv:1609.04468): the points keep a likely norm.
-    """
-    cosine = torch.dot(start, end) / (start.norm() * end.norm()).clamp_min(1e-12)
-    angle = torch.acos(cosine.clamp(-1.0, 1.0))
-    share = torch.linspace(0.0, 1.0, count)[:, None]
-    if angle.sin() < 1e-4:  # the arc is a straight line, or any of the many half circles
-        return (1 - share) * start + share * end
-    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / angle.sin()
-
-
-def sample(
-    generator: nn.Module, latent: Tensor, space: Space, labels: Tensor | None = None
-) -> Tensor:
-    """Examples for latent points [N, latent_size], as stored: [N, *shape] on the CPU.
-
-    A conditional generator needs the labels [N] of what it is to make. The generator is evaluated
-    in evaluation mode and left as it was. Raises NumbersError for a sample that is NaN or Inf.
-    """
-    device = next(generator.parameters()).device
-    chunks = []
-    with torch.no_grad(), evaluating(generator):
-        for begin in range(0, len(latent), _CHUNK):
-            part = slice(begin, begin + _CHUNK)
-            of = None if labels is None else labels[part].to(device)
-            made = bound(generator, of)(latent[part].to(device))
-            decoded = space.decode(made)
-            # before decoding, which makes a pixel of anything, and after it, which may overflow
-            if not bool(made.isfinite().all() and decoded.isfinite().all()):
-                raise NumbersError("a sample is NaN or Inf. Use another checkpoint.")
-            chunks.append(decoded.cpu())
-    return torch.cat(chunks) if chunks else torch.empty(0, *space.shape)
-
-
-def evenly(count: int, classes: int) -> Tensor | None:
-    """Labels [count] that go through all classes again and again; None without classes."""
-    return torch.arange(count) % classes if classes else None
 
 
 def picture(
@@ -125,18 +65,6 @@ def save_png(picture: Picture, path: Path) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """In evaluation mode, and after it as it was."""
-    training = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, was in training.items():
-            part.training = was
 
 
 def _grid(examples: Tensor, columns: int) -> Picture:

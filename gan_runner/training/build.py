@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.config.component import choices, make, validated
+from gan_runner.config.component import chosen_class, make, validated
 from gan_runner.config.schema import Config, parse
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.models import GenerativeModel
-from gan_runner.objectives.elbo import Bound
-from gan_runner.objectives.objective import Objective
 from gan_runner.training.experiment import Experiment
+from gan_runner.training.methods import Method, UpdateSettings
 from gan_runner.training.optimizers import Optimizer, Optimizers
-from gan_runner.training.rules import check_space, doubtful, is_constrained, refuse_impossible
+from gan_runner.training.rules import check_combinations, check_space
 
 
 def assemble(config: Config) -> Experiment:
@@ -25,35 +24,42 @@ def assemble(config: Config) -> Experiment:
 
     Raises ConfigError for settings and combinations that can't be.
     """
-    bound = _bound(config.loss)
-    objective = Objective(config.loss) if bound is None else None
-    config = _settle_label(_settle_norm(config, objective))
-    experiment = Experiment(
-        config=config,
-        model=make(config.model, GenerativeModel, where="model"),
-        objective=objective,
+    method_class = chosen_class(config.method, Method, where="method")
+    config = _resolve_label(_resolve_norms(config, method_class))
+    optimizers = _optimizers(config.optimizer)
+    model = make(config.model, GenerativeModel, where="model")
+    own = {key: value for key, value in config.method.items() if key != "name"}
+    method = method_class.build(
+        config,
+        settings=validated(own, method_class.Settings, where="method"),
+        model=model,
         augmentations={
             name: make(node, Augmentation, where=f"augment.{name}")
             for name, node in config.augment.items()
         },
-        bound=bound,
+        updates=UpdateSettings(
+            optimizers=optimizers,
+            batch_size=config.train.batch_size,
+            ema=config.train.ema,
+            ema_warmup=config.train.ema_warmup,
+            bf16=config.precision == "bf16",
+        ),
+    )
+    experiment = Experiment(
+        config=config,
+        method=method,
+        model=model,
         dataset=make(config.dataset, Dataset, where="dataset"),
-        optimizers=_optimizers(config.optimizer),
+        optimizers=optimizers,
         evaluation=validated(config.evaluation, Evaluation, where="evaluation"),
         health=validated(config.health, Health, where="health"),
-        warnings=(),
+        warnings=tuple(method.warnings()),
     )
-    refuse_impossible(experiment)
+    check_combinations(experiment)
     space = experiment.dataset.space()
     if space is not None:
         check_space(experiment, space)
-    return Experiment(**{**vars(experiment), "warnings": tuple(doubtful(experiment))})
-
-
-def _bound(node: Mapping[str, Any]) -> Bound | None:
-    """The bound that the configuration's `loss` names; None if it is an adversarial loss."""
-    named = [name for name in choices(Bound) if node.get("name") == name]
-    return make(node, Bound, where="loss") if named else None
+    return experiment
 
 
 def _optimizers(node: Mapping[str, Any]) -> Optimizers:
@@ -67,13 +73,9 @@ def _optimizers(node: Mapping[str, Any]) -> Optimizers:
     )
 
 
-def _settle_norm(config: Config, objective: Objective | None) -> Config:
+def _resolve_norms(config: Config, method_class: type[Method]) -> Config:
     """Choose what `norm: auto` means, so that the run's configuration says what ran."""
-    norms = {
-        "generator": "batch",
-        "discriminator": "layer" if objective and is_constrained(objective) else "batch",
-        "encoder": "batch",
-    }
+    norms = method_class.default_norms(config)
     plain = config.plain()
     for network, norm in norms.items():
         settings = plain["model"].get(network)
@@ -82,10 +84,11 @@ def _settle_norm(config: Config, objective: Objective | None) -> Config:
     return parse(plain)
 
 
-def _settle_label(config: Config) -> Config:
-    """Choose what `label_as: auto` of a table means: conditional models are told the label."""
+def _resolve_label(config: Config) -> Config:
+    """Choose what `label_as: auto` of a table means: a condition in conditional models, which is
+    given the label; else a column."""
     plain = config.plain()
     if plain["dataset"].get("label_as") == "auto":
-        told = plain["model"].get("conditioning", "none") != "none"
-        plain["dataset"]["label_as"] = "class" if told else "column"
+        conditional = plain["model"].get("conditioning", "none") != "none"
+        plain["dataset"]["label_as"] = "class" if conditional else "column"
     return parse(plain)

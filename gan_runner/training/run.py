@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from gan_runner.config import schema as configuration
 from gan_runner.data.data import Data, digest
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation.evaluator import Evaluator
-from gan_runner.evaluation.likelihood import Coder, reconstructed
 from gan_runner.health.probe import Checkups
 from gan_runner.logs.log import Log, best_step
 from gan_runner.logs.terminal import Terminal
-from gan_runner.sampling.sampling import evenly, latent_points, picture, sample
+from gan_runner.sampling.sampler import Sampler, Weights
+from gan_runner.sampling.sampling import picture
 from gan_runner.storage import checkpoint
 from gan_runner.storage.run_folder import RunFolder, now
 from gan_runner.system import machine
@@ -52,7 +53,8 @@ class Run:
         self.log = log
         self.terminal = terminal
         self.device = device
-        self.classes = data.classes if experiment.model.conditional else 0
+        classes = data.classes if experiment.model.conditional else 0
+        self.class_names = _named(classes, data.class_names)
         self.saved_step = -1
         self._data_digest = digest(data)
         self._status = folder.status()
@@ -64,7 +66,6 @@ class Run:
             experiment.health,
             experiment.evaluation,
             data,
-            classes=self.classes,
             metrics=folder.metrics,
             rollbacks=state.rollbacks,
         )
@@ -77,22 +78,20 @@ class Run:
     def row(self) -> None:
         """Log the means since the last row. Raises NumbersError if one is NaN or Inf."""
         state, sums = self.state, self.state.sums.means()
-        optimizers, objective = self.experiment.optimizers, self.experiment.objective
+        optimizers, method = self.experiment.optimizers, self.experiment.method
         moment = time.monotonic()
-        d_steps = self.experiment.d_steps
-        images = (state.step - self._row_step) * self.config.train.batch_size * d_steps
+        batches = (state.step - self._row_step) * method.batches_per_step
+        images = batches * self.config.train.batch_size
         values = {
             **sums,
-            **(objective.derived(sums) if objective else {}),
+            **method.derived(sums),
             **{
                 f"learning_rate/{part}": optimizers.of(part).rate(state.step - 1)
                 * state.rate_factor
                 for part in state.optimizers
             },
             "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
-            **self._checkups.numbers(
-                state.step, state.generator, self.experiment.model.latent_columns
-            ),
+            **self._checkups.numbers(state.step, self._sampler(state.generator, "raw")),
         }
         self.log.row(state.step, self._seconds(), values)
         self._observe(values)
@@ -101,41 +100,40 @@ class Run:
 
     def sample(self) -> None:
         """Log a picture of samples from the same latent points each time."""
-        count = self._shown
-        latent = latent_points(
-            count, self.experiment.model.latent_columns, seed=self.config.seed, truncation=None
-        )
-        labels = evenly(count, self.classes)
-        examples = sample(self.state.sampled, latent, self.data.space, labels)
+        sampler, count = self.sampler, self._shown
+        labels, classes = sampler.label_each(count), sampler.classes
+        examples = sampler.sample(count, labels=labels, seed=self.config.seed)
         # a column for each class, as far as they fit
-        columns = self.classes if 1 < self.classes <= _MOST_COLUMNS else None
+        columns = classes if 1 < classes <= _MOST_COLUMNS else None
         shown = picture(examples, self.data.space, columns=columns, labels=labels)
         self.log.picture(self.state.step, shown)
-        encoder = self.state.networks.get("encoder")
-        if encoder is not None and self.data.space.kind != "vectors":
-            self._reconstruct(Coder.of(encoder, self.state.sampled))
+        if sampler.encoder is not None and self.data.space.kind != "vectors":
+            self._reconstruct(sampler)
 
-    def _reconstruct(self, coder: Coder) -> None:
+    def _reconstruct(self, sampler: Sampler) -> None:
         """Log a picture of the first examples, each row of them over its reconstructions."""
         columns = math.ceil(math.sqrt(self.config.train.samples))
         rows = self.data.examples[: columns * max(1, columns // 2)].cpu().split(columns)
-        drawn = [torch.cat((row, reconstructed(coder, row, self.data.space))) for row in rows]
+        drawn = [torch.cat((row, sampler.reconstruct(row))) for row in rows]
         shown = picture(torch.cat(drawn), self.data.space, columns=columns)
         self.log.reconstructions(self.state.step, shown)
+
+    @property
+    def sampler(self) -> Sampler:
+        """What the run is sampled and evaluated by: the moving average, where there is one."""
+        return self._sampler(self.state.sampled, "raw" if self.state.ema is None else "average")
+
+    def _sampler(self, generator: nn.Module, weights: Weights) -> Sampler:
+        networks = {**self.state.networks, "generator": generator}
+        return self.experiment.method.sampler(
+            networks, self.data.space, self.class_names, weights=weights
+        )
 
     def evaluate(self) -> None:
         """Measure the generator and log the numbers; the best state so far is saved and kept."""
         began, experiment = time.monotonic(), self.experiment
         assert self._evaluator is not None, "made by begin"
-        measured = self._evaluator.measure(
-            self.state.sampled,
-            experiment.model.latent_columns,
-            conditional=experiment.model.conditional,
-            code=experiment.model.latent_code,
-            weights="raw" if self.state.average is None else "average",
-            encoder=self.state.networks.get("encoder"),
-            bound=experiment.bound,
-        )
+        measured = self._evaluator.measure(self.sampler)
         self._observe(self.log.measured(self.state.step, self._seconds(), measured))
         wanted, doubts = experiment.evaluation.best.metric, list(measured.doubts)
         if measured.best is None:
@@ -285,7 +283,7 @@ class Run:
     def _facts(self) -> dict[str, Any]:
         return {
             **self.state.facts(),
-            "classes": _named(self.classes, self.data.class_names),
+            "classes": self.class_names,
             "config": self.config.digest(),
             "data": self._data_digest,
             "space": asdict(self.data.space),

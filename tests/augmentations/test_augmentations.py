@@ -21,7 +21,7 @@ from gan_runner.config.component import make
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.terms import Memory, Scored
 from gan_runner.training.build import assemble
-from gan_runner.training.methods.view import View
+from gan_runner.training.methods.discriminator_input import DiscriminatorInput
 
 Here = Callable[..., Answer]
 OPTIONS = ("ada", "diffaugment", "instance_noise")
@@ -198,10 +198,11 @@ def test_the_strength_of_ada_follows_real_images_however_they_are_packed() -> No
     strengths = []
     for packing in (1, 2, 5):
         ada = made("ada", interval=1, images=100)
-        of = View({"ada": ada}, packing=packing)
-        state: Any = SimpleNamespace(step=0, view_noise=stream(), memory=lambda name: {})
+        of = DiscriminatorInput({"ada": ada}, packing=packing)
+        rng = SimpleNamespace(augment=stream())
+        state: Any = SimpleNamespace(step=0, rng=rng, memory=lambda name: {})
         sure, blind = (scored(torch.full((10 // packing,), sign)) for sign in (2.0, -2.0))
-        strengths.append(float(of.learn(sure, blind, state)["augment/ada/probability"]))
+        strengths.append(float(of.adapt(sure, blind, state)["augment/ada/probability"]))
     assert strengths == pytest.approx([0.1] * 3)
 
 
@@ -260,7 +261,7 @@ def test_a_pack_lies_along_the_channels_and_has_one_logit(
     (tmp_path / "run").mkdir()
     run = create(configured("model.packing=2"), tmp_path / "run", Terminal())
     batch = torch.randn(8, 1, 8, 8)
-    packs = View({}, packing=2)(Batch(batch), run.state).examples
+    packs = DiscriminatorInput({}, packing=2)(Batch(batch), run.state).examples
     assert torch.equal(packs[1, 0], batch[2, 0]) and torch.equal(packs[1, 1], batch[3, 0])
     assert run.state.discriminator(packs).shape == (4,)
     run.folder.release()

@@ -16,7 +16,7 @@ from PIL import Image
 from gan_runner.errors import MESSAGE_LINES, MachineError
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import file_name
-from gan_runner.training import loop
+from gan_runner.training.methods import Adversarial
 from gan_runner.training.run import Run
 
 Here = Callable[..., Answer]
@@ -122,7 +122,7 @@ def test_an_unknown_setting_beside_an_option_of_ones_own_is_refused(
     [
         *("train.steps=abc", "train.steps=1.5", "train.steps=-1", "train.steps=true"),
         *("train.steps=[1]", "train.steps=(3", "train=5"),
-        *("train.epochs=0", "train.batch_size=0", "train.keep=-1", "train.average=1"),
+        *("train.epochs=0", "train.batch_size=0", "train.keep=-1", "train.ema=1"),
         *("seed=-1", "seed=1e3", "seed=nan", f"seed={2**63}"),
         *("device=tpu", "device=cuda:x", "precision=fp16", "deterministic=1", "threads=0"),
         *("cache=", "init_from="),
@@ -406,7 +406,7 @@ def test_a_defect_of_ours_goes_to_the_log_with_its_traceback(
     def broken(*_: object) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(loop, "train_step", broken)
+    monkeypatch.setattr(Adversarial, "step", broken)
     answer = here("gan-train", *small_run(tmp_path / "run"))
     assert_refused(answer, 1, "a defect in gan-runner, KeyError", "train.log")
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()

@@ -123,7 +123,7 @@ def test_a_run_killed_before_its_first_save_begins_again(
     "settings",
     [
         ["loss=wgan_gp", "loss/penalty=drift", "train.batch_size=64"],
-        ["loss=wgan", "optimizer=rmsprop", "train.average=0"],
+        ["loss=wgan", "optimizer=rmsprop", "train.ema=0"],
         ["loss=r3gan", "optimizer=adamw", "dataset.flip=true"],
         ["loss=hinge", "optimizer=sgd", "model.discriminator.norm=spectral"],
         ["optimizer.generator.schedule.shape=cosine", "precision=bf16"],

@@ -17,10 +17,11 @@ from gan_runner.config.component import validated
 from gan_runner.config.schema import Config
 from gan_runner.datasets.few import by_class
 from gan_runner.errors import ConfigError, NumbersError
-from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.evaluator import Evaluator, Measured
 from gan_runner.evaluation.metrics.measures import METRICS
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.logs.terminal import Terminal
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
 from gan_runner.training.build import assemble
 
@@ -68,6 +69,11 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     )
 
 
+def measure(evaluator: Evaluator, generator: torch.nn.Module) -> Measured:
+    """What is measured of samples for latent points [N, 4]."""
+    return evaluator.measure(Sampler(generator, evaluator._data.space, 4))
+
+
 class Given(torch.nn.Module):
     """A generator that makes the same examples [N, *shape], in turn."""
 
@@ -95,11 +101,11 @@ def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluat
     other = checkpoint.select(evaluated / "checkpoints", "last")
     assert one.tensors.keys() == other.tensors.keys()
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
-    assert one.facts["generators"] == other.facts["generators"]
+    assert one.facts["rng"] == other.facts["rng"]
 
 
 def test_evaluation_without_a_weight_average_leaves_batch_norm_untouched(tmp_path: Path) -> None:
-    norm = ("model.generator.norm=batch", "train.average=0", "train.steps=10")
+    norm = ("model.generator.norm=batch", "train.ema=0", "train.steps=10")
     plain = trained(tmp_path / "plain", *norm)
     other = trained(tmp_path / "other", *norm, *EVALUATED)
     one = checkpoint.select(plain / "checkpoints", "last").tensors
@@ -328,7 +334,7 @@ def test_a_class_that_no_sample_shows_has_no_share(
         def forward(self, latent: torch.Tensor) -> torch.Tensor:
             return torch.rand(len(latent), 3, 8, 8) * 0.7 - 1.0
 
-    found = evaluator.measure(Dark(), 4, weights="raw")
+    found = measure(evaluator, Dark())
     assert found.shares == {"dark": 2.0, "light": 0.0}
     values = {result.name: result.value for result in found.results}
     assert values["modes_covered"] == 1
@@ -358,7 +364,7 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
             self.used += len(latent)
             return fresh[self.used - len(latent) : self.used]
 
-    found = evaluator.measure(Copies(), 4, weights="raw")
+    found = measure(evaluator, Copies())
     values = {result.name: result.value for result in found.results}
     assert values["frechet_identity"] < 0.05
     assert abs(values["kid_identity"]) < 0.05
@@ -381,7 +387,7 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
         config = configured(*array, f"cache={tmp_path / cache}")
         evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
-        results = evaluator.measure(Given(torch.zeros(1, 1, 8, 8)), 4, weights="raw").results
+        results = measure(evaluator, Given(torch.zeros(1, 1, 8, 8))).results
         found.append({result.name: result for result in results})
         images[unlearnt[::2]] = 0
     first, changed, fresh = found
@@ -403,7 +409,7 @@ def test_samples_that_are_no_numbers_are_not_measured(
     made = torch.zeros(50, *shape)
     made[17] = value  # of an image, a pixel like any other if it were decoded
     with pytest.raises(NumbersError, match="a sample is NaN or Inf"):
-        evaluator.measure(Given(made), 4, weights="raw")
+        measure(evaluator, Given(made))
 
 
 def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
@@ -416,7 +422,7 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
     learnt = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
     copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
-    shown = evaluator.measure(Given(copies), 4, weights="raw").neighbours
+    shown = measure(evaluator, Given(copies)).neighbours
     assert shown is not None
     # a picture's rows begin with a sample, beside which lies the example that it is a copy of
     side = shown.shape[0] // 8

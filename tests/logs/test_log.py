@@ -20,7 +20,7 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 
 PICTURE = np.zeros((8, 8, 1), dtype=np.uint8)
-SETTINGS = {"seed": 0, "train.average": 0.9, "precision": "fp32", "deterministic": False}
+SETTINGS = {"seed": 0, "train.ema": 0.9, "precision": "fp32", "deterministic": False}
 
 
 def values(step: int) -> dict[str, float]:
@@ -351,13 +351,13 @@ def test_the_session_has_every_setting_in_its_own_kind(
     assert start.group_name == "digits"
     assert {key: value.WhichOneof("kind") for key, value in start.hparams.items()} == {
         "seed": "number_value",
-        "train.average": "number_value",
+        "train.ema": "number_value",
         "precision": "string_value",
         "deterministic": "bool_value",
         "betas": "string_value",
         "threads": "string_value",
     }
-    assert start.hparams["train.average"].number_value == 0.9
+    assert start.hparams["train.ema"].number_value == 0.9
     assert start.hparams["betas"].string_value == "[0.0, 0.9]"
     assert start.hparams["threads"].string_value == "null"
 

@@ -23,7 +23,7 @@ from sweep_runs import TINY
 
 from gan_runner.logs.log import picture_name
 from gan_runner.sweeps import processes
-from gan_runner.training import loop
+from gan_runner.training.methods import Adversarial
 
 LOSSES = {"hinge": "Hinge", "lsgan": "LeastSquares", "wgan_gp": "Wasserstein"}
 SICK = "wgan_gp"
@@ -35,18 +35,18 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of three losses, one of which fails at step 3; a fourth job never begins."""
     folder = tmp_path_factory.mktemp("board")
-    whole = loop.train_step
+    whole = Adversarial.step
 
-    def train_step(state: Any, reals: Any, recipe: Any) -> None:
-        if state.step == 3 and type(recipe.objective.loss).__name__ == LOSSES[SICK]:
+    def step(self: Adversarial, state: Any, batches: Any) -> None:
+        if state.step == 3 and type(self.objective.loss).__name__ == LOSSES[SICK]:
             raise RuntimeError("a defect")
-        whole(state, reals, recipe)
+        whole(self, state, batches)
 
     often = ("train.sample_every=2", "train.eval_every=3", "train.save_every=3", "sweep=losses")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(processes, "run_in_processes", run_here)
-        patch.setattr(loop, "train_step", train_step)
+        patch.setattr(Adversarial, "step", step)
         assert call_command("gan-train", *TINY, *often, "-m", f"loss={','.join(LOSSES)}") == 8
         assert call_command("gan-train", *TINY, *often, "-m", "train.batch_size=65,8") == 8
     return folder / "outputs" / "sweeps" / "losses"

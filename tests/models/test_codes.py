@@ -16,7 +16,7 @@ from gan_runner.data.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.models.codes import Code, Informed
-from gan_runner.sampling.sampling import latent_points
+from gan_runner.sampling.latents import draw_latents
 from gan_runner.training.build import assemble
 
 Here = Callable[..., Answer]
@@ -27,7 +27,7 @@ CODED = ("model.code.categorical=[10,3]", "model.code.continuous=2", "model.code
 
 
 def test_codes_are_uniform_whatever_the_columns_are_drawn_from() -> None:
-    columns = latent_points(20_000, 4, seed=1, truncation=None)
+    columns = draw_latents(20_000, 4, seed=1)
     ten, three, *continuous = CODE.values(columns)
     assert torch.allclose(ten.bincount() / 20_000, torch.full((10,), 0.1), atol=0.01)
     assert torch.allclose(three.bincount() / 20_000, torch.full((3,), 1 / 3), atol=0.015)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,9 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Model
 from gan_runner.models.discriminator import Judgement
 from gan_runner.runs.open import create, look
-from gan_runner.sampling.sampling import latent_points, sample
 from gan_runner.training.build import assemble
 from gan_runner.training.loop import train
-from gan_runner.training.methods.adversarial import Recipe, train_step
-from gan_runner.training.methods.view import View
+from gan_runner.training.methods import Adversarial
 
 Here = Callable[..., Answer]
 WAYS = ("concat", "embedding", "projection", "auxiliary")
@@ -148,26 +147,15 @@ def test_fakes_are_of_the_classes_of_the_reals_beside_them(
     generator.register_forward_pre_hook(
         lambda _, args, kwargs: told["generator"].append(kwargs["labels"]), with_kwargs=True
     )
-    recipe = Recipe(
-        objective=run.experiment.objective,
-        optimizers=run.experiment.optimizers,
-        batch_size=8,
-        latent_size=run.experiment.model.latent_size,
-        codes=0,
-        average=0.9,
-        average_ramp=1.0,
-        generates_together=True,
-        scores_together=True,
-        bf16=False,
-        view=View(),
-    )
+    assert isinstance(run.experiment.method, Adversarial)
+    method = replace(run.experiment.method, generates_together=True, discriminates_together=True)
     labels = [torch.full((8,), value) for value in range(5)]
 
     def reals() -> Iterator[Batch]:
         for of in labels:
             yield Batch(torch.randn(8, 2), of)
 
-    train_step(run.state, reals(), recipe)
+    method.step(run.state, reals())
     run.folder.release()
     assert torch.equal(torch.cat(told["generator"]), torch.cat(labels))
     per_update = [int(of[0]) for of in told["discriminator"][:-1]]
@@ -202,12 +190,11 @@ def test_a_class_becomes_what_was_asked_for(
 ) -> None:
     asked = ("experiment=ring_r3gan", f"model.conditioning={way}", "train.steps=500")
     (tmp_path / "run").mkdir()
-    run = create(configured(*asked, "train.average=0.99"), tmp_path / "run", Terminal())
+    run = create(configured(*asked, "train.ema=0.99"), tmp_path / "run", Terminal())
     train(run)
     run.close(state="completed", exit_code=0, reason="test")
     labels = torch.arange(800) % 8
-    latent = latent_points(800, 8, seed=3, truncation=None)
-    made = sample(run.state.sampled, latent, run.data.space, labels)
+    made = run.sampler.sample(800, labels=labels, seed=3)
     centres: Tensor = run.experiment.dataset.centres  # type: ignore[attr-defined]
     nearest = torch.cdist(made, centres).argmin(1)
     assert (nearest == labels).float().mean() > 0.9
@@ -242,10 +229,9 @@ def test_samples_have_the_labels_that_were_asked_for(
     found = np.load("x.npz")
     assert found["labels"].tolist() == labels
     assert len(found["samples"]) == len(labels)
-    latent = latent_points(len(labels), 16, seed=0, truncation=None)
     if "--interpolate" not in arguments:
         trained = look(conditional, which="last", raw=False, device="cpu")
-        made = sample(trained.generator, latent, trained.space, torch.tensor(labels))
+        made = trained.sampler.sample(len(labels), labels=labels, seed=0)
         assert np.array_equal(found["samples"][..., 0], made[:, 0].numpy())
 
 

@@ -12,13 +12,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gan_runner.data.data import Space
+from gan_runner.sampling.latents import draw_latents, interpolate
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.sampling.sampling import (
     as_stored,
     displayed,
-    interpolated,
-    latent_points,
     picture,
-    sample,
     save_png,
 )
 
@@ -43,16 +42,16 @@ def generator(space: Space) -> nn.Sequential:
 
 def test_latent_points_are_a_pure_function_of_the_seed() -> None:
     torch.manual_seed(1)
-    first = latent_points(5, 7, seed=3, truncation=None)
+    first = draw_latents(5, 7, seed=3)
     torch.manual_seed(2)
     before = torch.get_rng_state()
-    assert torch.equal(latent_points(5, 7, seed=3, truncation=None), first)
+    assert torch.equal(draw_latents(5, 7, seed=3), first)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not torch.equal(latent_points(5, 7, seed=4, truncation=None), first)
+    assert not torch.equal(draw_latents(5, 7, seed=4), first)
 
 
 def test_latent_points_come_from_a_normal_distribution() -> None:
-    points = latent_points(2000, 10, seed=0, truncation=None)
+    points = draw_latents(2000, 10, seed=0)
     assert points.shape == (2000, 10)
     assert abs(points.mean().item()) < 0.02
     assert points.std().item() == pytest.approx(1, abs=0.02)
@@ -60,15 +59,15 @@ def test_latent_points_come_from_a_normal_distribution() -> None:
 
 @pytest.mark.parametrize("truncation", [0.01, 0.5, 2.0])
 def test_truncated_points_lie_within_the_bound_and_fill_it(truncation: float) -> None:
-    points = latent_points(200, 10, seed=0, truncation=truncation)
+    points = draw_latents(200, 10, seed=0, truncation=truncation)
     assert points.abs().max() <= truncation
     assert points.abs().max() > 0.95 * truncation
     assert len(points.unique()) == points.numel()
 
 
 def test_truncation_redraws_only_what_lies_beyond() -> None:
-    free = latent_points(50, 10, seed=0, truncation=None)
-    bounded = latent_points(50, 10, seed=0, truncation=1.0)
+    free = draw_latents(50, 10, seed=0)
+    bounded = draw_latents(50, 10, seed=0, truncation=1.0)
     within = free.abs() <= 1
     assert torch.equal(bounded[within], free[within])
 
@@ -79,7 +78,7 @@ def test_truncation_redraws_only_what_lies_beyond() -> None:
 def test_an_arc_has_its_ends_its_norm_and_equal_steps() -> None:
     start, end = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
     start, end = 5 * start / start.norm(), 5 * end / end.norm()
-    points = interpolated(start, end, 9)
+    points = interpolate(start, end, 9)
     torch.testing.assert_close(points[0], start)
     torch.testing.assert_close(points[-1], end)
     torch.testing.assert_close(points.norm(dim=1), torch.full((9,), 5.0))
@@ -89,12 +88,12 @@ def test_an_arc_has_its_ends_its_norm_and_equal_steps() -> None:
 
 def test_an_arc_of_a_right_angle_passes_its_middle() -> None:
     start, end = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
-    torch.testing.assert_close(interpolated(start, end, 3)[1], torch.tensor([2**0.5, 2**0.5]))
+    torch.testing.assert_close(interpolate(start, end, 3)[1], torch.tensor([2**0.5, 2**0.5]))
 
 
 def test_ends_of_other_norms_are_met() -> None:
     start, end = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0.0, 0.1, 0.0])
-    points = interpolated(start, end, 5)
+    points = interpolate(start, end, 5)
     torch.testing.assert_close(points[[0, -1]], torch.stack([start, end]))
     assert points.norm(dim=1).max() <= 3.0 + 1e-6
 
@@ -105,37 +104,41 @@ def test_ends_of_other_norms_are_met() -> None:
     ids=["the same", "opposite", "one dimension"],
 )
 def test_where_there_is_no_arc_the_line_is_straight(start: list[float], end: list[float]) -> None:
-    points = interpolated(torch.tensor(start), torch.tensor(end), 5)
+    points = interpolate(torch.tensor(start), torch.tensor(end), 5)
     expected = torch.lerp(torch.tensor(start), torch.tensor(end), torch.linspace(0, 1, 5)[:, None])
     torch.testing.assert_close(points, expected, atol=1e-6, rtol=1e-6)
 
 
 def test_an_arc_of_one_point_is_its_start() -> None:
     start, end = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
-    assert torch.equal(interpolated(start, end, 1), start[None])
+    assert torch.equal(interpolate(start, end, 1), start[None])
 
 
 # ---------------------------------------------------------------- samples
 
 
+def sampler(space: Space) -> Sampler:
+    return Sampler(generator(space), space, latent_dims=3)
+
+
 @pytest.mark.parametrize("space", [PLANE, images(1), images(3, 8, 12)], ids=str)
 def test_samples_are_examples_as_the_data_has_them(space: Space) -> None:
-    made = sample(generator(space), latent_points(5, 3, seed=0, truncation=None), space)
+    made = sampler(space).sample(5, seed=0)
     assert made.shape == (5, *space.shape)
     assert made.dtype == (torch.float32 if space is PLANE else torch.uint8)
 
 
 def test_a_sample_does_not_depend_on_the_others_or_their_number() -> None:
-    made, latent = generator(PLANE), latent_points(600, 3, seed=0, truncation=None)
-    whole = sample(made, latent, PLANE)
+    made, latent = sampler(PLANE), draw_latents(600, 3, seed=0)
+    whole = made.decode(latent)
     assert len(whole) == 600
     for place in 0, 255, 256, 599:
-        alone = sample(made, latent[place : place + 1], PLANE)
+        alone = made.decode(latent[place : place + 1])
         torch.testing.assert_close(alone[0], whole[place])
 
 
 def test_no_samples_are_an_empty_array() -> None:
-    assert sample(generator(PLANE), torch.empty(0, 3), PLANE).shape == (0, 2)
+    assert sampler(PLANE).decode(torch.empty(0, 3)).shape == (0, 2)
 
 
 def test_sampling_leaves_modes_weights_statistics_and_streams_as_they_were() -> None:
@@ -145,7 +148,7 @@ def test_sampling_leaves_modes_weights_statistics_and_streams_as_they_were() -> 
     weights = {name: value.clone() for name, value in made.state_dict().items()}
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    sample(made, latent_points(5, 3, seed=0, truncation=None), PLANE)
+    Sampler(made, PLANE, 3).sample(5, seed=0)
     assert [module.training for module in made.modules()] == modes
     assert sorted(set(modes)) == [False, True]
     assert all(torch.equal(value, weights[name]) for name, value in made.state_dict().items())
@@ -156,12 +159,12 @@ def test_sampling_leaves_modes_weights_statistics_and_streams_as_they_were() -> 
 def test_a_generator_that_fails_is_left_in_its_mode() -> None:
     made = generator(PLANE)
     with pytest.raises(RuntimeError):
-        sample(made, torch.randn(5, 4), PLANE)
+        Sampler(made, PLANE, 3).decode(torch.randn(5, 4))
     assert made.training
 
 
 def test_samples_carry_no_graph() -> None:
-    made = sample(generator(PLANE), latent_points(5, 3, seed=0, truncation=None), PLANE)
+    made = sampler(PLANE).sample(5, seed=0)
     assert not made.requires_grad
 
 

@@ -29,7 +29,7 @@ from gan_runner.sweeps.settings import Cluster
 from gan_runner.sweeps.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
 from gan_runner.sweeps.view import View
 from gan_runner.system.signals import Interrupted
-from gan_runner.training import loop
+from gan_runner.training.methods import Adversarial
 
 Here = Callable[..., Answer]
 
@@ -528,14 +528,14 @@ def test_a_job_out_of_time_is_no_defect(job: Job, monkeypatch: pytest.MonkeyPatc
     def submitits(number: int, frame: object) -> None:
         raise UncompletedJobError("Job not requeued because: timed-out too many times.")
 
-    whole = loop.train_step
+    whole = Adversarial.step
 
-    def train_step(state: Any, reals: Any, recipe: Any) -> None:
+    def step(self: Adversarial, state: Any, batches: Any) -> None:
         if state.step == 3:
             os.kill(os.getpid(), signal.SIGUSR2)
-        whole(state, reals, recipe)
+        whole(self, state, batches)
 
-    monkeypatch.setattr(loop, "train_step", train_step)
+    monkeypatch.setattr(Adversarial, "step", step)
     before = signal.signal(signal.SIGUSR2, submitits)
     try:
         code = cluster.Task("out of time, as the settings say")(job)

@@ -185,11 +185,11 @@ def test_the_length_of_a_schedule_is_settled_when_the_run_is_made(made: Callable
 # all of them, step by step: tests/test_steps.py
 @pytest.mark.parametrize("loss", ["non_saturating", "wgan", "wgan_gp", "r3gan", "fgan_kl"])
 def test_losses_of_each_kind_train_with_finite_numbers(made: Callable[..., Run], loss: str) -> None:
-    run = made(f"loss={loss}", "train.steps=3", "train.log_every=1", "train.average=0.5")
+    run = made(f"loss={loss}", "train.steps=3", "train.log_every=1", "train.ema=0.5")
     assert finish(run) == 0
     assert row_steps(run) == [1, 2, 3]
     for row in rows(run):
-        assert {f"penalty/{name}" for name in run.experiment.objective.penalties} <= set(row)
+        assert {f"penalty/{name}" for name in run.experiment.method.objective.penalties} <= set(row)
     last = checkpoint.select(run.folder.checkpoints, "last")
     assert all(t.isfinite().all() for t in last.tensors.values())
 
@@ -217,9 +217,9 @@ def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoi
     assert len(told.splitlines()) <= 12
 
 
-@pytest.mark.parametrize("part", ["generator", "discriminator", "average"])
+@pytest.mark.parametrize("part", ["generator", "discriminator", "ema"])
 def test_a_weight_that_is_no_number_is_never_saved(made: Callable[..., Run], part: str) -> None:
-    run = made("train.steps=9", "train.save_every=2", "train.log_every=0", "train.average=0.9")
+    run = made("train.steps=9", "train.save_every=2", "train.log_every=0", "train.ema=0.9")
     own = run.save
 
     def spoiled() -> None:
