@@ -158,3 +158,190 @@ def test_the_digest_ignores_what_a_resumed_run_may_change_and_nothing_else(
 def _is_own(key: str) -> bool:
     groups = ("method", "model", "loss", "dataset", "optimizer", "evaluation", "health", "choices")
     return key.split(".")[0] not in groups
+
+
+def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
+    assert set(FREE) == {
+        "train.steps",
+        "train.epochs",
+        "train.log_every",
+        "train.sample_every",
+        "train.save_every",
+        "train.eval_every",
+        "train.keep",
+        "device",
+        "threads",
+        "cache",
+        "dataset.root",
+        "dataset.path",
+        "dataset.download",
+    }
+
+
+def test_an_added_or_a_lost_setting_changes_the_digest(plain: dict[str, Any]) -> None:
+    before = parse(plain).digest()
+    added = {**plain["loss"], "penalty": {**plain["loss"]["penalty"], "r2": {"name": "R2"}}}
+    assert parse({**plain, "loss": added}).digest() != before
+    assert parse({**plain, "loss": {**plain["loss"], "penalty": {}}}).digest() != before
+
+
+def test_the_order_of_settings_does_not_change_the_digest(plain: dict[str, Any]) -> None:
+    turned = {key: plain[key] for key in reversed(plain)}
+    turned["train"] = {key: plain["train"][key] for key in reversed(plain["train"])}
+    assert parse(turned).digest() == parse(plain).digest()
+
+
+# ---------------------------------------------------------------- config.yaml
+
+
+@pytest.fixture
+def received(tmp_path: Path) -> Callable[[str | bytes], Config]:
+    """Reads a config.yaml with this content."""
+
+    def get(content: str | bytes) -> Config:
+        path = tmp_path / "config.yaml"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return read(path)
+
+    return get
+
+
+def test_a_configuration_is_read_as_it_was_written(
+    plain: dict[str, Any], received: Callable[[str | bytes], Config]
+) -> None:
+    plain["cache"] = "größe/データ: [1, 2] #no comment\n\\ 'quoted' \"twice\""
+    plain["init_from"] = "null"
+    plain["dataset"]["root"] = "2026-01-01"
+    plain["optimizer"]["generator"]["eps"] = 1e-08
+    made = parse(plain)
+    assert received(text(made)) == made
+
+
+def test_an_interpolation_stays_text(
+    plain: dict[str, Any], received: Callable[[str | bytes], Config]
+) -> None:
+    plain["init_from"] = "${oc.env:HOME}"
+    plain["dataset"]["root"] = "${init_from}"
+    found = received(yaml.safe_dump(plain))
+    assert found.init_from == "${oc.env:HOME}"
+    assert found.dataset["root"] == "${init_from}"
+
+
+def test_a_target_is_an_unknown_setting(
+    plain: dict[str, Any], received: Callable[[str | bytes], Config]
+) -> None:
+    for content in (
+        {**plain, "_target_": "os.system"},
+        {**plain, "train": {**plain["train"], "_target_": "os.system"}},
+    ):
+        with pytest.raises(CheckpointError, match=r"unknown setting, .*_target_="):
+            received(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '!!python/object/apply:os.mkdir ["{}"]',
+        '!!python/object/new:os.mkdir ["{}"]',
+        "!!python/name:os.system",
+        "!!python/module:os",
+        "!!python/tuple [1, 2]",
+    ],
+)
+def test_a_tag_that_would_make_objects_is_refused_and_makes_none(
+    tag: str, received: Callable[[str | bytes], Config], tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="unreadable configuration"):
+        received("seed: " + tag.replace("{}", str(tmp_path / "made")))
+    assert not (tmp_path / "made").exists()
+
+
+HOSTILE = {
+    "empty": b"",
+    "null bytes": b"\0" * 100,
+    "binary": bytes(range(256)),
+    "half a character": "seed: ö".encode()[:-1],
+    "a list": b"- seed: 0\n",
+    "a text": b"seed",
+    "a number": b"5",
+    "two documents": b"seed: 0\n---\nseed: 1\n",
+    "no YAML": b"seed: [0\ntrain: }",
+    "a tab": b"train:\n\tsteps: 5\n",
+    "a date for a number": b"seed: 2026-01-01",
+    "no such date": b"seed: 2026-13-41",
+    "more digits than Python takes": b"seed: " + b"9" * 10_000,
+    "a list for a key": b"? [1, 2]\n: 3\n",
+    "a set": b"seed: !!set {a, b}",
+    "bytes": b"seed: !!binary aGFsbG8=",
+    "half of a surrogate pair": b'cache: "\\ud800"',
+    "deep lists": b"seed: " + b"[" * 60_000,
+    "deep mappings": b"seed: " + b"{a: " * 5000 + b"1" + b"}" * 5000,
+    "half-deep lists": b"seed: " + b"[" * 500 + b"]" * 500,
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_no_configuration_is_refused(
+    content: bytes, received: Callable[[str | bytes], Config]
+) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.yaml"):
+        received(content)
+
+
+def test_an_alias_is_refused_before_it_unfolds(received: Callable[[str | bytes], Config]) -> None:
+    names = "abcdefghijklmn"
+    lines = ["a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]"]
+    for inner, outer in pairwise(names):
+        lines.append(f"{outer}: &{outer} [{', '.join([f'*{inner}'] * 10)}]")
+    begun = time.monotonic()
+    with pytest.raises(CheckpointError, match="alias"):
+        received("\n".join(lines))  # 10^14 numbers
+    merged = ["a: &a {x: 0, y: 0}"]
+    for inner, outer in pairwise(names):
+        merged.append(f"{outer}: &{outer} {{<<: [{', '.join([f'*{inner}'] * 10)}]}}")
+    with pytest.raises(CheckpointError, match="alias"):
+        received("\n".join(merged))
+    with pytest.raises(CheckpointError, match="alias"):
+        received("seed: &a [*a]")
+    assert time.monotonic() - begun < 10
+
+
+def test_a_huge_file_is_refused_unread(received: Callable[[str | bytes], Config]) -> None:
+    with pytest.raises(CheckpointError, match="too large"):
+        received(b"seed: 0\n" + b"#" * 100_000)
+
+
+def test_the_largest_file_is_read_in_a_moment(
+    plain: dict[str, Any], received: Callable[[str | bytes], Config]
+) -> None:
+    content = yaml.safe_dump(plain) + "x: ["
+    content += "1," * ((config._LARGEST_FILE - len(content)) // 2 - 1) + "]"
+    begun = time.monotonic()
+    with pytest.raises(CheckpointError, match="unknown setting, x="):
+        received(content)
+    assert time.monotonic() - begun < 10
+
+
+def test_a_folder_without_a_configuration_is_no_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"^not a run folder, .* It has no config\.yaml\.$"):
+        read(tmp_path / "config.yaml")
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").mkdir()
+    with pytest.raises(CheckpointError, match="unreadable configuration"):
+        read(tmp_path / "config.yaml")
+
+
+# ---------------------------------------------------------------- dotted keys
+
+
+def test_leaves_are_named_by_dotted_keys_and_an_empty_group_is_a_leaf() -> None:
+    tree = {"a": {"b": 1, "c": {"d": [1, {"e": 2}]}}, "f": {}}
+    assert flat(tree) == {"a.b": 1, "a.c.d": [1, {"e": 2}], "f": {}}
+
+
+def test_differences_name_what_changed_what_came_and_what_went() -> None:
+    ours, theirs = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 5}, "e": 4}
+    assert differences(ours, theirs) == {"a.c": (2, 5), "d": (3, None), "e": (None, 4)}
+    assert differences(ours, ours) == {}
