@@ -8,7 +8,6 @@ import json
 import re
 import struct
 import subprocess
-import sys
 import zlib
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -17,15 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import BROWSER
-from conftest import Answer, argv, environment
+from conftest import Answer
 from made_runs import made, write_rows
 
 from gan_runner.comparison.grouping import grouped
 from gan_runner.comparison.page.curves import curves
 from gan_runner.comparison.page.gallery import gallery
 from gan_runner.comparison.record import find
-
-pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 
 Here = Callable[..., Answer]
 
@@ -225,24 +222,6 @@ def test_a_report_is_the_page_of_one_run(here: Here, tmp_path: Path) -> None:
     many = here("gan-report", "runs")
     assert many.code == 2
     assert "gan-compare" in many.err
-
-
-def test_without_matplotlib_the_extra_is_named_and_nothing_is_written(tmp_path: Path) -> None:
-    made(tmp_path / "runs" / "a", 1.0)
-    (tmp_path / "blocked" / "matplotlib").mkdir(parents=True)
-    (tmp_path / "blocked" / "matplotlib" / "__init__.py").write_text("raise ImportError")
-    paths = f"{tmp_path / 'blocked'}:{':'.join(p for p in sys.path if p)}"
-    done = subprocess.run(
-        argv("gan-compare", "runs", "--html", "page.html"),
-        cwd=tmp_path,
-        env=environment(PYTHONPATH=paths),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 4
-    assert "gan-runner[report]" in done.stderr
-    assert not (tmp_path / "page.html").exists()
 
 
 # ---------------------------------------------------------------- in a browser

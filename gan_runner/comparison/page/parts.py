@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.grouping import Group
-from gan_runner.comparison.page.curves import COLOURS
+from gan_runner.comparison.page.curves import COLORS
 from gan_runner.comparison.page.markup import Content, Html, element, join
 from gan_runner.errors import printable
 
@@ -15,7 +15,7 @@ from gan_runner.errors import printable
 def coloured(comparison: Comparison) -> tuple[list[Group], int]:
     """The groups that have a colour, in the order of their colours, and how many there are."""
     groups = ordered(comparison)
-    return groups[: len(COLOURS)], len(groups)
+    return groups[: len(COLORS)], len(groups)
 
 
 def ordered(comparison: Comparison) -> list[Group]:
@@ -27,7 +27,7 @@ def ordered(comparison: Comparison) -> list[Group]:
 
 def colours_of(comparison: Comparison) -> dict[int, str]:
     groups, _ = coloured(comparison)
-    return {id(group): colour for group, colour in zip(groups, COLOURS, strict=False)}
+    return {id(group): colour for group, colour in zip(groups, COLORS, strict=False)}
 
 
 def named(group: Group, colours: dict[int, str]) -> Html:
