@@ -17,17 +17,19 @@ import numpy as np
 import pytest
 from browser import BROWSER
 from conftest import Answer
+from jinja2 import UndefinedError
 from made_runs import made, write_rows
 
 from gan_runner.comparison.grouping import grouped
 from gan_runner.comparison.page.curves import curves
 from gan_runner.comparison.page.gallery import gallery
+from gan_runner.comparison.page.page import _environment
 from gan_runner.comparison.record import find
 
 Here = Callable[..., Answer]
 
 EVIL = "<img src=x onerror=alert(1)>"
-QUOTES = "\"'><script>alert(2)</script>"
+QUOTES = "\"'><script>alert(2)</script>{{ 7 * 7 }}{% if %}"
 
 
 class Elements(HTMLParser):
@@ -115,7 +117,7 @@ def test_the_only_script_is_the_one_that_the_policy_allows(tmp_path: Path, page:
 
 def test_texts_from_outside_are_only_texts(tmp_path: Path, page: Page) -> None:
     sick = {"name": EVIL, "step": EVIL, "evidence": QUOTES, "advice": f"</p>{EVIL}"}
-    names = (EVIL, QUOTES.replace("/", "|"))
+    names = (EVIL, QUOTES.replace("/", "|"), "\x1b[31mred")
     for seed, name in enumerate(names):
         run = made(
             tmp_path / "runs" / name, 2.0, 1.0, loss=f"{QUOTES}{seed}", seed=seed, verdicts=[sick]
@@ -129,8 +131,14 @@ def test_texts_from_outside_are_only_texts(tmp_path: Path, page: Page) -> None:
     for tag, attributes in elements.found:
         assert not any(name.startswith("on") for name in attributes), (tag, attributes)
         assert tag != "img" or (attributes["src"] or "").startswith("data:")
-    for shown in (EVIL, QUOTES):
+    for shown in (EVIL, QUOTES, "\\x1b[31mred"):
         assert shown in elements.said
+    assert "\x1b" not in text
+
+
+def test_a_template_may_name_only_what_it_is_given() -> None:
+    with pytest.raises(UndefinedError):
+        _environment().from_string("{{ nobody }}").render()
 
 
 def test_pictures_at_equal_steps_stand_side_by_side(tmp_path: Path, page: Page) -> None:

@@ -73,7 +73,7 @@ def _binned(series: Series, edges: Points) -> Points:
     return binned
 
 
-def drawn(curves: Sequence[Curve | None], *, distances: bool, salt: str) -> str:
+def curves_svg(curves: Sequence[Curve | None], *, distances: bool, salt: str) -> str:
     """A drawing of curves in the COLORS of their places, as an SVG element.
 
     `distances` are seen on a logarithmic scale where they span one. `salt` keeps the drawing's
