@@ -37,7 +37,10 @@ DOORS = {
     "matplotlib": {"gan_runner.sampling.pictures.figure"},
     "jinja2": {"gan_runner.comparison.page.page"},
     "markupsafe": set(),
-    "scipy": {"gan_runner.augmentation_study.intervals", "gan_runner.evaluation.metrics"},
+    "scipy": {
+        *("gan_runner.evaluation.metrics.agreement", "gan_runner.evaluation.metrics.tables"),
+        "gan_runner.augmentation_study.intervals",
+    },
     "sklearn": {"gan_runner.augmentation_study.learners", "gan_runner.evaluation.metrics.tstr"},
     "pickle": set(),
     "importlib": {"gan_runner.datasets"},  # to find the file of the digits
