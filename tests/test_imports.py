@@ -33,17 +33,14 @@ DOORS = {
     "safetensors": {"gan_runner.storage.checkpoint", "gan_runner.evaluation.features.cache"},
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
     "yaml": {"gan_runner.config.schema"},
-    "PIL": {
-        *(
-            "gan_runner.sampling.sampling",
-            "gan_runner.sampling.pictures.pairs",
-            "gan_runner.sampling.pictures.confusion",
-            "gan_runner.sampling.pictures.curves",
-        ),
-        *("gan_runner.augmentation_study.chart", "gan_runner.datasets", "gan_runner.cli"),
+    "PIL": {"gan_runner.sampling.sampling", "gan_runner.datasets", "gan_runner.cli"},
+    "matplotlib": {"gan_runner.sampling.pictures.figure"},
+    "jinja2": {"gan_runner.comparison.page.page"},
+    "markupsafe": set(),
+    "scipy": {
+        *("gan_runner.evaluation.metrics.agreement", "gan_runner.evaluation.metrics.tables"),
+        "gan_runner.augmentation_study.intervals",
     },
-    "matplotlib": {"gan_runner.comparison.page.curves"},
-    "scipy": {"gan_runner.augmentation_study.intervals", "gan_runner.evaluation.metrics.agreement"},
     "sklearn": {"gan_runner.augmentation_study.learners", "gan_runner.evaluation.metrics.tstr"},
     "pickle": set(),
     "importlib": {"gan_runner.datasets"},  # to find the file of the digits
@@ -166,4 +163,7 @@ def test_an_entry_point_answers_before_torch_is_imported(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-HEAVY = ["torch", "torchvision", "numpy", "sklearn", "tensorboard", "safetensors", "PIL"]
+HEAVY = [
+    *("torch", "torchvision", "numpy", "sklearn", "tensorboard", "safetensors", "PIL"),
+    *("matplotlib", "jinja2", "scipy"),
+]

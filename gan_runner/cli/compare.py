@@ -94,10 +94,6 @@ def _compare(options: argparse.Namespace) -> None:
     from gan_runner.comparison.compared import compare
     from gan_runner.logs.terminal import Terminal
 
-    if options.html is not None:
-        from gan_runner.comparison.page.curves import require_library
-
-        require_library()
     comparison = compare(
         options.runs,
         by=options.by,

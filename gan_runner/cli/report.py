@@ -40,10 +40,6 @@ def _report(options: argparse.Namespace) -> None:
     from gan_runner.comparison.leaderboard import values_of
     from gan_runner.logs.terminal import Terminal
 
-    if options.html is not None:
-        from gan_runner.comparison.page.curves import require_library
-
-        require_library()
     comparison = compare([options.run], unfinished=True)
     if len(comparison.records) > 1:
         raise ConfigError(

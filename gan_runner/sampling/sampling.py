@@ -14,6 +14,7 @@ from torch import Tensor
 from gan_runner.data.data import Space
 from gan_runner.sampling.pictures.curves import curves
 from gan_runner.sampling.pictures.pairs import pairs
+from gan_runner.sampling.pictures.scatter import scatter
 
 Picture = NDArray[np.uint8]  # [H, W, C], C = 1, 3 or 4
 
@@ -29,9 +30,9 @@ def picture(
     if space.columns is not None:
         return pairs(examples, labels, space.columns, space.offset, space.scale)
     if space.kind == "vectors":
-        return _scatter(examples)
+        return scatter(examples.cpu().numpy())
     if space.kind == "sequences":
-        return curves(examples.cpu().numpy(), columns=columns)
+        return curves(examples.cpu().numpy(), grid_columns=columns)
     return _grid(examples, columns or math.ceil(math.sqrt(len(examples))))
 
 
@@ -81,23 +82,3 @@ def _grid(examples: Tensor, columns: int) -> Picture:
         enlarged = image.repeat(factor, axis=0).repeat(factor, axis=1)
         canvas[top : top + height * factor, left : left + width * factor] = enlarged
     return displayed(canvas)
-
-
-def _scatter(vectors: Tensor) -> Picture:
-    """White points on black, the axes fitted to the middle 98 % of the points."""
-    vectors = vectors.cpu()
-    points = vectors[:, :2].double().numpy() if vectors.shape[1] > 1 else _as_line(vectors)
-    low, high = np.quantile(points, [0.01, 0.99], axis=0)
-    span = max(float((high - low).max()), 1e-9) * 1.2
-    place = ((points - (low + high) / 2) / span + 0.5) * (_PICTURE_SIDE - 1)
-    shown = place[((place >= 0) & (place <= _PICTURE_SIDE - 1)).all(axis=1)].round().astype(int)
-    canvas = np.zeros((_PICTURE_SIDE, _PICTURE_SIDE, 1), np.uint8)
-    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        rows = np.minimum(_PICTURE_SIDE - 1 - shown[:, 1] + down, _PICTURE_SIDE - 1)
-        canvas[rows, np.minimum(shown[:, 0] + right, _PICTURE_SIDE - 1)] = 255
-    return canvas
-
-
-def _as_line(vectors: Tensor) -> NDArray[np.float64]:
-    values = vectors[:, 0].double().numpy()
-    return np.stack([values, np.zeros_like(values)], axis=1)
