@@ -19,13 +19,17 @@ import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from fnmatch import fnmatch
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import results
-from results import RECIPES, RECORD, ROOT, Record
+from results import RECIPES, ROOT, Record
+
+from gan_runner import train
+from gan_runner.cli import evaluate
 
 
 def main() -> None:
@@ -77,29 +81,29 @@ def _measured(asked: Asked) -> Record:
     numbers = run.with_suffix(".json")
     if not (run / "status.json").exists():
         where = [f"hydra.run.dir={run}", f"seed={asked.seed}"]
-        _call("train", run, f"experiment={asked.recipe}", *where, *asked.settings)
+        _call(train, run, f"experiment={asked.recipe}", *where, *asked.settings)
     status = json.loads((run / "status.json").read_text())
     if status["state"] != "completed":
-        _call("train", run, f"resume={run}")
+        _call(train, run, f"resume={run}")
         status = json.loads((run / "status.json").read_text())
-    _call("commands.evaluate", run, str(run), "--out", str(numbers))
+    _call(evaluate, run, str(run), "--out", str(numbers))
     (found,) = json.loads(numbers.read_text())["evaluations"]
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     print(f"{run.name}: {last['seconds']:.0f} s", flush=True)
     return {
         "seconds": round(last["seconds"]),
         "threads": status["threads"],
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine(),
         "verdicts": [verdict["name"] for verdict in status["verdicts"]],
         "results": found["results"],
     }
 
 
-def _call(module: str, run: Path, *arguments: str) -> None:
+def _call(module: ModuleType, run: Path, *arguments: str) -> None:
     run.parent.mkdir(parents=True, exist_ok=True)
     with run.with_suffix(".log").open("a") as log:
-        command = [sys.executable, "-m", f"gan_runner.{module}", *arguments]
+        command = [sys.executable, "-m", module.__name__, *arguments]
         subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=True)
 
 
@@ -114,7 +118,7 @@ def machine() -> str:
 def _remember(asked: Asked, found: Record) -> None:
     record = results.recorded()
     record.setdefault(asked.recipe, {})[str(asked.seed)] = found
-    RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    results.save(record)
 
 
 if __name__ == "__main__":
