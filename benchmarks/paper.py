@@ -53,8 +53,8 @@ def section(record: Mapping[str, Compared]) -> str:
 def _dataset(name: str, found: Compared | None) -> list[str]:
     heading = f"### {DATASETS[name]}"
     if found is None:
-        told = "Not measured: the data set was not at hand. The same command measures it with"
-        return [heading, f"{told}\n`dataset={name}`. The paper's numbers:", _table(name, None)]
+        missing = "Not measured: the data set was not at hand. The same command measures it with"
+        return [heading, f"{missing}\n`dataset={name}`. The paper's numbers:", _table(name, None)]
     seconds = found["seconds"] / 60
     when = (
         f"Measured on {found['date']} on {found['machine']}, {found['runs']} runs, together "
@@ -97,7 +97,7 @@ def _spread(values: Sequence[float]) -> str:
 
 def _differences(record: Mapping[str, Compared]) -> str:
     protocols = {found["protocol"]["id"]: found["protocol"] for found in record.values()}
-    spaces = [f"`{key}` ({told['space']}, {told['split']})" for key, told in protocols.items()]
+    spaces = [f"`{key}` ({one['space']}, {one['split']})" for key, one in protocols.items()]
     networks = {text for found in record.values() for text in found["networks"]}
     updates = sorted({count for found in record.values() for count in found["updates"]})
     recipes = {str(found["experiment"]) for found in record.values()}

@@ -1,7 +1,9 @@
-"""The recipes' measured results: complete, equal wherever they are told, never mixed."""
+"""The recipes' measured results: complete, equal wherever they are shown, never mixed."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import paper
@@ -14,14 +16,14 @@ SEEDS = {"0", "1", "2"}
 
 
 def measured(value: float, protocol: str = "aaaaaaaaaa") -> dict[str, Any]:
-    told = {"id": protocol, "n_real": 10, "parameters": {"modes": 8}}
+    whole = {"id": protocol, "n_real": 10, "parameters": {"modes": 8}}
     return {
         "seconds": 70,
         "threads": 1,
         "date": "2026-11-21",
         "machine": "a processor, 2 cores",
         "verdicts": [],
-        "results": {"high_quality": {"value": value, "protocol": told}},
+        "results": {"high_quality": {"value": value, "protocol": whole}},
     }
 
 
@@ -39,6 +41,32 @@ def test_the_tables_and_headers_say_what_the_record_says() -> None:
     for name, seeds in record.items():
         text = (results.RECIPES / f"{name}.yaml").read_text()
         assert text == results.with_header(text, name, seeds)
+
+
+def test_the_record_holds_each_protocol_once() -> None:
+    stored = json.loads(results.RECORD.read_text())
+    named = [
+        result["protocol"]
+        for seeds in stored["recipes"].values()
+        for run in seeds.values()
+        for result in run["results"].values()
+    ]
+    assert set(named) == set(stored["protocols"])
+    assert results.RECORD.stat().st_size < 200_000
+
+
+def test_a_saved_record_reads_back_with_whole_protocols(tmp_path: Path) -> None:
+    record = {"ring_hinge": {"0": measured(0.9), "1": measured(0.8)}}
+    results.save(record, tmp_path / "results.json")
+    assert results.recorded(tmp_path / "results.json") == record
+
+
+def test_two_protocols_with_one_id_are_not_saved(tmp_path: Path) -> None:
+    other = measured(0.8)
+    other["results"]["high_quality"]["protocol"]["n_real"] = 20
+    record = {"ring_hinge": {"0": measured(0.9), "1": other}}
+    with pytest.raises(ValueError, match="two protocols have the id aaaaaaaaaa"):
+        results.save(record, tmp_path / "results.json")
 
 
 def test_numbers_of_different_protocols_stand_in_different_tables() -> None:
