@@ -53,7 +53,7 @@ def section(record: Mapping[str, Compared]) -> str:
 def _dataset(name: str, found: Compared | None) -> list[str]:
     heading = f"### {DATASETS[name]}"
     if found is None:
-        missing = "Not measured: the data set was not at hand. The same command measures it with"
+        missing = "Not measured: the data set was not available. The same command measures it with"
         return [heading, f"{missing}\n`dataset={name}`. The paper's numbers:", _table(name, None)]
     seconds = found["seconds"] / 60
     when = (
@@ -86,7 +86,7 @@ def _measured(method: Method | None) -> list[str]:
         return ["every run has failed", "", "", ""]
     best = method["samples"][method["best"]]
     searched = f"{best['value']:.3g} of {min(values):.3g} to {max(values):.3g}"
-    settings = ", ".join(f"`{text}`" for text in best["overrides"]) or "as they stand"
+    settings = ", ".join(f"`{text}`" for text in best["overrides"]) or "the defaults"
     return [_spread(again), f"{min(again):.3g} to {max(again):.3g}", searched, settings]
 
 
@@ -109,8 +109,8 @@ def _differences(record: Mapping[str, Compared]) -> str:
             "distance",
             "Fréchet, features of Inception, 10,000 test images",
             "Fréchet, features of a classifier of the data set, 10,000 training images: protocol "
-            f"{', '.join(spaces)}. `evaluation.space=inception` with its weights at hand gives the "
-            "paper's space. **The two columns share no scale; what compares is the order.**",
+            f"{', '.join(spaces)}. `evaluation.space=inception` with its weights gives the paper's "
+            "space. **The two columns have different scales: only the order can be compared.**",
         ),
         (
             "networks",
@@ -131,20 +131,20 @@ def _differences(record: Mapping[str, Compared]) -> str:
         (
             "seeds",
             "50, outliers left out",
-            f"{'; '.join(sorted(seeds))}, which the search has not seen, nothing left out",
+            f"{'; '.join(sorted(seeds))}, which the search has not seen; none left out",
         ),
         ("checkpoints", "the best of four", "the last"),
         (
             "batch norm of D",
-            "drawn for every loss",
-            "drawn; layer norm in its place where a penalty differentiates D (WGAN GP, DRAGAN)",
+            "random for every loss",
+            "random; layer norm in its place where a penalty differentiates D (WGAN GP, DRAGAN)",
         ),
         (
-            "first weights",
+            "initial weights",
             "N(0, 0.02)",
             "the same, but He's in the D of WGAN GP and DRAGAN, narrow layers without batch norm",
         ),
-        ("latent points", "uniform on [-1, 1]", "normal (of the VAE, normal in both)"),
+        ("latent vectors", "uniform on [-1, 1]", "normal (of the VAE, normal in both)"),
         ("images", "in [0, 1], sigmoid", "in [-1, 1], tanh"),
         ("BEGAN", "measured", "missing: its D is an autoencoder"),
     ]

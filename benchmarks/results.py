@@ -125,7 +125,7 @@ def tables(record: Mapping[str, Mapping[str, Record]]) -> str:
     parts = [
         "# Measured results",
         "Written by `python benchmarks/recipes.py`, which trains every recipe of `conf/experiment`"
-        "\nand measures its last checkpoint by `gan-evaluate`; the whole numbers are in"
+        "\nand measures its last checkpoint by `gan-evaluate`; all numbers, with all digits, are in"
         "\n[results.json](results.json). Mean over the seeds, lowest and highest in brackets. The"
         "\ntime is that of training alone; several runs shared the machine.",
     ]

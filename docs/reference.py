@@ -7,12 +7,13 @@ It is made from the files of conf/ and the classes that they name. A test compar
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gan_runner.cli.reference import typed_option
-from gan_runner.config.groups import GROUPS, conf_folder
+from gan_runner.config.groups import GROUPS, options
 from gan_runner.config.reference import Option, Setting, read_option
 
 PAGE = Path(__file__).parent / "reference.md"
@@ -21,9 +22,9 @@ INTRODUCTION = """\
 
 Written by `python docs/reference.py` from the files of `conf/` and the classes that they name.
 
-`gan-train group=option` chooses an option, `gan-train key=value` sets a setting, and
-`gan-train --cfg job` prints all that a command line means. A default is what a new run has unless
-its options say otherwise. Lists are written as `'[1,2]'`, null as `null`."""
+On the command line of gan-train, `group=option` chooses an option and `key=value` sets a setting;
+with `--cfg job` it prints all that a command means. A default is what a new run has unless its
+options say otherwise. Lists are written as `'[1,2]'`, nothing as `null`."""
 TITLES = {
     "model": "Models",
     "loss": "Losses",
@@ -45,21 +46,38 @@ def main() -> None:
 
 def text() -> str:
     """The whole page."""
-    parts = [INTRODUCTION, "## The run and its sweeps", table(typed_option("", "config").settings)]
+    parts = [INTRODUCTION, overview()]
+    parts += ["## The run and its sweeps", table(typed_option("", "config").settings)]
     assert {*TITLES, "experiment"} >= {*GROUPS}, "every group has its section"
     for group, title in TITLES.items():
-        names = sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
-        parts += [f"## {title}", *section([typed_option(group, name) for name in names])]
+        parts += [f"## {title}", *section([typed_option(group, name) for name in options(group)])]
     parts += ["## Recipes", "`experiment=NAME`; [results.md](results.md) has what they gave."]
     return "\n\n".join([*parts, recipes()]) + "\n"
 
 
-def section(options: Sequence[Option]) -> list[str]:
+def overview() -> str:
+    """Every group with its options."""
+    cells = [
+        (
+            f"`{group}`",
+            ", ".join(f"[`{name}`](#{anchor(f'{group}={name}')})" for name in options(group)),
+        )
+        for group in TITLES
+    ]
+    return rows([("group", "options"), *cells, ("`experiment`", "[recipes](#recipes)")])
+
+
+def anchor(heading: str) -> str:
+    """What a link to a heading is called on a page of Markdown."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def section(group: Sequence[Option]) -> list[str]:
     """A group: what most of its options share, once, and each option with the rest."""
-    counts = Counter(setting for option in options for setting in option.settings)
-    shared = [s for s, count in counts.items() if count >= 3 and 2 * count >= len(options)]
+    counts = Counter(setting for option in group for setting in option.settings)
+    shared = [s for s, count in counts.items() if count >= 3 and 2 * count >= len(group)]
     parts = ["Most of them have these, with the same default:", table(shared)] if shared else []
-    for option in options:
+    for option in group:
         parts += [f"### {option.group}={option.name}", plain(option.header)]
         brought = [f"`{choice}`" for choice in option.brings if choice not in option.header]
         if brought:
@@ -80,8 +98,9 @@ def table(settings: Iterable[Setting]) -> str:
 
 def recipes() -> str:
     """The recipes with what their headers say of them."""
-    names = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
-    headers = {name: plain(read_option("experiment", name).header) for name in names}
+    headers = {
+        name: plain(read_option("experiment", name).header) for name in options("experiment")
+    }
     cells = ((f"`{name}`", text.partition(" Command:")[0]) for name, text in headers.items())
     return rows([("recipe", "what it trains"), *cells])
 
