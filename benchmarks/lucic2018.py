@@ -26,12 +26,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sweep", type=Path, help="the folder of the sweep")
-    record = {**paper.recorded(), **found(parser.parse_args().sweep)}
+    record = {**paper.load_record(), **collect(parser.parse_args().sweep)}
     paper.RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
     results.write()
 
 
-def found(sweep: Path) -> dict[str, Any]:
+def collect(sweep: Path) -> dict[str, Any]:
     """What the sweep has found, by data set. Raises ValueError for runs of different protocols."""
     tuned = json.loads((sweep / "tuned.json").read_text())
     record: dict[str, Any] = {}

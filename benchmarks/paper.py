@@ -30,7 +30,7 @@ Method = Mapping[str, Any]
 Compared = Mapping[str, Any]
 
 
-def recorded() -> dict[str, Any]:
+def load_record() -> dict[str, Any]:
     """What was measured: by data set."""
     found: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     return found
@@ -73,11 +73,11 @@ def _table(name: str, found: Compared | None) -> str:
         paper = "{} ± {}".format(*numbers[which])
         rows.append([f"{called} (`{method}`)", paper])
         if found is not None:
-            rows[-1] += _measured(found["methods"].get(method))
+            rows[-1] += _measured_cells(found["methods"].get(method))
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _measured(method: Method | None) -> list[str]:
+def _measured_cells(method: Method | None) -> list[str]:
     if method is None:
         return ["not measured", "", "", ""]
     values = [sample["value"] for sample in method["samples"] if sample["value"] is not None]

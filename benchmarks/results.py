@@ -43,7 +43,7 @@ HIGHLIGHTS = {
 Record = dict[str, Any]
 
 
-def recorded(path: Path = RECORD) -> dict[str, dict[str, Record]]:
+def load_record(path: Path = RECORD) -> dict[str, dict[str, Record]]:
     """All that was measured: by recipe, by seed. Each number carries its whole protocol."""
     if not path.exists():
         return {}
@@ -55,7 +55,7 @@ def recorded(path: Path = RECORD) -> dict[str, dict[str, Record]]:
     return recipes
 
 
-def save(record: Mapping[str, Mapping[str, Record]], path: Path = RECORD) -> None:
+def save_record(record: Mapping[str, Mapping[str, Record]], path: Path = RECORD) -> None:
     """Write the record. Each protocol stands in the file once, and numbers name it by its id.
 
     Raises ValueError where one id names two protocols.
@@ -79,14 +79,14 @@ def _results(recipes: Mapping[str, Mapping[str, Record]]) -> Iterator[dict[str, 
 
 def write() -> None:
     """Write the tables and the headers of the recipes from the record."""
-    record = recorded()
-    TABLES.write_text(whole(record, paper.recorded()))
+    record = load_record()
+    TABLES.write_text(page(record, paper.load_record()))
     for name, seeds in record.items():
         path = RECIPES / f"{name}.yaml"
         path.write_text(with_header(path.read_text(), name, seeds))
 
 
-def whole(record: Mapping[str, Mapping[str, Record]], compared: Mapping[str, Any]) -> str:
+def page(record: Mapping[str, Mapping[str, Record]], compared: Mapping[str, Any]) -> str:
     """The text of docs/results.md."""
     return f"{tables(record)}\n{paper.section(compared)}"
 
@@ -151,7 +151,7 @@ def _protocols(seeds: Mapping[str, Record]) -> tuple[tuple[str, str], ...]:
 
 def _table(protocols: Mapping[str, str], group: Mapping[str, Mapping[str, Record]]) -> list[str]:
     first = next(iter(next(iter(group.values())).values()))
-    rows = [["recipe", "seeds", "seconds", *(_short(name) for name in protocols), "verdicts"]]
+    rows = [["recipe", "seeds", "seconds", *(_short_name(name) for name in protocols), "verdicts"]]
     rows.append(["---"] * len(rows[0]))
     for name, seeds in group.items():
         numbers = [_summary(seeds, column) for column in protocols]
@@ -160,9 +160,9 @@ def _table(protocols: Mapping[str, str], group: Mapping[str, Mapping[str, Record
         rows.append([f"`{name}`", which, _seconds(seeds), *numbers, ", ".join(verdicts) or "none"])
     by_id: dict[str, list[str]] = {}
     for name, identifier in protocols.items():
-        by_id.setdefault(identifier, []).append(_short(name))
+        by_id.setdefault(identifier, []).append(_short_name(name))
     explained = [
-        f"- {', '.join(names)}: protocol `{identifier}`, {_described(first, identifier)}"
+        f"- {', '.join(names)}: protocol `{identifier}`, {_protocol_text(first, identifier)}"
         for identifier, names in by_id.items()
     ]
     names = list(group)
@@ -172,7 +172,7 @@ def _table(protocols: Mapping[str, str], group: Mapping[str, Mapping[str, Record
     return [f"## {heading}", when, "\n".join(lines), "\n".join(explained)]
 
 
-def _described(one: Record, identifier: str) -> str:
+def _protocol_text(one: Record, identifier: str) -> str:
     """A protocol in words."""
     protocols = (result["protocol"] for result in one["results"].values())
     plain = next(protocol for protocol in protocols if protocol["id"] == identifier)
@@ -205,7 +205,7 @@ def _seeds(seeds: Mapping[str, Record]) -> str:
     return ("seeds " if len(seeds) > 1 else "seed ") + ", ".join(sorted(seeds))
 
 
-def _short(name: str) -> str:
+def _short_name(name: str) -> str:
     for long, short in SHORT.items():
         name = name.replace(long, short)
     return name.strip()

@@ -81,12 +81,12 @@ def essential(rooms: Sequence[str], imports: Sequence[Arrow]) -> list[Arrow]:
     reduction."""
     below = targets(rooms, imports)
     reached: dict[str, set[str]] = {}
-    kept = []
+    found = []
     for room in rooms:
         indirect = set().union(*(reached[target] for target in below[room]))
-        kept += [(room, target) for target in below[room] if target not in indirect]
+        found += [(room, target) for target in below[room] if target not in indirect]
         reached[room] = indirect | {*below[room]}
-    return kept
+    return found
 
 
 def floors(rooms: Sequence[str], imports: Sequence[Arrow]) -> list[list[str]]:
@@ -129,7 +129,7 @@ def draw(rooms: Sequence[str], imports: Sequence[Arrow], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "rooms"
     from matplotlib import pyplot as plt
 
-    places = placed(floors(rooms, imports))
+    places = positions(floors(rooms, imports))
     figure, axes = plt.subplots(figsize=(8, 9))
     box = {"boxstyle": "round,pad=0.5", "facecolor": FACE, "edgecolor": EDGE}
     texts = {
@@ -152,7 +152,7 @@ def draw(rooms: Sequence[str], imports: Sequence[Arrow], path: Path) -> None:
     plt.close(figure)
 
 
-def placed(levels: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:
+def positions(levels: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:
     """Where each room stands: x from 0 to 1, y its floor."""
     return {
         room: ((index + 0.5) / len(level), float(floor))
