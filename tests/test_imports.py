@@ -19,6 +19,13 @@ FILES = {
 FILES["hydra_plugins.gan_runner_sweeps"] = ROOT.parent / "hydra_plugins" / "gan_runner_sweeps.py"
 MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
 
+ROOMS = (
+    *("errors", "seeds", "system", "config", "data", "datasets", "models", "augmentations"),
+    *("objectives", "storage", "sampling", "evaluation", "health", "logs", "training", "runs"),
+    *("comparison", "augmentation_study", "sweeps", "cli", "train"),
+)
+"""The rooms of the package from the bottom up: each imports from rooms before it."""
+
 HYDRA = {"gan_runner.cli.hydra", "gan_runner.train", "hydra_plugins.gan_runner_sweeps"}
 
 # library -> the modules that may import it; a package stands for all its modules
@@ -32,7 +39,7 @@ DOORS = {
     "submitit": {"gan_runner.sweeps.cluster"},
     "safetensors": {"gan_runner.storage.checkpoint", "gan_runner.evaluation.features.cache"},
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
-    "yaml": {"gan_runner.config.schema"},
+    "yaml": {"gan_runner.config.schema", "gan_runner.config.reference"},
     "PIL": {"gan_runner.sampling.sampling", "gan_runner.datasets", "gan_runner.cli"},
     "matplotlib": {"gan_runner.sampling.pictures.figure"},
     "jinja2": {"gan_runner.comparison.page.page"},
@@ -77,6 +84,10 @@ def test_every_module_is_looked_at() -> None:
     assert "gan_runner.objectives.losses" in ours("gan_runner.objectives.objective")
     assert "gan_runner.sweeps.sweep" in ours("hydra_plugins.gan_runner_sweeps")
     assert "gan_runner.training.loop" in ours("gan_runner.train")  # an import within a function
+
+
+def test_every_module_stands_in_a_room_and_every_room_is_listed() -> None:
+    assert {name.split(".")[1] for name in MODULES if name.startswith("gan_runner.")} == {*ROOMS}
 
 
 def test_imports_point_one_way() -> None:
@@ -152,7 +163,8 @@ def test_nobody_imports_an_entry_point() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("train", "config.schema", "config.groups", "storage.run_folder", "storage.summary"),
+        *("train", "config.schema", "config.groups", "config.reference"),
+        *("storage.run_folder", "storage.summary"),
         *("cli.sample", "cli.evaluate", "cli.runs", "cli.augment"),
         *("cli.compare", "cli.report"),
     ],

@@ -107,7 +107,7 @@ def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
                 shown = printable(options.metrics or "evaluation.metrics")
                 raise ConfigError(
                     f"nothing can be told of {printable(run)} by these metrics, {shown}. "
-                    "The README says what each is for."
+                    "docs/metrics.md says what each is for."
                 )
             yield Row(run, trained.step, found)
 

@@ -157,7 +157,7 @@ def test_the_digest_ignores_what_a_resumed_run_may_change_and_nothing_else(
 
 def _is_own(key: str) -> bool:
     groups = ("method", "model", "loss", "dataset", "optimizer", "evaluation", "health", "choices")
-    return key.split(".")[0] not in groups
+    return key.split(".", maxsplit=1)[0] not in groups
 
 
 def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
