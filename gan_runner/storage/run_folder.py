@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import time
@@ -11,15 +10,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
-from gan_runner.system.files import write_text
+from gan_runner.storage.status import Status, read_status, write_status
 
-FORMAT = 1
 LOCK = ".lock"
-
-_LARGEST_STATUS = 1 << 22  # bytes: more verdicts than any run comes to
 
 _LOOK = 0.1  # seconds, far longer than `is_held` needs
 
@@ -98,30 +94,16 @@ class RunFolder:
             self._lock.close()
             self._lock = None
 
-    def status(self) -> dict[str, Any]:
-        """What `status.json` says; empty if the run was killed before it said anything."""
-        try:
-            if self._status.stat().st_size > _LARGEST_STATUS:
-                raise ValueError("It is too large.")
-            status = json.loads(self._status.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, RecursionError) as error:
-            raise CheckpointError(
-                f"unreadable status, {printable(self._status)}. {printable(error)}"
-            ) from None
-        if not isinstance(status, dict) or not isinstance(status.get("warnings", []), list):
-            raise CheckpointError(f"unreadable status, {printable(self._status)}.")
-        if status.get("format", FORMAT) != FORMAT:
-            raise CheckpointError(
-                f"status of another format, {printable(self._status)}: format "
-                f"{printable(status['format'])}. This version of gan-runner has {FORMAT}."
-            )
-        return status
+    def status(self) -> Status:
+        """What `status.json` says; an empty one if the run was killed before it said anything.
 
-    def write_status(self, status: dict[str, Any]) -> None:
+        Raises CheckpointError.
+        """
+        return read_status(self._status)
+
+    def write_status(self, status: Status) -> None:
         """Replace `status.json`. Raises OSError."""
-        write_text(self._status, json.dumps({"format": FORMAT, **status}, indent=2) + "\n")
+        write_status(self._status, status)
 
 
 def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:

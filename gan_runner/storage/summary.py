@@ -15,9 +15,9 @@ from gan_runner.config import schema as config
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.storage.rows import best_evaluation, last_step
 from gan_runner.storage.run_folder import RunFolder
+from gan_runner.storage.status import RUN_STATES, Status, count_or_none
 
-_TOLD = ("running", "completed", "stopped", "interrupted", "failed")  # by a run itself
-STATES = (*_TOLD, "died", "unreadable")
+STATES = (*RUN_STATES, "died", "unreadable")
 
 
 class Best(NamedTuple):
@@ -36,7 +36,7 @@ class Summary(NamedTuple):
     `step` is that of the newest row while it runs, else what its status says. `changed` is when it
     ended, else the newest change of its files, in seconds since 1970; `size` is the sum of its
     files in bytes; `settings` are the leaves of its config.yaml by dotted key, beside the options
-    chosen for each group.
+    chosen for each group; `status` is empty where it is unreadable.
     """
 
     path: Path
@@ -49,6 +49,7 @@ class Summary(NamedTuple):
     changed: float
     size: int
     settings: Mapping[str, Any]
+    status: Status
 
 
 def run_folders(top: Path) -> Iterator[Path]:
@@ -70,20 +71,21 @@ def summarize(path: Path) -> Summary:
     """How the run in a folder stands. A status that isn't ours has the state `unreadable`."""
     folder = RunFolder(path)
     settings = _settings(folder)
-    status = status_of(folder)
+    state, status = _read_status(folder)
     size, newest = _disk(path)
-    ended = _moment(status.get("ended"))
+    ended = _seconds_since_1970(status.ended)
     return Summary(
         path=path,
-        state=status.get("state", "unreadable"),
-        step=_step(folder, status),
-        steps=_whole(settings.get("train.steps")),
+        state=state,
+        step=_step(folder, status, state),
+        steps=count_or_none(settings.get("train.steps")),
         best=_best(folder, settings),
-        verdicts=tuple(dict.fromkeys(verdict["name"] for verdict in status.get("verdicts", []))),
-        started=status["started"] if _moment(status.get("started")) is not None else None,
+        verdicts=tuple(dict.fromkeys(verdict.name for verdict in status.verdicts)),
+        started=None if _seconds_since_1970(status.started) is None else status.started,
         changed=newest if ended is None else ended,
         size=size,
         settings=settings,
+        status=status,
     )
 
 
@@ -96,28 +98,23 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     return {}
 
 
-def status_of(folder: RunFolder) -> dict[str, Any]:
-    """The status, with the state `died` where nobody is at work; empty if it isn't ours."""
-    status = _told(folder)
-    if status.get("state") == "running" and not _is_held(folder):
-        status = _told(folder)  # it may have ended between the two looks
-        if status.get("state") == "running":
-            return {**status, "state": "died"}
-    return status
+def _read_status(folder: RunFolder) -> tuple[str, Status]:
+    """The state of a run and its status; `died` where no process is at work, `unreadable` and an
+    empty status where the file isn't ours."""
+    status = _status_if_ours(folder)
+    if status.state == "running" and not _is_held(folder):
+        status = _status_if_ours(folder)  # it may have ended in between
+        if status.state == "running":
+            return "died", status
+    return status.state or "unreadable", status
 
 
-def _told(folder: RunFolder) -> dict[str, Any]:
+def _status_if_ours(folder: RunFolder) -> Status:
     with suppress(CheckpointError):
         status = folder.status()
-        verdicts = status.get("verdicts", [])
-        if (
-            status.get("state") in _TOLD
-            and _whole(status.get("step")) is not None
-            and isinstance(verdicts, list)
-            and all(isinstance(v, dict) and isinstance(v.get("name"), str) for v in verdicts)
-        ):
+        if status.state is not None and status.step is not None:
             return status
-    return {}
+    return Status()
 
 
 def _is_held(folder: RunFolder) -> bool:
@@ -127,14 +124,13 @@ def _is_held(folder: RunFolder) -> bool:
         return True  # it can't be known, so the run's own word counts
 
 
-def _step(folder: RunFolder, status: Mapping[str, Any]) -> int | None:
-    saved = status.get("step")
-    if status.get("state") != "running":
-        return saved
+def _step(folder: RunFolder, status: Status, state: str) -> int | None:
+    if state != "running":
+        return status.step
     with suppress(OSError):
         if _is_file(folder.metrics):
-            return max(saved or 0, _whole(last_step(folder.metrics)) or 0)
-    return saved
+            return max(status.step or 0, count_or_none(last_step(folder.metrics)) or 0)
+    return status.step
 
 
 def _disk(path: Path) -> tuple[int, float]:
@@ -198,18 +194,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _moment(text: object) -> float | None:
-    """A moment of a status in seconds since 1970; None if it isn't one."""
-    if not isinstance(text, str):
-        return None
-    with suppress(ValueError):
-        moment = datetime.fromisoformat(text)
-        return None if moment.tzinfo is None else moment.timestamp()
-    return None
-
-
-def _whole(value: object) -> int | None:
-    """A number of steps; None for what can't be one."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
-        return value
+def _seconds_since_1970(moment: str | None) -> float | None:
+    """None for what isn't a moment with its zone."""
+    if moment is not None:
+        with suppress(ValueError):
+            parsed = datetime.fromisoformat(moment)
+            return None if parsed.tzinfo is None else parsed.timestamp()
     return None

@@ -210,7 +210,7 @@ class Sweep:
     def _skip(self, job: Job) -> None:
         status = job.folder.status()
         self._terminal.say(f"already complete: {printable(job.path)}")
-        outcome = Outcome(status["state"], 0, status.get("step"), 0.0, "already complete")
+        outcome = Outcome(status.state or "completed", 0, status.step, 0.0, "already complete")
         self._outcomes[job.name] = outcome
         self._view.skipped(outcome)
 

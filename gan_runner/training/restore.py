@@ -79,7 +79,7 @@ def received(config: Config) -> Experiment:
 
 def is_complete(folder: RunFolder, experiment: Experiment) -> bool:
     """Whether the run has done all its steps and its last checkpoint passes its check."""
-    if folder.status().get("state") != "completed":
+    if folder.status().state != "completed":
         return False
     try:
         last = checkpoint.select(folder.checkpoints, "last")
@@ -91,10 +91,10 @@ def is_complete(folder: RunFolder, experiment: Experiment) -> bool:
 def asked_steps(folder: RunFolder, experiment: Experiment) -> int | None:
     """How long the run is to be; None where that is given in epochs, and its folder doesn't say
     how many examples there were."""
-    examples = folder.status().get("examples")
     if experiment.config.train.epochs is None:
         return experiment.config.train.steps
-    return experiment.steps(examples) if isinstance(examples, int) else None
+    examples = folder.status().examples
+    return None if examples is None else experiment.steps(examples)
 
 
 def check_same(found: Checkpoint, config: Config, data: Data) -> None:

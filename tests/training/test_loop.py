@@ -132,7 +132,7 @@ def test_steps_of_0_write_the_checkpoint_of_step_0(made: Callable[..., Run]) -> 
     assert checkpoint.select(run.folder.checkpoints, "last").facts["step"] == 0
     assert row_steps(run) == picture_steps(run) == []
     status = run.folder.status()
-    assert (status["state"], status["step"], status["exit_code"]) == ("completed", 0, 0)
+    assert (status.state, status.step, status.exit_code) == ("completed", 0, 0)
 
 
 def test_a_row_has_the_rate_and_the_time_of_its_step(made: Callable[..., Run]) -> None:
@@ -205,9 +205,9 @@ def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoi
     )
     assert finish(run) == NumbersError.exit_code == 5
     status = run.folder.status()
-    assert (status["state"], status["exit_code"]) == ("failed", 5)
+    assert (status.state, status.exit_code) == ("failed", 5)
     last = checkpoint.select(run.folder.checkpoints, "last")
-    assert status["checkpoint"] == last.path.name
+    assert status.checkpoint == last.path.name
     assert last.facts["step"] == run.saved_step < 9
     assert all(t.isfinite().all() for t in last.tensors.values())
     assert all(step <= last.facts["step"] + 1 for step in row_steps(run))

@@ -29,7 +29,7 @@ def verdict(comparison: Comparison) -> str:
 
 def health(record: Record) -> list[Html]:
     """The verdicts on a run, each with its evidence and advice."""
-    told = [findings.verdict_text(item) for item in findings.verdicts(record)]
+    told = [findings.verdict_text(item) for item in record.status.verdicts]
     return [element("p", text, class_="verdict") for text in told]
 
 

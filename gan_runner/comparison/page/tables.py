@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 from gan_runner.comparison import findings
@@ -77,8 +77,7 @@ def resources(comparison: Comparison) -> Html:
             _counted(_parameters(runs, "discriminator")),
             _memory(runs),
         ]
-        told = [r.status.get("device") for r in runs]
-        devices = ", ".join(dict.fromkeys(device for device in told if isinstance(device, str)))
+        devices = ", ".join(dict.fromkeys(r.status.device for r in runs if r.status.device))
         rows.append(
             element(
                 "tr",
@@ -127,31 +126,24 @@ def _progress(record: Record) -> str:
 def _told(record: Record) -> list[Content]:
     """The reason of an end that wasn't a run's own, its verdicts with their evidence, warnings."""
     found: list[Content] = []
-    reason = record.status.get("reason")
-    if isinstance(reason, str) and record.outcome != "completed":
-        found.append(element("div", reason))
-    for item in findings.verdicts(record):
-        found.append(element("div", findings.verdict_text(item), class_="verdict"))
-    warnings = record.status.get("warnings")
-    for text in warnings if isinstance(warnings, list) else ():
-        if isinstance(text, str):
-            found.append(element("div", f"warning: {text}", class_="soft"))
+    if record.status.reason is not None and record.outcome != "completed":
+        found.append(element("div", record.status.reason))
+    for verdict in record.status.verdicts:
+        found.append(element("div", findings.verdict_text(verdict), class_="verdict"))
+    for text in record.status.warnings:
+        found.append(element("div", f"warning: {text}", class_="soft"))
     return found
 
 
 def _parameters(records: Sequence[Record], network: str) -> float | None:
-    told = [record.status.get("parameters") for record in records]
-    return findings.mean(_whole(found.get(network) for found in told if isinstance(found, dict)))
-
-
-def _whole(found: Iterable[object]) -> list[int]:
-    """Counts; what can't be one is left out."""
-    return [count for count in found if type(count) is int and 0 <= count < 2**63]
+    counts = (record.status.parameters.get(network) for record in records)
+    return findings.mean(count for count in counts if count is not None)
 
 
 def _memory(records: Sequence[Record]) -> str:
-    found = findings.mean(_whole(record.status.get("peak_memory") for record in records))
-    return "not recorded" if found is None else size(found)
+    peaks = (record.status.peak_memory for record in records)
+    mean = findings.mean(peak for peak in peaks if peak is not None)
+    return "not recorded" if mean is None else size(mean)
 
 
 def _counted(value: float | None) -> str:
