@@ -30,7 +30,7 @@ DOORS = {
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
     "rich": {"gan_runner.logs.terminal"},
     "submitit": {"gan_runner.sweeps.cluster"},
-    "safetensors": {"gan_runner.storage.checkpoint", "gan_runner.evaluation.features.cache"},
+    "safetensors": {"gan_runner.storage.tensors"},
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
     "yaml": {"gan_runner.config.schema"},
     "PIL": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from gan_runner.augmentation_study.chart import Panel
@@ -153,7 +154,7 @@ def _protocol(trained: Trained, split: Split, plan: Plan) -> dict[str, Any]:
         "checkpoint": trained.step,
         "weights": "average" if trained.averaged else "raw",
         "confidence": CONFIDENCE,
-        "fingerprint": machine.fingerprint(next(trained.generator.parameters()).device),
+        "fingerprint": asdict(machine.fingerprint(next(trained.generator.parameters()).device)),
     }
 
 

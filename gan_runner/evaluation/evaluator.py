@@ -34,7 +34,7 @@ from gan_runner.objectives.elbo import Bound
 from gan_runner.sampling.pictures.confusion import Confusion
 from gan_runner.sampling.sampling import Picture, latent_points, picture, sample
 from gan_runner.seeds import derive
-from gan_runner.storage.checkpoint import fingerprint
+from gan_runner.storage.tensors import tensor_digest
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 _TELLING = 20  # samples that a class should have, before their absence tells anything
@@ -183,7 +183,7 @@ class Evaluator:
             "space": f"{self._space.name} {self._space.version}",
             "chosen": f"{len(examples)} seed {self._settings.seed}",
         }
-        name = fingerprint("|".join(facts.values()), {})[:16]
+        name = tensor_digest("|".join(facts.values()), {})[:16]
         path = cache / "features" / f"{name}.safetensors"
         shape = torch.empty(len(examples), self._space.size, device="meta")
         found = kept(path, facts, like={"features": shape})

@@ -77,7 +77,7 @@ def _disk(run: Run, plan: Train) -> str:
     moments = [range(n, plan.steps + 1, n)[:most] for n in (plan.save_every, plan.eval_every) if n]
     kept = min(most, len({plan.steps}.union(*moments)))
     state = run.state
-    saved = checkpoint.write(run.folder.checkpoints, state.tensors(), state.facts()).stat().st_size
+    saved = checkpoint.write(run.folder.checkpoints, state.tensors(), run.facts()).stat().st_size
     run.sample()
     (picture,) = run.folder.samples.glob("step_*.png")
     pictures = 1 + (plan.steps // plan.sample_every if plan.sample_every else 0)

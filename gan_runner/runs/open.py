@@ -40,7 +40,6 @@ from gan_runner.training.restore import (
     received,
     restore,
     saved_classes,
-    saved_space,
     take_weights,
 )
 from gan_runner.training.rules import check_space
@@ -132,7 +131,7 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     folder.refuse_links()
     experiment = received(configuration.read(folder.config))
     found = checkpoint.select(folder.checkpoints, which)
-    space = saved_space(found)
+    space = found.facts.space
     averaged = experiment.config.train.average > 0 and not raw
     names = saved_classes(found, experiment.model)
     parts = experiment.model.parts(space, len(names))
@@ -149,10 +148,10 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
         names,
         experiment.model.latent_columns,
         experiment.model.latent_code,
-        found.facts["step"],
+        found.step,
         averaged,
         experiment,
-        found.facts.get("data", ""),
+        found.facts.data,
     )
 
 

@@ -21,6 +21,7 @@ from gan_runner.logs.log import Log, best_step
 from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.sampling import evenly, latent_points, picture, sample
 from gan_runner.storage import checkpoint
+from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, now
 from gan_runner.storage.status import State, Status, Verdict
 from gan_runner.system import machine
@@ -168,7 +169,7 @@ class Run:
         best = checkpoint.select(self.folder.checkpoints, "best")
         go_back(state, best, rate_factor=factor)
         text = (
-            f"went back to the weights of step {best.facts['step']}, "
+            f"went back to the weights of step {best.step}, "
             f"learning rates times {state.rate_factor:g}"
         )
         self.log.say(f"rollback at step {state.step}: {text}")
@@ -185,7 +186,7 @@ class Run:
             raise NumbersError(f"a weight is NaN or Inf at step {self.state.step}.")
         self.state.seconds = self._seconds()
         self.log.flush()
-        path = checkpoint.write(self.folder.checkpoints, self.state.tensors(), self._facts())
+        path = checkpoint.write(self.folder.checkpoints, self.state.tensors(), self.facts())
         self.saved_step = self.state.step
         self.log.say(f"saved step {self.state.step} {path}")
         checkpoint.prune(self.folder.checkpoints, keep=self.config.train.keep)
@@ -221,7 +222,7 @@ class Run:
             git=machine.git_commit(),
             parameters=self.state.sizes(),
             examples=len(self.data),
-            **machine.fingerprint(self.device),
+            **asdict(machine.fingerprint(self.device)),
         )
         if self.config.train.eval_every > 0:
             self._evaluator = Evaluator(
@@ -280,20 +281,21 @@ class Run:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began
 
-    def _facts(self) -> dict[str, Any]:
-        return {
-            **self.state.facts(),
-            "classes": _named(self.classes, self.data.class_names),
-            "config": self.config.digest(),
-            "data": self._data_digest,
-            "space": asdict(self.data.space),
-            "fingerprint": machine.fingerprint(self.device),
-        }
+    def facts(self) -> Facts:
+        """What a checkpoint says beside its tensors."""
+        return Facts(
+            state=self.state.facts(),
+            classes=_named(self.classes, self.data.class_names),
+            config=self.config.digest(),
+            data=self._data_digest,
+            space=self.data.space,
+            fingerprint=machine.fingerprint(self.device),
+        )
 
 
-def _named(classes: int, names: tuple[str, ...]) -> list[str]:
-    """A name for each class that the generator is told."""
-    return [names[k] if k < len(names) else str(k) for k in range(classes)]
+def _named(classes: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """A name for each class that the generator is conditioned on."""
+    return tuple(names[k] if k < len(names) else str(k) for k in range(classes))
 
 
 def _verdicts_until(step: int, status: Status) -> tuple[Verdict, ...]:

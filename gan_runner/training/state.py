@@ -6,7 +6,6 @@ import base64
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.objectives.terms import Memory
 from gan_runner.seeds import derive
+from gan_runner.storage.facts import StateFacts
 from gan_runner.training.optimizers import Optimizers
 
 
@@ -126,30 +126,29 @@ class TrainState:
                 named |= {f"{part}.{name}.{k}": v for k, v in slots.items() if v is not None}
         return named
 
-    def facts(self) -> dict[str, Any]:
-        """What is no tensor, as plain data."""
-        return {
-            "step": self.step,
-            "seconds": round(self.seconds, 3),
-            "rate_factor": self.rate_factor,
-            "rollbacks": list(self.rollbacks),
-            "counts": dict(self.sums.counts),
-            "generators": {name: _encoded(g) for name, g in self._streams().items()},
-        }
+    def facts(self) -> StateFacts:
+        """Everything that isn't a tensor."""
+        return StateFacts(
+            step=self.step,
+            seconds=round(self.seconds, 3),
+            rate_factor=self.rate_factor,
+            rollbacks=tuple(self.rollbacks),
+            counts=dict(self.sums.counts),
+            generators={name: _encoded(g) for name, g in self._streams().items()},
+        )
 
-    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    def load(self, tensors: Mapping[str, Tensor], facts: StateFacts) -> None:
         """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
         self._load_learnt(tensors)
         device = next(self.generator.parameters()).device
         totals = _under("sums", tensors)
         # in the order in which they were first added: it is the order of the columns of a row
-        self.sums.counts = {str(k): int(v) for k, v in facts["counts"].items()}
+        self.sums.counts = dict(facts.counts)
         self.sums.totals = {k: totals[k].to(device) for k in self.sums.counts}
         for name, stream in self._streams().items():
-            _decode(facts["generators"][name], stream)
-        self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
-        self.rate_factor = float(facts["rate_factor"])
-        self.rollbacks = [int(step) for step in facts["rollbacks"]]
+            _decode(facts.generators[name], stream)
+        self.step, self.seconds = facts.step, facts.seconds
+        self.rate_factor, self.rollbacks = facts.rate_factor, list(facts.rollbacks)
 
     def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
         """Take over saved networks and optimisers, with learning rates times a factor.

@@ -342,7 +342,7 @@ def test_an_evaluation_has_the_bounds_with_their_protocol(run: Path) -> None:
             "scale": 1.0,
         }
     best = checkpoint.select(run / "checkpoints", "best")
-    assert best.facts["step"] == 400
+    assert best.step == 400
 
 
 def test_gan_evaluate_gives_the_likelihood_of_the_training(

@@ -95,7 +95,7 @@ def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluat
     other = checkpoint.select(evaluated / "checkpoints", "last")
     assert one.tensors.keys() == other.tensors.keys()
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
-    assert one.facts["generators"] == other.facts["generators"]
+    assert one.facts.state.generators == other.facts.state.generators
 
 
 def test_evaluation_without_a_weight_average_leaves_batch_norm_untouched(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_every_evaluation_is_a_row_and_a_line_with_protocols(evaluated: Path) ->
 def test_the_best_checkpoint_is_that_of_the_best_evaluation(evaluated: Path) -> None:
     best = min(evaluations(evaluated), key=lambda line: line["best"])
     assert best["best"] == best["results"]["sliced_wasserstein"]["value"]
-    assert checkpoint.select(evaluated / "checkpoints", "best").facts["step"] == best["step"]
+    assert checkpoint.select(evaluated / "checkpoints", "best").step == best["step"]
 
 
 def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) ->
     run = trained(tmp_path / "run", "train.steps=40", "train.keep=0", *EVALUATED, *best)
     lines = evaluations(run)
     first = min(lines, key=lambda line: (line["best"], line["step"]))
-    assert checkpoint.select(run / "checkpoints", "best").facts["step"] == first["step"]
+    assert checkpoint.select(run / "checkpoints", "best").step == first["step"]
     assert set(checkpoint.steps(run / "checkpoints")) == {first["step"], 40}
 
 
