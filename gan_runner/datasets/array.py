@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.array import read_array_file
 from gan_runner.datasets.readers.paths import Location, expanded, refuse_missing

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar, final
 from pydantic import Field
 
 from gan_runner.config.component import Component
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.few import few
 
 T = TypeVar("T")

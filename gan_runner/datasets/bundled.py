@@ -7,7 +7,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from gan_runner.data.columns import Column
+from gan_runner.data import Column
 from gan_runner.datasets.readers.cells import decimals
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder

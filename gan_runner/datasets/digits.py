@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.errors import ConfigError, printable
 from gan_runner.seeds import derive
 

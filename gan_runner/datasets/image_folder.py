@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 import torch
 from pydantic import Field
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.decoding import Damaged, Pixels, decode
 from gan_runner.datasets.readers.image_cache import kept

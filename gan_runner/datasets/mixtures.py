@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import HELD_OUT, Dataset, Track
 from gan_runner.datasets.vectors import plain, standardized
 from gan_runner.seeds import derive

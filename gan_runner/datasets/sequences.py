@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.datasets.vectors import plain, standardized
 
 

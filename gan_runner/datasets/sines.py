@@ -10,7 +10,7 @@ import torch
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import HELD_OUT, Dataset, Track
 from gan_runner.datasets.sequences import plain_steps, standardized_steps
 from gan_runner.seeds import derive

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import HELD_OUT, Dataset, Track
 from gan_runner.datasets.readers.paths import Location
 from gan_runner.datasets.vision import MNIST

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import field_validator
 
-from gan_runner.data.columns import Column
+from gan_runner.data import Column
 from gan_runner.datasets.readers.cells import are_codes, categories, decimals, is_number
 from gan_runner.datasets.readers.csv import TextTable, read_csv
 from gan_runner.datasets.readers.paths import Location, expanded, refuse_missing

@@ -14,8 +14,7 @@ from pydantic import Field, NonNegativeInt
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gan_runner.data.columns import Column, Columns
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Column, Columns, Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.splitting import Split, split
 from gan_runner.datasets.vectors import standardized
@@ -109,7 +108,7 @@ class Tabular(Dataset):
         column, values = filled
         if not column.label or self.label_as != "class":
             return filled
-        return Filled(replace(column, told=True), values)
+        return Filled(replace(column, condition=True), values)
 
     def _numbers(self, filled: Filled) -> Tensor:
         """What examples hold of a column, float32 [N, width]. Raises DataError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 
 
 def plain(size: int) -> Space:

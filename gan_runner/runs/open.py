@@ -14,7 +14,8 @@ from torch import nn
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Data, Space, digest, placed
+from gan_runner.data import Data, Space, digest
+from gan_runner.data.batches import to_device
 from gan_runner.datasets import Track
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
@@ -175,7 +176,7 @@ def _load(
     """The data, and the experiment with the lengths that depend on it settled."""
     config = experiment.config
     with unwinding():
-        data = placed(experiment.dataset.training(Path(config.cache), terminal.track), device)
+        data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.system.machine import Fingerprint
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gan_runner.data.data import Batch, batches
+from gan_runner.data.batches import Batch, batches
 from gan_runner.models import Model
 from gan_runner.models.conv_vae import VAEGAN
 from gan_runner.system.signals import watched
@@ -52,7 +52,7 @@ def reals_of(run: Run) -> Iterator[Batch]:
         seed=run.config.seed,
         start=run.state.step * experiment.d_steps,
         flip=experiment.dataset.flips,
-        labelled=experiment.model.conditional,
+        with_labels=experiment.model.conditional,
         device=run.device,
     )
 

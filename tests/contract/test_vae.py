@@ -15,7 +15,8 @@ from conftest import Answer, call_command, left_behind
 from torch import Tensor
 
 from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models.autoencoder import as_decoder
 from gan_runner.objectives.elbo import ELBO

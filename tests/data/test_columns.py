@@ -9,8 +9,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.columns import Column, Columns
-from gan_runner.data.data import Space
+from gan_runner.data import Column, Columns, Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model
 from gan_runner.models.categories import gumbel, relaxed
@@ -20,7 +19,7 @@ AGE = Column("age", decimals=0)
 COLOUR = Column("colour", ("blue", "green", "red"))
 HEIGHT = Column("height", decimals=1)
 ILL = Column("ill", ("no", "yes"), label=True)
-TOLD = Column("ill", ("no", "yes"), label=True, told=True)
+CONDITION = Column("ill", ("no", "yes"), label=True, condition=True)
 
 
 def columns(*held: Column, temperature: float = 0.5, straight_through: bool = True) -> Columns:
@@ -49,7 +48,7 @@ def test_numbers_come_in_their_own_units_and_categories_unscaled() -> None:
 
 
 def test_rows_have_names_units_and_categories_in_the_tables_own_order() -> None:
-    of = columns(AGE, TOLD, COLOUR, HEIGHT)
+    of = columns(AGE, CONDITION, COLOUR, HEIGHT)
     examples = torch.tensor([[42.0, 0.0, 1.0, 0.0, 1.3], [7.0, 1.0, 0.0, 0.0, 0.5]])
     assert list(of.rows(examples, torch.tensor([1, 0]))) == [
         ["age", "ill", "colour", "height"],
@@ -58,8 +57,8 @@ def test_rows_have_names_units_and_categories_in_the_tables_own_order() -> None:
     ]
 
 
-def test_a_class_that_nobody_was_told_is_no_column() -> None:
-    assert next(columns(AGE, TOLD).rows(torch.zeros(1, 1), None)) == ["age"]
+def test_the_column_of_a_condition_is_left_out_without_labels() -> None:
+    assert next(columns(AGE, CONDITION).rows(torch.zeros(1, 1), None)) == ["age"]
 
 
 def test_a_number_of_unknown_decimals_has_the_digits_of_its_float() -> None:
@@ -97,7 +96,7 @@ def test_a_space_whose_columns_do_not_fit_is_refused(change: dict[str, object]) 
         {"columns": []},
         {"temperature": 0.0},
         {"temperature": float("nan")},
-        {"columns": [{"name": "ill", "told": True}, {"name": "age"}]},
+        {"columns": [{"name": "ill", "condition": True}, {"name": "age"}]},
     ],
 )
 def test_columns_that_can_not_be_are_refused(held: dict[str, object]) -> None:

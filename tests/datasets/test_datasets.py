@@ -15,13 +15,13 @@ import yaml
 from conftest import EVERY_DATASET, track
 
 from gan_runner.config.component import choices, make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Grid, Ring, digits
 from gan_runner.errors import ConfigError, DataError, MachineError
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
 OPTIONS = sorted(CONF.glob("*.yaml"))
-NOWHERE = Path("/nonexistent")
+NOWHERE = Path("/nonexistent/data")
 
 
 def node(option: str, **changes: Any) -> dict[str, Any]:
@@ -60,9 +60,12 @@ def test_no_class_has_a_default(name: str) -> None:
     [
         ("array", {"path": "/nonexistent/x.npy"}),
         ("table", {"path": "/nonexistent/x.csv"}),
-        ("image_folder", {"root": "/nonexistent"}),
-        *((name, {"root": "/nonexistent", "download": False}) for name in ("mnist", "cifar10")),
-        ("stacked_mnist", {"root": "/nonexistent", "download": False}),
+        ("image_folder", {"root": "/nonexistent/data"}),
+        *(
+            (name, {"root": "/nonexistent/data", "download": False})
+            for name in ("mnist", "cifar10")
+        ),
+        ("stacked_mnist", {"root": "/nonexistent/data", "download": False}),
     ],
 )
 def test_what_is_missing_is_told_without_reading(option: str, changes: dict[str, Any]) -> None:

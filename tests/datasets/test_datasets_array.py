@@ -13,7 +13,7 @@ from conftest import EVERY_DATASET, track
 from numpy.typing import NDArray
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import npy
 from gan_runner.errors import ConfigError, DataError, MachineError
@@ -29,7 +29,7 @@ def dataset(path: Path | None, **changes: Any) -> Dataset:
 
 
 def load(path: Path | None, **changes: Any) -> Data:
-    return dataset(path, **changes).load(Path("/nonexistent"), track)
+    return dataset(path, **changes).load(Path("/nonexistent/data"), track)
 
 
 @pytest.fixture

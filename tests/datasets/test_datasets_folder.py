@@ -22,7 +22,7 @@ from conftest import EVERY_DATASET, track
 from PIL import Image
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import decoding, npy
 from gan_runner.errors import ConfigError, DataError, MachineError

@@ -14,8 +14,7 @@ from conftest import EVERY_DATASET
 from gan_runner.cli.hydra import composed, parsed
 from gan_runner.config.component import make
 from gan_runner.config.groups import conf_folder
-from gan_runner.data.columns import Columns
-from gan_runner.data.data import Data, digest
+from gan_runner.data import Columns, Data, digest
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError, DataError, Fault
 from gan_runner.logs.terminal import Terminal
@@ -140,7 +139,7 @@ def test_the_label_is_a_column_unless_a_conditional_model_is_told_it(
     data = loaded(dataset("dataset=iris", *overrides), tmp_path)
     assert data.space.shape == (width,)
     label = columns_of(data).label
-    assert label is not None and label.told == told
+    assert label is not None and label.condition == told
     assert data.classes == 3
 
 

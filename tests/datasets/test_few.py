@@ -11,7 +11,7 @@ import torch
 from conftest import Answer, left_behind, small_run, track
 
 from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.few import few
 from gan_runner.errors import ConfigError

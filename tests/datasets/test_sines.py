@@ -12,7 +12,7 @@ from conftest import EVERY_DATASET, track
 from torch import Tensor
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 
@@ -35,11 +35,11 @@ def sines(**changes: Any) -> Dataset:
 
 
 def load(**changes: Any) -> Data:
-    return sines(**changes).load(Path("/nonexistent"), track)
+    return sines(**changes).load(Path("/nonexistent/data"), track)
 
 
 def held_out(**changes: Any) -> Tensor:
-    found = sines(**changes).held_out(Path("/nonexistent"), track)
+    found = sines(**changes).held_out(Path("/nonexistent/data"), track)
     assert found is not None
     return found.examples
 

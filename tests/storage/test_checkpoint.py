@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import CheckpointError, MachineError
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import (

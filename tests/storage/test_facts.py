@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from test_checkpoint import facts
 
-from gan_runner.data.columns import Column, Columns
-from gan_runner.data.data import Space
+from gan_runner.data import Column, Columns, Space
 from gan_runner.storage.facts import Facts, parse_facts
 
 COLUMNS = Columns((Column("x", decimals=1), Column("y", ("a", "b"), label=True)), 0.5, True)

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.models import Model
 from gan_runner.objectives.objective import Objective
 from gan_runner.storage.facts import StateFacts

@@ -13,7 +13,7 @@ from operator import add
 import torch
 from torch import Tensor, nn
 
-from gan_runner.data.data import Batch
+from gan_runner.data.batches import Batch
 from gan_runner.models.conditioning import bound
 from gan_runner.models.discriminator import Discriminator, Judgement
 from gan_runner.objectives.objective import Objective

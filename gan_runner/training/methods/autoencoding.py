@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from gan_runner.data.data import Batch
+from gan_runner.data.batches import Batch
 from gan_runner.models.autoencoder import as_decoder
 from gan_runner.objectives.elbo import Bound, Posterior, feature_reconstruction
 from gan_runner.objectives.terms import Scored
