@@ -72,7 +72,7 @@ EVERY_DATASET = {"per_class": None, "per_class_seed": 0}
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
+def track(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
     """Passes items through and shows nothing."""
     return iter(items)
 

@@ -161,7 +161,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         print(f"warning: too large to compare, {printable(path)}.", file=sys.stderr)
         return
     damaged: list[None] = []
-    for row in rows(path, left_out=lambda: damaged.append(None)):
+    for row in rows(path, on_damaged=lambda: damaged.append(None)):
         yield row
         if not all(_is_finite(value) for value in _values(row)):
             damaged.append(None)

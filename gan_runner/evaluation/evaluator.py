@@ -208,7 +208,7 @@ class Evaluator:
             fake_features=self._space.features(fake),
             train=self._train,
             held_out=self._held_out,
-            centres=None if self._mixture is None else self._mixture.centres,
+            centres=None if self._mixture is None else self._mixture.centers,
             std=None if self._mixture is None else self._mixture.std,
             class_counts=None if self._data.labels is None else self._data.labels.bincount(),
             labels=labels,

@@ -39,7 +39,7 @@ def rehearse(config: Config, terminal: Terminal) -> None:
         try:
             seconds = _seconds(run)
             terminal.say(configuration.text(run.config))
-            terminal.framed(("", ""), _table(run, seconds))
+            terminal.framed_table(("", ""), _table(run, seconds))
         finally:
             run.folder.release()
     terminal.say("dry run: nothing was left. Without dry_run=true it is trained.")

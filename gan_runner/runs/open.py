@@ -88,7 +88,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
         restore(state, found)
         warnings += inexact(found, device)
     check_length(state.step, experiment.config)
-    checkpoint.sweep_up(folder.checkpoints)
+    checkpoint.remove_partial_files(folder.checkpoints)
     folder.checkpoints.mkdir(exist_ok=True)
     if found is not None:
         checkpoint.make_last(folder.checkpoints, found)

@@ -44,8 +44,8 @@ def file_name(step: int) -> str:
 
 def steps(folder: Path) -> dict[int, Path]:
     """The checkpoints in a folder by step, newest first. None of them is opened."""
-    found = {int(m[1]): p for p in _entries(folder) if (m := _NAME.fullmatch(p.name))}
-    return dict(sorted(found.items(), reverse=True))
+    by_step = {int(m[1]): p for p in _entries(folder) if (m := _NAME.fullmatch(p.name))}
+    return dict(sorted(by_step.items(), reverse=True))
 
 
 def write(folder: Path, tensors: Mapping[str, Tensor], facts: Facts) -> Path:
@@ -59,7 +59,7 @@ def write(folder: Path, tensors: Mapping[str, Tensor], facts: Facts) -> Path:
     temporary = folder / f".{path.name}.partial"
     try:
         write_tensors(path, tensors, facts.plain(), header={"format": FORMAT}, temporary=temporary)
-        point(folder / "last.json", path, step)
+        write_pointer(folder / "last.json", path, step)
     except OSError as error:
         raise MachineError(
             f"can't save a checkpoint, {printable(path)}. {printable(error)}"
@@ -67,7 +67,7 @@ def write(folder: Path, tensors: Mapping[str, Tensor], facts: Facts) -> Path:
     return path
 
 
-def point(pointer: Path, path: Path, step: int) -> None:
+def write_pointer(pointer: Path, path: Path, step: int) -> None:
     """Make a pointer file (`last.json`, `best.json`) name a checkpoint in the same folder."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -107,11 +107,11 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     refused: list[str] = []
     for path in steps(folder).values():
         try:
-            found = read(path)
+            valid = read(path)
         except CheckpointError as error:
             refused.append(str(error))
             continue
-        return found, [f"{text} Using {found.path.name} instead." for text in refused]
+        return valid, [f"{text} Using {path.name} instead." for text in refused]
     if refused:
         raise CheckpointError("no valid checkpoint is left:\n" + "\n".join(refused))
     return None, []
@@ -120,7 +120,7 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 def select(folder: Path, which: str) -> Checkpoint:
     """The checkpoint named `last`, `best` or by its step. Raises CheckpointError."""
     if which in ("last", "best"):
-        return read(pointed(folder, f"{which}.json"))
+        return read(read_pointer(folder, f"{which}.json"))
     available = steps(folder)
     if not which.isdecimal() or int(which) not in available:
         listed = ", ".join(map(str, available)) or "none"
@@ -131,7 +131,7 @@ def select(folder: Path, which: str) -> Checkpoint:
     return read(available[int(which)])
 
 
-def pointed(folder: Path, pointer: str) -> Path:
+def read_pointer(folder: Path, pointer: str) -> Path:
     """The file that `last.json` or `best.json` names. Raises CheckpointError if it can't be."""
     try:
         name = json.loads((folder / pointer).read_text(encoding="utf-8"))["file"]
@@ -147,16 +147,16 @@ def pointed(folder: Path, pointer: str) -> Path:
     return folder / name
 
 
-def make_last(folder: Path, found: Checkpoint) -> None:
+def make_last(folder: Path, saved: Checkpoint) -> None:
     """Make a checkpoint the last one, as a resume from it needs.
 
     A kill may have come before `last.json` pointed to it. Newer ones are damaged: they are renamed,
     so that they aren't tried again and don't displace valid ones.
     """
     for step, path in steps(folder).items():
-        if step > found.step:
+        if step > saved.step:
             path.rename(path.with_suffix(".damaged"))
-    point(folder / "last.json", found.path, found.step)
+    write_pointer(folder / "last.json", saved.path, saved.step)
 
 
 def make_best(folder: Path, step: int | None) -> None:
@@ -165,22 +165,22 @@ def make_best(folder: Path, step: int | None) -> None:
     if path is None or step is None:
         (folder / "best.json").unlink(missing_ok=True)
     else:
-        point(folder / "best.json", path, step)
+        write_pointer(folder / "best.json", path, step)
 
 
 def prune(folder: Path, *, keep: int) -> None:
-    """Delete what is neither last nor best nor among the `keep` newest of the others."""
+    """Delete all checkpoints but the last, the best, and the `keep` newest of the others."""
     protected: set[Path] = set()
     for pointer in ("last.json", "best.json"):
-        with suppress(CheckpointError):  # a pointer that isn't there, or says nothing
-            protected.add(pointed(folder, pointer))
+        with suppress(CheckpointError):  # a pointer that is missing or damaged
+            protected.add(read_pointer(folder, pointer))
     others = [path for path in steps(folder).values() if path not in protected]
     for path in others[keep:]:
         path.unlink(missing_ok=True)
 
 
-def sweep_up(folder: Path) -> None:
-    """Delete what a killed save left behind: a temporary file of ours or of safetensors."""
+def remove_partial_files(folder: Path) -> None:
+    """Delete the temporary files, ours and those of safetensors, of a save that was killed."""
     for path in _entries(folder):
         if path.match(".*.partial") or path.match(".tmp*"):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The facts of a checkpoint: everything of it that isn't a tensor, typed and frozen."""
+"""The facts of a checkpoint, typed and frozen, to plain data and back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST_EXAMPLE = 1 << 31  # numbers; a larger one in a stranger's file only wa
 
 @dataclass(frozen=True)
 class StateFacts:
-    """What of a TrainState isn't a tensor; the state gives it and takes it over."""
+    """Everything of a TrainState that isn't a tensor."""
 
     step: Count
     """Updates of the generator."""
@@ -31,7 +31,7 @@ class StateFacts:
     """The time of training so far, over all processes."""
 
     rate_factor: Amount
-    """What all learning rates are multiplied by."""
+    """The factor of all learning rates."""
 
     rollbacks: tuple[Count, ...]
     """The steps after which the weights went back to an earlier step's."""
@@ -45,8 +45,8 @@ class StateFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a checkpoint says beside its tensors. In its file the facts of the state stand between
-    the others, on one level."""
+    """Everything of a checkpoint that isn't a tensor. In its file the facts of the state are on
+    one level with the others."""
 
     state: StateFacts
 
@@ -54,7 +54,7 @@ class Facts:
     """The names of the classes that the generator is conditioned on, none if it isn't."""
 
     config: Text
-    """The digest of the configuration, but for what a resumed run may change."""
+    """The digest of the settings that a resumed run can't change."""
 
     data: Text
     """The digest of the training data."""

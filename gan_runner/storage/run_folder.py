@@ -17,11 +17,11 @@ from gan_runner.storage.status import Status, read_status, write_status
 
 LOCK = ".lock"
 
-_LOOK = 0.1  # seconds, far longer than `is_held` needs
+_RETRY_SECONDS = 0.1  # far longer than `is_held` takes
 
 
 class RunFolder:
-    """Where everything of a run lies."""
+    """The paths of everything of a run, its lock and its status."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,7 +38,7 @@ class RunFolder:
 
     @property
     def title(self) -> str:
-        """What tells it from others, as in loss=hinge (losses)."""
+        """A short name that is unlike others, as in loss=hinge (losses)."""
         return f"{self.path.name} ({self.path.parent.name})"
 
     def refuse_links(self) -> None:
@@ -49,7 +49,7 @@ class RunFolder:
         for path in _below(self.path):
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise CheckpointError(
-                    f"a run folder has no links, {printable(path)}. Copy what it points to."
+                    f"a link in a run folder, {printable(path)}. Copy its target there instead."
                 )
 
     def lock(self) -> None:
@@ -69,10 +69,10 @@ class RunFolder:
             raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
 
     def is_held(self) -> bool:
-        """Whether a living process holds the folder. Raises OSError if that can't be told.
+        """Whether a living process holds the folder. Raises OSError if that can't be known.
 
-        A shared lock for a moment: it can't be had while a process holds the folder, takes nothing
-        away from that process, and stands in the way of none that only looks as well.
+        A shared lock for a moment: it is refused while a process holds the folder, takes nothing
+        away from that process, and doesn't hinder another call of this.
         """
         try:
             # not blocking, not following: in a stranger's folder the file may be a pipe or a link
@@ -95,7 +95,7 @@ class RunFolder:
             self._lock = None
 
     def status(self) -> Status:
-        """What `status.json` says; an empty one if the run was killed before it said anything.
+        """The status in `status.json`; an empty one if the run was killed before its first.
 
         Raises CheckpointError.
         """
@@ -139,7 +139,7 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
 
 
 def discard(path: Path, made: list[Path]) -> None:
-    """Undo a claim: leave nothing of a run whose training never began.
+    """Undo a claim: remove a run whose training never began.
 
     Only what gan-runner and Hydra put there is removed, and of the folders only those in `made`.
     """
@@ -156,11 +156,11 @@ def now() -> str:
 
 
 def _hold(lock: IO[str]) -> None:
-    """Raises BlockingIOError if another process holds it for longer than a look takes."""
+    """Raises BlockingIOError if another process holds it for longer than `is_held` takes."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        time.sleep(_LOOK)
+        time.sleep(_RETRY_SECONDS)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

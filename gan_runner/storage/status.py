@@ -1,4 +1,4 @@
-"""What `status.json` says of a run: typed, frozen, and read and written here only. No torch."""
+"""The status of a run: typed and frozen, read from and written to `status.json`. No torch."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class Status:
     """Why the process ended, for people."""
 
     warnings: tuple[str, ...] = ()
-    """What to doubt of the run, each warning once."""
+    """Each warning once, in the order in which they came up."""
 
     verdicts: tuple[Verdict, ...] = ()
-    """What its health was, in the order in which it was noticed."""
+    """The verdicts on its health, in the order of their steps."""
 
     started: str | None = None
     """When training began, in ISO 8601 with the zone; a resume leaves it."""
@@ -65,7 +65,7 @@ class Status:
     """When the last process ended."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
-    """What the run was trained with: gan_runner, python, torch, numpy."""
+    """The versions of gan_runner, python, torch and numpy."""
 
     device: str | None = None
     """Where it was trained: the name of the GPU, or `cpu`, `mps`."""
@@ -91,7 +91,7 @@ class Status:
 
 def read_status(path: Path) -> Status:
     """The status in a file, which may come from a stranger; an empty one if there is no file, as
-    after a kill before the first word.
+    after an early kill.
 
     Raises CheckpointError for what isn't a status of this format.
     """

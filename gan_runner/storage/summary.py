@@ -1,4 +1,4 @@
-"""How runs stand, read from the files that they leave: no torch, and nothing is touched."""
+"""Summaries of runs, from their files: no torch, and nothing is written."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from gan_runner.storage.status import RUN_STATES, Status, count_or_none
 STATES = (*RUN_STATES, "died", "unreadable")
 
 
-class Best(NamedTuple):
-    """The best evaluation of a run; `protocol` is the digest of how the value came about."""
+class BestEvaluation(NamedTuple):
+    """The best evaluation of a run; `protocol` is the digest of how the value was measured."""
 
     metric: str
     value: float
@@ -31,10 +31,10 @@ class Best(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """How a run stands; None is what it doesn't say.
+    """The state of a run, how far it is, its best evaluation; None where its files don't say it.
 
-    `step` is that of the newest row while it runs, else what its status says. `changed` is when it
-    ended, else the newest change of its files, in seconds since 1970; `size` is the sum of its
+    `step` is that of the newest row while it runs, else that of its status. `last_change` is when
+    it ended, else the newest change of its files, in seconds since 1970; `size` is the sum of its
     files in bytes; `settings` are the leaves of its config.yaml by dotted key, beside the options
     chosen for each group; `status` is empty where it is unreadable.
     """
@@ -43,10 +43,10 @@ class Summary(NamedTuple):
     state: str
     step: int | None
     steps: int | None
-    best: Best | None
+    best: BestEvaluation | None
     verdicts: tuple[str, ...]
     started: str | None
-    changed: float
+    last_change: float
     size: int
     settings: Mapping[str, Any]
     status: Status
@@ -54,7 +54,7 @@ class Summary(NamedTuple):
 
 def run_folders(top: Path) -> Iterator[Path]:
     """Every run folder at `top` or below it. Links and hidden folders are not followed, and
-    nothing is looked for within a run."""
+    folders within a run aren't searched."""
     pending = [top]
     while pending:
         folder = pending.pop()
@@ -68,11 +68,11 @@ def run_folders(top: Path) -> Iterator[Path]:
 
 
 def summarize(path: Path) -> Summary:
-    """How the run in a folder stands. A status that isn't ours has the state `unreadable`."""
+    """The summary of a run folder. With a status that isn't ours its state is `unreadable`."""
     folder = RunFolder(path)
     settings = _settings(folder)
     state, status = _read_status(folder)
-    size, newest = _disk(path)
+    size, newest = _size_and_last_change(path)
     ended = _seconds_since_1970(status.ended)
     return Summary(
         path=path,
@@ -82,7 +82,7 @@ def summarize(path: Path) -> Summary:
         best=_best(folder, settings),
         verdicts=tuple(dict.fromkeys(verdict.name for verdict in status.verdicts)),
         started=None if _seconds_since_1970(status.started) is None else status.started,
-        changed=newest if ended is None else ended,
+        last_change=newest if ended is None else ended,
         size=size,
         settings=settings,
         status=status,
@@ -90,7 +90,8 @@ def summarize(path: Path) -> Summary:
 
 
 def _settings(folder: RunFolder) -> dict[str, Any]:
-    """What config.yaml sets, and what was chosen, as in loss=hinge; empty if it can't be read."""
+    """The settings of config.yaml and the options of its groups, as in loss=hinge; empty if it
+    can't be read."""
     with suppress(CheckpointError):
         plain = config.read_plain(folder.config)
         chosen = plain.get("choices")
@@ -133,23 +134,23 @@ def _step(folder: RunFolder, status: Status, state: str) -> int | None:
     return status.step
 
 
-def _disk(path: Path) -> tuple[int, float]:
+def _size_and_last_change(path: Path) -> tuple[int, float]:
     """The size of all files in a folder, and when the newest was changed; links don't count."""
     size, newest, pending = 0, 0.0, [path]
     while pending:
         folder = pending.pop()
         for entry in _entries(folder):
             with suppress(FileNotFoundError):  # a run at work deletes old checkpoints
-                found = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(found.st_mode):
+                details = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(details.st_mode):
                     pending.append(folder / entry.name)
-                elif stat.S_ISREG(found.st_mode):
-                    size += found.st_size
-                    newest = max(newest, found.st_mtime)
+                elif stat.S_ISREG(details.st_mode):
+                    size += details.st_size
+                    newest = max(newest, details.st_mtime)
     return size, newest
 
 
-def _best(folder: RunFolder, settings: Mapping[str, Any]) -> Best | None:
+def _best(folder: RunFolder, settings: Mapping[str, Any]) -> BestEvaluation | None:
     metric, direction = (settings.get(f"evaluation.best.{k}") for k in ("metric", "direction"))
     if not isinstance(metric, str) or direction not in ("min", "max"):
         return None
@@ -160,16 +161,16 @@ def _best(folder: RunFolder, settings: Mapping[str, Any]) -> Best | None:
     if row is None:
         return None
     name, protocol = _result(row, metric)
-    return Best(name, row["best"], row["step"], direction, protocol)
+    return BestEvaluation(name, row["best"], row["step"], direction, protocol)
 
 
 def _result(row: Mapping[str, Any], metric: str) -> tuple[str, str | None]:
     """The name that an evaluation gave its best number, as in frechet_classifier; its protocol."""
     results = row.get("results")
-    found = results if isinstance(results, dict) else {}
+    results = results if isinstance(results, dict) else {}
     # others may have the same value by chance; only `fid` hasn't the metric's name in its own
-    for name in sorted(found, key=lambda name: not name.startswith(metric)):
-        result = found[name]
+    for name in sorted(results, key=lambda name: not name.startswith(metric)):
+        result = results[name]
         if isinstance(result, dict) and result.get("value") == row["best"]:
             protocol = result.get("protocol")
             identifier = protocol.get("id") if isinstance(protocol, dict) else None
@@ -190,7 +191,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []  # it was there a moment ago
     except OSError as error:
         reason = printable(error.strerror)
-        print(f"warning: can't look into {printable(folder)}: {reason}.", file=sys.stderr)
+        print(f"warning: can't list {printable(folder)}: {reason}.", file=sys.stderr)
         return []
 
 

@@ -21,7 +21,7 @@ _KEY = "gan_runner"  # of the metadata: safetensors has text there
 
 
 class StoredTensors(NamedTuple):
-    """What a file holds. `sha256` is what it says to be the digest of the rest."""
+    """The contents of a file; `sha256` should be the digest of the rest."""
 
     tensors: dict[str, Tensor]
     facts: dict[str, Any]

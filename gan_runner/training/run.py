@@ -138,7 +138,7 @@ class Run:
             encoder=self.state.networks.get("encoder"),
             bound=experiment.bound,
         )
-        self._observe(self.log.measured(self.state.step, self._seconds(), measured))
+        self._observe(self.log.evaluation(self.state.step, self._seconds(), measured))
         wanted, doubts = experiment.evaluation.best.metric, list(measured.doubts)
         if measured.best is None:
             doubts.append(f"not measured here, evaluation.best.metric={wanted}: no best is kept.")

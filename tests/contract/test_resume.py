@@ -244,7 +244,7 @@ def test_the_length_of_a_schedule_is_that_of_the_run_when_it_was_made(
     assert (path / "config.yaml").read_text().count("      steps: 20\n") == 2
 
 
-def test_another_number_of_threads_is_told_to_be_inexact(
+def test_another_number_of_threads_is_reported_as_inexact(
     here: Here, tmp_path: Path, uninterrupted: Path
 ) -> None:
     shutil.copytree(uninterrupted, tmp_path / "run")

@@ -17,7 +17,7 @@ VECTORS = Space("vectors", (2,), offset=(10.0, -3.0), scale=(2.0, 0.5))
 
 
 def numbered(count: int) -> Data:
-    """Images whose pixels all tell their index."""
+    """Images whose pixels all are their index."""
     examples = torch.arange(count, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 2, 4)
     return Data(examples, IMAGES)
 

@@ -12,7 +12,7 @@ VECTORS = Space("vectors", (2,), offset=(10.0, -3.0), scale=(2.0, 0.5))
 
 
 def numbered(count: int) -> Data:
-    """Images whose pixels all tell their index."""
+    """Images whose pixels all are their index."""
     examples = torch.arange(count, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 2, 4)
     return Data(examples, IMAGES)
 
@@ -46,8 +46,8 @@ def test_vectors_are_seen_with_their_offset_and_scale_and_decoded_as_they_were()
 def test_neither_way_changes_what_it_was_given(space: Space) -> None:
     kind = torch.uint8 if space is IMAGES else torch.float32
     examples = torch.arange(2 * torch.Size(space.shape).numel()).reshape(2, *space.shape).to(kind)
-    kept, seen = examples.clone(), space.encode(examples)
-    assert torch.equal(examples, kept)
+    before, seen = examples.clone(), space.encode(examples)
+    assert torch.equal(examples, before)
     outputs = seen.clone()
     space.decode(outputs)
     assert torch.equal(outputs, seen)

@@ -22,7 +22,7 @@ from conftest import EVERY_DATASET, track
 from gan_runner.config.component import make
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
-from gan_runner.datasets.readers.torchvision_door import torchvision
+from gan_runner.datasets.readers.torchvision import torchvision
 from gan_runner.errors import DataError, MachineError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -107,7 +107,7 @@ def test_standardized_sequences_are_seen_with_mean_0_and_deviation_1_in_each_dim
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"length": 1}, "dataset.length=1"),
         ({"dimensions": 0}, "dataset.dimensions=0"),
@@ -122,6 +122,6 @@ def test_standardized_sequences_are_seen_with_mean_0_and_deviation_1_in_each_dim
         ({"count": 0}, "dataset.count=0"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         sines(**changes)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from gan_runner.config.component import validated
 from gan_runner.config.schema import Config
-from gan_runner.datasets.few import by_class
+from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.evaluation.metrics.measures import METRICS
@@ -375,7 +375,7 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     path = tmp_path / "data.npz"
     array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
     images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
-    unlearnt = by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    unlearnt = indices_by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
     found = []
     for cache in "a", "a", "b":  # the second time beside what the first one kept
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
@@ -414,7 +414,7 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
     config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
     evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
-    learnt = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    learnt = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
     copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
     shown = evaluator.measure(Given(copies), 4, weights="raw").neighbours
     assert shown is not None

@@ -209,8 +209,8 @@ def test_a_class_becomes_what_was_asked_for(
     labels = torch.arange(800) % 8
     latent = latent_points(800, 8, seed=3, truncation=None)
     made = sample(run.state.sampled, latent, run.data.space, labels)
-    centres: Tensor = run.experiment.dataset.centres  # type: ignore[attr-defined]
-    nearest = torch.cdist(made, centres).argmin(1)
+    centers: Tensor = run.experiment.dataset.centers  # type: ignore[attr-defined]
+    nearest = torch.cdist(made, centers).argmin(1)
     assert (nearest == labels).float().mean() > 0.9
 
 

@@ -23,12 +23,12 @@ from gan_runner.errors import CheckpointError, MachineError
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import (
     newest,
-    pointed,
     prune,
     read,
+    read_pointer,
+    remove_partial_files,
     select,
     steps,
-    sweep_up,
     write,
 )
 from gan_runner.storage.facts import Facts, StateFacts
@@ -289,7 +289,7 @@ def test_where_there_is_none_none_is_found(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_selected_by_last_best_and_step(tmp_path: Path) -> None:
     save(tmp_path, 10, 20, 30)
-    checkpoint.point(tmp_path / "best.json", steps(tmp_path)[20], 20)
+    checkpoint.write_pointer(tmp_path / "best.json", steps(tmp_path)[20], 20)
     found = [select(tmp_path, which).step for which in ("last", "best", "10", "00000030")]
     assert found == [30, 20, 10, 30]
 
@@ -327,7 +327,7 @@ def test_before_the_first_save_there_is_no_last(tmp_path: Path) -> None:
 def test_a_pointer_cannot_lead_out_of_its_folder(tmp_path: Path, name: Any) -> None:
     (tmp_path / "last.json").write_text(json.dumps({"file": name, "step": 10, "sha256": "0"}))
     with pytest.raises(CheckpointError, match=r"^not a pointer, "):
-        pointed(tmp_path, "last.json")
+        read_pointer(tmp_path, "last.json")
 
 
 @pytest.mark.parametrize(
@@ -336,10 +336,10 @@ def test_a_pointer_cannot_lead_out_of_its_folder(tmp_path: Path, name: Any) -> N
 def test_what_is_no_pointer_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "last.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"^not a pointer, "):
-        pointed(tmp_path, "last.json")
+        read_pointer(tmp_path, "last.json")
 
 
-# ---------------------------------------------------------------- what is kept
+# ---------------------------------------------------------------- pruning
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_last_best_and_the_newest_of_the_others_are_kept(
     tmp_path: Path, keep: int, expected: list[int]
 ) -> None:
     save(tmp_path, 10, 20, 30, 40, 50)
-    checkpoint.point(tmp_path / "best.json", steps(tmp_path)[20], 20)
+    checkpoint.write_pointer(tmp_path / "best.json", steps(tmp_path)[20], 20)
     prune(tmp_path, keep=keep)
     assert list(steps(tmp_path)) == expected
     assert select(tmp_path, "best").step == 20
@@ -376,9 +376,9 @@ def test_what_a_killed_save_left_is_swept_up_and_nothing_else(tmp_path: Path) ->
     before = [*names(tmp_path), "notes.partial", ".hidden"]
     for other in (*before[-2:], ".step_00000020.safetensors.partial", ".last.json.partial"):
         (tmp_path / other).touch()
-    sweep_up(tmp_path)
+    remove_partial_files(tmp_path)
     assert names(tmp_path) == sorted(before)
-    sweep_up(tmp_path / "missing")
+    remove_partial_files(tmp_path / "missing")
 
 
 # ---------------------------------------------------------------- a disk that refuses

@@ -117,14 +117,14 @@ def test_a_value_of_another_type_counts_as_not_said(path: Path, odd: object) -> 
 
 def test_members_of_another_type_are_left_out(path: Path) -> None:
     content = {
-        "warnings": ["kept", 5, None],
+        "warnings": ["text", 5, None],
         "parameters": {"generator": 10**400, "discriminator": [1], "encoder": 7},
         "versions": {"torch": 2, "numpy": "2.4"},
         "verdicts": [{"name": "x", "step": [5], "evidence": 5, "advice": {}}],
     }
     path.write_text(json.dumps(content))
     status = read_status(path)
-    assert status.warnings == ("kept",)
+    assert status.warnings == ("text",)
     assert status.parameters == {"encoder": 7}
     assert status.versions == {"numpy": "2.4"}
     assert status.verdicts == (Verdict("x", 0, "", ""),)
