@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Model, Networks
 from gan_runner.runs.open import create
@@ -137,12 +137,12 @@ class Sides:
             {},
         )
         experiment = assemble(self.config)
-        assert isinstance(experiment.model, Model) and experiment.objective is not None
+        assert isinstance(experiment.model, Model)
         self.bare_steps = _BARE[options.case](
             experiment.model.networks(Space("images", shape)),
             images.float() / 127.5 - 1.0,
             experiment.model.latent_size,
-            experiment.objective.d_steps,
+            experiment.method.batches_per_step,
         )
 
     def run_bare(self, steps: int) -> float:

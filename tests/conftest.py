@@ -72,7 +72,7 @@ EVERY_DATASET = {"per_class": None, "per_class_seed": 0}
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
+def track(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
     """Passes items through and shows nothing."""
     return iter(items)
 
@@ -217,10 +217,10 @@ def left_behind(run: Path) -> dict[str, object]:
     """Everything of a run that an interruption must not change: the last weights, optimisers and
     streams, the rows without their times, the series of TensorBoard, the pictures."""
     last = checkpoint.select(run / "checkpoints", "last")
-    facts = {k: last.facts[k] for k in ("step", "counts", "rng", "config", "data")}
+    facts = last.facts.plain()
     return {
         "tensors": {k: _hash(v.contiguous().numpy().tobytes()) for k, v in last.tensors.items()},
-        "facts": facts,
+        "facts": {k: facts[k] for k in ("step", "counts", "rng", "config", "data")},
         "rows": [_timeless(json.loads(line)) for line in _lines(run / "metrics.jsonl")],
         "series": _series(run / "tensorboard"),
         "pictures": {p.name: _hash(p.read_bytes()) for p in sorted((run / "samples").iterdir())},

@@ -37,7 +37,7 @@ DOORS = {
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
     "rich": {"gan_runner.logs.terminal"},
     "submitit": {"gan_runner.sweeps.cluster"},
-    "safetensors": {"gan_runner.storage.checkpoint", "gan_runner.evaluation.features.cache"},
+    "safetensors": {"gan_runner.storage.tensors"},
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
     "yaml": {"gan_runner.config.schema", "gan_runner.config.reference"},
     "PIL": {"gan_runner.sampling.sampling", "gan_runner.datasets", "gan_runner.cli"},
@@ -141,6 +141,7 @@ def test_mathematics_imports_torch_and_mathematics_and_nothing_else(module: str)
 def test_networks_and_data_know_nothing_of_runs() -> None:
     below = {
         "gan_runner.config.component",
+        "gan_runner.data",
         "gan_runner.data.data",
         "gan_runner.errors",
         "gan_runner.seeds",
@@ -164,7 +165,7 @@ def test_nobody_imports_an_entry_point() -> None:
     "module",
     [
         *("train", "config.schema", "config.groups", "config.reference"),
-        *("storage.run_folder", "storage.summary"),
+        *("storage.run_folder", "storage.status", "storage.summary"),
         *("cli.sample", "cli.evaluate", "cli.runs", "cli.augment"),
         *("cli.compare", "cli.report"),
     ],

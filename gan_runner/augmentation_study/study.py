@@ -16,9 +16,9 @@ from torch import Tensor
 
 from gan_runner.augmentation_study.intervals import Interval, crossed
 from gan_runner.augmentation_study.learners import Lesson, learner
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Track
-from gan_runner.datasets.few import by_class, class_name, parted
+from gan_runner.datasets.per_class import class_name, indices_by_class, split_at
 from gan_runner.errors import ConfigError
 from gan_runner.runs.open import Trained
 from gan_runner.seeds import derive
@@ -111,9 +111,9 @@ def split(experiment: Experiment, data: Data, cache: Path, track: Track) -> Spli
     left_over = dataset.test(cache, track)
     if left_over is not None and left_over.labels is not None:
         return Split(data, left_over, "left over by dataset.per_class", *known)
-    orders = by_class(data.labels, seed=0)
+    orders = indices_by_class(data.labels, seed=0)
     held_out = torch.cat([order[: len(order) // _TEST_SHARE] for order in orders.values()])
-    chosen, others = parted(data, held_out)
+    chosen, others = split_at(data, held_out)
     if others is None or len(chosen) == 0:
         raise ConfigError(f"too few examples to hold some out, {len(data)}. Use more data.")
     return Split(others, chosen, "a third of each class", *known)
@@ -186,7 +186,7 @@ def _cell(
 ) -> Cell:
     real, device = split.real, trained.sampler.device
     assert real.labels is not None and split.test.labels is not None
-    orders = by_class(real.labels, seed=derive(seed, "real examples"))
+    orders = indices_by_class(real.labels, seed=derive(seed, "real examples"))
     chosen = torch.cat([order[:per_class] for order in orders.values()])
     made, made_labels = _made(trained, _synthetic(per_class, ratio), seed=seed)
     encode = _encoder(real, chosen)

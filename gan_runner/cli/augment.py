@@ -121,7 +121,7 @@ def _augment(options: argparse.Namespace) -> None:
     _introduce(trained, split, plan, terminal)
     work = augmentation.cells(trained, split, plan)
     total = len(plan.per_class) * len(plan.ratios) * plan.seeds
-    done = list(terminal.track(work, what="training classifiers", total=total))
+    done = list(terminal.track(work, description="training classifiers", total=total))
     compared = augmentation.comparisons(done)
     _show(compared, terminal)
     for sentence in findings.sentences(compared, seeds=plan.seeds):

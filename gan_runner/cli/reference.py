@@ -15,17 +15,18 @@ from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.models import GenerativeModel
-from gan_runner.objectives.elbo import Bound
+from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
-from gan_runner.objectives.objective import Prescription
+from gan_runner.objectives.objective import GameSettings
 from gan_runner.objectives.terms import Term
 from gan_runner.sweeps.settings import Cluster, Sweeping, Tuning
+from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizer
 
 _FIXED: dict[str, type[Component]] = {
     "": Config,
     "model": GenerativeModel,
-    "loss": Prescription,
+    "loss": GameSettings,
     "dataset": Dataset,
     "evaluation": Evaluation,
     "health": Health,
@@ -36,7 +37,7 @@ _FIXED: dict[str, type[Component]] = {
 """The classes that check a node whatever the options, by the node's key."""
 _FAMILIES: dict[str, tuple[type[Component], ...]] = {
     "model": (GenerativeModel,),
-    "loss": (Loss, Bound),
+    "loss": (Loss, VariationalObjective),
     "loss.penalty": (Term,),
     "augment": (Augmentation,),
     "dataset": (Dataset,),
@@ -57,7 +58,9 @@ def typed_option(group: str, name: str) -> Option:
 def _named_classes(option: Option) -> Iterator[tuple[str, type[Component]]]:
     for key, name in option.classes.items():
         above = key.rpartition(".")[0]
-        for family in _FAMILIES.get(key) or _FAMILIES[above]:
+        for family in _FAMILIES.get(key) or _FAMILIES.get(above, ()):
             kinds: dict[str, type[Component]] = choices(family)
             if name in kinds:
                 yield key, kinds[name]
+        if key == "method" and name in choices(Method):
+            yield key, choices(Method)[name].Settings

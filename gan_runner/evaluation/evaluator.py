@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.data.data import Data, digest
+from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.datasets.stacked import StackedMNIST
@@ -34,7 +34,7 @@ from gan_runner.sampling.pictures.confusion import Confusion
 from gan_runner.sampling.sampler import Sampler
 from gan_runner.sampling.sampling import Picture, picture
 from gan_runner.seeds import derive
-from gan_runner.storage.checkpoint import fingerprint
+from gan_runner.storage.tensors import tensor_digest
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 _TELLING = 20  # samples that a class should have, before their absence tells anything
@@ -169,7 +169,7 @@ class Evaluator:
             "space": f"{self._space.name} {self._space.version}",
             "chosen": f"{len(examples)} seed {self._settings.seed}",
         }
-        name = fingerprint("|".join(facts.values()), {})[:16]
+        name = tensor_digest("|".join(facts.values()), {})[:16]
         path = cache / "features" / f"{name}.safetensors"
         shape = torch.empty(len(examples), self._space.size, device="meta")
         found = kept(path, facts, like={"features": shape})
@@ -193,7 +193,7 @@ class Evaluator:
             fake_features=self._space.features(fake),
             train=self._train,
             held_out=self._held_out,
-            centres=None if self._mixture is None else self._mixture.centres,
+            centres=None if self._mixture is None else self._mixture.centers,
             std=None if self._mixture is None else self._mixture.std,
             class_counts=None if self._data.labels is None else self._data.labels.bincount(),
             labels=labels,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.evaluation.metrics.measures import IN_INCEPTION
 from gan_runner.evaluation.settings import Evaluation

@@ -7,7 +7,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.models.activations import expected
 from gan_runner.models.base import GenerativeModel, Network, refuse_batch_of_one
 from gan_runner.models.codes import Code

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import nn
 
 from gan_runner.config.component import Component
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.categories import categorical
 from gan_runner.models.codes import Code, Coded, Informed

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.models.autoencoder import Autoencoder
 from gan_runner.models.base import (
     ImageShape,

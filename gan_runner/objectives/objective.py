@@ -10,7 +10,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from gan_runner.config.component import Component, make, validated
 from gan_runner.config.schema import Name
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.penalties import Consistency, LabelSmoothing, Penalty

@@ -39,7 +39,7 @@ def rehearse(config: Config, terminal: Terminal) -> None:
         try:
             seconds = _seconds(run)
             terminal.say(configuration.text(run.config))
-            terminal.framed(("", ""), _table(run, seconds))
+            terminal.framed_table(("", ""), _table(run, seconds))
         finally:
             run.folder.release()
     terminal.say("dry run: nothing was left. Without dry_run=true it is trained.")
@@ -80,7 +80,7 @@ def _disk(run: Run, plan: Train) -> str:
     moments = [range(n, plan.steps + 1, n)[:most] for n in (plan.save_every, plan.eval_every) if n]
     kept = min(most, len({plan.steps}.union(*moments)))
     state = run.state
-    saved = checkpoint.write(run.folder.checkpoints, state.tensors(), state.facts()).stat().st_size
+    saved = checkpoint.write(run.folder.checkpoints, state.tensors(), run.facts()).stat().st_size
     run.sample()
     (picture,) = run.folder.samples.glob("step_*.png")
     pictures = 1 + (plan.steps // plan.sample_every if plan.sample_every else 0)

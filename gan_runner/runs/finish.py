@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
+from gan_runner.storage.status import State
 from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import span
 from gan_runner.training.run import Run
@@ -76,7 +77,7 @@ def _defect(run: Run, error: Exception) -> int:
     return DEFECT
 
 
-def _close(run: Run, state: str, exit_code: int, reason: str) -> None:
+def _close(run: Run, state: State, exit_code: int, reason: str) -> None:
     """Record the end. A disk that refuses this, too, must not hide the first fault."""
     run.terminal.end()
     try:

@@ -14,7 +14,8 @@ from torch import nn
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Data, digest, placed
+from gan_runner.data import Data, digest
+from gan_runner.data.batches import to_device
 from gan_runner.datasets import Track
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
@@ -40,7 +41,6 @@ from gan_runner.training.restore import (
     received,
     restore,
     saved_classes,
-    saved_space,
     take_weights,
 )
 from gan_runner.training.rules import check_space
@@ -88,7 +88,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
         restore(state, found)
         warnings += inexact(found, device)
     check_length(state.step, experiment.config)
-    checkpoint.sweep_up(folder.checkpoints)
+    checkpoint.remove_partial_files(folder.checkpoints)
     folder.checkpoints.mkdir(exist_ok=True)
     if found is not None:
         checkpoint.make_last(folder.checkpoints, found)
@@ -124,7 +124,7 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     folder.refuse_links()
     experiment = received(configuration.read(folder.config))
     found = checkpoint.select(folder.checkpoints, which)
-    space = saved_space(found)
+    space = found.facts.space
     averaged = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
     parts, where = experiment.model.parts(space, len(names)), machine.device_named(device)
@@ -137,7 +137,7 @@ def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     sampler = experiment.method.sampler(
         networks, space, names, weights="average" if averaged else "raw"
     )
-    return Trained(sampler, found.facts["step"], experiment, found.facts.get("data", ""))
+    return Trained(sampler, found.step, experiment, found.facts.data)
 
 
 def learnt(trained: Trained, cache: Path, track: Track) -> Data:
@@ -160,7 +160,7 @@ def _load(
     """The data, and the experiment with the lengths that depend on it settled."""
     config = experiment.config
     with unwinding():
-        data = placed(experiment.dataset.training(Path(config.cache), terminal.track), device)
+        data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)

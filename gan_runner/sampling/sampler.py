@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import NumbersError
 from gan_runner.models.autoencoder import Decoder, as_decoder
 from gan_runner.models.codes import Code

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.sampling.pictures.curves import curves
 from gan_runner.sampling.pictures.pairs import pairs
 from gan_runner.sampling.pictures.scatter import scatter

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError
 from gan_runner.storage.rows import best_evaluation
 from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.status import State, Status
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import SIGNALS
 
@@ -102,7 +103,7 @@ def asked(config: Config) -> tuple[str, ...]:
 def has_begun(folder: RunFolder) -> bool:
     """Whether a run was made in the folder, and not merely tried."""
     return folder.config.exists() and (
-        "started" in folder.status() or any(folder.checkpoints.glob("step_*"))
+        folder.status().started is not None or any(folder.checkpoints.glob("step_*"))
     )
 
 
@@ -126,7 +127,7 @@ def is_done(job: Job) -> bool:
         folder.refuse_links()
         saved = configuration.read(folder.config)
         wanted = received(changed(saved, Changes(job.config, asked(job.config))))
-        if folder.status().get("state") == "stopped":
+        if folder.status().state == "stopped":
             checkpoint.select(folder.checkpoints, "last")
             return asked_steps(folder, wanted) == saved.train.steps
         return is_complete(folder, wanted)
@@ -147,22 +148,21 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
         reason = "a live process has its folder. Wait for that to end, or stop it"
     interrupted = code in [128 + number for number in SIGNALS]
     if code != 0:
-        told_by_itself |= _status(job.folder).get("exit_code") == code
+        told_by_itself |= _status(job.folder).exit_code == code
         record(job, state="interrupted" if interrupted else "failed", code=code, reason=reason)
         if not told_by_itself:
             _log(job, reason)
     status = _status(job.folder)
-    told = status.get("state") if status.get("exit_code") == code else None
+    told = status.state if status.exit_code == code else None
     if code == 0:
         state = told if told in DONE else "completed"
     else:
         state = "interrupted" if interrupted else "failed"
-        reason = str(status["reason"]) if told == state and status.get("reason") else reason
-    step = status.get("step")
-    return Outcome(state, code, step if isinstance(step, int) else None, seconds, reason)
+        reason = status.reason if told == state and status.reason else reason
+    return Outcome(state, code, status.step, seconds, reason)
 
 
-def record(job: Job, *, state: str, code: int, reason: str) -> None:
+def record(job: Job, *, state: State, code: int, reason: str) -> None:
     """Let the folder say how its process ended, unless it says so already, or says something that
     still holds: a run that was refused is as complete, or as interrupted, as it was. A status that
     can't be read is left to whoever can."""
@@ -171,15 +171,16 @@ def record(job: Job, *, state: str, code: int, reason: str) -> None:
         status = folder.status()
     except CheckpointError:
         return
-    if status.get("state") not in _OPEN or status.get("exit_code") == code:
+    if status.state not in _OPEN or status.exit_code == code:
         return
-    fresh: dict[str, Any] = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}
-    ended = {"state": state, "exit_code": code, "reason": reason, "ended": now()}
+    ended = replace(
+        status, state=state, exit_code=code, reason=reason, ended=now(), step=status.step or 0
+    )
     with suppress(InUseError, MachineError, OSError):  # another process, or the disk: it can't be
         folder.lock()
         if not folder.config.exists():
             write_text(folder.config, configuration.text(job.config))
-        folder.write_status({**fresh, **status, **ended})
+        folder.write_status(ended)
         if state == "failed":
             from gan_runner.logs.tensorboard import record_failure
 
@@ -195,7 +196,7 @@ def _log(job: Job, reason: str) -> None:
         log.write(f"error: {reason}\n")
 
 
-def _status(folder: RunFolder) -> dict[str, Any]:
+def _status(folder: RunFolder) -> Status:
     with suppress(CheckpointError):
         return folder.status()
-    return {}
+    return Status()

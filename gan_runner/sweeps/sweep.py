@@ -95,7 +95,7 @@ class Sweep:
         jobs: dict[str, Job] = {}
         faults: dict[str, Fault] = {}
         what = "checked jobs"
-        for candidate in self._terminal.track(candidates, what=what, total=len(candidates)):
+        for candidate in self._terminal.track(candidates, description=what, total=len(candidates)):
             path = self.path / candidate.name
             try:
                 job = Job(candidate.name, path, candidate.config(), candidate.overrides)
@@ -103,7 +103,7 @@ class Sweep:
                 if has_begun(job.folder):
                     refuse_other_settings(job)
                 elif here:
-                    experiment.dataset.look()
+                    experiment.dataset.check_present()
             except Fault as fault:
                 faults[candidate.name] = fault
             else:
@@ -176,7 +176,7 @@ class Sweep:
             told = "the best of each run, on new seeds of the best settings"
             self._terminal.say(f"\n{printable(self._metric)}, {told}")
             rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
-            self._terminal.framed(tuning.HEAD, rows)
+            self._terminal.framed_table(tuning.HEAD, rows)
         failed = [outcome for outcome in self._outcomes.values() if outcome.failed]
         if failed and all(outcome.refused for outcome in failed):
             self._terminal.say("The same command would be refused again. Change it, or its name.")
@@ -210,7 +210,7 @@ class Sweep:
     def _skip(self, job: Job) -> None:
         status = job.folder.status()
         self._terminal.say(f"already complete: {printable(job.path)}")
-        outcome = Outcome(status["state"], 0, status.get("step"), 0.0, "already complete")
+        outcome = Outcome(status.state or "completed", 0, status.step, 0.0, "already complete")
         self._outcomes[job.name] = outcome
         self._view.skipped(outcome)
 

@@ -6,6 +6,8 @@ import os
 import platform
 import resource
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +34,28 @@ def prepare(config: Config) -> torch.device:
     return device_named(config.device)
 
 
-def fingerprint(device: torch.device) -> dict[str, Any]:
-    """What must be equal for a resumed run to be exact."""
-    return {
-        "versions": {
+@dataclass(frozen=True)
+class Fingerprint:
+    """What must be equal for a resumed run to be exact; `device` is the name of a GPU, or a type
+    such as `cpu`."""
+
+    versions: Mapping[str, str]
+    device: str
+    threads: int
+
+
+def fingerprint(device: torch.device) -> Fingerprint:
+    """The fingerprint of this process, where it trains on the device."""
+    return Fingerprint(
+        versions={
             "gan_runner": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,
         },
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "threads": torch.get_num_threads(),
-    }
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        threads=torch.get_num_threads(),
+    )
 
 
 def peak_memory(device: torch.device) -> int:

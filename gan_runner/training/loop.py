@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gan_runner.data.data import Batch, batches
+from gan_runner.data.batches import Batch, batches
 from gan_runner.system.signals import watched
 from gan_runner.training.run import Run
 
@@ -46,7 +46,7 @@ def real_batches(run: Run) -> Iterator[Batch]:
         seed=run.config.seed,
         start=run.state.step * experiment.method.batches_per_step,
         flip=experiment.dataset.flips,
-        labelled=experiment.model.conditional,
+        with_labels=experiment.model.conditional,
         device=run.device,
     )
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Data, Space, digest
+from gan_runner.data import Data, Space, digest
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.models import GenerativeModel
 from gan_runner.storage import checkpoint
@@ -79,32 +79,32 @@ def received(config: Config) -> Experiment:
 
 def is_complete(folder: RunFolder, experiment: Experiment) -> bool:
     """Whether the run has done all its steps and its last checkpoint passes its check."""
-    if folder.status().get("state") != "completed":
+    if folder.status().state != "completed":
         return False
     try:
         last = checkpoint.select(folder.checkpoints, "last")
     except CheckpointError:
         return False
-    return bool(last.facts.get("step") == asked_steps(folder, experiment))
+    return last.step == asked_steps(folder, experiment)
 
 
 def asked_steps(folder: RunFolder, experiment: Experiment) -> int | None:
     """How long the run is to be; None where that is given in epochs, and its folder doesn't say
     how many examples there were."""
-    examples = folder.status().get("examples")
     if experiment.config.train.epochs is None:
         return experiment.config.train.steps
-    return experiment.steps(examples) if isinstance(examples, int) else None
+    examples = folder.status().examples
+    return None if examples is None else experiment.steps(examples)
 
 
 def check_same(found: Checkpoint, config: Config, data: Data) -> None:
     """Raise CheckpointError if the configuration or the data isn't what the run began with."""
-    if found.facts.get("config") != config.digest():
+    if found.facts.config != config.digest():
         raise CheckpointError(
             f"config.yaml is not the one that the checkpoint was made with, "
             f"{printable(found.path)}. Restore it, or start a new run with init_from=RUN."
         )
-    if found.facts.get("data") != digest(data):
+    if found.facts.data != digest(data):
         raise CheckpointError(
             "the data is not what the run began with, dataset="
             f"{printable(config.dataset.get('root') or config.dataset.get('name'))}. "
@@ -123,7 +123,7 @@ def check_length(step: int, config: Config) -> None:
 def restore(state: TrainState, found: Checkpoint) -> None:
     """Take over the saved state. Raises CheckpointError if it doesn't fit."""
     with _fitting(found):
-        state.load(found.tensors, found.facts)
+        state.load(found.tensors, found.facts.state)
 
 
 def go_back(state: TrainState, found: Checkpoint, *, rate_factor: float) -> None:
@@ -144,10 +144,10 @@ def _fitting(found: Checkpoint) -> Iterator[None]:
 
 def inexact(found: Checkpoint, device: torch.device) -> list[str]:
     """One line if the run can't go on bit for bit here, none if it can."""
-    before, here = found.facts.get("fingerprint"), machine.fingerprint(device)
-    if not isinstance(before, dict) or before == here:
+    before, here = found.facts.fingerprint, machine.fingerprint(device)
+    if before == here:
         return []
-    changes = configuration.differences(before, here)
+    changes = configuration.differences(asdict(before), asdict(here))
     listed = ", ".join(f"{k} {printable(a)} -> {printable(b)}" for k, (a, b) in changes.items())
     return [f"the resumed run will not be bit-identical here: {listed}."]
 
@@ -166,14 +166,6 @@ def take_weights(state: TrainState, path: Path) -> None:
         ) from None
 
 
-def saved_space(found: Checkpoint) -> Space:
-    """What one example of the run is. Raises CheckpointError if the checkpoint doesn't say."""
-    try:
-        return TypeAdapter(Space).validate_python(found.facts.get("space"))
-    except ValidationError:
-        raise CheckpointError(f"no description of the data, {printable(found.path)}.") from None
-
-
 def saved_classes(found: Checkpoint, model: GenerativeModel) -> tuple[str, ...]:
     """The classes that the generator is told; none if the model isn't conditional.
 
@@ -181,11 +173,8 @@ def saved_classes(found: Checkpoint, model: GenerativeModel) -> tuple[str, ...]:
     """
     if not model.conditional:
         return ()
-    try:
-        names = TypeAdapter(tuple[str, ...]).validate_python(found.facts.get("classes"))
-    except ValidationError:
-        names = ()
-    if not 2 <= len(names) <= _MOST_CLASSES or not _are_told(names, saved_space(found)):
+    names = found.facts.classes
+    if not 2 <= len(names) <= _MOST_CLASSES or not _are_told(names, found.facts.space):
         raise CheckpointError(f"no names of classes, {printable(found.path)}.")
     return names
 

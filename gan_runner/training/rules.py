@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError
 from gan_runner.training.experiment import Experiment

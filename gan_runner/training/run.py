@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from gan_runner.config import schema as configuration
-from gan_runner.data.data import Data, digest
+from gan_runner.data import Data, digest
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.health.probe import Checkups
@@ -22,7 +22,9 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.sampling.sampling import picture
 from gan_runner.storage import checkpoint
+from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.status import State, Status, Verdict
 from gan_runner.system import machine
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.restore import go_back
@@ -134,12 +136,12 @@ class Run:
         began, experiment = time.monotonic(), self.experiment
         assert self._evaluator is not None, "made by begin"
         measured = self._evaluator.measure(self.sampler)
-        self._observe(self.log.measured(self.state.step, self._seconds(), measured))
+        self._observe(self.log.evaluation(self.state.step, self._seconds(), measured))
         wanted, doubts = experiment.evaluation.best.metric, list(measured.doubts)
         if measured.best is None:
             doubts.append(f"not measured here, evaluation.best.metric={wanted}: no best is kept.")
         for doubt in doubts:
-            if doubt not in self._status["warnings"]:
+            if doubt not in self._status.warnings:
                 self.warn(doubt)
         best = best_step(self.folder, experiment.evaluation.best.direction) == self.state.step
         self.log.say(
@@ -165,7 +167,7 @@ class Run:
         best = checkpoint.select(self.folder.checkpoints, "best")
         go_back(state, best, rate_factor=factor)
         text = (
-            f"went back to the weights of step {best.facts['step']}, "
+            f"went back to the weights of step {best.step}, "
             f"learning rates times {state.rate_factor:g}"
         )
         self.log.say(f"rollback at step {state.step}: {text}")
@@ -182,7 +184,7 @@ class Run:
             raise NumbersError(f"a weight is NaN or Inf at step {self.state.step}.")
         self.state.seconds = self._seconds()
         self.log.flush()
-        path = checkpoint.write(self.folder.checkpoints, self.state.tensors(), self._facts())
+        path = checkpoint.write(self.folder.checkpoints, self.state.tensors(), self.facts())
         self.saved_step = self.state.step
         self.log.say(f"saved step {self.state.step} {path}")
         checkpoint.prune(self.folder.checkpoints, keep=self.config.train.keep)
@@ -193,7 +195,7 @@ class Run:
 
         Raises DataError or MachineError if evaluation lacks something.
         """
-        began_anew = "started" not in self._status
+        began_anew = self._status.started is None
         text, settings = configuration.text(self.config), configuration.settings(self.config)
         self.log.configuration(self.folder.title, text, settings)
         if self.saved_step < 0:
@@ -211,14 +213,14 @@ class Run:
             state="running",
             exit_code=None,
             reason=None,
-            verdicts=_until(self.state.step, self._status.get("verdicts")),
+            verdicts=_verdicts_until(self.state.step, self._status),
             step=self.state.step,
-            started=self._status.get("started", now()),
+            started=self._status.started or now(),
             ended=None,
             git=machine.git_commit(),
             parameters=self.state.sizes(),
             examples=len(self.data),
-            **machine.fingerprint(self.device),
+            **asdict(machine.fingerprint(self.device)),
         )
         if self.config.train.eval_every > 0:
             self._evaluator = Evaluator(
@@ -235,7 +237,7 @@ class Run:
         """Raise CheckpointError unless the last checkpoint on the disk passes its check."""
         checkpoint.select(self.folder.checkpoints, "last")
 
-    def close(self, *, state: str, exit_code: int, reason: str) -> None:
+    def close(self, *, state: State, exit_code: int, reason: str) -> None:
         """Record how the run ended and let the folder go. Raises OSError."""
         try:
             self.note_status(state=state, exit_code=exit_code, reason=reason, ended=now())
@@ -248,8 +250,8 @@ class Run:
         """Tell a warning once, and keep it in the status."""
         self.log.say(f"warning: {text}")
         self.log.event("warning", self.state.step, text)
-        told = self._status.get("warnings", [])
-        self._status["warnings"] = told if text in told else [*told, text]
+        if text not in self._status.warnings:
+            self._status = replace(self._status, warnings=(*self._status.warnings, text))
 
     def _observe(self, values: Mapping[str, float]) -> None:
         """Tell every verdict on a logged row once; one may end the training."""
@@ -257,18 +259,15 @@ class Run:
             text = f"{verdict.name}: {verdict.evidence} {verdict.advice}"
             self.log.say(f"verdict at step {verdict.step}, {text}")
             self.log.verdict(verdict.step, text)
-            told = [*self._status.get("verdicts", []), verdict._asdict()]
-            self.note_status(verdicts=told)
+            self.note_status(verdicts=(*self._status.verdicts, verdict))
             if self._checkups.stops(verdict):
                 self.reason_to_stop = f"{verdict.name}, {verdict.evidence}"
         self.reason_to_stop = self.reason_to_stop or self._checkups.reason_to_stop()
 
     def note_status(self, **changes: Any) -> None:
         """Change `status.json`, and note the memory that it took so far. Raises OSError."""
-        before = self._status.get("peak_memory")
-        peak = max(machine.peak_memory(self.device), before if isinstance(before, int) else 0)
-        defaults: dict[str, Any] = {"checkpoint": None, "warnings": [], "verdicts": []}
-        self._status = {**defaults, **self._status, **changes, "peak_memory": peak}
+        peak = max(machine.peak_memory(self.device), self._status.peak_memory or 0)
+        self._status = replace(self._status, **changes, peak_memory=peak)
         self.folder.write_status(self._status)
 
     @property
@@ -280,23 +279,23 @@ class Run:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began
 
-    def _facts(self) -> dict[str, Any]:
-        return {
-            **self.state.facts(),
-            "classes": self.class_names,
-            "config": self.config.digest(),
-            "data": self._data_digest,
-            "space": asdict(self.data.space),
-            "fingerprint": machine.fingerprint(self.device),
-        }
+    def facts(self) -> Facts:
+        """What a checkpoint says beside its tensors."""
+        return Facts(
+            state=self.state.facts(),
+            classes=self.class_names,
+            config=self.config.digest(),
+            data=self._data_digest,
+            space=self.data.space,
+            fingerprint=machine.fingerprint(self.device),
+        )
 
 
-def _named(classes: int, names: tuple[str, ...]) -> list[str]:
-    """A name for each class that the generator is told."""
-    return [names[k] if k < len(names) else str(k) for k in range(classes)]
+def _named(classes: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """A name for each class that the generator is conditioned on."""
+    return tuple(names[k] if k < len(names) else str(k) for k in range(classes))
 
 
-def _until(step: int, verdicts: Any) -> list[Any]:
+def _verdicts_until(step: int, status: Status) -> tuple[Verdict, ...]:
     """The verdicts that a resumed run won't come to again."""
-    told = verdicts if isinstance(verdicts, list) else []
-    return [v for v in told if isinstance(v, dict) and v.get("step", 0) <= step]
+    return tuple(verdict for verdict in status.verdicts if verdict.step <= step)

@@ -6,16 +6,17 @@ import base64
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.objectives.terms import Memory
 from gan_runner.seeds import derive
+from gan_runner.storage.facts import StateFacts
 from gan_runner.training.optimizers import Optimizers
 
 
@@ -141,30 +142,29 @@ class TrainState:
                 named |= {f"{part}.{name}.{k}": v for k, v in slots.items() if v is not None}
         return named
 
-    def facts(self) -> dict[str, Any]:
-        """What is no tensor, as plain data."""
-        return {
-            "step": self.step,
-            "seconds": round(self.seconds, 3),
-            "rate_factor": self.rate_factor,
-            "rollbacks": list(self.rollbacks),
-            "counts": dict(self.sums.counts),
-            "rng": {name: _encoded(g) for name, g in self.rng._asdict().items()},
-        }
+    def facts(self) -> StateFacts:
+        """Everything that isn't a tensor."""
+        return StateFacts(
+            step=self.step,
+            seconds=round(self.seconds, 3),
+            rate_factor=self.rate_factor,
+            rollbacks=tuple(self.rollbacks),
+            counts=dict(self.sums.counts),
+            rng={name: _encoded(g) for name, g in self.rng._asdict().items()},
+        )
 
-    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    def load(self, tensors: Mapping[str, Tensor], facts: StateFacts) -> None:
         """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
         self._load_learnt(tensors)
         device = next(self.generator.parameters()).device
         totals = _under("sums", tensors)
         # in the order in which they were first added: it is the order of the columns of a row
-        self.sums.counts = {str(k): int(v) for k, v in facts["counts"].items()}
+        self.sums.counts = dict(facts.counts)
         self.sums.totals = {k: totals[k].to(device) for k in self.sums.counts}
         for name, stream in self.rng._asdict().items():
-            _decode(facts["rng"][name], stream)
-        self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
-        self.rate_factor = float(facts["rate_factor"])
-        self.rollbacks = [int(step) for step in facts["rollbacks"]]
+            _decode(facts.rng[name], stream)
+        self.step, self.seconds = facts.step, facts.seconds
+        self.rate_factor, self.rollbacks = facts.rate_factor, list(facts.rollbacks)
 
     def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
         """Take over saved networks and optimisers, with learning rates times a factor.

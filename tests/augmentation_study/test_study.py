@@ -22,7 +22,7 @@ from gan_runner.augmentation_study.intervals import Interval, crossed
 from gan_runner.augmentation_study.learners import LEARNERS, Lesson, learner, usual
 from gan_runner.augmentation_study.study import Cell, Plan, Split
 from gan_runner.cli.augment import CLASSIFIERS
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.runs.open import Trained
 

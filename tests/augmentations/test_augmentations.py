@@ -254,7 +254,7 @@ def test_packs_train_with_every_kind_of_loss(here: Here, loss: str, data: str) -
 def test_a_pack_lies_along_the_channels_and_has_one_logit(
     configured: Callable[..., Any], tmp_path: Path
 ) -> None:
-    from gan_runner.data.data import Batch
+    from gan_runner.data.batches import Batch
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import create
 

@@ -18,7 +18,7 @@ from gan_runner.cli.hydra import composed, parsed
 from gan_runner.config.component import Component, choices
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.schema import Config, Train
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation

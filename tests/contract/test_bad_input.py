@@ -14,7 +14,7 @@ from conftest import SMALL, Answer, call_command, small_run
 from PIL import Image
 
 from gan_runner.errors import MESSAGE_LINES, MachineError
-from gan_runner.storage import checkpoint
+from gan_runner.storage import tensors
 from gan_runner.storage.checkpoint import file_name
 from gan_runner.training.methods import Adversarial
 from gan_runner.training.run import Run
@@ -353,15 +353,15 @@ def test_memory_that_runs_out_before_training_leaves_nothing(
 def test_a_full_disk_at_a_save_ends_with_the_last_good_checkpoint(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = checkpoint.save_file
+    whole = tensors.save_file
 
-    def save(tensors: object, path: Path, metadata: object) -> None:
+    def save(named: object, path: Path, metadata: object) -> None:
         if file_name(20) in path.name:
             path.write_bytes(b"a part")
             raise OSError(28, "No space left on device")
-        whole(tensors, path, metadata=metadata)
+        whole(named, path, metadata=metadata)
 
-    monkeypatch.setattr(checkpoint, "save_file", save)
+    monkeypatch.setattr(tensors, "save_file", save)
     answer = here("gan-train", *small_run(tmp_path / "run", "train.steps=30"))
     assert_refused(answer, 4, "No space left", "step 10", f"gan-train resume={tmp_path / 'run'}")
     left = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
@@ -379,7 +379,7 @@ def test_a_disk_that_refuses_everything_at_the_start_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gan_runner.storage.run_folder.write_text", full)
+    monkeypatch.setattr("gan_runner.storage.status.write_text", full)
     monkeypatch.setattr("gan_runner.logs.log.Log.event", full)
     answer = here("gan-train", *SMALL, "train.steps=1")
     assert answer.code == 4

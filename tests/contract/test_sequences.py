@@ -14,7 +14,7 @@ from conftest import Answer, call_command, left_behind
 from PIL import Image
 
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.evaluation.metrics.kernels import mmd
 from gan_runner.health.diversity import Reals
 from gan_runner.logs.terminal import Terminal

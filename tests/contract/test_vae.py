@@ -15,7 +15,8 @@ from conftest import Answer, call_command, left_behind
 from torch import Tensor
 
 from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models.autoencoder import as_decoder
 from gan_runner.objectives.elbo import ELBO
@@ -321,7 +322,7 @@ def test_an_evaluation_has_the_bounds_with_their_protocol(run: Path) -> None:
             "scale": 1.0,
         }
     best = checkpoint.select(run / "checkpoints", "best")
-    assert best.facts["step"] == 400
+    assert best.step == 400
 
 
 def test_gan_evaluate_gives_the_likelihood_of_the_training(

@@ -15,7 +15,7 @@ from PIL import Image
 
 from gan_runner.config.component import validated
 from gan_runner.config.schema import Config
-from gan_runner.datasets.few import by_class
+from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.evaluation.evaluator import Evaluator, Measured
 from gan_runner.evaluation.metrics.measures import METRICS
@@ -101,7 +101,7 @@ def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluat
     other = checkpoint.select(evaluated / "checkpoints", "last")
     assert one.tensors.keys() == other.tensors.keys()
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
-    assert one.facts["rng"] == other.facts["rng"]
+    assert one.facts.state.rng == other.facts.state.rng
 
 
 def test_evaluation_without_a_weight_average_leaves_batch_norm_untouched(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_every_evaluation_is_a_row_and_a_line_with_protocols(evaluated: Path) ->
 def test_the_best_checkpoint_is_that_of_the_best_evaluation(evaluated: Path) -> None:
     best = min(evaluations(evaluated), key=lambda line: line["best"])
     assert best["best"] == best["results"]["sliced_wasserstein"]["value"]
-    assert checkpoint.select(evaluated / "checkpoints", "best").facts["step"] == best["step"]
+    assert checkpoint.select(evaluated / "checkpoints", "best").step == best["step"]
 
 
 def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) ->
     run = trained(tmp_path / "run", "train.steps=40", "train.keep=0", *EVALUATED, *best)
     lines = evaluations(run)
     first = min(lines, key=lambda line: (line["best"], line["step"]))
-    assert checkpoint.select(run / "checkpoints", "best").facts["step"] == first["step"]
+    assert checkpoint.select(run / "checkpoints", "best").step == first["step"]
     assert set(checkpoint.steps(run / "checkpoints")) == {first["step"], 40}
 
 
@@ -381,7 +381,7 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     path = tmp_path / "data.npz"
     array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
     images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
-    unlearnt = by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    unlearnt = indices_by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
     found = []
     for cache in "a", "a", "b":  # the second time beside what the first one kept
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
@@ -420,7 +420,7 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
     config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
     evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
-    learnt = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    learnt = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
     copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
     shown = measure(evaluator, Given(copies)).neighbours
     assert shown is not None

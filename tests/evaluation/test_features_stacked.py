@@ -13,7 +13,7 @@ from conftest import EVERY_DATASET, track
 from torch import Tensor, nn
 
 from gan_runner.config.component import make, validated
-from gan_runner.data.data import Data, Space, digest
+from gan_runner.data import Data, Space, digest
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.digits import Digits
 from gan_runner.evaluation.evaluator import Evaluator

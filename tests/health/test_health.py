@@ -15,7 +15,7 @@ from conftest import fields
 from gan_runner.cli.hydra import composed, parsed
 from gan_runner.config.component import validated
 from gan_runner.config.groups import conf_folder
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
 from gan_runner.health import Health, Monitor, Reals, Verdict
 from gan_runner.health.history import Series

@@ -84,7 +84,7 @@ def test_a_verdict_can_end_the_run_with_its_state_kept(tmp_path: Path) -> None:
     assert told["exit_code"] == 0
     assert told["reason"].startswith(f"stopped: {VERDICT}")
     assert told["step"] < 900
-    assert checkpoint.select(run / "checkpoints", "last").facts["step"] == told["step"]
+    assert checkpoint.select(run / "checkpoints", "last").step == told["step"]
 
 
 def test_a_stopped_run_goes_on_when_it_is_resumed(tmp_path: Path, useless: Path) -> None:

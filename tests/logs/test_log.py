@@ -14,7 +14,7 @@ from event_files import events, sessions
 from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
 
 from gan_runner.errors import NumbersError
-from gan_runner.logs import tensorboard as board
+from gan_runner.logs import tensorboard
 from gan_runner.logs.log import Log, picture_name, rewind
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
@@ -147,11 +147,11 @@ def test_what_was_logged_after_the_step_is_dropped(
     log_steps(log, range(1, 8))
     log.close(success=False)
     rewind(folder, step)
-    kept = min(step, 7)
-    assert rows(folder) == list(range(1, kept + 1))
-    assert pictures(folder) == [picture_name(s) for s in range(2, kept + 1, 2)]
+    last = min(step, 7)
+    assert rows(folder) == list(range(1, last + 1))
+    assert pictures(folder) == [picture_name(s) for s in range(2, last + 1, 2)]
     found = series(folder)
-    assert {key for key in found if key[1] > 0} == expected_series(kept)
+    assert {key for key in found if key[1] > 0} == expected_series(last)
     assert ("real", 0) in found
 
 
@@ -272,9 +272,9 @@ def test_a_kill_between_the_new_file_and_the_old_ones_loses_and_doubles_nothing(
         log_steps(log, range(first, first + 3))
         log.close(success=False)
     second = sorted(folder.tensorboard.iterdir())[1]
-    kept = second.read_bytes()
+    last = second.read_bytes()
     rewind(folder, 6)
-    second.write_bytes(kept)  # as if the kill had come before it was deleted
+    second.write_bytes(last)  # as if the kill had come before it was deleted
     rewind(folder, 6)
     found = series(folder)
     assert expected_series(6) <= set(found)
@@ -319,16 +319,16 @@ def test_damage_in_an_event_file_keeps_the_records_before_it(
 # ---------------------------------------------------------------- the session
 
 
-def test_what_fails_in_other_threads_is_told(
+def test_failures_in_other_threads_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
-    def tell(failure: threading.ExceptHookArgs) -> None:
-        told.append(str(failure.exc_value))
+    def report(failure: threading.ExceptHookArgs) -> None:
+        reported.append(str(failure.exc_value))
 
-    monkeypatch.setattr(threading, "excepthook", tell)
-    boards = [board.Board(tmp_path), board.Board(tmp_path)]
+    monkeypatch.setattr(threading, "excepthook", report)
+    logs = [tensorboard.TensorBoardLog(tmp_path) for _ in range(2)]
 
     def fail() -> None:
         raise ValueError("of another thread")
@@ -336,9 +336,9 @@ def test_what_fails_in_other_threads_is_told(
     thread = threading.Thread(target=fail)
     thread.start()
     thread.join()
-    for one in boards:
+    for one in logs:
         one.close()
-    assert told == ["of another thread"]
+    assert reported == ["of another thread"]
 
 
 def test_the_session_has_every_setting_in_its_own_kind(

@@ -12,7 +12,7 @@ import torch
 from conftest import Answer, small_run
 
 from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.models.codes import Code, Informed

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from gan_runner.cli.hydra import composed, parsed
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Batch, Data, Space, batches
+from gan_runner.data import Data, Space
+from gan_runner.data.batches import Batch, batches
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Model
 from gan_runner.models.discriminator import Judgement
@@ -121,7 +122,7 @@ def test_labels_come_with_their_examples() -> None:
     examples = torch.arange(20, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 4, 4)
     data = Data(examples, Space("images", (1, 4, 4)), torch.arange(20) % 5)
     stream = batches(
-        data, size=6, seed=0, start=0, flip=True, labelled=True, device=torch.device("cpu")
+        data, size=6, seed=0, start=0, flip=True, with_labels=True, device=torch.device("cpu")
     )
     for _ in range(5):
         batch = next(stream)
@@ -195,8 +196,8 @@ def test_a_class_becomes_what_was_asked_for(
     run.close(state="completed", exit_code=0, reason="test")
     labels = torch.arange(800) % 8
     made = run.sampler.sample(800, labels=labels, seed=3)
-    centres: Tensor = run.experiment.dataset.centres  # type: ignore[attr-defined]
-    nearest = torch.cdist(made, centres).argmin(1)
+    centers: Tensor = run.experiment.dataset.centers  # type: ignore[attr-defined]
+    nearest = torch.cdist(made, centers).argmin(1)
     assert (nearest == labels).float().mean() > 0.9
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.models.activations import expected
 from gan_runner.models.autoencoder import Decoder, Encoder

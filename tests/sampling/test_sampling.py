@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.sampling.latents import draw_latents, interpolate
 from gan_runner.sampling.sampler import Sampler
 from gan_runner.sampling.sampling import (

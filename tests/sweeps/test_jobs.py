@@ -22,6 +22,7 @@ from gan_runner.config.schema import Config
 from gan_runner.errors import ConfigError
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
+from gan_runner.storage.status import Status
 from gan_runner.sweeps import cluster
 from gan_runner.sweeps.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeps.names import job_name
@@ -318,7 +319,7 @@ def job(tmp_path: Path, configured: Callable[..., Config]) -> Job:
 def test_an_end_that_a_process_couldnt_record_is_recorded(
     job: Job, code: int, state: str, told: int
 ) -> None:
-    RunFolder(job.path).write_status({"state": "running", "step": 4, "started": "before"})
+    RunFolder(job.path).write_status(Status(state="running", step=4, started="before"))
     ended = outcome(job, code=code, seconds=2.0)
     assert (ended.state, ended.code, ended.step) == (state, told, 4)
     assert (status(job.path)["state"], status(job.path)["exit_code"]) == (state, told)
@@ -327,10 +328,10 @@ def test_an_end_that_a_process_couldnt_record_is_recorded(
 
 
 def test_what_a_run_said_itself_is_not_written_over(job: Job) -> None:
-    RunFolder(job.path).write_status({"state": "completed", "exit_code": 0, "step": 6})
+    RunFolder(job.path).write_status(Status(state="completed", exit_code=0, step=6))
     record(job, state="failed", code=6, reason="refused")
     assert status(job.path)["state"] == "completed"
-    RunFolder(job.path).write_status({"state": "failed", "exit_code": 5, "reason": "NaN"})
+    RunFolder(job.path).write_status(Status(state="failed", exit_code=5, reason="NaN"))
     assert outcome(job, code=5, seconds=1.0).reason == "NaN"
 
 

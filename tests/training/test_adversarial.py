@@ -16,7 +16,8 @@ from conftest import COMPARING_NOTHING, PLAIN
 from torch import Tensor, nn
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.models import Model
 from gan_runner.models.discriminator import Discriminator, Judgement
 from gan_runner.objectives.objective import Objective

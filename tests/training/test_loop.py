@@ -119,7 +119,7 @@ def test_a_checkpoint_holds_the_sums_of_the_row_that_is_open(made: Callable[...,
     run = made("train.steps=6", "train.log_every=4", "train.save_every=2", "train.keep=9")
     assert finish(run) == 0
     counts = {
-        step: max(checkpoint.read(path).facts["counts"].values(), default=0)
+        step: max(checkpoint.read(path).facts.state.counts.values(), default=0)
         for step, path in steps(run.folder.checkpoints).items()
     }
     assert counts == {2: 2, 4: 0, 6: 0}
@@ -129,10 +129,10 @@ def test_steps_of_0_write_the_checkpoint_of_step_0(made: Callable[..., Run]) -> 
     run = made("train.steps=0")
     assert finish(run) == 0
     assert checkpoint_steps(run) == [0]
-    assert checkpoint.select(run.folder.checkpoints, "last").facts["step"] == 0
+    assert checkpoint.select(run.folder.checkpoints, "last").step == 0
     assert row_steps(run) == picture_steps(run) == []
     status = run.folder.status()
-    assert (status["state"], status["step"], status["exit_code"]) == ("completed", 0, 0)
+    assert (status.state, status.step, status.exit_code) == ("completed", 0, 0)
 
 
 def test_a_row_has_the_rate_and_the_time_of_its_step(made: Callable[..., Run]) -> None:
@@ -205,12 +205,12 @@ def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoi
     )
     assert finish(run) == NumbersError.exit_code == 5
     status = run.folder.status()
-    assert (status["state"], status["exit_code"]) == ("failed", 5)
+    assert (status.state, status.exit_code) == ("failed", 5)
     last = checkpoint.select(run.folder.checkpoints, "last")
-    assert status["checkpoint"] == last.path.name
-    assert last.facts["step"] == run.saved_step < 9
+    assert status.checkpoint == last.path.name
+    assert last.step == run.saved_step < 9
     assert all(t.isfinite().all() for t in last.tensors.values())
-    assert all(step <= last.facts["step"] + 1 for step in row_steps(run))
+    assert all(step <= last.step + 1 for step in row_steps(run))
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert f"The last good checkpoint is step {run.saved_step}." in told

@@ -27,7 +27,7 @@ def headline(comparison: Comparison) -> str:
 
 def verdicts(record: Record) -> list[str]:
     """The verdicts on a run, each with its evidence and advice."""
-    return [findings.verdict_text(verdict) for verdict in findings.verdicts(record)]
+    return [findings.verdict_text(verdict) for verdict in record.status.verdicts]
 
 
 def leaderboard(comparison: Comparison) -> dict[str, Any]:

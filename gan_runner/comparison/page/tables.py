@@ -67,7 +67,8 @@ def runs(comparison: Comparison) -> dict[str, Any]:
 def _figures(runs: Sequence[Record]) -> list[str]:
     seconds = findings.mean(r.seconds for r in runs if r.seconds is not None)
     speeds = [median(s.values()) for r in runs if (s := r.logged.get(_SPEED))]
-    memory = findings.mean(_whole(r.status.get("peak_memory") for r in runs))
+    peaks = (r.status.peak_memory for r in runs)
+    memory = findings.mean(peak for peak in peaks if peak is not None)
     return [
         _NOT_RECORDED if seconds is None else span(seconds),
         _rounded(findings.mean(speeds)),
@@ -79,13 +80,8 @@ def _figures(runs: Sequence[Record]) -> list[str]:
 
 
 def _parameters(runs: Sequence[Record], network: str) -> float | None:
-    counts = [run.status.get("parameters") for run in runs]
-    return findings.mean(_whole(found.get(network) for found in counts if isinstance(found, dict)))
-
-
-def _whole(found: Iterable[object]) -> list[int]:
-    """Counts; what can't be one is left out."""
-    return [count for count in found if type(count) is int and 0 <= count < 2**63]
+    counts = (run.status.parameters.get(network) for run in runs)
+    return findings.mean(count for count in counts if count is not None)
 
 
 def _rounded(value: float | None) -> str:
@@ -93,15 +89,13 @@ def _rounded(value: float | None) -> str:
 
 
 def _devices(runs: Sequence[Record]) -> Iterable[str]:
-    devices = (run.status.get("device") for run in runs)
-    return (device for device in devices if isinstance(device, str))
+    return (run.status.device for run in runs if run.status.device)
 
 
 def _run(record: Record, group: NamedGroup | None) -> dict[str, Any]:
-    reason, warnings = record.status.get("reason"), record.status.get("warnings")
+    status = record.status
     step, steps = record.summary.step, record.summary.steps
     progress = "-" if step is None else f"{step}" if steps is None else f"{step} / {steps}"
-    ended_otherwise = isinstance(reason, str) and record.outcome != "completed"
     return {
         "name": record.name,
         "path": record.summary.path,
@@ -110,11 +104,7 @@ def _run(record: Record, group: NamedGroup | None) -> dict[str, Any]:
         "outcome": record.outcome,
         "kind": _STATES.get(record.outcome, ""),
         "progress": progress,
-        "reason": reason if ended_otherwise else None,
-        "verdicts": [findings.verdict_text(verdict) for verdict in findings.verdicts(record)],
-        "warnings": [
-            text
-            for text in (warnings if isinstance(warnings, list) else ())
-            if isinstance(text, str)
-        ],
+        "reason": None if record.outcome == "completed" else status.reason,
+        "verdicts": [findings.verdict_text(verdict) for verdict in status.verdicts],
+        "warnings": list(status.warnings),
     }

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel, Model
 from gan_runner.models.conditioning import bound

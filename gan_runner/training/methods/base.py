@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component, choices
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.models import GenerativeModel
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.training.optimizers import Optimizers

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from gan_runner.augmentations import Adaptive, Augmentation, Moment
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.terms import Scored
 from gan_runner.training.state import TrainState

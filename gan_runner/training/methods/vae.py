@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component, make
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import Autoencoder, GenerativeModel
 from gan_runner.models.autoencoder import as_decoder

@@ -13,7 +13,8 @@ from torch import Tensor
 from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.elbo import Posterior, VariationalObjective, feature_reconstruction
