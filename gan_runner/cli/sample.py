@@ -250,10 +250,11 @@ def _write_grid(
     labels: Tensor | None,
     columns: int | None,
 ) -> None:
-    from gan_runner.sampling.sampling import as_png, picture
+    from gan_runner.sampling.pictures.examples import draw_examples
+    from gan_runner.sampling.pictures.png import encode_png
 
-    grid = picture(examples, trained.sampler.space, columns=columns, labels=labels)
-    write_file(path, as_png(grid), "--out")
+    grid = draw_examples(examples, trained.sampler.space, columns=columns, labels=labels)
+    write_file(path, encode_png(grid), "--out")
 
 
 def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str, Tensor]) -> None:
@@ -261,7 +262,7 @@ def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str
     else places in `class_names`; or with their codes."""
     import numpy as np
 
-    from gan_runner.sampling.sampling import as_stored
+    from gan_runner.sampling.arrays import to_stored_array
 
     with path.open("wb") as file:
         arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
@@ -271,7 +272,7 @@ def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str
                 arrays["labels"] = np.array([int(name) for name in names])[arrays["labels"]]
             else:
                 arrays["class_names"] = np.array(names)
-        np.savez(file, samples=as_stored(examples), **arrays)
+        np.savez(file, samples=to_stored_array(examples), **arrays)
 
 
 def _write_rows(path: Path, trained: Trained, examples: Tensor, labels: Tensor | None) -> None:
@@ -288,21 +289,22 @@ def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: 
     """One frame for each place on the arcs, forth and back; all pairs side by side."""
     from PIL import Image
 
-    from gan_runner.sampling.sampling import picture
+    from gan_runner.sampling.pictures.examples import draw_examples
 
     pairs = examples.unflatten(0, (-1, frames))
     order = [*range(frames), *range(frames - 2, 0, -1)]
-    drawn = [picture(pairs[:, place], trained.sampler.space) for place in order]
+    drawn = [draw_examples(pairs[:, place], trained.sampler.space) for place in order]
     images = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f).convert("RGB") for f in drawn]
     images[0].save(path, save_all=True, append_images=images[1:], duration=_FRAME_MS, loop=0)
 
 
 def _write_folder(path: Path, examples: Tensor) -> None:
-    from gan_runner.sampling.sampling import as_stored, displayed, save_png
+    from gan_runner.sampling.arrays import to_stored_array
+    from gan_runner.sampling.pictures.png import save_png, to_displayable
 
     path.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(as_stored(examples)):
-        save_png(displayed(image), path / f"sample_{number:06d}.png")
+    for number, image in enumerate(to_stored_array(examples)):
+        save_png(to_displayable(image), path / f"sample_{number:06d}.png")
 
 
 if __name__ == "__main__":
