@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gan_runner.runs.open import Trained
+    from gan_runner.sampling.sampler import Sampler
 
 _FILES = (".png", ".npz", ".csv", ".gif")  # anything else is a folder of pictures
 _FRAME_MS = 60
@@ -138,21 +139,17 @@ def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
         raise ConfigError(f"the run knows no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
         raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")
-    return [_class(text, names) for text in options.label or []] or list(range(len(names)))
+    return [_class(text, trained.sampler) for text in options.label or []] or list(
+        range(len(names))
+    )
 
 
-def _class(text: str, names: tuple[str, ...]) -> int:
-    if text in names:
-        return names.index(text)
-    # where the names are numbers themselves, a place among them would be mistaken for one
-    if text.isdecimal() and int(text) < len(names) and not all(map(_is_whole, names)):
-        return int(text)
-    listed = ", ".join(printable(name) for name in names[:20])
-    raise ConfigError(f"no such class, --label={printable(text)}. Choose one of: {listed}.")
-
-
-def _is_whole(name: str) -> bool:
-    return name.removeprefix("-").isdecimal()
+def _class(text: str, sampler: Sampler) -> int:
+    found = sampler.find_class(text)
+    if found is None:
+        listed = ", ".join(printable(name) for name in sampler.class_names[:20])
+        raise ConfigError(f"no such class, --label={printable(text)}. Choose one of: {listed}.")
+    return found
 
 
 def _labels(options: argparse.Namespace, classes: list[int], count: int) -> Tensor | None:
@@ -263,12 +260,13 @@ def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str
     import numpy as np
 
     from gan_runner.sampling.arrays import to_stored_array
+    from gan_runner.sampling.sampler import is_whole_number
 
     with path.open("wb") as file:
         arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
         if "labels" in arrays:
             names = trained.sampler.class_names
-            if all(map(_is_whole, names)):
+            if all(map(is_whole_number, names)):
                 arrays["labels"] = np.array([int(name) for name in names])[arrays["labels"]]
             else:
                 arrays["class_names"] = np.array(names)
