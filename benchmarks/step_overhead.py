@@ -34,7 +34,7 @@ from gan_runner.data.data import Space
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Networks
 from gan_runner.runs.open import create
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.loop import train
 
 EXAMPLES = 10_000
@@ -136,7 +136,7 @@ class Sides:
             ),
             {},
         )
-        experiment = assemble(self.config)
+        experiment = build(self.config)
         self.bare_steps = _BARE[options.case](
             experiment.model.networks(Space("images", shape)),
             images.float() / 127.5 - 1.0,

@@ -27,7 +27,7 @@ from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import unwinding
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build, resolve_lengths
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.restore import (
     Changes,
@@ -53,14 +53,14 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
 
     Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
     """
-    experiment = assemble(config)
-    device = machine.prepare(config)
+    experiment = build(config)
+    device = machine.prepare(experiment.config)
     experiment, data = _load(experiment, terminal, device)
     state = _initial(experiment, data, device)
     folder = RunFolder(path)
     folder.lock()
     folder.checkpoints.mkdir()
-    write_text(folder.config, configuration.text(experiment.config))
+    configuration.write(folder.config, experiment.config)
     return Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
 
 
@@ -187,7 +187,8 @@ def _load(
             f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
             f"The data set has {len(data)} examples; use a batch of at most that."
         )
-    return assemble(_settle_lengths(experiment, len(data))), data
+    threads = torch.get_num_threads()
+    return resolve_lengths(experiment, examples=len(data), threads=threads), data
 
 
 def _check_classes(experiment: Experiment, data: Data) -> None:
@@ -210,17 +211,6 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
                 f"class {printable(which)} has a single example, model.conditioning={way} with "
                 f"dataset.name={name}. Leave it out, or correct its label."
             )
-
-
-def _settle_lengths(experiment: Experiment, examples: int) -> Config:
-    """Fix what depends on the data and the machine: steps of an epoch, schedules, threads."""
-    plain = experiment.config.plain()
-    train = plain["train"]
-    train["steps"], train["epochs"] = experiment.steps(examples), None
-    for optimizer in plain["optimizer"].values():
-        optimizer["schedule"]["steps"] = optimizer["schedule"]["steps"] or max(1, train["steps"])
-    plain["threads"] = plain["threads"] or torch.get_num_threads()
-    return configuration.parse(plain)
 
 
 def _initial(experiment: Experiment, data: Data, device: torch.device) -> TrainState:

@@ -90,7 +90,7 @@ class Sweep:
 
         Raises a fault that lists the impossible ones, unless they are to be skipped.
         """
-        from gan_runner.training.build import assemble
+        from gan_runner.training.build import build
 
         jobs: dict[str, Job] = {}
         faults: dict[str, Fault] = {}
@@ -99,7 +99,7 @@ class Sweep:
             path = self.path / candidate.name
             try:
                 job = Job(candidate.name, path, candidate.config(), candidate.overrides)
-                experiment = assemble(job.config)
+                experiment = build(job.config)
                 if has_begun(job.folder):
                     refuse_other_settings(job)
                 elif here:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -20,7 +20,7 @@ from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import Checkpoint
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build, resolve
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.state import TrainState
 
@@ -50,29 +50,30 @@ def changed(saved: Config, changes: Changes) -> Config:
     """
     if changes.config is None or not changes.named:
         return saved
-    plain = saved.plain()
-    asked = configuration.differences(plain, assemble(changes.config).config.plain())
-    refused = []
-    for key, (old, new) in asked.items():
-        if not _is_named(key, changes.named) or (new is None and key in _SETTLED):
-            continue
-        if key in configuration.FREE:
-            _set(plain, key, new)
-        else:
-            refused.append(f"  {key}: {printable(old)} -> {printable(new)}")
+    asked = configuration.differences(saved.plain(), resolve(changes.config).plain())
+    named = {
+        key: (old, new)
+        for key, (old, new) in asked.items()
+        if _is_named(key, changes.named) and not (new is None and key in _SETTLED)
+    }
+    refused = [
+        f"  {key}: {printable(old)} -> {printable(new)}"
+        for key, (old, new) in named.items()
+        if key not in configuration.FREE
+    ]
     if refused:
         raise CheckpointError(
             "a resumed run can't change these settings:\n"
             + "\n".join(refused[:8])
             + "\nStart a new run, or start one from these weights with init_from=RUN."
         )
-    return configuration.parse(plain)
+    return configuration.with_values(saved, {key: new for key, (_, new) in named.items()})
 
 
 def received(config: Config) -> Experiment:
     """The components of a saved configuration. Raises CheckpointError if it is no valid one."""
     try:
-        return assemble(config)
+        return build(config)
     except ConfigError as error:
         raise CheckpointError(f"configuration refused:\n{error}") from None
 
@@ -215,10 +216,3 @@ def _is_named(key: str, named: tuple[str, ...]) -> bool:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return printable(lines[min(1, len(lines) - 1)].strip())
-
-
-def _set(plain: dict[str, Any], key: str, value: Any) -> None:
-    *path, name = key.split(".")
-    for part in path:
-        plain = plain[part]
-    plain[name] = value

@@ -20,7 +20,7 @@ from gan_runner.cli.hydra import composed, parsed
 from gan_runner.config.component import make
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.terms import Memory, Scored
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.methods.view import View
 
 Here = Callable[..., Answer]
@@ -237,7 +237,7 @@ def test_vectors_can_be_noisy(here: Here) -> None:
 
 def refusal(*lines: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        assemble(parsed(composed(list(lines)), {}))
+        build(parsed(composed(list(lines)), {}))
     return str(caught.value)
 
 

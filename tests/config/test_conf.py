@@ -30,7 +30,7 @@ from gan_runner.objectives.objective import Prescription
 from gan_runner.objectives.penalties import R1, Drift
 from gan_runner.objectives.terms import Term
 from gan_runner.sweeps.settings import Cluster, Sweeping, Tuning
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.optimizers import Optimizer, Optimizers
 
@@ -64,7 +64,7 @@ def configuration(*overrides: str) -> Config:
 
 
 def experiment(*overrides: str) -> Experiment:
-    return assemble(configuration(*overrides))
+    return build(configuration(*overrides))
 
 
 def content(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from gan_runner.objectives.elbo import ELBO
 from gan_runner.runs.open import look
 from gan_runner.sampling.sampling import latent_points, sample
 from gan_runner.storage import checkpoint
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.methods.adversarial import Recipe, Training
 from gan_runner.training.methods.autoencoding import elbo_step, vae_gan_step
@@ -44,7 +44,7 @@ def small(option: str) -> list[str]:
 
 
 def experiment(*overrides: str) -> Experiment:
-    return assemble(parsed(composed(list(overrides)), {}))
+    return build(parsed(composed(list(overrides)), {}))
 
 
 def run_of(path: Path, option: str, *overrides: str) -> list[str]:

@@ -14,7 +14,7 @@ from gan_runner.data.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model
 from gan_runner.models.categories import gumbel, relaxed
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 AGE = Column("age", decimals=0)
 COLOUR = Column("colour", ("blue", "green", "red"))
@@ -144,7 +144,7 @@ def test_a_lower_temperature_comes_nearer_to_a_corner() -> None:
 
 
 def model(*overrides: str) -> Model:
-    return assemble(parsed(composed(["model=mlp", *overrides]), {})).model
+    return build(parsed(composed(["model=mlp", *overrides]), {})).model
 
 
 @pytest.mark.parametrize("way", ["none", "concat", "embedding", "projection", "auxiliary"])

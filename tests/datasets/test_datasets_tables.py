@@ -19,7 +19,7 @@ from gan_runner.data.data import Data, digest
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError, DataError, Fault
 from gan_runner.logs.terminal import Terminal
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 Load = Callable[..., Data]
 
@@ -31,7 +31,7 @@ GOOD = "age,colour,ill\n" + "".join(
 
 
 def dataset(*overrides: str) -> Tabular:
-    made = assemble(parsed(composed(list(overrides)), {})).dataset
+    made = build(parsed(composed(list(overrides)), {})).dataset
     assert isinstance(made, Tabular)
     return made
 

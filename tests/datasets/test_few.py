@@ -15,7 +15,7 @@ from gan_runner.data.data import Data, Space
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.few import few
 from gan_runner.errors import ConfigError
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 Here = Callable[..., Answer]
 
@@ -29,7 +29,7 @@ def data(*counts: int) -> Data:
 
 
 def dataset(*overrides: str) -> Dataset:
-    return assemble(parsed(composed(list(overrides)), {})).dataset
+    return build(parsed(composed(list(overrides)), {})).dataset
 
 
 def test_every_class_has_as_many_and_the_others_are_all_the_rest() -> None:

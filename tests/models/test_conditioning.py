@@ -22,7 +22,7 @@ from gan_runner.models import Model
 from gan_runner.models.discriminator import Judgement
 from gan_runner.runs.open import create, look
 from gan_runner.sampling.sampling import latent_points, sample
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.loop import train
 from gan_runner.training.methods.adversarial import Recipe, train_step
 from gan_runner.training.methods.view import View
@@ -37,7 +37,7 @@ every_way = pytest.mark.parametrize("way", WAYS)
 def model(option: str, way: str, *overrides: str) -> Model:
     norm = "layer" if option == "mlp" else "batch"
     asked = [f"model={option}", f"model.conditioning={way}", f"model.generator.norm={norm}"]
-    return assemble(parsed(composed([*asked, *overrides]), {})).model
+    return build(parsed(composed([*asked, *overrides]), {})).model
 
 
 def pair(option: str, way: str, classes: int = 3) -> tuple[nn.Module, nn.Module]:

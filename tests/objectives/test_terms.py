@@ -20,7 +20,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Penalty
 from gan_runner.objectives.terms import FeatureMatching, HistoricalAveraging, Memory, Scored
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 
 def made(name: str, **settings: Any) -> Penalty:
@@ -72,18 +72,18 @@ def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
 def test_only_a_loss_that_has_labels_smooths_them(loss: str) -> None:
     lines = [f"loss={loss}", "loss/penalty=label_smoothing", "model.discriminator.norm=none"]
     if loss in ("minimax", "non_saturating", "softplus_r1", "dragan", "lsgan"):
-        assemble(parsed(composed(lines), {}))
+        build(parsed(composed(lines), {}))
         return
     if loss == "elbo":
         return  # has no penalties at all
     with pytest.raises(ConfigError, match=r"penalty\.label_smoothing .*loss=non_saturating"):
-        assemble(parsed(composed(lines), {}))
+        build(parsed(composed(lines), {}))
 
 
 def test_a_label_below_0_is_no_label() -> None:
     lines = ["loss=minimax", "loss/penalty=label_smoothing"]
     with pytest.raises(ConfigError, match=r"label_smoothing\.weight=1\.5"):
-        assemble(parsed(composed([*lines, "loss.penalty.label_smoothing.weight=1.5"]), {}))
+        build(parsed(composed([*lines, "loss.penalty.label_smoothing.weight=1.5"]), {}))
 
 
 def test_label_smoothing_is_not_taken_for_a_penalty_that_rewards(
