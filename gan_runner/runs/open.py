@@ -54,7 +54,7 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
     """
     experiment = build(config)
-    device = machine.prepare(experiment.config)
+    device = _prepare(experiment.config)
     experiment, data = _load(experiment, terminal, device)
     state = _initial(experiment, data, device)
     folder = RunFolder(path)
@@ -78,7 +78,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     if is_complete(folder, experiment):
         return None
     found, warnings = checkpoint.newest(folder.checkpoints)
-    device = machine.prepare(experiment.config)
+    device = _prepare(experiment.config)
     experiment, data = _load(experiment, terminal, device)
     if found is None:
         state = _initial(experiment, data, device)
@@ -168,6 +168,12 @@ def learnt(trained: Trained, cache: Path, track: Track) -> Data:
             f"{printable(trained.experiment.config.dataset['name'])}. Restore it."
         )
     return data
+
+
+def _prepare(config: Config) -> torch.device:
+    return machine.prepare(
+        device=config.device, threads=config.threads, deterministic=config.deterministic
+    )
 
 
 def _load(
