@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data.data import Space
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Networks
@@ -123,8 +123,8 @@ class Sides:
         stored = folder / "images.npy"
         np.save(stored, images.permute(0, 2, 3, 1).contiguous().numpy())
         self.folder = folder
-        self.config = parsed(
-            composed(
+        self.config = parse_config(
+            compose(
                 [
                     "dataset=array",
                     f"dataset.path={stored}",
@@ -134,7 +134,6 @@ class Sides:
                     *overrides,
                 ]
             ),
-            {},
         )
         experiment = build(self.config)
         self.bare_steps = _BARE[options.case](

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data.columns import Column, Columns
 from gan_runner.data.data import Space
 from gan_runner.errors import ConfigError
@@ -144,7 +144,7 @@ def test_a_lower_temperature_comes_nearer_to_a_corner() -> None:
 
 
 def model(*overrides: str) -> Model:
-    return build(parsed(composed(["model=mlp", *overrides]), {})).model
+    return build(parse_config(compose(["model=mlp", *overrides]))).model
 
 
 @pytest.mark.parametrize("way", ["none", "concat", "embedding", "projection", "auxiliary"])

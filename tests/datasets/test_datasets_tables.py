@@ -11,7 +11,7 @@ import torch
 import yaml
 from conftest import EVERY_DATASET
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.config.groups import conf_folder
 from gan_runner.data.columns import Columns
@@ -31,7 +31,7 @@ GOOD = "age,colour,ill\n" + "".join(
 
 
 def dataset(*overrides: str) -> Tabular:
-    made = build(parsed(composed(list(overrides)), {})).dataset
+    made = build(parse_config(compose(list(overrides)))).dataset
     assert isinstance(made, Tabular)
     return made
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import Answer, left_behind, small_run, track
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data.data import Data, Space
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.few import few
@@ -29,7 +29,7 @@ def data(*counts: int) -> Data:
 
 
 def dataset(*overrides: str) -> Dataset:
-    return build(parsed(composed(list(overrides)), {})).dataset
+    return build(parse_config(compose(list(overrides)))).dataset
 
 
 def test_every_class_has_as_many_and_the_others_are_all_the_rest() -> None:

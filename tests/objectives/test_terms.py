@@ -13,7 +13,7 @@ from conftest import Answer, small_run
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.config.groups import conf_folder
 from gan_runner.errors import ConfigError
@@ -39,7 +39,7 @@ def call(of: Penalty, real: Scored, fake: Scored, memory: Memory | None = None) 
 
 @pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
 def test_label_smoothing_is_the_cross_entropy_with_the_smoothed_label(loss: str) -> None:
-    node = parsed(composed([f"loss={loss}", "loss/penalty=label_smoothing"]), {}).loss
+    node = parse_config(compose([f"loss={loss}", "loss/penalty=label_smoothing"])).loss
     assert node["penalty"]["label_smoothing"]["weight"] == 0.1
     real, fake = scored(-2.0, 0.3, 4.0), scored(1.0, -3.0, 0.2)
     terms = Objective(node).discriminator(
@@ -52,7 +52,7 @@ def test_label_smoothing_is_the_cross_entropy_with_the_smoothed_label(loss: str)
 
 
 def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
-    node = parsed(composed(["loss=lsgan", "loss/penalty=label_smoothing"]), {}).loss
+    node = parse_config(compose(["loss=lsgan", "loss/penalty=label_smoothing"])).loss
     real = torch.tensor([0.9], requires_grad=True)
     terms = Objective(node).discriminator(
         lambda x: x,
@@ -72,18 +72,18 @@ def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
 def test_only_a_loss_that_has_labels_smooths_them(loss: str) -> None:
     lines = [f"loss={loss}", "loss/penalty=label_smoothing", "model.discriminator.norm=none"]
     if loss in ("minimax", "non_saturating", "softplus_r1", "dragan", "lsgan"):
-        build(parsed(composed(lines), {}))
+        build(parse_config(compose(lines)))
         return
     if loss == "elbo":
         return  # has no penalties at all
     with pytest.raises(ConfigError, match=r"penalty\.label_smoothing .*loss=non_saturating"):
-        build(parsed(composed(lines), {}))
+        build(parse_config(compose(lines)))
 
 
 def test_a_label_below_0_is_no_label() -> None:
     lines = ["loss=minimax", "loss/penalty=label_smoothing"]
     with pytest.raises(ConfigError, match=r"label_smoothing\.weight=1\.5"):
-        build(parsed(composed([*lines, "loss.penalty.label_smoothing.weight=1.5"]), {}))
+        build(parse_config(compose([*lines, "loss.penalty.label_smoothing.weight=1.5"])))
 
 
 def test_label_smoothing_is_not_taken_for_a_penalty_that_rewards(
