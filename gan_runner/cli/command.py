@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from gan_runner.cli.arguments import Arguments
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
 from gan_runner.system.files import write_asked
 from gan_runner.system.signals import end_at_once
@@ -28,6 +29,21 @@ def exit_code(work: Callable[[], int | None]) -> int:
         if (known := as_fault(error)) is None:
             raise
         return report(known)
+
+
+def run_with_options(
+    work: Callable[[argparse.Namespace], int | None], parser: Arguments, arguments: list[str] | None
+) -> int:
+    """Do the work of a command with its options, its plugins imported; the exit code."""
+
+    def read_and_work() -> int | None:
+        from gan_runner.config.plugins import find_plugins, load_plugins
+
+        options = parser.parse_args(arguments)
+        load_plugins(find_plugins(options.plugin))
+        return work(options)
+
+    return exit_code(read_and_work)
 
 
 def check_file(path: Path, option: str) -> None:

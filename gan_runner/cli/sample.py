@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import check_file, count, device, exit_code, write_file
+from gan_runner.cli.command import check_file, count, device, run_with_options, write_file
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return exit_code(lambda: _sample(_parser().parse_args(arguments)))
+    return run_with_options(_sample, _parser(), arguments)
 
 
 def _parser() -> Arguments:

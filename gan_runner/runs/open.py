@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.plugins import require_plugins
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.data.batches import to_device
@@ -103,6 +104,7 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
 
 def saved_experiment(config: Config) -> Experiment:
     """The components of a saved configuration. Raises CheckpointError if it is no valid one."""
+    require_plugins(config.plugins)
     try:
         return build(config)
     except ConfigError as error:

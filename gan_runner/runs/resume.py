@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.plugins import changed_plugins
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.errors import CheckpointError, ConfigError, printable
@@ -68,7 +69,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     experiment, data = load_data(experiment, terminal, device)
     state = _saved_state(found, experiment, data, device)
     if found is not None:
-        warnings += inexact(found, device)
+        warnings += [*inexact(found, device), *changed_plugins(experiment.config.plugins)]
     check_length(state.step, experiment.config)
     _rewind(folder, found, experiment)
     write_text(folder.config, configuration.text(experiment.config))

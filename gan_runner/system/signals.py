@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -79,6 +80,9 @@ def unwinding() -> Iterator[None]:
 
 @contextmanager
 def _handled(handler: object) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets no other thread handle signals
+        return
     before = {number: signal.getsignal(number) for number in SIGNALS}
     _handle(handler)
     try:

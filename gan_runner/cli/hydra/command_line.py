@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,19 +17,26 @@ from hydra.errors import HydraException
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.config.groups import GROUPS, conf_folder, options
+from gan_runner.config.plugins import Plugin, find_plugins, load_plugins
 from gan_runner.errors import ConfigError, did_you_mean, printable
+
+if TYPE_CHECKING:
+    from gan_runner.cli.plugin_options import FileOption
 
 
 @dataclass(frozen=True)
 class CommandLine:
     """The arguments of gan-train, checked as far as they can be before anything is composed.
 
-    `flag_words` are those that aren't overrides, as they were given.
+    `flag_words` are those that aren't overrides, as they were given. `file_options` are those of
+    the plugins that are single files.
     """
 
     flags: Namespace
     overrides: tuple[Override, ...]
     flag_words: tuple[str, ...]
+    plugins: tuple[Plugin, ...] = ()
+    file_options: tuple[FileOption, ...] = ()
 
     @property
     def words(self) -> list[str]:
@@ -88,7 +96,13 @@ class CommandLine:
     def composer(self) -> Composer:
         """What composes it. Raises ConfigError for a folder that isn't there."""
         flags = self.flags
-        return Composer(main=flags.config_path, primary=flags.config_name, own=own_folder(flags))
+        return Composer(
+            main=flags.config_path,
+            primary=flags.config_name,
+            own=option_folders(flags, self.plugins),
+            plugins=self.plugins,
+            file_options=self.file_options,
+        )
 
     def _last(self, key: str) -> Override | None:
         """The override of a key that counts: the last one."""
@@ -109,21 +123,37 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     flags.overrides = [_quote(override) for override in flags.overrides]
     with explain_errors():
         overrides = OverridesParser.create().parse_overrides(flags.overrides)
-    _refuse_unknown_options(overrides, [conf_folder(), *filter(None, [own_folder(flags)])])
-    command = CommandLine(flags, tuple(overrides), words)
+    plugins = find_plugins(flags.plugin)
+    file_options = _options_of_files(plugins)
+    folders = [conf_folder(), *option_folders(flags, plugins)]
+    _refuse_unknown_options(overrides, folders, file_options)
+    command = CommandLine(flags, tuple(overrides), words, plugins, file_options)
     _refuse_combinations(command)
     return command
 
 
-def own_folder(flags: Namespace) -> Path | None:
-    """The user's own folder of options. Raises ConfigError if it isn't there."""
+def option_folders(flags: Namespace, plugins: Sequence[Plugin]) -> list[Path]:
+    """Further folders of options: those of plugins, and the user's own, which wins. Raises
+    ConfigError if that isn't there."""
+    folders = [plugin.conf for plugin in plugins if plugin.conf is not None]
     if flags.config_dir is None:
-        return None
+        return folders
     folder = Path(flags.config_dir).absolute()
     if not folder.is_dir():
         shown = printable(flags.config_dir)
         raise ConfigError(f"not a folder, --config-dir={shown}. Name the one with your options.")
-    return folder
+    return [*folders, folder]
+
+
+def _options_of_files(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
+    """The options of single files, which are imported for that."""
+    files = [plugin for plugin in plugins if plugin.file is not None]
+    if not files:
+        return ()
+    from gan_runner.cli.plugin_options import options_of_files
+
+    load_plugins(files)
+    return tuple(options_of_files(files))
 
 
 def _quote(override: str) -> str:
@@ -137,16 +167,19 @@ def _quote(override: str) -> str:
     return override
 
 
-def _refuse_unknown_options(overrides: Sequence[Override], folders: Sequence[Path]) -> None:
-    """Raise ConfigError for an option that no folder has. Hydra itself would take any path for an
-    option, as in loss=../dataset/mnist."""
+def _refuse_unknown_options(
+    overrides: Sequence[Override], folders: Sequence[Path], file_options: Sequence[FileOption]
+) -> None:
+    """Raise ConfigError for an option that neither a folder nor a plugin's file has. Hydra itself
+    would take any path for an option, as in loss=../dataset/mnist."""
     for override in overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
             raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
-            offered = options(group, *folders)
+            offered = [*options(group, *folders)]
+            offered += [option.name for option in file_options if option.group == group]
             for name in _option_names(override):
                 if name not in offered:
                     remedy = did_you_mean(name, offered) or "gan-train --help lists them."
