@@ -20,6 +20,8 @@ import results
 import yaml
 from recipes import machine
 
+from gan_runner.storage.status import read_status
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -71,8 +73,8 @@ def _portable(overrides: list[str]) -> list[str]:
 def _runs(sweep: Path) -> Iterator[dict[str, Any]]:
     """The completed runs of a sweep."""
     for path in sorted(sweep.glob("*/status.json")):
-        status = json.loads(path.read_text())
-        if status["state"] != "completed":
+        status = read_status(path)
+        if status.state != "completed":
             continue
         config = yaml.safe_load((path.parent / "config.yaml").read_text())
         made, train = config["model"], config["train"]
@@ -87,7 +89,7 @@ def _runs(sweep: Path) -> Iterator[dict[str, Any]]:
             "updates": train["steps"] * config["loss"].get("d_steps", 1),
             "seed": config["seed"],
             "protocol": number["protocol"],
-            "ended": status["ended"],
+            "ended": status.ended,
             "seconds": last["seconds"],
         }
 

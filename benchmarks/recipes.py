@@ -30,6 +30,7 @@ from results import RECIPES, ROOT, Record
 
 from gan_runner import train
 from gan_runner.cli import evaluate
+from gan_runner.storage.run_folder import RunFolder
 
 
 def main() -> None:
@@ -79,23 +80,23 @@ def _measure(job: Job) -> Record:
     """Train, unless it is done, and measure. Raises CalledProcessError."""
     run = job.out / f"{job.recipe}_{job.seed}"
     numbers = run.with_suffix(".json")
+    folder = RunFolder(run)
     if not (run / "status.json").exists():
         where = [f"hydra.run.dir={run}", f"seed={job.seed}"]
         _call(train, run, f"experiment={job.recipe}", *where, *job.settings)
-    status = json.loads((run / "status.json").read_text())
-    if status["state"] != "completed":
+    if folder.status().state != "completed":
         _call(train, run, f"resume={run}")
-        status = json.loads((run / "status.json").read_text())
+    status = folder.status()
     _call(evaluate, run, str(run), "--out", str(numbers))
     (found,) = json.loads(numbers.read_text())["evaluations"]
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     print(f"{run.name}: {last['seconds']:.0f} s", flush=True)
     return {
         "seconds": round(last["seconds"]),
-        "threads": status["threads"],
+        "threads": status.threads,
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine(),
-        "verdicts": [verdict["name"] for verdict in status["verdicts"]],
+        "verdicts": [verdict.name for verdict in status.verdicts],
         "results": found["results"],
     }
 

@@ -26,6 +26,7 @@ On the command line of gan-train, `group=option` chooses an option and `key=valu
 with `--cfg job` it prints all that a command means. A default is what a new run has unless its
 options say otherwise. Lists are written as `'[1,2]'`, nothing as `null`."""
 TITLES = {
+    "method": "Methods",
     "model": "Models",
     "loss": "Losses",
     "loss/penalty": "Penalties and other terms",

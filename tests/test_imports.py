@@ -40,7 +40,7 @@ DOORS = {
     "safetensors": {"gan_runner.storage.tensors"},
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
     "yaml": {"gan_runner.config.schema", "gan_runner.config.reference"},
-    "PIL": {"gan_runner.sampling.sampling", "gan_runner.datasets", "gan_runner.cli"},
+    "PIL": {"gan_runner.sampling.pictures.png", "gan_runner.datasets", "gan_runner.cli"},
     "matplotlib": {"gan_runner.sampling.pictures.figure"},
     "jinja2": {"gan_runner.comparison.page.page"},
     "markupsafe": set(),

@@ -104,7 +104,7 @@ def _augment(options: argparse.Namespace) -> None:
     from gan_runner.augmentation_study.chart import chart
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import learnt, look
-    from gan_runner.sampling.sampling import as_png
+    from gan_runner.sampling.pictures.png import encode_png
 
     terminal = Terminal()
     trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
@@ -135,7 +135,7 @@ def _augment(options: argparse.Namespace) -> None:
         write_file(options.out, json.dumps(found, indent=2) + "\n", "--out")
         terminal.say(f"numbers: {printable(options.out)}")
     if options.plot is not None:
-        write_file(options.plot, as_png(chart(findings.panels(compared))), "--plot")
+        write_file(options.plot, encode_png(chart(findings.panels(compared))), "--plot")
         terminal.say(f"plot: {printable(options.plot)}")
 
 

@@ -204,13 +204,13 @@ def _show_confusion(head: str, confusion: Confusion, terminal: Terminal) -> None
 
 
 def _write_picture(path: Path, measured: Measured) -> None:
-    from gan_runner.sampling.sampling import as_png
+    from gan_runner.sampling.pictures.png import encode_png
 
     confusion = measured.confusion
     picture = measured.neighbours if confusion is None else confusion.picture()
     if picture is None:
         raise ConfigError("vectors have no pictures of neighbours, --picture. Leave it out.")
-    write_file(path, as_png(picture), "--picture")
+    write_file(path, encode_png(picture), "--picture")
 
 
 def _write_json(path: Path, rows: list[Row]) -> None:

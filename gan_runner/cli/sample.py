@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gan_runner.runs.open import Trained
+    from gan_runner.sampling.sampler import Sampler
 
 _FILES = (".png", ".npz", ".csv", ".gif")  # anything else is a folder of pictures
 _FRAME_MS = 60
@@ -138,21 +139,17 @@ def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
         raise ConfigError(f"the run knows no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
         raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")
-    return [_class(text, names) for text in options.label or []] or list(range(len(names)))
+    return [_class(text, trained.sampler) for text in options.label or []] or list(
+        range(len(names))
+    )
 
 
-def _class(text: str, names: tuple[str, ...]) -> int:
-    if text in names:
-        return names.index(text)
-    # where the names are numbers themselves, a place among them would be mistaken for one
-    if text.isdecimal() and int(text) < len(names) and not all(map(_is_whole, names)):
-        return int(text)
-    listed = ", ".join(printable(name) for name in names[:20])
-    raise ConfigError(f"no such class, --label={printable(text)}. Choose one of: {listed}.")
-
-
-def _is_whole(name: str) -> bool:
-    return name.removeprefix("-").isdecimal()
+def _class(text: str, sampler: Sampler) -> int:
+    found = sampler.find_class(text)
+    if found is None:
+        listed = ", ".join(printable(name) for name in sampler.class_names[:20])
+        raise ConfigError(f"no such class, --label={printable(text)}. Choose one of: {listed}.")
+    return found
 
 
 def _labels(options: argparse.Namespace, classes: list[int], count: int) -> Tensor | None:
@@ -250,10 +247,11 @@ def _write_grid(
     labels: Tensor | None,
     columns: int | None,
 ) -> None:
-    from gan_runner.sampling.sampling import as_png, picture
+    from gan_runner.sampling.pictures.examples import draw_examples
+    from gan_runner.sampling.pictures.png import encode_png
 
-    grid = picture(examples, trained.sampler.space, columns=columns, labels=labels)
-    write_file(path, as_png(grid), "--out")
+    grid = draw_examples(examples, trained.sampler.space, columns=columns, labels=labels)
+    write_file(path, encode_png(grid), "--out")
 
 
 def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str, Tensor]) -> None:
@@ -261,17 +259,18 @@ def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str
     else places in `class_names`; or with their codes."""
     import numpy as np
 
-    from gan_runner.sampling.sampling import as_stored
+    from gan_runner.sampling.arrays import to_stored_array
+    from gan_runner.sampling.sampler import is_whole_number
 
     with path.open("wb") as file:
         arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
         if "labels" in arrays:
             names = trained.sampler.class_names
-            if all(map(_is_whole, names)):
+            if all(map(is_whole_number, names)):
                 arrays["labels"] = np.array([int(name) for name in names])[arrays["labels"]]
             else:
                 arrays["class_names"] = np.array(names)
-        np.savez(file, samples=as_stored(examples), **arrays)
+        np.savez(file, samples=to_stored_array(examples), **arrays)
 
 
 def _write_rows(path: Path, trained: Trained, examples: Tensor, labels: Tensor | None) -> None:
@@ -288,21 +287,22 @@ def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: 
     """One frame for each place on the arcs, forth and back; all pairs side by side."""
     from PIL import Image
 
-    from gan_runner.sampling.sampling import picture
+    from gan_runner.sampling.pictures.examples import draw_examples
 
     pairs = examples.unflatten(0, (-1, frames))
     order = [*range(frames), *range(frames - 2, 0, -1)]
-    drawn = [picture(pairs[:, place], trained.sampler.space) for place in order]
+    drawn = [draw_examples(pairs[:, place], trained.sampler.space) for place in order]
     images = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f).convert("RGB") for f in drawn]
     images[0].save(path, save_all=True, append_images=images[1:], duration=_FRAME_MS, loop=0)
 
 
 def _write_folder(path: Path, examples: Tensor) -> None:
-    from gan_runner.sampling.sampling import as_stored, displayed, save_png
+    from gan_runner.sampling.arrays import to_stored_array
+    from gan_runner.sampling.pictures.png import save_png, to_displayable
 
     path.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(as_stored(examples)):
-        save_png(displayed(image), path / f"sample_{number:06d}.png")
+    for number, image in enumerate(to_stored_array(examples)):
+        save_png(to_displayable(image), path / f"sample_{number:06d}.png")
 
 
 if __name__ == "__main__":

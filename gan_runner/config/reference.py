@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from gan_runner.config.groups import conf_folder
 
-_NOT_SETTINGS = ("defaults", "name", "_target_", "callbacks")
+_NOT_SETTINGS = ("defaults", "_target_", "callbacks")
 _WORDS = {
     "boolean": "true or false",
     "string": "text",
@@ -129,7 +129,8 @@ def _defaults(entries: Sequence[Any], group: str, root: Path) -> tuple[list[Opti
 def _settings(node: yaml.MappingNode, lines: Sequence[str], prefix: str) -> Iterator[Setting]:
     """The leaves of a node with their comments; an empty mapping is a leaf."""
     for key, value in node.value:
-        if key.value in _NOT_SETTINGS:
+        names_a_class = key.value == "name" and prefix
+        if key.value in _NOT_SETTINGS or names_a_class:
             continue
         dotted = f"{prefix}.{key.value}" if prefix else key.value
         if isinstance(value, yaml.MappingNode) and value.value:
@@ -154,7 +155,7 @@ def _comment(lines: Sequence[str], last: int, end: int, indentation: int) -> str
 
 def _classes(plain: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
     for key, value in plain.items():
-        if key == "name" and isinstance(value, str):
+        if key == "name" and prefix and isinstance(value, str):
             yield prefix, value
         elif isinstance(value, Mapping):
             yield from _classes(value, f"{prefix}.{key}" if prefix else key)

@@ -31,8 +31,9 @@ from gan_runner.evaluation.protocol import Protocol, Result
 from gan_runner.evaluation.settings import Evaluation, refuse_single_examples, space_name
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.pictures.confusion import Confusion
+from gan_runner.sampling.pictures.examples import draw_examples
+from gan_runner.sampling.pictures.png import Picture
 from gan_runner.sampling.sampler import Sampler
-from gan_runner.sampling.sampling import Picture, picture
 from gan_runner.seeds import derive
 from gan_runner.storage.tensors import tensor_digest
 
@@ -262,7 +263,7 @@ class Evaluator:
             distances = torch.linalg.vector_norm(features - feature, dim=1)
             closest = distances.argsort()[: _NEIGHBOURS_SHOWN - 1].to(examples.device)
             rows.append(torch.cat([example[None], examples[closest].cpu()]))
-        return picture(torch.cat(rows), self._data.space, columns=_NEIGHBOURS_SHOWN)
+        return draw_examples(torch.cat(rows), self._data.space, columns=_NEIGHBOURS_SHOWN)
 
 
 def _space(

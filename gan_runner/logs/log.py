@@ -12,7 +12,7 @@ from gan_runner.errors import NumbersError, printable
 from gan_runner.evaluation.evaluator import Measured
 from gan_runner.logs import tensorboard
 from gan_runner.logs.terminal import Terminal
-from gan_runner.sampling.sampling import Picture, save_png
+from gan_runner.sampling.pictures.png import Picture, save_png
 from gan_runner.storage.rows import best_evaluation
 from gan_runner.storage.run_folder import RunFolder, now
 from gan_runner.system.files import write_text

@@ -28,7 +28,7 @@ from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 
-from gan_runner.sampling.sampling import Picture
+from gan_runner.sampling.pictures.png import Picture
 from gan_runner.system.files import publish
 
 # regular expressions of names, the same for all runs: charts that differ would stand side by side

@@ -109,6 +109,16 @@ class Sampler:
         chosen = torch.as_tensor(labels)
         return chosen.expand(count) if chosen.ndim == 0 else chosen
 
+    def find_class(self, name: str) -> int | None:
+        """The label of a class by its name, or by its place where names aren't numbers themselves,
+        for which a place could be mistaken; None if there is no such class."""
+        if name in self.class_names:
+            return self.class_names.index(name)
+        numbered = all(is_whole_number(other) for other in self.class_names)
+        if name.isdecimal() and int(name) < self.classes and not numbered:
+            return int(name)
+        return None
+
     def code_values(self, latents: Tensor) -> list[Tensor]:
         """The latent codes of points [N, latent_dims], each [N]; none without codes."""
         return [] if self.code is None else self.code.values(latents[:, -self.code.columns :])
@@ -119,6 +129,11 @@ class Sampler:
         with torch.no_grad(), evaluating(self.encoder), evaluating(self.generator):
             mean, _ = self.encoder(self.space.encode(examples.to(self.device)))
             return self.space.decode(self.generator(mean)).cpu()
+
+
+def is_whole_number(text: str) -> bool:
+    """Whether a name is a whole number, as those of digits are."""
+    return text.removeprefix("-").isdecimal()
 
 
 @contextmanager

@@ -71,6 +71,9 @@ class Facts:
         return {**named.pop("state"), **named}
 
 
+_READER = TypeAdapter(Facts)
+
+
 def parse_facts(plain: Mapping[str, Any]) -> Facts:
     """The facts in a checkpoint, which may come from a stranger; keys of another version are left
     out. Raises ValueError for values of another type or size.
@@ -83,9 +86,6 @@ def parse_facts(plain: Mapping[str, Any]) -> Facts:
         raise ValueError(f"{key}: {first['msg']}") from None
     _check_space(facts.space)
     return facts
-
-
-_READER = TypeAdapter(Facts)
 
 
 def _check_space(space: Space) -> None:

@@ -42,14 +42,16 @@ class RunFolder:
         return f"{self.path.name} ({self.path.parent.name})"
 
     def refuse_links(self) -> None:
-        """Raise CheckpointError if something in the folder is a link, or no file or folder.
+        """Raise CheckpointError if something in the folder is neither a file nor a folder, such as
+        a link.
 
         The folder may come from a stranger: writing and deleting in it must not leave it.
         """
         for path in _below(self.path):
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise CheckpointError(
-                    f"a link in a run folder, {printable(path)}. Copy its target there instead."
+                    f"neither a file nor a folder, {printable(path)}. "
+                    "Replace a link by a copy of its target."
                 )
 
     def lock(self) -> None:

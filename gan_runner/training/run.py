@@ -19,8 +19,8 @@ from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.health.probe import Checkups
 from gan_runner.logs.log import Log, best_step
 from gan_runner.logs.terminal import Terminal
+from gan_runner.sampling.pictures.examples import draw_examples
 from gan_runner.sampling.sampler import Sampler, Weights
-from gan_runner.sampling.sampling import picture
 from gan_runner.storage import checkpoint
 from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, now
@@ -107,7 +107,7 @@ class Run:
         examples = sampler.sample(count, labels=labels, seed=self.config.seed)
         # a column for each class, as far as they fit
         columns = classes if 1 < classes <= _MOST_COLUMNS else None
-        shown = picture(examples, self.data.space, columns=columns, labels=labels)
+        shown = draw_examples(examples, self.data.space, columns=columns, labels=labels)
         self.log.picture(self.state.step, shown)
         if sampler.encoder is not None and self.data.space.kind != "vectors":
             self._reconstruct(sampler)
@@ -117,7 +117,7 @@ class Run:
         columns = math.ceil(math.sqrt(self.config.train.samples))
         rows = self.data.examples[: columns * max(1, columns // 2)].cpu().split(columns)
         drawn = [torch.cat((row, sampler.reconstruct(row))) for row in rows]
-        shown = picture(torch.cat(drawn), self.data.space, columns=columns)
+        shown = draw_examples(torch.cat(drawn), self.data.space, columns=columns)
         self.log.reconstructions(self.state.step, shown)
 
     @property
@@ -201,7 +201,7 @@ class Run:
         if self.saved_step < 0:
             shown, labels = self.data.examples[: self._shown], self.data.labels
             of = None if labels is None else labels[: self._shown]
-            self.log.reals(picture(shown, self.data.space, labels=of))
+            self.log.reals(draw_examples(shown, self.data.space, labels=of))
         self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))
         self.log.say(
             f"{'run' if began_anew else f'resumed at step {self.state.step}'}: {self.path}"

@@ -55,7 +55,7 @@ def test_rows_have_the_color_of_the_label_that_they_hold_or_were_made_for() -> N
 def test_classes_are_named_unless_colors_repeat() -> None:
     rows, labels = torch.full((2, 2), 9.0), torch.tensor([0, 1])  # all beyond the axes
     for count, is_named in ((2, True), (8, True), (9, False)):
-        kinds = Column("kind", tuple(map(str, range(count))), label=True, told=True)
+        kinds = Column("kind", tuple(map(str, range(count))), label=True, condition=True)
         made = drawn(rows, (*PLANE, kinds), labels)
         assert found(made, BLUE).any() == is_named
         assert found(made, (213, 94, 0)).any() == (count == 8)

@@ -12,14 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gan_runner.data import Space
+from gan_runner.sampling.arrays import to_stored_array
 from gan_runner.sampling.latents import draw_latents, interpolate
+from gan_runner.sampling.pictures.examples import draw_examples
+from gan_runner.sampling.pictures.png import save_png, to_displayable
 from gan_runner.sampling.sampler import Sampler
-from gan_runner.sampling.sampling import (
-    as_stored,
-    displayed,
-    picture,
-    save_png,
-)
 
 PLANE = Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0))
 
@@ -172,7 +169,7 @@ def test_samples_carry_no_graph() -> None:
 
 
 def grid(examples: Tensor, *, columns: int | None = None) -> np.ndarray:
-    return picture(examples, images(*examples.shape[1:]), columns=columns)
+    return draw_examples(examples, images(*examples.shape[1:]), columns=columns)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -188,10 +185,10 @@ def test_a_grid_has_the_channels_that_a_png_can_have(channels: int, tmp_path: Pa
 
 def test_grey_and_alpha_are_shown_as_colour_and_alpha() -> None:
     pixel = np.array([[[70, 200]]], dtype=np.uint8)
-    assert displayed(pixel).tolist() == [[[70, 70, 70, 200]]]
+    assert to_displayable(pixel).tolist() == [[[70, 70, 70, 200]]]
     for channels in 1, 3, 4:
         image = np.zeros((2, 2, channels), dtype=np.uint8)
-        assert displayed(image) is image
+        assert to_displayable(image) is image
 
 
 @pytest.mark.parametrize(
@@ -217,7 +214,7 @@ def test_a_grid_is_square_unless_its_columns_are_given(
 def test_images_stand_in_the_grid_row_by_row_each_unchanged() -> None:
     examples = torch.randint(1, 256, (5, 3, 300, 400), dtype=torch.uint8)
     made = grid(examples, columns=2)
-    for index, image in enumerate(as_stored(examples)):
+    for index, image in enumerate(to_stored_array(examples)):
         top, left = 1 + index // 2 * 301, 1 + index % 2 * 401
         assert np.array_equal(made[top : top + 300, left : left + 400], image)
 
@@ -238,10 +235,10 @@ def test_rectangles_keep_their_shape() -> None:
 
 def test_stored_images_have_their_channels_last_and_vectors_stay() -> None:
     examples = torch.randint(256, (2, 3, 4, 5), dtype=torch.uint8)
-    assert as_stored(examples).shape == (2, 4, 5, 3)
-    assert as_stored(examples)[1, 2, 3].tolist() == examples[1, :, 2, 3].tolist()
+    assert to_stored_array(examples).shape == (2, 4, 5, 3)
+    assert to_stored_array(examples)[1, 2, 3].tolist() == examples[1, :, 2, 3].tolist()
     vectors = torch.randn(4, 2)
-    assert np.array_equal(as_stored(vectors), vectors.numpy())
+    assert np.array_equal(to_stored_array(vectors), vectors.numpy())
 
 
 # ---------------------------------------------------------------- pictures of vectors
@@ -258,7 +255,7 @@ def points(made: np.ndarray) -> np.ndarray:
 
 def test_a_scatter_shows_each_point_in_its_place() -> None:
     corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    rows, columns = points(picture(corners, PLANE))
+    rows, columns = points(draw_examples(corners, PLANE))
     for axis in rows, columns:
         (low, high), counts = np.unique(axis > axis.mean(), return_counts=True)
         assert counts[0] == pytest.approx(counts[1], rel=0.3)
@@ -267,14 +264,16 @@ def test_a_scatter_shows_each_point_in_its_place() -> None:
 
 
 def test_up_in_the_plane_is_up_in_the_picture() -> None:
-    made = picture(torch.tensor([[0.0, 0.0]] * 50 + [[0.0, 1.0]] * 5 + [[1.0, 0.0]] * 50), PLANE)
+    made = draw_examples(
+        torch.tensor([[0.0, 0.0]] * 50 + [[0.0, 1.0]] * 5 + [[1.0, 0.0]] * 50), PLANE
+    )
     rows, columns = points(made)
     left = columns < columns.mean()
     assert rows[left].min() < rows[~left].min()
 
 
 def test_both_axes_have_the_same_scale() -> None:
-    made = picture(torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 5.0]]).repeat(200, 1), PLANE)
+    made = draw_examples(torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 5.0]]).repeat(200, 1), PLANE)
     rows, columns = points(made)
     assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.03)
 
@@ -282,7 +281,7 @@ def test_both_axes_have_the_same_scale() -> None:
 def test_a_few_points_far_away_do_not_shrink_the_others() -> None:
     cloud = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
     far = torch.cat([cloud, torch.tensor([[1e6, 1e6]])])
-    extents = [np.ptp(points(picture(of, PLANE)), axis=1) for of in (cloud, far)]
+    extents = [np.ptp(points(draw_examples(of, PLANE)), axis=1) for of in (cloud, far)]
     assert extents[1] == pytest.approx(extents[0], rel=0.1)
 
 
@@ -299,15 +298,15 @@ def test_a_few_points_far_away_do_not_shrink_the_others() -> None:
     ids=["the same", "one", "huge", "one dimension", "one value", "many dimensions"],
 )
 def test_vectors_of_every_kind_are_shown(vectors: Tensor) -> None:
-    assert points(picture(vectors, PLANE)).size
+    assert points(draw_examples(vectors, PLANE)).size
 
 
 def test_a_style_of_the_user_changes_no_picture_and_is_left_as_it_was() -> None:
     import matplotlib
 
-    before = picture(torch.eye(2), PLANE)
+    before = draw_examples(torch.eye(2), PLANE)
     with matplotlib.rc_context({"axes.facecolor": "red", "text.usetex": True, "font.size": 40}):
-        assert np.array_equal(picture(torch.eye(2), PLANE), before)
+        assert np.array_equal(draw_examples(torch.eye(2), PLANE), before)
         assert (matplotlib.rcParams["font.size"], matplotlib.rcParams["text.usetex"]) == (40, True)
 
 
