@@ -29,12 +29,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Space
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Model, Networks
 from gan_runner.runs.open import create
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.loop import train
 
 EXAMPLES = 10_000
@@ -123,8 +123,8 @@ class Sides:
         stored = folder / "images.npy"
         np.save(stored, images.permute(0, 2, 3, 1).contiguous().numpy())
         self.folder = folder
-        self.config = parsed(
-            composed(
+        self.config = parse_config(
+            compose(
                 [
                     "dataset=array",
                     f"dataset.path={stored}",
@@ -134,9 +134,8 @@ class Sides:
                     *overrides,
                 ]
             ),
-            {},
         )
-        experiment = assemble(self.config)
+        experiment = build(self.config)
         assert isinstance(experiment.model, Model)
         self.bare_steps = _BARE[options.case](
             experiment.model.networks(Space("images", shape)),

@@ -17,7 +17,7 @@ from conftest import call_command
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from gan_runner.cli.hydra import composed
+from gan_runner.cli.hydra.composer import compose
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.reference import read_option
 
@@ -114,7 +114,7 @@ def test_every_training_composes(page: Path) -> None:
     for words in commands(page):
         if words[0] == "gan-train" and "--plugin" not in words:  # whose options are its own
             for lines in lines_to_compose(words[1:]):
-                composed(list(lines))  # raises for a setting or an option that isn't there
+                compose(list(lines))  # raises for a setting or an option that isn't there
 
 
 @every_page
@@ -125,7 +125,7 @@ def test_every_setting_within_a_sentence_exists(page: Path) -> None:
 @pytest.mark.parametrize("line", ["loss=hinged", "train.step=3", "hydra.launcher.jobs=3"])
 def test_a_setting_that_is_not_there_does_not_compose(line: str) -> None:
     with pytest.raises(Exception, match=r"[Cc]ould not|not in struct"):
-        composed([line])
+        compose([line])
 
 
 def test_every_option_of_the_other_commands_is_in_their_help(

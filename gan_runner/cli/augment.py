@@ -103,18 +103,20 @@ def _augment(options: argparse.Namespace) -> None:
     from gan_runner.augmentation_study import study as augmentation
     from gan_runner.augmentation_study.chart import chart
     from gan_runner.logs.terminal import Terminal
-    from gan_runner.runs.open import learnt, look
+    from gan_runner.runs.open import load_generator, load_training_data
     from gan_runner.sampling.pictures.png import encode_png
 
     terminal = Terminal()
-    trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
+    trained = load_generator(
+        options.run, which=options.checkpoint, raw=options.raw, device=options.device
+    )
     if not trained.sampler.class_names:
         raise ConfigError(
             f"the run knows no classes, {printable(options.run)}. "
             "Train one with model.conditioning=projection."
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
-    data = learnt(trained, cache, terminal.track)
+    data = load_training_data(trained, cache, terminal.track)
     split = augmentation.split(trained.experiment, data, cache, terminal.track)
     plan = _plan(options, trained)
     augmentation.check(plan, split)

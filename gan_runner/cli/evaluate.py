@@ -92,12 +92,12 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
     """Every checkpoint that was asked for; runs on the same data share what is real."""
-    from gan_runner.runs.open import look
+    from gan_runner.runs.open import load_generator
 
     evaluators: dict[str, Evaluator] = {}
     for run in options.runs:
         for which in _checkpoints(run, options.checkpoint):
-            trained = look(run, which=which, raw=options.raw, device=options.device)
+            trained = load_generator(run, which=which, raw=options.raw, device=options.device)
             settings = _settings(options, trained)
             key = f"{trained.data}|{settings}"
             if key not in evaluators:
@@ -147,7 +147,7 @@ def _evaluator(
     options: argparse.Namespace, trained: Trained, settings: Evaluation, terminal: Terminal
 ) -> Evaluator:
     from gan_runner.evaluation.evaluator import Evaluator
-    from gan_runner.runs.open import learnt
+    from gan_runner.runs.open import load_training_data
     from gan_runner.system.machine import device_named
 
     dataset = trained.experiment.dataset
@@ -155,7 +155,7 @@ def _evaluator(
     return Evaluator(
         settings,
         dataset,
-        learnt(trained, cache, terminal.track),
+        load_training_data(trained, cache, terminal.track),
         cache=cache,
         device=device_named(options.device),
         say=terminal.say,

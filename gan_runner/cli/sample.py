@@ -95,14 +95,16 @@ def _threshold(text: str) -> float:
 
 def _sample(options: argparse.Namespace) -> None:
     from gan_runner.logs.terminal import Terminal
-    from gan_runner.runs.open import look
+    from gan_runner.runs.open import load_generator
 
     suffix = options.out.suffix.lower()
     if suffix == ".gif" and options.interpolate is None:
         raise ConfigError(
             f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
         )
-    trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
+    trained = load_generator(
+        options.run, which=options.checkpoint, raw=options.raw, device=options.device
+    )
     _refuse_other_files(trained, options.out)
     classes = _classes(options, trained)
     latent, columns = _latent(options, trained, classes)

@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_runner.config.component import Component, validated
 from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.system.files import write_text
 
 # What a resumed run may change: how long it is, what it shows and keeps, and where it runs. The
 # data may lie elsewhere, too: its digest is compared with the one that the run began with.
@@ -130,6 +131,19 @@ def read_plain(path: Path) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
+def write(path: Path, config: Config) -> None:
+    """Write `config.yaml`, and see that it reads back as the same.
+
+    Raises OSError, and ConfigError for a configuration that can't be kept, as a huge one.
+    """
+    write_text(path, text(config))
+    try:
+        kept = read(path)
+    except CheckpointError as error:
+        raise ConfigError(str(error)) from None
+    assert kept == config, f"{path} reads back as another configuration"
+
+
 class _PlainLoader(yaml.SafeLoader):
     """Data without aliases: a few lines of them unfold to more than any memory holds."""
 
@@ -153,6 +167,23 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             leaves[f"{prefix}{key}"] = value
     return leaves
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """A copy with other values of settings in `FREE`, as they stand in a valid configuration."""
+    train, dataset = _below("train", values), _below("dataset", values)
+    return config.model_copy(
+        update={
+            **{key: value for key, value in values.items() if "." not in key},
+            "train": config.train.model_copy(update=train),
+            "dataset": {**config.dataset, **dataset},
+        }
+    )
+
+
+def _below(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = f"{group}."
+    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
 
 
 def settings(config: Config) -> dict[str, Any]:

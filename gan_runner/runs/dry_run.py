@@ -26,8 +26,8 @@ _STEPS = 3
 _LOGGED_TWICE = 3  # a number in TensorBoard takes about twice as much as in metrics.jsonl
 
 
-def rehearse(config: Config, terminal: Terminal) -> None:
-    """Tell the configuration that a run would have, and what it would take on this machine.
+def run_dry(config: Config, terminal: Terminal) -> None:
+    """Print the configuration that a run would have, and what it would take on this machine.
 
     Data is read, and decoded into the cache, as for a run. Raises what `create` raises.
     """
@@ -37,16 +37,16 @@ def rehearse(config: Config, terminal: Terminal) -> None:
         path.mkdir()
         run = create(config, path, terminal)
         try:
-            seconds = _seconds(run)
+            seconds = _measure_step(run)
             terminal.say(configuration.text(run.config))
-            terminal.framed_table(("", ""), _table(run, seconds))
+            terminal.framed_table(("", ""), _estimate(run, seconds))
         finally:
             run.folder.release()
-    terminal.say("dry run: nothing was left. Without dry_run=true it is trained.")
+    terminal.say("dry run: no files were written. Remove dry_run=true to train.")
 
 
-def _seconds(run: Run) -> float:
-    """Of one step: the median of three, after a first one that makes ready."""
+def _measure_step(run: Run) -> float:
+    """The seconds of one step: the median of three, after a first one that makes ready."""
     reals, method, found = real_batches(run), run.experiment.method, []
     for _ in range(1 + _STEPS):
         began = time.monotonic()
@@ -57,11 +57,9 @@ def _seconds(run: Run) -> float:
     return statistics.median(found[1:])
 
 
-def _table(run: Run, seconds: float) -> list[tuple[str, str]]:
-    plan, examples = (
-        run.config.train,
-        run.config.train.batch_size * run.experiment.method.batches_per_step,
-    )
+def _estimate(run: Run, seconds: float) -> list[tuple[str, str]]:
+    plan = run.config.train
+    examples = plan.batch_size * run.experiment.method.batches_per_step
     evaluated = ", evaluations not counted" if plan.eval_every else ""
     return [
         *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
@@ -17,6 +17,9 @@ from gan_runner.storage.run_folder import RunFolder, now
 from gan_runner.storage.status import State, Status
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import SIGNALS
+
+if TYPE_CHECKING:
+    from gan_runner.training.experiment import Experiment
 
 DONE = ("completed", "stopped")
 _OPEN = (None, "running", "failed")  # states that the end of a process may replace
@@ -58,7 +61,7 @@ class Job:
 
 
 class Outcome(NamedTuple):
-    """How a job ended. `state` is that of its status, or `impossible`; `step` None before any."""
+    """How a job ended. `state` is that of its status, or `invalid`; `step` None before any."""
 
     state: str
     code: int
@@ -68,7 +71,7 @@ class Outcome(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        return self.state not in (*DONE, "impossible")
+        return self.state not in (*DONE, "invalid")
 
     @property
     def first_line(self) -> str:
@@ -87,8 +90,8 @@ def in_a_line(text: str) -> str:
     return f"{first} {second.strip()}" if first.endswith(":") else first
 
 
-def asked(config: Config) -> tuple[str, ...]:
-    """The settings of a job that its folder must have, or take over where it may.
+def asked_settings(config: Config) -> tuple[str, ...]:
+    """The settings of a job that its folder must have, or take over where it may, by dotted key.
 
     Threads that nobody asked for stay what they were, and a length given in epochs is turned into
     steps.
@@ -110,27 +113,26 @@ def has_begun(folder: RunFolder) -> bool:
 def refuse_other_settings(job: Job) -> None:
     """Raise CheckpointError, with the differences, if the run has begun with settings that it
     can't change."""
-    from gan_runner.training.restore import Changes, changed
+    from gan_runner.runs.resume import Changes, apply_changes
 
-    changed(configuration.read(job.folder.config), Changes(job.config, asked(job.config)))
+    changes = Changes(job.config, asked_settings(job.config))
+    apply_changes(configuration.read(job.folder.config), changes)
 
 
-def is_done(job: Job) -> bool:
-    """Whether the run ended by itself, as it is asked for, and its last checkpoint is whole."""
+def is_done(job: Job, experiment: Experiment) -> bool:
+    """Whether the run ended by itself, as long as it is asked to be, and its last checkpoint is
+    whole. `experiment` is what is asked for; other settings have been refused."""
+    from gan_runner.runs.resume import asked_steps, is_complete
     from gan_runner.storage import checkpoint
-    from gan_runner.training.restore import Changes, asked_steps, changed, is_complete, received
 
     folder = job.folder
-    if not folder.config.exists():
-        return False
     try:
         folder.refuse_links()
-        saved = configuration.read(folder.config)
-        wanted = received(changed(saved, Changes(job.config, asked(job.config))))
         if folder.status().state == "stopped":
             checkpoint.select(folder.checkpoints, "last")
-            return asked_steps(folder, wanted) == saved.train.steps
-        return is_complete(folder, wanted)
+            saved = configuration.read(folder.config)
+            return asked_steps(folder, experiment) == saved.train.steps
+        return is_complete(folder, experiment)
     except CheckpointError:
         return False  # the job itself will say what is wrong
 
@@ -138,7 +140,7 @@ def is_done(job: Job) -> bool:
 def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -> Outcome:
     """How the process of a job ended: its exit code, negative for a signal. A status that the
     process couldn't write itself is written."""
-    told_by_itself = reason is not None
+    is_explained = reason is not None
     reason = reason or f"ended with exit code {code}"
     if code < 0:
         reason = f"killed by {signal.Signals(-code).name}"
@@ -148,17 +150,17 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
         reason = "a live process has its folder. Wait for that to end, or stop it"
     interrupted = code in [128 + number for number in SIGNALS]
     if code != 0:
-        told_by_itself |= _status(job.folder).exit_code == code
+        is_explained |= _status(job.folder).exit_code == code
         record(job, state="interrupted" if interrupted else "failed", code=code, reason=reason)
-        if not told_by_itself:
+        if not is_explained:
             _log(job, reason)
     status = _status(job.folder)
-    told = status.state if status.exit_code == code else None
+    recorded = status.state if status.exit_code == code else None
     if code == 0:
-        state = told if told in DONE else "completed"
+        state = recorded if recorded in DONE else "completed"
     else:
         state = "interrupted" if interrupted else "failed"
-        reason = status.reason if told == state and status.reason else reason
+        reason = status.reason if recorded == state and status.reason else reason
     return Outcome(state, code, status.step, seconds, reason)
 
 

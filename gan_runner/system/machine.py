@@ -15,23 +15,22 @@ import numpy as np
 import torch
 
 from gan_runner import __version__
-from gan_runner.config.schema import Config
 from gan_runner.errors import MachineError
 
 
-def prepare(config: Config) -> torch.device:
-    """Set threads and determinism as configured; the device to train on.
+def prepare(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
+    """Set torch's CPU threads, `None` for its own choice, and determinism; the device to train on.
 
     Raises MachineError if the device isn't there.
     """
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    if config.deterministic:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
     # not use_deterministic_algorithms, which imports torch's compiler for two seconds
-    torch.set_deterministic_debug_mode("error" if config.deterministic else "default")
-    torch.backends.cudnn.benchmark = not config.deterministic
-    return device_named(config.device)
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
+    torch.backends.cudnn.benchmark = not deterministic
+    return device_named(device)
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,13 @@ class Experiment:
     method: Method
     model: GenerativeModel
     dataset: Dataset
-    optimizers: Optimizers
     evaluation: Evaluation
     health: Health
     warnings: tuple[str, ...]
+
+    @property
+    def optimizers(self) -> Optimizers:
+        return self.method.updates.optimizers
 
     def steps(self, examples: int) -> int:
         """How many steps it has on so many examples: as many as take all batches of its epochs, if

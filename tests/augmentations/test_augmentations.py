@@ -16,11 +16,11 @@ from torch import Tensor
 from gan_runner.augmentations import ADA, Augmentation, Moment
 from gan_runner.augmentations.ada import moved, recoloured
 from gan_runner.augmentations.transforms import cut_out, mirrored, shifted
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.terms import Memory, Scored
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.methods.discriminator_input import DiscriminatorInput
 
 Here = Callable[..., Answer]
@@ -37,7 +37,7 @@ def images(count: int = 6, channels: int = 3, height: int = 8, width: int = 8) -
 
 
 def made(name: str, **changes: Any) -> Augmentation:
-    node = parsed(composed([f"augment={name}"]), {}).augment[name]
+    node = parse_config(compose([f"augment={name}"])).augment[name]
     return make({**node, **changes}, Augmentation, where="augment")
 
 
@@ -238,7 +238,7 @@ def test_vectors_can_be_noisy(here: Here) -> None:
 
 def refusal(*lines: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        assemble(parsed(composed(list(lines)), {}))
+        build(parse_config(compose(list(lines))))
     return str(caught.value)
 
 

@@ -7,14 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
 import yaml
 from conftest import fields
 from omegaconf import OmegaConf
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import Component, choices
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.schema import Config, Train
@@ -30,7 +29,7 @@ from gan_runner.objectives.objective import GameSettings
 from gan_runner.objectives.penalties import R1, Drift
 from gan_runner.objectives.terms import Term
 from gan_runner.sweeps.settings import Cluster, Sweeping, Tuning
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizer, Optimizers
@@ -67,11 +66,11 @@ def group(path: Path) -> str:
 
 
 def configuration(*overrides: str) -> Config:
-    return parsed(composed(list(overrides)), {})
+    return parse_config(compose(list(overrides)))
 
 
 def experiment(*overrides: str) -> Experiment:
-    return assemble(configuration(*overrides))
+    return build(configuration(*overrides))
 
 
 def content(path: Path) -> dict[str, Any]:
@@ -185,8 +184,7 @@ def test_every_sweeper_composes_with_every_launcher(sweeper: str, launcher: str)
     if sweeper == "search" and find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
         pytest.skip("hydra-optuna-sweeper isn't installed")
     lines = [f"hydra/sweeper={sweeper}", f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=3"]
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = hydra.compose("config", lines, return_hydra_config=True)
+    config = compose(lines)
     found = {
         name: OmegaConf.to_container(config.hydra[name], resolve=True, throw_on_missing=True)
         for name in ("sweeper", "launcher")

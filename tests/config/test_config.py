@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config import schema as config
 from gan_runner.config.schema import FREE, Config, differences, flat, parse, read, text
 from gan_runner.errors import CheckpointError, ConfigError
@@ -20,7 +20,7 @@ from gan_runner.errors import CheckpointError, ConfigError
 
 @pytest.fixture(scope="module")
 def whole() -> dict[str, Any]:
-    return parsed(composed([]), {"loss": "softplus_r1"}).plain()
+    return parse_config(compose([])).plain()
 
 
 @pytest.fixture

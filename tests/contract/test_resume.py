@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from conftest import Answer, argv, call_command, left_behind, small_run
 
-from gan_runner.runs import open as opening
+from gan_runner.runs import resume
 from gan_runner.storage import tensors
 from gan_runner.storage.checkpoint import file_name
 from gan_runner.training.run import Run
@@ -75,7 +75,7 @@ def _die_at(after: str, moment: int) -> None:
         return change
 
     if after == "reopen":
-        opening.reopen = begin(opening.reopen)
+        resume.reopen = begin(resume.reopen)
     else:
         Run.save = begin(Run.save)  # type: ignore[method-assign]
     Path.replace = mortal(Path.replace)  # type: ignore[method-assign]

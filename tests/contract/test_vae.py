@@ -14,15 +14,15 @@ import torch
 from conftest import Answer, call_command, left_behind
 from torch import Tensor
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models.autoencoder import as_decoder
 from gan_runner.objectives.elbo import ELBO
-from gan_runner.runs.open import look
+from gan_runner.runs.open import load_generator
 from gan_runner.storage import checkpoint
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.methods import VAE, VAEGAN
 from gan_runner.training.state import TrainState, fresh_state
@@ -42,7 +42,7 @@ def small(option: str) -> list[str]:
 
 
 def experiment(*overrides: str) -> Experiment:
-    return assemble(parsed(composed(list(overrides)), {}))
+    return build(parse_config(compose(list(overrides))))
 
 
 def run_of(path: Path, option: str, *overrides: str) -> list[str]:
@@ -165,7 +165,7 @@ def test_a_vae_learns_sequences_beyond_one(tmp_path: Path) -> None:
     settings += ["optimizer.generator.lr=0.01", "train.save_every=200", "train.sample_every=0"]
     run = tmp_path / "run"
     assert call_command("gan-train", *run_of(run, "vae", *settings)) == 0
-    trained = look(run, which="last", raw=False, device="cpu")
+    trained = load_generator(run, which="last", raw=False, device="cpu")
     made = trained.sampler.sample(200, seed=0)
     assert made.amax(1).median() > 1.5  # 2.8 of a sine of amplitude 3 at 8 steps
 
@@ -293,7 +293,7 @@ def test_a_vae_learns_the_digits(run: Path) -> None:
     assert last["elbo"] > first["elbo"] + 5  # 28 nats are learnt at once: the mean digit
     assert last["elbo"] > -27
     assert last["elbo/divergence"] > 1  # the code is used
-    trained = look(run, which="last", raw=False, device="cpu")
+    trained = load_generator(run, which="last", raw=False, device="cpu")
     fakes = trained.sampler.sample(64, seed=0)
     assert fakes.float().std(0).mean() > 20  # of 255: the samples differ
 
@@ -344,7 +344,7 @@ def test_gan_evaluate_gives_the_likelihood_of_the_training(
 def test_gan_sample_draws_from_the_decoder(run: Path, tmp_path: Path, here: Here) -> None:
     assert here("gan-sample", str(run), "--num", "5", "--out", "a.npz").code == 0
     made = np.load(tmp_path / "a.npz")["samples"]
-    trained = look(run, which="last", raw=False, device="cpu")
+    trained = load_generator(run, which="last", raw=False, device="cpu")
     fakes = trained.sampler.sample(5, seed=0)
     assert np.array_equal(made[..., 0], fakes[:, 0].numpy())
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Column, Columns, Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model
 from gan_runner.models.categories import gumbel, relaxed
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 AGE = Column("age", decimals=0)
 COLOR = Column("color", ("blue", "green", "red"))
@@ -143,7 +143,7 @@ def test_a_lower_temperature_comes_nearer_to_a_corner() -> None:
 
 
 def model(*overrides: str) -> Model:
-    return assemble(parsed(composed(["model=mlp", *overrides]), {})).model
+    return build(parse_config(compose(["model=mlp", *overrides]))).model
 
 
 @pytest.mark.parametrize("way", ["none", "concat", "embedding", "projection", "auxiliary"])

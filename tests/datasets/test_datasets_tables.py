@@ -11,14 +11,14 @@ import torch
 import yaml
 from conftest import EVERY_DATASET
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Columns, Data, digest
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError, DataError, Fault
 from gan_runner.logs.terminal import Terminal
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 Load = Callable[..., Data]
 
@@ -30,7 +30,7 @@ GOOD = "age,color,ill\n" + "".join(
 
 
 def dataset(*overrides: str) -> Tabular:
-    made = assemble(parsed(composed(list(overrides)), {})).dataset
+    made = build(parse_config(compose(list(overrides)))).dataset
     assert isinstance(made, Tabular)
     return made
 

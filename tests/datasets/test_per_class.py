@@ -10,12 +10,12 @@ import pytest
 import torch
 from conftest import Answer, left_behind, small_run, track
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Data, Space
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.per_class import take_per_class
 from gan_runner.errors import ConfigError
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 Here = Callable[..., Answer]
 
@@ -29,7 +29,7 @@ def data(*counts: int) -> Data:
 
 
 def dataset(*overrides: str) -> Dataset:
-    return assemble(parsed(composed(list(overrides)), {})).dataset
+    return build(parse_config(compose(list(overrides)))).dataset
 
 
 def test_every_class_has_as_many_and_the_others_are_all_the_rest() -> None:

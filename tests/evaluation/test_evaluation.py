@@ -23,7 +23,7 @@ from gan_runner.evaluation.settings import Evaluation
 from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 SETTINGS: dict[str, Any] = {
     "num": 300,
@@ -57,7 +57,7 @@ def evaluations(run: Path) -> list[dict[str, Any]]:
 
 def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     """The evaluator of a configuration's data, with some settings changed."""
-    experiment, cache, track = assemble(config), Path(config.cache), Terminal().track
+    experiment, cache, track = build(config), Path(config.cache), Terminal().track
     return Evaluator(
         validated({**SETTINGS, **settings}, Evaluation),
         experiment.dataset,
@@ -349,7 +349,7 @@ def test_every_metric_has_its_row_in_the_docs() -> None:
 
 def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) -> None:
     evaluator = evaluator_of(configured("dataset=ring", "dataset.count=600"), num=600)
-    other = assemble(configured("dataset=ring", "dataset.count=600", "dataset.seed=1")).dataset
+    other = build(configured("dataset=ring", "dataset.count=600", "dataset.seed=1")).dataset
     fresh = other.load(Path(), Terminal().track).examples
 
     class Copies(torch.nn.Module):

@@ -15,15 +15,15 @@ import torch
 from conftest import Answer, call_command, left_behind, small_run
 from torch import Tensor, nn
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, Space
 from gan_runner.data.batches import Batch, batches
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Model
 from gan_runner.models.discriminator import Judgement
-from gan_runner.runs.open import create, look
-from gan_runner.training.build import assemble
+from gan_runner.runs.open import create, load_generator
+from gan_runner.training.build import build
 from gan_runner.training.loop import train
 from gan_runner.training.methods import Adversarial
 
@@ -37,7 +37,7 @@ every_way = pytest.mark.parametrize("way", WAYS)
 def model(option: str, way: str, *overrides: str) -> Model:
     norm = "layer" if option == "mlp" else "batch"
     asked = [f"model={option}", f"model.conditioning={way}", f"model.generator.norm={norm}"]
-    return assemble(parsed(composed([*asked, *overrides]), {})).model
+    return build(parse_config(compose([*asked, *overrides]))).model
 
 
 def pair(option: str, way: str, classes: int = 3) -> tuple[nn.Module, nn.Module]:
@@ -231,7 +231,7 @@ def test_samples_have_the_labels_that_were_asked_for(
     assert found["labels"].tolist() == labels
     assert len(found["samples"]) == len(labels)
     if "--interpolate" not in arguments:
-        trained = look(conditional, which="last", raw=False, device="cpu")
+        trained = load_generator(conditional, which="last", raw=False, device="cpu")
         made = trained.sampler.sample(len(labels), labels=labels, seed=0)
         assert np.array_equal(found["samples"][..., 0], made[:, 0].numpy())
 

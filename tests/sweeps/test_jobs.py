@@ -26,9 +26,9 @@ from gan_runner.storage.status import Status
 from gan_runner.sweeps import cluster
 from gan_runner.sweeps.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeps.names import job_name
+from gan_runner.sweeps.progress import SweepProgress
 from gan_runner.sweeps.settings import Cluster
 from gan_runner.sweeps.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
-from gan_runner.sweeps.view import View
 from gan_runner.system.signals import Interrupted
 from gan_runner.training.methods import Adversarial
 
@@ -90,23 +90,21 @@ def test_names_are_safe_short_and_never_the_same() -> None:
 # ---------------------------------------------------------------- before the first job
 
 
-def test_impossible_jobs_are_listed_together_and_nothing_is_started(
-    here: Here, tmp_path: Path
-) -> None:
+def test_invalid_jobs_are_listed_together_and_none_is_started(here: Here, tmp_path: Path) -> None:
     sweep = ["loss=hinge,wgan_gp,lsgan", "loss.penalty.gradient.weight=2"]
     answer = here("gan-train", *TINY, "-m", *sweep, "health.patience=null,-1")
     assert answer.code == 2
-    assert answer.err.startswith("error: 5 of 6 jobs can't be, nothing was started.")
+    assert answer.err.startswith("error: 5 of 6 jobs are invalid; none was started.")
     assert "  loss=hinge,patience=null: unknown setting, loss.penalty.gradient" in answer.err
     assert "  loss=wgan_gp,patience=-1: invalid setting, health.patience=-1." in answer.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_impossible_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: list[str]) -> None:
+def test_invalid_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: list[str]) -> None:
     sweep = ["loss=hinge,wgan_gp", "loss.penalty.gradient.weight=2", "sweeping.on_invalid=skip"]
     answer = here("gan-train", *TINY, "-m", *sweep, "sweep=s")
     assert (answer.code, carried) == (0, ["loss=wgan_gp"])
-    assert "impossible, left out: loss=hinge: unknown setting" in answer.out
+    assert "invalid, left out: loss=hinge: unknown setting" in answer.out
     assert [path.name for path in (tmp_path / "outputs/sweeps/s").glob("*/")] == ["loss=wgan_gp"]
     assert (
         here("gan-train", *TINY, "-m", "train.batch_size=0", "sweeping.on_invalid=skip").code == 2
@@ -138,9 +136,12 @@ def test_a_sweep_that_cant_be_meant_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_name_of_a_sweep_without_a_sweep_is_refused(here: Here, tmp_path: Path) -> None:
+def test_the_name_of_a_sweep_without_multirun_is_refused(here: Here, tmp_path: Path) -> None:
     answer = here("gan-train", *TINY, "sweep=s")
-    assert (answer.code, "Add -m" in answer.err) == (2, True), answer.err
+    assert (answer.code, answer.err) == (
+        2,
+        "error: sweep=s needs multirun. Add -m, or remove it.\n",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -252,7 +253,7 @@ def test_data_that_is_missing_here_is_found_before_the_first_job(
     settings += ["dataset=array", "model=mlp", "-m", "sweep=s", "dataset.path=here.npy,there.npy"]
     answer = here("gan-train", *settings)
     assert (answer.code, carried) == (3, [])
-    assert "1 of 2 jobs can't be, nothing was started" in answer.err
+    assert "1 of 2 jobs are invalid; none was started" in answer.err
     assert "path=there.npy: missing " in answer.err
     assert here("gan-train", *settings, "sweeping.on_invalid=skip").code == 0
     assert carried == ["path=here.npy"]
@@ -377,7 +378,7 @@ def test_a_number_of_jobs_is_a_number(n_jobs: object) -> None:
         checked_n_jobs(n_jobs)
 
 
-# ---------------------------------------------------------------- view
+# ---------------------------------------------------------------- progress
 
 
 def test_in_a_pipe_a_sweep_says_how_far_it_is(
@@ -385,15 +386,15 @@ def test_in_a_pipe_a_sweep_says_how_far_it_is(
 ) -> None:
     moment = 100.0
     monkeypatch.setattr("time.monotonic", lambda: moment)
-    view = View(Terminal(), total=3)
-    view.started(job)
+    progress = SweepProgress(Terminal(), total=3)
+    progress.started(job)
     (job.path / "config.yaml").write_text("train: {steps: 100}")
     for step in (10, 20):
         with (job.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step}) + "\n")
         moment += 40
-        view.look([job])
-    view.ended(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
+        progress.update([job])
+    progress.ended(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
     assert capsys.readouterr().out.splitlines() == [
         "started  job",
         "0 done, 1 running, 0 failed, 2 waiting; job step 10/100",
@@ -512,10 +513,13 @@ def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
     executor = Executor(number)
     monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
-    settings, view = Cluster.model_validate_json(json.dumps(SLURM)), View(Terminal(), total=2)
+    settings = Cluster.model_validate_json(json.dumps(SLURM))
+    progress = SweepProgress(Terminal(), total=2)
     try:
         with pytest.raises(Interrupted) as caught:
-            cluster.run_on_cluster([job, job], settings=settings, view=view, ended=lambda *_: None)
+            cluster.run_on_cluster(
+                [job, job], settings=settings, progress=progress, ended=lambda *_: None
+            )
     finally:
         signal.signal(signal.SIGHUP, before)
     assert caught.value.exit_code == 128 + number

@@ -14,11 +14,11 @@ import yaml
 from gan_runner.config.schema import Config
 from gan_runner.errors import NumbersError
 from gan_runner.logs.terminal import Terminal
-from gan_runner.runs.finish import conduct
+from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import steps
-from gan_runner.training.loop import due, train
+from gan_runner.training.loop import due
 from gan_runner.training.run import Run
 
 TINY = (
@@ -44,7 +44,7 @@ def made(tmp_path: Path, configured: Callable[..., Config]) -> Callable[..., Run
 
 
 def finish(run: Run) -> int:
-    return conduct(run, train)
+    return train_to_end(run)
 
 
 def rows(run: Run) -> list[dict[str, Any]]:

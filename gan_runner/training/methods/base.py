@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from gan_runner.models import GenerativeModel
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.training.optimizers import Optimizers
 from gan_runner.training.state import TrainState
+
+M = TypeVar("M", bound="Method")
 
 
 class NoSettings(Component):
@@ -126,6 +128,10 @@ class Method(ABC):
     @abstractmethod
     def derived(self, row: Mapping[str, float]) -> dict[str, float]:
         """The numbers that follow from those of a logged row."""
+
+    def with_optimizers(self: M, optimizers: Optimizers) -> M:
+        """The same method with other settings of the optimizers."""
+        return replace(self, updates=replace(self.updates, optimizers=optimizers))
 
     def optimize(self, name: str, state: TrainState) -> Tensor:
         """Take one step of a network along the gradient in its parameters, and clear it; the norm
