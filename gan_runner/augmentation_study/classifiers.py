@@ -135,7 +135,9 @@ CLASSIFIERS = {
     "cnn": ClassifierKind(
         _fit_cnn, {"network": "convolutions of features/classifier.py", "rate": _CNN_RATE, **_ADAM}
     ),
-    "mlp": ClassifierKind(_fit_mlp, {"network": f"{_HIDDEN}, {_HIDDEN}, ReLU", "rate": _MLP_RATE, **_ADAM}),
+    "mlp": ClassifierKind(
+        _fit_mlp, {"network": f"{_HIDDEN}, {_HIDDEN}, ReLU", "rate": _MLP_RATE, **_ADAM}
+    ),
     "logistic": ClassifierKind(
         _fit_logistic,
         {"network": "none", "ridge of the mean loss": _RIDGE, "iterations at most": _ITERATIONS},

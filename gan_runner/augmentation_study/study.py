@@ -97,9 +97,7 @@ class RatioResult(NamedTuple):
         return "hurts" if self.difference.high < 0 else "no difference"
 
 
-def split_data(
-    experiment: Experiment, data: Data, cache: Path, track: Track
-) -> ClassifierData:
+def split_data(experiment: Experiment, data: Data, cache: Path, track: Track) -> ClassifierData:
     """The data of a run, and its test split; without one, a third of each class is held out.
 
     `data` is labeled. Raises ConfigError for too few examples, and what `Dataset.test` does.
