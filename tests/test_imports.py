@@ -48,7 +48,7 @@ DOORS = {
         *("gan_runner.evaluation.metrics.agreement", "gan_runner.evaluation.metrics.tables"),
         "gan_runner.augmentation_study.intervals",
     },
-    "sklearn": {"gan_runner.augmentation_study.learners", "gan_runner.evaluation.metrics.tstr"},
+    "sklearn": {"gan_runner.augmentation_study.classifiers", "gan_runner.evaluation.metrics.tstr"},
     "pickle": set(),
     "importlib": {
         *("gan_runner", "gan_runner.config.plugins"),

@@ -17,7 +17,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def crossed(outcomes: Tensor, *, confidence: float) -> Interval:
+def crossed_interval(outcomes: Tensor, *, confidence: float) -> Interval:
     """The mean of outcomes [seeds, examples], each seed on the same examples, at least two of both.
 
     Other seeds and other examples would both change it. Its variance is that of the means over

@@ -127,8 +127,8 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
 
     for board in comparison.boards:
         terminal.say(printable(findings.title(board)))
-        heads = [*comparison.grouping.columns, *findings.heads(board)]
-        columns = comparison.grouping.columns
+        heads = [*comparison.grouping.group_by, *findings.heads(board)]
+        columns = comparison.grouping.group_by
         rows = [
             [*(line.group.values if columns else ()), *findings.cells(board, line)]
             for line in board.lines

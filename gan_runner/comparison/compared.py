@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gan_runner.comparison.grouping import Grouping, grouped
+from gan_runner.comparison.grouping import Grouping, group_runs
 from gan_runner.comparison.leaderboard import Board, Direction, Step, boards
 from gan_runner.comparison.record import Record, find
 
@@ -33,7 +33,7 @@ def compare(
     """The runs at some places, compared. Raises ConfigError for a place, a setting or a metric
     that isn't there."""
     records = find(places)
-    grouping = grouped(records, by)
+    grouping = group_runs(records, by)
     found = [
         board
         for metric in metrics or (None,)

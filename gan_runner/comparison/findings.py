@@ -13,7 +13,7 @@ from typing import Any
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.leaderboard import LOGGED, Board, Line, Value
 from gan_runner.comparison.record import ENDED, Measure
-from gan_runner.comparison.spread import Spread
+from gan_runner.comparison.seed_statistics import SeedStatistics
 from gan_runner.storage.status import Verdict
 
 NO_EVALUATIONS = (
@@ -160,11 +160,11 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def interval(of: Spread) -> str:
+def interval(of: SeedStatistics) -> str:
     return "-" if of.low is None else f"{of.low:.3g} to {of.high:.3g}"
 
 
-def _figure(of: Spread | None) -> str:
+def _figure(of: SeedStatistics | None) -> str:
     if of is None:
         return "no number"
     return number(of.mean) if of.low is None else f"{number(of.mean)} (95 %: {interval(of)})"

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.record import ENDED, Measure, Record, Series
-from gan_runner.comparison.spread import Spread, spread
+from gan_runner.comparison.seed_statistics import SeedStatistics, seed_statistics
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
 Direction = Literal["min", "max", "half"]
@@ -52,8 +52,8 @@ class Line(NamedTuple):
 
     group: Group
     values: tuple[Value, ...]
-    final: Spread | None
-    best: Spread | None
+    final: SeedStatistics | None
+    best: SeedStatistics | None
     outcomes: Mapping[str, int]
     leader: bool = False
     tied: bool | None = None
@@ -216,8 +216,8 @@ def _line(group: Group, measure: Measure, direction: Direction | None, *, unfini
     return Line(
         group=group,
         values=found,
-        final=spread([value.final for value in found]) if found else None,
-        best=spread(best) if best else None,
+        final=seed_statistics([value.final for value in found]) if found else None,
+        best=seed_statistics(best) if best else None,
         outcomes=Counter(record.outcome for record in group.records),
     )
 

@@ -19,7 +19,7 @@ from made_runs import LOSSES, PROTOCOL, made
 from scipy import stats
 
 from gan_runner.comparison import leaderboard, record
-from gan_runner.comparison.spread import spread
+from gan_runner.comparison.seed_statistics import seed_statistics
 from gan_runner.evaluation.metrics.measures import NUMBERS
 
 Here = Callable[..., Answer]
@@ -68,7 +68,7 @@ def test_the_aggregation_is_what_numpy_makes_of_the_rows(
             assert told["n"] == 4
             assert told["mean"] == pytest.approx(column.mean(), rel=1e-12)
             assert (told["least"], told["greatest"]) == (column.min(), column.max())
-            resamples = [np.mean(drawn) for drawn in itertools.product(column, repeat=4)]
+            resamples = [np.mean(resample) for resample in itertools.product(column, repeat=4)]
             low, high = np.quantile(resamples, [0.025, 0.975])  # all that there are
             assert (told["low"], told["high"]) == pytest.approx((low, high), rel=0.02)
 
@@ -79,18 +79,18 @@ def test_the_interval_is_scipys_percentile_bootstrap_of_the_mean(n: int) -> None
     low, high = stats.bootstrap(
         (values,), np.mean, method="percentile", n_resamples=10_000, rng=np.random.default_rng(0)
     ).confidence_interval
-    found = spread(values[::-1].tolist())
+    found = seed_statistics(values[::-1].tolist())
     assert (found.low, found.high) == pytest.approx((low, high), rel=1e-12)
 
 
 def test_the_interval_depends_on_the_values_alone() -> None:
     values = [3.0, 1.0, 2.0, 5.0]
     np.random.seed(3)
-    assert spread(values) == spread(values[::-1])
+    assert seed_statistics(values) == seed_statistics(values[::-1])
 
 
 def test_one_value_has_no_interval() -> None:
-    assert spread([2.0]) == (1, 2.0, None, None, 2.0, 2.0)
+    assert seed_statistics([2.0]) == (1, 2.0, None, None, 2.0, 2.0)
 
 
 # ---------------------------------------------------------------- groups
@@ -132,9 +132,9 @@ def test_by_groups_by_what_is_asked_and_says_what_it_mixes(tmp_path: Path, here:
 
 @pytest.mark.parametrize(
     ("by", "words"),
-    [("los", "Did you mean 'loss'?"), ("seed", "what its seeds share"), ("lr", "Say which")],
+    [("los", "Did you mean 'loss'?"), ("seed", "are one group"), ("lr", "Say which")],
 )
-def test_what_can_not_be_grouped_by_is_told(
+def test_a_setting_that_can_not_be_grouped_by_is_refused(
     tmp_path: Path, here: Here, by: str, words: str
 ) -> None:
     made(tmp_path / "runs" / "a", 1.0)
@@ -144,7 +144,7 @@ def test_what_can_not_be_grouped_by_is_told(
     assert f"--by {by}" in answer.err
 
 
-def test_a_seed_that_occurs_twice_is_told(tmp_path: Path, here: Here) -> None:
+def test_a_seed_that_occurs_twice_is_noted(tmp_path: Path, here: Here) -> None:
     for name in "ab":
         made(tmp_path / "runs" / name, 1.0, seed=7)
     assert "2 runs have the seed 7" in here("gan-compare", "runs").out

@@ -39,25 +39,34 @@ class Confusion(NamedTuple):
             yield [title, *names], [[name, *map(str, counts)] for name, counts in rows]
 
     def picture(self) -> NDArray[np.uint8]:
-        """Both beside each other, [H, W, 3]. A cell is as strong as its share of the true class."""
-        names = [label_text(name, limit=14) for name in self.classes]
-        if len(names) > _MOST_NAMED:
-            names = []
-        side = max(_SMALLEST, min(_LARGEST, _CELL * len(self.classes)))
-        room = 44 + 6 * max((len(name) for name in names), default=0)  # for names and axis labels
-        width, height = room + side + 20, 30 + side + room
-        with new_figure(2 * width, height) as figure:
-            for place, (title, told) in enumerate(self._told()):
-                left = (place * width + room) / (2 * width)
-                box = (left, room / height, side / (2 * width), side / height)
-                axes = figure.add_axes(box, title=title)
-                axes.set(xlabel="predicted class", ylabel="true class")
-                _draw(axes, told.confusion, names)
-            return as_array(figure)
+        """Both beside each other, [H, W, 3]."""
+        return confusion_picture(
+            [(title, told.confusion) for title, told in self._told()], self.classes
+        )
 
     def _told(self) -> Iterator[tuple[str, Told]]:
         for name, told in self.tstr._asdict().items():
             yield f"{_TITLES[name]}, accuracy {told.accuracy:.1%}", told
+
+
+def confusion_picture(
+    matrices: Sequence[tuple[str, NDArray[np.int64]]], classes: Sequence[str]
+) -> NDArray[np.uint8]:
+    """Matrices [K, K] with their titles beside each other, [H, W, 3]. Rows are the true classes; a
+    cell is as strong as its share of the true class."""
+    few = classes if len(classes) <= _MOST_NAMED else ()
+    names = [label_text(name, limit=14) for name in few]
+    side = max(_SMALLEST, min(_LARGEST, _CELL * len(classes)))
+    room = 44 + 6 * max((len(name) for name in names), default=0)  # for names and axis labels
+    width, height = room + side + 20, 30 + side + room
+    total = width * len(matrices)
+    with new_figure(total, height) as figure:
+        for place, (title, matrix) in enumerate(matrices):
+            box = ((place * width + room) / total, room / height, side / total, side / height)
+            axes = figure.add_axes(box, title=title)
+            axes.set(xlabel="predicted class", ylabel="true class")
+            _draw(axes, matrix, names)
+        return as_array(figure)
 
 
 def _draw(axes: Any, matrix: NDArray[np.int64], names: Sequence[str]) -> None:
