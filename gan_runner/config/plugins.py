@@ -51,17 +51,17 @@ def find_plugins(files: Iterable[Path] = ()) -> tuple[Plugin, ...]:
 
 def load_plugins(plugins: Sequence[Plugin]) -> None:
     """Import plugins, so that their classes can be named. Raises ConfigError for one that can't be
-    imported."""
+    imported, and for two files of one name."""
     for plugin in plugins:
         for module in plugin.modules:
-            if module in sys.modules:
+            if plugin.file is not None and _has_file(module, plugin.file, plugin.sha256):
                 continue
             try:
                 if plugin.file is None:
                     import_module(module)
                 else:
-                    _import_file(module, plugin.file)
-            except Exception as error:  # whatever a stranger's module raises
+                    _import_file(module, plugin.file, plugin.sha256)
+            except (Exception, SystemExit) as error:  # whatever a stranger's module raises
                 what = printable(f"{type(error).__name__}: {error}")
                 raise ConfigError(
                     f"the plugin can't be imported, plugin={printable(plugin.name)}. {what}"
@@ -144,6 +144,8 @@ def _conf_of(modules: Sequence[str]) -> Path | None:
 def _of_file(path: Path) -> Plugin:
     if not path.is_file():
         raise ConfigError(f"no such file, --plugin={printable(path)}. Name a Python file.")
+    if path.suffix != ".py":
+        raise ConfigError(f"not a Python file, --plugin={printable(path)}. Its name ends in .py.")
     conf = path.parent / "conf"
     return Plugin(
         name=path.name,
@@ -155,16 +157,33 @@ def _of_file(path: Path) -> Plugin:
     )
 
 
-def _import_file(name: str, path: Path) -> None:
+def _has_file(name: str, path: Path, sha256: str | None) -> bool:
+    """Whether a file is imported with the content that it has now. Raises ConfigError if another
+    file is imported under its name."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if spec is None:
+        return False
+    if spec.origin != str(path):
+        raise ConfigError(
+            "two plugins of one name, "
+            f"--plugin={printable(path)} and {printable(spec.origin)}. Rename one of them."
+        )
+    return bool(spec.loader_state == sha256)
+
+
+def _import_file(name: str, path: Path, sha256: str | None) -> None:
     spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"not a Python file, --plugin={printable(path)}.")
-    module = module_from_spec(spec)
+    assert spec is not None and spec.loader is not None, "its name ends in .py"
+    spec.loader_state = sha256  # a file that was changed is imported again
+    module, before = module_from_spec(spec), sys.modules.get(name)
     sys.modules[name] = module  # where pydantic looks for the names in annotations
     try:
-        spec.loader.exec_module(module)
+        # not by the loader, which takes the bytecode of a file that was changed within a second
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except BaseException:
         del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
         raise
 
 
