@@ -20,7 +20,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from gan_runner.data.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.features.classifier import Classifier
-from gan_runner.evaluation.features.spaces import drawn
+from gan_runner.evaluation.features.spaces import build_network
 from gan_runner.seeds import derive
 
 Predict = Callable[[Tensor], Tensor]
@@ -81,7 +81,8 @@ def _mlp(lesson: Lesson) -> Predict:
 def _network(build: Callable[[], nn.Module], lesson: Lesson, *, rate: float) -> Predict:
     """Adam with one cycle of the learning rate; each example is met once an epoch."""
     device = lesson.examples.device
-    network = drawn(build, seed=derive(lesson.seed, "classifier weights")).to(device).train()
+    network = build_network(build, seed=derive(lesson.seed, "classifier weights"))
+    network.to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     schedule = OneCycleLR(optimizer, max_lr=rate, total_steps=lesson.updates)
     for batch in _order(len(lesson.examples), lesson).to(device):

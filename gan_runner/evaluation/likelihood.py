@@ -36,22 +36,22 @@ class Likelihood(NamedTuple):
 
 
 def likelihood(
-    coder: Coder, bound: Bound, examples: Tensor, space: Space, *, samples: int, seed: int
+    coder: Coder, elbo: Bound, examples: Tensor, space: Space, *, samples: int, seed: int
 ) -> Likelihood:
     """Bounds for examples as stored, from `samples` points of each posterior; on the CPU.
 
     `elbo` has its divergence in closed form; `log_likelihood` weighs the points by importance
     (Burda et al. 2016, arXiv:1509.00519, eq. 8). The networks are left as they were.
     """
-    stream = torch.Generator().manual_seed(derive(seed, "posterior"))
+    rng = torch.Generator().manual_seed(derive(seed, "posterior"))
     parts = []
     with torch.no_grad(), evaluating(coder.encoder), evaluating(coder.decoder):
         for chunk in examples.split(_CHUNK):
-            parts.append(_bounds(coder, bound, space, chunk, samples=samples, stream=stream))
+            parts.append(_bounds(coder, elbo, space, chunk, samples=samples, rng=rng))
     return Likelihood(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
-def reconstructed(coder: Coder, examples: Tensor, space: Space) -> Tensor:
+def reconstruct(coder: Coder, examples: Tensor, space: Space) -> Tensor:
     """Examples as stored, decoded from the means of their posteriors, as stored; on the CPU."""
     device = next(coder.decoder.parameters()).device
     with torch.no_grad(), evaluating(coder.encoder), evaluating(coder.decoder):
@@ -61,12 +61,12 @@ def reconstructed(coder: Coder, examples: Tensor, space: Space) -> Tensor:
 
 def _bounds(
     coder: Coder,
-    bound: Bound,
+    elbo: Bound,
     space: Space,
     examples: Tensor,
     *,
     samples: int,
-    stream: torch.Generator,
+    rng: torch.Generator,
 ) -> Likelihood:
     device = next(coder.decoder.parameters()).device
     encoded = space.encode(examples.to(device))
@@ -74,9 +74,9 @@ def _bounds(
     reconstructions, weights = [], []
     for _ in range(samples):
         # drawn on the CPU, so that every device measures with the same points
-        noise = torch.randn(posterior.mean.shape, generator=stream).to(device)
+        noise = torch.randn(posterior.mean.shape, generator=rng).to(device)
         latent = posterior.sample(noise)
-        found = bound.log_likelihood(encoded, coder.decoder.unbounded(latent))
+        found = elbo.log_likelihood(encoded, coder.decoder.unbounded(latent))
         reconstructions.append(found)
         weights.append(found + prior_log_density(latent) - posterior.log_density(latent))
     return Likelihood(

@@ -20,8 +20,9 @@ _TOLD = ("running", "completed", "stopped", "interrupted", "failed")  # by a run
 STATES = (*_TOLD, "died", "unreadable")
 
 
-class Best(NamedTuple):
-    """The best evaluation of a run; `protocol` is the digest of how the value came about."""
+class BestResult(NamedTuple):
+    """The best evaluation of a run: the number by its name in rows, its value, and the digest of
+    the protocol."""
 
     metric: str
     value: float
@@ -43,7 +44,7 @@ class Summary(NamedTuple):
     state: str
     step: int | None
     steps: int | None
-    best: Best | None
+    best: BestResult | None
     verdicts: tuple[str, ...]
     started: str | None
     changed: float
@@ -153,7 +154,7 @@ def _disk(path: Path) -> tuple[int, float]:
     return size, newest
 
 
-def _best(folder: RunFolder, settings: Mapping[str, Any]) -> Best | None:
+def _best(folder: RunFolder, settings: Mapping[str, Any]) -> BestResult | None:
     metric, direction = (settings.get(f"evaluation.best.{k}") for k in ("metric", "direction"))
     if not isinstance(metric, str) or direction not in ("min", "max"):
         return None
@@ -164,17 +165,15 @@ def _best(folder: RunFolder, settings: Mapping[str, Any]) -> Best | None:
     if row is None:
         return None
     name, protocol = _result(row, metric)
-    return Best(name, row["best"], row["step"], direction, protocol)
+    return BestResult(name, row["best"], row["step"], direction, protocol)
 
 
 def _result(row: Mapping[str, Any], metric: str) -> tuple[str, str | None]:
-    """The name that an evaluation gave its best number, as in frechet_classifier; its protocol."""
+    """The name of a metric's number in an evaluation, as in frechet_classifier; its protocol."""
     results = row.get("results")
-    found = results if isinstance(results, dict) else {}
-    # others may have the same value by chance; only `fid` hasn't the metric's name in its own
-    for name in sorted(found, key=lambda name: not name.startswith(metric)):
-        result = found[name]
-        if isinstance(result, dict) and result.get("value") == row["best"]:
+    for name, result in results.items() if isinstance(results, dict) else ():
+        # that of a single column of a table isn't the one whose best is kept
+        if isinstance(result, dict) and result.get("metric") == metric and "column" not in result:
             protocol = result.get("protocol")
             identifier = protocol.get("id") if isinstance(protocol, dict) else None
             return name, identifier if isinstance(identifier, str) else None

@@ -17,8 +17,8 @@ from gan_runner.config.component import validated
 from gan_runner.config.schema import Config
 from gan_runner.datasets.few import by_class
 from gan_runner.errors import ConfigError, NumbersError
-from gan_runner.evaluation.evaluator import Evaluator
-from gan_runner.evaluation.metrics.measures import METRICS
+from gan_runner.evaluation.evaluator import Evaluator, TrainedModel
+from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage import checkpoint
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
     "inception_weights": None,
     "metrics": None,
     "seed": 0,
-    "neighbours": 5,
+    "neighbors": 5,
     "projections": 32,
     "importance_samples": 5,
     "best": {"metric": "sliced_wasserstein", "direction": "min"},
@@ -222,7 +222,7 @@ def test_counts_of_modes_are_those_of_the_samples(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "words"),
     [
         (["--metrics", "frechett"], 2, "frechet"),
         (["--metrics", ""], 2, "evaluation.metrics"),
@@ -234,12 +234,12 @@ def test_counts_of_modes_are_those_of_the_samples(
         (["--out", "/proc/x/y.json"], 4, "--out"),
     ],
 )
-def test_a_fault_of_the_user_is_told_in_short(
-    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, told: str
+def test_a_fault_of_the_user_is_reported_in_short(
+    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, words: str
 ) -> None:
     answer = here("gan-evaluate", str(evaluated), *arguments)
     assert answer.code == code, answer.err
-    assert told in answer.err
+    assert words in answer.err
     assert len(answer.err.splitlines()) <= 12
 
 
@@ -258,7 +258,7 @@ def test_other_data_than_the_run_was_trained_on_is_refused(
     assert "the data" in answer.err
 
 
-def test_a_single_example_can_be_learnt_from_but_not_measured_by(
+def test_a_single_example_can_be_trained_on_but_not_compared_with(
     tmp_path: Path, here: Callable[..., Answer]
 ) -> None:
     np.save(tmp_path / "one.npy", np.zeros((1, 8, 8), dtype=np.uint8))
@@ -328,7 +328,7 @@ def test_a_class_that_no_sample_shows_has_no_share(
         def forward(self, latent: torch.Tensor) -> torch.Tensor:
             return torch.rand(len(latent), 3, 8, 8) * 0.7 - 1.0
 
-    found = evaluator.measure(Dark(), 4, weights="raw")
+    found = evaluator.measure(TrainedModel(Dark(), 4, "raw"))
     assert found.shares == {"dark": 2.0, "light": 0.0}
     values = {result.name: result.value for result in found.results}
     assert values["modes_covered"] == 1
@@ -358,7 +358,7 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
             self.used += len(latent)
             return fresh[self.used - len(latent) : self.used]
 
-    found = evaluator.measure(Copies(), 4, weights="raw")
+    found = evaluator.measure(TrainedModel(Copies(), 4, "raw"))
     values = {result.name: result.value for result in found.results}
     assert values["frechet_identity"] < 0.05
     assert abs(values["kid_identity"]) < 0.05
@@ -375,15 +375,16 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     path = tmp_path / "data.npz"
     array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
     images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
-    unlearnt = by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    held_out = by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
     found = []
     for cache in "a", "a", "b":  # the second time beside what the first one kept
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
         config = configured(*array, f"cache={tmp_path / cache}")
         evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
-        results = evaluator.measure(Given(torch.zeros(1, 1, 8, 8)), 4, weights="raw").results
+        model = TrainedModel(Given(torch.zeros(1, 1, 8, 8)), 4, "raw")
+        results = evaluator.measure(model).results
         found.append({result.name: result for result in results})
-        images[unlearnt[::2]] = 0
+        images[held_out[::2]] = 0
     first, changed, fresh = found
     assert first["frechet_random"] == changed["frechet_random"]
     memorisation = [each["memorisation_random"] for each in (first, changed, fresh)]
@@ -403,7 +404,7 @@ def test_samples_that_are_no_numbers_are_not_measured(
     made = torch.zeros(50, *shape)
     made[17] = value  # of an image, a pixel like any other if it were decoded
     with pytest.raises(NumbersError, match="a sample is NaN or Inf"):
-        evaluator.measure(Given(made), 4, weights="raw")
+        evaluator.measure(TrainedModel(Given(made), 4, "raw"))
 
 
 def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
@@ -414,9 +415,9 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
     config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
     evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
-    learnt = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
-    copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
-    shown = evaluator.measure(Given(copies), 4, weights="raw").neighbours
+    training = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    copies = torch.from_numpy(images[training]).float().div(127.5).sub(1)[:, None]
+    shown = evaluator.measure(TrainedModel(Given(copies), 4, "raw")).neighbors
     assert shown is not None
     # a picture's rows begin with a sample, beside which lies the example that it is a copy of
     side = shown.shape[0] // 8

@@ -16,7 +16,7 @@ from gan_runner.config.component import make, validated
 from gan_runner.data.data import Data, Space, digest
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.digits import Digits
-from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.evaluator import Evaluator, TrainedModel
 from gan_runner.evaluation.features import classifier as training
 from gan_runner.evaluation.features import stacked
 from gan_runner.evaluation.features.classifier import classifier
@@ -138,24 +138,24 @@ def test_the_version_is_its_own_and_changes_with_the_weights(trained: Trained) -
     data = noise(60)
     other = replace(data, examples=data.examples.flip(0))
     versions = {trained.space.version, trained.digit.version}
-    for learnt in data, other:
-        space = stacked_classifier(learnt, cache=trained.cache, device=CPU, say=silent)
+    for train in data, other:
+        space = stacked_classifier(train, cache=trained.cache, device=CPU, say=silent)
         versions.add(space.version)
     assert len(versions) == 4
     assert all(len(bytes.fromhex(version)) == 6 for version in versions)
 
 
 @pytest.mark.usefixtures("quick")
-def test_no_more_is_learnt_from_than_mnist_has(
+def test_the_classifier_is_trained_on_no_more_than_mnist_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stacked, "_LEARNT", 30)
+    monkeypatch.setattr(stacked, "_TRAINING", 30)
     data = noise(60)
     space = stacked_classifier(data, cache=tmp_path, device=CPU, say=silent)
     part = replace(data, examples=data.examples[:30], labels=first(data).labels)
     assert part.labels is not None
-    learnt = Data(part.examples[:, :1], Space("images", (1, 8, 8)), part.labels[:30])
-    assert space.facts["data"] == digest(learnt)
+    train = Data(part.examples[:, :1], Space("images", (1, 8, 8)), part.labels[:30])
+    assert space.facts["data"] == digest(train)
     assert space.facts["held_out"] == 10
 
 
@@ -189,7 +189,7 @@ def test_what_is_no_stack_of_digits_is_refused(data: Data, tmp_path: Path) -> No
 EVALUATION = {
     **{"num": 40, "space": "auto", "inception_weights": None, "metrics": ["frechet"], "seed": 0},
     **{
-        "neighbours": 5,
+        "neighbors": 5,
         "projections": 8,
         "importance_samples": 5,
         "best": {"metric": "frechet", "direction": "min"},
@@ -221,6 +221,6 @@ def test_stacked_digits_are_evaluated_in_their_own_space(tmp_path: Path) -> None
         settings, dataset, data, cache=tmp_path, device=CPU, say=unexpected, track=track
     )
     generator = nn.Sequential(nn.Linear(4, 192), nn.Tanh(), nn.Unflatten(1, (3, 8, 8)))
-    (result,) = evaluator.measure(generator, 4, weights="raw").results
+    (result,) = evaluator.measure(TrainedModel(generator, 4, "raw")).results
     assert result.name == "frechet_classifier"
     assert result.protocol.version == expected.version

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from gan_runner.data.data import Space
-from gan_runner.evaluation.likelihood import Coder, likelihood, reconstructed
+from gan_runner.evaluation.likelihood import Coder, likelihood, reconstruct
 from gan_runner.models.activations import expected
 from gan_runner.models.autoencoder import Decoder, Encoder
 from gan_runner.objectives.elbo import (
@@ -206,4 +206,4 @@ def test_likelihoods_are_repeated_and_leave_networks_and_streams_alone() -> None
 def test_reconstructions_are_decoded_from_the_means() -> None:
     of, examples = coder(), stored(3)
     mean, _ = of.encoder(IMAGES.encode(examples))
-    assert torch.equal(reconstructed(of, examples, IMAGES), IMAGES.decode(of.decoder(mean)))
+    assert torch.equal(reconstruct(of, examples, IMAGES), IMAGES.decode(of.decoder(mean)))

@@ -1,53 +1,30 @@
-"""What classifiers learnt from real and from generated examples made of the same test examples."""
+"""Confusion matrices as a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_runner.errors import printable
-from gan_runner.evaluation.metrics.tstr import Told, Tstr
 
-_TITLES = {"real": "learnt from real", "synthetic": "learnt from samples"}
 _MOST_NAMED = 30  # classes; of more, neither names nor counts can be read
 _TOP, _MARGIN = 60, 24
-_RIGHT, _WRONG, _DARK = (0, 114, 178), (213, 94, 0), (28, 28, 28)  # for the colour-blind, too
+_RIGHT, _WRONG, _DARK = (0, 114, 178), (213, 94, 0), (28, 28, 28)  # for the color-blind, too
 
 
-class Confusion(NamedTuple):
-    """Both confusion matrices, and the names of the K classes."""
-
-    tstr: Tstr
-    classes: tuple[str, ...]
-
-    def plain(self) -> dict[str, Any]:
-        """As plain data: rows are the true classes, columns what they were told as."""
-        matrices = {name: told.confusion.tolist() for name, told in self.tstr._asdict().items()}
-        return {"classes": list(self.classes), **matrices}
-
-    def tables(self) -> Iterator[tuple[Sequence[str], list[list[str]]]]:
-        """Each as the heads and the rows of a table of text."""
-        names = [printable(name, limit=20) for name in self.classes]
-        for title, told in self._told():
-            rows = zip(names, told.confusion.tolist(), strict=True)
-            yield [title, *names], [[name, *map(str, counts)] for name, counts in rows]
-
-    def picture(self) -> NDArray[np.uint8]:
-        """Both beside each other, [H, W, 3]. A cell is as bright as its share of the true class."""
-        names = [printable(name, limit=14) for name in self.classes]
-        drawn = [_drawn(title, told.confusion, names) for title, told in self._told()]
-        return np.concatenate(drawn, axis=1)
-
-    def _told(self) -> Iterator[tuple[str, Told]]:
-        for name, told in self.tstr._asdict().items():
-            yield f"{_TITLES[name]}, {told.accuracy:.1%} right", told
+def confusion_picture(
+    matrices: Sequence[tuple[str, NDArray[np.int64]]], classes: Sequence[str]
+) -> NDArray[np.uint8]:
+    """Matrices [K, K] with their titles beside each other, [H, W, 3]. Rows are the true classes; a
+    cell is as bright as its share of the true class."""
+    names = [printable(name, limit=14) for name in classes]
+    return np.concatenate([_draw(title, matrix, names) for title, matrix in matrices], axis=1)
 
 
-def _drawn(title: str, matrix: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.uint8]:
+def _draw(title: str, matrix: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.uint8]:
     """One matrix [K, K] with its title above, and the names to its left and below it."""
     count, named = len(matrix), len(names) <= _MOST_NAMED
     cell = max(4, min(72, 640 // count))
@@ -58,7 +35,7 @@ def _drawn(title: str, matrix: NDArray[np.int64], names: Sequence[str]) -> NDArr
     image = Image.new("RGB", (width, _TOP + cell * count + left))
     draw = ImageDraw.Draw(image)
     draw.text((12, 8), title, fill="white", font=large)
-    below = "rows: true, columns: told as"
+    below = "rows: true, columns: predicted"
     draw.text((12, 34), below, fill="silver", font=ImageFont.load_default(12))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     for (row, column), share in np.ndenumerate(shares):
@@ -66,8 +43,8 @@ def _drawn(title: str, matrix: NDArray[np.int64], names: Sequence[str]) -> NDArr
         box = (x, y, x + cell - 2, y + cell - 2)
         draw.rectangle(box, fill=_shade(share, right=row == column))
         if named:
-            centre, text = (x + cell / 2 - 1, y + cell / 2 - 1), str(matrix[row, column])
-            draw.text(centre, text, fill="white", font=small, anchor="mm")
+            center, text = (x + cell / 2 - 1, y + cell / 2 - 1), str(matrix[row, column])
+            draw.text(center, text, fill="white", font=small, anchor="mm")
     for place, name in enumerate(names if named else ()):
         middle = (left - 8, _TOP + (place + 0.5) * cell)
         draw.text(middle, name, fill="white", font=small, anchor="rm")
