@@ -43,7 +43,6 @@ class HealthProbe:
         self._rollbacks = rollbacks
         self._restarts = 0
         self._asked_at = -1
-        self._probed_at = 0
         self._space = data.space
         self._classes = classes
         self._reals = Reals.of(
@@ -59,8 +58,8 @@ class HealthProbe:
                 ) from None
 
     def is_due(self, step: int) -> bool:
-        """Whether the row of this step is to compare samples."""
-        return step - self._probed_at >= self._every
+        """Whether samples are compared at this step, whatever else is logged there."""
+        return step % self._every == 0
 
     def compare_samples(self, generator: nn.Module, latent_size: int) -> dict[str, float]:
         """How samples of the same latent points each time compare with reals.
@@ -74,8 +73,6 @@ class HealthProbe:
     def observe(self, row: dict[str, Any]) -> list[Verdict]:
         """Verdicts on a logged row."""
         step = int(row["step"])
-        if "health/diversity" in row:
-            self._probed_at = step
         gone_back = sum(before < step for before in self._rollbacks)
         if gone_back > self._restarts:
             self._monitor.restart()

@@ -90,12 +90,24 @@ class Run:
                 for part in state.optimizers
             },
             "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
-            **(self._compare_samples() if self._probe.is_due(state.step) else {}),
+            **(self._compare_samples() if self.probe_is_due else {}),
         }
         self.log.row(state.step, self._seconds(), values)
         self._observe(values)
         state.sums.clear()
         self._row_began, self._row_step = moment, state.step
+
+    @property
+    def probe_is_due(self) -> bool:
+        """Whether samples are to be compared with reals at this step."""
+        return self._probe.is_due(self.state.step)
+
+    def probe(self) -> None:
+        """Log how samples compare with reals, at a step that has no row of its own. Raises
+        NumbersError for a sample that is NaN or Inf."""
+        values = self._compare_samples()
+        self.log.numbers(self.state.step, self._seconds(), values)
+        self._observe(values)
 
     def _compare_samples(self) -> dict[str, float]:
         latent_size = self.experiment.model.latent_columns
