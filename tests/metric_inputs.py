@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.evaluation.features.spaces import Identity
 from gan_runner.evaluation.metrics.inputs import MetricInputs
 

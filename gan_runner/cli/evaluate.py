@@ -112,27 +112,17 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _measure(options: argparse.Namespace, terminal: Terminal) -> Iterator[MeasuredCheckpoint]:
     """Every checkpoint that was asked for; runs on the same data share what is real."""
-    from gan_runner.evaluation.evaluator import TrainedModel
-    from gan_runner.runs.open import look
+    from gan_runner.runs.open import load_generator
 
     evaluators: dict[str, Evaluator] = {}
     for run in options.runs:
         for which in _checkpoints(run, options.checkpoint):
-            trained = look(run, which=which, raw=options.raw, device=options.device)
+            trained = load_generator(run, which=which, raw=options.raw, device=options.device)
             settings = _settings(options, trained)
             key = f"{trained.data}|{settings}"
             if key not in evaluators:
                 evaluators[key] = _evaluator(options, trained, settings, terminal)
-            model = TrainedModel(
-                trained.generator,
-                trained.latent_size,
-                weights="average" if trained.averaged else "raw",
-                conditional=bool(trained.class_names),
-                code=trained.code,
-                encoder=trained.encoder,
-                elbo=trained.experiment.bound,
-            )
-            report = evaluators[key].measure(model)
+            report = evaluators[key].measure(trained.sampler)
             if not report.results:
                 asked = "evaluation.metrics" if options.metrics is None else "--metrics"
                 raise ConfigError(
@@ -178,7 +168,7 @@ def _evaluator(
     options: argparse.Namespace, trained: Trained, settings: Evaluation, terminal: Terminal
 ) -> Evaluator:
     from gan_runner.evaluation.evaluator import Evaluator
-    from gan_runner.runs.open import learnt
+    from gan_runner.runs.open import load_training_data
     from gan_runner.system.machine import device_named
 
     dataset = trained.experiment.dataset
@@ -186,7 +176,7 @@ def _evaluator(
     return Evaluator(
         settings,
         dataset,
-        learnt(trained, cache, terminal.track),
+        load_training_data(trained, cache, terminal.track),
         cache=cache,
         device=device_named(options.device),
         say=terminal.say,
@@ -235,13 +225,13 @@ def _show_confusion(head: str, confusion: ConfusionMatrices, terminal: Terminal)
 
 
 def _write_picture(path: Path, report: EvaluationReport) -> None:
-    from gan_runner.sampling.sampling import as_png
+    from gan_runner.sampling.pictures.png import encode_png
 
     confusion = report.confusion
     picture = report.neighbors if confusion is None else confusion.picture()
     if picture is None:
         raise ConfigError("--picture needs images, or rows with classes. Remove it.")
-    write_file(path, as_png(picture), "--picture")
+    write_file(path, encode_png(picture), "--picture")
 
 
 def _write_json(path: Path, found: list[MeasuredCheckpoint]) -> None:

@@ -39,4 +39,4 @@ class ConfusionMatrices(NamedTuple):
 
     def _titled(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
         for name, result in self.tstr._asdict().items():
-            yield f"{_TITLES[name]}, {result.accuracy:.1%} right", result.confusion
+            yield f"{_TITLES[name]}, accuracy {result.accuracy:.1%}", result.confusion

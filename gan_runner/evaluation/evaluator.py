@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Track
-from gan_runner.evaluation.likelihood import Coder, likelihood
+from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.evaluation.metrics.inputs import MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES
 from gan_runner.evaluation.metrics.registry import METRICS
@@ -20,26 +19,7 @@ from gan_runner.evaluation.metrics.tstr import TSTR
 from gan_runner.evaluation.reference import as_arrays, prepare_reference
 from gan_runner.evaluation.report import EvaluationReport, make_report
 from gan_runner.evaluation.settings import Evaluation, refuse_single_examples
-from gan_runner.models.codes import Code
-from gan_runner.objectives.elbo import Bound
-from gan_runner.sampling.sampling import latent_points, sample
-
-
-class TrainedModel(NamedTuple):
-    """A generator to measure, and what is known of it.
-
-    `weights` are `average` or `raw`. A `conditional` one is given the labels of the real examples
-    in use; `code` are the codes in the latent points. Of an autoencoder with an `elbo` the
-    likelihood is measured, too.
-    """
-
-    generator: nn.Module
-    latent_size: int
-    weights: str
-    conditional: bool = False
-    code: Code | None = None
-    encoder: nn.Module | None = None
-    elbo: Bound | None = None
+from gan_runner.sampling.sampler import Sampler
 
 
 class Evaluator:
@@ -72,36 +52,31 @@ class Evaluator:
             track=track,
         )
 
-    def measure(self, model: TrainedModel) -> EvaluationReport:
+    def measure(self, sampler: Sampler) -> EvaluationReport:
         """Numbers of a generator from as many samples as there are real examples in use.
 
-        Raises NumbersError for a sample that is NaN or Inf.
+        A conditional one is given the labels of these examples. Of an autoencoder the likelihood of
+        held-out examples is measured, too, or of training ones where there are no others. Raises
+        NumbersError for a sample that is NaN or Inf.
         """
         reference, settings = self._reference, self._settings
-        latent = latent_points(
-            len(reference.examples), model.latent_size, seed=settings.seed, truncation=None
-        )
-        labels = reference.labels if model.conditional else None
-        fake = sample(model.generator, latent, reference.data.space, labels)
-        inputs = self._inputs(fake, labels, _category(latent, model.code), self._likelihood(model))
+        latents = sampler.latents(len(reference.examples), seed=settings.seed)
+        labels = reference.labels if sampler.classes else None
+        fake = sampler.decode(latents, labels)
+        inputs = self._inputs(fake, labels, _category(sampler, latents), self._likelihood(sampler))
         measured = {name: MEASURES[name](inputs) for name in self._metrics}
-        return make_report(measured, inputs, reference, settings, weights=model.weights)
+        return make_report(measured, inputs, reference, settings, weights=sampler.weights)
 
-    def _likelihood(self, model: TrainedModel) -> SplitLikelihood | None:
+    def _likelihood(self, sampler: Sampler) -> SplitLikelihood | None:
         """The likelihood of unseen examples; None unless it is asked for and there is one."""
-        if model.encoder is None or model.elbo is None or "likelihood" not in self._metrics:
+        if sampler.elbo is None or "likelihood" not in self._metrics:
             return None
-        reference, settings = self._reference, self._settings
+        reference, samples = self._reference, self._settings.importance_samples
         found = likelihood(
-            Coder.of(model.encoder, model.generator),
-            model.elbo,
-            reference.unseen,
-            reference.data.space,
-            samples=settings.importance_samples,
-            seed=settings.seed,
+            sampler, sampler.elbo, reference.unseen, samples=samples, seed=self._settings.seed
         )
-        terms = model.elbo.model_dump(exclude={"beta"})  # which weighs terms in training only
-        parameters = {"importance_samples": settings.importance_samples, **terms}
+        terms = sampler.elbo.model_dump(exclude={"beta"})  # which weighs terms in training only
+        parameters = {"importance_samples": samples, **terms}
         return SplitLikelihood(*found, split=reference.split, parameters=parameters)
 
     def _inputs(
@@ -120,7 +95,7 @@ class Evaluator:
             fake_features=reference.space.features(fake),
             train=reference.train,
             held_out=reference.held_out,
-            centers=None if reference.mixture is None else reference.mixture.centres,
+            centers=None if reference.mixture is None else reference.mixture.centers,
             std=None if reference.mixture is None else reference.mixture.std,
             class_counts=None if data.labels is None else data.labels.bincount(),
             labels=labels,
@@ -146,8 +121,8 @@ class Evaluator:
         return None if task is None or synthetic is None else task.evaluate(synthetic)
 
 
-def _category(latent: Tensor, code: Code | None) -> Tensor | None:
+def _category(sampler: Sampler, latents: Tensor) -> Tensor | None:
     """The first categorical code of each latent point, int64 [N], where there is one."""
-    if code is None or not code.categorical:
+    if sampler.code is None or not sampler.code.categorical:
         return None
-    return code.values(latent[:, -code.columns :])[0]
+    return sampler.code_values(latents)[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan_runner.data.data import Data, digest
+from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.evaluation.features.cache import cached_features

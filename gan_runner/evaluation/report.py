@@ -15,7 +15,8 @@ from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.protocol import Protocol, Result
 from gan_runner.evaluation.reference import Reference
 from gan_runner.evaluation.settings import Evaluation
-from gan_runner.sampling.sampling import Picture, picture
+from gan_runner.sampling.pictures.examples import draw_examples
+from gan_runner.sampling.pictures.png import Picture
 
 _ENOUGH = 20  # samples that a class should have, before their absence means anything
 _NEIGHBORS_SHOWN = 8  # samples beside as many of their nearest training examples
@@ -151,4 +152,4 @@ def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:
         distances = torch.linalg.vector_norm(features - feature, dim=1)
         closest = distances.argsort()[: _NEIGHBORS_SHOWN - 1].to(examples.device)
         rows.append(torch.cat([example[None], examples[closest].cpu()]))
-    return picture(torch.cat(rows), space, columns=_NEIGHBORS_SHOWN)
+    return draw_examples(torch.cat(rows), space, columns=_NEIGHBORS_SHOWN)

@@ -2,7 +2,8 @@
 
 from gan_runner.health.diversity import Reals
 from gan_runner.health.history import EvaluationNames
-from gan_runner.health.monitor import Monitor, Verdict
+from gan_runner.health.monitor import Monitor
 from gan_runner.health.settings import Health
+from gan_runner.storage.status import Verdict
 
 __all__ = ["EvaluationNames", "Health", "Monitor", "Reals", "Verdict"]

@@ -63,7 +63,7 @@ def _step(row: Row) -> int:
     return int(row["step"])
 
 
-class BestEvaluation(NamedTuple):
+class BestSoFar(NamedTuple):
     """The best evaluation so far, and the value of the first one."""
 
     step: int
@@ -87,7 +87,7 @@ class History:
         self.evaluations = Series(longest_span)
         self.largest_shares: dict[str, float] = {}
         """The largest share of each class in all evaluations but the last two."""
-        self.best: BestEvaluation | None = None
+        self.best: BestSoFar | None = None
         self.names = names
         self.sign = 1.0 if names.direction == "min" else -1.0
         self.lasting_coverage = 0.0
@@ -140,6 +140,6 @@ class History:
             return
         best = self.best
         if best is None:
-            self.best = BestEvaluation(self.step, value, first=value)
+            self.best = BestSoFar(self.step, value, first=value)
         elif self.sign * value < self.sign * best.value:
-            self.best = BestEvaluation(self.step, value, best.first)
+            self.best = BestSoFar(self.step, value, best.first)

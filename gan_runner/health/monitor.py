@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from gan_runner.health.advice import advice
 from gan_runner.health.detectors import DETECTORS
 from gan_runner.health.history import EvaluationNames, History
 from gan_runner.health.settings import Health
-
-
-class Verdict(NamedTuple):
-    """An illness, the step at which it was noticed, the numbers that show it, what to try."""
-
-    name: str
-    step: int
-    evidence: str
-    advice: str
+from gan_runner.storage.status import Verdict
 
 
 class Monitor:

@@ -6,14 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.evaluation.metrics.registry import numbers
 from gan_runner.evaluation.settings import Evaluation, space_name
 from gan_runner.health import EvaluationNames, Health, Monitor, Reals, Verdict
-from gan_runner.sampling.sampling import evenly, latent_points, sample
+from gan_runner.sampling.sampler import Sampler
 
 
 class HealthProbe:
@@ -28,12 +26,10 @@ class HealthProbe:
         evaluation: Evaluation,
         data: Data,
         *,
-        classes: int,
         metrics: Path,
         rollbacks: list[int],
     ) -> None:
-        """`classes` are those that the generator is conditioned on, 0 for none; `rollbacks` are the
-        steps after which the run went back, those to come as well.
+        """`rollbacks` are the steps after which the run went back, those to come as well.
 
         Raises CheckpointError for rows that aren't those of a run.
         """
@@ -43,8 +39,6 @@ class HealthProbe:
         self._rollbacks = rollbacks
         self._restarts = 0
         self._asked_at = -1
-        self._space = data.space
-        self._classes = classes
         self._reals = Reals.of(
             data, count=settings.samples.count, neighbors=settings.samples.neighbors
         )
@@ -61,14 +55,12 @@ class HealthProbe:
         """Whether samples are compared at this step, whatever else is logged there."""
         return step % self._every == 0
 
-    def compare_samples(self, generator: nn.Module, latent_size: int) -> dict[str, float]:
+    def compare_samples(self, sampler: Sampler) -> dict[str, float]:
         """How samples of the same latent points each time compare with reals.
 
-        `generator` is the one in training: its EMA hides for a while that it fell ill.
+        `sampler` is that of the raw weights: their EMA hides for a while that they fell ill.
         """
-        latent = latent_points(len(self._reals), latent_size, seed=0, truncation=None)
-        labels = evenly(len(latent), self._classes)
-        return self._reals.compare(sample(generator, latent, self._space, labels))
+        return self._reals.compare(sampler.sample(len(self._reals), seed=0))
 
     def observe(self, row: dict[str, Any]) -> list[Verdict]:
         """Verdicts on a logged row."""

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from gan_runner.errors import printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
-from gan_runner.storage.checkpoint import fingerprint
-from gan_runner.system.files import publish
+from gan_runner.storage.tensors import facts_digest, read_tensors, tensor_digest, write_tensors
 
 
 class CachedTensors(NamedTuple):
@@ -47,7 +42,7 @@ def cached_features(
         "space": f"{space.name} {space.version}",
         "chosen": f"{len(examples)} seed {seed}",
     }
-    name = fingerprint("|".join(facts.values()), {})[:16]
+    name = tensor_digest("|".join(facts.values()), {})[:16]
     path = cache / "features" / f"{name}.safetensors"
     shape = torch.empty(len(examples), space.size, device="meta")
     found = read_cached(path, facts, like={"features": shape})
@@ -63,8 +58,7 @@ def read_cached(
     """The content of a file that is whole, has these facts and tensors like these; else None."""
     try:
         found = _read(path)
-    # whatever is wrong with it: to compute it again is always right
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
+    except (OSError, ValueError):  # whatever is wrong with it: to compute it again is always right
         return None
     same_facts = facts.items() <= found.facts.items()
     return found if same_facts and _forms(found.tensors) == _forms(like) else None
@@ -75,28 +69,16 @@ def write_cached(path: Path, content: CachedTensors, *, say: Callable[[str], Non
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        described = {**content.facts, "sha256": _digest(content)}
-        save_file(content.tensors, temporary, metadata={"gan_runner": json.dumps(described)})
-        publish(temporary, path)
-    except (OSError, SafetensorError) as error:
+        write_tensors(path, content.tensors, content.facts, temporary=temporary)
+    except OSError as error:
         say(f"can't cache what was computed, {printable(path)}. {printable(error)}")
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> CachedTensors:
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        facts = dict(json.loads((file.metadata() or {})["gan_runner"]))
-    digest = facts.pop("sha256")
-    found = CachedTensors(tensors, facts)
-    if digest != _digest(found):
+    tensors, facts, sha256 = read_tensors(path)
+    if sha256 != facts_digest(tensors, facts):
         raise ValueError("its digest is wrong")
-    return found
-
-
-def _digest(content: CachedTensors) -> str:
-    return fingerprint(json.dumps(content.facts, sort_keys=True), content.tensors)
+    return CachedTensors(tensors, facts)
 
 
 def _forms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[object, ...]]:

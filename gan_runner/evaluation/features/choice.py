@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.evaluation.features.classifier import classifier

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import printable
 from gan_runner.evaluation.metrics import frechet, kernels, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
