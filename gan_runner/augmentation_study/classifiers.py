@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.features.classifier import Classifier
+from gan_runner.evaluation.features.spaces import build_network
 from gan_runner.seeds import derive
 
 Predict = Callable[[Tensor], Tensor]
