@@ -112,7 +112,7 @@ def _augment(options: argparse.Namespace) -> None:
     )
     if not trained.class_names:
         raise ConfigError(
-            f"the run knows no classes, {printable(options.run)}. "
+            f"the run has no classes, {printable(options.run)}. "
             "Train one with model.conditioning=projection."
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
@@ -174,8 +174,8 @@ def _introduce(trained: Trained, split: Split, plan: Plan, terminal: Terminal) -
         f"tested on; synthetic ones of step {trained.step}, "
         f"{'averaged' if trained.averaged else 'raw'} weights; classifier {plan.classifier}."
     )
-    if told := findings.honest(split, plan):
-        terminal.say(told)
+    if caution := findings.honest(split, plan):
+        terminal.say(caution)
 
 
 def _show(compared: list[Comparison], terminal: Terminal) -> None:

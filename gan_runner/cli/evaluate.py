@@ -115,7 +115,7 @@ def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
             if not found.results:
                 shown = printable(options.metrics or "evaluation.metrics")
                 raise ConfigError(
-                    f"nothing can be told of {printable(run)} by these metrics, {shown}. "
+                    f"nothing can be computed for {printable(run)} by these metrics, {shown}. "
                     "The README says what each is for."
                 )
             yield Row(run, trained.step, found)
@@ -191,9 +191,9 @@ def _show(rows: list[Row], terminal: Terminal) -> None:
         ],
     )
     for identifier, plain in protocols.items():
-        told = {k: v for k, v in plain.items() if k not in ("id", "parameters")}
-        told |= plain["parameters"]
-        listed = ", ".join(f"{k} {printable(v)}" for k, v in told.items())
+        parts = {k: v for k, v in plain.items() if k not in ("id", "parameters")}
+        parts |= plain["parameters"]
+        listed = ", ".join(f"{k} {printable(v)}" for k, v in parts.items())
         terminal.say(f"protocol {identifier}: {listed}")
     for head, row in zip(heads, rows, strict=True):
         if row.measured.confusion is not None:
@@ -203,11 +203,11 @@ def _show(rows: list[Row], terminal: Terminal) -> None:
 
 
 def _show_confusion(head: str, confusion: Confusion, terminal: Terminal) -> None:
-    """Both matrices: a row for each true class, a column for what its test rows were told as."""
+    """Both matrices: a row for each true class, a column for each predicted one."""
     if len(confusion.classes) > _MOST_CLASSES:
         terminal.say(f"confusion of {len(confusion.classes)} classes: --out or --picture")
         return
-    terminal.say(f"confusion of test rows, {head}: true classes in rows, told as in columns")
+    terminal.say(f"confusion of test rows, {head}: true classes in rows, predicted ones in columns")
     for heads, rows in confusion.tables():
         terminal.table(heads, rows)
 
@@ -218,7 +218,7 @@ def _write_picture(path: Path, measured: Measured) -> None:
     confusion = measured.confusion
     picture = measured.neighbours if confusion is None else confusion.picture()
     if picture is None:
-        raise ConfigError("vectors have no pictures of neighbours, --picture. Leave it out.")
+        raise ConfigError("--picture needs images, or a table with classes. Remove it.")
     write_file(path, as_png(picture), "--picture")
 
 

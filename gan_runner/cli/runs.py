@@ -87,7 +87,7 @@ def _states(text: str) -> list[str]:
     names = text.split(",")
     for name in names:
         if name not in STATES:
-            raise argparse.ArgumentTypeError(f"{name} is no state. {did_you_mean(name, STATES)}")
+            raise argparse.ArgumentTypeError(f"{name} is not a state. {did_you_mean(name, STATES)}")
     return names
 
 
@@ -129,7 +129,7 @@ def _list(options: argparse.Namespace) -> None:
     elif chosen:
         terminal.table(_HEADS, [_cells(run, top, now) for run in chosen])
     elif runs:
-        terminal.say(f"none of the runs is like that: {len(runs)} in {printable(top)}")
+        terminal.say(f"no run matches the filter: {len(runs)} in {printable(top)}")
     else:
         terminal.say(f"no runs in {printable(top)}")
 

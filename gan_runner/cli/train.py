@@ -86,10 +86,10 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
     from gan_runner.cli.hydra.composer import parse_config
 
     lines = [
-        f"{group}={option}"
-        for group, option in chosen.items()
-        if group in GROUPS and group.replace("/", ".") not in command.changed_keys
-        if option in options(group)
+        f"{group}={chosen[group]}"
+        for group in GROUPS
+        if group.replace("/", ".") not in command.changed_keys
+        if str(chosen.get(group)) in options(group, *command.folders)
     ]
     return parse_config(command.composer().compose([*lines, *command.changes]))
 

@@ -50,11 +50,11 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
 
 
 class Trained(NamedTuple):
-    """A generator to look at: no data was read and nothing of the run is held.
+    """A generator to sample: no data was read and nothing of the run is held.
 
-    `data` is the digest of the data that it was trained on; `class_names` are those of the classes
-    that it can be told, none if it isn't conditional. The last columns of a latent point, whose
-    size is `latent_size`, are those of `code`. `encoder` is that of an autoencoder.
+    `data` is the digest of the data that it was trained on; `class_names` are those of its
+    conditions, none if it isn't conditional. The last columns of a latent point, whose size is
+    `latent_size`, are those of `code`. `encoder` is that of an autoencoder.
     """
 
     generator: nn.Module
@@ -103,7 +103,7 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
 
 
 def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
-    """The data that a generator learnt from, read again.
+    """The data that a generator was trained on, read again.
 
     Raises DataError where it can't be read, CheckpointError if it is not the same any more.
     """
@@ -117,7 +117,7 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
 
 
 def saved_experiment(config: Config) -> Experiment:
-    """The components of a saved configuration. Raises CheckpointError if it is no valid one."""
+    """The components of a saved configuration. Raises CheckpointError if it is invalid."""
     try:
         return build(config)
     except ConfigError as error:

@@ -62,8 +62,8 @@ def run_on_cluster(
 
 @dataclass(frozen=True)
 class Task:
-    """A job, as it is done on a node. One that is preempted goes on in the same way; `late` tells
-    of one that has no time left."""
+    """A job, as it is done on a node. One that is preempted goes on in the same way; `late` is
+    the fault of one that has no time left."""
 
     late: str
 

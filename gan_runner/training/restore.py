@@ -27,7 +27,7 @@ def restore(state: TrainState, found: Checkpoint) -> None:
 
 
 def go_back(state: TrainState, found: Checkpoint, *, rate_factor: float) -> None:
-    """Take over the saved networks and optimisers. Raises CheckpointError if they don't fit."""
+    """Take over the saved networks and optimizers. Raises CheckpointError if they don't fit."""
     with _fitting(found):
         state.go_back(found.tensors, rate_factor=rate_factor)
 

@@ -405,7 +405,7 @@ def test_values_are_ordered_only_within_a_metric_and_a_protocol(
         ([], "no such folder, DIR=outputs."),
         (["no\x1bwhere"], r"DIR=no\x1bwhere."),
         (["runs", "more"], "more"),
-        (["runs", "--state", "complete"], "complete is no state. Did you mean 'completed'?"),
+        (["runs", "--state", "complete"], "complete is not a state. Did you mean 'completed'?"),
         (["runs", "--state", ""], "--state"),
         (["runs", "--where", "loss.name"], "loss.name is not a setting and its value"),
         (["runs", "--where", "loss.nam=Hinge"], "Did you mean 'loss.name'?"),
@@ -436,7 +436,7 @@ def test_no_runs_are_told_and_are_no_fault(tmp_path: Path, here: Here) -> None:
     assert here("gan-runs", "runs", "--where", "loss.name=Hinge").code == 0
     assert here("gan-runs", "runs", "--json") == (0, "[]\n", "")
     fake(tmp_path / "runs" / "a")
-    none = "none of the runs is like that: 1 in runs\n"
+    none = "no run matches the filter: 1 in runs\n"
     assert here("gan-runs", "runs", "--state", "failed") == (0, none, "")
     assert here("gan-runs", "runs", "--state", "failed", "--json") == (0, "[]\n", "")
 

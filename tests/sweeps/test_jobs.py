@@ -27,7 +27,7 @@ from gan_runner.sweeps.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeps.names import job_name
 from gan_runner.sweeps.progress import SweepProgress
 from gan_runner.sweeps.settings import Cluster
-from gan_runner.sweeps.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
+from gan_runner.sweeps.shares import check_n_jobs, gpu_of, threads_each, visible_gpus
 from gan_runner.system.signals import Interrupted
 from gan_runner.training import loop
 
@@ -374,7 +374,7 @@ def test_each_job_has_a_gpu_of_its_own_where_there_are_several(
 @pytest.mark.parametrize("n_jobs", [0, -1, 1.5, "two", None, True])
 def test_a_number_of_jobs_is_a_number(n_jobs: object) -> None:
     with pytest.raises(ConfigError, match=r"hydra\.launcher\.n_jobs="):
-        checked_n_jobs(n_jobs)
+        check_n_jobs(n_jobs)
 
 
 # ---------------------------------------------------------------- progress

@@ -18,6 +18,8 @@ from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
+_OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
+
 
 @dataclass(frozen=True)
 class CommandLine:
@@ -42,7 +44,7 @@ class CommandLine:
 
     @property
     def asks_hydra(self) -> bool:
-        """Whether Hydra is to tell something, and nothing is to be trained."""
+        """Whether Hydra is to print something, and nothing is to be trained."""
         flags = self.flags
         return bool(flags.hydra_help or flags.cfg or flags.info or flags.shell_completion)
 
@@ -85,10 +87,17 @@ class CommandLine:
         # a recipe may set anything
         return keys | {*GROUPS, "train", "seed"} if "experiment" in keys else keys
 
+    @property
+    def folders(self) -> list[Path]:
+        """Where the YAML files lie: our own folder, or one in its place; then one that is added."""
+        main, added = self.flags.config_path, self.flags.config_dir
+        folders = [conf_folder() if main is None else Path(main).absolute()]
+        return folders if added is None else [*folders, Path(added).absolute()]
+
     def composer(self) -> Composer:
-        """What composes it. Raises ConfigError for a folder that isn't there."""
+        """What composes it."""
         flags = self.flags
-        return Composer(main=flags.config_path, primary=flags.config_name, own=own_folder(flags))
+        return Composer(self.folders, primary=flags.config_name)
 
     def _last(self, key: str) -> Override | None:
         """The override of a key that counts: the last one."""
@@ -97,33 +106,31 @@ class CommandLine:
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
     """The arguments of gan-train. Raises ConfigError for what can't be meant."""
-    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
-    flags = parser.parse_intermixed_args(arguments)
-    if flags.experimental_rerun is not None:
-        parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
-    if flags.resolve and flags.cfg is None:
-        parser.error("--resolve needs --cfg")
+    flags = _parse_flags(arguments)
     words = tuple(argument for argument in arguments if argument not in flags.overrides)
     if flags.shell_completion:
         return CommandLine(flags, (), words)  # what follows isn't in Hydra's grammar
     flags.overrides = [_quote(override) for override in flags.overrides]
     with explain_errors():
         overrides = OverridesParser.create().parse_overrides(flags.overrides)
-    _refuse_unknown_options(overrides, [conf_folder(), *filter(None, [own_folder(flags)])])
     command = CommandLine(flags, tuple(overrides), words)
+    _refuse_unknown_options(command)
+    _refuse_what_hydra_does_not_do(command)
     _refuse_combinations(command)
     return command
 
 
-def own_folder(flags: Namespace) -> Path | None:
-    """The user's own folder of options. Raises ConfigError if it isn't there."""
-    if flags.config_dir is None:
-        return None
-    folder = Path(flags.config_dir).absolute()
-    if not folder.is_dir():
-        shown = printable(flags.config_dir)
-        raise ConfigError(f"not a folder, --config-dir={shown}. Name the one with your options.")
-    return folder
+def _parse_flags(arguments: Sequence[str]) -> Namespace:
+    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
+    flags = parser.parse_intermixed_args(arguments)
+    if flags.experimental_rerun is not None:
+        parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
+    if flags.resolve and flags.cfg is None:
+        parser.error("--resolve needs --cfg")
+    for flag, folder in ("--config-path", flags.config_path), ("--config-dir", flags.config_dir):
+        if folder is not None and not Path(folder).is_dir():
+            parser.error(f"not a folder, {flag}={printable(folder)}")
+    return flags
 
 
 def _quote(override: str) -> str:
@@ -137,16 +144,16 @@ def _quote(override: str) -> str:
     return override
 
 
-def _refuse_unknown_options(overrides: Sequence[Override], folders: Sequence[Path]) -> None:
+def _refuse_unknown_options(command: CommandLine) -> None:
     """Raise ConfigError for an option that no folder has. Hydra itself would take any path for an
     option, as in loss=../dataset/mnist."""
-    for override in overrides:
+    for override in command.overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
             raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
-            offered = options(group, *folders)
+            offered = options(group, *command.folders)
             for name in _option_names(override):
                 if name not in offered:
                     remedy = did_you_mean(name, offered) or "gan-train --help lists them."
@@ -163,6 +170,14 @@ def _option_names(override: Override) -> list[str]:
         chosen = value if isinstance(value, list) else [value]
         names += ["null" if name is None else str(name) for name in chosen]
     return names
+
+
+def _refuse_what_hydra_does_not_do(command: CommandLine) -> None:
+    """Raise ConfigError for settings of jobs that Hydra runs: here it composes, and runs none."""
+    for override in command.overrides:
+        if override.key_or_group.startswith(_OF_HYDRAS_JOBS):
+            shown = printable(override.input_line)
+            raise ConfigError(f"Hydra composes runs and does not start them, {shown}. Remove it.")
 
 
 def _refuse_combinations(command: CommandLine) -> None:

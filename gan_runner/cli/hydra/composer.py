@@ -39,16 +39,15 @@ class Composer:
     `hydra` is Hydra's own object for them; nothing of it is global.
     """
 
-    def __init__(
-        self, *, main: str | None = None, primary: str | None = None, own: Path | None = None
-    ) -> None:
-        """`main` is another folder in the place of `conf/`, `primary` another file in the place of
-        its `config.yaml`, and `own` a further folder of options."""
+    def __init__(self, folders: Sequence[Path] = (), *, primary: str | None = None) -> None:
+        """`folders` are where the files lie, the first before those after it; `primary` is the name
+        of the one that the others are composed into, `config`."""
         version.setbase("1.3")
-        path = create_config_search_path(main or str(conf_folder()))
-        if own is not None:
+        main, *added = folders or [conf_folder()]
+        path = create_config_search_path(str(main))
+        for folder in added:
             last = SearchPathQuery(provider="schema")
-            path.prepend(provider="command-line", path=f"file://{own}", anchor=last)
+            path.prepend(provider="command-line", path=f"file://{folder}", anchor=last)
         self.hydra = Hydra(task_name="train", config_loader=ConfigLoaderImpl(path))
         self.primary = primary or "config"
         find = OPTUNA_DIRECTIONS.get
