@@ -61,7 +61,7 @@ def _run(arguments: list[str]) -> int:
     config = parse_config(composed)
     if command.dry_run:
         return _run_dry(config)
-    with _claimed(run_folder(composed), generated=not command.names_folder) as path:
+    with _claim_folder(run_folder(composed), generated=not command.names_folder) as path:
         write_records(composed, path)
         return _create(config, path)
 
@@ -85,11 +85,12 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
     """What the command line asks of a run, composed with the options that the run chose."""
     from gan_runner.cli.hydra.composer import parse_config
 
+    changed, folders = command.changed_keys, command.folders
     lines = [
         f"{group}={chosen[group]}"
         for group in GROUPS
-        if group.replace("/", ".") not in command.changed_keys
-        if str(chosen.get(group)) in options(group, *command.folders)
+        if group.replace("/", ".") not in changed
+        and str(chosen.get(group)) in options(group, *folders)
     ]
     return parse_config(command.composer().compose([*lines, *command.changes]))
 
@@ -103,7 +104,7 @@ def _run_dry(config: Config) -> int:
 
 
 @contextmanager
-def _claimed(path: Path, *, generated: bool) -> Iterator[Path]:
+def _claim_folder(path: Path, *, generated: bool) -> Iterator[Path]:
     """A run folder that no other process has. Nothing is left of it unless the run begins."""
     from gan_runner.storage.run_folder import claim, discard
 
