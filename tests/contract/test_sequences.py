@@ -157,7 +157,7 @@ def test_an_interpolation_goes_from_one_sequence_to_another(trained: Path, here:
 def test_sequences_are_no_pictures_of_their_own(trained: Path, here: Here, out: str) -> None:
     answer = here("gan-sample", str(trained), "--interpolate", "3", "--out", out)
     assert answer.code == 2
-    assert "sequences are no pictures" in answer.err and ".npz" in answer.err
+    assert "needs image data, and the run has sequences" in answer.err and ".npz" in answer.err
 
 
 # ---------------------------------------------------------------- what is measured
