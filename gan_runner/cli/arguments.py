@@ -1,4 +1,4 @@
-"""Command lines whose faults are told as all others are."""
+"""Command lines whose faults are reported as all others are."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _augment(options: argparse.Namespace) -> None:
     )
     if not trained.sampler.class_names:
         raise ConfigError(
-            f"the run knows no classes, {printable(options.run)}. "
+            f"the run has no classes, {printable(options.run)}. "
             "Train one with model.conditioning=projection."
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()

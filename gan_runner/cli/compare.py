@@ -147,8 +147,8 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
     for note in comparison.grouping.notes:
         terminal.say(f"note: {printable(note, 400)}")
     for group in comparison.grouping.groups:
-        if told := findings.health(group):
-            terminal.say(f"health: {printable(group.label)}: {printable(', '.join(told), 400)}")
+        if verdicts := findings.health(group):
+            terminal.say(f"health: {printable(group.label)}: {printable(', '.join(verdicts), 400)}")
 
 
 if __name__ == "__main__":

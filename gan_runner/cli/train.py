@@ -88,11 +88,12 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
     """What the command line asks of a run, composed with the options that the run chose."""
     from gan_runner.cli.hydra.composer import parse_config
 
+    changed, folders = command.changed_keys, command.folders
     lines = [
-        f"{group}={option}"
-        for group, option in chosen.items()
-        if group in GROUPS and group.replace("/", ".") not in command.changed_keys
-        if option in options(group)
+        f"{group}={chosen[group]}"
+        for group in GROUPS
+        if group.replace("/", ".") not in changed
+        and str(chosen.get(group)) in options(group, *folders)
     ]
     composed = command.composer().compose([*lines, *command.changes])
     return parse_config(composed, command.plugins)

@@ -124,7 +124,7 @@ def read(path: Path) -> Config:
 def read_plain(path: Path) -> dict[str, Any]:
     """The same as plain data with any keys, as an older or newer version may have left it.
 
-    Raises CheckpointError for what is no plain data.
+    Raises CheckpointError for anything but plain data.
     """
     try:
         if path.stat().st_size > _LARGEST_FILE:

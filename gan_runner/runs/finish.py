@@ -1,4 +1,4 @@
-"""How a training ends: its exit code, what the run folder says of it, what the user is told."""
+"""How a training ends: its exit code, what the run folder says of it, what the user is shown."""
 
 from __future__ import annotations
 

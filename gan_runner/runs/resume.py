@@ -69,7 +69,8 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     experiment, data = load_data(experiment, terminal, device)
     state = _saved_state(found, experiment, data, device)
     if found is not None:
-        warnings += [*inexact(found, device), *changed_plugins(experiment.config.plugins)]
+        warnings += exactness_warnings(found, device)
+        warnings += changed_plugins(experiment.config.plugins)
     check_length(state.step, experiment.config)
     _rewind(folder, found, experiment)
     write_text(folder.config, configuration.text(experiment.config))
@@ -173,7 +174,7 @@ def _rewind(folder: RunFolder, found: Checkpoint | None, experiment: Experiment)
     checkpoint.make_best(folder.checkpoints, best)
 
 
-def inexact(found: Checkpoint, device: torch.device) -> list[str]:
+def exactness_warnings(found: Checkpoint, device: torch.device) -> list[str]:
     """One line if the run can't go on bit for bit here, none if it can."""
     before, here = found.facts.fingerprint, machine.fingerprint(device)
     if before == here:

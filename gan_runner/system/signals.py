@@ -67,19 +67,19 @@ def leave(exit_code: int) -> NoReturn:
 def watched() -> Iterator[Watch]:
     """Within this context a signal is noted only."""
     watch = Watch()
-    with _handled(watch.note):
+    with _with_handler(watch.note):
         yield watch
 
 
 @contextmanager
 def unwinding() -> Iterator[None]:
     """Within this context a signal raises Interrupted, so that what is half made is removed."""
-    with _handled(_raise):
+    with _with_handler(_raise):
         yield
 
 
 @contextmanager
-def _handled(handler: object) -> Iterator[None]:
+def _with_handler(handler: object) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # Python lets no other thread handle signals
         return

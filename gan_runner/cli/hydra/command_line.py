@@ -20,6 +20,8 @@ from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.plugins import Plugin, find_plugins, load_plugins
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
+_OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
+
 if TYPE_CHECKING:
     from gan_runner.cli.plugin_options import FileOption
 
@@ -50,7 +52,7 @@ class CommandLine:
 
     @property
     def asks_hydra(self) -> bool:
-        """Whether Hydra is to tell something, and nothing is to be trained."""
+        """Whether Hydra is to print something, and nothing is to be trained."""
         flags = self.flags
         return bool(flags.hydra_help or flags.cfg or flags.info or flags.shell_completion)
 
@@ -93,13 +95,20 @@ class CommandLine:
         # a recipe may set anything
         return keys | {*GROUPS, "train", "seed"} if "experiment" in keys else keys
 
+    @property
+    def folders(self) -> list[Path]:
+        """Where the YAML files lie: our own folder, or one in its place; then those of plugins, and
+        one that is added."""
+        main, added = self.flags.config_path, self.flags.config_dir
+        folders = [conf_folder() if main is None else Path(main).absolute()]
+        folders += [plugin.conf for plugin in self.plugins if plugin.conf is not None]
+        return folders if added is None else [*folders, Path(added).absolute()]
+
     def composer(self) -> Composer:
-        """What composes it. Raises ConfigError for a folder that isn't there."""
-        flags = self.flags
+        """What composes it."""
         return Composer(
-            main=flags.config_path,
-            primary=flags.config_name,
-            own=option_folders(flags, self.plugins),
+            self.folders,
+            primary=self.flags.config_name,
             plugins=self.plugins,
             file_options=self.file_options,
         )
@@ -111,12 +120,7 @@ class CommandLine:
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
     """The arguments of gan-train. Raises ConfigError for what can't be meant."""
-    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
-    flags = parser.parse_intermixed_args(arguments)
-    if flags.experimental_rerun is not None:
-        parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
-    if flags.resolve and flags.cfg is None:
-        parser.error("--resolve needs --cfg")
+    flags = _parse_flags(arguments)
     words = tuple(argument for argument in arguments if argument not in flags.overrides)
     if flags.shell_completion:
         return CommandLine(flags, (), words)  # what follows isn't in Hydra's grammar
@@ -124,25 +128,11 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     with explain_errors():
         overrides = OverridesParser.create().parse_overrides(flags.overrides)
     plugins = find_plugins(flags.plugin)
-    file_options = _options_of_files(plugins)
-    folders = [conf_folder(), *option_folders(flags, plugins)]
-    _refuse_unknown_options(overrides, folders, file_options)
-    command = CommandLine(flags, tuple(overrides), words, plugins, file_options)
+    command = CommandLine(flags, tuple(overrides), words, plugins, _options_of_files(plugins))
+    _refuse_unknown_options(command)
+    _refuse_what_hydra_does_not_do(command)
     _refuse_combinations(command)
     return command
-
-
-def option_folders(flags: Namespace, plugins: Sequence[Plugin]) -> list[Path]:
-    """Further folders of options: those of plugins, and the user's own, which wins. Raises
-    ConfigError if that isn't there."""
-    folders = [plugin.conf for plugin in plugins if plugin.conf is not None]
-    if flags.config_dir is None:
-        return folders
-    folder = Path(flags.config_dir).absolute()
-    if not folder.is_dir():
-        shown = printable(flags.config_dir)
-        raise ConfigError(f"not a folder, --config-dir={shown}. Name the one with your options.")
-    return [*folders, folder]
 
 
 def _options_of_files(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
@@ -156,6 +146,19 @@ def _options_of_files(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
     return tuple(options_of_files(files))
 
 
+def _parse_flags(arguments: Sequence[str]) -> Namespace:
+    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
+    flags = parser.parse_intermixed_args(arguments)
+    if flags.experimental_rerun is not None:
+        parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
+    if flags.resolve and flags.cfg is None:
+        parser.error("--resolve needs --cfg")
+    for flag, folder in ("--config-path", flags.config_path), ("--config-dir", flags.config_dir):
+        if folder is not None and not Path(folder).is_dir():
+            parser.error(f"not a folder, {flag}={printable(folder)}")
+    return flags
+
+
 def _quote(override: str) -> str:
     """An override for Hydra's grammar: a value that it can't read, such as ~/a=b, is quoted."""
     try:
@@ -167,19 +170,17 @@ def _quote(override: str) -> str:
     return override
 
 
-def _refuse_unknown_options(
-    overrides: Sequence[Override], folders: Sequence[Path], file_options: Sequence[FileOption]
-) -> None:
+def _refuse_unknown_options(command: CommandLine) -> None:
     """Raise ConfigError for an option that neither a folder nor a plugin's file has. Hydra itself
     would take any path for an option, as in loss=../dataset/mnist."""
-    for override in overrides:
+    for override in command.overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
             raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
-            offered = [*options(group, *folders)]
-            offered += [option.name for option in file_options if option.group == group]
+            offered = [*options(group, *command.folders)]
+            offered += [option.name for option in command.file_options if option.group == group]
             for name in _option_names(override):
                 if name not in offered:
                     remedy = did_you_mean(name, offered) or "gan-train --help lists them."
@@ -196,6 +197,14 @@ def _option_names(override: Override) -> list[str]:
         chosen = value if isinstance(value, list) else [value]
         names += ["null" if name is None else str(name) for name in chosen]
     return names
+
+
+def _refuse_what_hydra_does_not_do(command: CommandLine) -> None:
+    """Raise ConfigError for settings of jobs that Hydra runs: here it composes, and runs none."""
+    for override in command.overrides:
+        if override.key_or_group.startswith(_OF_HYDRAS_JOBS):
+            shown = printable(override.input_line)
+            raise ConfigError(f"Hydra composes runs and does not start them, {shown}. Remove it.")
 
 
 def _refuse_combinations(command: CommandLine) -> None:

@@ -44,20 +44,20 @@ class Composer:
 
     def __init__(
         self,
+        folders: Sequence[Path] = (),
         *,
-        main: str | None = None,
         primary: str | None = None,
-        own: Sequence[Path] = (),
         plugins: Sequence[Plugin] = (),
         file_options: Sequence[FileOption] = (),
     ) -> None:
-        """`main` is another folder in the place of `conf/`, `primary` another file in the place of
-        its `config.yaml`, and `own` are further folders of options. `plugins` are recorded in the
-        runs that use them; `file_options` are those of single files."""
+        """`folders` are where the files lie, the first before those after it; `primary` is the name
+        of the one that the others are composed into, `config`. `plugins` are recorded in the runs
+        that use them; `file_options` are those of single files."""
         version.setbase("1.3")
-        path = create_config_search_path(main or str(conf_folder()))
-        last = SearchPathQuery(provider="schema")
-        for folder in own:
+        main, *added = folders or [conf_folder()]
+        path = create_config_search_path(str(main))
+        for folder in added:
+            last = SearchPathQuery(provider="schema")
             path.prepend(provider="command-line", path=f"file://{folder}", anchor=last)
         store = ConfigStore.instance()
         for option in file_options:

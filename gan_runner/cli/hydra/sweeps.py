@@ -51,7 +51,7 @@ def _run_jobs(sweep: Sweep, composer: Composer, config: DictConfig) -> None:
             config=config,
         )
         sweeper.sweep(list(config.hydra.overrides.task))
-    except ValueError:  # Optuna's, if no job of a search was done, which the table tells better
+    except ValueError:  # Optuna's, if no job of a search was done, which the table says better
         if not sweep.is_fruitless:
             raise
     finally:
