@@ -94,6 +94,13 @@ def read_option(group: str, name: str, folder: Path | None = None) -> Option:
     )
 
 
+def plain_option(group: str, name: str) -> dict[str, Any]:
+    """The values of an option of ours, nested. Raises OSError where there is none."""
+    text = (conf_folder() / group / f"{name}.yaml").read_text(encoding="utf-8")
+    plain: dict[str, Any] = yaml.safe_load(text)
+    return plain
+
+
 def header(text: str) -> str:
     """The leading comment of a file, without its line for Hydra."""
     lines = []

@@ -6,10 +6,11 @@ of each metric is in `measures.py`, under the same name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+from gan_runner.errors import ConfigError, printable
 
 Direction = Literal["min", "max", "half"]
 """Which values of a number are better: smaller, larger, or nearer to 0.5."""
@@ -65,7 +66,7 @@ class Metric:
     of_a_class: bool = False
 
 
-METRICS: Mapping[str, Metric] = {
+METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(
@@ -197,6 +198,15 @@ METRICS: Mapping[str, Metric] = {
         ),
     )
 }
+
+
+def add_metric(metric: Metric) -> None:
+    """Add the metric of a plugin. Raises ConfigError for a name that is taken."""
+    taken = {*METRICS, *numbers()}
+    for name in (metric.name, *(number.name for number in metric.numbers)):
+        if name in taken:
+            raise ConfigError(f"two metrics of one name, {printable(name)}. Rename yours.")
+    METRICS[metric.name] = metric
 
 
 def numbers() -> dict[str, Number]:
