@@ -256,12 +256,12 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run_here(
-    jobs: Sequence[Job], *, n_jobs: int, progress: object, ended: Callable[[Job, Outcome], None]
+    jobs: Sequence[Job], *, n_jobs: int, progress: object, on_end: Callable[[Job, Outcome], None]
 ) -> None:
     """Carries out the jobs of a sweep in this process."""
     for job in jobs:
         job.prepare()
-        ended(job, outcome(job, code=carry_out(job), seconds=1.0))
+        on_end(job, outcome(job, code=carry_out(job), seconds=1.0))
 
 
 @pytest.fixture

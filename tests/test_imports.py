@@ -22,7 +22,7 @@ MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
 ROOMS = (
     *("errors", "seeds", "system", "config", "data", "datasets", "models", "augmentations"),
     *("objectives", "storage", "sampling", "evaluation", "health", "logs", "training", "runs"),
-    *("comparison", "augmentation_study", "sweeps", "cli", "train"),
+    *("comparison", "augmentation_study", "sweeps", "cli", "api", "train"),
 )
 """The rooms of the package from the bottom up: each imports from rooms before it."""
 
@@ -50,7 +50,10 @@ DOORS = {
     },
     "sklearn": {"gan_runner.augmentation_study.classifiers", "gan_runner.evaluation.metrics.tstr"},
     "pickle": set(),
-    "importlib": {"gan_runner.datasets"},  # to find the file of the digits
+    "importlib": {
+        *("gan_runner", "gan_runner.config.plugins"),
+        "gan_runner.datasets",  # to find the file of the digits
+    },
 }
 
 

@@ -20,7 +20,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.features.classifier import Classifier
-from gan_runner.evaluation.features.spaces import drawn
+from gan_runner.evaluation.features.spaces import build_network
 from gan_runner.seeds import derive
 
 Predict = Callable[[Tensor], Tensor]
@@ -83,7 +83,8 @@ def _fit_mlp(task: TrainingTask) -> Predict:
 def _fit_network(build: Callable[[], nn.Module], task: TrainingTask, *, rate: float) -> Predict:
     """Adam with one cycle of the learning rate; each example occurs once an epoch."""
     device = task.examples.device
-    network = drawn(build, seed=derive(task.seed, "classifier weights")).to(device).train()
+    network = build_network(build, seed=derive(task.seed, "classifier weights"))
+    network.to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     schedule = OneCycleLR(optimizer, max_lr=rate, total_steps=task.updates)
     for batch in _batches(len(task.examples), task).to(device):

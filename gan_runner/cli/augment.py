@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import check_file, count, device, exit_code, write_file
+from gan_runner.cli.command import check_file, count, device, run_with_options, write_file
 from gan_runner.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return exit_code(lambda: _augment(_parser().parse_args(arguments)))
+    return run_with_options(_augment, _parser(), arguments)
 
 
 def _parser() -> Arguments:
@@ -111,7 +111,7 @@ def _augment(options: argparse.Namespace) -> None:
     )
     if not trained.sampler.class_names:
         raise ConfigError(
-            f"the run knows no classes, {printable(options.run)}. "
+            f"the run has no classes, {printable(options.run)}. "
             "Train one with model.conditioning=projection."
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()

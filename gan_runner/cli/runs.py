@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import exit_code
+from gan_runner.cli.command import run_with_options
 from gan_runner.errors import ConfigError, did_you_mean, printable
 from gan_runner.system.units import size, span
 
@@ -31,7 +31,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return exit_code(lambda: _list(_parser().parse_args(arguments)))
+    return run_with_options(_list, _parser(), arguments)
 
 
 def _parser() -> Arguments:

@@ -7,8 +7,7 @@ configuration answer at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +43,8 @@ def run_command(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     from gan_runner.cli.hydra.command_line import read_command_line
     from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
+    from gan_runner.config.plugins import load_plugins
+    from gan_runner.storage.run_folder import claimed
 
     command = read_command_line(arguments)
     if command.asks_hydra:
@@ -56,12 +57,14 @@ def _run(arguments: list[str]) -> int:
 
         return run_sweep(command)
     if command.resume is not None:
+        load_plugins(command.plugins)
         return _resume(command, command.resume)
     composed = command.composer().compose(command.lines)
-    config = parse_config(composed)
+    config = parse_config(composed, command.plugins)
     if command.dry_run:
         return _run_dry(config)
-    with _claimed(run_folder(composed), generated=not command.names_folder) as path:
+    generated = not command.names_folder
+    with claimed(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
         write_records(composed, path)
         return _create(config, path)
 
@@ -85,13 +88,15 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
     """What the command line asks of a run, composed with the options that the run chose."""
     from gan_runner.cli.hydra.composer import parse_config
 
+    changed, folders = command.changed_keys, command.folders
     lines = [
-        f"{group}={option}"
-        for group, option in chosen.items()
-        if group in GROUPS and group.replace("/", ".") not in command.changed_keys
-        if option in options(group)
+        f"{group}={chosen[group]}"
+        for group in GROUPS
+        if group.replace("/", ".") not in changed
+        and str(chosen.get(group)) in options(group, *folders)
     ]
-    return parse_config(command.composer().compose([*lines, *command.changes]))
+    composed = command.composer().compose([*lines, *command.changes])
+    return parse_config(composed, command.plugins)
 
 
 def _run_dry(config: Config) -> int:
@@ -100,24 +105,6 @@ def _run_dry(config: Config) -> int:
 
     run_dry(config, Terminal())
     return 0
-
-
-@contextmanager
-def _claimed(path: Path, *, generated: bool) -> Iterator[Path]:
-    """A run folder that no other process has. Nothing is left of it unless the run begins."""
-    from gan_runner.storage.run_folder import claim, discard
-
-    path, made = claim(path, generated=generated)
-
-    def discard_unless_begun() -> None:
-        if not (path / "status.json").exists():
-            discard(path, made)
-
-    end_at_once(undo=discard_unless_begun)
-    try:
-        yield path
-    finally:
-        discard_unless_begun()
 
 
 def _create(config: Config, path: Path) -> int:

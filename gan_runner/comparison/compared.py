@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gan_runner.comparison.grouping import Grouping, group_runs
-from gan_runner.comparison.leaderboard import Board, Direction, Step, boards
+from gan_runner.comparison.leaderboard import Board, Step, boards
 from gan_runner.comparison.record import Record, find
+from gan_runner.evaluation.metrics.registry import Direction
 
 
 class Comparison(NamedTuple):

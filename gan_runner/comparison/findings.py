@@ -23,7 +23,7 @@ NO_EVALUATIONS = (
 )
 
 VALUE_HEADS = ("metric", "final", "at step", "best", "at step", "protocol")
-"""What is told of each number of one run."""
+"""What is shown of each number of one run."""
 
 _BETTER = {"min": "less is better", "max": "more is better", "half": "nearer to 0.5 is better"}
 _NAMED = 4  # groups in a sentence
@@ -32,9 +32,9 @@ _FEW = 5  # seeds, below which a bootstrap interval says little
 
 def title(board: Board) -> str:
     """The metric, what is better, and the protocol's digest."""
-    told = "no order" if board.direction is None else _BETTER[board.direction]
+    order = "no order" if board.direction is None else _BETTER[board.direction]
     protocol = "as logged" if board.measure.protocol == LOGGED else board.measure.protocol
-    return f"{board.measure.name} ({told}), protocol {protocol}"
+    return f"{board.measure.name} ({order}), protocol {protocol}"
 
 
 def headline(board: Board) -> str:
@@ -56,7 +56,7 @@ def headline(board: Board) -> str:
     if tied:
         parts.append(f"Tied with it, as the intervals overlap: {_some(tied)}.")
     if unsure and ahead.leader:
-        parts.append(f"Can't be told from it, for want of seeds: {_some(unsure)}.")
+        parts.append(f"Too few seeds to compare with it: {_some(unsure)}.")
     return " ".join([*parts, *_missing(board)])
 
 
@@ -72,7 +72,7 @@ def reached(board: Board) -> str:
 
 
 def heads(board: Board) -> list[str]:
-    """What a board tells of each group, beside the columns of the groups."""
+    """What a board shows of each group, beside the settings of the groups."""
     ends = ["least", "greatest"] if board.direction is None else ["best run", "worst run"]
     return ["n", "final mean", "95 %", *ends, "best step", "95 %", "", "not in it"]
 
@@ -112,8 +112,8 @@ def left_out(line: Line) -> str:
     counted = {value.record.name for value in line.values}
     ended = Counter(r.outcome for r in line.group.records if r.name not in counted)
     unmeasured = sum(count for outcome, count in ended.items() if outcome in ENDED)
-    told = [f"{count} {outcome}" for outcome, count in ended.items() if outcome not in ENDED]
-    return ", ".join([*told, *([f"{unmeasured} not measured so"] if unmeasured else [])])
+    others = [f"{count} {outcome}" for outcome, count in ended.items() if outcome not in ENDED]
+    return ", ".join([*others, *([f"{unmeasured} not measured so"] if unmeasured else [])])
 
 
 def notes(board: Board) -> list[str]:
@@ -143,10 +143,10 @@ def protocol_text(protocol: Mapping[str, Any]) -> str:
 
 
 def health(group: Group) -> list[str]:
-    """The verdicts of a group's runs, each with the number of runs that it was told of."""
-    told = Counter(name for record in group.records for name in record.summary.verdicts)
+    """The verdicts of a group's runs, each with the number of runs that had it."""
+    counts = Counter(name for record in group.records for name in record.summary.verdicts)
     count = len(group.records)
-    return [f"{name} ({runs} of {count})" for name, runs in sorted(told.items())]
+    return [f"{name} ({runs} of {count})" for name, runs in sorted(counts.items())]
 
 
 def verdict_text(verdict: Verdict) -> str:

@@ -10,29 +10,12 @@ from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.record import ENDED, Measure, Record, Series
 from gan_runner.comparison.seed_statistics import SeedStatistics, seed_statistics
 from gan_runner.errors import ConfigError, did_you_mean, printable
-
-Direction = Literal["min", "max", "half"]
-"""What is better: less, more, or what is nearer to 0.5."""
+from gan_runner.evaluation.metrics.registry import Direction, numbers, numbers_of
 
 Step = Literal["final", "best"]
 
 LOGGED = "as logged"
 """Stands for a protocol where there is none."""
-
-# beginnings of names that evaluations give, as precision_identity
-_DIRECTIONS: dict[str, Direction] = {
-    **dict.fromkeys(("frechet", "fid", "kid", "sliced_wasserstein", "mmd"), "min"),
-    **dict.fromkeys(("reverse_kl", "total_variation"), "min"),
-    **dict.fromkeys(("precision", "recall", "density", "coverage"), "max"),
-    **dict.fromkeys(("classifier_score", "inception_score", "label_accuracy"), "max"),
-    **dict.fromkeys(("modes_covered", "high_quality"), "max"),
-    **dict.fromkeys(("code_accuracy", "elbo", "log_likelihood"), "max"),
-    "tstr_accuracy": "max",
-    **dict.fromkeys(("column_wasserstein", "column_variation"), "min"),
-    "correlation_difference": "min",
-    "one_nn": "half",
-}
-_RENAMED = {"frechet": "fid", "classifier_score": "inception_score"}  # in Inception's space
 
 
 class Value(NamedTuple):
@@ -48,7 +31,7 @@ class Value(NamedTuple):
 class Line(NamedTuple):
     """A group on a board. `outcomes` counts its runs by how they ended; only those that ended by
     themselves are among the `values`. `tied` says whether its interval overlaps the leader's, None
-    if that can't be told."""
+    if that isn't known."""
 
     group: Group
     values: tuple[Value, ...]
@@ -87,18 +70,18 @@ def boards(
     metric that no run has.
     """
     records = [record for group in groups for record in group.records]
-    name = metric or _kept(records)
+    name = metric or _usual_metric(records)
     if name is None:
         return []
-    measures = _meant(name, records)
+    measures = _measures_called(name, records)
     if not measures and metric is not None:
         raise ConfigError(_unknown(metric, records))
-    measures = measures or _meant(measures_of(records)[0].name, records)
+    measures = measures or _measures_called(measures_of(records)[0].name, records)
     return [
         _board(
             groups,
             measure,
-            direction or _direction(measure.name, records),
+            direction or _direction(measure, records),
             ranked_by=ranked_by,
             unfinished=unfinished,
         )
@@ -113,7 +96,7 @@ def measures_of(records: Iterable[Record]) -> list[Measure]:
 
 def values_of(record: Record) -> list[tuple[Measure, Value]]:
     """What a run has reached in everything that was measured."""
-    reached = [(m, _value(record, m, _direction(m.name, [record]))) for m in record.measured]
+    reached = [(m, _value(record, m, _direction(m, [record]))) for m in record.measured]
     return [(measure, value) for measure, value in reached if value is not None]
 
 
@@ -129,7 +112,7 @@ def better(direction: Direction, value: float) -> float:
     return {"min": value, "max": -value, "half": abs(value - 0.5)}[direction]
 
 
-def _kept(records: Sequence[Record]) -> str | None:
+def _usual_metric(records: Sequence[Record]) -> str | None:
     """The metric whose best checkpoint most of the evaluated runs keep."""
     names = Counter(
         str(record.summary.settings.get("evaluation.best.metric"))
@@ -139,15 +122,14 @@ def _kept(records: Sequence[Record]) -> str | None:
     return names.most_common(1)[0][0] if names else None
 
 
-def _meant(name: str, records: Sequence[Record]) -> list[Measure]:
-    """What a name stands for: evaluations, whatever the space, or else a logged number."""
+def _measures_called(name: str, records: Sequence[Record]) -> list[Measure]:
+    """What a name stands for, the most used first: a number as rows call it, those of a metric in
+    any space, or else a logged number."""
     name = name.removeprefix("eval/")
     counts = Counter(measure for record in records for measure in record.measured)
-    exact = [measure for measure in counts if measure.name == name]
-    found = exact or [
-        measure
-        for measure in counts
-        if measure.name.startswith(f"{name}_") or measure.name == _RENAMED.get(name)
+    known = numbers_of(name)
+    found = [measure for measure in counts if measure.name == name] or [
+        measure for measure in counts if measure.metric in known and measure.column is None
     ]
     if found:
         return sorted(found, key=lambda measure: -counts[measure])
@@ -156,7 +138,8 @@ def _meant(name: str, records: Sequence[Record]) -> list[Measure]:
 
 
 def _unknown(metric: str, records: Sequence[Record]) -> str:
-    known = {measure.name for measure in measures_of(records)}
+    measured = measures_of(records)
+    known = {name for m in measured for name in (m.name, m.metric) if name is not None}
     known |= {name for record in records for name in record.logged}
     remedy = did_you_mean(metric, known) or f"There are {', '.join(sorted(known)[:12])} ..."
     if not known:
@@ -164,23 +147,22 @@ def _unknown(metric: str, records: Sequence[Record]) -> str:
     return f"no run has this metric, --metric {printable(metric)}. {printable(remedy, 600)}"
 
 
-def _direction(name: str, records: Sequence[Record]) -> Direction | None:
-    """What is better, as the runs' configuration says or as the metric is known."""
-    name = name.removeprefix("eval/")
-    said = {
-        str(record.summary.settings.get("evaluation.best.direction"))
-        for record in records
-        if _is_named(name, str(record.summary.settings.get("evaluation.best.metric")))
+def _direction(measure: Measure, records: Sequence[Record]) -> Direction | None:
+    """What is better, as the runs' configuration says or as it is known of the metric."""
+    if measure.metric is None:
+        return None
+    settings = [record.summary.settings for record in records]
+    configured = {
+        str(each.get("evaluation.best.direction"))
+        for each in settings
+        if each.get("evaluation.best.metric") == measure.metric
     }
-    configured: tuple[Direction, ...] = ("min", "max")
-    for direction in configured:
-        if said == {direction}:
+    directions: tuple[Direction, ...] = ("min", "max")
+    for direction in directions:
+        if configured == {direction}:
             return direction
-    return next((d for metric, d in _DIRECTIONS.items() if _is_named(name, metric)), None)
-
-
-def _is_named(name: str, metric: str) -> bool:
-    return name in (metric, _RENAMED.get(metric)) or name.startswith((f"{metric}_", f"{metric}/"))
+    number = numbers().get(measure.metric)
+    return None if number is None else number.direction
 
 
 def _board(

@@ -1,7 +1,7 @@
 """What a run left to compare it by: numbers by step, evaluations with their protocols, pictures.
 
 Read from its files without torch, and nothing is touched. The folder may come from a stranger: what
-is no plain file, no number or too much is left out.
+isn't a plain file or a number, and what is too much, is left out.
 """
 
 from __future__ import annotations
@@ -34,10 +34,16 @@ _PICTURE = re.compile(r"step_(\d{8,18})\.png")
 
 
 class Measure(NamedTuple):
-    """A measured number: its name, and the digest of how it came about."""
+    """A measured number: its name in rows, and the digest of how it came about.
+
+    `metric` is its name in the registry of metrics, None for a number that was only logged;
+    `column` is the column of a table that it is of.
+    """
 
     name: str
     protocol: str
+    metric: str | None = None
+    column: str | None = None
 
 
 class Record(NamedTuple):
@@ -77,7 +83,7 @@ def find(places: Iterable[Path]) -> list[Record]:
     found: dict[Path, tuple[Path, Path]] = {}
     for place in places:
         if not place.is_dir():
-            what = "a file, no folder" if place.exists() else "no such folder"
+            what = "not a folder" if place.exists() else "no such folder"
             raise ConfigError(
                 f"{what}, RUN={printable(place)}. Name a run folder, or a folder of runs."
             )
@@ -94,7 +100,7 @@ def find(places: Iterable[Path]) -> list[Record]:
 
 
 def _names(found: list[tuple[Path, Path]]) -> list[str]:
-    """Names as short as they can be told apart: of the place that was given, of what lies in it."""
+    """The shortest names that differ: of the place that was given, of what lies in it."""
     several = len({place for place, run in found if place != run}) > 1
     names = []
     for place, run in found:
@@ -146,9 +152,7 @@ def _measured(
     protocols: dict[str, Mapping[str, Any]] = {}
     with suppress(OSError):
         for row in _rows(folder.evaluations):
-            for name, value, protocol in _results(row):
-                # made anew: a stranger's `id` might put numbers together that don't belong so
-                measure = Measure(name, digest_of(protocol))
+            for measure, value, protocol in _results(row):
                 if measure in found or len(found) < _MOST_NAMES:
                     found.setdefault(measure, {})[row["step"]] = value
                     protocols[measure.protocol] = protocol
@@ -166,8 +170,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         if not all(_is_finite(value) for value in _values(row)):
             damaged.append(None)
     if damaged:
-        told = f"{len(damaged)} damaged rows left out, or what is no number in them"
-        print(f"warning: {told}, {printable(path)}.", file=sys.stderr)
+        what = f"left out {len(damaged)} damaged rows or values that aren't numbers"
+        print(f"warning: {what}, {printable(path)}.", file=sys.stderr)
 
 
 def _values(row: Mapping[str, Any]) -> Iterator[object]:
@@ -184,13 +188,23 @@ def _is_finite(value: object) -> bool:
     return _number(value) is not None
 
 
-def _results(row: Mapping[str, Any]) -> Iterator[tuple[str, float, Mapping[str, Any]]]:
+def _results(row: Mapping[str, Any]) -> Iterator[tuple[Measure, float, Mapping[str, Any]]]:
     results = row.get("results")
     for name, result in results.items() if isinstance(results, dict) else ():
         if isinstance(result, dict) and _is_protocol(result.get("protocol")):
             value = _number(result.get("value"))
+            protocol = {k: v for k, v in result["protocol"].items() if k != "id"}
+            # made anew: a stranger's `id` might put numbers together that don't belong so
+            measure = Measure(name, digest_of(protocol), *_fields(result, "metric", "column"))
             if value is not None:
-                yield name, value, {k: v for k, v in result["protocol"].items() if k != "id"}
+                yield measure, value, protocol
+
+
+def _fields(result: Mapping[str, Any], *keys: str) -> Iterator[str | None]:
+    """Texts of a result, None for one that it lacks."""
+    for key in keys:
+        text = result.get(key)
+        yield text if isinstance(text, str) else None
 
 
 def _is_protocol(found: object) -> bool:
@@ -205,7 +219,7 @@ def _is_protocol(found: object) -> bool:
 
 
 def _number(value: object) -> float | None:
-    """A finite number; None for what is none."""
+    """A finite number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     with suppress(OverflowError):

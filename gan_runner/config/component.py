@@ -1,6 +1,6 @@
 """From a node of the configuration to the object that it names.
 
-The catalogue is closed: `name: Hinge` is looked up among the subclasses of one base class that
+The registry is closed: `name: Hinge` is looked up among the subclasses of one base class that
 this package defines. There is no dotted path and no import by name, so a configuration from a
 stranger can choose among our classes and do nothing else.
 """

@@ -37,7 +37,7 @@ settings (any value of conf/config.yaml and of the chosen options):
 sweeps (-m): the same command with the same name skips what is complete and goes on with the rest
   sweep=NAME                      into outputs/sweeps/NAME/
   hydra.launcher.n_jobs=N         jobs at a time, each in a process of its own
-  sweeping.on_invalid=skip        leaves impossible combinations out instead of refusing them all
+  sweeping.on_invalid=skip        leaves invalid combinations out instead of refusing them all
   sweeping.max_jobs=N             allows more than 500 jobs
   hydra/sweeper=search            a search by Optuna for the best evaluation.best.metric
   hydra/sweeper=tuned             as many random settings for each; the best again on new seeds

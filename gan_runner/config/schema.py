@@ -56,6 +56,14 @@ class Train(Component):
     ema_warmup: Annotated[float, Field(ge=1)]
 
 
+class UsedPlugin(Component):
+    """A plugin that gave something to a run: a package's version, or a file's sha256."""
+
+    name: str
+    version: str | None
+    sha256: str | None
+
+
 class Config(Component):
     """A run's configuration. The groups stay plain here; their own classes check them."""
 
@@ -76,6 +84,7 @@ class Config(Component):
     evaluation: dict[str, Any]
     health: dict[str, Any]
     choices: dict[str, str]
+    plugins: tuple[UsedPlugin, ...]
 
     def plain(self) -> dict[str, Any]:
         """The configuration as plain data, as `config.yaml` has it."""
@@ -89,7 +98,7 @@ class Config(Component):
 
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""
-        fixed = {k: v for k, v in flat(self.plain()).items() if k not in FREE}
+        fixed = {k: v for k, v in flat(self.plain()).items() if k not in (*FREE, "plugins")}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
@@ -115,7 +124,7 @@ def read(path: Path) -> Config:
 def read_plain(path: Path) -> dict[str, Any]:
     """The same as plain data with any keys, as an older or newer version may have left it.
 
-    Raises CheckpointError for what is no plain data.
+    Raises CheckpointError for anything but plain data.
     """
     try:
         if path.stat().st_size > _LARGEST_FILE:

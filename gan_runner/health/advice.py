@@ -26,7 +26,7 @@ _ADVICE = {
     "health.patience={patience}, or go on more slowly, "
     "optimizer.generator.schedule.shape=linear optimizer.discriminator.schedule.shape=linear.",
 }
-_ALONE = {  # for a VAE, which has no discriminator
+_WITHOUT_D = {  # for a VAE
     "mode_collapse": "A weaker divergence, loss.beta=0.5, if elbo/divergence is near 0; smaller "
     "steps, optimizer.generator.lr={generator_slower:g}; a larger decoder.",
     "divergence": "Smaller steps, optimizer.generator.lr={generator_slower:g}; bounded ones, "
@@ -36,15 +36,15 @@ _ALONE = {  # for a VAE, which has no discriminator
     "past_the_best": "The best state is kept: gan-sample RUN --checkpoint best. End there with "
     "health.patience={patience}, or go on more slowly, optimizer.generator.schedule.shape=linear.",
 }
-_USUAL_RATE = 0.001  # where the rows don't say
+_USUAL_RATE = 0.001  # where the rows have none
 
 
 def advice(name: str, history: History) -> str:
     """One line with settings to try, learning rates by what they are now."""
-    generator = history.rate("generator") or _USUAL_RATE
-    discriminator = history.rate("discriminator") or _USUAL_RATE
+    generator = history.learning_rate("generator") or _USUAL_RATE
+    discriminator = history.learning_rate("discriminator") or _USUAL_RATE
     since_best = history.step - history.best.step if history.best else history.step
-    advices = {**_ADVICE, **_ALONE} if history.of_vae else _ADVICE
+    advices = {**_ADVICE, **_WITHOUT_D} if history.of_vae else _ADVICE
     return advices[name].format(
         generator_slower=_rounded(generator / 4),
         discriminator_slower=_rounded(discriminator / 4),

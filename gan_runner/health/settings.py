@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from gan_runner.config.component import Component
 from gan_runner.errors import ConfigError
 
-What = Literal["off", "warn", "stop", "rollback"]
+Response = Literal["off", "warn", "stop", "rollback"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(gt=1)]
 
@@ -17,13 +17,13 @@ Factor = Annotated[float, Field(gt=1)]
 class Action(Component):
     """What each verdict does."""
 
-    mode_collapse: What
-    discriminator_saturated: What
-    discriminator_useless: What
-    oscillation: What
-    divergence: What
-    memorisation: What
-    past_the_best: What
+    mode_collapse: Response
+    discriminator_saturated: Response
+    discriminator_useless: Response
+    oscillation: Response
+    divergence: Response
+    memorisation: Response
+    past_the_best: Response
 
 
 class Rollback(Component):
@@ -42,11 +42,11 @@ class Convergence(Component):
 
 
 class Samples(Component):
-    """How often, and how many, samples are held against as many real examples."""
+    """Every so many steps, so many samples are compared with as many real examples."""
 
     every: PositiveInt
     count: Annotated[int, Field(ge=8, le=4096)]
-    neighbours: PositiveInt
+    neighbors: PositiveInt
 
 
 class Collapse(Component):

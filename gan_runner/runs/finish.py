@@ -1,4 +1,4 @@
-"""How a training ends: its exit code, what the run folder says of it, what the user is told."""
+"""How a training ends: its exit code, what the run folder says of it, what the user is shown."""
 
 from __future__ import annotations
 
@@ -19,9 +19,24 @@ _DEFECT = 1
 
 
 def train_to_end(run: Run) -> int:
-    """Train a run to its end, whatever that is, and record it; the exit code.
+    """Train a run to its end, whatever that is, record it and report it; the exit code.
 
     Interrupted goes on to the caller, once it is recorded.
+    """
+    try:
+        train_and_record(run)
+    except Fault as fault:
+        return report(fault)
+    except Exception as error:
+        return _report_defect(run, error)
+    return 0
+
+
+def train_and_record(run: Run) -> None:
+    """Train a run to its end, whatever that is, and record it.
+
+    What ends it goes on to the caller once it is recorded: a Fault, with what can be gone on from;
+    Interrupted; any other exception, which is a defect of ours.
     """
     try:
         train(run)
@@ -33,15 +48,15 @@ def train_to_end(run: Run) -> int:
     except Exception as error:
         fault = as_fault(error)
         if fault is None:
-            return _report_defect(run, error)
+            _record_defect(run, error)
+            raise
         _close(run, "failed", fault.exit_code, str(fault))
-        return report(type(fault)(f"{fault}\n{_last_checkpoint(run)}"))
+        raise type(fault)(f"{fault}\n{_last_checkpoint(run)}") from None
     if run.reason_to_stop is None:
         _close(run, "completed", 0, "all steps done")
     else:
         _close(run, "stopped", 0, f"stopped: {run.reason_to_stop}")
     run.terminal.say(_summary(run))
-    return 0
 
 
 def as_fault(error: Exception) -> Fault | None:
@@ -63,13 +78,16 @@ def as_fault(error: Exception) -> Fault | None:
     return None
 
 
-def _report_defect(run: Run, error: Exception) -> int:
+def _record_defect(run: Run, error: Exception) -> None:
     text = "".join(traceback.format_exception(error))
     try:
         run.log.note(text)
     except OSError:
         print(text, file=sys.stderr)
     _close(run, "failed", _DEFECT, f"defect: {printable(error)}")
+
+
+def _report_defect(run: Run, error: Exception) -> int:
     print(
         f"error: a defect in gan-runner, {type(error).__name__}: {printable(error)}.\n"
         f"The traceback is in {printable(run.folder.train_log)}.",

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.plugins import require_plugins
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.data.batches import to_device
@@ -88,7 +89,7 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
 
 
 def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
-    """The data that a generator learnt from, read again.
+    """The data that a generator was trained on, read again.
 
     Raises DataError where it can't be read, CheckpointError if it is not the same any more.
     """
@@ -102,7 +103,8 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
 
 
 def saved_experiment(config: Config) -> Experiment:
-    """The components of a saved configuration. Raises CheckpointError if it is no valid one."""
+    """The components of a saved configuration. Raises CheckpointError if it is invalid."""
+    require_plugins(config.plugins)
     try:
         return build(config)
     except ConfigError as error:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.plugins import changed_plugins
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.errors import CheckpointError, ConfigError, printable
@@ -68,7 +69,8 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     experiment, data = load_data(experiment, terminal, device)
     state = _saved_state(found, experiment, data, device)
     if found is not None:
-        warnings += inexact(found, device)
+        warnings += exactness_warnings(found, device)
+        warnings += changed_plugins(experiment.config.plugins)
     check_length(state.step, experiment.config)
     _rewind(folder, found, experiment)
     write_text(folder.config, configuration.text(experiment.config))
@@ -172,7 +174,7 @@ def _rewind(folder: RunFolder, found: Checkpoint | None, experiment: Experiment)
     checkpoint.make_best(folder.checkpoints, best)
 
 
-def inexact(found: Checkpoint, device: torch.device) -> list[str]:
+def exactness_warnings(found: Checkpoint, device: torch.device) -> list[str]:
     """One line if the run can't go on bit for bit here, none if it can."""
     before, here = found.facts.fingerprint, machine.fingerprint(device)
     if before == here:

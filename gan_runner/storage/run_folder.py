@@ -6,8 +6,8 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
@@ -138,6 +138,29 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
         f"run folder exists and is not empty, hydra.run.dir={printable(path)}. "
         "Name another one, or continue it with resume=RUN."
     )
+
+
+@contextmanager
+def claimed(
+    path: Path,
+    *,
+    generated: bool,
+    undo_on: Callable[[Callable[[], None]], object] = lambda undo: None,
+) -> Iterator[Path]:
+    """A run folder that no other process has, made by `claim`. Nothing is left of it unless the run
+    begins; `undo_on` is given what undoes it, for ends of the process that come as no exception.
+    """
+    path, made = claim(path, generated=generated)
+
+    def discard_unless_begun() -> None:
+        if not (path / "status.json").exists():
+            discard(path, made)
+
+    undo_on(discard_unless_begun)
+    try:
+        yield path
+    finally:
+        discard_unless_begun()
 
 
 def discard(path: Path, made: list[Path]) -> None:

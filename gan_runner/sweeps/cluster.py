@@ -35,7 +35,7 @@ def run_on_cluster(
     *,
     settings: Cluster,
     progress: SweepProgress,
-    ended: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, Outcome], None],
 ) -> None:
     """Run every job to its end, whatever that is. Raises Interrupted once all are cancelled,
     MachineError if there is no such cluster."""
@@ -48,11 +48,11 @@ def run_on_cluster(
         running = list(zip(jobs, _submit(executor, Task(late), jobs), strict=True))
         try:
             for job in jobs:
-                progress.started(job)
+                progress.start(job)
             while running and signals.received is None:
                 for job, task in [pair for pair in running if pair[1].done()]:
                     running.remove((job, task))
-                    ended(job, _outcome(job, task, late, seconds=time.monotonic() - began))
+                    on_end(job, _outcome(job, task, late, seconds=time.monotonic() - began))
                 progress.update([job for job, _ in running])
                 time.sleep(_POLL_SECONDS)
         finally:
@@ -62,8 +62,8 @@ def run_on_cluster(
 
 @dataclass(frozen=True)
 class Task:
-    """A job, as it is done on a node. One that is preempted goes on in the same way; `late` tells
-    of one that has no time left."""
+    """A job, as it is done on a node. One that is preempted goes on in the same way; `late` is
+    the fault of one that has no time left."""
 
     late: str
 
@@ -84,7 +84,7 @@ def _raise_when_late(late: str) -> None:
     the middle of a step that is taken for a defect."""
     from submitit.core.utils import UncompletedJobError
 
-    def raising(handler: Callable[..., Any]) -> Callable[..., None]:
+    def raise_fault(handler: Callable[..., Any]) -> Callable[..., None]:
         def handle(number: int, frame: FrameType | None) -> None:
             try:
                 handler(number, frame)
@@ -96,7 +96,7 @@ def _raise_when_late(late: str) -> None:
     for number in (signal.SIGUSR1, signal.SIGUSR2):  # one of them, as submitit chooses
         handler = signal.getsignal(number)
         if callable(handler):
-            signal.signal(number, raising(handler))
+            signal.signal(number, raise_fault(handler))
 
 
 def _submit(executor: Any, task: Task, jobs: Sequence[Job]) -> list[Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.plugins import find_plugins, load_plugins
 from gan_runner.errors import Fault, report
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.sweeps.jobs import Job, asked_settings, has_begun, record
@@ -46,6 +47,7 @@ def carry_out(job: Job) -> int:
     """Train a job to its end; its exit code. A fault is recorded in its folder."""
     share_cores()
     try:
+        load_plugins(find_plugins())
         return _train(job)
     except Interrupted as interrupted:
         return interrupted.exit_code

@@ -42,7 +42,7 @@ def run_in_processes(
     *,
     n_jobs: int,
     progress: SweepProgress,
-    ended: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, Outcome], None],
 ) -> None:
     """Run every job to its end, whatever that is. Raises Interrupted once all have stopped.
 
@@ -54,14 +54,14 @@ def run_in_processes(
         try:
             while running or (waiting and signals.received is None):
                 while waiting and len(running) < n_jobs and signals.received is None:
-                    _begin(waiting.pop(), start, running, progress, ended)
+                    _begin(waiting.pop(), start, running, progress, on_end)
                 if signals.received is not None and not is_passed_on:
                     is_passed_on = True
                     for child in running:
                         child.process.send_signal(signals.received)
                 for child in [c for c in running if c.process.poll() is not None]:
                     running.remove(child)
-                    ended(child.job, _ended(child))
+                    on_end(child.job, _outcome_of(child))
                 progress.update([child.job for child in running])
                 time.sleep(_POLL_SECONDS)
             signals.check()
@@ -107,21 +107,21 @@ def _begin(
     start: Start,
     running: list[_Child],
     progress: SweepProgress,
-    ended: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, Outcome], None],
 ) -> None:
     slot = next(k for k in range(len(running) + 1) if k not in {c.slot for c in running})
     try:
         logged = job.folder.train_log.stat().st_size if job.folder.train_log.exists() else 0
         running.append(_Child(job, slot, start(job, slot), time.monotonic(), logged))
     except Fault as fault:
-        ended(job, Outcome("failed", fault.exit_code, None, 0.0, str(fault)))
+        on_end(job, Outcome("failed", fault.exit_code, None, 0.0, str(fault)))
     except OSError as error:
-        ended(job, Outcome("failed", 4, None, 0.0, f"can't begin: {error}"))
+        on_end(job, Outcome("failed", 4, None, 0.0, f"can't begin: {error}"))
     else:
-        progress.started(job)
+        progress.start(job)
 
 
-def _ended(child: _Child) -> Outcome:
+def _outcome_of(child: _Child) -> Outcome:
     assert child.process.stdin is not None
     with suppress(BrokenPipeError):
         child.process.stdin.close()

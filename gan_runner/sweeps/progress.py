@@ -38,13 +38,13 @@ class SweepProgress:
         self._running: dict[str, _JobProgress] = {}
         self._updated = time.monotonic()
 
-    def started(self, job: Job) -> None:
+    def start(self, job: Job) -> None:
         """A process has begun with the job."""
         self._running[job.name] = _JobProgress(time.monotonic())
         if not self._terminal.is_live:
             self._terminal.say(f"started  {printable(job.name)}")
 
-    def ended(self, job: Job, outcome: Outcome) -> None:
+    def end(self, job: Job, outcome: Outcome) -> None:
         """The job has ended."""
         self._running.pop(job.name, None)
         self._outcomes.append(outcome)
@@ -55,7 +55,7 @@ class SweepProgress:
         self._terminal.say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
         self._draw()
 
-    def skipped(self, outcome: Outcome) -> None:
+    def skip(self, outcome: Outcome) -> None:
         """A job was done before."""
         self._outcomes.append(outcome)
 

@@ -1,4 +1,4 @@
-"""The settings of a sweep as types. They are no part of a run's configuration."""
+"""The settings of a sweep as types. They don't belong to a run's configuration."""
 
 from __future__ import annotations
 

@@ -42,10 +42,14 @@ class Candidate(NamedTuple):
 
 
 class Carrier(Protocol):
-    """Brings jobs to their end, whatever that is, and calls `ended` with each."""
+    """Brings jobs to their end, whatever that is, and calls `on_end` with each."""
 
     def __call__(
-        self, jobs: Sequence[Job], *, progress: SweepProgress, ended: Callable[[Job, Outcome], None]
+        self,
+        jobs: Sequence[Job],
+        *,
+        progress: SweepProgress,
+        on_end: Callable[[Job, Outcome], None],
     ) -> None: ...
 
 
@@ -110,12 +114,12 @@ class Sweep:
             else:
                 jobs[candidate.name] = job
         if faults and (self._settings.on_invalid == "abort" or not jobs) and not searching:
-            raise _all_of(faults, len(jobs) + len(faults))
+            raise _joint_fault(faults, len(jobs) + len(faults))
         for name, why in faults.items():
             first = in_a_line(str(why))
             self._terminal.say(f"invalid, left out: {printable(name)}: {printable(first)}")
             self._outcomes[name] = Outcome("invalid", why.exit_code, None, 0.0, str(why))
-            self._progress.skipped(self._outcomes[name])
+            self._progress.skip(self._outcomes[name])
         self._names = list(dict.fromkeys([*self._names, *(c.name for c in candidates)]))
         self._jobs |= jobs
         return jobs
@@ -149,7 +153,7 @@ class Sweep:
             if job.name in self._done:
                 self._skip(job)
         try:
-            carrier(left, progress=self._progress, ended=self._ended)
+            carrier(left, progress=self._progress, on_end=self._note_end)
         except Interrupted:
             self._terminal.end()
             done = sum(not outcome.failed for outcome in self._outcomes.values())
@@ -192,7 +196,7 @@ class Sweep:
         self._held = False
 
     def value(self, name: str) -> float | None:
-        """What a search learns of a job; None if it has failed, or can't be."""
+        """What a search learns of a job; None if it has failed, or is invalid."""
         outcome = self._outcomes.get(name)
         return self._jobs[name].value() if outcome and outcome.state in DONE else None
 
@@ -202,16 +206,16 @@ class Sweep:
         states = [outcome.state for outcome in self._outcomes.values()]
         return bool(states) and not any(state in DONE for state in states)
 
-    def _ended(self, job: Job, outcome: Outcome) -> None:
+    def _note_end(self, job: Job, outcome: Outcome) -> None:
         self._outcomes[job.name] = outcome
-        self._progress.ended(job, outcome)
+        self._progress.end(job, outcome)
 
     def _skip(self, job: Job) -> None:
         status = job.folder.status()
         self._terminal.say(f"already complete: {printable(job.path)}")
         outcome = Outcome(status.state or "completed", 0, status.step, 0.0, "already complete")
         self._outcomes[job.name] = outcome
-        self._progress.skipped(outcome)
+        self._progress.skip(outcome)
 
     def _row(self, name: str) -> tuple[str, ...]:
         outcome, job = self._outcomes[name], self._jobs.get(name)
@@ -227,7 +231,7 @@ class Sweep:
         )
 
 
-def _all_of(faults: dict[str, Fault], count: int) -> Fault:
+def _joint_fault(faults: dict[str, Fault], count: int) -> Fault:
     """One fault for all: of their kind, if they are of one."""
     kinds = {type(fault) for fault in faults.values()}
     lines = [f"  {name}: {in_a_line(str(fault))}" for name, fault in faults.items()]

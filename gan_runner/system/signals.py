@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -66,19 +67,22 @@ def leave(exit_code: int) -> NoReturn:
 def watched() -> Iterator[Watch]:
     """Within this context a signal is noted only."""
     watch = Watch()
-    with _handled(watch.note):
+    with _with_handler(watch.note):
         yield watch
 
 
 @contextmanager
 def unwinding() -> Iterator[None]:
     """Within this context a signal raises Interrupted, so that what is half made is removed."""
-    with _handled(_raise):
+    with _with_handler(_raise):
         yield
 
 
 @contextmanager
-def _handled(handler: object) -> Iterator[None]:
+def _with_handler(handler: object) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets no other thread handle signals
+        return
     before = {number: signal.getsignal(number) for number in SIGNALS}
     _handle(handler)
     try:

@@ -26,6 +26,8 @@ def train(run: Run) -> None:
             run.terminal.step(state.step)
             if due(state.step, plan.log_every, plan.steps):
                 run.row()
+            elif run.probe_is_due:
+                run.probe()
             if due(state.step, plan.sample_every, plan.steps):
                 run.sample()
             if plan.eval_every > 0 and due(state.step, plan.eval_every, plan.steps):

@@ -16,7 +16,7 @@ from gan_runner.config import schema as configuration
 from gan_runner.data import Data, digest
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation.evaluator import Evaluator
-from gan_runner.health.probe import Checkups
+from gan_runner.health.probe import HealthProbe
 from gan_runner.logs.log import Log, best_step
 from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.pictures.examples import draw_examples
@@ -64,7 +64,7 @@ class Run:
         self._seconds_before = state.seconds
         self._row_step = state.step
         self.reason_to_stop: str | None = None
-        self._checkups = Checkups(
+        self._probe = HealthProbe(
             experiment.health,
             experiment.evaluation,
             data,
@@ -93,12 +93,27 @@ class Run:
                 for part in state.optimizers
             },
             "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
-            **self._checkups.numbers(state.step, self._sampler(state.generator, "raw")),
+            **(self._compare_samples() if self.probe_is_due else {}),
         }
         self.log.row(state.step, self._seconds(), values)
         self._observe(values)
         state.sums.clear()
         self._row_began, self._row_step = moment, state.step
+
+    @property
+    def probe_is_due(self) -> bool:
+        """Whether samples are to be compared with reals at this step."""
+        return self._probe.is_due(self.state.step)
+
+    def probe(self) -> None:
+        """Log how samples compare with reals, at a step that has no row of its own. Raises
+        NumbersError for a sample that is NaN or Inf."""
+        values = self._compare_samples()
+        self.log.numbers(self.state.step, self._seconds(), values)
+        self._observe(values)
+
+    def _compare_samples(self) -> dict[str, float]:
+        return self._probe.compare_samples(self._sampler(self.state.generator, "raw"))
 
     def sample(self) -> None:
         """Log a picture of samples from the same latent points each time."""
@@ -135,17 +150,17 @@ class Run:
         """Measure the generator and log the numbers; the best state so far is saved and kept."""
         began, experiment = time.monotonic(), self.experiment
         assert self._evaluator is not None, "made by begin"
-        measured = self._evaluator.measure(self.sampler)
-        self._observe(self.log.evaluation(self.state.step, self._seconds(), measured))
-        wanted, doubts = experiment.evaluation.best.metric, list(measured.doubts)
-        if measured.best is None:
+        report = self._evaluator.measure(self.sampler)
+        self._observe(self.log.evaluation(self.state.step, self._seconds(), report))
+        wanted, doubts = experiment.evaluation.best.metric, list(report.doubts)
+        if report.best is None:
             doubts.append(f"not measured here, evaluation.best.metric={wanted}: no best is kept.")
         for doubt in doubts:
             if doubt not in self._status.warnings:
                 self.warn(doubt)
         best = best_step(self.folder, experiment.evaluation.best.direction) == self.state.step
         self.log.say(
-            f"evaluated step {self.state.step}: {wanted} {measured.best}{', the best' * best}"
+            f"evaluated step {self.state.step}: {wanted} {report.best}{', the best' * best}"
         )
         if best:
             self.save()
@@ -158,7 +173,7 @@ class Run:
         Raises MachineError or CheckpointError if the best checkpoint can't be read.
         """
         state = self.state
-        if not self._checkups.wants_rollback(state.step):
+        if not self._probe.wants_rollback(state.step):
             return
         if not (self.folder.checkpoints / "best.json").exists():
             self.warn(f"no evaluation before step {state.step}, so no best to go back to.")
@@ -255,14 +270,14 @@ class Run:
 
     def _observe(self, values: Mapping[str, float]) -> None:
         """Tell every verdict on a logged row once; one may end the training."""
-        for verdict in self._checkups.observe({"step": self.state.step, **values}):
+        for verdict in self._probe.observe({"step": self.state.step, **values}):
             text = f"{verdict.name}: {verdict.evidence} {verdict.advice}"
             self.log.say(f"verdict at step {verdict.step}, {text}")
             self.log.verdict(verdict.step, text)
             self.note_status(verdicts=(*self._status.verdicts, verdict))
-            if self._checkups.stops(verdict):
+            if self._probe.stops(verdict):
                 self.reason_to_stop = f"{verdict.name}, {verdict.evidence}"
-        self.reason_to_stop = self.reason_to_stop or self._checkups.reason_to_stop()
+        self.reason_to_stop = self.reason_to_stop or self._probe.reason_to_stop()
 
     def note_status(self, **changes: Any) -> None:
         """Change `status.json`, and note the memory that it took so far. Raises OSError."""

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Answer, call_command
-from made_runs import LOSSES, PROTOCOL, made
+from made_runs import LOSSES, PROTOCOL, made, write_rows
 from scipy import stats
 
-from gan_runner.comparison import leaderboard, record
+from gan_runner.comparison import record
 from gan_runner.comparison.seed_statistics import seed_statistics
-from gan_runner.evaluation.metrics.measures import NUMBERS
+from gan_runner.evaluation.metrics.registry import numbers
 
 Here = Callable[..., Answer]
 
@@ -186,7 +186,7 @@ def test_groups_whose_intervals_overlap_the_leaders_are_tied_with_it(
 def test_one_seed_each_is_too_few_to_tell_groups_apart(tmp_path: Path, here: Here) -> None:
     for loss, value in (("a", 1.0), ("b", 2.0)):
         made(tmp_path / "runs" / loss, value, loss=loss)
-    assert "Can't be told from it, for want of seeds: b." in here("gan-compare", "runs").out
+    assert "Too few seeds to compare with it: b." in here("gan-compare", "runs").out
 
 
 def test_the_luckiest_step_stands_beside_the_final_one_and_does_not_decide(
@@ -275,10 +275,10 @@ def test_the_digest_of_a_protocol_is_the_one_that_evaluations_carry(
 
 
 def test_every_number_of_an_evaluation_has_a_direction_but_those_that_have_no_better_end() -> None:
-    known = {name for name in NUMBERS if leaderboard._direction(name, [])}
+    without = {number.name for number in numbers().values() if number.direction is None}
     # a copy of the data and a stranger to it are both bad; trtr is of the real data alone
-    assert set(NUMBERS) - known == {"memorisation", "closest_record_share", "trtr_accuracy"}
-    assert leaderboard._direction("column_wasserstein/age", []) == "min"
+    closest = {f"closest_record_{what}" for what in ("share", "train", "held_out")}
+    assert without == {"memorisation", "trtr_accuracy", *closest}
 
 
 @pytest.mark.parametrize(
@@ -286,6 +286,7 @@ def test_every_number_of_an_evaluation_has_a_direction_but_those_that_have_no_be
     [
         *(("frechet_identity", "min", 1.0), ("fid", "min", 1.0), ("precision_random", "max", 3.0)),
         *(("one_nn_accuracy_identity", "half", 1.0), ("memorisation_identity", None, None)),
+        *(("column_wasserstein/age", "min", 1.0), ("from_elsewhere", None, None)),
     ],
 )
 def test_the_best_step_is_the_best_in_the_sense_of_the_metric(
@@ -297,6 +298,54 @@ def test_the_best_step_is_the_best_in_the_sense_of_the_metric(
     assert board["direction"] == direction
     assert group["final"]["mean"] == 2.0
     assert (group["best"] and group["best"]["mean"]) == best
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        *(("one_nn", "one_nn_accuracy_random"), ("frechet", "fid")),
+        *(("one_nn_accuracy_random", "one_nn_accuracy_random"), ("eval/fid", "fid")),
+    ],
+)
+def test_a_number_is_found_by_its_metric_in_any_space_or_by_its_name_in_one(
+    tmp_path: Path, compared: Compared, asked: str, found: str
+) -> None:
+    for name in ("one_nn_accuracy_random", "fid"):
+        made(tmp_path / "runs" / name, 1.0, name=name)
+    (board,) = compared("--metric", asked)["boards"]
+    assert board["metric"] == found
+
+
+def test_a_metric_of_several_numbers_is_a_board_for_each(
+    tmp_path: Path, compared: Compared
+) -> None:
+    for name in ("precision", "recall"):
+        made(tmp_path / "runs" / name, 1.0, name=f"{name}_random", loss=name)
+    boards = compared("--metric", "manifold")["boards"]
+    assert [board["metric"] for board in boards] == ["precision_random", "recall_random"]
+
+
+def test_the_mean_over_columns_stands_for_its_metric_and_each_column_for_itself(
+    tmp_path: Path, compared: Compared
+) -> None:
+    for seed, column in enumerate((None, "age")):
+        name = "column_wasserstein" + (f"/{column}" if column else "")
+        made(tmp_path / "runs" / str(seed), 1.0 + seed, name=name, loss=str(seed))
+    for asked in ("columns", "column_wasserstein", "column_wasserstein/age"):
+        (board,) = compared("--metric", asked)["boards"]
+        assert board["metric"] == asked.replace("columns", "column_wasserstein")
+
+
+def test_a_result_that_names_no_metric_is_compared_by_its_name_alone(
+    tmp_path: Path, compared: Compared
+) -> None:
+    run = made(tmp_path / "runs" / "a", 1.0)
+    rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["results"]["frechet_identity"] |= {"metric": ["frechet"], "column": 3}
+    write_rows(run / "evaluations.jsonl", rows)
+    (board,) = compared("--metric", "frechet_identity")["boards"]
+    assert (board["direction"], board["groups"][0]["final"]["mean"]) == (None, 1.0)
 
 
 def test_a_logged_number_can_be_compared_and_is_not_ranked_unasked(
@@ -372,7 +421,7 @@ def test_torn_and_foreign_rows_are_left_out_and_counted(tmp_path: Path, here: He
     (board,) = json.loads((tmp_path / "told.json").read_text())["boards"]
     assert board["groups"][0]["final"]["mean"] == 4.0
     # what is no row, or has no step, or a result that is no number; not the torn last line
-    assert "8 damaged rows left out, or what is no number in them, runs/a/eval" in answer.err
+    assert "left out 8 damaged rows or values that aren't numbers, runs/a/eval" in answer.err
     assert "runs/a/metrics.jsonl" in answer.err
 
 

@@ -157,7 +157,7 @@ def test_an_interpolation_goes_from_one_sequence_to_another(trained: Path, here:
 def test_sequences_are_no_pictures_of_their_own(trained: Path, here: Here, out: str) -> None:
     answer = here("gan-sample", str(trained), "--interpolate", "3", "--out", out)
     assert answer.code == 2
-    assert "sequences are no pictures" in answer.err and ".npz" in answer.err
+    assert "needs image data, and the run has sequences" in answer.err and ".npz" in answer.err
 
 
 # ---------------------------------------------------------------- what is measured
@@ -186,7 +186,7 @@ def test_health_looks_at_sequences() -> None:
     generator = torch.Generator().manual_seed(0)
     examples = torch.randn(300, 6, 2, generator=generator)
     data = Data(examples, Space("sequences", (6, 2), (0.0, 0.0), (1.0, 1.0)))
-    reals = Reals.drawn(data, count=128, neighbours=5)
+    reals = Reals.of(data, count=128, neighbors=5)
     assert reals.against(examples[:128])["health/diversity"] == pytest.approx(1, abs=0.1)
     collapsed = reals.against(examples[:1].expand(128, -1, -1))
     assert collapsed["health/diversity"] < 0.01
@@ -229,7 +229,7 @@ def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Her
         (["model.generator.layers=0"], "model.generator.layers=0"),
         (["dataset.frequencies=[[0.5,1]]", "model.conditioning=concat"], "a single class"),
         (["dataset.frequencies=[[0.5,4]]"], "dataset.length / 2 = 3 cycles"),
-        (["evaluation.space=classifier"], "no space for sequences, evaluation.space=classifier"),
+        (["evaluation.space=classifier"], "wrong space for sequences, evaluation.space=classifier"),
     ],
 )
 def test_what_cannot_be_is_refused_before_training(here: Here, asked: list[str], told: str) -> None:

@@ -17,8 +17,9 @@ from gan_runner.config.component import validated
 from gan_runner.config.schema import Config
 from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
-from gan_runner.evaluation.evaluator import Evaluator, Measured
-from gan_runner.evaluation.metrics.measures import METRICS
+from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.evaluation.report import EvaluationReport
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.sampler import Sampler
@@ -31,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "inception_weights": None,
     "metrics": None,
     "seed": 0,
-    "neighbours": 5,
+    "neighbors": 5,
     "projections": 32,
     "importance_samples": 5,
     "best": {"metric": "sliced_wasserstein", "direction": "min"},
@@ -69,9 +70,9 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     )
 
 
-def measure(evaluator: Evaluator, generator: torch.nn.Module) -> Measured:
-    """What is measured of samples for latent points [N, 4]."""
-    return evaluator.measure(Sampler(generator, evaluator._data.space, 4))
+def measure(evaluator: Evaluator, generator: torch.nn.Module) -> EvaluationReport:
+    """The report on samples for latent points [N, 4]."""
+    return evaluator.measure(Sampler(generator, evaluator._reference.data.space, 4))
 
 
 class Given(torch.nn.Module):
@@ -228,7 +229,7 @@ def test_counts_of_modes_are_those_of_the_samples(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "words"),
     [
         (["--metrics", "frechett"], 2, "frechet"),
         (["--metrics", ""], 2, "evaluation.metrics"),
@@ -240,12 +241,12 @@ def test_counts_of_modes_are_those_of_the_samples(
         (["--out", "/proc/x/y.json"], 4, "--out"),
     ],
 )
-def test_a_fault_of_the_user_is_told_in_short(
-    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, told: str
+def test_a_fault_of_the_user_is_reported_in_short(
+    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, words: str
 ) -> None:
     answer = here("gan-evaluate", str(evaluated), *arguments)
     assert answer.code == code, answer.err
-    assert told in answer.err
+    assert words in answer.err
     assert len(answer.err.splitlines()) <= 12
 
 
@@ -264,7 +265,7 @@ def test_other_data_than_the_run_was_trained_on_is_refused(
     assert "the data" in answer.err
 
 
-def test_a_single_example_can_be_learnt_from_but_not_measured_by(
+def test_a_single_example_can_be_trained_on_but_not_compared_with(
     tmp_path: Path, here: Callable[..., Answer]
 ) -> None:
     np.save(tmp_path / "one.npy", np.zeros((1, 8, 8), dtype=np.uint8))
@@ -345,6 +346,10 @@ def test_a_class_that_no_sample_shows_has_no_share(
 def test_every_metric_has_its_row_in_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     assert all(f"\n| `{name}` |" in page for name in METRICS)
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for metric in METRICS.values():
+        (row,) = [row for row in rows if row.startswith(f"| `{metric.name}` |")]
+        assert all(f"`{number.name}`" in row for number in metric.numbers), row
 
 
 def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) -> None:
@@ -381,7 +386,7 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     path = tmp_path / "data.npz"
     array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
     images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
-    unlearnt = indices_by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    held_out = indices_by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
     found = []
     for cache in "a", "a", "b":  # the second time beside what the first one kept
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
@@ -389,7 +394,7 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
         evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
         results = measure(evaluator, Given(torch.zeros(1, 1, 8, 8))).results
         found.append({result.name: result for result in results})
-        images[unlearnt[::2]] = 0
+        images[held_out[::2]] = 0
     first, changed, fresh = found
     assert first["frechet_random"] == changed["frechet_random"]
     memorisation = [each["memorisation_random"] for each in (first, changed, fresh)]
@@ -420,9 +425,9 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
     config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
     evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
-    learnt = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
-    copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
-    shown = measure(evaluator, Given(copies)).neighbours
+    training = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    copies = torch.from_numpy(images[training]).float().div(127.5).sub(1)[:, None]
+    shown = measure(evaluator, Given(copies)).neighbors
     assert shown is not None
     # a picture's rows begin with a sample, beside which lies the example that it is a copy of
     side = shown.shape[0] // 8

@@ -139,24 +139,24 @@ def test_the_version_is_its_own_and_changes_with_the_weights(trained: Trained) -
     data = noise(60)
     other = replace(data, examples=data.examples.flip(0))
     versions = {trained.space.version, trained.digit.version}
-    for learnt in data, other:
-        space = stacked_classifier(learnt, cache=trained.cache, device=CPU, say=silent)
+    for train in data, other:
+        space = stacked_classifier(train, cache=trained.cache, device=CPU, say=silent)
         versions.add(space.version)
     assert len(versions) == 4
     assert all(len(bytes.fromhex(version)) == 6 for version in versions)
 
 
 @pytest.mark.usefixtures("quick")
-def test_no_more_is_learnt_from_than_mnist_has(
+def test_the_classifier_is_trained_on_no_more_than_mnist_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stacked, "_LEARNT", 30)
+    monkeypatch.setattr(stacked, "_TRAINING", 30)
     data = noise(60)
     space = stacked_classifier(data, cache=tmp_path, device=CPU, say=silent)
     part = replace(data, examples=data.examples[:30], labels=first(data).labels)
     assert part.labels is not None
-    learnt = Data(part.examples[:, :1], Space("images", (1, 8, 8)), part.labels[:30])
-    assert space.facts["data"] == digest(learnt)
+    train = Data(part.examples[:, :1], Space("images", (1, 8, 8)), part.labels[:30])
+    assert space.facts["data"] == digest(train)
     assert space.facts["held_out"] == 10
 
 
@@ -190,7 +190,7 @@ def test_what_is_no_stack_of_digits_is_refused(data: Data, tmp_path: Path) -> No
 EVALUATION = {
     **{"num": 40, "space": "auto", "inception_weights": None, "metrics": ["frechet"], "seed": 0},
     **{
-        "neighbours": 5,
+        "neighbors": 5,
         "projections": 8,
         "importance_samples": 5,
         "best": {"metric": "frechet", "direction": "min"},

@@ -341,4 +341,4 @@ def test_a_metric_that_can_not_be_told_is_refused(conditional: Path, here: Here)
     assert "code_accuracy" in answer.err
     answer = here("gan-evaluate", str(conditional), "--metrics", "code_accuracy,frechet")
     assert answer.code == 0
-    assert "code_accuracy can't be told" in answer.out + answer.err
+    assert "code_accuracy can't be computed" in answer.out + answer.err

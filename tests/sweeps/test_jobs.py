@@ -28,7 +28,7 @@ from gan_runner.sweeps.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeps.names import job_name
 from gan_runner.sweeps.progress import SweepProgress
 from gan_runner.sweeps.settings import Cluster
-from gan_runner.sweeps.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
+from gan_runner.sweeps.shares import check_n_jobs, gpu_of, threads_each, visible_gpus
 from gan_runner.system.signals import Interrupted
 from gan_runner.training.methods import Adversarial
 
@@ -375,7 +375,7 @@ def test_each_job_has_a_gpu_of_its_own_where_there_are_several(
 @pytest.mark.parametrize("n_jobs", [0, -1, 1.5, "two", None, True])
 def test_a_number_of_jobs_is_a_number(n_jobs: object) -> None:
     with pytest.raises(ConfigError, match=r"hydra\.launcher\.n_jobs="):
-        checked_n_jobs(n_jobs)
+        check_n_jobs(n_jobs)
 
 
 # ---------------------------------------------------------------- progress
@@ -387,14 +387,14 @@ def test_in_a_pipe_a_sweep_says_how_far_it_is(
     moment = 100.0
     monkeypatch.setattr("time.monotonic", lambda: moment)
     progress = SweepProgress(Terminal(), total=3)
-    progress.started(job)
+    progress.start(job)
     (job.path / "config.yaml").write_text("train: {steps: 100}")
     for step in (10, 20):
         with (job.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step}) + "\n")
         moment += 40
         progress.update([job])
-    progress.ended(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
+    progress.end(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
     assert capsys.readouterr().out.splitlines() == [
         "started  job",
         "0 done, 1 running, 0 failed, 2 waiting; job step 10/100",
@@ -518,7 +518,7 @@ def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
     try:
         with pytest.raises(Interrupted) as caught:
             cluster.run_on_cluster(
-                [job, job], settings=settings, progress=progress, ended=lambda *_: None
+                [job, job], settings=settings, progress=progress, on_end=lambda *_: None
             )
     finally:
         signal.signal(signal.SIGHUP, before)

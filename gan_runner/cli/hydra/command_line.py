@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,19 +17,28 @@ from hydra.errors import HydraException
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.config.groups import GROUPS, conf_folder, options
+from gan_runner.config.plugins import Plugin, find_plugins, load_plugins
 from gan_runner.errors import ConfigError, did_you_mean, printable
+
+_OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
+
+if TYPE_CHECKING:
+    from gan_runner.cli.plugin_options import FileOption
 
 
 @dataclass(frozen=True)
 class CommandLine:
     """The arguments of gan-train, checked as far as they can be before anything is composed.
 
-    `flag_words` are those that aren't overrides, as they were given.
+    `flag_words` are those that aren't overrides, as they were given. `file_options` are those of
+    the plugins that are single files.
     """
 
     flags: Namespace
     overrides: tuple[Override, ...]
     flag_words: tuple[str, ...]
+    plugins: tuple[Plugin, ...] = ()
+    file_options: tuple[FileOption, ...] = ()
 
     @property
     def words(self) -> list[str]:
@@ -42,7 +52,7 @@ class CommandLine:
 
     @property
     def asks_hydra(self) -> bool:
-        """Whether Hydra is to tell something, and nothing is to be trained."""
+        """Whether Hydra is to print something, and nothing is to be trained."""
         flags = self.flags
         return bool(flags.hydra_help or flags.cfg or flags.info or flags.shell_completion)
 
@@ -85,10 +95,23 @@ class CommandLine:
         # a recipe may set anything
         return keys | {*GROUPS, "train", "seed"} if "experiment" in keys else keys
 
+    @property
+    def folders(self) -> list[Path]:
+        """Where the YAML files lie: our own folder, or one in its place; then those of plugins, and
+        one that is added."""
+        main, added = self.flags.config_path, self.flags.config_dir
+        folders = [conf_folder() if main is None else Path(main).absolute()]
+        folders += [plugin.conf for plugin in self.plugins if plugin.conf is not None]
+        return folders if added is None else [*folders, Path(added).absolute()]
+
     def composer(self) -> Composer:
-        """What composes it. Raises ConfigError for a folder that isn't there."""
-        flags = self.flags
-        return Composer(main=flags.config_path, primary=flags.config_name, own=own_folder(flags))
+        """What composes it."""
+        return Composer(
+            self.folders,
+            primary=self.flags.config_name,
+            plugins=self.plugins,
+            file_options=self.file_options,
+        )
 
     def _last(self, key: str) -> Override | None:
         """The override of a key that counts: the last one."""
@@ -97,33 +120,43 @@ class CommandLine:
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
     """The arguments of gan-train. Raises ConfigError for what can't be meant."""
-    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
-    flags = parser.parse_intermixed_args(arguments)
-    if flags.experimental_rerun is not None:
-        parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
-    if flags.resolve and flags.cfg is None:
-        parser.error("--resolve needs --cfg")
+    flags = _parse_flags(arguments)
     words = tuple(argument for argument in arguments if argument not in flags.overrides)
     if flags.shell_completion:
         return CommandLine(flags, (), words)  # what follows isn't in Hydra's grammar
     flags.overrides = [_quote(override) for override in flags.overrides]
     with explain_errors():
         overrides = OverridesParser.create().parse_overrides(flags.overrides)
-    _refuse_unknown_options(overrides, [conf_folder(), *filter(None, [own_folder(flags)])])
-    command = CommandLine(flags, tuple(overrides), words)
+    plugins = find_plugins(flags.plugin)
+    command = CommandLine(flags, tuple(overrides), words, plugins, _options_of_files(plugins))
+    _refuse_unknown_options(command)
+    _refuse_what_hydra_does_not_do(command)
     _refuse_combinations(command)
     return command
 
 
-def own_folder(flags: Namespace) -> Path | None:
-    """The user's own folder of options. Raises ConfigError if it isn't there."""
-    if flags.config_dir is None:
-        return None
-    folder = Path(flags.config_dir).absolute()
-    if not folder.is_dir():
-        shown = printable(flags.config_dir)
-        raise ConfigError(f"not a folder, --config-dir={shown}. Name the one with your options.")
-    return folder
+def _options_of_files(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
+    """The options of single files, which are imported for that."""
+    files = [plugin for plugin in plugins if plugin.file is not None]
+    if not files:
+        return ()
+    from gan_runner.cli.plugin_options import options_of_files
+
+    load_plugins(files)
+    return tuple(options_of_files(files))
+
+
+def _parse_flags(arguments: Sequence[str]) -> Namespace:
+    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
+    flags = parser.parse_intermixed_args(arguments)
+    if flags.experimental_rerun is not None:
+        parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
+    if flags.resolve and flags.cfg is None:
+        parser.error("--resolve needs --cfg")
+    for flag, folder in ("--config-path", flags.config_path), ("--config-dir", flags.config_dir):
+        if folder is not None and not Path(folder).is_dir():
+            parser.error(f"not a folder, {flag}={printable(folder)}")
+    return flags
 
 
 def _quote(override: str) -> str:
@@ -137,16 +170,17 @@ def _quote(override: str) -> str:
     return override
 
 
-def _refuse_unknown_options(overrides: Sequence[Override], folders: Sequence[Path]) -> None:
-    """Raise ConfigError for an option that no folder has. Hydra itself would take any path for an
-    option, as in loss=../dataset/mnist."""
-    for override in overrides:
+def _refuse_unknown_options(command: CommandLine) -> None:
+    """Raise ConfigError for an option that neither a folder nor a plugin's file has. Hydra itself
+    would take any path for an option, as in loss=../dataset/mnist."""
+    for override in command.overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
             raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
-            offered = options(group, *folders)
+            offered = [*options(group, *command.folders)]
+            offered += [option.name for option in command.file_options if option.group == group]
             for name in _option_names(override):
                 if name not in offered:
                     remedy = did_you_mean(name, offered) or "gan-train --help lists them."
@@ -163,6 +197,14 @@ def _option_names(override: Override) -> list[str]:
         chosen = value if isinstance(value, list) else [value]
         names += ["null" if name is None else str(name) for name in chosen]
     return names
+
+
+def _refuse_what_hydra_does_not_do(command: CommandLine) -> None:
+    """Raise ConfigError for settings of jobs that Hydra runs: here it composes, and runs none."""
+    for override in command.overrides:
+        if override.key_or_group.startswith(_OF_HYDRAS_JOBS):
+            shown = printable(override.input_line)
+            raise ConfigError(f"Hydra composes runs and does not start them, {shown}. Remove it.")
 
 
 def _refuse_combinations(command: CommandLine) -> None:

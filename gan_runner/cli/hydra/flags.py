@@ -9,7 +9,7 @@ from gan_runner.cli.hydra.composer import explain_errors
 
 
 def answer_flags(command: CommandLine) -> None:
-    """Print what Hydra has to tell; nothing is trained. Raises ConfigError."""
+    """Print what Hydra is asked for; nothing is trained. Raises ConfigError."""
     flags, composer = command.flags, command.composer()
     hydra, primary = composer.hydra, composer.primary
     with explain_errors(lambda: composer.known_settings(command.lines)):

@@ -115,7 +115,7 @@ class SweepLauncher(Launcher):
 
     @abstractmethod
     def carrier(self) -> Carrier:
-        """What brings jobs to their end. Raises ConfigError for settings that can't be."""
+        """What brings jobs to their end. Raises ConfigError for invalid settings."""
 
     @property
     def _searches(self) -> bool:
@@ -153,9 +153,9 @@ class Processes(SweepLauncher):
 
     def carrier(self) -> Carrier:
         from gan_runner.sweeps.processes import run_in_processes
-        from gan_runner.sweeps.shares import checked_n_jobs
+        from gan_runner.sweeps.shares import check_n_jobs
 
-        return partial(run_in_processes, n_jobs=checked_n_jobs(self._n_jobs))
+        return partial(run_in_processes, n_jobs=check_n_jobs(self._n_jobs))
 
 
 class Cluster(SweepLauncher):

@@ -3,6 +3,8 @@ launcher, both of them plugins of Hydra."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
@@ -18,12 +20,14 @@ from gan_runner.cli.hydra.sweep_settings import (
     sweep_folder,
     sweep_settings,
 )
+from gan_runner.config.plugins import share_plugins
 from gan_runner.sweeps.sweep import Sweep
 
 
 def run_sweep(command: CommandLine) -> int:
     """Make or continue a sweep; the exit code. Raises a Fault before the first job, Interrupted."""
     composer = command.composer()
+    share_plugins(command.plugins)  # with the processes of the jobs
     config = composer.compose(for_composition(command.overrides), multirun=True)
     with explain_errors():
         words = command.words
@@ -42,10 +46,12 @@ def _run_jobs(sweep: Sweep, composer: Composer, config: DictConfig) -> None:
     context = SweepContext(loader, Callbacks(), composer=composer, sweep=sweep)
     try:
         sweeper = Plugins.instance().instantiate_sweeper(
-            hydra_context=context, task_function=parse_config, config=config
+            hydra_context=context,
+            task_function=partial(parse_config, plugins=composer.plugins),
+            config=config,
         )
         sweeper.sweep(list(config.hydra.overrides.task))
-    except ValueError:  # Optuna's, if no job of a search was done, which the table tells better
+    except ValueError:  # Optuna's, if no job of a search was done, which the table says better
         if not sweep.is_fruitless:
             raise
     finally:

@@ -33,7 +33,7 @@ def inception(*, weights: Path, device: torch.device) -> FeatureSpace:
 
 @final
 class Inception(FeatureSpace):
-    """Grey images are repeated to three channels; other than 1 or 3 channels are refused."""
+    """Gray images are repeated to three channels; other than 1 or 3 channels are refused."""
 
     name = "inception"
     resizing = "bilinear 299x299 (TensorFlow 1.x)"
@@ -51,7 +51,7 @@ class Inception(FeatureSpace):
         )
 
     def _features(self, batch: Tensor) -> Tensor:
-        # alpha isn't dropped: what lies under transparent pixels is seen by nobody
+        # alpha isn't dropped: nobody sees what lies under transparent pixels
         if batch.dim() != 4 or batch.shape[1] not in (1, 3):
             raise DataError(
                 f"Inception takes images of 1 or 3 channels, not examples of shape "
@@ -104,7 +104,7 @@ def _state(content: bytes, weights: Path) -> dict[str, Tensor]:
 
 
 def _network(state: dict[str, Tensor], weights: Path) -> nn.Module:
-    """The network with these weights, looking only."""
+    """The network with these weights."""
     # torch-fidelity unpickles whatever it is given: it gets bytes of our own making
     ours = io.BytesIO()
     torch.save(state, ours)

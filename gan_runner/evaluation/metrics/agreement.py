@@ -1,4 +1,4 @@
-"""How well what a generator was told without labels agrees with the classes of the data."""
+"""How well the codes of a generator that never had labels agree with the classes of the data."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbours import checked
+from gan_runner.evaluation.metrics.neighbors import as_float64
 
 _CHUNK = 4096
 EXAMPLES_PER_DIMENSION = 10
@@ -22,9 +22,9 @@ class Gaussian:
     count: int
 
 
-def fitted(features: Tensor) -> Gaussian:
+def fit(features: Tensor) -> Gaussian:
     """The Gaussian of features [N, D]. Raises ValueError for N < 2, for NaN and Inf."""
-    chunks = [checked(chunk, at_least=1) for chunk in features.split(_CHUNK)]
+    chunks = [as_float64(chunk, at_least=1) for chunk in features.split(_CHUNK)]
     count = len(features)
     if count < 2:
         raise ValueError(f"{count} examples have no covariance, at least 2 are needed.")

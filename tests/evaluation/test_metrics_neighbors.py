@@ -1,4 +1,4 @@
-"""Metrics of nearest neighbours against loops over all pairs, and what each of them sees."""
+"""Metrics of nearest neighbors against loops over all pairs, and what each of them sees."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_runner.evaluation.metrics import neighbours
-from gan_runner.evaluation.metrics.neighbours import (
+from gan_runner.evaluation.metrics import neighbors
+from gan_runner.evaluation.metrics.neighbors import (
     Manifold,
     manifold,
     memorisation,
     nearest,
     one_nn_accuracy,
-    thinned,
+    thin_out,
 )
 
 
@@ -132,7 +132,7 @@ def test_no_neighbour_and_too_few_examples_for_k_are_refused() -> None:
     manifold(features(6), features(6, seed=1), k=5)
 
 
-# nearest neighbours
+# nearest neighbors
 
 
 def test_nearest_is_that_of_all_pairs() -> None:
@@ -151,7 +151,7 @@ def test_equal_rows_are_at_distance_zero_even_far_from_the_origin() -> None:
 
 def test_one_nn_accuracy_is_that_of_all_pairs_and_thins_the_longer_set_out() -> None:
     x, y = features(40), features(55, seed=1, shift=0.5)
-    both = torch.cat([x, thinned(y, 40)])
+    both = torch.cat([x, thin_out(y, 40)])
     apart = pairs(both, both)
     np.fill_diagonal(apart, np.inf)
     side = np.arange(80) < 40
@@ -171,12 +171,12 @@ def test_one_nn_accuracy_is_zero_for_copies_and_a_half_for_ties() -> None:
 
 def test_thinning_out_keeps_the_shares_of_sorted_and_of_alternating_classes() -> None:
     for labels in torch.arange(10).repeat_interleave(1000), torch.arange(10).repeat(1000):
-        counts = thinned(labels[:, None], 2000).flatten().bincount(minlength=10)
+        counts = thin_out(labels[:, None], 2000).flatten().bincount(minlength=10)
         assert counts.sum() == 2000
         assert counts.min() > 160 and counts.max() < 240  # 200 +- 3 deviations
     few = features(7)
-    assert torch.equal(thinned(few, 7), few) and torch.equal(thinned(few, 9), few)
-    assert torch.equal(thinned(features(100), 30), thinned(features(100), 30))
+    assert torch.equal(thin_out(few, 7), few) and torch.equal(thin_out(few, 9), few)
+    assert torch.equal(thin_out(features(100), 30), thin_out(features(100), 30))
 
 
 # memorisation
@@ -235,7 +235,7 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = features(50), features(37, seed=1)
     whole = everything(x, y)
     for tile in (1, 100, 500):
-        monkeypatch.setattr(neighbours, "TILE", tile)
+        monkeypatch.setattr(neighbors, "TILE", tile)
         assert everything(x, y) == pytest.approx(whole, rel=1e-12)
 
 

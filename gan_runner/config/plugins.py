@@ -1,0 +1,199 @@
+"""Plugins: classes of others, from installed packages and from files that the user names.
+
+A package takes part by the entry-point group `gan_runner.plugins`, whose values are modules; a
+single file by `--plugin FILE` or the environment variable GAN_RUNNER_PLUGINS. Importing a plugin is
+all that it takes: its classes are subclasses of ours. Nothing is ever imported because a run says
+so. Needs no torch, unless a plugin does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_runner.config.schema import UsedPlugin
+from gan_runner.errors import CheckpointError, ConfigError, printable
+
+ENTRY_POINTS = "gan_runner.plugins"
+VARIABLE = "GAN_RUNNER_PLUGINS"
+
+_FILE_MODULES = "gan_runner_plugin_"  # before the name of a file, as a module
+
+
+class Plugin(NamedTuple):
+    """An installed package, with its `version`, or a `file`, with the `sha256` of its content.
+
+    `modules` are imported; `conf` is a folder with options, where there is one.
+    """
+
+    name: str
+    version: str | None
+    sha256: str | None
+    modules: tuple[str, ...]
+    conf: Path | None
+    file: Path | None = None
+
+
+def find_plugins(files: Iterable[Path] = ()) -> tuple[Plugin, ...]:
+    """The plugins of the installed packages, of the environment, and of these files; none of them
+    is imported. Raises ConfigError for a file that isn't there."""
+    named = [Path(text) for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
+    paths = dict.fromkeys(path.expanduser().resolve() for path in (*named, *files))
+    return (*_installed(), *map(_of_file, paths))
+
+
+def load_plugins(plugins: Sequence[Plugin]) -> None:
+    """Import plugins, so that their classes can be named. Raises ConfigError for one that can't be
+    imported."""
+    for plugin in plugins:
+        for module in plugin.modules:
+            if module in sys.modules:
+                continue
+            try:
+                if plugin.file is None:
+                    import_module(module)
+                else:
+                    _import_file(module, plugin.file)
+            except Exception as error:  # whatever a stranger's module raises
+                what = printable(f"{type(error).__name__}: {error}")
+                raise ConfigError(
+                    f"the plugin can't be imported, plugin={printable(plugin.name)}. {what}"
+                ) from None
+
+
+def share_plugins(plugins: Sequence[Plugin]) -> None:
+    """Let processes that this one starts find the same files."""
+    files = [str(plugin.file) for plugin in plugins if plugin.file is not None]
+    if files:
+        os.environ[VARIABLE] = os.pathsep.join(files)
+
+
+def used_plugins(settings: Mapping[str, Any], plugins: Sequence[Plugin]) -> list[dict[str, Any]]:
+    """Which of the imported plugins give a class, or a metric, that these settings name."""
+    names = set(_names(settings))
+    return [
+        UsedPlugin(name=p.name, version=p.version, sha256=p.sha256).model_dump()
+        for p in plugins
+        if names & set(_given_names(p))
+    ]
+
+
+def require_plugins(used: Sequence[UsedPlugin]) -> None:
+    """Raise CheckpointError, with the remedy, unless the plugins that a run used are imported."""
+    for plugin in used:
+        if plugin.sha256 is not None:
+            module = _module_name(plugin.name)
+            remedy = f"Give it again: --plugin {printable(plugin.name)}, or {VARIABLE}."
+            version = f"sha256 {plugin.sha256[:12]}"
+        else:
+            module, version = "", f"version {printable(plugin.version)}"
+            remedy = f"Install it: pip install {printable(plugin.name)}."
+        loaded = module in sys.modules if module else _is_installed(plugin.name)
+        if not loaded:
+            raise CheckpointError(
+                f"the run needs a plugin, {printable(plugin.name)} ({version}). {remedy}"
+            )
+
+
+def changed_plugins(used: Sequence[UsedPlugin]) -> list[str]:
+    """A line for each plugin that isn't what it was when the run was made."""
+    lines = []
+    for plugin in used:
+        if plugin.sha256 is not None:
+            path = getattr(sys.modules.get(_module_name(plugin.name)), "__file__", None)
+            if path is not None and _sha256(Path(path)) != plugin.sha256:
+                lines.append(
+                    f"the plugin {printable(plugin.name)} has changed since the run began."
+                )
+        else:
+            here = {p.name: p.version for p in _installed()}.get(plugin.name)
+            if here is not None and here != plugin.version:
+                was, now = printable(plugin.version), printable(here)
+                lines.append(f"the plugin {printable(plugin.name)} was {was}, and is {now}.")
+    return lines
+
+
+def _installed() -> Iterator[Plugin]:
+    """The packages with entry points, by name."""
+    found: dict[str, tuple[str | None, list[str]]] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        name = point.name if point.dist is None else point.dist.name
+        version = None if point.dist is None else point.dist.version
+        found.setdefault(name, (version, []))[1].append(point.module)
+    for name, (version, modules) in sorted(found.items()):
+        yield Plugin(name, version, None, tuple(sorted(modules)), _conf_of(modules))
+
+
+def _conf_of(modules: Sequence[str]) -> Path | None:
+    """The folder `conf` of a package, found without importing it."""
+    for top in dict.fromkeys(module.partition(".")[0] for module in modules):
+        spec = find_spec(top)
+        for place in (spec.submodule_search_locations or ()) if spec else ():
+            if (folder := Path(place) / "conf").is_dir():
+                return folder
+    return None
+
+
+def _of_file(path: Path) -> Plugin:
+    if not path.is_file():
+        raise ConfigError(f"no such file, --plugin={printable(path)}. Name a Python file.")
+    conf = path.parent / "conf"
+    return Plugin(
+        name=path.name,
+        version=None,
+        sha256=_sha256(path),
+        modules=(_module_name(path.name),),
+        conf=conf if conf.is_dir() else None,
+        file=path,
+    )
+
+
+def _import_file(name: str, path: Path) -> None:
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"not a Python file, --plugin={printable(path)}.")
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # where pydantic looks for the names in annotations
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+
+
+def _module_name(file: str) -> str:
+    return _FILE_MODULES + "".join(c if c.isalnum() else "_" for c in Path(file).stem)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _is_installed(name: str) -> bool:
+    return any(p.name == name and set(p.modules) <= set(sys.modules) for p in _installed())
+
+
+def _names(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The names of components and metrics in nested settings."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _names(value)
+        elif key == "name" and isinstance(value, str):
+            yield value
+        elif key in ("metric", "metrics"):
+            yield from [value] if isinstance(value, str) else value or ()
+
+
+def _given_names(plugin: Plugin) -> Iterator[str]:
+    """The classes and functions that the modules of an imported plugin define."""
+    tops = {module.partition(".")[0] for module in plugin.modules}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in tops:
+            yield from (n for n, v in vars(module).items() if getattr(v, "__module__", "") == name)
