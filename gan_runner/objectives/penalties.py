@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from gan_runner.augmentations.transforms import mirrored, noisy, shifted, uniform
-from gan_runner.models.activations import for_slopes
 from gan_runner.objectives.terms import Memory, Scored, Term
 
 Critic = Callable[[Tensor], Tensor]
@@ -204,8 +203,7 @@ def between(a: Tensor, b: Tensor, generator: torch.Generator) -> Tensor:
 def score(critic: Critic, points: Tensor) -> Scored:
     """Points as D sees them, ready for their slopes."""
     points = points.detach().requires_grad_()
-    with for_slopes():
-        return Scored(points, critic(points))
+    return Scored(points, critic(points))
 
 
 def slopes(scored: Scored) -> Tensor:

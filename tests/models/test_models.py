@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from gan_runner.config.component import choices, make
 from gan_runner.data.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models import Model, Networks, dcgan, resnet, simple_conv
-from gan_runner.models.activations import LeakyReLU, for_slopes
+from gan_runner.models import Model, Networks, activations, dcgan, resnet, simple_conv
+from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.layers import initialised, norm_of_maps, norm_of_vectors
 
 PATHS = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
@@ -462,33 +462,72 @@ def test_a_gradient_penalty_of_a_normed_discriminator_has_the_numerical_derivati
 # ---------------------------------------------------------------- activation
 
 
+each_way = pytest.mark.parametrize("in_place_from", [0, 2**18], ids=["in_place", "linear"])
+
+
+@each_way
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("slope", [0.0, 0.2])
-def test_the_activation_for_slopes_is_torchs(slope: float, inplace: bool) -> None:
-    one = torch.randn(40, requires_grad=True)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_activation_and_its_derivative_are_torchs(
+    monkeypatch: pytest.MonkeyPatch,
+    in_place_from: int,
+    inplace: bool,
+    slope: float,
+    dtype: torch.dtype,
+) -> None:
+    monkeypatch.setattr(activations, "_IN_PLACE_FROM", in_place_from)
+    one = torch.randn(40, dtype=dtype, requires_grad=True)
     other = one.detach().clone().requires_grad_()
-    with for_slopes():
-        ours = LeakyReLU(slope, inplace=inplace)(one * 1)
-    theirs = nn.functional.leaky_relu(other, slope)
+    ours, theirs = (
+        LeakyReLU(slope, inplace=inplace)(one * 1),
+        nn.functional.leaky_relu(other, slope),
+    )
+    assert ours.dtype == dtype
     assert torch.equal(ours, theirs)
-    cotangent = torch.randn(40)
+    assert torch.equal(ours.signbit(), theirs.signbit())
+    cotangent = torch.randn(40, dtype=dtype)
     ours.backward(cotangent), theirs.backward(cotangent)
     assert torch.equal(one.grad, other.grad)
 
 
-def test_a_slope_is_a_constant_to_autograd_only_where_slopes_are_wanted() -> None:
-    def slope() -> Tensor:
-        x = torch.randn(40, requires_grad=True)
-        return torch.autograd.grad(LeakyReLU(0.2)(x).sum(), x, create_graph=True)[0]
+@each_way
+def test_the_derivative_of_the_activation_is_a_constant_to_autograd(
+    monkeypatch: pytest.MonkeyPatch, in_place_from: int
+) -> None:
+    monkeypatch.setattr(activations, "_IN_PLACE_FROM", in_place_from)
+    x = torch.randn(40, requires_grad=True)
+    activated = LeakyReLU(0.2, inplace=True)(x * 1)
+    assert not torch.autograd.grad(activated.sum(), x, create_graph=True)[0].requires_grad
 
-    with for_slopes():
-        assert not slope().requires_grad
-    assert slope().requires_grad
+
+@each_way
+def test_second_derivatives_through_the_activation_are_the_numerical_ones(
+    monkeypatch: pytest.MonkeyPatch, in_place_from: int
+) -> None:
+    monkeypatch.setattr(activations, "_IN_PLACE_FROM", in_place_from)
+    layers = (
+        nn.Linear(3, 5),
+        LeakyReLU(0.2, inplace=True),
+        nn.Linear(5, 4),
+        LeakyReLU(0.0),
+        nn.Tanh(),
+    )
+    network = nn.Sequential(*layers).double()
+    points = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(network, (points,))
+    assert torch.autograd.gradgradcheck(network, (points,))
 
 
-def test_the_activation_for_slopes_keeps_the_precision_of_its_input() -> None:
-    with for_slopes():
-        assert LeakyReLU(0.2)(torch.randn(3, dtype=torch.bfloat16)).dtype == torch.bfloat16
+@pytest.mark.parametrize("in_place_from", [0, 2**18])
+def test_large_activations_take_no_memory_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, in_place_from: int
+) -> None:
+    monkeypatch.setattr(activations, "_IN_PLACE_FROM", in_place_from)
+    for x in torch.randn(8, requires_grad=True) * 1, torch.randn(8):
+        where = x.data_ptr()
+        kept = LeakyReLU(0.2, inplace=True)(x).data_ptr() == where
+        assert kept == (in_place_from == 0 or not x.requires_grad)
 
 
 # ---------------------------------------------------------------- initial weights
