@@ -20,20 +20,22 @@ import results
 import yaml
 from recipes import machine
 
+from gan_runner.storage.status import read_status
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sweep", type=Path, help="the folder of the sweep")
-    record = {**paper.recorded(), **found(parser.parse_args().sweep)}
+    record = {**paper.load_record(), **collect(parser.parse_args().sweep)}
     paper.RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
     results.write()
 
 
-def found(sweep: Path) -> dict[str, Any]:
+def collect(sweep: Path) -> dict[str, Any]:
     """What the sweep has found, by data set. Raises ValueError for runs of different protocols."""
-    told = json.loads((sweep / "tuned.json").read_text())
+    tuned = json.loads((sweep / "tuned.json").read_text())
     record: dict[str, Any] = {}
     runs = list(_runs(sweep))
     for dataset in sorted({run["dataset"] for run in runs}):
@@ -42,8 +44,8 @@ def found(sweep: Path) -> dict[str, Any]:
         if len(protocols) != 1:
             raise ValueError(f"the runs on {dataset} were measured by different protocols")
         methods = {
-            method["name"].split()[0]: method
-            for method in told["methods"]
+            method["name"].split()[0]: {**method, "overrides": _portable(method["overrides"])}
+            for method in tuned["methods"]
             if method["name"].split()[1:] in ([], [f"dataset={dataset}"])
         }
         seeds = sorted({run["seed"] for run in own})[1:]
@@ -63,11 +65,16 @@ def found(sweep: Path) -> dict[str, Any]:
     return record
 
 
+def _portable(overrides: list[str]) -> list[str]:
+    """The overrides that matter on another machine: all but where the data lies."""
+    return [override for override in overrides if not override.startswith("dataset.root=")]
+
+
 def _runs(sweep: Path) -> Iterator[dict[str, Any]]:
     """The completed runs of a sweep."""
     for path in sorted(sweep.glob("*/status.json")):
-        status = json.loads(path.read_text())
-        if status["state"] != "completed":
+        status = read_status(path)
+        if status.state != "completed":
             continue
         config = yaml.safe_load((path.parent / "config.yaml").read_text())
         made, train = config["model"], config["train"]
@@ -82,7 +89,7 @@ def _runs(sweep: Path) -> Iterator[dict[str, Any]]:
             "updates": train["steps"] * config["loss"].get("d_steps", 1),
             "seed": config["seed"],
             "protocol": number["protocol"],
-            "ended": status["ended"],
+            "ended": status.ended,
             "seconds": last["seconds"],
         }
 

@@ -30,7 +30,7 @@ Method = Mapping[str, Any]
 Compared = Mapping[str, Any]
 
 
-def recorded() -> dict[str, Any]:
+def load_record() -> dict[str, Any]:
     """What was measured: by data set."""
     found: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     return found
@@ -53,8 +53,8 @@ def section(record: Mapping[str, Compared]) -> str:
 def _dataset(name: str, found: Compared | None) -> list[str]:
     heading = f"### {DATASETS[name]}"
     if found is None:
-        told = "Not measured: the data set was not at hand. The same command measures it with"
-        return [heading, f"{told}\n`dataset={name}`. The paper's numbers:", _table(name, None)]
+        missing = "Not measured: the data set was not available. The same command measures it with"
+        return [heading, f"{missing}\n`dataset={name}`. The paper's numbers:", _table(name, None)]
     seconds = found["seconds"] / 60
     when = (
         f"Measured on {found['date']} on {found['machine']}, {found['runs']} runs, together "
@@ -73,11 +73,11 @@ def _table(name: str, found: Compared | None) -> str:
         paper = "{} ± {}".format(*numbers[which])
         rows.append([f"{called} (`{method}`)", paper])
         if found is not None:
-            rows[-1] += _measured(found["methods"].get(method))
+            rows[-1] += _measured_cells(found["methods"].get(method))
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _measured(method: Method | None) -> list[str]:
+def _measured_cells(method: Method | None) -> list[str]:
     if method is None:
         return ["not measured", "", "", ""]
     values = [sample["value"] for sample in method["samples"] if sample["value"] is not None]
@@ -86,7 +86,7 @@ def _measured(method: Method | None) -> list[str]:
         return ["every run has failed", "", "", ""]
     best = method["samples"][method["best"]]
     searched = f"{best['value']:.3g} of {min(values):.3g} to {max(values):.3g}"
-    settings = ", ".join(f"`{text}`" for text in best["overrides"]) or "as they stand"
+    settings = ", ".join(f"`{text}`" for text in best["overrides"]) or "the defaults"
     return [_spread(again), f"{min(again):.3g} to {max(again):.3g}", searched, settings]
 
 
@@ -97,7 +97,7 @@ def _spread(values: Sequence[float]) -> str:
 
 def _differences(record: Mapping[str, Compared]) -> str:
     protocols = {found["protocol"]["id"]: found["protocol"] for found in record.values()}
-    spaces = [f"`{key}` ({told['space']}, {told['split']})" for key, told in protocols.items()]
+    spaces = [f"`{key}` ({one['space']}, {one['split']})" for key, one in protocols.items()]
     networks = {text for found in record.values() for text in found["networks"]}
     updates = sorted({count for found in record.values() for count in found["updates"]})
     recipes = {str(found["experiment"]) for found in record.values()}
@@ -109,8 +109,8 @@ def _differences(record: Mapping[str, Compared]) -> str:
             "distance",
             "Fréchet, features of Inception, 10,000 test images",
             "Fréchet, features of a classifier of the data set, 10,000 training images: protocol "
-            f"{', '.join(spaces)}. `evaluation.space=inception` with its weights at hand gives the "
-            "paper's space. **The two columns share no scale; what compares is the order.**",
+            f"{', '.join(spaces)}. `evaluation.space=inception` with its weights gives the paper's "
+            "space. **The two columns have different scales: only the order can be compared.**",
         ),
         (
             "networks",
@@ -131,20 +131,20 @@ def _differences(record: Mapping[str, Compared]) -> str:
         (
             "seeds",
             "50, outliers left out",
-            f"{'; '.join(sorted(seeds))}, which the search has not seen, nothing left out",
+            f"{'; '.join(sorted(seeds))}, which the search has not seen; none left out",
         ),
         ("checkpoints", "the best of four", "the last"),
         (
             "batch norm of D",
-            "drawn for every loss",
-            "drawn; layer norm in its place where a penalty differentiates D (WGAN GP, DRAGAN)",
+            "random for every loss",
+            "random; layer norm in its place where a penalty differentiates D (WGAN GP, DRAGAN)",
         ),
         (
-            "first weights",
+            "initial weights",
             "N(0, 0.02)",
             "the same, but He's in the D of WGAN GP and DRAGAN, narrow layers without batch norm",
         ),
-        ("latent points", "uniform on [-1, 1]", "normal (of the VAE, normal in both)"),
+        ("latent vectors", "uniform on [-1, 1]", "normal (of the VAE, normal in both)"),
         ("images", "in [0, 1], sigmoid", "in [-1, 1], tanh"),
         ("BEGAN", "measured", "missing: its D is an autoencoder"),
     ]

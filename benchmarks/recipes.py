@@ -1,4 +1,4 @@
-"""Train and measure the recipes of conf/experiment, and write down what they gave.
+"""Train and measure The recipes of single runs of conf/experiment, and write down what they gave.
 
     python benchmarks/recipes.py                             every recipe, seeds 0, 1 and 2
     python benchmarks/recipes.py 'ring_*' digits_hinge --seeds 0,1,2 --jobs 2
@@ -6,7 +6,7 @@
     python benchmarks/recipes.py --write                     only write anew what is known
 
 Every run is trained and measured by the commands that a user has, `gan-train` and `gan-evaluate`,
-in a folder that is kept (--out): a run that is complete is not trained again. The numbers go to
+in a folder that stays (--out): a run that is complete is not trained again. The numbers go to
 docs/results.json; docs/results.md and the header of each recipe are written from it.
 """
 
@@ -19,13 +19,18 @@ import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from fnmatch import fnmatch
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import results
-from results import RECIPES, RECORD, ROOT, Record
+from results import RECIPES, ROOT, Record
+
+from gan_runner import train
+from gan_runner.cli import evaluate
+from gan_runner.storage.run_folder import RunFolder
 
 
 def main() -> None:
@@ -41,14 +46,14 @@ def main() -> None:
     if not options.write:
         settings = [name for name in options.names if "=" in name]
         patterns = [name for name in options.names if "=" not in name]
-        asked = [
-            Asked(name, int(seed), options.out.resolve(), tuple(settings))
+        jobs = [
+            Job(name, int(seed), options.out.resolve(), tuple(settings))
             for name in recipes(patterns or ["*"])
             for seed in options.seeds.split(",")
         ]
         with ThreadPoolExecutor(options.jobs) as pool:
-            for one, found in zip(asked, pool.map(_measured, asked), strict=True):
-                _remember(one, found)
+            for job, record in zip(jobs, pool.map(_measure, jobs), strict=True):
+                _save(job, record)
     results.write()
 
 
@@ -62,8 +67,8 @@ def recipes(patterns: list[str]) -> list[str]:
 # ---------------------------------------------------------------- measuring
 
 
-class Asked(NamedTuple):
-    """A recipe to be run with a seed."""
+class Job(NamedTuple):
+    """A recipe to train with a seed."""
 
     recipe: str
     seed: int
@@ -71,35 +76,35 @@ class Asked(NamedTuple):
     settings: tuple[str, ...]
 
 
-def _measured(asked: Asked) -> Record:
+def _measure(job: Job) -> Record:
     """Train, unless it is done, and measure. Raises CalledProcessError."""
-    run = asked.out / f"{asked.recipe}_{asked.seed}"
+    run = job.out / f"{job.recipe}_{job.seed}"
     numbers = run.with_suffix(".json")
+    folder = RunFolder(run)
     if not (run / "status.json").exists():
-        where = [f"hydra.run.dir={run}", f"seed={asked.seed}"]
-        _call("train", run, f"experiment={asked.recipe}", *where, *asked.settings)
-    status = json.loads((run / "status.json").read_text())
-    if status["state"] != "completed":
-        _call("train", run, f"resume={run}")
-        status = json.loads((run / "status.json").read_text())
-    _call("commands.evaluate", run, str(run), "--out", str(numbers))
+        where = [f"hydra.run.dir={run}", f"seed={job.seed}"]
+        _call(train, run, f"experiment={job.recipe}", *where, *job.settings)
+    if folder.status().state != "completed":
+        _call(train, run, f"resume={run}")
+    status = folder.status()
+    _call(evaluate, run, str(run), "--out", str(numbers))
     (found,) = json.loads(numbers.read_text())["evaluations"]
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     print(f"{run.name}: {last['seconds']:.0f} s", flush=True)
     return {
         "seconds": round(last["seconds"]),
-        "threads": status["threads"],
-        "date": datetime.now(UTC).date().isoformat(),
+        "threads": status.threads,
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine(),
-        "verdicts": [verdict["name"] for verdict in status["verdicts"]],
+        "verdicts": [verdict.name for verdict in status.verdicts],
         "results": found["results"],
     }
 
 
-def _call(module: str, run: Path, *arguments: str) -> None:
+def _call(module: ModuleType, run: Path, *arguments: str) -> None:
     run.parent.mkdir(parents=True, exist_ok=True)
     with run.with_suffix(".log").open("a") as log:
-        command = [sys.executable, "-m", f"gan_runner.{module}", *arguments]
+        command = [sys.executable, "-m", module.__name__, *arguments]
         subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=True)
 
 
@@ -111,10 +116,10 @@ def machine() -> str:
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
-def _remember(asked: Asked, found: Record) -> None:
-    record = results.recorded()
-    record.setdefault(asked.recipe, {})[str(asked.seed)] = found
-    RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+def _save(job: Job, measured: Record) -> None:
+    record = results.load_record()
+    record.setdefault(job.recipe, {})[str(job.seed)] = measured
+    results.save_record(record)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ COLUMNS = (
 )
 """The numbers that tables show, in this order, where a recipe has them. All are in the record."""
 SHORT = {"_classifier": "", "_identity": "", "_score": " score", "modes_covered": "modes", "_": " "}
-TOLD = {
+HIGHLIGHTS = {
     "high_quality": ("modes_covered", "high_quality"),
     "tstr_accuracy": ("tstr_accuracy", "trtr_accuracy"),
     "elbo": ("elbo", "log_likelihood"),
@@ -42,22 +43,50 @@ TOLD = {
 Record = dict[str, Any]
 
 
-def recorded() -> dict[str, dict[str, Record]]:
-    """All that was measured: by recipe, by seed."""
-    found: dict[str, dict[str, Record]] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    return found
+def load_record(path: Path = RECORD) -> dict[str, dict[str, Record]]:
+    """All that was measured: by recipe, by seed. Each number carries its whole protocol."""
+    if not path.exists():
+        return {}
+    stored = json.loads(path.read_text())
+    recipes: dict[str, dict[str, Record]] = stored["recipes"]
+    for result in _results(recipes):
+        identifier = result["protocol"]
+        result["protocol"] = {"id": identifier, **copy.deepcopy(stored["protocols"][identifier])}
+    return recipes
+
+
+def save_record(record: Mapping[str, Mapping[str, Record]], path: Path = RECORD) -> None:
+    """Write the record. Each protocol stands in the file once, and numbers name it by its id.
+
+    Raises ValueError where one id names two protocols.
+    """
+    recipes = copy.deepcopy(record)
+    protocols: dict[str, Any] = {}
+    for result in _results(recipes):
+        protocol = result["protocol"]
+        identifier = result["protocol"] = protocol.pop("id")
+        if protocols.setdefault(identifier, protocol) != protocol:
+            raise ValueError(f"two protocols have the id {identifier}")
+    stored = {"protocols": protocols, "recipes": recipes}
+    path.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
+
+
+def _results(recipes: Mapping[str, Mapping[str, Record]]) -> Iterator[dict[str, Any]]:
+    for seeds in recipes.values():
+        for run in seeds.values():
+            yield from run["results"].values()
 
 
 def write() -> None:
     """Write the tables and the headers of the recipes from the record."""
-    record = recorded()
-    TABLES.write_text(whole(record, paper.recorded()))
+    record = load_record()
+    TABLES.write_text(page(record, paper.load_record()))
     for name, seeds in record.items():
         path = RECIPES / f"{name}.yaml"
         path.write_text(with_header(path.read_text(), name, seeds))
 
 
-def whole(record: Mapping[str, Mapping[str, Record]], compared: Mapping[str, Any]) -> str:
+def page(record: Mapping[str, Mapping[str, Record]], compared: Mapping[str, Any]) -> str:
     """The text of docs/results.md."""
     return f"{tables(record)}\n{paper.section(compared)}"
 
@@ -68,18 +97,18 @@ def with_header(text: str, name: str, seeds: Mapping[str, Record]) -> str:
     end = next(i for i, line in enumerate(lines) if not line.startswith("#"))
     described = [line for line in lines[:end] if not line.startswith("# Command:")]
     cut = next((i for i, line in enumerate(described) if line.startswith("# Measured")), None)
-    told = textwrap.wrap(_told(seeds), width=98)
+    measured = textwrap.wrap(_measurement(seeds), width=98)
     header = [*described[:cut], f"# Command: gan-train experiment={name}"]
-    return "\n".join([*header, *(f"# {line}" for line in told), *lines[end:]]) + "\n"
+    return "\n".join([*header, *(f"# {line}" for line in measured), *lines[end:]]) + "\n"
 
 
-def _told(seeds: Mapping[str, Record]) -> str:
+def _measurement(seeds: Mapping[str, Record]) -> str:
+    """The sentence on what a recipe gave."""
     first = next(iter(seeds.values()))
-    told = next(names for name, names in TOLD.items() if name in first["results"])
-    numbers = ", ".join(
-        f"{name} {_summary(seeds, name)}" for name in told if name in first["results"]
-    )
-    protocols = {first["results"][n]["protocol"]["id"] for n in told if n in first["results"]}
+    highlights = next(names for name, names in HIGHLIGHTS.items() if name in first["results"])
+    names = [name for name in highlights if name in first["results"]]
+    numbers = ", ".join(f"{name} {_summary(seeds, name)}" for name in names)
+    protocols = {first["results"][name]["protocol"]["id"] for name in names}
     cores = "one core" if first["threads"] == 1 else f"{first['threads']} threads"
     return (
         f"Measured on {first['date']}, {cores} of {first['machine'].partition(',')[0]}, "
@@ -96,7 +125,7 @@ def tables(record: Mapping[str, Mapping[str, Record]]) -> str:
     parts = [
         "# Measured results",
         "Written by `python benchmarks/recipes.py`, which trains every recipe of `conf/experiment`"
-        "\nand measures its last checkpoint by `gan-evaluate`; the whole numbers are in"
+        "\nand measures its last checkpoint by `gan-evaluate`; all numbers, with all digits, are in"
         "\n[results.json](results.json). Mean over the seeds, lowest and highest in brackets. The"
         "\ntime is that of training alone; several runs shared the machine.",
     ]
@@ -122,7 +151,7 @@ def _protocols(seeds: Mapping[str, Record]) -> tuple[tuple[str, str], ...]:
 
 def _table(protocols: Mapping[str, str], group: Mapping[str, Mapping[str, Record]]) -> list[str]:
     first = next(iter(next(iter(group.values())).values()))
-    rows = [["recipe", "seeds", "seconds", *(_short(name) for name in protocols), "verdicts"]]
+    rows = [["recipe", "seeds", "seconds", *(_short_name(name) for name in protocols), "verdicts"]]
     rows.append(["---"] * len(rows[0]))
     for name, seeds in group.items():
         numbers = [_summary(seeds, column) for column in protocols]
@@ -131,9 +160,9 @@ def _table(protocols: Mapping[str, str], group: Mapping[str, Mapping[str, Record
         rows.append([f"`{name}`", which, _seconds(seeds), *numbers, ", ".join(verdicts) or "none"])
     by_id: dict[str, list[str]] = {}
     for name, identifier in protocols.items():
-        by_id.setdefault(identifier, []).append(_short(name))
+        by_id.setdefault(identifier, []).append(_short_name(name))
     explained = [
-        f"- {', '.join(names)}: protocol `{identifier}`, {_described(first, identifier)}"
+        f"- {', '.join(names)}: protocol `{identifier}`, {_protocol_text(first, identifier)}"
         for identifier, names in by_id.items()
     ]
     names = list(group)
@@ -143,12 +172,12 @@ def _table(protocols: Mapping[str, str], group: Mapping[str, Mapping[str, Record
     return [f"## {heading}", when, "\n".join(lines), "\n".join(explained)]
 
 
-def _described(one: Record, identifier: str) -> str:
+def _protocol_text(one: Record, identifier: str) -> str:
     """A protocol in words."""
     protocols = (result["protocol"] for result in one["results"].values())
     plain = next(protocol for protocol in protocols if protocol["id"] == identifier)
-    told = {k: v for k, v in plain.items() if k not in ("id", "parameters")} | plain["parameters"]
-    return ", ".join(f"{name} {value}" for name, value in told.items())
+    facts = {k: v for k, v in plain.items() if k not in ("id", "parameters")} | plain["parameters"]
+    return ", ".join(f"{name} {value}" for name, value in facts.items())
 
 
 def _dates(group: Mapping[str, Mapping[str, Record]]) -> str:
@@ -176,7 +205,7 @@ def _seeds(seeds: Mapping[str, Record]) -> str:
     return ("seeds " if len(seeds) > 1 else "seed ") + ", ".join(sorted(seeds))
 
 
-def _short(name: str) -> str:
+def _short_name(name: str) -> str:
     for long, short in SHORT.items():
         name = name.replace(long, short)
     return name.strip()

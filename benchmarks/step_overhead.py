@@ -5,7 +5,7 @@
 The two take turns of a few steps in one process, so that whatever else the machine does slows both.
 The product trains as `gan-train` does, with its log, TensorBoard and checkpoints, and its time is
 that of the whole run; the bare loop is plain eager torch as in the tutorials: data in memory as
-floats, default optimisers, no logging. Printed is the ratio of images per second for each round;
+floats, default optimizers, no logging. Printed is the ratio of images per second for each round;
 the median is the figure to quote. Peak memory is measured in processes of their own (--memory).
 """
 
@@ -29,12 +29,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.data import Space
+from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.data import Space
 from gan_runner.logs.terminal import Terminal
-from gan_runner.models import Networks
+from gan_runner.models import Model, Networks
 from gan_runner.runs.open import create
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.loop import train
 
 EXAMPLES = 10_000
@@ -123,8 +123,8 @@ class Sides:
         stored = folder / "images.npy"
         np.save(stored, images.permute(0, 2, 3, 1).contiguous().numpy())
         self.folder = folder
-        self.config = parsed(
-            composed(
+        self.config = parse_config(
+            compose(
                 [
                     "dataset=array",
                     f"dataset.path={stored}",
@@ -134,14 +134,14 @@ class Sides:
                     *overrides,
                 ]
             ),
-            {},
         )
-        experiment = assemble(self.config)
+        experiment = build(self.config)
+        assert isinstance(experiment.model, Model)
         self.bare_steps = _BARE[options.case](
             experiment.model.networks(Space("images", shape)),
             images.float() / 127.5 - 1.0,
             experiment.model.latent_size,
-            experiment.objective.d_steps,
+            experiment.method.batches_per_step,
         )
 
     def run_bare(self, steps: int) -> float:
@@ -213,8 +213,8 @@ def _bare_wgan_gp(networks: Networks, images: Tensor, latent: int, d_steps: int)
             fake = generator(torch.randn(64, latent)).detach()
             share = torch.rand(64, 1, 1, 1)
             mixed = (share * real + (1 - share) * fake).requires_grad_(True)
-            (slope,) = torch.autograd.grad(discriminator(mixed).sum(), mixed, create_graph=True)
-            penalty = ((slope.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
+            (gradient,) = torch.autograd.grad(discriminator(mixed).sum(), mixed, create_graph=True)
+            penalty = ((gradient.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
             loss = discriminator(fake).mean() - discriminator(real).mean() + 10 * penalty
             optimizer_d.zero_grad()
             loss.backward()

@@ -3,7 +3,7 @@
     python benchmarks/vae_reference.py --root ../data [--steps 4000] [--seed 0] [--threads 1]
 
 The plain one is written as in the tutorials: the same widths, batch size, number of steps and
-optimiser, torch's own initial weights, its own order of the data. Both are measured on the test
+optimizer, torch's own initial weights, its own order of the data. Both are measured on the test
 images with 50 points of each posterior. Printed are both ELBOs in nats and their relative
 difference.
 """
@@ -16,11 +16,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, relu
+
+from gan_runner import train
+from gan_runner.cli import evaluate
 
 BATCH, HIDDEN, LATENT, POINTS, RATE = 128, 256, 32, 50, 1e-3
 
@@ -53,15 +57,15 @@ def plain(root: Path, *, steps: int, seed: int) -> float:
     torch.manual_seed(seed)
     files = [root / "MNIST" / "raw" / f"{name}-images-idx3-ubyte" for name in ("train", "t10k")]
     raw = [np.fromfile(file, np.uint8, offset=16).reshape(-1, 784) for file in files]
-    train, test = (torch.from_numpy(pixels).float() / 255 for pixels in raw)
+    training, test = (torch.from_numpy(pixels).float() / 255 for pixels in raw)
     model = PlainVAE()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(steps):
         if len(order) < BATCH:
-            order = torch.randperm(len(train))
+            order = torch.randperm(len(training))
         chosen, order = order[:BATCH], order[BATCH:]
-        loss = negative_elbo(model, train[chosen]) / BATCH
+        loss = negative_elbo(model, training[chosen]) / BATCH
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -75,7 +79,7 @@ def ours(root: Path, *, steps: int, seed: int, threads: int) -> dict[str, float]
     with tempfile.TemporaryDirectory() as folder:
         run, out = Path(folder) / "run", Path(folder) / "numbers.json"
         _call(
-            "train",
+            train,
             *("dataset=mnist", f"dataset.root={root.resolve()}", "model=vae", "loss=elbo"),
             *(f"train.steps={steps}", f"train.batch_size={BATCH}", f"seed={seed}"),
             *(f"optimizer.generator.lr={RATE}", "optimizer.generator.betas=[0.9,0.999]"),
@@ -83,13 +87,13 @@ def ours(root: Path, *, steps: int, seed: int, threads: int) -> dict[str, float]
             f"hydra.run.dir={run}",
         )
         how = ["--metrics", "likelihood", "--importance-samples", str(POINTS)]
-        _call("commands.evaluate", str(run), *how, "--space", "random", "--out", str(out))
+        _call(evaluate, str(run), *how, "--space", "random", "--out", str(out))
         (found,) = json.loads(out.read_text())["evaluations"]
     return {name: result["value"] for name, result in found["results"].items()}
 
 
-def _call(module: str, *arguments: str) -> None:
-    command = [sys.executable, "-m", f"gan_runner.{module}", *arguments]
+def _call(module: ModuleType, *arguments: str) -> None:
+    command = [sys.executable, "-m", module.__name__, *arguments]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
 

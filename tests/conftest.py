@@ -26,17 +26,16 @@ from gan_runner.cli import evaluate as gan_evaluate
 from gan_runner.cli import report as gan_report
 from gan_runner.cli import runs as gan_runs
 from gan_runner.cli import sample as gan_sample
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.schema import Config
 from gan_runner.logs.terminal import Terminal
-from gan_runner.runs.finish import conduct
+from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.sweeps import processes
 from gan_runner.sweeps.job import carry_out
 from gan_runner.sweeps.jobs import Job, Outcome, outcome
 from gan_runner.system.signals import SIGNALS
-from gan_runner.training.loop import train
 
 ROOT = Path(__file__).parent.parent
 SMALL = (
@@ -72,7 +71,7 @@ EVERY_DATASET = {"per_class": None, "per_class_seed": 0}
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
+def track(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
     """Passes items through and shows nothing."""
     return iter(items)
 
@@ -96,11 +95,11 @@ def _one_thread() -> None:
 def configured(tmp_path: Path) -> Callable[..., Config]:
     """Composes as the command line does: configured("loss=hinge", "train.steps=3")."""
 
-    def compose(*overrides: str) -> Config:
+    def configure(*overrides: str) -> Config:
         lines = [f"cache={tmp_path / 'cache'}", "threads=1", "device=cpu", *overrides]
-        return parsed(composed(lines), {})
+        return parse_config(compose(lines))
 
-    return compose
+    return configure
 
 
 @pytest.fixture
@@ -110,7 +109,7 @@ def finished(tmp_path: Path, configured: Callable[..., Config]) -> Callable[...,
     def run(*overrides: str, name: str = "run") -> Path:
         path = tmp_path / name
         path.mkdir()
-        assert conduct(create(configured(*overrides), path, Terminal()), train) == 0
+        assert train_to_end(create(configured(*overrides), path, Terminal())) == 0
         return path
 
     return run
@@ -181,13 +180,13 @@ def call_command(name: str, *arguments: str) -> int:
 @contextmanager
 def _process_kept() -> Iterator[None]:
     """What a command changes in its process, which usually ends with it, is put back."""
-    arguments, root = sys.argv[:], logging.getLogger()
+    root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     answers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:
-        sys.argv[:], root.handlers[:] = arguments, handlers
+        root.handlers[:] = handlers
         root.setLevel(level)
         for number, answer in answers.items():
             signal.signal(number, answer)
@@ -217,10 +216,10 @@ def left_behind(run: Path) -> dict[str, object]:
     """Everything of a run that an interruption must not change: the last weights, optimisers and
     streams, the rows without their times, the series of TensorBoard, the pictures."""
     last = checkpoint.select(run / "checkpoints", "last")
-    facts = {k: last.facts[k] for k in ("step", "counts", "generators", "config", "data")}
+    facts = last.facts.plain()
     return {
         "tensors": {k: _hash(v.contiguous().numpy().tobytes()) for k, v in last.tensors.items()},
-        "facts": facts,
+        "facts": {k: facts[k] for k in ("step", "counts", "rng", "config", "data")},
         "rows": [_timeless(json.loads(line)) for line in _lines(run / "metrics.jsonl")],
         "series": _series(run / "tensorboard"),
         "pictures": {p.name: _hash(p.read_bytes()) for p in sorted((run / "samples").iterdir())},
@@ -257,7 +256,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run_here(
-    jobs: Sequence[Job], *, n_jobs: int, view: object, ended: Callable[[Job, Outcome], None]
+    jobs: Sequence[Job], *, n_jobs: int, progress: object, ended: Callable[[Job, Outcome], None]
 ) -> None:
     """Carries out the jobs of a sweep in this process."""
     for job in jobs:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from gan_runner.augmentation_study.chart import Panel
 from gan_runner.augmentation_study.intervals import Interval
 from gan_runner.augmentation_study.learners import LEARNERS
 from gan_runner.augmentation_study.study import CONFIDENCE, Comparison, Plan, Split
-from gan_runner.data.data import digest
+from gan_runner.data import digest
 from gan_runner.errors import printable
 from gan_runner.runs.open import Trained
 from gan_runner.system import machine
@@ -151,9 +152,9 @@ def _protocol(trained: Trained, split: Split, plan: Plan) -> dict[str, Any]:
         "classifier": {"name": plan.classifier, **LEARNERS[plan.classifier].recipe}
         | ({} if plan.classifier == "logistic" else {"updates": plan.updates}),
         "checkpoint": trained.step,
-        "weights": "average" if trained.averaged else "raw",
+        "weights": trained.sampler.weights,
         "confidence": CONFIDENCE,
-        "fingerprint": machine.fingerprint(next(trained.generator.parameters()).device),
+        "fingerprint": asdict(machine.fingerprint(trained.sampler.device)),
     }
 
 

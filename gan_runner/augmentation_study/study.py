@@ -16,12 +16,11 @@ from torch import Tensor
 
 from gan_runner.augmentation_study.intervals import Interval, crossed
 from gan_runner.augmentation_study.learners import Lesson, learner
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Track
-from gan_runner.datasets.few import by_class, class_name, parted
+from gan_runner.datasets.per_class import class_name, indices_by_class, split_at
 from gan_runner.errors import ConfigError
 from gan_runner.runs.open import Trained
-from gan_runner.sampling.sampling import evenly, latent_points, sample
 from gan_runner.seeds import derive
 from gan_runner.training.experiment import Experiment
 
@@ -112,9 +111,9 @@ def split(experiment: Experiment, data: Data, cache: Path, track: Track) -> Spli
     left_over = dataset.test(cache, track)
     if left_over is not None and left_over.labels is not None:
         return Split(data, left_over, "left over by dataset.per_class", *known)
-    orders = by_class(data.labels, seed=0)
+    orders = indices_by_class(data.labels, seed=0)
     held_out = torch.cat([order[: len(order) // _TEST_SHARE] for order in orders.values()])
-    chosen, others = parted(data, held_out)
+    chosen, others = split_at(data, held_out)
     if others is None or len(chosen) == 0:
         raise ConfigError(f"too few examples to hold some out, {len(data)}. Use more data.")
     return Split(others, chosen, "a third of each class", *known)
@@ -185,9 +184,9 @@ def comparisons(found: list[Cell]) -> list[Comparison]:
 def _cell(
     trained: Trained, split: Split, plan: Plan, per_class: int, ratio: float, seed: int
 ) -> Cell:
-    real, device = split.real, next(trained.generator.parameters()).device
+    real, device = split.real, trained.sampler.device
     assert real.labels is not None and split.test.labels is not None
-    orders = by_class(real.labels, seed=derive(seed, "real examples"))
+    orders = indices_by_class(real.labels, seed=derive(seed, "real examples"))
     chosen = torch.cat([order[:per_class] for order in orders.values()])
     made, made_labels = _made(trained, _synthetic(per_class, ratio), seed=seed)
     encode = _encoder(real, chosen)
@@ -212,13 +211,12 @@ def _synthetic(per_class: int, ratio: float) -> int:
 
 def _made(trained: Trained, per_class: int, *, seed: int) -> tuple[Tensor, Tensor]:
     """Synthetic examples as stored, and the labels that they were made for."""
-    count = per_class * len(trained.class_names)
-    labels = evenly(count, len(trained.class_names))
+    sampler = trained.sampler
+    count = per_class * sampler.classes
+    labels = sampler.label_each(count)
     assert labels is not None, "a conditional generator"
-    latent = latent_points(
-        count, trained.latent_size, seed=derive(seed, "augmentation", per_class), truncation=None
-    )
-    return sample(trained.generator, latent, trained.space, labels), labels
+    seed = derive(seed, "augmentation", per_class)
+    return sampler.sample(count, labels=labels, seed=seed), labels
 
 
 def _encoder(real: Data, chosen: Tensor) -> Callable[[Tensor], Tensor]:

@@ -103,25 +103,27 @@ def _augment(options: argparse.Namespace) -> None:
     from gan_runner.augmentation_study import study as augmentation
     from gan_runner.augmentation_study.chart import chart
     from gan_runner.logs.terminal import Terminal
-    from gan_runner.runs.open import learnt, look
-    from gan_runner.sampling.sampling import as_png
+    from gan_runner.runs.open import load_generator, load_training_data
+    from gan_runner.sampling.pictures.png import encode_png
 
     terminal = Terminal()
-    trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
-    if not trained.class_names:
+    trained = load_generator(
+        options.run, which=options.checkpoint, raw=options.raw, device=options.device
+    )
+    if not trained.sampler.class_names:
         raise ConfigError(
             f"the run knows no classes, {printable(options.run)}. "
             "Train one with model.conditioning=projection."
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
-    data = learnt(trained, cache, terminal.track)
+    data = load_training_data(trained, cache, terminal.track)
     split = augmentation.split(trained.experiment, data, cache, terminal.track)
     plan = _plan(options, trained)
     augmentation.check(plan, split)
     _introduce(trained, split, plan, terminal)
     work = augmentation.cells(trained, split, plan)
     total = len(plan.per_class) * len(plan.ratios) * plan.seeds
-    done = list(terminal.track(work, what="training classifiers", total=total))
+    done = list(terminal.track(work, description="training classifiers", total=total))
     compared = augmentation.comparisons(done)
     _show(compared, terminal)
     for sentence in findings.sentences(compared, seeds=plan.seeds):
@@ -135,7 +137,7 @@ def _augment(options: argparse.Namespace) -> None:
         write_file(options.out, json.dumps(found, indent=2) + "\n", "--out")
         terminal.say(f"numbers: {printable(options.out)}")
     if options.plot is not None:
-        write_file(options.plot, as_png(chart(findings.panels(compared))), "--plot")
+        write_file(options.plot, encode_png(chart(findings.panels(compared))), "--plot")
         terminal.say(f"plot: {printable(options.plot)}")
 
 
@@ -155,7 +157,7 @@ def _plan(options: argparse.Namespace, trained: Trained) -> Plan:
 
     own = trained.experiment.dataset.per_class
     return Plan(
-        classifier=options.classifier or usual(trained.space),
+        classifier=options.classifier or usual(trained.sampler.space),
         per_class=options.real_per_class or (_PER_CLASS if own is None else (own,)),
         ratios=options.synthetic_ratio,
         seeds=options.seeds,
@@ -170,7 +172,7 @@ def _introduce(trained: Trained, split: Split, plan: Plan, terminal: Terminal) -
     terminal.say(
         f"{name}: {len(split.real)} real examples to learn from, {len(split.test)} others to be "
         f"tested on; synthetic ones of step {trained.step}, "
-        f"{'averaged' if trained.averaged else 'raw'} weights; classifier {plan.classifier}."
+        f"{trained.sampler.weights} weights; classifier {plan.classifier}."
     )
     if told := findings.honest(split, plan):
         terminal.say(told)

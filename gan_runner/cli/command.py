@@ -13,21 +13,21 @@ from gan_runner.system.signals import end_at_once
 from gan_runner.system.threads import share_cores
 
 
-def exit_code(work: Callable[[], None]) -> int:
-    """Do the work of a command; the exit code of the contract, a fault told in short."""
+def exit_code(work: Callable[[], int | None]) -> int:
+    """Do the work of a command, which may give another exit code than 0; a fault is reported in
+    short. The exit code of the contract."""
     end_at_once()
     share_cores()
     try:
-        work()
+        return work() or 0
     except Fault as fault:
         return report(fault)
     except Exception as error:
         from gan_runner.runs.finish import as_fault
 
-        if told := as_fault(error):
-            return report(told)
-        raise
-    return 0
+        if (known := as_fault(error)) is None:
+            raise
+        return report(known)
 
 
 def check_file(path: Path, option: str) -> None:

@@ -94,10 +94,6 @@ def _compare(options: argparse.Namespace) -> None:
     from gan_runner.comparison.compared import compare
     from gan_runner.logs.terminal import Terminal
 
-    if options.html is not None:
-        from gan_runner.comparison.page.curves import require_library
-
-        require_library()
     comparison = compare(
         options.runs,
         by=options.by,
@@ -137,7 +133,9 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
             [*(line.group.values if columns else ()), *findings.cells(board, line)]
             for line in board.lines
         ]
-        terminal.framed([printable(h) for h in heads], [[printable(c) for c in r] for r in rows])
+        terminal.framed_table(
+            [printable(h) for h in heads], [[printable(c) for c in r] for r in rows]
+        )
         if parts := findings.protocol_text(board.protocol):
             terminal.say(f"protocol {board.measure.protocol}: {printable(parts, 600)}")
         terminal.say(printable(findings.headline(board), 1000))

@@ -92,31 +92,22 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _measured(options: argparse.Namespace, terminal: Terminal) -> Iterator[Row]:
     """Every checkpoint that was asked for; runs on the same data share what is real."""
-    from gan_runner.runs.open import look
+    from gan_runner.runs.open import load_generator
 
     evaluators: dict[str, Evaluator] = {}
     for run in options.runs:
         for which in _checkpoints(run, options.checkpoint):
-            trained = look(run, which=which, raw=options.raw, device=options.device)
+            trained = load_generator(run, which=which, raw=options.raw, device=options.device)
             settings = _settings(options, trained)
             key = f"{trained.data}|{settings}"
             if key not in evaluators:
                 evaluators[key] = _evaluator(options, trained, settings, terminal)
-            weights = "average" if trained.averaged else "raw"
-            found = evaluators[key].measure(
-                trained.generator,
-                trained.latent_size,
-                weights=weights,
-                conditional=bool(trained.class_names),
-                code=trained.code,
-                encoder=trained.encoder,
-                bound=trained.experiment.bound,
-            )
+            found = evaluators[key].measure(trained.sampler)
             if not found.results:
                 shown = printable(options.metrics or "evaluation.metrics")
                 raise ConfigError(
                     f"nothing can be told of {printable(run)} by these metrics, {shown}. "
-                    "The README says what each is for."
+                    "docs/metrics.md says what each is for."
                 )
             yield Row(run, trained.step, found)
 
@@ -156,7 +147,7 @@ def _evaluator(
     options: argparse.Namespace, trained: Trained, settings: Evaluation, terminal: Terminal
 ) -> Evaluator:
     from gan_runner.evaluation.evaluator import Evaluator
-    from gan_runner.runs.open import learnt
+    from gan_runner.runs.open import load_training_data
     from gan_runner.system.machine import device_named
 
     dataset = trained.experiment.dataset
@@ -164,7 +155,7 @@ def _evaluator(
     return Evaluator(
         settings,
         dataset,
-        learnt(trained, cache, terminal.track),
+        load_training_data(trained, cache, terminal.track),
         cache=cache,
         device=device_named(options.device),
         say=terminal.say,
@@ -213,13 +204,13 @@ def _show_confusion(head: str, confusion: Confusion, terminal: Terminal) -> None
 
 
 def _write_picture(path: Path, measured: Measured) -> None:
-    from gan_runner.sampling.sampling import as_png
+    from gan_runner.sampling.pictures.png import encode_png
 
     confusion = measured.confusion
     picture = measured.neighbours if confusion is None else confusion.picture()
     if picture is None:
         raise ConfigError("vectors have no pictures of neighbours, --picture. Leave it out.")
-    write_file(path, as_png(picture), "--picture")
+    write_file(path, encode_png(picture), "--picture")
 
 
 def _write_json(path: Path, rows: list[Row]) -> None:

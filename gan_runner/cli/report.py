@@ -40,10 +40,6 @@ def _report(options: argparse.Namespace) -> None:
     from gan_runner.comparison.leaderboard import values_of
     from gan_runner.logs.terminal import Terminal
 
-    if options.html is not None:
-        from gan_runner.comparison.page.curves import require_library
-
-        require_library()
     comparison = compare([options.run], unfinished=True)
     if len(comparison.records) > 1:
         raise ConfigError(
@@ -56,10 +52,10 @@ def _report(options: argparse.Namespace) -> None:
     terminal.say(f"{printable(record.name)}: {record.outcome}, step {step} of {steps}")
     rows = [findings.value_cells(measure, value) for measure, value in values_of(record)]
     if rows:
-        terminal.framed(findings.VALUE_HEADS, [[printable(c) for c in row] for row in rows])
+        terminal.framed_table(findings.VALUE_HEADS, [[printable(c) for c in row] for row in rows])
     else:
         terminal.say(f"note: {findings.NO_EVALUATIONS}")
-    for verdict in findings.verdicts(record):
+    for verdict in record.status.verdicts:
         terminal.say(f"verdict: {printable(findings.verdict_text(verdict), 1000)}")
     if options.html is not None:
         from gan_runner.comparison.page.page import page

@@ -87,7 +87,7 @@ def _states(text: str) -> list[str]:
     names = text.split(",")
     for name in names:
         if name not in STATES:
-            raise argparse.ArgumentTypeError(f"{name} is no state. {did_you_mean(name, STATES)}")
+            raise argparse.ArgumentTypeError(f"{name} is not a state. {did_you_mean(name, STATES)}")
     return names
 
 
@@ -129,7 +129,7 @@ def _list(options: argparse.Namespace) -> None:
     elif chosen:
         terminal.table(_HEADS, [_cells(run, top, now) for run in chosen])
     elif runs:
-        terminal.say(f"none of the runs is like that: {len(runs)} in {printable(top)}")
+        terminal.say(f"no run matches the filter: {len(runs)} in {printable(top)}")
     else:
         terminal.say(f"no runs in {printable(top)}")
 
@@ -147,7 +147,7 @@ def _refuse_unknown(where: list[tuple[str, str]], runs: list[Summary]) -> None:
 def _fits(run: Summary, options: argparse.Namespace) -> bool:
     return (
         (options.state is None or run.state in options.state)
-        and (options.since is None or run.changed >= options.since)
+        and (options.since is None or run.last_change >= options.since)
         and all(
             key in run.settings and _equals(run.settings[key], text) for key, text in options.where
         )
@@ -176,7 +176,7 @@ def _best_first(run: Summary) -> tuple[object, ...]:
 _ORDERS: dict[str, Callable[[Summary], Any]] = {
     "step": lambda run: (run.step is None, -(run.step or 0)),
     "best": _best_first,
-    "age": lambda run: -run.changed,
+    "age": lambda run: -run.last_change,
     "size": lambda run: -run.size,
     "name": lambda run: run.path.parts,
 }
@@ -194,7 +194,7 @@ def _plain(run: Summary, top: Path, now: float) -> dict[str, Any]:
         "best": best,
         "verdicts": list(run.verdicts),
         "started": run.started,
-        "age": max(0.0, now - run.changed),
+        "age": max(0.0, now - run.last_change),
         "size": run.size,
     }
 
@@ -210,7 +210,7 @@ def _cells(run: Summary, top: Path, now: float) -> list[str]:
         best or "-",
         protocol or "-",
         ",".join(run.verdicts) or "-",
-        span(max(0.0, now - run.changed)),
+        span(max(0.0, now - run.last_change)),
         size(run.size),
     )
     return [printable(cell) for cell in cells]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gan_runner.runs.open import Trained
+    from gan_runner.sampling.sampler import Sampler
 
 _FILES = (".png", ".npz", ".csv", ".gif")  # anything else is a folder of pictures
 _FRAME_MS = 60
@@ -94,19 +95,21 @@ def _threshold(text: str) -> float:
 
 def _sample(options: argparse.Namespace) -> None:
     from gan_runner.logs.terminal import Terminal
-    from gan_runner.runs.open import look
+    from gan_runner.runs.open import load_generator
 
     suffix = options.out.suffix.lower()
     if suffix == ".gif" and options.interpolate is None:
         raise ConfigError(
             f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
         )
-    trained = look(options.run, which=options.checkpoint, raw=options.raw, device=options.device)
+    trained = load_generator(
+        options.run, which=options.checkpoint, raw=options.raw, device=options.device
+    )
     _refuse_other_files(trained, options.out)
     classes = _classes(options, trained)
     latent, columns = _latent(options, trained, classes)
     labels = _labels(options, classes, len(latent))
-    examples = _examples(trained, latent, labels)
+    examples = trained.sampler.decode(latent, labels)
     try:
         _write(options, trained, examples, _told(trained, latent, labels), columns)
     except OSError as error:
@@ -117,7 +120,7 @@ def _sample(options: argparse.Namespace) -> None:
 def _refuse_other_files(trained: Trained, out: Path) -> None:
     """Raise ConfigError for a file that can't hold such samples."""
     shown, suffix = f"--out={printable(out)}", out.suffix.lower()
-    kind = trained.space.kind
+    kind = trained.sampler.space.kind
     if kind == "table" and suffix not in (".csv", ".png", ".npz"):
         raise ConfigError(f"rows are no pictures, {shown}. Use a .csv, .npz or .png file.")
     if kind in ("vectors", "sequences") and suffix not in (".png", ".npz"):
@@ -129,30 +132,26 @@ def _refuse_other_files(trained: Trained, out: Path) -> None:
 
 def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
     """The classes that are wanted; none if the model isn't conditional. Raises ConfigError."""
-    names = trained.class_names
+    names = trained.sampler.class_names
     if not names and (options.label or options.per_class):
         asked = "--label" if options.label else "--per-class"
         remedy = "Train one with model.conditioning=concat."
-        if trained.encoder is not None:
+        if trained.sampler.encoder is not None:
             remedy = "Autoencoders have none: train a GAN with model.conditioning=concat."
         raise ConfigError(f"the run knows no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
         raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")
-    return [_class(text, names) for text in options.label or []] or list(range(len(names)))
+    return [_class(text, trained.sampler) for text in options.label or []] or list(
+        range(len(names))
+    )
 
 
-def _class(text: str, names: tuple[str, ...]) -> int:
-    if text in names:
-        return names.index(text)
-    # where the names are numbers themselves, a place among them would be mistaken for one
-    if text.isdecimal() and int(text) < len(names) and not all(map(_is_whole, names)):
-        return int(text)
-    listed = ", ".join(printable(name) for name in names[:20])
-    raise ConfigError(f"no such class, --label={printable(text)}. Choose one of: {listed}.")
-
-
-def _is_whole(name: str) -> bool:
-    return name.removeprefix("-").isdecimal()
+def _class(text: str, sampler: Sampler) -> int:
+    found = sampler.find_class(text)
+    if found is None:
+        listed = ", ".join(printable(name) for name in sampler.class_names[:20])
+        raise ConfigError(f"no such class, --label={printable(text)}. Choose one of: {listed}.")
+    return found
 
 
 def _labels(options: argparse.Namespace, classes: list[int], count: int) -> Tensor | None:
@@ -171,7 +170,7 @@ def _latent(
     """Latent points, and the number of columns that a grid of them has."""
     import torch
 
-    from gan_runner.sampling.sampling import interpolated, latent_points
+    from gan_runner.sampling.latents import interpolate
 
     if options.traverse is not None:
         return _traversal(options, trained)
@@ -179,24 +178,20 @@ def _latent(
     count = options.num or (64 if steps is None else 8)
     if options.per_class is not None:
         count = options.per_class * len(classes)
-    drawn = latent_points(
-        count if steps is None else 2 * count,
-        trained.latent_size,
-        seed=options.seed,
-        truncation=options.truncation,
+    drawn = trained.sampler.latents(
+        count if steps is None else 2 * count, seed=options.seed, truncation=options.truncation
     )
     if steps is None:
         # a column for each class, as far as they fit
         return drawn, len(classes) if 1 < len(classes) <= _MOST_COLUMNS else None
     pairs = zip(drawn[:count], drawn[count:], strict=True)
-    return torch.cat([interpolated(start, end, steps) for start, end in pairs]), steps
+    return torch.cat([interpolate(start, end, steps) for start, end in pairs]), steps
 
 
 def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int]:
     """Latent points that differ along each row in one code only. Raises ConfigError."""
-    from gan_runner.sampling.sampling import latent_points
-
-    code, asked = trained.code, options.traverse
+    sampler, asked = trained.sampler, options.traverse
+    code = sampler.code
     if options.interpolate is not None:
         raise ConfigError("two kinds of rows, --interpolate and --traverse. Give one of them.")
     if code is None:
@@ -209,18 +204,10 @@ def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, i
         remedy = did_you_mean(name, code.names)
         raise ConfigError(f"no such code, --traverse={printable(asked)}. {remedy}")
     column = code.column(name, _TRAVERSED)
-    drawn = latent_points(
-        options.num or 8, trained.latent_size, seed=options.seed, truncation=options.truncation
-    )
+    drawn = sampler.latents(options.num or 8, seed=options.seed, truncation=options.truncation)
     rows = drawn.repeat_interleave(len(column), dim=0)
-    rows[:, trained.latent_size - code.columns + code.names.index(name)] = column.repeat(len(drawn))
+    rows[:, sampler.latent_dims - code.columns + code.names.index(name)] = column.repeat(len(drawn))
     return rows, len(column)
-
-
-def _examples(trained: Trained, latent: Tensor, labels: Tensor | None) -> Tensor:
-    from gan_runner.sampling.sampling import sample
-
-    return sample(trained.generator, latent, trained.space, labels)
 
 
 def _told(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
@@ -229,10 +216,8 @@ def _told(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, 
 
     if labels is not None:
         return {"labels": labels}
-    if trained.code is None:
-        return {}
-    values = trained.code.values(latent[:, -trained.code.columns :])
-    return {"codes": torch.stack([value.float() for value in values], dim=1)}
+    values = trained.sampler.code_values(latent)
+    return {"codes": torch.stack([v.float() for v in values], dim=1)} if values else {}
 
 
 def _write(
@@ -264,10 +249,11 @@ def _write_grid(
     labels: Tensor | None,
     columns: int | None,
 ) -> None:
-    from gan_runner.sampling.sampling import as_png, picture
+    from gan_runner.sampling.pictures.examples import draw_examples
+    from gan_runner.sampling.pictures.png import encode_png
 
-    grid = picture(examples, trained.space, columns=columns, labels=labels)
-    write_file(path, as_png(grid), "--out")
+    grid = draw_examples(examples, trained.sampler.space, columns=columns, labels=labels)
+    write_file(path, encode_png(grid), "--out")
 
 
 def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str, Tensor]) -> None:
@@ -275,24 +261,25 @@ def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str
     else places in `class_names`; or with their codes."""
     import numpy as np
 
-    from gan_runner.sampling.sampling import as_stored
+    from gan_runner.sampling.arrays import to_stored_array
+    from gan_runner.sampling.sampler import is_whole_number
 
     with path.open("wb") as file:
         arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
         if "labels" in arrays:
-            names = trained.class_names
-            if all(map(_is_whole, names)):
+            names = trained.sampler.class_names
+            if all(map(is_whole_number, names)):
                 arrays["labels"] = np.array([int(name) for name in names])[arrays["labels"]]
             else:
                 arrays["class_names"] = np.array(names)
-        np.savez(file, samples=as_stored(examples), **arrays)
+        np.savez(file, samples=to_stored_array(examples), **arrays)
 
 
 def _write_rows(path: Path, trained: Trained, examples: Tensor, labels: Tensor | None) -> None:
     """Names, and rows in the table's own units; the class that was told is a column again."""
     import csv
 
-    columns = trained.space.columns
+    columns = trained.sampler.space.columns
     assert columns is not None, "other samples are refused"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(columns.rows(examples, labels))
@@ -302,21 +289,22 @@ def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: 
     """One frame for each place on the arcs, forth and back; all pairs side by side."""
     from PIL import Image
 
-    from gan_runner.sampling.sampling import picture
+    from gan_runner.sampling.pictures.examples import draw_examples
 
     pairs = examples.unflatten(0, (-1, frames))
     order = [*range(frames), *range(frames - 2, 0, -1)]
-    drawn = [picture(pairs[:, place], trained.space) for place in order]
+    drawn = [draw_examples(pairs[:, place], trained.sampler.space) for place in order]
     images = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f).convert("RGB") for f in drawn]
     images[0].save(path, save_all=True, append_images=images[1:], duration=_FRAME_MS, loop=0)
 
 
 def _write_folder(path: Path, examples: Tensor) -> None:
-    from gan_runner.sampling.sampling import as_stored, displayed, save_png
+    from gan_runner.sampling.arrays import to_stored_array
+    from gan_runner.sampling.pictures.png import save_png, to_displayable
 
     path.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(as_stored(examples)):
-        save_png(displayed(image), path / f"sample_{number:06d}.png")
+    for number, image in enumerate(to_stored_array(examples)):
+        save_png(to_displayable(image), path / f"sample_{number:06d}.png")
 
 
 if __name__ == "__main__":

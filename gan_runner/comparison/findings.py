@@ -12,8 +12,9 @@ from typing import Any
 
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.leaderboard import LOGGED, Board, Line, Value
-from gan_runner.comparison.record import ENDED, Measure, Record
+from gan_runner.comparison.record import ENDED, Measure
 from gan_runner.comparison.spread import Spread
+from gan_runner.storage.status import Verdict
 
 NO_EVALUATIONS = (
     "No evaluations in these runs, so there is no leaderboard. Train with train.eval_every=500, or "
@@ -148,19 +149,10 @@ def health(group: Group) -> list[str]:
     return [f"{name} ({runs} of {count})" for name, runs in sorted(told.items())]
 
 
-def verdicts(record: Record) -> list[dict[str, Any]]:
-    """The verdicts of a run, as far as they are ours."""
-    found = record.status.get("verdicts")
-    return [v for v in found if isinstance(v, dict)] if isinstance(found, list) else []
-
-
-def verdict_text(verdict: Mapping[str, Any]) -> str:
+def verdict_text(verdict: Verdict) -> str:
     """A verdict in a line: its name, step, evidence and advice."""
-    said = [verdict.get(key) for key in ("evidence", "advice")]
-    told = [f"{text.rstrip('.')}." for text in said if isinstance(text, str)]
-    step = verdict.get("step")
-    at = f" at step {step}" if isinstance(step, int) else ""
-    return " ".join([f"{verdict.get('name')}{at}:", *told])
+    sentences = [f"{text.rstrip('.')}." for text in (verdict.evidence, verdict.advice) if text]
+    return " ".join([f"{verdict.name} at step {verdict.step}:", *sentences])
 
 
 def number(value: float | None) -> str:

@@ -18,7 +18,8 @@ from gan_runner.errors import ConfigError, printable
 from gan_runner.evaluation.protocol import digest_of
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
-from gan_runner.storage.summary import Summary, run_folders, status_of, summarize
+from gan_runner.storage.status import Status
+from gan_runner.storage.summary import Summary, run_folders, summarize
 
 Series = Mapping[int, float]
 """Values by step."""
@@ -49,7 +50,6 @@ class Record(NamedTuple):
 
     name: str
     summary: Summary
-    status: Mapping[str, Any]
     logged: Mapping[str, Series]
     measured: Mapping[Measure, Series]
     protocols: Mapping[str, Mapping[str, Any]]
@@ -60,7 +60,12 @@ class Record(NamedTuple):
     def outcome(self) -> str:
         """Its state, or `diverged` if it failed by NaN or Inf."""
         failed = self.summary.state == "failed"
-        return "diverged" if failed and self.status.get("exit_code") == 5 else self.summary.state
+        return "diverged" if failed and self.status.exit_code == 5 else self.summary.state
+
+    @property
+    def status(self) -> Status:
+        """What the run says of itself; empty where that is unreadable."""
+        return self.summary.status
 
     @property
     def seed(self) -> Any:
@@ -110,7 +115,6 @@ def _read(path: Path, name: str) -> Record:
     return Record(
         name=name,
         summary=summarize(path),
-        status=status_of(folder),
         logged=logged,
         measured=measured,
         protocols=protocols,
@@ -157,7 +161,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         print(f"warning: too large to compare, {printable(path)}.", file=sys.stderr)
         return
     damaged: list[None] = []
-    for row in rows(path, left_out=lambda: damaged.append(None)):
+    for row in rows(path, on_damaged=lambda: damaged.append(None)):
         yield row
         if not all(_is_finite(value) for value in _values(row)):
             damaged.append(None)

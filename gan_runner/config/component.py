@@ -24,11 +24,12 @@ class Component(BaseModel):
 
 
 C = TypeVar("C", bound=Component)
+T = TypeVar("T")
 
 
-def choices(family: type[C]) -> dict[str, type[C]]:
+def choices(family: type[T]) -> dict[str, type[T]]:
     """The concrete classes of a family by name."""
-    found: dict[str, type[C]] = {}
+    found: dict[str, type[T]] = {}
     for child in family.__subclasses__():
         found |= choices(child)
         if not inspect.isabstract(child):
@@ -36,11 +37,8 @@ def choices(family: type[C]) -> dict[str, type[C]]:
     return found
 
 
-def make(node: Mapping[str, Any], family: type[C], *, where: str) -> C:
-    """The object that `node` names and sets; `where` is the node's place in the configuration.
-
-    Raises ConfigError for a name the family doesn't have, and for settings that don't fit.
-    """
+def chosen_class(node: Mapping[str, Any], family: type[T], *, where: str) -> type[T]:
+    """The class that `node` names. Raises ConfigError for a name that the family doesn't have."""
     named = choices(family)
     if not isinstance(node, Mapping) or "name" not in node:
         raise ConfigError(f"missing name, {where}. Choose one of: {', '.join(sorted(named))}.")
@@ -48,7 +46,16 @@ def make(node: Mapping[str, Any], family: type[C], *, where: str) -> C:
     if not isinstance(name, str) or name not in named:
         remedy = did_you_mean(str(name), named)
         raise ConfigError(f"unknown {where}, {where}.name={printable(name)}. {remedy}")
-    return validated({k: v for k, v in node.items() if k != "name"}, named[name], where=where)
+    return named[name]
+
+
+def make(node: Mapping[str, Any], family: type[C], *, where: str) -> C:
+    """The object that `node` names and sets; `where` is the node's place in the configuration.
+
+    Raises ConfigError for a name the family doesn't have, and for settings that don't fit.
+    """
+    chosen = chosen_class(node, family, where=where)
+    return validated({k: v for k, v in node.items() if k != "name"}, chosen, where=where)
 
 
 def validated(plain: Mapping[str, Any], kind: type[C], *, where: str = "") -> C:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 GROUPS = (
-    *("model", "loss", "loss/penalty", "augment", "dataset", "optimizer"),
+    *("method", "model", "loss", "loss/penalty", "augment", "dataset", "optimizer"),
     *("evaluation", "health", "experiment"),
 )
 
@@ -29,7 +29,7 @@ groups:
 settings (any value of conf/config.yaml and of the chosen options):
   seed, device, precision, threads, deterministic, cache
   train.steps, train.epochs, train.batch_size, train.log_every, train.sample_every,
-  train.save_every, train.eval_every, train.keep, train.average
+  train.save_every, train.eval_every, train.keep, train.ema
   model.*, loss.*, augment.*, dataset.*, optimizer.generator.*, optimizer.discriminator.*,
   evaluation.*, health.*
   hydra.run.dir=FOLDER            where the run folder is made

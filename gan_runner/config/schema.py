@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_runner.config.component import Component, validated
 from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.system.files import write_text
 
 # What a resumed run may change: how long it is, what it shows and keeps, and where it runs. The
 # data may lie elsewhere, too: its digest is compared with the one that the run began with.
@@ -51,8 +52,8 @@ class Train(Component):
     eval_every: NonNegativeInt
     keep: NonNegativeInt
     samples: Annotated[int, Field(ge=1, le=1024)]
-    average: Annotated[float, Field(ge=0, lt=1)]
-    average_ramp: Annotated[float, Field(ge=1)]
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    ema_warmup: Annotated[float, Field(ge=1)]
 
 
 class Config(Component):
@@ -66,6 +67,7 @@ class Config(Component):
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None
     train: Train
+    method: dict[str, Any]
     model: dict[str, Any]
     loss: dict[str, Any]
     augment: dict[Name, dict[str, Any]]
@@ -78,6 +80,12 @@ class Config(Component):
     def plain(self) -> dict[str, Any]:
         """The configuration as plain data, as `config.yaml` has it."""
         return json.loads(self.model_dump_json())  # type: ignore[no-any-return]
+
+    def choice(self, group: str) -> str:
+        """What the command line calls the option of a group, as far as it is known."""
+        if group in self.choices:
+            return f"{group}={printable(self.choices[group])}"
+        return f"{group}.name={printable(getattr(self, group).get('name'))}"
 
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""
@@ -123,6 +131,19 @@ def read_plain(path: Path) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
+def write(path: Path, config: Config) -> None:
+    """Write `config.yaml`, and see that it reads back as the same.
+
+    Raises OSError, and ConfigError for a configuration that can't be kept, as a huge one.
+    """
+    write_text(path, text(config))
+    try:
+        kept = read(path)
+    except CheckpointError as error:
+        raise ConfigError(str(error)) from None
+    assert kept == config, f"{path} reads back as another configuration"
+
+
 class _PlainLoader(yaml.SafeLoader):
     """Data without aliases: a few lines of them unfold to more than any memory holds."""
 
@@ -146,6 +167,23 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             leaves[f"{prefix}{key}"] = value
     return leaves
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """A copy with other values of settings in `FREE`, as they stand in a valid configuration."""
+    train, dataset = _below("train", values), _below("dataset", values)
+    return config.model_copy(
+        update={
+            **{key: value for key, value in values.items() if "." not in key},
+            "train": config.train.model_copy(update=train),
+            "dataset": {**config.dataset, **dataset},
+        }
+    )
+
+
+def _below(group: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = f"{group}."
+    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
 
 
 def settings(config: Config) -> dict[str, Any]:

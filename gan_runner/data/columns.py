@@ -1,4 +1,4 @@
-"""The columns of a table: what each holds, and how numbers become cells of it again."""
+"""The columns of a table: what each holds, and how numbers become its cells again."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class Column:
     """A column as its owner knows it. A numeric one has no `categories`.
 
     `decimals`: digits after the point that its numbers are rounded to, None to leave them.
-    `label`: its categories are the classes of the rows. `told`: rows don't hold it, since a
-    conditional generator is told the class.
+    `label`: its categories are the classes of the rows. `condition`: it conditions the generator,
+    so examples don't hold it.
     """
 
     name: str
     categories: tuple[str, ...] = ()
     decimals: int | None = None
     label: bool = False
-    told: bool = False
+    condition: bool = False
 
     @property
     def width(self) -> int:
         """How many numbers of an example it takes: one for each category."""
-        return 0 if self.told else len(self.categories) or 1
+        return 0 if self.condition else len(self.categories) or 1
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Columns:
     straight_through: bool
 
     def __post_init__(self) -> None:
-        """Raises ValueError for columns that can't be of a table."""
+        """Raises ValueError for columns that no table has."""
         if not self.width or not self.temperature > 0:
             raise ValueError("a table has columns, and a temperature above 0")
-        if any(column.told and not column.categories for column in self.columns):
+        if any(column.condition and not column.categories for column in self.columns):
             raise ValueError("a label has categories")
 
     @property
@@ -69,21 +69,21 @@ class Columns:
         held = [column for column in self.columns if column.width]
         yield from zip(held, examples.split([c.width for c in held], dim=1), strict=True)
 
-    def settled(self, examples: Tensor) -> Tensor:
+    def discretize(self, examples: Tensor) -> Tensor:
         """Numbers [N, D] as the table could have them: rounded, and one category in each block."""
-        return cat([_settled(column, part) for column, part in self.parts(examples)], dim=1)
+        return cat([_discretize(column, part) for column, part in self.parts(examples)], dim=1)
 
     def codes(self, examples: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         """The numbers of each numeric column [N], the indices of the categories of the others.
 
-        `labels` [N] are of the class that was told; without them such a column is left out.
+        `labels` [N] are those of a condition; without them its column is left out.
         """
         held = {
             column.name: part.argmax(1) if column.categories else part[:, 0]
             for column, part in self.parts(examples)
         }
         if labels is not None:
-            held |= {column.name: labels for column in self.columns if column.told}
+            held |= {column.name: labels for column in self.columns if column.condition}
         return {c.name: held[c.name] for c in self.columns if c.name in held}
 
     def rows(self, examples: Tensor, labels: Tensor | None) -> Iterator[list[str]]:
@@ -95,7 +95,7 @@ class Columns:
         yield from (list(row) for row in zip(*cells, strict=True))
 
 
-def _settled(column: Column, part: Tensor) -> Tensor:
+def _discretize(column: Column, part: Tensor) -> Tensor:
     if column.categories:
         return one_hot(part.argmax(1), column.width).to(part.dtype)
     return part if column.decimals is None else part.round(decimals=column.decimals)

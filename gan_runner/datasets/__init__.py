@@ -1,4 +1,4 @@
-"""Where arrays come from. A file under `conf/dataset/` names a class of this package."""
+"""Data sets. A file under `conf/dataset/` names a class of this package."""
 
 from gan_runner.datasets.array import Array
 from gan_runner.datasets.base import Dataset, Track

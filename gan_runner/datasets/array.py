@@ -11,26 +11,27 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.array import read_array_file
-from gan_runner.datasets.readers.paths import Location, expanded, refuse_missing
-from gan_runner.datasets.sequences import plain_steps, standardized_steps
-from gan_runner.datasets.vectors import plain, standardized
+from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
+from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
+from gan_runner.datasets.vectors import plain_space, standardized_space
 from gan_runner.errors import ConfigError, DataError, printable
 
 Samples = NDArray[Any]
 
 SHAPES = "Expected images [N, H, W] or [N, H, W, C], vectors [N, D], or sequences [N, T, D]."
 AXES = {"images": (3, 4), "vectors": (2,), "sequences": (3,)}
-CHUNK = 1024
+CHUNK_EXAMPLES = 1024
 
 
 class Array(Dataset):
     """Images [N, H, W] or [N, H, W, C], vectors [N, D], or sequences [N, T, D] where `kind` says
     so; labels if an .npz file has them.
 
-    `range` is what float images go from and to, `flip` is for images, `standardize` for all else.
+    `range`: the lowest and the highest value of float images. `flip` is for images, `standardize`
+    for everything else.
     """
 
     path: Location | None
@@ -41,7 +42,7 @@ class Array(Dataset):
 
     @field_validator("range")
     @classmethod
-    def _known(cls, limits: tuple[float, float]) -> tuple[float, float]:
+    def _check_range_setting(cls, limits: tuple[float, float]) -> tuple[float, float]:
         if limits not in ((0.0, 1.0), (-1.0, 1.0)):
             raise ValueError("The range is [0, 1] or [-1, 1]")
         return limits
@@ -49,7 +50,7 @@ class Array(Dataset):
     def space(self) -> Space | None:
         return None
 
-    def look(self) -> None:
+    def check_present(self) -> None:
         refuse_missing(self._file, setting=self._setting)
 
     def load(self, cache: Path, track: Track) -> Data:
@@ -71,7 +72,7 @@ class Array(Dataset):
 
     @property
     def _file(self) -> Path:
-        return expanded(self.path, key="dataset.path", wanted="a .npy or .npz file")
+        return expand_path(self.path, key="dataset.path", wanted="a .npy or .npz file")
 
     @property
     def _setting(self) -> str:
@@ -125,9 +126,12 @@ class Array(Dataset):
         return torch.from_numpy(numbers)
 
     def _space_of(self, numbers: Tensor) -> Space:
-        if numbers.ndim == 2:
-            return standardized(numbers) if self.standardize else plain(numbers.shape[1])
-        return standardized_steps(numbers) if self.standardize else plain_steps(*numbers.shape[1:])
+        are_vectors, shape = numbers.ndim == 2, numbers.shape[1:]
+        if self.standardize:
+            return (
+                standardized_space(numbers) if are_vectors else standardized_sequence_space(numbers)
+            )
+        return plain_space(*shape) if are_vectors else plain_sequence_space(*shape)
 
     def _images(self, samples: Samples, track: Track) -> Tensor:
         """uint8 [N, C, H, W]; where the file is right already, a view of it."""
@@ -145,12 +149,12 @@ class Array(Dataset):
             raise self._fault("images of bool", "Save them as uint8, 0 and 255.")
         low, high = self.range if samples.dtype.kind == "f" else (0, 255)
         pixels = np.empty(samples.shape, np.uint8)
-        starts = range(0, len(samples), CHUNK)
-        for start in track(starts, what="converting images", total=len(starts)):
-            part = samples[start : start + CHUNK].astype(np.float64)
+        starts = range(0, len(samples), CHUNK_EXAMPLES)
+        for start in track(starts, description="converting images", total=len(starts)):
+            part = samples[start : start + CHUNK_EXAMPLES].astype(np.float64)
             self._check_finite(part)
             self._check_range(part, low, high)
-            pixels[start : start + CHUNK] = np.rint((part - low) * (255 / (high - low)))
+            pixels[start : start + CHUNK_EXAMPLES] = np.rint((part - low) * (255 / (high - low)))
         return pixels
 
     def _check_finite(self, part: Samples) -> None:

@@ -1,4 +1,4 @@
-"""What every data set is: settings that lead to one indexed array."""
+"""The base of every data set: settings that lead to one indexed array."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Protocol, TypeVar, final
 from pydantic import Field
 
 from gan_runner.config.component import Component
-from gan_runner.data.data import Data, Space
-from gan_runner.datasets.few import few
+from gan_runner.data import Data, Space
+from gan_runner.datasets.per_class import take_per_class
 
 T = TypeVar("T")
 
-HELD_OUT = 10_000
-"""At most so many examples are drawn to be held out, where examples are drawn."""
+MOST_HELD_OUT = 10_000
+"""Examples: a data set that is drawn holds out at most so many."""
 
 
 class Track(Protocol):
     """Passes items through and shows how far it is: "decoding images  310/5000"."""
 
-    def __call__(self, items: Iterable[T], *, what: str, total: int) -> Iterator[T]: ...
+    def __call__(self, items: Iterable[T], *, description: str, total: int) -> Iterator[T]: ...
 
 
 class Dataset(Component):
     """Reads its examples. No setting has a second meaning, nothing is read before `load`.
 
-    `per_class`: a generator learns from so many examples of each class, drawn by `per_class_seed`.
+    `per_class`: training has so many examples of each class, drawn by `per_class_seed`.
     """
 
     per_class: int | None = Field(ge=1)
@@ -36,40 +36,40 @@ class Dataset(Component):
 
     @final
     def training(self, cache: Path, track: Track) -> Data:
-        """What a generator learns from: all examples, or `per_class` of each class.
+        """The training examples: all, or `per_class` of each class.
 
         Raises what `load` does, and ConfigError if there are not so many.
         """
         data = self.load(cache, track)
         if self.per_class is None:
             return data
-        return few(data, self.per_class, seed=self.per_class_seed).chosen
+        return take_per_class(data, self.per_class, seed=self.per_class_seed).chosen
 
     @final
     def test(self, cache: Path, track: Track) -> Data | None:
-        """What no generator learns from: `held_out`, or else what `per_class` leaves over.
+        """The held-out examples: those of `held_out`, or else those that `per_class` leaves over.
 
-        None where there is nothing. Raises what `training` does.
+        None where there are none. Raises what `training` does.
         """
-        found = self.held_out(cache, track)
-        if found is not None or self.per_class is None:
-            return found
-        return few(self.load(cache, track), self.per_class, seed=self.per_class_seed).others
+        held_out = self.held_out(cache, track)
+        if held_out is not None or self.per_class is None:
+            return held_out
+        data = self.load(cache, track)
+        return take_per_class(data, self.per_class, seed=self.per_class_seed).others
 
     @abstractmethod
     def space(self) -> Space | None:
-        """What one example is, where the settings alone tell it; None if the data must be read."""
+        """What one example is, if it follows from the settings; None if the data must be read."""
 
     @abstractmethod
-    def look(self) -> None:
-        """See that what must be there already is there, without reading it.
-
-        Raises DataError or MachineError as `load` does.
+    def check_present(self) -> None:
+        """Raise DataError or MachineError, as `load` does, for files that are missing; none is
+        read.
         """
 
     @abstractmethod
     def load(self, cache: Path, track: Track) -> Data:
-        """All examples. `cache`: the folder where decoded data may be kept.
+        """All examples. `cache`: the folder for decoded data.
 
         Raises DataError for data that is missing, damaged, empty or of another shape, and
         MachineError where a download or the cache folder fails.

@@ -7,11 +7,11 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from gan_runner.data.columns import Column
+from gan_runner.data import Column
 from gan_runner.datasets.readers.cells import decimals
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder
-from gan_runner.datasets.tabular import Contents, Filled, Tabular
+from gan_runner.datasets.tabular import ColumnValues, TableContents, Tabular
 from gan_runner.errors import DataError, printable
 
 
@@ -68,10 +68,10 @@ class Bundled(Tabular):
     def setting(self) -> str:
         return f"dataset.name={type(self).__name__}"
 
-    def look(self) -> None:
+    def check_present(self) -> None:
         data_folder(setting=self.setting)
 
-    def contents(self) -> Contents:
+    def contents(self) -> TableContents:
         source = self.source
         path = data_folder(setting=self.setting) / source.file
         try:
@@ -84,17 +84,17 @@ class Bundled(Tabular):
             raise DataError(
                 f"damaged {printable(path)} ({printable(reason)}), {self.setting}. {REMEDY}"
             ) from None
-        measured = [
-            Filled(Column(name, decimals=decimals(row[i] for row in cells)), values[:, i])
+        numeric = [
+            ColumnValues(Column(name, decimals=decimals(row[i] for row in cells)), values[:, i])
             for i, name in enumerate(source.features)
         ]
         label = Column(source.label, source.classes, label=True)
-        return Contents([*measured, Filled(label, values[:, -1].astype(np.int64))])
+        return TableContents([*numeric, ColumnValues(label, values[:, -1].astype(np.int64))])
 
 
 @final
 class Iris(Bundled):
-    """150 irises of three species, measured in centimetres."""
+    """150 irises of three species, measured in centimeters."""
 
     @property
     def source(self) -> Source:
@@ -103,7 +103,7 @@ class Iris(Bundled):
 
 @final
 class Wine(Bundled):
-    """178 wines of three growers in one region of Italy, analysed chemically."""
+    """178 wines of three growers in one region of Italy, analyzed chemically."""
 
     @property
     def source(self) -> Source:
@@ -112,7 +112,7 @@ class Wine(Bundled):
 
 @final
 class BreastCancer(Bundled):
-    """569 tumours by ten measures of the cell nuclei in a picture: mean, error and worst."""
+    """569 tumors by ten measures of the cell nuclei in a picture: mean, error and worst."""
 
     @property
     def source(self) -> Source:

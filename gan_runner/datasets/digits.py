@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder
@@ -21,18 +21,18 @@ SETTING = "dataset.name=Digits"
 
 
 class Digits(Dataset):
-    """1,797 grey 8 x 8 digits; their ink of 0..16 becomes 0..255."""
+    """1,797 gray 8 x 8 digits; their ink of 0..16 becomes 0..255."""
 
     flip: bool
 
     def space(self) -> Space:
         return Space("images", (1, SIDE, SIDE))
 
-    def look(self) -> None:
+    def check_present(self) -> None:
         data_folder(setting=SETTING)
 
     def load(self, cache: Path, track: Track) -> Data:
-        rows = _rows(data_folder(setting=SETTING) / "digits.csv.gz")
+        rows = _read_rows(data_folder(setting=SETTING) / "digits.csv.gz")
         ink = rows[:, :-1].reshape(COUNT, 1, SIDE, SIDE)
         images = np.rint(ink * (255 / INK)).astype(np.uint8)
         labels = torch.from_numpy(rows[:, -1].copy())
@@ -47,20 +47,20 @@ class Digits(Dataset):
         return self.flip
 
 
-def _rows(path: Path) -> NDArray[np.int64]:
+def _read_rows(path: Path) -> NDArray[np.int64]:
     """64 values of ink and the label in each row, [1797, 65]."""
     if not path.is_file():
         raise MachineError(f"missing {printable(path)}, {SETTING}. {REMEDY}")
     try:
         with file_faults(path, setting=SETTING):
-            rows = _parsed(path.read_bytes())
+            rows = _parse_rows(path.read_bytes())
     except ValueError as reason:
         raise DataError(f"damaged {printable(path)} ({reason}), {SETTING}. {REMEDY}") from None
     return rows
 
 
-def _parsed(packed: bytes) -> NDArray[np.int64]:
-    """A gzipped table of whole numbers. Raises ValueError."""
+def _parse_rows(packed: bytes) -> NDArray[np.int64]:
+    """The rows of a gzipped table of whole numbers. Raises ValueError."""
     try:
         lines = gzip.decompress(packed).splitlines()
     except (EOFError, OSError, zlib.error) as error:

@@ -13,17 +13,17 @@ from typing import Literal, TypeVar
 import torch
 from pydantic import Field
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.decoding import Damaged, Pixels, decode
-from gan_runner.datasets.readers.image_cache import kept
-from gan_runner.datasets.readers.listing import Found, class_indices, class_of, images_below
-from gan_runner.datasets.readers.paths import Location, expanded, file_faults, refuse_missing
+from gan_runner.datasets.readers.image_cache import load_or_decode
+from gan_runner.datasets.readers.listing import ImageFile, class_indices, class_of, images_below
+from gan_runner.datasets.readers.paths import Location, expand_path, file_faults, refuse_missing
 from gan_runner.errors import DataError, printable
 
-FORMAT = 1  # of what is cached; a new number makes old caches unknown
-AHEAD = 256
-SHOWN = 3
+FORMAT = 1  # of the cached array; with a new number, images are decoded again
+MOST_AHEAD = 256  # images that are decoded before they are wanted
+MOST_NAMED = 3  # damaged images in a warning
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,12 +44,12 @@ class ImageFolder(Dataset):
     def space(self) -> Space:
         return Space("images", (self.channels, self.image_size, self.image_size))
 
-    def look(self) -> None:
+    def check_present(self) -> None:
         refuse_missing(self._folder, setting=self._setting)
 
     @property
     def _folder(self) -> Path:
-        return expanded(self.root, key="dataset.root", wanted="a folder of images")
+        return expand_path(self.root, key="dataset.root", wanted="a folder of images")
 
     def load(self, cache: Path, track: Track) -> Data:
         root = self._folder
@@ -57,20 +57,20 @@ class ImageFolder(Dataset):
         with warnings.catch_warnings():
             # Pillow's are of odd metadata and great sizes; what it can't decode, it raises
             warnings.simplefilter("ignore")
-            stored = kept(
+            stored = load_or_decode(
                 cache / f"image_folder-{self._key(root, files)}",
                 shape=self.space().shape,
-                decode=lambda: self._decoded(root, files, track),
+                decode=lambda: self._decode_all(root, files, track),
             )
         images, left_out = torch.from_numpy(stored.images), set(stored.left_out)
         if len(left_out) == len(files):
-            raise DataError(f"nothing but damaged images, {self._setting}. Replace them.")
+            raise DataError(f"all images are damaged, {self._setting}. Replace them.")
         names = [file.name for file in files if file.name not in left_out]
         indices, classes = class_indices(names)
         labels = torch.tensor(indices) if classes else None
-        warned = (*_unlabelled(names), *_left_out(stored.left_out, len(files)))
-        told = tuple(f"{what}, {self._setting}." for what in warned)
-        return Data(images, self.space(), labels, classes, told)
+        doubts = (*_unlabeled_warning(names), *_damaged_warning(stored.left_out, len(files)))
+        warned = tuple(f"{doubt}, {self._setting}." for doubt in doubts)
+        return Data(images, self.space(), labels, classes, warned)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         return None
@@ -83,7 +83,7 @@ class ImageFolder(Dataset):
     def _setting(self) -> str:
         return f"dataset.root={printable(self.root)}"
 
-    def _files(self, root: Path) -> list[Found]:
+    def _files(self, root: Path) -> list[ImageFile]:
         with file_faults(root, setting=self._setting):
             if root.exists() and not root.is_dir():
                 raise DataError(f"not a folder, {self._setting}. Name the folder of the images.")
@@ -93,21 +93,21 @@ class ImageFolder(Dataset):
             raise DataError(f"no images, {self._setting}. {remedy}")
         return files
 
-    def _key(self, root: Path, files: Sequence[Found]) -> str:
-        """One name for all that decides what the decoded array looks like."""
+    def _key(self, root: Path, files: Sequence[ImageFile]) -> str:
+        """The name of the cached array: a digest of everything that it depends on."""
         # the folder too: files of the same names, sizes and times are not the same files
         folder = str(root.resolve())
         decisive = [FORMAT, folder, self.image_size, self.channels, self.on_damaged, files]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:32]
 
-    def _decoded(
-        self, root: Path, files: Sequence[Found], track: Track
+    def _decode_all(
+        self, root: Path, files: Sequence[ImageFile], track: Track
     ) -> Iterator[tuple[str, Pixels | None]]:
         """Names and pixels in the files' order; None for a damaged image that may be left out."""
         with ThreadPoolExecutor() as pool:
             results = _in_order(pool, lambda file: self._attempt(root / file.name), files)
             pairs = zip(files, results, strict=True)
-            for file, result in track(pairs, what="decoding images", total=len(files)):
+            for file, result in track(pairs, description="decoding images", total=len(files)):
                 yield file.name, self._pixels_or_none(file.name, result)
 
     def _attempt(self, path: Path) -> Pixels | Damaged:
@@ -128,11 +128,11 @@ def _in_order(
     pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Sequence[Item]
 ) -> Iterator[Result]:
     """Results in the order of the items, few enough ahead to fit in memory."""
-    for start in range(0, len(items), AHEAD):
-        yield from pool.map(work, items[start : start + AHEAD])
+    for start in range(0, len(items), MOST_AHEAD):
+        yield from pool.map(work, items[start : start + MOST_AHEAD])
 
 
-def _unlabelled(names: Sequence[str]) -> list[str]:
+def _unlabeled_warning(names: Sequence[str]) -> list[str]:
     tops = [class_of(name) for name in names]
     loose = tops.count(None)
     if loose in (0, len(names)):
@@ -140,8 +140,9 @@ def _unlabelled(names: Sequence[str]) -> list[str]:
     return [f"no labels: {loose} of {len(names)} images lie in the folder itself, not in a class"]
 
 
-def _left_out(damaged: Sequence[str], total: int) -> list[str]:
+def _damaged_warning(damaged: Sequence[str], total: int) -> list[str]:
     if not damaged:
         return []
-    shown = ", ".join(map(printable, damaged[:SHOWN])) + (", ..." if len(damaged) > SHOWN else "")
+    shown = ", ".join(map(printable, damaged[:MOST_NAMED]))
+    shown += ", ..." if len(damaged) > MOST_NAMED else ""
     return [f"{len(damaged)} of {total} images are damaged and left out ({shown})"]

@@ -1,4 +1,4 @@
-"""Gaussians in the plane, where one can see which modes a generator finds."""
+"""Mixtures of Gaussians in the plane, on which lost modes are seen at a glance."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
-from gan_runner.datasets.base import HELD_OUT, Dataset, Track
-from gan_runner.datasets.vectors import plain, standardized
+from gan_runner.data import Data, Space
+from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
+from gan_runner.datasets.vectors import plain_space, standardized_space
 from gan_runner.seeds import derive
 
 Length = Field(gt=0, le=1e6)
@@ -29,22 +29,22 @@ class Mixture(Dataset):
 
     @property
     @abstractmethod
-    def centres(self) -> Tensor:
+    def centers(self) -> Tensor:
         """Where the modes are, float32 [modes, 2]."""
 
     def space(self) -> Space | None:
-        return None if self.standardize else plain(2)
+        return None if self.standardize else plain_space(2)
 
-    def look(self) -> None:
-        """Nothing has to be there: the data is drawn."""
+    def check_present(self) -> None:
+        """Nothing is missing: the data is drawn."""
 
     def load(self, cache: Path, track: Track) -> Data:
-        points, labels = self._drawn("mixture", self.count)
-        return Data(points, self.space() or standardized(points), labels, self._names)
+        points, labels = self._draw("mixture", self.count)
+        return Data(points, self.space() or standardized_space(points), labels, self._names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         space = self.space() or self.load(cache, track).space
-        points, labels = self._drawn("held out", min(self.count, HELD_OUT))
+        points, labels = self._draw("held out", min(self.count, MOST_HELD_OUT))
         return Data(points, space, labels, self._names)
 
     @property
@@ -55,11 +55,11 @@ class Mixture(Dataset):
     def _names(self) -> tuple[str, ...]:
         return tuple(map(str, range(self.modes)))
 
-    def _drawn(self, purpose: str, count: int) -> tuple[Tensor, Tensor]:
-        generator = torch.Generator().manual_seed(derive(self.seed, purpose))
-        labels = torch.randint(self.modes, (count,), generator=generator)
-        points = torch.randn(count, 2, generator=generator)
-        return points.mul_(self.std).add_(self.centres[labels]), labels
+    def _draw(self, purpose: str, count: int) -> tuple[Tensor, Tensor]:
+        rng = torch.Generator().manual_seed(derive(self.seed, purpose))
+        labels = torch.randint(self.modes, (count,), generator=rng)
+        points = torch.randn(count, 2, generator=rng)
+        return points.mul_(self.std).add_(self.centers[labels]), labels
 
 
 class Ring(Mixture):
@@ -68,7 +68,7 @@ class Ring(Mixture):
     radius: float = Length
 
     @property
-    def centres(self) -> Tensor:
+    def centers(self) -> Tensor:
         angles = torch.arange(self.modes) * (2 * math.pi / self.modes)
         return self.radius * torch.stack([angles.cos(), angles.sin()], dim=1)
 
@@ -80,13 +80,13 @@ class Grid(Mixture):
 
     @field_validator("modes")
     @classmethod
-    def _square(cls, modes: int) -> int:
+    def _check_square(cls, modes: int) -> int:
         if math.isqrt(modes) ** 2 != modes:
             raise ValueError("A grid needs a square number of modes, such as 9, 16 or 25")
         return modes
 
     @property
-    def centres(self) -> Tensor:
+    def centers(self) -> Tensor:
         side = math.isqrt(self.modes)
         ticks = self.spacing * (torch.arange(side) - (side - 1) / 2)
         return torch.cartesian_prod(ticks, ticks).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Sines with noise: sequences of which one sees at a glance whether a generator has learnt them."""
+"""Sines with noise: sequences on which the quality of a generator is seen at a glance."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
-from gan_runner.datasets.base import HELD_OUT, Dataset, Track
-from gan_runner.datasets.sequences import plain_steps, standardized_steps
+from gan_runner.data import Data, Space
+from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
+from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
 from gan_runner.seeds import derive
 
 
-def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
+def _check_order(limits: tuple[float, float]) -> tuple[float, float]:
     low, high = limits
     if low > high:
         raise ValueError("A range goes from its lower to its upper end")
@@ -24,7 +24,7 @@ def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
 
 
 Real = Annotated[float, Field(ge=-1e6, le=1e6)]
-Range = Annotated[tuple[Real, Real], AfterValidator(_ordered)]
+Range = Annotated[tuple[Real, Real], AfterValidator(_check_order)]
 
 
 class Sines(Dataset):
@@ -46,7 +46,7 @@ class Sines(Dataset):
 
     @field_validator("frequencies")
     @classmethod
-    def _not_too_fast(
+    def _check_nyquist(
         cls, ranges: tuple[tuple[float, float], ...], info: ValidationInfo
     ) -> tuple[tuple[float, float], ...]:
         highest = info.data.get("length", math.inf) / 2  # faster ones look slower: Nyquist 1928
@@ -55,19 +55,19 @@ class Sines(Dataset):
         return ranges
 
     def space(self) -> Space | None:
-        return None if self.standardize else plain_steps(self.length, self.dimensions)
+        return None if self.standardize else plain_sequence_space(self.length, self.dimensions)
 
-    def look(self) -> None:
-        """Nothing has to be there: the data is drawn."""
+    def check_present(self) -> None:
+        """Nothing is missing: the data is drawn."""
 
     def load(self, cache: Path, track: Track) -> Data:
-        sequences, labels = self._drawn("sines", self.count)
-        space = self.space() or standardized_steps(sequences)
+        sequences, labels = self._draw("sines", self.count)
+        space = self.space() or standardized_sequence_space(sequences)
         return Data(sequences, space, labels, self._names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         space = self.space() or self.load(cache, track).space
-        sequences, labels = self._drawn("held out", min(self.count, HELD_OUT))
+        sequences, labels = self._draw("held out", min(self.count, MOST_HELD_OUT))
         return Data(sequences, space, labels, self._names)
 
     @property
@@ -78,18 +78,18 @@ class Sines(Dataset):
     def _names(self) -> tuple[str, ...]:
         return tuple(map(str, range(len(self.frequencies))))
 
-    def _drawn(self, purpose: str, count: int) -> tuple[Tensor, Tensor]:
-        generator = torch.Generator().manual_seed(derive(self.seed, purpose))
-        labels = torch.randint(len(self.frequencies), (count,), generator=generator)
+    def _draw(self, purpose: str, count: int) -> tuple[Tensor, Tensor]:
+        rng = torch.Generator().manual_seed(derive(self.seed, purpose))
+        labels = torch.randint(len(self.frequencies), (count,), generator=rng)
         low, high = torch.tensor(self.frequencies)[labels, :, None].unbind(1)
 
         def uniform(low: Tensor | float, high: Tensor | float) -> Tensor:
-            return low + (high - low) * torch.rand(count, self.dimensions, generator=generator)
+            return low + (high - low) * torch.rand(count, self.dimensions, generator=rng)
 
         frequency, amplitude = uniform(low, high), uniform(*self.amplitude)
         phase = uniform(*self.phase)
         time = torch.arange(1, self.length + 1)[:, None] * (2 * math.pi / self.length)
-        sequences = torch.randn(count, self.length, self.dimensions, generator=generator)
+        sequences = torch.randn(count, self.length, self.dimensions, generator=rng)
         sequences *= self.noise
         sequences += amplitude[:, None] * torch.sin(frequency[:, None] * time + phase[:, None])
         return sequences, labels

@@ -1,4 +1,4 @@
-"""Which examples a generator learns from, and which are held out to test it."""
+"""A split of a table into training rows and test rows."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from gan_runner.errors import DataError, printable
 from gan_runner.seeds import derive
 
 
-class Split(NamedTuple):
+class TrainTestIndices(NamedTuple):
     """Indices of the examples, int64, in their order."""
 
     train: Tensor
     test: Tensor
 
 
-def split(
+def split_indices(
     labels: Tensor, *, classes: Sequence[str], test_ratio: float, seed: int, setting: str
-) -> Split:
+) -> TrainTestIndices:
     """A draw of `test_ratio` of the examples of each class, stratified by `labels` [N].
 
     At least one of each class goes to either side, unless the ratio is 0. Raises DataError for a
     class that has fewer.
     """
-    generator = torch.Generator().manual_seed(derive(seed, "split"))
+    rng = torch.Generator().manual_seed(derive(seed, "split"))
     held_out = torch.zeros(len(labels), dtype=torch.bool)
     for label, name in enumerate(classes):
         members = (labels == label).nonzero().flatten()
@@ -40,5 +40,5 @@ def split(
                 "it out, or use dataset.test_ratio=0."
             )
         count = min(max(round(test_ratio * len(members)), 1), len(members) - 1)
-        held_out[members[torch.randperm(len(members), generator=generator)[:count]]] = True
-    return Split((~held_out).nonzero().flatten(), held_out.nonzero().flatten())
+        held_out[members[torch.randperm(len(members), generator=rng)[:count]]] = True
+    return TrainTestIndices((~held_out).nonzero().flatten(), held_out.nonzero().flatten())

@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
-from gan_runner.datasets.base import HELD_OUT, Dataset, Track
+from gan_runner.data import Data, Space
+from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
 from gan_runner.datasets.readers.paths import Location
 from gan_runner.datasets.vision import MNIST
 from gan_runner.seeds import derive
@@ -21,8 +21,8 @@ _NAMES = tuple(f"{label:03}" for label in range(10**_CHANNELS))
 class StackedMNIST(Dataset):
     """Images whose three channels are three digits of MNIST; "407" is a 4, a 0 and a 7.
 
-    Metz et al. 2016, arXiv:1611.02163. All of them are kept in memory: to draw them anew takes
-    less time than to read them from a disk.
+    Metz et al. 2016, arXiv:1611.02163. All of them are in memory: drawing them again takes less
+    time than reading them from a disk.
     """
 
     root: Location
@@ -35,20 +35,20 @@ class StackedMNIST(Dataset):
     def space(self) -> Space:
         return Space("images", (_CHANNELS, *self._digits.space().shape[1:]))
 
-    def look(self) -> None:
-        self._digits.look()
+    def check_present(self) -> None:
+        self._digits.check_present()
 
     def load(self, cache: Path, track: Track) -> Data:
         digits = self._digits.load(cache, track)
-        return self._stacked(digits, self._drawn("stacked", self.count, of=len(digits)))
+        return self._stack(digits, self._draw("stacked", self.count, of=len(digits)))
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         """Stacked from the test split, if its files are there."""
         digits = self._digits.held_out(cache, track)
         if digits is None:
             return None
-        drawn = self._drawn("held out", min(self.count, HELD_OUT), of=len(digits))
-        return self._stacked(digits, drawn)
+        drawn = self._draw("held out", min(self.count, MOST_HELD_OUT), of=len(digits))
+        return self._stack(digits, drawn)
 
     @property
     def flips(self) -> bool:
@@ -65,24 +65,24 @@ class StackedMNIST(Dataset):
             flip=self.flip,
         )
 
-    def _stacked(self, digits: Data, drawn: Tensor) -> Data:
+    def _stack(self, digits: Data, drawn: Tensor) -> Data:
         """Images of three digits each, and their labels."""
         assert digits.labels is not None
         labels = digits.labels[drawn] @ torch.tensor([100, 10, 1])
-        return Data(_stacked(digits.examples, drawn), self.space(), labels, _NAMES)
+        return Data(_stack(digits.examples, drawn), self.space(), labels, _NAMES)
 
-    def _drawn(self, purpose: str, count: int, *, of: int) -> Tensor:
+    def _draw(self, purpose: str, count: int, *, of: int) -> Tensor:
         """Which digits make up each image, int64 [count, 3].
 
         A channel shows all digits in a random order before it shows one again: so a network that
         learns from the first ones can be tested on others that are new to it.
         """
-        generator = torch.Generator().manual_seed(derive(self.seed, purpose))
+        rng = torch.Generator().manual_seed(derive(self.seed, purpose))
         rounds = -(-count // of)
-        orders = [torch.randperm(of, generator=generator) for _ in range(rounds * _CHANNELS)]
+        orders = [torch.randperm(of, generator=rng) for _ in range(rounds * _CHANNELS)]
         return torch.cat(orders).view(_CHANNELS, -1)[:, :count].T
 
 
-def _stacked(digits: Tensor, drawn: Tensor) -> Tensor:
+def _stack(digits: Tensor, drawn: Tensor) -> Tensor:
     """Images [N, 3, H, W] of digits [M, 1, H, W]."""
     return digits.index_select(0, drawn.flatten()).view(*drawn.shape, *digits.shape[2:])

@@ -1,4 +1,4 @@
-"""What every table is: columns of numbers and of categories, split into training and test rows."""
+"""The base of every table: columns of numbers and of categories, training rows and test rows."""
 
 from __future__ import annotations
 
@@ -14,36 +14,35 @@ from pydantic import Field, NonNegativeInt
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gan_runner.data.columns import Column, Columns
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Column, Columns, Data, Space
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.splitting import Split, split
-from gan_runner.datasets.vectors import standardized
+from gan_runner.datasets.splitting import TrainTestIndices, split_indices
+from gan_runner.datasets.vectors import standardized_space
 from gan_runner.errors import DataError, printable
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-class Filled(NamedTuple):
-    """A column and what its rows hold: numbers float64 [N], or indices of categories int64 [N]."""
+class ColumnValues(NamedTuple):
+    """A column and its values: numbers float64 [N], or indices of categories int64 [N]."""
 
     column: Column
     values: NDArray[np.float64] | NDArray[np.int64]
 
 
-class Contents(NamedTuple):
-    """All columns of a table, at most one of them the label, and what to doubt of them."""
+class TableContents(NamedTuple):
+    """All columns of a table, at most one of them the label, and warnings about them."""
 
-    columns: list[Filled]
+    columns: list[ColumnValues]
     warnings: tuple[str, ...] = ()
 
 
 class Tabular(Dataset):
     """Rows that are split by a seed and a ratio, stratified by the label where there is one.
 
-    `label_as`: the label is one more `column` that the generator makes, or the `class` that a
-    conditional one is told; `auto` is settled by the model. `temperature` and `straight_through`
-    belong to the Gumbel-softmax of categorical columns.
+    `label_as`: the label is one more `column` that the generator makes, or the `class` that it is
+    conditioned on; `auto` depends on the model. `temperature` and `straight_through` belong to the
+    Gumbel-softmax of categorical columns.
     """
 
     label_as: Literal["auto", "column", "class"]
@@ -53,8 +52,8 @@ class Tabular(Dataset):
     straight_through: bool
 
     @abstractmethod
-    def contents(self) -> Contents:
-        """What the table holds.
+    def contents(self) -> TableContents:
+        """The columns of the table.
 
         Raises DataError or ConfigError for a table that can't be used.
         """
@@ -69,23 +68,23 @@ class Tabular(Dataset):
 
     @final
     def load(self, cache: Path, track: Track) -> Data:
-        return self._parts().train
+        return self._split_data().train
 
     @final
     def held_out(self, cache: Path, track: Track) -> Data | None:
-        return self._parts().test
+        return self._split_data().test
 
     @property
     def flips(self) -> bool:
         return False
 
-    def _parts(self) -> Parts:
+    def _split_data(self) -> TrainTestData:
         contents = self.contents()
-        filled = [self._as_told(each) for each in contents.columns]
+        filled = [self._as_condition(each) for each in contents.columns]
         if not any(each.column.width for each in filled):
             raise DataError(f"no column to generate, {self.setting}. Use a table with more.")
-        held = tuple(each.column for each in filled)
-        columns = Columns(held, self.temperature, self.straight_through)
+        all_columns = tuple(each.column for each in filled)
+        columns = Columns(all_columns, self.temperature, self.straight_through)
         label = next((each for each in filled if each.column.label), None)
         labels = None if label is None else torch.from_numpy(label.values.astype(np.int64))
         names = () if label is None else label.column.categories
@@ -102,17 +101,17 @@ class Tabular(Dataset):
             )
             for part in chosen
         )
-        return Parts(train, test if len(test) else None)
+        return TrainTestData(train, test if len(test) else None)
 
-    def _as_told(self, filled: Filled) -> Filled:
-        """With the label as a conditional generator meets it, if it is to be told."""
+    def _as_condition(self, filled: ColumnValues) -> ColumnValues:
+        """The label as a condition, where `label_as` is `class`."""
         column, values = filled
         if not column.label or self.label_as != "class":
             return filled
-        return Filled(replace(column, told=True), values)
+        return ColumnValues(replace(column, condition=True), values)
 
-    def _numbers(self, filled: Filled) -> Tensor:
-        """What examples hold of a column, float32 [N, width]. Raises DataError."""
+    def _numbers(self, filled: ColumnValues) -> Tensor:
+        """A column as examples have it, float32 [N, width]. Raises DataError."""
         column, values = filled
         if column.categories:
             return one_hot(torch.from_numpy(values), column.width).float()
@@ -123,9 +122,9 @@ class Tabular(Dataset):
             )
         return torch.from_numpy(values.astype(np.float32))[:, None]
 
-    def _split(self, labels: Tensor | None, names: tuple[str, ...], count: int) -> Split:
+    def _split(self, labels: Tensor | None, names: tuple[str, ...], count: int) -> TrainTestIndices:
         strata = torch.zeros(count, dtype=torch.int64) if labels is None else labels
-        return split(
+        return split_indices(
             strata,
             classes=names or ("(all)",),
             test_ratio=self.test_ratio,
@@ -134,8 +133,8 @@ class Tabular(Dataset):
         )
 
 
-class Parts(NamedTuple):
-    """Rows to learn from and rows to test with, all seen as the former are scaled."""
+class TrainTestData(NamedTuple):
+    """Training rows and test rows, both scaled by the former."""
 
     train: Data
     test: Data | None
@@ -143,7 +142,7 @@ class Parts(NamedTuple):
 
 def _space(train: Tensor, columns: Columns) -> Space:
     """Numeric columns with mean 0 and deviation 1 over the training rows, others as they are."""
-    scaled = standardized(train)
+    scaled = standardized_space(train)
     numeric = [not c.categories for c in columns.columns for _ in range(c.width)]
     offset, scale = (
         tuple(value if number else plain for value, number in zip(values, numeric, strict=True))

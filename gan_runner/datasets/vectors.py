@@ -1,19 +1,19 @@
-"""How vectors look to the networks."""
+"""The spaces of vectors."""
 
 from __future__ import annotations
 
 import numpy as np
 from torch import Tensor
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 
 
-def plain(size: int) -> Space:
-    """Vectors [size] that the networks see as they are."""
+def plain_space(size: int) -> Space:
+    """The space of vectors [size] that the networks see as they are."""
     return Space("vectors", (size,), offset=(0.0,) * size, scale=(1.0,) * size)
 
 
-def standardized(vectors: Tensor) -> Space:
+def standardized_space(vectors: Tensor) -> Space:
     """The space of float32 vectors [N, D] seen with mean 0 and deviation 1 in each dimension.
 
     A dimension that never changes keeps the scale 1.

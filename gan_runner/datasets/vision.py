@@ -14,12 +14,14 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.idx import read_idx
-from gan_runner.datasets.readers.paths import Location, expanded, file_faults
-from gan_runner.datasets.readers.torchvision_door import fetch, torchvision
+from gan_runner.datasets.readers.paths import Location, expand_path, file_faults
+from gan_runner.datasets.readers.torchvision import fetch, torchvision
 from gan_runner.errors import DataError, printable
+
+SplitName = Literal["train", "test"]
 
 DIGIT_NAMES = tuple("0123456789")
 FASHION_NAMES = (
@@ -34,13 +36,10 @@ FASHION_NAMES = (
     "Bag",
     "Ankle boot",
 )
+_PREFIX: dict[SplitName, str] = {"train": "train", "test": "t10k"}
 
 
-Split = Literal["train", "test"]
-_PREFIX: dict[Split, str] = {"train": "train", "test": "t10k"}
-
-
-class Labelled(NamedTuple):
+class LabeledImages(NamedTuple):
     """Images uint8 [N, C, H, W], labels int64 [N], and what the labels stand for."""
 
     images: Tensor
@@ -64,20 +63,20 @@ class Torchvision(Dataset):
         channels, height, width = self.native
         return Space("images", (channels, self.image_size or height, self.image_size or width))
 
-    def look(self) -> None:
+    def check_present(self) -> None:
         if not self.download:
             self._ensure(self._files(self._folder, "train"), self._folder)
 
     @property
     def _folder(self) -> Path:
-        return expanded(self.root, key="dataset.root", wanted="a folder")
+        return expand_path(self.root, key="dataset.root", wanted="a folder")
 
     def load(self, cache: Path, track: Track) -> Data:
         root = self._folder
         if root.exists() and not root.is_dir():
             raise DataError(f"not a folder, {self._setting}. Name a folder.")
         images, labels, class_names = self._read(root, "train")
-        return Data(_resized(images, self.image_size), self.space(), labels, class_names)
+        return Data(_resize(images, self.image_size), self.space(), labels, class_names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         """The test split, if its files are there."""
@@ -85,18 +84,18 @@ class Torchvision(Dataset):
         if not all(file.is_file() for file in self._files(root, "test")):
             return None
         images, labels, class_names = self._read(root, "test")
-        return Data(_resized(images, self.image_size), self.space(), labels, class_names)
+        return Data(_resize(images, self.image_size), self.space(), labels, class_names)
 
     @property
     def flips(self) -> bool:
         return self.flip
 
     @abstractmethod
-    def _files(self, root: Path, split: Split) -> list[Path]:
-        """What must be there for a split."""
+    def _files(self, root: Path, split: SplitName) -> list[Path]:
+        """The files of a split."""
 
     @abstractmethod
-    def _read(self, root: Path, split: Split) -> Labelled:
+    def _read(self, root: Path, split: SplitName) -> LabeledImages:
         """A split at its native size."""
 
     @property
@@ -104,7 +103,7 @@ class Torchvision(Dataset):
         return f"dataset.root={printable(self.root)}"
 
     def _ensure(self, files: Sequence[Path], root: Path) -> None:
-        """Have all files there, by a download if it must be and may be."""
+        """Download the files if one is missing. Raises DataError if `download` is false."""
         missing = [file for file in files if not file.is_file()]
         if missing and not self.download:
             what = f"missing {printable(missing[0])}"
@@ -125,27 +124,27 @@ class IDX(Torchvision):
     @abstractmethod
     def _class_names(self) -> tuple[str, ...]: ...
 
-    def _files(self, root: Path, split: Split) -> list[Path]:
+    def _files(self, root: Path, split: SplitName) -> list[Path]:
         folder, prefix = root / type(self).__name__ / "raw", _PREFIX[split]
         return [folder / f"{prefix}-images-idx3-ubyte", folder / f"{prefix}-labels-idx1-ubyte"]
 
-    def _read(self, root: Path, split: Split) -> Labelled:
+    def _read(self, root: Path, split: SplitName) -> LabeledImages:
         # read here, and not by torchvision, which believes the headers and is slow to import
         files = self._files(root, split)
         self._ensure(files, root)
         images_file, labels_file = files
-        images = self._checked_idx(images_file, shape=self.native[1:])
-        labels = self._checked_idx(labels_file, shape=())
+        images = self._read_idx(images_file, shape=self.native[1:])
+        labels = self._read_idx(labels_file, shape=())
         if len(labels) != len(images):
             raise self._damaged(labels_file, f"has {len(labels)} labels for {len(images)} images")
         if labels.max() >= len(self._class_names):
             reason = f"has a label {labels.max()} where there are {len(self._class_names)} classes"
             raise self._damaged(labels_file, reason)
-        return Labelled(
+        return LabeledImages(
             torch.from_numpy(images)[:, None], torch.from_numpy(labels).long(), self._class_names
         )
 
-    def _checked_idx(self, path: Path, *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    def _read_idx(self, path: Path, *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         try:
             with file_faults(path, setting=self._setting):
                 return read_idx(path, shape=shape)
@@ -154,7 +153,7 @@ class IDX(Torchvision):
 
 
 class MNIST(IDX):
-    """60,000 handwritten digits, grey 28 x 28. LeCun et al. 1998."""
+    """60,000 handwritten digits, gray 28 x 28. LeCun et al. 1998."""
 
     native = (1, 28, 28)
 
@@ -164,7 +163,7 @@ class MNIST(IDX):
 
 
 class FashionMNIST(IDX):
-    """60,000 pictures of clothes, grey 28 x 28. Xiao et al. 2017."""
+    """60,000 pictures of clothes, gray 28 x 28. Xiao et al. 2017."""
 
     native = (1, 28, 28)
 
@@ -174,21 +173,21 @@ class FashionMNIST(IDX):
 
 
 class CIFAR10(Torchvision):
-    """50,000 photographs of ten things, colour 32 x 32. Krizhevsky 2009."""
+    """50,000 photographs of ten things, color 32 x 32. Krizhevsky 2009."""
 
     native = (3, 32, 32)
 
-    def _files(self, root: Path, split: Split) -> list[Path]:
+    def _files(self, root: Path, split: SplitName) -> list[Path]:
         return list(self._digests(root))
 
-    def _read(self, root: Path, split: Split) -> Labelled:
+    def _read(self, root: Path, split: SplitName) -> LabeledImages:
         source, digests = torchvision().datasets.CIFAR10, self._digests(root)
         self._ensure(list(digests), root)
         with file_faults(root / source.base_folder, setting=self._setting):
             self._check_digests(digests)
             stored = source(root, train=split == "train")
         images = torch.from_numpy(stored.data).permute(0, 3, 1, 2)
-        return Labelled(images, torch.tensor(stored.targets), tuple(stored.classes))
+        return LabeledImages(images, torch.tensor(stored.targets), tuple(stored.classes))
 
     def _digests(self, root: Path) -> dict[Path, str]:
         """The published md5 of every file, of both splits and of the names of the classes."""
@@ -205,7 +204,7 @@ class CIFAR10(Torchvision):
                 raise self._damaged(path, "differs from the published file")
 
 
-def _resized(images: Tensor, size: int | None) -> Tensor:
+def _resize(images: Tensor, size: int | None) -> Tensor:
     """uint8 images [N, C, size, size], bilinear and antialiased."""
     if size is None or images.shape[2:] == (size, size):
         return images

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gan_runner.data.data import Data, digest
+from gan_runner.data import Data, digest
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.datasets.stacked import StackedMNIST
@@ -21,7 +21,7 @@ from gan_runner.evaluation.features.classifier import classifier
 from gan_runner.evaluation.features.inception import inception
 from gan_runner.evaluation.features.spaces import FeatureSpace, Identity, RandomNetwork, Scaled
 from gan_runner.evaluation.features.stacked import stacked_classifier
-from gan_runner.evaluation.likelihood import Coder, likelihood
+from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.evaluation.metrics.by_class import ByClass, by_class_of_images, by_class_of_rows
 from gan_runner.evaluation.metrics.classified import classified_rows
 from gan_runner.evaluation.metrics.measures import METRICS, Compared, Likely, Number
@@ -29,12 +29,13 @@ from gan_runner.evaluation.metrics.tables import labelled
 from gan_runner.evaluation.metrics.tstr import Exam, Labelled, Tstr
 from gan_runner.evaluation.protocol import Protocol, Result
 from gan_runner.evaluation.settings import Evaluation, refuse_single_examples, space_name
-from gan_runner.models.codes import Code
-from gan_runner.objectives.elbo import Bound
+from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.pictures.confusion import Confusion
-from gan_runner.sampling.sampling import Picture, latent_points, picture, sample
+from gan_runner.sampling.pictures.examples import draw_examples
+from gan_runner.sampling.pictures.png import Picture
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.seeds import derive
-from gan_runner.storage.checkpoint import fingerprint
+from gan_runner.storage.tensors import tensor_digest
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 _TELLING = 20  # samples that a class should have, before their absence tells anything
@@ -110,39 +111,25 @@ class Evaluator:
             self._train = remembered("train", data.examples, of=self._digest)
             self._held_out = remembered("held out", held_out.examples, of=self._held_out_digest)
 
-    def measure(
-        self,
-        generator: nn.Module,
-        latent_size: int,
-        *,
-        weights: str,
-        conditional: bool = False,
-        code: Code | None = None,
-        encoder: nn.Module | None = None,
-        bound: Bound | None = None,
-    ) -> Measured:
+    def measure(self, sampler: Sampler) -> Measured:
         """Numbers of a generator from as many samples as there are real examples in use.
 
-        A conditional one is told the labels of these examples; `code` are the codes in the latent
-        points. An autoencoder with a `bound` is also asked how likely held-out examples are, or
-        training ones where there are no others. Raises NumbersError for a sample that is NaN or
-        Inf.
+        A conditional one is given the labels of these examples. An autoencoder is also asked how
+        likely held-out examples are, or training ones where there are no others. Raises
+        NumbersError for a sample that is NaN or Inf.
         """
-        latent = latent_points(
-            len(self._real), latent_size, seed=self._settings.seed, truncation=None
-        )
-        labels = self._labels if conditional else None
-        fake = sample(generator, latent, self._data.space, labels)
-        compared = self._compared(fake, labels, _category(latent, code))
-        if encoder is not None and bound is not None and "likelihood" in self._metrics:
-            likely = self._likely(Coder.of(encoder, generator), bound)
-            compared = replace(compared, likely=likely)
+        latents = sampler.latents(len(self._real), seed=self._settings.seed)
+        labels = self._labels if sampler.classes else None
+        fake = sampler.decode(latents, labels)
+        compared = self._compared(fake, labels, _category(sampler, latents))
+        if sampler.elbo is not None and "likelihood" in self._metrics:
+            compared = replace(compared, likely=self._likely(sampler, sampler.elbo))
         found = {name: METRICS[name](compared) for name in self._metrics}
         numbers = [n for each in found.values() for n in each if math.isfinite(n.value)]
         wanted, classes = self._settings.best.metric, self._by_class(compared)
         told, names = compared.tstr, self._data.class_names
         return Measured(
-            results=tuple(self._result(number, len(fake), weights) for number in numbers),
+            results=tuple(self._result(number, len(fake), sampler.weights) for number in numbers),
             best=next((n.value for n in numbers if n.metric == wanted), None),
             classes=classes,
             shares=_shares(classes, len(fake)),
@@ -183,7 +170,7 @@ class Evaluator:
             "space": f"{self._space.name} {self._space.version}",
             "chosen": f"{len(examples)} seed {self._settings.seed}",
         }
-        name = fingerprint("|".join(facts.values()), {})[:16]
+        name = tensor_digest("|".join(facts.values()), {})[:16]
         path = cache / "features" / f"{name}.safetensors"
         shape = torch.empty(len(examples), self._space.size, device="meta")
         found = kept(path, facts, like={"features": shape})
@@ -192,11 +179,10 @@ class Evaluator:
             keep(path, found, say=say)
         return found.tensors["features"].to(self._space.device)
 
-    def _likely(self, coder: Coder, bound: Bound) -> Likely:
+    def _likely(self, sampler: Sampler, elbo: VariationalObjective) -> Likely:
         samples, seed = self._settings.importance_samples, self._settings.seed
-        space = self._data.space
-        found = likelihood(coder, bound, self._unseen, space, samples=samples, seed=seed)
-        told = {"importance_samples": samples, **bound.model_dump(exclude={"beta"})}
+        found = likelihood(sampler, elbo, self._unseen, samples=samples, seed=seed)
+        told = {"importance_samples": samples, **elbo.model_dump(exclude={"beta"})}
         return Likely(*found, split=self._split, parameters=told)
 
     def _compared(self, fake: Tensor, labels: Tensor | None, category: Tensor | None) -> Compared:
@@ -208,7 +194,7 @@ class Evaluator:
             fake_features=self._space.features(fake),
             train=self._train,
             held_out=self._held_out,
-            centres=None if self._mixture is None else self._mixture.centres,
+            centres=None if self._mixture is None else self._mixture.centers,
             std=None if self._mixture is None else self._mixture.std,
             class_counts=None if self._data.labels is None else self._data.labels.bincount(),
             labels=labels,
@@ -277,7 +263,7 @@ class Evaluator:
             distances = torch.linalg.vector_norm(features - feature, dim=1)
             closest = distances.argsort()[: _NEIGHBOURS_SHOWN - 1].to(examples.device)
             rows.append(torch.cat([example[None], examples[closest].cpu()]))
-        return picture(torch.cat(rows), self._data.space, columns=_NEIGHBOURS_SHOWN)
+        return draw_examples(torch.cat(rows), self._data.space, columns=_NEIGHBOURS_SHOWN)
 
 
 def _space(
@@ -325,8 +311,8 @@ def _shares(classes: ByClass, n_fake: int) -> dict[str, float]:
     }
 
 
-def _category(latent: Tensor, code: Code | None) -> Tensor | None:
+def _category(sampler: Sampler, latents: Tensor) -> Tensor | None:
     """The first categorical code of each latent point, int64 [N], where there is one."""
-    if code is None or not code.categorical:
+    if sampler.code is None or not sampler.code.categorical:
         return None
-    return code.values(latent[:, -code.columns :])[0]
+    return sampler.code_values(latents)[0]

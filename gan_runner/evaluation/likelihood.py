@@ -5,27 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gan_runner.data.data import Space
-from gan_runner.models.autoencoder import Decoder, as_decoder
-from gan_runner.objectives.elbo import Bound, Posterior, importance_weighted, prior_log_density
-from gan_runner.sampling.sampling import evaluating
+from gan_runner.objectives.elbo import (
+    Posterior,
+    VariationalObjective,
+    importance_weighted,
+    prior_log_density,
+)
+from gan_runner.sampling.sampler import Sampler, evaluating
 from gan_runner.seeds import derive
 
 _CHUNK = 500
-
-
-class Coder(NamedTuple):
-    """An encoder with its decoder, which is a generator."""
-
-    encoder: nn.Module
-    decoder: Decoder
-
-    @classmethod
-    def of(cls, encoder: nn.Module, generator: nn.Module) -> Coder:
-        """The two by the type of the second."""
-        return cls(encoder, as_decoder(generator))
 
 
 class Likelihood(NamedTuple):
@@ -36,49 +27,41 @@ class Likelihood(NamedTuple):
 
 
 def likelihood(
-    coder: Coder, bound: Bound, examples: Tensor, space: Space, *, samples: int, seed: int
+    sampler: Sampler, elbo: VariationalObjective, examples: Tensor, *, samples: int, seed: int
 ) -> Likelihood:
     """Bounds for examples as stored, from `samples` points of each posterior; on the CPU.
 
     `elbo` has its divergence in closed form; `log_likelihood` weighs the points by importance
     (Burda et al. 2016, arXiv:1509.00519, eq. 8). The networks are left as they were.
     """
-    stream = torch.Generator().manual_seed(derive(seed, "posterior"))
+    encoder, rng = sampler.encoder, torch.Generator().manual_seed(derive(seed, "posterior"))
+    assert encoder is not None, "an autoencoder has an encoder"
     parts = []
-    with torch.no_grad(), evaluating(coder.encoder), evaluating(coder.decoder):
+    with torch.no_grad(), evaluating(encoder), evaluating(sampler.generator):
         for chunk in examples.split(_CHUNK):
-            parts.append(_bounds(coder, bound, space, chunk, samples=samples, stream=stream))
+            encoded = sampler.space.encode(chunk.to(sampler.device))
+            posterior = Posterior(*encoder(encoded))
+            parts.append(_bounds(sampler, elbo, encoded, posterior, samples=samples, rng=rng))
     return Likelihood(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
-def reconstructed(coder: Coder, examples: Tensor, space: Space) -> Tensor:
-    """Examples as stored, decoded from the means of their posteriors, as stored; on the CPU."""
-    device = next(coder.decoder.parameters()).device
-    with torch.no_grad(), evaluating(coder.encoder), evaluating(coder.decoder):
-        mean, _ = coder.encoder(space.encode(examples.to(device)))
-        return space.decode(coder.decoder(mean)).cpu()
-
-
 def _bounds(
-    coder: Coder,
-    bound: Bound,
-    space: Space,
-    examples: Tensor,
+    sampler: Sampler,
+    elbo: VariationalObjective,
+    encoded: Tensor,
+    posterior: Posterior,
     *,
     samples: int,
-    stream: torch.Generator,
+    rng: torch.Generator,
 ) -> Likelihood:
-    device = next(coder.decoder.parameters()).device
-    encoded = space.encode(examples.to(device))
-    posterior = Posterior(*coder.encoder(encoded))
     reconstructions, weights = [], []
     for _ in range(samples):
         # drawn on the CPU, so that every device measures with the same points
-        noise = torch.randn(posterior.mean.shape, generator=stream).to(device)
-        latent = posterior.sample(noise)
-        found = bound.log_likelihood(encoded, coder.decoder.unbounded(latent))
+        noise = torch.randn(posterior.mean.shape, generator=rng).to(encoded.device)
+        latents = posterior.sample(noise)
+        found = elbo.log_likelihood(encoded, sampler.decoder.unbounded(latents))
         reconstructions.append(found)
-        weights.append(found + prior_log_density(latent) - posterior.log_density(latent))
+        weights.append(found + prior_log_density(latents) - posterior.log_density(latents))
     return Likelihood(
         (torch.stack(reconstructions).mean(0) - posterior.divergence()).cpu(),
         importance_weighted(torch.stack(weights)).cpu(),

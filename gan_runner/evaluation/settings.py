@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from gan_runner.config.component import Component
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 from gan_runner.evaluation.metrics.measures import METRICS, NUMBERS
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.seeds import derive
 
 _TWIN = 0.1  # of the median distance to the nearest neighbour among reals

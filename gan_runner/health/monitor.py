@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gan_runner.health.advice import advice
 from gan_runner.health.history import History
 from gan_runner.health.settings import Health
 from gan_runner.health.signs import SIGNS
-
-
-class Verdict(NamedTuple):
-    """An illness, the step at which it was noticed, the numbers that show it, what to try."""
-
-    name: str
-    step: int
-    evidence: str
-    advice: str
+from gan_runner.storage.status import Verdict
 
 
 class Monitor:

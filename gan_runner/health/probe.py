@@ -6,14 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.evaluation.metrics.measures import IN_INCEPTION
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health, Monitor, Reals, Verdict
-from gan_runner.sampling.sampling import evenly, latent_points, sample
+from gan_runner.sampling.sampler import Sampler
 
 
 class Checkups:
@@ -28,12 +26,10 @@ class Checkups:
         evaluation: Evaluation,
         data: Data,
         *,
-        classes: int,
         metrics: Path,
         rollbacks: list[int],
     ) -> None:
-        """`classes` are how many the generator is told, 0 if none; `rollbacks` are the steps after
-        which the run went back, those to come as well.
+        """`rollbacks` are the steps after which the run went back, those to come as well.
 
         Raises CheckpointError for rows that aren't those of a run.
         """
@@ -43,8 +39,6 @@ class Checkups:
         self._rollbacks = rollbacks
         self._restarts = 0
         self._asked_at = -1
-        self._space = data.space
-        self._classes = classes
         self._reals = Reals.drawn(
             data, count=settings.samples.count, neighbours=settings.samples.neighbours
         )
@@ -62,16 +56,14 @@ class Checkups:
                     f"not the rows of a run, {printable(metrics)}. {printable(error)}"
                 ) from None
 
-    def numbers(self, step: int, generator: nn.Module, latent_size: int) -> dict[str, float]:
+    def numbers(self, step: int, sampler: Sampler) -> dict[str, float]:
         """How samples of the same latent points compare with reals, if it is time to look.
 
-        `generator` is the one in training: its average hides for a while that it fell ill.
+        `sampler` is that of the raw weights: their average hides for a while that they fell ill.
         """
         if step - self._looked < self._settings.every:
             return {}
-        latent = latent_points(len(self._reals), latent_size, seed=0, truncation=None)
-        labels = evenly(len(latent), self._classes)
-        return self._reals.against(sample(generator, latent, self._space, labels))
+        return self._reals.against(sampler.sample(len(self._reals), seed=0))
 
     def observe(self, row: dict[str, Any]) -> list[Verdict]:
         """What a logged row tells of the run's health."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from gan_runner.config.component import Component
+from gan_runner.errors import ConfigError
 
 What = Literal["off", "warn", "stop", "rollback"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -114,6 +115,16 @@ class Health(Component):
     divergence: Divergence
     memorisation: Memorisation
     past_the_best: PastTheBest
+
+    def check(self, *, evaluated: bool) -> None:
+        """Raise ConfigError for a rollback in a run that is never evaluated."""
+        rollbacks = [name for name, action in self.action if action == "rollback"]
+        if rollbacks and not evaluated:
+            raise ConfigError(
+                "a rollback needs evaluations, which find the best checkpoint, "
+                f"health.action.{rollbacks[0]}=rollback with train.eval_every=0. "
+                "Use train.eval_every=500 or so."
+            )
 
     @property
     def longest_span(self) -> int:

@@ -1,1 +1,1 @@
-"""What a run says: rows, TensorBoard, terminal."""
+"""The logs of a run: files, TensorBoard, terminal."""

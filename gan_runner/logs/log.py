@@ -1,4 +1,4 @@
-"""What a run leaves to read: metrics.jsonl, events.jsonl, train.log, pictures and TensorBoard."""
+"""The log of a run: metrics.jsonl, events.jsonl, train.log, pictures and TensorBoard."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 from gan_runner.errors import NumbersError, printable
 from gan_runner.evaluation.evaluator import Measured
-from gan_runner.logs import tensorboard as board
+from gan_runner.logs import tensorboard
 from gan_runner.logs.terminal import Terminal
-from gan_runner.sampling.sampling import Picture, save_png
+from gan_runner.sampling.pictures.png import Picture, save_png
 from gan_runner.storage.rows import best_evaluation
 from gan_runner.storage.run_folder import RunFolder, now
 from gan_runner.system.files import write_text
 
 PICTURES = ("step", "reconstructions", "confusion")
-"""The pictures of samples/, whose names go on with the step."""
+"""The first parts of the names in samples/; the step follows."""
 
 
 class Log:
@@ -27,7 +27,7 @@ class Log:
     def __init__(self, folder: RunFolder, terminal: Terminal) -> None:
         self._folder = folder
         self._terminal = terminal
-        self._board = board.Board(folder.tensorboard)
+        self._tensorboard = tensorboard.TensorBoardLog(folder.tensorboard)
         self._metrics = folder.metrics.open("a", buffering=1, encoding="utf-8")
         folder.samples.mkdir(exist_ok=True)
 
@@ -38,10 +38,10 @@ class Log:
                 raise NumbersError(f"not a finite number at step {step}, {name}={value}.")
         row = {"step": step, "seconds": round(seconds, 3), **values}
         self._metrics.write(json.dumps(row) + "\n")
-        self._board.scalars(step, values)
+        self._tensorboard.scalars(step, values)
         self._terminal.row(step, values)
 
-    def measured(self, step: int, seconds: float, measured: Measured) -> dict[str, float]:
+    def evaluation(self, step: int, seconds: float, measured: Measured) -> dict[str, float]:
         """Log an evaluation: its numbers as a row, which is returned; all of it in a file."""
         values = {f"eval/{result.name}": result.value for result in measured.results}
         values |= {f"eval/share/{name}": share for name, share in measured.shares.items()}
@@ -50,47 +50,47 @@ class Log:
         )
         with self._folder.evaluations.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **measured.plain()}) + "\n")
-        self._board.scalars(step, values)
+        self._tensorboard.scalars(step, values)
         if measured.neighbours is not None:
-            self._board.picture("eval/neighbours", step, measured.neighbours)
+            self._tensorboard.picture("eval/neighbours", step, measured.neighbours)
         if measured.confusion is not None:
             confusion = measured.confusion.picture()
             save_png(confusion, self._folder.samples / picture_name(step, "confusion"))
-            self._board.picture("eval/confusion", step, confusion)
+            self._tensorboard.picture("eval/confusion", step, confusion)
         return values
 
     def picture(self, step: int, picture: Picture) -> None:
         """Log the samples of a step, as a file and in TensorBoard."""
         save_png(picture, self._folder.samples / picture_name(step))
-        self._board.picture("samples", step, picture)
+        self._tensorboard.picture("samples", step, picture)
 
     def reconstructions(self, step: int, picture: Picture) -> None:
-        """Log what an autoencoder makes of examples, as a file and in TensorBoard."""
+        """Log examples and their reconstructions, as a file and in TensorBoard."""
         save_png(picture, self._folder.samples / picture_name(step, "reconstructions"))
-        self._board.picture("reconstructions", step, picture)
+        self._tensorboard.picture("reconstructions", step, picture)
 
     def reals(self, picture: Picture) -> None:
         """Log real examples, once."""
-        self._board.picture("real", 0, picture)
+        self._tensorboard.picture("real", 0, picture)
 
     def configuration(self, name: str, text: str, settings: Mapping[str, Any]) -> None:
-        """Log the configuration, as text and as the run's session in the HParams tab; each time
-        that the run begins or goes on."""
-        self._board.configuration(name, text, settings)
+        """Log the configuration, as text and as the run's session in the HParams tab; at each start
+        and resume of the run."""
+        self._tensorboard.configuration(name, text, settings)
 
     def verdict(self, step: int, text: str) -> None:
-        """Note what is wrong with the training, in events.jsonl and in TensorBoard."""
+        """Log a verdict on the training, in events.jsonl and in TensorBoard."""
         self.event("verdict", step, text)
-        self._board.text("verdicts", text, step)
+        self._tensorboard.text("verdicts", text, step)
 
     def event(self, kind: str, step: int, text: str) -> None:
-        """Note what happened in events.jsonl."""
+        """Log an event in events.jsonl."""
         entry = {"time": now(), "kind": kind, "step": step, "text": text}
         with self._folder.events.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
     def say(self, text: str) -> None:
-        """Tell the person who waits, and train.log."""
+        """Print text on the terminal and write it to train.log."""
         shown = "\n".join(printable(line, limit=1000) for line in text.splitlines())
         self._terminal.say(shown)
         self.note(shown)
@@ -101,16 +101,16 @@ class Log:
             file.write(f"{now()} {text}\n")
 
     def flush(self) -> None:
-        """Bring every row to the disk: a checkpoint must never be ahead of its rows."""
+        """Write every row to the disk: a checkpoint must never be ahead of its rows."""
         self._metrics.flush()
         os.fsync(self._metrics.fileno())
-        self._board.flush()
+        self._tensorboard.flush()
 
     def close(self, *, success: bool | None) -> None:
-        """End the session in the HParams tab, unless `success` is None: then it will go on."""
+        """End the session in the HParams tab, unless `success` is None: then it can go on."""
         if success is not None:
-            self._board.session_end(success=success)
-        self._board.close()
+            self._tensorboard.session_end(success=success)
+        self._tensorboard.close()
         self._metrics.close()
 
 
@@ -119,19 +119,19 @@ def picture_name(step: int, of: str = "step") -> str:
 
 
 def rewind(folder: RunFolder, step: int) -> None:
-    """Drop what was logged after `step`: the resumed run logs it again."""
+    """Drop everything logged after `step`: the resumed run logs it again."""
     for path in (folder.metrics, folder.evaluations):
         if path.exists():
             rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-            kept = [row for row in rows if row.endswith("\n") and _step(row) <= step]
-            write_text(path, "".join(kept))
+            before = [row for row in rows if row.endswith("\n") and _step(row) <= step]
+            write_text(path, "".join(before))
     for of in PICTURES:
         for path in folder.samples.glob(f"{of}_*.png"):
             if path.name > picture_name(step, of):
                 path.unlink()
         for path in folder.samples.glob(f".{of}_*.partial"):
             path.unlink()
-    board.rewind(folder.tensorboard, step)
+    tensorboard.rewind(folder.tensorboard, step)
 
 
 def best_step(folder: RunFolder, direction: str) -> int | None:

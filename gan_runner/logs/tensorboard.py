@@ -28,7 +28,7 @@ from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 
-from gan_runner.sampling.sampling import Picture
+from gan_runner.sampling.pictures.png import Picture
 from gan_runner.system.files import publish
 
 # regular expressions of names, the same for all runs: charts that differ would stand side by side
@@ -40,7 +40,8 @@ _LAYOUT = {
     }
 }
 _CONFIG = "config"
-_EACH_TIME = {  # what a resumed run says anew: its configuration may have changed, and it goes on
+# tags that a resumed run writes again: its configuration may have changed, and its session goes on
+_WRITTEN_AT_EACH_START = {
     f"{_CONFIG}/text_summary",
     CONFIG_SUMMARY_TAG,
     SESSION_START_INFO_TAG,
@@ -48,12 +49,12 @@ _EACH_TIME = {  # what a resumed run says anew: its configuration may have chang
 }
 
 
-class Board:
+class TensorBoardLog:
     """One event file for a new run, one more for each resume."""
 
     def __init__(self, folder: Path) -> None:
-        if not isinstance(threading.excepthook, _Others):
-            threading.excepthook = _Others(threading.excepthook)
+        if not isinstance(threading.excepthook, _OtherThreads):
+            threading.excepthook = _OtherThreads(threading.excepthook)
         self._writer = SummaryWriter(str(folder))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -86,15 +87,15 @@ class Board:
         self._writer.close()
 
 
-class _Others:
-    """Tells what fails in a thread, but not of a writer's own: that is raised again in ours."""
+class _OtherThreads:
+    """Reports failures in threads, but for those of a writer: they are raised again in ours."""
 
-    def __init__(self, tell: Callable[[threading.ExceptHookArgs], object]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[threading.ExceptHookArgs], object]) -> None:
+        self._report = report
 
     def __call__(self, failure: threading.ExceptHookArgs) -> None:
         if not isinstance(failure.thread, _AsyncWriterThread):
-            self._tell(failure)
+            self._report(failure)
 
 
 def record_failure(folder: Path, name: str, settings: Mapping[str, Any]) -> None:
@@ -146,11 +147,11 @@ def _hparams(tag: str, content: HParamsPluginData) -> Summary:
 
 
 def rewind(folder: Path, step: int) -> None:
-    """Drop what event files hold from after `step`, and what a run says each time that it begins:
-    the resumed run writes it again.
+    """Drop the events from after `step`, and those that a run writes each time that it begins: the
+    resumed run writes them again.
 
     All files become one, under the name of the first. Killed in between, the old files are there
-    beside the new one, and the next resume drops what then stands twice.
+    beside the new one, and the next resume drops what is there twice.
     """
     files = sorted(folder.glob("events.out.tfevents.*"))
     if not files:
@@ -177,7 +178,7 @@ def _belongs(event: Event, step: int, seen: set[tuple[str, int]]) -> bool:
     if event.step > step:
         return False
     tags = {(value.tag, event.step) for value in event.summary.value}
-    if any(tag in _EACH_TIME for tag, _ in tags) or (tags and tags <= seen):
+    if any(tag in _WRITTEN_AT_EACH_START for tag, _ in tags) or (tags and tags <= seen):
         return False
     seen |= tags
     return True

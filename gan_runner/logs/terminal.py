@@ -1,4 +1,4 @@
-"""What a person sees while a command works: a live display on a terminal, plain lines in a pipe."""
+"""The terminal: a live display for a person, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from rich.text import Text
 
 T = TypeVar("T")
 
-_SHOWN = {"D": "loss/discriminator", "G": "loss/generator", "ELBO": "elbo"}
-_LINE_EVERY = 5.0  # seconds between plain lines
-_GAP = 2  # columns of a terminal between those of a table
-_DRAW_EVERY = 0.1  # seconds between updates of the live display
+_SHORT_NAMES = {"D": "loss/discriminator", "G": "loss/generator", "ELBO": "elbo"}
+_LINE_EVERY_SECONDS = 5.0  # plain lines
+_GAP = 2  # characters between the columns of a table
+_DRAW_EVERY_SECONDS = 0.1  # updates of the live display
 
 
 class Terminal:
@@ -41,8 +41,8 @@ class Terminal:
         self._overview: Live | None = None
         self._task = TaskID(0)
         self._total = 0
-        self._drawn = 0.0
-        self._said_row = 0.0
+        self._drawn_at = 0.0
+        self._row_shown_at = 0.0
 
     def say(self, text: str) -> None:
         """One or more whole lines."""
@@ -64,15 +64,15 @@ class Terminal:
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             self.say("  ".join(padded).rstrip())
 
-    def framed(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def framed_table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table within a terminal's width, a plain one in a pipe. Cells are broken between words;
         where that isn't enough, each row is a list."""
         if not self._console.is_terminal:
             self.table(heads, rows)
             return
-        widths = _fitting(list(zip(heads, *rows, strict=True)), self._console.width)
+        widths = _fit_widths(list(zip(heads, *rows, strict=True)), self._console.width)
         if widths is None:
-            self._listed(heads, rows)
+            self._list_rows(heads, rows)
             return
         table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
         for head, width in zip(heads, widths, strict=True):
@@ -81,7 +81,7 @@ class Terminal:
             table.add_row(*map(Text, cells))
         self._console.print(table, soft_wrap=False)
 
-    def _listed(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def _list_rows(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         longest = max(map(len, heads))
         for cells in rows:
             self.say("")
@@ -92,12 +92,12 @@ class Terminal:
 
     @property
     def is_live(self) -> bool:
-        """Whether what is shown can be changed: a person looks, and no pipe."""
+        """Whether the output is a terminal, where lines can be redrawn."""
         return self._console.is_terminal
 
     def overview(self, rows: Sequence[Sequence[str]], foot: str) -> None:
-        """Show a table with a line below it, instead of the one before, on a live terminal. What
-        is said goes above it."""
+        """Show a table with a line below it, instead of the one before, on a live terminal; lines
+        that are printed meanwhile go above it."""
         if self._overview is None:
             self._overview = Live(console=self._console, auto_refresh=False, transient=True)
             self._overview.start()
@@ -116,19 +116,21 @@ class Terminal:
 
     def step(self, step: int) -> None:
         """A step is done. Cheap: most calls draw nothing."""
-        if self._live is not None and time.monotonic() - self._drawn > _DRAW_EVERY:
+        if self._live is not None and time.monotonic() - self._drawn_at > _DRAW_EVERY_SECONDS:
             self._live.update(self._task, completed=step)
-            self._drawn = time.monotonic()
+            self._drawn_at = time.monotonic()
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
         """Show a logged row: the losses and the speed."""
-        shown = [f"{short} {values[name]:.3f}" for short, name in _SHOWN.items() if name in values]
+        shown = [
+            f"{short} {values[name]:.3f}" for short, name in _SHORT_NAMES.items() if name in values
+        ]
         numbers = "  ".join([*shown, f"{values['speed/images_per_second']:.0f} img/s"])
         if self._live is not None:
             self._live.update(self._task, completed=step, numbers=numbers)
-        elif time.monotonic() - self._said_row > _LINE_EVERY or step == self._total:
+        elif time.monotonic() - self._row_shown_at > _LINE_EVERY_SECONDS or step == self._total:
             self.say(f"step {step}/{self._total}  {numbers}")
-            self._said_row = time.monotonic()
+            self._row_shown_at = time.monotonic()
 
     def end(self) -> None:
         """Leave the live display."""
@@ -137,23 +139,23 @@ class Terminal:
             with suppress(OSError):  # the terminal may be closed
                 live.stop()
 
-    def track(self, items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-        """Pass items through and show how far they are."""
+    def track(self, items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
+        """Pass items through and show how many of the total there were."""
         if self._console.is_terminal:
-            yield from _counting_display(self._console, items, what, total)
+            yield from _counting_display(self._console, items, description, total)
         else:
-            yield from self._counted_lines(items, what, total)
+            yield from self._print_counts(items, description, total)
 
-    def _counted_lines(self, items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    def _print_counts(self, items: Iterable[T], description: str, total: int) -> Iterator[T]:
         said = time.monotonic()
         for number, item in enumerate(items, start=1):
             yield item
-            if time.monotonic() - said > _LINE_EVERY:
-                self.say(f"{what} {number}/{total}")
+            if time.monotonic() - said > _LINE_EVERY_SECONDS:
+                self.say(f"{description} {number}/{total}")
                 said = time.monotonic()
 
 
-def _fitting(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
+def _fit_widths(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
     """The widths of the columns of a table that is no wider than a terminal; None if its longest
     words don't fit. The widest columns give way first."""
     shortest = [max(len(word) for cell in cells for word in cell.split(" ")) for cells in columns]
@@ -178,8 +180,10 @@ def _training_display(console: Console) -> Progress:
     )
 
 
-def _counting_display(console: Console, items: Iterable[T], what: str, total: int) -> Iterator[T]:
+def _counting_display(
+    console: Console, items: Iterable[T], description: str, total: int
+) -> Iterator[T]:
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
     ) as progress:
-        yield from progress.track(items, total=total, description=what)
+        yield from progress.track(items, total=total, description=description)

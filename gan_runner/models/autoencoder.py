@@ -7,9 +7,9 @@ from typing import final
 
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.models.activations import expected
-from gan_runner.models.base import GenerativeModel, Network
+from gan_runner.models.base import GenerativeModel, Network, refuse_batch_of_one
 from gan_runner.models.codes import Code
 
 
@@ -69,6 +69,10 @@ class Autoencoder(GenerativeModel):
     @final
     def latent_code(self) -> Code | None:
         return None
+
+    @final
+    def check_settings(self, *, batch_size: int) -> None:
+        refuse_batch_of_one(self, batch_size)
 
     @final
     def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import nn
 
 from gan_runner.config.component import Component
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.categories import categorical
 from gan_runner.models.codes import Code, Coded, Informed
@@ -102,6 +102,10 @@ class GenerativeModel(Component):
         """Raise ConfigError, with the remedy, if this model can't build examples of `space`."""
 
     @abstractmethod
+    def check_settings(self, *, batch_size: int) -> None:
+        """Raise ConfigError, with the remedy, for settings that can't be combined."""
+
+    @abstractmethod
     def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
         """Fresh networks by name, `generator` among them, initialised from torch's global
         generator, on the CPU.
@@ -127,6 +131,32 @@ class Model(GenerativeModel):
     def conditional(self) -> bool:
         """Whether the networks need labels."""
         return self.conditioning != "none"
+
+    def check_settings(self, *, batch_size: int) -> None:
+        refuse_batch_of_one(self, batch_size)
+        if self.conditional and self.code.columns:
+            raise ConfigError(
+                "codes are found without labels, model.code with "
+                f"model.conditioning={self.conditioning}. Use model.conditioning=none."
+            )
+        if self.packing > 1 and (self.conditional or self.code.columns):
+            condition = f"conditioning={self.conditioning}" if self.conditional else "code"
+            raise ConfigError(
+                "packing can't be combined with conditioning or latent codes, "
+                f"model.packing={self.packing} with model.{condition}. Use model.packing=1."
+            )
+        if batch_size % self.packing:
+            raise ConfigError(
+                f"the batch can't be packed, train.batch_size={batch_size} with "
+                f"model.packing={self.packing}. Use a batch that the packing divides."
+            )
+        if self.conditioning == "projection" and self.generator.norm in ("none", "spectral"):
+            raise ConfigError(
+                "projection conditions the norms of the generator, and it has none, "
+                f"model.conditioning=projection with model.generator.norm={self.generator.norm}. "
+                "Use model.conditioning=concat, or model.generator.norm=batch in a model with "
+                "norms."
+            )
 
     @property
     def latent_columns(self) -> int:
@@ -191,6 +221,26 @@ class Model(GenerativeModel):
     @abstractmethod
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
         """[N, *shape] -> logits [N], by a linear layer and Flatten(0)."""
+
+
+def refuse_batch_of_one(model: GenerativeModel, batch_size: int) -> None:
+    """Raise ConfigError where a network compares the examples of a batch, and there is but one."""
+    if batch_size > 1:
+        return
+    for name, network in model:
+        layer = network.minibatch if isinstance(network, DiscriminatorNetwork) else "none"
+        if layer != "none":
+            raise ConfigError(
+                "D has nothing to compare the only example of a batch with, train.batch_size=1 "
+                f"with model.{name}.minibatch={layer}. "
+                f"Raise the batch size or use model.{name}.minibatch=none."
+            )
+    for name, norm in model.norms.items():
+        if norm == "batch":
+            raise ConfigError(
+                f"batch norm needs more than one example, train.batch_size=1 with "
+                f"model.{name}.norm=batch. Raise the batch size or use another norm."
+            )
 
 
 def refuse_single_pixels(model: GenerativeModel, image: ImageShape) -> None:

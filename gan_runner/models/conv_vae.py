@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import NonNegativeFloat, PositiveFloat
 from torch import nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.models.autoencoder import Autoencoder
 from gan_runner.models.base import (
     ImageShape,
@@ -72,15 +71,9 @@ class ConvVAE(ConvAutoencoder):
 
 
 class VAEGAN(ConvAutoencoder):
-    """A decoder, an encoder, and a discriminator whose last features measure likeness.
-
-    `scale` is the standard deviation of the likelihood of these features, and `gamma` weighs it
-    against the adversarial loss, in the decoder's loss.
-    """
+    """A decoder, an encoder, and a discriminator whose last features measure likeness."""
 
     option: ClassVar[str] = "vae_gan"
-    gamma: NonNegativeFloat
-    scale: PositiveFloat
     discriminator: SimpleConvDiscriminator
 
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:

@@ -7,7 +7,7 @@ from math import prod
 
 from torch import nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.base import (
     DiscriminatorNetwork,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, Model, Network, Width

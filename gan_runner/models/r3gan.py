@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.base import (

@@ -12,7 +12,7 @@ import torch
 from pydantic import BeforeValidator, Field, PositiveInt
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.attention import SelfAttention

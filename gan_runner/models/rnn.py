@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.base import DiscriminatorNetwork, Init, Model, Network, Norm, Width
 from gan_runner.models.conditioning import Conditioning

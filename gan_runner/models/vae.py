@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.models.autoencoder import Autoencoder
 from gan_runner.models.mlp import Perceptron, refuse_norms_of_maps
 

@@ -62,15 +62,15 @@ def feature_reconstruction(real: Tensor, made: Tensor, *, scale: float) -> Tenso
     return ((real - made) / scale).square().flatten(1).sum(1) / 2
 
 
-class Bound(Component):
-    """What an autoencoder maximises. A file under `conf/loss/` may name one."""
+class VariationalObjective(Component):
+    """The bound that an autoencoder maximizes. A file under `conf/loss/` may name one."""
 
     @abstractmethod
     def log_likelihood(self, examples: Tensor, outputs: Tensor) -> Tensor:
         """log p(x|z) of encoded examples [N, *shape] for a decoder's outputs: [N]."""
 
     @abstractmethod
-    def minimised(self, reconstruction: Tensor, divergence: Tensor) -> Tensor:
+    def loss(self, reconstruction: Tensor, divergence: Tensor) -> Tensor:
         """The loss of encoder and decoder; `reconstruction` is -log p(x|z)."""
 
     @property
@@ -79,7 +79,7 @@ class Bound(Component):
         """Whether the likelihood is one of vectors, too, and not of pixels alone."""
 
 
-class ELBO(Bound):
+class ELBO(VariationalObjective):
     """The bound for a likelihood of pixels or numbers. `beta` weighs the divergence in training
     (Higgins et al. 2017, beta-VAE); what is called the ELBO has it 1.
 
@@ -100,7 +100,7 @@ class ELBO(Bound):
         log_variance = torch.full_like(mean, 2 * log(self.scale))
         return _normal(examples.flatten(1), mean, log_variance)
 
-    def minimised(self, reconstruction: Tensor, divergence: Tensor) -> Tensor:
+    def loss(self, reconstruction: Tensor, divergence: Tensor) -> Tensor:
         return reconstruction + self.beta * divergence
 
     @property

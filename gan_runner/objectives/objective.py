@@ -1,117 +1,76 @@
-"""What is optimised: one adversarial loss and any number of penalties, as named terms."""
+"""The objective of an adversarial game: one loss, and any number of penalties and other terms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor
 
 from gan_runner.config.component import Component, make, validated
 from gan_runner.config.schema import Name
+from gan_runner.data import Space
+from gan_runner.errors import ConfigError
 from gan_runner.objectives.losses import Loss
-from gan_runner.objectives.penalties import Critic, Penalty
-from gan_runner.objectives.terms import Matching, Memory, Scored, Term, WeightTerm
-
-Remembered = Callable[[str], Memory]
-"""Gives what the term of a name remembers."""
+from gan_runner.objectives.penalties import Consistency, LabelSmoothing, Penalty
+from gan_runner.objectives.terms import Matching, Term, WeightTerm
 
 
-class Prescription(Component):
-    """What a file under `conf/loss/` says beside the loss's own settings."""
+class GameSettings(Component):
+    """What a file under `conf/loss/` sets beside the loss's own settings."""
 
     d_steps: PositiveInt
     clip: PositiveFloat | None
     penalty: dict[Name, dict[str, Any]]
 
 
+@dataclass(frozen=True)
 class Objective:
-    """The terms of both updates. They are summed in one place, the step that optimises them."""
+    """What D and G minimize. `d_steps`: updates of D to one of G; `clip_value`: the bound of D's
+    weights after each of its updates. Terms are by the names that the user gave them."""
 
-    def __init__(self, node: Mapping[str, Any]) -> None:
+    loss: Loss
+    penalties: Mapping[str, Penalty]
+    matching: Mapping[str, Matching]
+    weight_terms: Mapping[str, WeightTerm]
+    d_steps: int
+    clip_value: float | None
+
+    @classmethod
+    def build(cls, node: Mapping[str, Any]) -> Objective:
         """`node` is the configuration's `loss`. Raises ConfigError for a setting that's wrong."""
-        common = {key: node[key] for key in Prescription.model_fields if key in node}
+        common = {key: node[key] for key in GameSettings.model_fields if key in node}
         own = {key: value for key, value in node.items() if key not in common}
-        prescription = validated(common, Prescription, where="loss")
-        self.loss = make(own, Loss, where="loss")
+        settings = validated(common, GameSettings, where="loss")
+        loss = make(own, Loss, where="loss")
         terms = {
             name: make(term, Term, where=f"loss.penalty.{name}")
-            for name, term in prescription.penalty.items()
+            for name, term in settings.penalty.items()
         }
-        self.penalties = {name: t for name, t in terms.items() if isinstance(t, Penalty)}
-        self.matching = {name: t for name, t in terms.items() if isinstance(t, Matching)}
-        self.weight_terms = {name: t for name, t in terms.items() if isinstance(t, WeightTerm)}
-        self.d_steps = prescription.d_steps
-        self.clip = prescription.clip
+        return cls(
+            loss=loss,
+            penalties={name: t for name, t in terms.items() if isinstance(t, Penalty)},
+            matching={name: t for name, t in terms.items() if isinstance(t, Matching)},
+            weight_terms={name: t for name, t in terms.items() if isinstance(t, WeightTerm)},
+            d_steps=settings.d_steps,
+            clip_value=settings.clip,
+        )
 
     @property
-    def constrains_slope(self) -> bool:
-        """Whether a penalty holds down D's slope, which batch norm in D makes ill-defined."""
+    def penalizes_gradient(self) -> bool:
+        """Whether a penalty holds down D's gradient, which batch norm in D makes ill-defined."""
         return any(penalty.slope for penalty in self.penalties.values())
 
-    def due(self, update: int) -> dict[str, Penalty]:
-        """The penalties that D's update number `update` computes."""
-        return {name: p for name, p in self.penalties.items() if update % p.every == 0}
-
-    def differentiates(self, update: int) -> frozenset[str]:
-        """Which of `real` and `fake` must be scored with gradients in this update of D."""
-        return frozenset().union(*(p.differentiates for p in self.due(update).values()))
-
-    def exact(self, update: int) -> bool:
-        """Whether examples must be scored as exactly as the critic scores them in this update."""
-        return any(penalty.exact for penalty in self.due(update).values())
+    @property
+    def is_constrained(self) -> bool:
+        """Whether D is held to a Lipschitz constraint of some kind."""
+        return self.penalizes_gradient or self.clip_value is not None
 
     @property
     def compares(self) -> bool:
-        """Whether G's update looks at reals."""
+        """Whether G's update needs D's output on reals."""
         return self.loss.paired or bool(self.matching)
-
-    def discriminator(
-        self,
-        critic: Critic,
-        real: Scored,
-        fake: Scored,
-        *,
-        update: int,
-        noise: torch.Generator,
-        memory: Remembered,
-    ) -> dict[str, Tensor]:
-        """The named terms of D's update number `update`: scalars that add up to D's loss."""
-        terms = {"loss/discriminator": self.loss.discriminator(real.logits, fake.logits).mean()}
-        due = self.due(update)
-        for name, penalty in self.penalties.items():
-            terms[f"{'term' if penalty.signed else 'penalty'}/{name}"] = (
-                penalty.weight
-                * penalty.every
-                * penalty(critic, real, fake, noise, memory(f"penalty.{name}")).mean()
-                if name in due
-                else real.logits.new_zeros(())  # so that the mean over all updates is what it adds
-            )
-        for name in fake.told:
-            losses = [of.told[name].mean() for of in (real, fake) if name in of.told]
-            terms[f"{name}/discriminator"] = torch.stack(losses).sum()
-        return terms
-
-    def generator(self, fake: Scored, real: Scored | None) -> dict[str, Tensor]:
-        """The named terms of G's update; `real` is needed if it `compares`."""
-        logits = None if real is None else real.logits
-        terms = {"loss/generator": self.loss.generator(fake.logits, logits).mean()}
-        for name, matching in self.matching.items():
-            assert real is not None, "matching compares"
-            terms[f"penalty/{name}"] = matching.weight * matching(real, fake)
-        return terms | {f"{name}/generator": value.mean() for name, value in fake.told.items()}
-
-    def of_weights(
-        self, network: str, parameters: Sequence[Tensor], memory: Remembered
-    ) -> dict[str, Tensor]:
-        """The named terms of the weights of a network, `generator` or `discriminator`."""
-        return {
-            f"penalty/{name}/{network}": term.weight
-            * term(parameters, memory(f"penalty.{name}.{network}"))
-            for name, term in self.weight_terms.items()
-        }
 
     def derived(self, row: Mapping[str, float]) -> dict[str, float]:
         """What follows from a logged row: the estimate of V(D, G) where the loss is that game.
@@ -119,3 +78,47 @@ class Objective:
         Goodfellow et al. 2014, eq. 1; -log 4 at the equilibrium.
         """
         return {"value/game": -row["loss/discriminator"]} if self.loss.estimates_value else {}
+
+    def check(self, *, discriminator_norm: str, loss_name: str) -> None:
+        """Raise ConfigError, with the remedy, for terms that can't be combined."""
+        if discriminator_norm == "batch" and self.penalizes_gradient:
+            names = ", ".join(f"loss.penalty.{n}" for n, p in self.penalties.items() if p.slope)
+            raise ConfigError(
+                "batch norm makes the gradient of D at one example depend on the others, "
+                f"model.discriminator.norm=batch with {names}. "
+                "Use model.discriminator.norm=auto, layer, instance, spectral or none."
+            )
+        smoothing = [n for n, p in self.penalties.items() if isinstance(p, LabelSmoothing)]
+        if smoothing and not self.loss.labels:
+            raise ConfigError(
+                f"this loss has no labels to smooth, loss.penalty.{smoothing[0]} with "
+                f"loss.name={loss_name}. "
+                "Use loss=non_saturating, minimax or lsgan, where it lowers the label of reals."
+            )
+
+    def check_space(self, space: Space) -> None:
+        """Raise ConfigError, with the remedy, for terms that examples of `space` can't have."""
+        for name, penalty in self.penalties.items():
+            if isinstance(penalty, Consistency) and penalty.noise == 0 and space.kind != "images":
+                raise ConfigError(
+                    f"consistency needs a change that {space.kind} can have, "
+                    f"loss.penalty.{name}.noise=0.0. Use loss.penalty.{name}.noise=0.1 or so."
+                )
+
+    def warnings(self, *, discriminator_norm: str, momentum_setting: str | None) -> list[str]:
+        """Combinations that work, but not as their authors meant. `momentum_setting` is the setting
+        that gives D's optimizer a momentum, None if it has none."""
+        found: list[str] = []
+        if self.clip_value is not None and momentum_setting is not None:
+            found.append(
+                "weight clipping is unstable with momentum (Arjovsky et al. 2017, section 4), "
+                f"loss.clip={self.clip_value} with optimizer.discriminator.{momentum_setting}. "
+                "Use optimizer=rmsprop."
+            )
+        constrained = self.is_constrained or discriminator_norm == "spectral"
+        if self.loss.needs_bounded_slope and not constrained:
+            found.append(
+                "nothing holds the critic to a Lipschitz constraint, loss.name=Wasserstein. "
+                "Use loss=wgan_gp, loss.clip=0.01 or model.discriminator.norm=spectral."
+            )
+        return found

@@ -40,6 +40,10 @@ class Penalty(Term):
     differentiates: ClassVar[frozenset[str]] = frozenset()
     exact: ClassVar[bool] = False
 
+    def is_due(self, update: int) -> bool:
+        """Whether D's update with this number computes it."""
+        return update % self.every == 0
+
     @abstractmethod
     def __call__(
         self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory

@@ -19,15 +19,15 @@ from gan_runner.storage import checkpoint
 from gan_runner.system import machine
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.units import size, span
-from gan_runner.training.loop import reals_of, step_of
+from gan_runner.training.loop import real_batches
 from gan_runner.training.run import Run
 
 _STEPS = 3
 _LOGGED_TWICE = 3  # a number in TensorBoard takes about twice as much as in metrics.jsonl
 
 
-def rehearse(config: Config, terminal: Terminal) -> None:
-    """Tell the configuration that a run would have, and what it would take on this machine.
+def run_dry(config: Config, terminal: Terminal) -> None:
+    """Print the configuration that a run would have, and what it would take on this machine.
 
     Data is read, and decoded into the cache, as for a run. Raises what `create` raises.
     """
@@ -37,28 +37,29 @@ def rehearse(config: Config, terminal: Terminal) -> None:
         path.mkdir()
         run = create(config, path, terminal)
         try:
-            seconds = _seconds(run)
+            seconds = _measure_step(run)
             terminal.say(configuration.text(run.config))
-            terminal.framed(("", ""), _table(run, seconds))
+            terminal.framed_table(("", ""), _estimate(run, seconds))
         finally:
             run.folder.release()
-    terminal.say("dry run: nothing was left. Without dry_run=true it is trained.")
+    terminal.say("dry run: no files were written. Remove dry_run=true to train.")
 
 
-def _seconds(run: Run) -> float:
-    """Of one step: the median of three, after a first one that makes ready."""
-    reals, one_step, found = reals_of(run), step_of(run), []
+def _measure_step(run: Run) -> float:
+    """The seconds of one step: the median of three, after a first one that makes ready."""
+    reals, method, found = real_batches(run), run.experiment.method, []
     for _ in range(1 + _STEPS):
         began = time.monotonic()
-        one_step(run.state, reals)
+        method.step(run.state, reals)
         if run.device.type == "cuda":
             torch.cuda.synchronize(run.device)
         found.append(time.monotonic() - began)
     return statistics.median(found[1:])
 
 
-def _table(run: Run, seconds: float) -> list[tuple[str, str]]:
-    plan, examples = run.config.train, run.config.train.batch_size * run.experiment.d_steps
+def _estimate(run: Run, seconds: float) -> list[tuple[str, str]]:
+    plan = run.config.train
+    examples = plan.batch_size * run.experiment.method.batches_per_step
     evaluated = ", evaluations not counted" if plan.eval_every else ""
     return [
         *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),
@@ -77,7 +78,7 @@ def _disk(run: Run, plan: Train) -> str:
     moments = [range(n, plan.steps + 1, n)[:most] for n in (plan.save_every, plan.eval_every) if n]
     kept = min(most, len({plan.steps}.union(*moments)))
     state = run.state
-    saved = checkpoint.write(run.folder.checkpoints, state.tensors(), state.facts()).stat().st_size
+    saved = checkpoint.write(run.folder.checkpoints, state.tensors(), run.facts()).stat().st_size
     run.sample()
     (picture,) = run.folder.samples.glob("step_*.png")
     pictures = 1 + (plan.steps // plan.sample_every if plan.sample_every else 0)

@@ -5,40 +5,42 @@ from __future__ import annotations
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
 
 import torch
 
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
+from gan_runner.storage.status import State
 from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import span
+from gan_runner.training.loop import train
 from gan_runner.training.run import Run
 
-DEFECT = 1
+_DEFECT = 1
 
 
-def conduct(run: Run, train: Callable[[Run], None]) -> int:
+def train_to_end(run: Run) -> int:
     """Train a run to its end, whatever that is, and record it; the exit code.
 
     Interrupted goes on to the caller, once it is recorded.
     """
     try:
         train(run)
-    except Interrupted as interruption:
-        _close(run, "interrupted", interruption.exit_code, str(interruption))
-        _tell(run, f"interrupted at step {run.state.step}. Continue with:", _resume_command(run))
+    except Interrupted as interrupted:
+        _close(run, "interrupted", interrupted.exit_code, str(interrupted))
+        run.terminal.say(f"interrupted at step {run.state.step}. Continue with:")
+        run.terminal.say(_resume_command(run))
         raise
     except Exception as error:
         fault = as_fault(error)
         if fault is None:
-            return _defect(run, error)
+            return _report_defect(run, error)
         _close(run, "failed", fault.exit_code, str(fault))
-        return report(type(fault)(f"{fault}\n{_last_good(run)}"))
+        return report(type(fault)(f"{fault}\n{_last_checkpoint(run)}"))
     if run.reason_to_stop is None:
         _close(run, "completed", 0, "all steps done")
     else:
         _close(run, "stopped", 0, f"stopped: {run.reason_to_stop}")
-    _tell(run, _summary(run))
+    run.terminal.say(_summary(run))
     return 0
 
 
@@ -61,22 +63,22 @@ def as_fault(error: Exception) -> Fault | None:
     return None
 
 
-def _defect(run: Run, error: Exception) -> int:
+def _report_defect(run: Run, error: Exception) -> int:
     text = "".join(traceback.format_exception(error))
     try:
         run.log.note(text)
     except OSError:
         print(text, file=sys.stderr)
-    _close(run, "failed", DEFECT, f"defect: {printable(error)}")
+    _close(run, "failed", _DEFECT, f"defect: {printable(error)}")
     print(
         f"error: a defect in gan-runner, {type(error).__name__}: {printable(error)}.\n"
         f"The traceback is in {printable(run.folder.train_log)}.",
         file=sys.stderr,
     )
-    return DEFECT
+    return _DEFECT
 
 
-def _close(run: Run, state: str, exit_code: int, reason: str) -> None:
+def _close(run: Run, state: State, exit_code: int, reason: str) -> None:
     """Record the end. A disk that refuses this, too, must not hide the first fault."""
     run.terminal.end()
     try:
@@ -85,12 +87,7 @@ def _close(run: Run, state: str, exit_code: int, reason: str) -> None:
         print(f"warning: can't record the end of the run: {printable(error)}", file=sys.stderr)
 
 
-def _tell(run: Run, *lines: str) -> None:
-    for line in lines:
-        run.terminal.say(line)
-
-
-def _last_good(run: Run) -> str:
+def _last_checkpoint(run: Run) -> str:
     if run.saved_step < 0:
         return f"No checkpoint was saved yet. The run folder is {printable(run.path)}."
     return f"The last good checkpoint is step {run.saved_step}. Go on with: {_resume_command(run)}"

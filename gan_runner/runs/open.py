@@ -1,7 +1,7 @@
-"""The only ways to get a run: `create` makes one, `reopen` continues one, `look` takes a generator.
+"""A new run, and the generator of a saved one.
 
-All three make their objects of the same configuration in the same way, so training, resuming and
-sampling can't disagree.
+Both, and the runs that go on, make their objects of the configuration in the same way, so training,
+resuming and sampling can't disagree.
 """
 
 from __future__ import annotations
@@ -14,35 +14,21 @@ from torch import nn
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Data, Space, digest, placed
+from gan_runner.data import Data, digest
+from gan_runner.data.batches import to_device
 from gan_runner.datasets import Track
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
-from gan_runner.logs import log
 from gan_runner.logs.log import Log
 from gan_runner.logs.terminal import Terminal
-from gan_runner.models.codes import Code
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
-from gan_runner.system.files import write_text
 from gan_runner.system.signals import unwinding
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build, resolve_lengths
 from gan_runner.training.experiment import Experiment
-from gan_runner.training.restore import (
-    Changes,
-    changed,
-    check_length,
-    check_same,
-    inexact,
-    is_complete,
-    load_network,
-    received,
-    restore,
-    saved_classes,
-    saved_space,
-    take_weights,
-)
+from gan_runner.training.restore import load_network, saved_classes, take_weights
 from gan_runner.training.rules import check_space
 from gan_runner.training.run import Run
 from gan_runner.training.state import TrainState, fresh_state, frozen_copy
@@ -53,110 +39,55 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
 
     Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
     """
-    experiment = assemble(config)
-    device = machine.prepare(config)
-    experiment, data = _load(experiment, terminal, device)
-    state = _initial(experiment, data, device)
+    experiment = build(config)
+    device = prepare_machine(experiment.config)
+    experiment, data = load_data(experiment, terminal, device)
+    state = initial_state(experiment, data, device)
     folder = RunFolder(path)
     folder.lock()
     folder.checkpoints.mkdir()
-    write_text(folder.config, configuration.text(experiment.config))
+    configuration.write(folder.config, experiment.config)
     return Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
 
 
-def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
-    """An existing run at its newest valid checkpoint, to go on in its own folder; None if it is
-    already complete, in which case nothing is touched.
-
-    Raises CheckpointError if the run, or a change to it, is refused; InUseError if it is alive.
-    """
-    folder = RunFolder(path)
-    folder.refuse_links()
-    saved = configuration.read(folder.config)
-    folder.lock()
-    experiment = received(changed(saved, changes))
-    if is_complete(folder, experiment):
-        return None
-    found, warnings = checkpoint.newest(folder.checkpoints)
-    device = machine.prepare(experiment.config)
-    experiment, data = _load(experiment, terminal, device)
-    if found is None:
-        state = _initial(experiment, data, device)
-    else:
-        check_same(found, experiment.config, data)
-        state = _fresh(experiment, data, device)
-        restore(state, found)
-        warnings += inexact(found, device)
-    check_length(state.step, experiment.config)
-    checkpoint.sweep_up(folder.checkpoints)
-    folder.checkpoints.mkdir(exist_ok=True)
-    if found is not None:
-        checkpoint.make_last(folder.checkpoints, found)
-    log.rewind(folder, -1 if found is None else state.step)
-    best = log.best_step(folder, experiment.evaluation.best.direction)
-    checkpoint.make_best(folder.checkpoints, best)
-    write_text(folder.config, configuration.text(experiment.config))
-    run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
-    run.saved_step = -1 if found is None else state.step
-    for warning in warnings:
-        run.warn(warning)
-    return run
-
-
 class Trained(NamedTuple):
-    """A generator to look at: no data was read and nothing of the run is held.
+    """A generator to sample: no data was read and nothing of the run is held.
 
-    `data` is the digest of the data that it was trained on; `class_names` are those of the classes
-    that it can be told, none if it isn't conditional. The last columns of a latent point, whose
-    size is `latent_size`, are those of `code`. `encoder` is that of an autoencoder.
+    `data` is the digest of the data that it was trained on, `step` that of its checkpoint.
     """
 
-    generator: nn.Module
-    encoder: nn.Module | None
-    space: Space
-    class_names: tuple[str, ...]
-    latent_size: int
-    code: Code | None
+    sampler: Sampler
     step: int
-    averaged: bool
     experiment: Experiment
     data: str
 
 
-def look(path: Path, *, which: str, raw: bool, device: str) -> Trained:
+def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained:
     """The generator of a checkpoint: `last`, `best` or a step; its average unless `raw`.
 
     Raises CheckpointError if the run or the checkpoint is refused.
     """
     folder = RunFolder(path)
     folder.refuse_links()
-    experiment = received(configuration.read(folder.config))
+    experiment = saved_experiment(configuration.read(folder.config))
     found = checkpoint.select(folder.checkpoints, which)
-    space = saved_space(found)
-    averaged = experiment.config.train.average > 0 and not raw
+    space = found.facts.space
+    averaged = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
-    parts = experiment.model.parts(space, len(names))
-    generator, encoder = frozen_copy(parts["generator"]), None
-    load_network(generator, found, "average" if averaged else "generator")
-    where = machine.device_named(device)
-    if "encoder" in parts:
-        encoder = frozen_copy(parts["encoder"]).to(where)
-        load_network(encoder, found, "encoder")
-    return Trained(
-        generator.to(where),
-        encoder,
-        space,
-        names,
-        experiment.model.latent_columns,
-        experiment.model.latent_code,
-        found.facts["step"],
-        averaged,
-        experiment,
-        found.facts.get("data", ""),
+    parts, where = experiment.model.parts(space, len(names)), machine.device_named(device)
+    networks: dict[str, nn.Module] = {}
+    for part in ("generator", "encoder"):
+        if part in parts:
+            network = frozen_copy(parts[part])
+            load_network(network, found, "ema" if part == "generator" and averaged else part)
+            networks[part] = network.to(where)
+    sampler = experiment.method.sampler(
+        networks, space, names, weights="average" if averaged else "raw"
     )
+    return Trained(sampler, found.step, experiment, found.facts.data)
 
 
-def learnt(trained: Trained, cache: Path, track: Track) -> Data:
+def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
     """The data that a generator learnt from, read again.
 
     Raises DataError where it can't be read, CheckpointError if it is not the same any more.
@@ -170,13 +101,31 @@ def learnt(trained: Trained, cache: Path, track: Track) -> Data:
     return data
 
 
-def _load(
+def saved_experiment(config: Config) -> Experiment:
+    """The components of a saved configuration. Raises CheckpointError if it is no valid one."""
+    try:
+        return build(config)
+    except ConfigError as error:
+        raise CheckpointError(f"configuration refused:\n{error}") from None
+
+
+def prepare_machine(config: Config) -> torch.device:
+    """The device of a run, with torch's threads and determinism set. Raises MachineError."""
+    return machine.prepare(
+        device=config.device, threads=config.threads, deterministic=config.deterministic
+    )
+
+
+def load_data(
     experiment: Experiment, terminal: Terminal, device: torch.device
 ) -> tuple[Experiment, Data]:
-    """The data, and the experiment with the lengths that depend on it settled."""
+    """The data, and the experiment with the lengths that depend on it resolved.
+
+    Raises DataError, and ConfigError for settings that don't fit the data.
+    """
     config = experiment.config
     with unwinding():
-        data = placed(experiment.dataset.training(Path(config.cache), terminal.track), device)
+        data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
@@ -187,7 +136,8 @@ def _load(
             f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
             f"The data set has {len(data)} examples; use a batch of at most that."
         )
-    return assemble(_settle_lengths(experiment, len(data))), data
+    threads = torch.get_num_threads()
+    return resolve_lengths(experiment, examples=len(data), threads=threads), data
 
 
 def _check_classes(experiment: Experiment, data: Data) -> None:
@@ -212,32 +162,22 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
             )
 
 
-def _settle_lengths(experiment: Experiment, examples: int) -> Config:
-    """Fix what depends on the data and the machine: steps of an epoch, schedules, threads."""
-    plain = experiment.config.plain()
-    train = plain["train"]
-    train["steps"], train["epochs"] = experiment.steps(examples), None
-    for optimizer in plain["optimizer"].values():
-        optimizer["schedule"]["steps"] = optimizer["schedule"]["steps"] or max(1, train["steps"])
-    plain["threads"] = plain["threads"] or torch.get_num_threads()
-    return configuration.parse(plain)
-
-
-def _initial(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
+def initial_state(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
     """The state of step 0, from new weights or from those that `init_from` names."""
-    state = _fresh(experiment, data, device)
+    state = untrained_state(experiment, data, device)
     if experiment.config.init_from is not None:
         take_weights(state, Path(experiment.config.init_from))
     return state
 
 
-def _fresh(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
+def untrained_state(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
+    """The state of step 0 with new weights."""
     return fresh_state(
         experiment.model,
         experiment.optimizers,
         data.space,
         classes=data.classes if experiment.model.conditional else 0,
         seed=experiment.config.seed,
-        averaged=experiment.config.train.average > 0,
+        with_ema=experiment.config.train.ema > 0,
         device=device,
     )

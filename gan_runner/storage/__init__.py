@@ -1,1 +1,1 @@
-"""What a run leaves on the disk, written and read: folder, checkpoints, rows, summary."""
+"""The files of a run, written and read: folder, status, checkpoints, rows, summary."""

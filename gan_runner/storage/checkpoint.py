@@ -1,7 +1,7 @@
-"""One safetensors file for each checkpoint: atomic, hashed, no pickle.
+"""One safetensors file for each checkpoint, and the pointers to the last and the best.
 
 The file holds every tensor of the state by name. Its metadata holds one JSON text with the format
-version, what is no tensor, and a sha256 over all of it that is checked at every load.
+version, the facts, and a sha256 over all of it that is checked at every load.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from gan_runner.errors import CheckpointError, MachineError, printable
-from gan_runner.system.files import publish, write_text
+from gan_runner.storage.facts import Facts, parse_facts
+from gan_runner.storage.tensors import facts_digest, read_tensors, write_tensors
+from gan_runner.system.files import write_text
 
 FORMAT = 1
 _NAME = re.compile(r"step_(\d{8,})\.safetensors")
@@ -33,7 +31,11 @@ class Checkpoint:
 
     path: Path
     tensors: dict[str, Tensor]
-    facts: dict[str, Any]
+    facts: Facts
+
+    @property
+    def step(self) -> int:
+        return self.facts.state.step
 
 
 def file_name(step: int) -> str:
@@ -42,33 +44,30 @@ def file_name(step: int) -> str:
 
 def steps(folder: Path) -> dict[int, Path]:
     """The checkpoints in a folder by step, newest first. None of them is opened."""
-    found = {int(m[1]): p for p in _entries(folder) if (m := _NAME.fullmatch(p.name))}
-    return dict(sorted(found.items(), reverse=True))
+    by_step = {int(m[1]): p for p in _entries(folder) if (m := _NAME.fullmatch(p.name))}
+    return dict(sorted(by_step.items(), reverse=True))
 
 
-def write(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
-    """Write the checkpoint of `facts["step"]` and make `last.json` point to it.
+def write(folder: Path, tensors: Mapping[str, Tensor], facts: Facts) -> Path:
+    """Write the checkpoint of a step and make `last.json` point to it.
 
     A file under its final name is always whole. Raises MachineError if the disk refuses; then
     the old checkpoints are untouched and no part of a file is left.
     """
-    path = folder / file_name(facts["step"])
-    held = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    described = {**facts, "format": FORMAT, "sha256": _digest(held, facts)}
+    step = facts.state.step
+    path = folder / file_name(step)
     temporary = folder / f".{path.name}.partial"
     try:
-        save_file(held, temporary, metadata={"gan_runner": json.dumps(described)})
-        publish(temporary, path)
-        point(folder / "last.json", path, facts["step"])
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        write_tensors(path, tensors, facts.plain(), header={"format": FORMAT}, temporary=temporary)
+        write_pointer(folder / "last.json", path, step)
+    except OSError as error:
         raise MachineError(
             f"can't save a checkpoint, {printable(path)}. {printable(error)}"
         ) from None
     return path
 
 
-def point(pointer: Path, path: Path, step: int) -> None:
+def write_pointer(pointer: Path, path: Path, step: int) -> None:
     """Make a pointer file (`last.json`, `best.json`) name a checkpoint in the same folder."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -81,27 +80,23 @@ def point(pointer: Path, path: Path, step: int) -> None:
 def read(path: Path) -> Checkpoint:
     """A checkpoint from its file. Raises CheckpointError unless every check is passed."""
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        facts = dict(json.loads(metadata["gan_runner"], parse_constant=_refused))
-        version, digest = facts.pop("format"), facts.pop("sha256")
-        if type(facts["step"]) is not int or facts["step"] < 0:  # every reader relies on it
-            raise ValueError("its step is no number of steps")
+        stored = read_tensors(path)
+        version = stored.facts.pop("format")
+        if version != FORMAT:
+            raise CheckpointError(
+                f"checkpoint of another format, {printable(path)}: format {printable(version)}. "
+                f"This version of gan-runner reads format {FORMAT}."
+            )
+        facts = parse_facts(stored.facts)
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint, {printable(path)}.") from None
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"not a checkpoint of gan-runner, {printable(path)}. {printable(error)}"
         ) from None
-    if version != FORMAT:
-        raise CheckpointError(
-            f"checkpoint of another format, {printable(path)}: format {printable(version)}. "
-            f"This version of gan-runner reads format {FORMAT}."
-        )
-    if digest != _digest(tensors, facts):
+    if stored.sha256 != facts_digest(stored.tensors, stored.facts):
         raise CheckpointError(f"damaged checkpoint, {printable(path)}. Its digest is wrong.")
-    return Checkpoint(path, tensors, facts)
+    return Checkpoint(path, stored.tensors, facts)
 
 
 def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -112,11 +107,11 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     refused: list[str] = []
     for path in steps(folder).values():
         try:
-            found = read(path)
+            valid = read(path)
         except CheckpointError as error:
             refused.append(str(error))
             continue
-        return found, [f"{text} Using {found.path.name} instead." for text in refused]
+        return valid, [f"{text} Using {path.name} instead." for text in refused]
     if refused:
         raise CheckpointError("no valid checkpoint is left:\n" + "\n".join(refused))
     return None, []
@@ -125,7 +120,7 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 def select(folder: Path, which: str) -> Checkpoint:
     """The checkpoint named `last`, `best` or by its step. Raises CheckpointError."""
     if which in ("last", "best"):
-        return read(pointed(folder, f"{which}.json"))
+        return read(read_pointer(folder, f"{which}.json"))
     available = steps(folder)
     if not which.isdecimal() or int(which) not in available:
         listed = ", ".join(map(str, available)) or "none"
@@ -136,7 +131,7 @@ def select(folder: Path, which: str) -> Checkpoint:
     return read(available[int(which)])
 
 
-def pointed(folder: Path, pointer: str) -> Path:
+def read_pointer(folder: Path, pointer: str) -> Path:
     """The file that `last.json` or `best.json` names. Raises CheckpointError if it can't be."""
     try:
         name = json.loads((folder / pointer).read_text(encoding="utf-8"))["file"]
@@ -152,16 +147,16 @@ def pointed(folder: Path, pointer: str) -> Path:
     return folder / name
 
 
-def make_last(folder: Path, found: Checkpoint) -> None:
+def make_last(folder: Path, saved: Checkpoint) -> None:
     """Make a checkpoint the last one, as a resume from it needs.
 
     A kill may have come before `last.json` pointed to it. Newer ones are damaged: they are renamed,
     so that they aren't tried again and don't displace valid ones.
     """
     for step, path in steps(folder).items():
-        if step > found.facts["step"]:
+        if step > saved.step:
             path.rename(path.with_suffix(".damaged"))
-    point(folder / "last.json", found.path, found.facts["step"])
+    write_pointer(folder / "last.json", saved.path, saved.step)
 
 
 def make_best(folder: Path, step: int | None) -> None:
@@ -170,22 +165,22 @@ def make_best(folder: Path, step: int | None) -> None:
     if path is None or step is None:
         (folder / "best.json").unlink(missing_ok=True)
     else:
-        point(folder / "best.json", path, step)
+        write_pointer(folder / "best.json", path, step)
 
 
 def prune(folder: Path, *, keep: int) -> None:
-    """Delete what is neither last nor best nor among the `keep` newest of the others."""
+    """Delete all checkpoints but the last, the best, and the `keep` newest of the others."""
     protected: set[Path] = set()
     for pointer in ("last.json", "best.json"):
-        with suppress(CheckpointError):  # a pointer that isn't there, or says nothing
-            protected.add(pointed(folder, pointer))
+        with suppress(CheckpointError):  # a pointer that is missing or damaged
+            protected.add(read_pointer(folder, pointer))
     others = [path for path in steps(folder).values() if path not in protected]
     for path in others[keep:]:
         path.unlink(missing_ok=True)
 
 
-def sweep_up(folder: Path) -> None:
-    """Delete what a killed save left behind: a temporary file of ours or of safetensors."""
+def remove_partial_files(folder: Path) -> None:
+    """Delete the temporary files, ours and those of safetensors, of a save that was killed."""
     for path in _entries(folder):
         if path.match(".*.partial") or path.match(".tmp*"):
             path.unlink(missing_ok=True)
@@ -193,21 +188,3 @@ def sweep_up(folder: Path) -> None:
 
 def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def _refused(constant: str) -> float:
-    raise ValueError(f"{constant} in its metadata")
-
-
-def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
-    return fingerprint(json.dumps(facts, sort_keys=True), tensors)
-
-
-def fingerprint(text: str, tensors: Mapping[str, Tensor]) -> str:
-    """The sha256 of a text and of named tensors."""
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

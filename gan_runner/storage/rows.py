@@ -1,4 +1,4 @@
-"""What the rows of a run say, torn ones left out. Needs no torch."""
+"""Rows of metrics.jsonl and evaluations.jsonl, read without torch; torn ones are left out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from gan_runner.system.files import open_regular
 
-_TAIL = 1 << 16  # bytes, many rows
-_LONGEST = 1 << 20  # bytes of a row; an evaluation of a hundred classes has a twentieth of it
+_TAIL_BYTES = 1 << 16  # many rows
+_LONGEST_ROW_BYTES = 1 << 20  # an evaluation of a hundred classes has a twentieth of it
 
 
 def best_evaluation(path: Path, direction: str) -> dict[str, Any] | None:
@@ -22,29 +22,31 @@ def best_evaluation(path: Path, direction: str) -> dict[str, Any] | None:
     """
     sign = 1 if direction == "min" else -1
     return min(
-        (row for line in _lines(path) if (row := _row(line)) is not None),
+        (row for line in _lines(path) if (row := _parse_evaluation(line)) is not None),
         key=lambda row: (sign * row["best"], row["step"]),
         default=None,
     )
 
 
-def rows(path: Path, *, left_out: Callable[[], object] = lambda: None) -> Iterator[dict[str, Any]]:
+def rows(
+    path: Path, *, on_damaged: Callable[[], object] = lambda: None
+) -> Iterator[dict[str, Any]]:
     """Every whole row with a step, in their order; their `step` is an int of at least 0.
 
-    `left_out` hears of each other line, but for a last one, which a crash may have torn. Nothing if
-    there is no such file. Raises OSError, for links and pipes too.
+    `on_damaged` is called for each other line, but for a last one, which a crash may have torn.
+    None if there is no such file. Raises OSError, for links and pipes too.
     """
     torn = False
     for line in _lines(path):
         if torn:
-            left_out()
-        row = _stepped(line)
+            on_damaged()
+        row = _parse_row(line)
         torn = row is None
         if row is not None:
             yield row
 
 
-def _stepped(line: bytes) -> dict[str, Any] | None:
+def _parse_row(line: bytes) -> dict[str, Any] | None:
     try:
         row: dict[str, Any] = json.loads(line)
         step = row["step"]
@@ -54,10 +56,10 @@ def _stepped(line: bytes) -> dict[str, Any] | None:
 
 
 def last_step(path: Path) -> object:
-    """What the newest whole row of metrics.jsonl calls its step; None without any. Reads the end
-    of the file only. Raises OSError."""
+    """The step in the newest whole row of metrics.jsonl, of any type; None without any. Reads the
+    end of the file only. Raises OSError."""
     with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
         lines = file.read().splitlines()
     for line in reversed(lines):
         try:
@@ -73,12 +75,12 @@ def _lines(path: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     with file:
-        while line := file.readline(_LONGEST):
+        while line := file.readline(_LONGEST_ROW_BYTES):
             yield line
 
 
-def _row(line: bytes) -> dict[str, Any] | None:
-    """A row that can be compared; None for one that a crash of the machine left damaged."""
+def _parse_evaluation(line: bytes) -> dict[str, Any] | None:
+    """An evaluation that can be compared; None for a row that a crash left damaged."""
     try:
         row = json.loads(line)
         step, best = float(row["step"]), float(row["best"])

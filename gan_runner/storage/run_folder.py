@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import time
@@ -11,21 +10,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
-from gan_runner.system.files import write_text
+from gan_runner.storage.status import Status, read_status, write_status
 
-FORMAT = 1
 LOCK = ".lock"
 
-_LARGEST_STATUS = 1 << 22  # bytes: more verdicts than any run comes to
-
-_LOOK = 0.1  # seconds, far longer than `is_held` needs
+_RETRY_SECONDS = 0.1  # far longer than `is_held` takes
 
 
 class RunFolder:
-    """Where everything of a run lies."""
+    """The paths of everything of a run, its lock and its status."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,18 +38,20 @@ class RunFolder:
 
     @property
     def title(self) -> str:
-        """What tells it from others, as in loss=hinge (losses)."""
+        """A short name that is unlike others, as in loss=hinge (losses)."""
         return f"{self.path.name} ({self.path.parent.name})"
 
     def refuse_links(self) -> None:
-        """Raise CheckpointError if something in the folder is a link, or no file or folder.
+        """Raise CheckpointError if something in the folder is neither a file nor a folder, such as
+        a link.
 
         The folder may come from a stranger: writing and deleting in it must not leave it.
         """
         for path in _below(self.path):
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise CheckpointError(
-                    f"a run folder has no links, {printable(path)}. Copy what it points to."
+                    f"neither a file nor a folder, {printable(path)}. "
+                    "Replace a link by a copy of its target."
                 )
 
     def lock(self) -> None:
@@ -73,10 +71,10 @@ class RunFolder:
             raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
 
     def is_held(self) -> bool:
-        """Whether a living process holds the folder. Raises OSError if that can't be told.
+        """Whether a living process holds the folder. Raises OSError if that can't be known.
 
-        A shared lock for a moment: it can't be had while a process holds the folder, takes nothing
-        away from that process, and stands in the way of none that only looks as well.
+        A shared lock for a moment: it is refused while a process holds the folder, takes nothing
+        away from that process, and doesn't hinder another call of this.
         """
         try:
             # not blocking, not following: in a stranger's folder the file may be a pipe or a link
@@ -98,30 +96,16 @@ class RunFolder:
             self._lock.close()
             self._lock = None
 
-    def status(self) -> dict[str, Any]:
-        """What `status.json` says; empty if the run was killed before it said anything."""
-        try:
-            if self._status.stat().st_size > _LARGEST_STATUS:
-                raise ValueError("It is too large.")
-            status = json.loads(self._status.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, RecursionError) as error:
-            raise CheckpointError(
-                f"unreadable status, {printable(self._status)}. {printable(error)}"
-            ) from None
-        if not isinstance(status, dict) or not isinstance(status.get("warnings", []), list):
-            raise CheckpointError(f"unreadable status, {printable(self._status)}.")
-        if status.get("format", FORMAT) != FORMAT:
-            raise CheckpointError(
-                f"status of another format, {printable(self._status)}: format "
-                f"{printable(status['format'])}. This version of gan-runner has {FORMAT}."
-            )
-        return status
+    def status(self) -> Status:
+        """The status in `status.json`; an empty one if the run was killed before its first.
 
-    def write_status(self, status: dict[str, Any]) -> None:
+        Raises CheckpointError.
+        """
+        return read_status(self._status)
+
+    def write_status(self, status: Status) -> None:
         """Replace `status.json`. Raises OSError."""
-        write_text(self._status, json.dumps({"format": FORMAT, **status}, indent=2) + "\n")
+        write_status(self._status, status)
 
 
 def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
@@ -157,7 +141,7 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
 
 
 def discard(path: Path, made: list[Path]) -> None:
-    """Undo a claim: leave nothing of a run whose training never began.
+    """Undo a claim: remove a run whose training never began.
 
     Only what gan-runner and Hydra put there is removed, and of the folders only those in `made`.
     """
@@ -174,11 +158,11 @@ def now() -> str:
 
 
 def _hold(lock: IO[str]) -> None:
-    """Raises BlockingIOError if another process holds it for longer than a look takes."""
+    """Raises BlockingIOError if another process holds it for longer than `is_held` takes."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        time.sleep(_LOOK)
+        time.sleep(_RETRY_SECONDS)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

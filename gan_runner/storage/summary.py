@@ -1,4 +1,4 @@
-"""How runs stand, read from the files that they leave: no torch, and nothing is touched."""
+"""Summaries of runs, from their files: no torch, and nothing is written."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gan_runner.config import schema as config
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.storage.rows import best_evaluation, last_step
 from gan_runner.storage.run_folder import RunFolder
+from gan_runner.storage.status import RUN_STATES, Status, count_or_none
 
-_TOLD = ("running", "completed", "stopped", "interrupted", "failed")  # by a run itself
-STATES = (*_TOLD, "died", "unreadable")
+STATES = (*RUN_STATES, "died", "unreadable")
 
 
-class Best(NamedTuple):
-    """The best evaluation of a run; `protocol` is the digest of how the value came about."""
+class BestEvaluation(NamedTuple):
+    """The best evaluation of a run; `protocol` is the digest of how the value was measured."""
 
     metric: str
     value: float
@@ -31,29 +31,30 @@ class Best(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """How a run stands; None is what it doesn't say.
+    """The state of a run, how far it is, its best evaluation; None where its files don't say it.
 
-    `step` is that of the newest row while it runs, else what its status says. `changed` is when it
-    ended, else the newest change of its files, in seconds since 1970; `size` is the sum of its
+    `step` is that of the newest row while it runs, else that of its status. `last_change` is when
+    it ended, else the newest change of its files, in seconds since 1970; `size` is the sum of its
     files in bytes; `settings` are the leaves of its config.yaml by dotted key, beside the options
-    chosen for each group.
+    chosen for each group; `status` is empty where it is unreadable.
     """
 
     path: Path
     state: str
     step: int | None
     steps: int | None
-    best: Best | None
+    best: BestEvaluation | None
     verdicts: tuple[str, ...]
     started: str | None
-    changed: float
+    last_change: float
     size: int
     settings: Mapping[str, Any]
+    status: Status
 
 
 def run_folders(top: Path) -> Iterator[Path]:
     """Every run folder at `top` or below it. Links and hidden folders are not followed, and
-    nothing is looked for within a run."""
+    folders within a run aren't searched."""
     pending = [top]
     while pending:
         folder = pending.pop()
@@ -67,28 +68,30 @@ def run_folders(top: Path) -> Iterator[Path]:
 
 
 def summarize(path: Path) -> Summary:
-    """How the run in a folder stands. A status that isn't ours has the state `unreadable`."""
+    """The summary of a run folder. With a status that isn't ours its state is `unreadable`."""
     folder = RunFolder(path)
     settings = _settings(folder)
-    status = status_of(folder)
-    size, newest = _disk(path)
-    ended = _moment(status.get("ended"))
+    state, status = _read_status(folder)
+    size, newest = _size_and_last_change(path)
+    ended = _seconds_since_1970(status.ended)
     return Summary(
         path=path,
-        state=status.get("state", "unreadable"),
-        step=_step(folder, status),
-        steps=_whole(settings.get("train.steps")),
+        state=state,
+        step=_step(folder, status, state),
+        steps=count_or_none(settings.get("train.steps")),
         best=_best(folder, settings),
-        verdicts=tuple(dict.fromkeys(verdict["name"] for verdict in status.get("verdicts", []))),
-        started=status["started"] if _moment(status.get("started")) is not None else None,
-        changed=newest if ended is None else ended,
+        verdicts=tuple(dict.fromkeys(verdict.name for verdict in status.verdicts)),
+        started=None if _seconds_since_1970(status.started) is None else status.started,
+        last_change=newest if ended is None else ended,
         size=size,
         settings=settings,
+        status=status,
     )
 
 
 def _settings(folder: RunFolder) -> dict[str, Any]:
-    """What config.yaml sets, and what was chosen, as in loss=hinge; empty if it can't be read."""
+    """The settings of config.yaml and the options of its groups, as in loss=hinge; empty if it
+    can't be read."""
     with suppress(CheckpointError):
         plain = config.read_plain(folder.config)
         chosen = plain.get("choices")
@@ -96,28 +99,23 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     return {}
 
 
-def status_of(folder: RunFolder) -> dict[str, Any]:
-    """The status, with the state `died` where nobody is at work; empty if it isn't ours."""
-    status = _told(folder)
-    if status.get("state") == "running" and not _is_held(folder):
-        status = _told(folder)  # it may have ended between the two looks
-        if status.get("state") == "running":
-            return {**status, "state": "died"}
-    return status
+def _read_status(folder: RunFolder) -> tuple[str, Status]:
+    """The state of a run and its status; `died` where no process is at work, `unreadable` and an
+    empty status where the file isn't ours."""
+    status = _status_if_ours(folder)
+    if status.state == "running" and not _is_held(folder):
+        status = _status_if_ours(folder)  # it may have ended in between
+        if status.state == "running":
+            return "died", status
+    return status.state or "unreadable", status
 
 
-def _told(folder: RunFolder) -> dict[str, Any]:
+def _status_if_ours(folder: RunFolder) -> Status:
     with suppress(CheckpointError):
         status = folder.status()
-        verdicts = status.get("verdicts", [])
-        if (
-            status.get("state") in _TOLD
-            and _whole(status.get("step")) is not None
-            and isinstance(verdicts, list)
-            and all(isinstance(v, dict) and isinstance(v.get("name"), str) for v in verdicts)
-        ):
+        if status.state is not None and status.step is not None:
             return status
-    return {}
+    return Status()
 
 
 def _is_held(folder: RunFolder) -> bool:
@@ -127,33 +125,32 @@ def _is_held(folder: RunFolder) -> bool:
         return True  # it can't be known, so the run's own word counts
 
 
-def _step(folder: RunFolder, status: Mapping[str, Any]) -> int | None:
-    saved = status.get("step")
-    if status.get("state") != "running":
-        return saved
+def _step(folder: RunFolder, status: Status, state: str) -> int | None:
+    if state != "running":
+        return status.step
     with suppress(OSError):
         if _is_file(folder.metrics):
-            return max(saved or 0, _whole(last_step(folder.metrics)) or 0)
-    return saved
+            return max(status.step or 0, count_or_none(last_step(folder.metrics)) or 0)
+    return status.step
 
 
-def _disk(path: Path) -> tuple[int, float]:
+def _size_and_last_change(path: Path) -> tuple[int, float]:
     """The size of all files in a folder, and when the newest was changed; links don't count."""
     size, newest, pending = 0, 0.0, [path]
     while pending:
         folder = pending.pop()
         for entry in _entries(folder):
             with suppress(FileNotFoundError):  # a run at work deletes old checkpoints
-                found = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(found.st_mode):
+                details = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(details.st_mode):
                     pending.append(folder / entry.name)
-                elif stat.S_ISREG(found.st_mode):
-                    size += found.st_size
-                    newest = max(newest, found.st_mtime)
+                elif stat.S_ISREG(details.st_mode):
+                    size += details.st_size
+                    newest = max(newest, details.st_mtime)
     return size, newest
 
 
-def _best(folder: RunFolder, settings: Mapping[str, Any]) -> Best | None:
+def _best(folder: RunFolder, settings: Mapping[str, Any]) -> BestEvaluation | None:
     metric, direction = (settings.get(f"evaluation.best.{k}") for k in ("metric", "direction"))
     if not isinstance(metric, str) or direction not in ("min", "max"):
         return None
@@ -164,16 +161,16 @@ def _best(folder: RunFolder, settings: Mapping[str, Any]) -> Best | None:
     if row is None:
         return None
     name, protocol = _result(row, metric)
-    return Best(name, row["best"], row["step"], direction, protocol)
+    return BestEvaluation(name, row["best"], row["step"], direction, protocol)
 
 
 def _result(row: Mapping[str, Any], metric: str) -> tuple[str, str | None]:
     """The name that an evaluation gave its best number, as in frechet_classifier; its protocol."""
     results = row.get("results")
-    found = results if isinstance(results, dict) else {}
+    results = results if isinstance(results, dict) else {}
     # others may have the same value by chance; only `fid` hasn't the metric's name in its own
-    for name in sorted(found, key=lambda name: not name.startswith(metric)):
-        result = found[name]
+    for name in sorted(results, key=lambda name: not name.startswith(metric)):
+        result = results[name]
         if isinstance(result, dict) and result.get("value") == row["best"]:
             protocol = result.get("protocol")
             identifier = protocol.get("id") if isinstance(protocol, dict) else None
@@ -194,22 +191,14 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []  # it was there a moment ago
     except OSError as error:
         reason = printable(error.strerror)
-        print(f"warning: can't look into {printable(folder)}: {reason}.", file=sys.stderr)
+        print(f"warning: can't list {printable(folder)}: {reason}.", file=sys.stderr)
         return []
 
 
-def _moment(text: object) -> float | None:
-    """A moment of a status in seconds since 1970; None if it isn't one."""
-    if not isinstance(text, str):
-        return None
-    with suppress(ValueError):
-        moment = datetime.fromisoformat(text)
-        return None if moment.tzinfo is None else moment.timestamp()
-    return None
-
-
-def _whole(value: object) -> int | None:
-    """A number of steps; None for what can't be one."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
-        return value
+def _seconds_since_1970(moment: str | None) -> float | None:
+    """None for what isn't a moment with its zone."""
+    if moment is not None:
+        with suppress(ValueError):
+            parsed = datetime.fromisoformat(moment)
+            return None if parsed.tzinfo is None else parsed.timestamp()
     return None

@@ -20,10 +20,10 @@ from gan_runner.sweeps.settings import Cluster
 from gan_runner.system.signals import watched
 
 if TYPE_CHECKING:
-    from gan_runner.sweeps.view import View
+    from gan_runner.sweeps.progress import SweepProgress
 
-_LOOK = 1.0  # seconds
-_PATIENCE = 60.0  # seconds for cancelled jobs to save
+_POLL_SECONDS = 1.0
+_GRACE_SECONDS = 60.0  # for cancelled jobs to save
 _LATE = (
     "out of time on the cluster, hydra.launcher.timeout_min={} with max_num_timeout={}. "
     "Raise one of them; the same command goes on."
@@ -34,7 +34,7 @@ def run_on_cluster(
     jobs: Sequence[Job],
     *,
     settings: Cluster,
-    view: View,
+    progress: SweepProgress,
     ended: Callable[[Job, Outcome], None],
 ) -> None:
     """Run every job to its end, whatever that is. Raises Interrupted once all are cancelled,
@@ -45,16 +45,16 @@ def run_on_cluster(
     began = time.monotonic()
     late = _LATE.format(settings.timeout_min, settings.max_num_timeout)
     with watched() as signals:
-        running = list(zip(jobs, _submitted(executor, Task(late), jobs), strict=True))
+        running = list(zip(jobs, _submit(executor, Task(late), jobs), strict=True))
         try:
             for job in jobs:
-                view.started(job)
+                progress.started(job)
             while running and signals.received is None:
                 for job, task in [pair for pair in running if pair[1].done()]:
                     running.remove((job, task))
                     ended(job, _outcome(job, task, late, seconds=time.monotonic() - began))
-                view.look([job for job, _ in running])
-                time.sleep(_LOOK)
+                progress.update([job for job, _ in running])
+                time.sleep(_POLL_SECONDS)
         finally:
             _cancel([task for _, task in running])
         signals.check()
@@ -68,7 +68,7 @@ class Task:
     late: str
 
     def __call__(self, job: Job) -> int:
-        _tell_when_late(self.late)
+        _raise_when_late(self.late)
         job.prepare()
         with job.folder.train_log.open("a", encoding="utf-8") as log, redirect_stderr(log):
             return carry_out(job)
@@ -79,12 +79,12 @@ class Task:
         return DelayedSubmission(self, job)
 
 
-def _tell_when_late(late: str) -> None:
+def _raise_when_late(late: str) -> None:
     """Have submitit's signal raise a fault of the machine where it would raise its own error: in
     the middle of a step that is taken for a defect."""
     from submitit.core.utils import UncompletedJobError
 
-    def told(handler: Callable[..., Any]) -> Callable[..., None]:
+    def raising(handler: Callable[..., Any]) -> Callable[..., None]:
         def handle(number: int, frame: FrameType | None) -> None:
             try:
                 handler(number, frame)
@@ -93,13 +93,13 @@ def _tell_when_late(late: str) -> None:
 
         return handle
 
-    for number in (signal.SIGUSR1, signal.SIGUSR2):  # one of them, as submitit was told
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # one of them, as submitit chooses
         handler = signal.getsignal(number)
         if callable(handler):
-            signal.signal(number, told(handler))
+            signal.signal(number, raising(handler))
 
 
-def _submitted(executor: Any, task: Task, jobs: Sequence[Job]) -> list[Any]:
+def _submit(executor: Any, task: Task, jobs: Sequence[Job]) -> list[Any]:
     try:
         with executor.batch():
             submitted = [executor.submit(task, job) for job in jobs]
@@ -113,7 +113,7 @@ def _executor(settings: Cluster) -> Any:
         import submitit
     except ImportError:
         raise ConfigError(
-            "submitit is not here, hydra/launcher=slurm. "
+            "submitit isn't installed, hydra/launcher=slurm. "
             'Install it: pip install "gan-runner[slurm]".'
         ) from None
     try:
@@ -164,5 +164,5 @@ def _cancel(tasks: Sequence[Any]) -> None:
     for task in tasks:
         task.cancel(check=False)
     began = time.monotonic()
-    while not all(task.done() for task in tasks) and time.monotonic() - began < _PATIENCE:
-        time.sleep(_LOOK)
+    while not all(task.done() for task in tasks) and time.monotonic() - began < _GRACE_SECONDS:
+        time.sleep(_POLL_SECONDS)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from gan_runner.config import schema as configuration
 from gan_runner.errors import Fault, report
 from gan_runner.storage.run_folder import RunFolder
-from gan_runner.sweeps.jobs import Job, asked, has_begun, record
+from gan_runner.sweeps.jobs import Job, asked_settings, has_begun, record
 from gan_runner.system.signals import Interrupted, end_at_once, leave
 from gan_runner.system.threads import share_cores
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.training.run import Run
 
-_PATIENCE = 60.0  # seconds for a process of an earlier sweep to finish its step
-_LOOK = 0.2
+_GRACE_SECONDS = 60.0  # for a process of an earlier sweep to finish its step
+_POLL_SECONDS = 0.2
 
 
 def main() -> None:
@@ -47,8 +47,8 @@ def carry_out(job: Job) -> int:
     share_cores()
     try:
         return _train(job)
-    except Interrupted as interruption:
-        return interruption.exit_code
+    except Interrupted as interrupted:
+        return interrupted.exit_code
     except Fault as fault:
         record(job, state="failed", code=fault.exit_code, reason=str(fault))
         return report(fault)
@@ -67,30 +67,30 @@ def _end_with_the_sweep() -> None:
 
 def _train(job: Job) -> int:
     from gan_runner.logs.terminal import Terminal
-    from gan_runner.runs.finish import as_fault, conduct
-    from gan_runner.training.loop import train
+    from gan_runner.runs.finish import as_fault, train_to_end
 
     try:
-        run = _obtain(job, Terminal())
+        run = _create_or_reopen(job, Terminal())
     except Exception as error:
         if fault := as_fault(error):
             raise fault from None
         raise
-    return 0 if run is None else conduct(run, train)
+    return 0 if run is None else train_to_end(run)
 
 
-def _obtain(job: Job, terminal: Terminal) -> Run | None:
+def _create_or_reopen(job: Job, terminal: Terminal) -> Run | None:
     """The job's run, new or at its newest checkpoint; None if it is complete."""
-    from gan_runner.runs.open import create, reopen
-    from gan_runner.training.restore import Changes
+    from gan_runner.runs.open import create
+    from gan_runner.runs.resume import Changes, reopen
 
     job.path.mkdir(parents=True, exist_ok=True)
     folder = job.folder
     folder.refuse_links()
     _await_release(folder)
     if has_begun(folder):
-        return reopen(job.path, Changes(job.config, asked(job.config)), terminal)
-    _clear(folder)
+        changes = Changes(job.config, asked_settings(job.config))
+        return reopen(job.path, changes, terminal)
+    _remove_attempt(folder)
     threads = job.config.threads or job.threads
     return create(job.config.model_copy(update={"threads": threads}), job.path, terminal)
 
@@ -98,12 +98,12 @@ def _obtain(job: Job, terminal: Terminal) -> Run | None:
 def _await_release(folder: RunFolder) -> None:
     """Wait for a process of an earlier sweep that is at its last step; not for ever."""
     began = time.monotonic()
-    while folder.is_held() and time.monotonic() - began < _PATIENCE:
-        time.sleep(_LOOK)
+    while folder.is_held() and time.monotonic() - began < _GRACE_SECONDS:
+        time.sleep(_POLL_SECONDS)
 
 
-def _clear(folder: RunFolder) -> None:
-    """Remove what an attempt that ended before its first step left, but for what it said."""
+def _remove_attempt(folder: RunFolder) -> None:
+    """Remove what an attempt left that ended before its first step, but for its log."""
     for path in (folder.checkpoints, folder.tensorboard, folder.samples):
         shutil.rmtree(path, ignore_errors=True)
     files = (folder.config, folder.metrics, folder.evaluations, folder.events)

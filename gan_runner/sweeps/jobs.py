@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError
 from gan_runner.storage.rows import best_evaluation
 from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.status import State, Status
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import SIGNALS
+
+if TYPE_CHECKING:
+    from gan_runner.training.experiment import Experiment
 
 DONE = ("completed", "stopped")
 _OPEN = (None, "running", "failed")  # states that the end of a process may replace
@@ -57,7 +61,7 @@ class Job:
 
 
 class Outcome(NamedTuple):
-    """How a job ended. `state` is that of its status, or `impossible`; `step` None before any."""
+    """How a job ended. `state` is that of its status, or `invalid`; `step` None before any."""
 
     state: str
     code: int
@@ -67,7 +71,7 @@ class Outcome(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        return self.state not in (*DONE, "impossible")
+        return self.state not in (*DONE, "invalid")
 
     @property
     def first_line(self) -> str:
@@ -86,8 +90,8 @@ def in_a_line(text: str) -> str:
     return f"{first} {second.strip()}" if first.endswith(":") else first
 
 
-def asked(config: Config) -> tuple[str, ...]:
-    """The settings of a job that its folder must have, or take over where it may.
+def asked_settings(config: Config) -> tuple[str, ...]:
+    """The settings of a job that its folder must have, or take over where it may, by dotted key.
 
     Threads that nobody asked for stay what they were, and a length given in epochs is turned into
     steps.
@@ -102,34 +106,33 @@ def asked(config: Config) -> tuple[str, ...]:
 def has_begun(folder: RunFolder) -> bool:
     """Whether a run was made in the folder, and not merely tried."""
     return folder.config.exists() and (
-        "started" in folder.status() or any(folder.checkpoints.glob("step_*"))
+        folder.status().started is not None or any(folder.checkpoints.glob("step_*"))
     )
 
 
 def refuse_other_settings(job: Job) -> None:
     """Raise CheckpointError, with the differences, if the run has begun with settings that it
     can't change."""
-    from gan_runner.training.restore import Changes, changed
+    from gan_runner.runs.resume import Changes, apply_changes
 
-    changed(configuration.read(job.folder.config), Changes(job.config, asked(job.config)))
+    changes = Changes(job.config, asked_settings(job.config))
+    apply_changes(configuration.read(job.folder.config), changes)
 
 
-def is_done(job: Job) -> bool:
-    """Whether the run ended by itself, as it is asked for, and its last checkpoint is whole."""
+def is_done(job: Job, experiment: Experiment) -> bool:
+    """Whether the run ended by itself, as long as it is asked to be, and its last checkpoint is
+    whole. `experiment` is what is asked for; other settings have been refused."""
+    from gan_runner.runs.resume import asked_steps, is_complete
     from gan_runner.storage import checkpoint
-    from gan_runner.training.restore import Changes, asked_steps, changed, is_complete, received
 
     folder = job.folder
-    if not folder.config.exists():
-        return False
     try:
         folder.refuse_links()
-        saved = configuration.read(folder.config)
-        wanted = received(changed(saved, Changes(job.config, asked(job.config))))
-        if folder.status().get("state") == "stopped":
+        if folder.status().state == "stopped":
             checkpoint.select(folder.checkpoints, "last")
-            return asked_steps(folder, wanted) == saved.train.steps
-        return is_complete(folder, wanted)
+            saved = configuration.read(folder.config)
+            return asked_steps(folder, experiment) == saved.train.steps
+        return is_complete(folder, experiment)
     except CheckpointError:
         return False  # the job itself will say what is wrong
 
@@ -137,7 +140,7 @@ def is_done(job: Job) -> bool:
 def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -> Outcome:
     """How the process of a job ended: its exit code, negative for a signal. A status that the
     process couldn't write itself is written."""
-    told_by_itself = reason is not None
+    is_explained = reason is not None
     reason = reason or f"ended with exit code {code}"
     if code < 0:
         reason = f"killed by {signal.Signals(-code).name}"
@@ -147,22 +150,21 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
         reason = "a live process has its folder. Wait for that to end, or stop it"
     interrupted = code in [128 + number for number in SIGNALS]
     if code != 0:
-        told_by_itself |= _status(job.folder).get("exit_code") == code
+        is_explained |= _status(job.folder).exit_code == code
         record(job, state="interrupted" if interrupted else "failed", code=code, reason=reason)
-        if not told_by_itself:
+        if not is_explained:
             _log(job, reason)
     status = _status(job.folder)
-    told = status.get("state") if status.get("exit_code") == code else None
+    recorded = status.state if status.exit_code == code else None
     if code == 0:
-        state = told if told in DONE else "completed"
+        state = recorded if recorded in DONE else "completed"
     else:
         state = "interrupted" if interrupted else "failed"
-        reason = str(status["reason"]) if told == state and status.get("reason") else reason
-    step = status.get("step")
-    return Outcome(state, code, step if isinstance(step, int) else None, seconds, reason)
+        reason = status.reason if recorded == state and status.reason else reason
+    return Outcome(state, code, status.step, seconds, reason)
 
 
-def record(job: Job, *, state: str, code: int, reason: str) -> None:
+def record(job: Job, *, state: State, code: int, reason: str) -> None:
     """Let the folder say how its process ended, unless it says so already, or says something that
     still holds: a run that was refused is as complete, or as interrupted, as it was. A status that
     can't be read is left to whoever can."""
@@ -171,15 +173,16 @@ def record(job: Job, *, state: str, code: int, reason: str) -> None:
         status = folder.status()
     except CheckpointError:
         return
-    if status.get("state") not in _OPEN or status.get("exit_code") == code:
+    if status.state not in _OPEN or status.exit_code == code:
         return
-    fresh: dict[str, Any] = {"step": 0, "checkpoint": None, "warnings": [], "verdicts": []}
-    ended = {"state": state, "exit_code": code, "reason": reason, "ended": now()}
+    ended = replace(
+        status, state=state, exit_code=code, reason=reason, ended=now(), step=status.step or 0
+    )
     with suppress(InUseError, MachineError, OSError):  # another process, or the disk: it can't be
         folder.lock()
         if not folder.config.exists():
             write_text(folder.config, configuration.text(job.config))
-        folder.write_status({**fresh, **status, **ended})
+        folder.write_status(ended)
         if state == "failed":
             from gan_runner.logs.tensorboard import record_failure
 
@@ -195,7 +198,7 @@ def _log(job: Job, reason: str) -> None:
         log.write(f"error: {reason}\n")
 
 
-def _status(folder: RunFolder) -> dict[str, Any]:
+def _status(folder: RunFolder) -> Status:
     with suppress(CheckpointError):
         return folder.status()
-    return {}
+    return Status()

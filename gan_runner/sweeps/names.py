@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 
 from gan_runner.config.groups import GROUPS
 
-_LONGEST = 100  # characters; file systems take 255 bytes, and tables and legends far less
-_DIGEST = 8
+_NAME_CHARACTERS = 100  # file systems take 255 bytes, and tables and legends far less
+_DIGEST_CHARACTERS = 8
 
 # a plain value, a flat list of such, or a number as 1e+3
-_TOLD = re.compile(r"[^][+'\"]+|\[[^][+'\"]+\]|[\d.]+[eE]\+\d+")
+_READABLE = re.compile(r"[^][+'\"]+|\[[^][+'\"]+\]|[\d.]+[eE]\+\d+")
 
 
 def job_name(overrides: Sequence[str], fixed: Collection[str]) -> str:
@@ -34,10 +34,10 @@ def job_name(overrides: Sequence[str], fixed: Collection[str]) -> str:
         items.append(_short(parts, keys) + (f"={_unquoted(value)}" if equals else ""))
     exact = ",".join(items)
     name = re.sub(r"[^\w.+=,~-]", "-", exact, flags=re.ASCII)
-    if name == exact and len(name) <= _LONGEST and all(map(_is_told, differing)):
+    if name == exact and len(name) <= _NAME_CHARACTERS and all(map(_is_readable, differing)):
         return name
-    digest = hashlib.sha256("\n".join(differing).encode()).hexdigest()[:_DIGEST]
-    return f"{name[: _LONGEST - _DIGEST - 1]}-{digest}"
+    digest = hashlib.sha256("\n".join(differing).encode()).hexdigest()[:_DIGEST_CHARACTERS]
+    return f"{name[: _NAME_CHARACTERS - _DIGEST_CHARACTERS - 1]}-{digest}"
 
 
 def key_of(override: str) -> str:
@@ -63,11 +63,11 @@ def _short(parts: list[str], keys: Sequence[list[str]]) -> str:
     return ".".join(parts)
 
 
-def _is_told(override: str) -> bool:
+def _is_readable(override: str) -> bool:
     """Whether no other value of the key reads the same without brackets and quotes."""
     _, equals, value = override.partition("=")
     empty = value == "[]" and _group(override) in GROUPS  # of them, none is no option
-    return not equals or empty or _TOLD.fullmatch(value) is not None
+    return not equals or empty or _READABLE.fullmatch(value) is not None
 
 
 def _unquoted(value: str) -> str:

@@ -18,11 +18,11 @@ from gan_runner.sweeps.shares import gpu_of, threads_each, visible_gpus
 from gan_runner.system.signals import watched
 
 if TYPE_CHECKING:
-    from gan_runner.sweeps.view import View
+    from gan_runner.sweeps.progress import SweepProgress
 
-_LOOK = 0.05  # seconds
-_LONGEST = 1 << 20  # bytes that are read of what a process logged
-_PATIENCE = 10.0  # seconds that a second signal leaves to a process
+_POLL_SECONDS = 0.05
+_LOG_BYTES = 1 << 20  # that are read of what a process logged
+_GRACE_SECONDS = 10.0  # that a second signal leaves to a process
 
 # the same modules as here, from wherever they came: a wheel, an editable install, a checkout
 _CODE = "import sys; sys.path[:] = {path!r}; from gan_runner.sweeps.job import main; main()"
@@ -38,28 +38,32 @@ class _Child:
 
 
 def run_in_processes(
-    jobs: Sequence[Job], *, n_jobs: int, view: View, ended: Callable[[Job, Outcome], None]
+    jobs: Sequence[Job],
+    *,
+    n_jobs: int,
+    progress: SweepProgress,
+    ended: Callable[[Job, Outcome], None],
 ) -> None:
     """Run every job to its end, whatever that is. Raises Interrupted once all have stopped.
 
     A process doesn't outlive this one: it stops at a saved step when the pipe to it breaks.
     """
-    waiting, running, told = list(reversed(jobs)), list[_Child](), False
+    waiting, running, is_passed_on = list(reversed(jobs)), list[_Child](), False
     start = _starter(n_jobs)
     with watched() as signals:
         try:
             while running or (waiting and signals.received is None):
                 while waiting and len(running) < n_jobs and signals.received is None:
-                    _begin(waiting.pop(), start, running, view, ended)
-                if signals.received is not None and not told:
-                    told = True
+                    _begin(waiting.pop(), start, running, progress, ended)
+                if signals.received is not None and not is_passed_on:
+                    is_passed_on = True
                     for child in running:
                         child.process.send_signal(signals.received)
                 for child in [c for c in running if c.process.poll() is not None]:
                     running.remove(child)
                     ended(child.job, _ended(child))
-                view.look([child.job for child in running])
-                time.sleep(_LOOK)
+                progress.update([child.job for child in running])
+                time.sleep(_POLL_SECONDS)
             signals.check()
         finally:
             _end(running)
@@ -102,7 +106,7 @@ def _begin(
     job: Job,
     start: Start,
     running: list[_Child],
-    view: View,
+    progress: SweepProgress,
     ended: Callable[[Job, Outcome], None],
 ) -> None:
     slot = next(k for k in range(len(running) + 1) if k not in {c.slot for c in running})
@@ -114,7 +118,7 @@ def _begin(
     except OSError as error:
         ended(job, Outcome("failed", 4, None, 0.0, f"can't begin: {error}"))
     else:
-        view.started(job)
+        progress.started(job)
 
 
 def _ended(child: _Child) -> Outcome:
@@ -129,12 +133,12 @@ def _ended(child: _Child) -> Outcome:
 
 
 def _error(child: _Child) -> str | None:
-    """The fault that the process told in the log, if any."""
+    """The fault that the process reported in the log, if any."""
     with suppress(OSError), child.job.folder.train_log.open("rb") as log:
         log.seek(child.logged)
-        text = "\n" + log.read(_LONGEST).decode(errors="replace")
-        _, told, fault = text.rpartition("\nerror: ")
-        return fault.rstrip() if told else None
+        text = "\n" + log.read(_LOG_BYTES).decode(errors="replace")
+        _, found, fault = text.rpartition("\nerror: ")
+        return fault.rstrip() if found else None
     return None
 
 
@@ -144,7 +148,7 @@ def _end(running: Sequence[_Child]) -> None:
         child.process.terminate()
     for child in running:
         try:
-            child.process.wait(_PATIENCE)
+            child.process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             child.process.kill()
             child.process.wait()

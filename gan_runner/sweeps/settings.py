@@ -10,7 +10,7 @@ from gan_runner.config.component import Component
 
 
 class Sweeping(Component):
-    """How large a sweep may be, and what becomes of combinations that can't be."""
+    """How large a sweep may be, and what becomes of combinations that are invalid."""
 
     max_jobs: PositiveInt
     on_invalid: Literal["abort", "skip"]
@@ -37,7 +37,7 @@ class Cluster(Component):
     setup: tuple[str, ...]
 
 
-class Method(Component):
+class TunedMethod(Component):
     """One of the methods that a tuned comparison holds against each other.
 
     `settings` are those of all its runs, `first` those of the first sample, and `params` the spaces
@@ -57,4 +57,4 @@ class Tuning(Component):
     repeats: NonNegativeInt
     seed: int
     params: dict[str, Any]
-    methods: dict[str, Method | None]
+    methods: dict[str, TunedMethod | None]

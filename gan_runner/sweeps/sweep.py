@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from gan_runner.config.schema import Config
 from gan_runner.errors import ConfigError, Fault, InUseError, MachineError, printable
@@ -22,19 +22,19 @@ from gan_runner.sweeps.jobs import (
     is_done,
     refuse_other_settings,
 )
+from gan_runner.sweeps.progress import SweepProgress
 from gan_runner.sweeps.settings import Sweeping
-from gan_runner.sweeps.tuning import Found
-from gan_runner.sweeps.view import View
+from gan_runner.sweeps.tuning import TuningResult
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import span
 
 JOB_FAILED = 8
-_LISTED = 8  # lines of impossible jobs in a fault
+_LISTED = 8  # lines of invalid jobs in a fault
 
 
 class Candidate(NamedTuple):
-    """A combination that the command line makes; `config` raises the Fault of an impossible one."""
+    """A combination that the command line makes; `config` raises the Fault of an invalid one."""
 
     name: str
     overrides: tuple[str, ...]
@@ -42,29 +42,28 @@ class Candidate(NamedTuple):
 
 
 class Carrier(Protocol):
-    """Brings jobs to their end, whatever that is, and tells `ended` of each."""
+    """Brings jobs to their end, whatever that is, and calls `ended` with each."""
 
     def __call__(
-        self, jobs: Sequence[Job], *, view: View, ended: Callable[[Job, Outcome], None]
+        self, jobs: Sequence[Job], *, progress: SweepProgress, ended: Callable[[Job, Outcome], None]
     ) -> None: ...
 
 
 class Sweep:
     """One sweep of this process. A search launches it in several batches, a grid in one."""
 
-    current: ClassVar[Sweep | None] = None
-
     def __init__(self, settings: Sweeping, folder: Path, command: Sequence[str]) -> None:
         self._settings = settings
         self._folder = RunFolder(folder)
         self._command = shlex.join(["gan-train", *command])
         self._terminal = Terminal()
-        self._view = View(self._terminal, total=0)
+        self._progress = SweepProgress(self._terminal, total=0)
         self._held = False
         self._names: list[str] = []  # of all jobs, in the order of the command line
         self._jobs: dict[str, Job] = {}
+        self._done: set[str] = set()  # the names of those that were complete before
         self._outcomes: dict[str, Outcome] = {}
-        self._tuned: Sequence[Found] = ()
+        self._tuned: Sequence[TuningResult] = ()
         self._metric = ""
 
     @property
@@ -75,7 +74,7 @@ class Sweep:
         """Say how many jobs there will be. Raises ConfigError if these are too many."""
         jobs = "1 job" if count == 1 else f"{count} jobs"
         self._terminal.say(f"sweep: {jobs} in {printable(self.path)}")
-        self._view = View(self._terminal, total=count)
+        self._progress = SweepProgress(self._terminal, total=count)
         if count > self._settings.max_jobs:
             raise ConfigError(
                 f"a sweep of {jobs}, sweeping.max_jobs={self._settings.max_jobs}. "
@@ -88,22 +87,24 @@ class Sweep:
         """The jobs that can be, by name. Nothing was started or written yet. `here`: they run on
         this machine, where their data must be.
 
-        Raises a fault that lists the impossible ones, unless they are to be skipped.
+        Raises a fault that lists the invalid ones, unless they are to be skipped.
         """
-        from gan_runner.training.build import assemble
+        from gan_runner.training.build import build
 
         jobs: dict[str, Job] = {}
         faults: dict[str, Fault] = {}
         what = "checked jobs"
-        for candidate in self._terminal.track(candidates, what=what, total=len(candidates)):
+        for candidate in self._terminal.track(candidates, description=what, total=len(candidates)):
             path = self.path / candidate.name
             try:
                 job = Job(candidate.name, path, candidate.config(), candidate.overrides)
-                experiment = assemble(job.config)
+                experiment = build(job.config)
                 if has_begun(job.folder):
                     refuse_other_settings(job)
+                    if is_done(job, experiment):
+                        self._done.add(job.name)
                 elif here:
-                    experiment.dataset.look()
+                    experiment.dataset.check_present()
             except Fault as fault:
                 faults[candidate.name] = fault
             else:
@@ -112,9 +113,9 @@ class Sweep:
             raise _all_of(faults, len(jobs) + len(faults))
         for name, why in faults.items():
             first = in_a_line(str(why))
-            self._terminal.say(f"impossible, left out: {printable(name)}: {printable(first)}")
-            self._outcomes[name] = Outcome("impossible", why.exit_code, None, 0.0, str(why))
-            self._view.skipped(self._outcomes[name])
+            self._terminal.say(f"invalid, left out: {printable(name)}: {printable(first)}")
+            self._outcomes[name] = Outcome("invalid", why.exit_code, None, 0.0, str(why))
+            self._progress.skipped(self._outcomes[name])
         self._names = list(dict.fromkeys([*self._names, *(c.name for c in candidates)]))
         self._jobs |= jobs
         return jobs
@@ -143,28 +144,26 @@ class Sweep:
 
     def carry_out(self, jobs: Sequence[Job], carrier: Carrier) -> None:
         """Bring every job to its end, those aside that are complete already. Raises Interrupted."""
-        left = []
+        left = [job for job in jobs if job.name not in self._done]
         for job in jobs:
-            if is_done(job):
+            if job.name in self._done:
                 self._skip(job)
-            else:
-                left.append(job)
         try:
-            carrier(left, view=self._view, ended=self._ended)
+            carrier(left, progress=self._progress, ended=self._ended)
         except Interrupted:
             self._terminal.end()
             done = sum(not outcome.failed for outcome in self._outcomes.values())
-            told = f"interrupted, {done} jobs are done. Continue with:"
-            self._terminal.say(f"{told}\n  {printable(self._command, limit=100_000)}")
+            self._terminal.say(f"interrupted, {done} jobs are done. Continue with:")
+            self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             raise
         finally:
             self._terminal.end()
 
-    def record(self, found: Sequence[Found], *, metric: str) -> None:
+    def record(self, found: Sequence[TuningResult], *, metric: str) -> None:
         """Keep what a tuned comparison has found, in `tuned.json`, and for `conclude` to show."""
         self._tuned, self._metric = found, metric
-        told = {"format": 1, "metric": metric, "methods": [one.record for one in found]}
-        write_text(self.path / "tuned.json", json.dumps(told, indent=1) + "\n")
+        plain = {"format": 1, "metric": metric, "methods": [one.record for one in found]}
+        write_text(self.path / "tuned.json", json.dumps(plain, indent=1) + "\n")
 
     def conclude(self) -> int:
         """Show how all jobs ended; the exit code."""
@@ -173,10 +172,10 @@ class Sweep:
             rows = [self._row(name) for name in self._names if name in self._outcomes]
             self._terminal.table(("job", "outcome", "step", "best", "time", "reason"), rows)
         if self._tuned:
-            told = "the best of each run, on new seeds of the best settings"
-            self._terminal.say(f"\n{printable(self._metric)}, {told}")
+            what = "the best of each run, on new seeds of the best settings"
+            self._terminal.say(f"\n{printable(self._metric)}, {what}")
             rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
-            self._terminal.framed(tuning.HEAD, rows)
+            self._terminal.framed_table(tuning.HEAD, rows)
         failed = [outcome for outcome in self._outcomes.values() if outcome.failed]
         if failed and all(outcome.refused for outcome in failed):
             self._terminal.say("The same command would be refused again. Change it, or its name.")
@@ -205,14 +204,14 @@ class Sweep:
 
     def _ended(self, job: Job, outcome: Outcome) -> None:
         self._outcomes[job.name] = outcome
-        self._view.ended(job, outcome)
+        self._progress.ended(job, outcome)
 
     def _skip(self, job: Job) -> None:
         status = job.folder.status()
         self._terminal.say(f"already complete: {printable(job.path)}")
-        outcome = Outcome(status["state"], 0, status.get("step"), 0.0, "already complete")
+        outcome = Outcome(status.state or "completed", 0, status.step, 0.0, "already complete")
         self._outcomes[job.name] = outcome
-        self._view.skipped(outcome)
+        self._progress.skipped(outcome)
 
     def _row(self, name: str) -> tuple[str, ...]:
         outcome, job = self._outcomes[name], self._jobs.get(name)
@@ -234,7 +233,7 @@ def _all_of(faults: dict[str, Fault], count: int) -> Fault:
     lines = [f"  {name}: {in_a_line(str(fault))}" for name, fault in faults.items()]
     if len(lines) > _LISTED:
         lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
-    remedy = "Sweep over others, or leave these out with sweeping.on_invalid=skip."
-    head = f"{len(faults)} of {count} jobs can't be, nothing was started. {remedy}"
+    remedy = "Change them, or leave them out with sweeping.on_invalid=skip."
+    head = f"{len(faults)} of {count} jobs are invalid; none was started. {remedy}"
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
     return kind("\n".join([head, *lines]))

@@ -16,7 +16,7 @@ Launch = Callable[[list[list[str]]], Sequence[float | None]]
 """Brings the jobs with these overrides to their end: the value of each, None if it has failed."""
 
 
-class Cell(NamedTuple):
+class Contender(NamedTuple):
     """A method with the settings that it tries: overrides that all its jobs have, and more for each
     of its samples."""
 
@@ -29,11 +29,11 @@ class Cell(NamedTuple):
         return [*self.overrides, *sample, f"seed={seed}"]
 
 
-class Found(NamedTuple):
-    """What was found of a cell: the value of each sample and, for the best one, of each new seed;
-    None where a run has failed. `best` is None if all have."""
+class TuningResult(NamedTuple):
+    """What was found of a contender: the value of each sample and, for the best one, of each new
+    seed; None where a run has failed. `best` is None if all have."""
 
-    cell: Cell
+    contender: Contender
     values: tuple[float | None, ...]
     best: int | None
     repeats: tuple[float | None, ...] = ()
@@ -43,12 +43,12 @@ class Found(NamedTuple):
         """What a table says of it, beneath `HEAD`."""
         tried = f"{len(_known(self.values))} of {len(self.values)}"
         if self.best is None:
-            return (self.cell.name, "every run has failed", tried, "", "0", "", "")
+            return (self.contender.name, "every run has failed", tried, "", "0", "", "")
         known = _known(self.repeats)
         spread = (f"{mean(known):.4g}", f"{min(known):.4g} to {max(known):.4g}") if known else ()
         return (
-            self.cell.name,
-            ", ".join(self.cell.samples[self.best]) or "as they stand",
+            self.contender.name,
+            ", ".join(self.contender.samples[self.best]) or "as they stand",
             tried,
             f"{self.values[self.best]:.4g}",
             f"{len(known)} of {len(self.repeats)}",
@@ -59,11 +59,11 @@ class Found(NamedTuple):
     def record(self) -> dict[str, Any]:
         """The same as plain data, with all samples."""
         return {
-            "name": self.cell.name,
-            "overrides": list(self.cell.overrides),
+            "name": self.contender.name,
+            "overrides": list(self.contender.overrides),
             "samples": [
                 {"overrides": list(sample), "value": value}
-                for sample, value in zip(self.cell.samples, self.values, strict=True)
+                for sample, value in zip(self.contender.samples, self.values, strict=True)
             ],
             "best": self.best,
             "repeats": list(self.repeats),
@@ -74,22 +74,23 @@ HEAD = ("method", "best settings", "done", "its value", "new seeds", "mean", "lo
 
 
 def tune(
-    cells: Sequence[Cell],
+    contenders: Sequence[Contender],
     launch: Launch,
     *,
     seed: int,
     repeats: int,
     direction: Literal["min", "max"],
-) -> list[Found]:
-    """Run every sample of every cell with `seed`, then the best of each with the seeds after it."""
-    jobs = [cell.job(sample, seed) for cell in cells for sample in cell.samples]
+) -> list[TuningResult]:
+    """Run every sample of every contender with `seed`, then the best of each with the seeds after
+    it."""
+    jobs = [one.job(sample, seed) for one in contenders for sample in one.samples]
     values = iter(launch(jobs))
     searched = [
-        _chosen(cell, tuple(next(values) for _ in cell.samples), direction) for cell in cells
+        _best_of(one, tuple(next(values) for _ in one.samples), direction) for one in contenders
     ]
     seeds = range(seed + 1, seed + 1 + repeats)
     again = [
-        found.cell.job(found.cell.samples[found.best], fresh)
+        found.contender.job(found.contender.samples[found.best], fresh)
         for found in searched
         if found.best is not None
         for fresh in seeds
@@ -101,14 +102,16 @@ def tune(
     ]
 
 
-def _chosen(
-    cell: Cell, values: tuple[float | None, ...], direction: Literal["min", "max"]
-) -> Found:
+def _best_of(
+    contender: Contender, values: tuple[float | None, ...], direction: Literal["min", "max"]
+) -> TuningResult:
     done = [index for index, value in enumerate(values) if value is not None]
     if not done:
-        return Found(cell, values, None)
+        return TuningResult(contender, values, None)
     sign = 1 if direction == "min" else -1
-    return Found(cell, values, min(done, key=lambda index: sign * (values[index] or 0.0)))
+    return TuningResult(
+        contender, values, min(done, key=lambda index: sign * (values[index] or 0.0))
+    )
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

@@ -6,6 +6,8 @@ import os
 import platform
 import resource
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +15,46 @@ import numpy as np
 import torch
 
 from gan_runner import __version__
-from gan_runner.config.schema import Config
 from gan_runner.errors import MachineError
 
 
-def prepare(config: Config) -> torch.device:
-    """Set threads and determinism as configured; the device to train on.
+def prepare(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
+    """Set torch's CPU threads, `None` for its own choice, and determinism; the device to train on.
 
     Raises MachineError if the device isn't there.
     """
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    if config.deterministic:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
     # not use_deterministic_algorithms, which imports torch's compiler for two seconds
-    torch.set_deterministic_debug_mode("error" if config.deterministic else "default")
-    torch.backends.cudnn.benchmark = not config.deterministic
-    return device_named(config.device)
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
+    torch.backends.cudnn.benchmark = not deterministic
+    return device_named(device)
 
 
-def fingerprint(device: torch.device) -> dict[str, Any]:
-    """What must be equal for a resumed run to be exact."""
-    return {
-        "versions": {
+@dataclass(frozen=True)
+class Fingerprint:
+    """What must be equal for a resumed run to be exact; `device` is the name of a GPU, or a type
+    such as `cpu`."""
+
+    versions: Mapping[str, str]
+    device: str
+    threads: int
+
+
+def fingerprint(device: torch.device) -> Fingerprint:
+    """The fingerprint of this process, where it trains on the device."""
+    return Fingerprint(
+        versions={
             "gan_runner": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,
         },
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "threads": torch.get_num_threads(),
-    }
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        threads=torch.get_num_threads(),
+    )
 
 
 def peak_memory(device: torch.device) -> int:

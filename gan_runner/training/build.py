@@ -3,57 +3,120 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.config.component import choices, make, validated
-from gan_runner.config.schema import Config, parse
+from gan_runner.config.component import chosen_class, make, validated
+from gan_runner.config.schema import Config
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.models import GenerativeModel
-from gan_runner.objectives.elbo import Bound
-from gan_runner.objectives.objective import Objective
 from gan_runner.training.experiment import Experiment
+from gan_runner.training.methods import Method, UpdateSettings
 from gan_runner.training.optimizers import Optimizer, Optimizers
-from gan_runner.training.rules import check_space, doubtful, is_constrained, refuse_impossible
+from gan_runner.training.rules import check_combinations, check_space
 
 
-def assemble(config: Config) -> Experiment:
+def build(config: Config) -> Experiment:
     """The components of a configuration, each valid, and together able to work.
 
     Raises ConfigError for settings and combinations that can't be.
     """
-    bound = _bound(config.loss)
-    objective = Objective(config.loss) if bound is None else None
-    config = _settle_label(_settle_norm(config, objective))
-    experiment = Experiment(
-        config=config,
-        model=make(config.model, GenerativeModel, where="model"),
-        objective=objective,
+    method_class = chosen_class(config.method, Method, where="method")
+    config = resolve(config)
+    optimizers = _optimizers(config.optimizer)
+    model = make(config.model, GenerativeModel, where="model")
+    own = {key: value for key, value in config.method.items() if key != "name"}
+    method = method_class.build(
+        config,
+        settings=validated(own, method_class.Settings, where="method"),
+        model=model,
         augmentations={
             name: make(node, Augmentation, where=f"augment.{name}")
             for name, node in config.augment.items()
         },
-        bound=bound,
+        updates=UpdateSettings(
+            optimizers=optimizers,
+            batch_size=config.train.batch_size,
+            ema=config.train.ema,
+            ema_warmup=config.train.ema_warmup,
+            bf16=config.precision == "bf16",
+        ),
+    )
+    experiment = Experiment(
+        config=config,
+        method=method,
+        model=model,
         dataset=make(config.dataset, Dataset, where="dataset"),
-        optimizers=_optimizers(config.optimizer),
         evaluation=validated(config.evaluation, Evaluation, where="evaluation"),
         health=validated(config.health, Health, where="health"),
-        warnings=(),
+        warnings=tuple(method.warnings()),
     )
-    refuse_impossible(experiment)
+    check_combinations(experiment)
     space = experiment.dataset.space()
     if space is not None:
         check_space(experiment, space)
-    return Experiment(**{**vars(experiment), "warnings": tuple(doubtful(experiment))})
+    return experiment
 
 
-def _bound(node: Mapping[str, Any]) -> Bound | None:
-    """The bound that the configuration's `loss` names; None if it is an adversarial loss."""
-    named = [name for name in choices(Bound) if node.get("name") == name]
-    return make(node, Bound, where="loss") if named else None
+def resolve(config: Config) -> Config:
+    """The configuration with what `auto` stands for in place of it, so that it says what runs.
+
+    The groups are plain data, so nothing has to be validated again. Raises ConfigError for a loss
+    that can't be.
+    """
+    method_class = chosen_class(config.method, Method, where="method")
+    conditional = config.model.get("conditioning", "none") != "none"
+    return config.model_copy(
+        update={
+            "model": _resolve_norms(config.model, method_class.default_norms(config)),
+            "dataset": _resolve_label(config.dataset, conditional=conditional),
+        }
+    )
+
+
+def resolve_lengths(experiment: Experiment, *, examples: int, threads: int) -> Experiment:
+    """The same experiment with what depends on the size of its data and on the machine: its length
+    in steps, where it is given in epochs; how long schedules last; torch's CPU threads."""
+    config, steps = experiment.config, experiment.steps(examples)
+    schedule_steps = max(1, steps)
+    resolved = config.model_copy(
+        update={
+            "train": config.train.model_copy(update={"steps": steps, "epochs": None}),
+            "optimizer": {
+                part: _resolve_schedule(node, schedule_steps)
+                for part, node in config.optimizer.items()
+            },
+            "threads": config.threads or threads,
+        }
+    )
+    optimizers = (o.with_schedule_steps(schedule_steps) for o in experiment.optimizers)
+    method = experiment.method.with_optimizers(Optimizers(*optimizers))
+    return replace(experiment, config=resolved, method=method)
+
+
+def _resolve_norms(model: Mapping[str, Any], norms: Mapping[str, str]) -> dict[str, Any]:
+    resolved = dict(model)
+    for network, norm in norms.items():
+        settings = model.get(network)
+        if isinstance(settings, Mapping) and settings.get("norm") == "auto":
+            resolved[network] = {**settings, "norm": norm}
+    return resolved
+
+
+def _resolve_label(dataset: Mapping[str, Any], *, conditional: bool) -> dict[str, Any]:
+    """Conditional models are given the label of a table; others generate it as a column."""
+    if dataset.get("label_as") != "auto":
+        return dict(dataset)
+    return {**dataset, "label_as": "class" if conditional else "column"}
+
+
+def _resolve_schedule(optimizer: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    schedule = optimizer["schedule"]
+    return {**optimizer, "schedule": {**schedule, "steps": schedule["steps"] or steps}}
 
 
 def _optimizers(node: Mapping[str, Any]) -> Optimizers:
@@ -65,27 +128,3 @@ def _optimizers(node: Mapping[str, Any]) -> Optimizers:
     return Optimizers(
         *(make(node.get(f, {}), Optimizer, where=f"optimizer.{f}") for f in Optimizers._fields)
     )
-
-
-def _settle_norm(config: Config, objective: Objective | None) -> Config:
-    """Choose what `norm: auto` means, so that the run's configuration says what ran."""
-    norms = {
-        "generator": "batch",
-        "discriminator": "layer" if objective and is_constrained(objective) else "batch",
-        "encoder": "batch",
-    }
-    plain = config.plain()
-    for network, norm in norms.items():
-        settings = plain["model"].get(network)
-        if isinstance(settings, dict) and settings.get("norm") == "auto":
-            settings["norm"] = norm
-    return parse(plain)
-
-
-def _settle_label(config: Config) -> Config:
-    """Choose what `label_as: auto` of a table means: conditional models are told the label."""
-    plain = config.plain()
-    if plain["dataset"].get("label_as") == "auto":
-        told = plain["model"].get("conditioning", "none") != "none"
-        plain["dataset"]["label_as"] = "class" if told else "column"
-    return parse(plain)

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gan_runner.augmentations import Augmentation
 from gan_runner.config.schema import Config
 from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.models import GenerativeModel
-from gan_runner.objectives.elbo import Bound
-from gan_runner.objectives.objective import Objective
+from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizers
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A configuration and what it names. `config` has no setting left to be settled but lengths.
+    """A configuration and the objects that it names, each checked, and together able to work.
 
-    `objective` is that of an adversarial game, None for a plain autoencoder, which has `bound`.
+    `config` has no setting left to be resolved but lengths.
     """
 
     config: Config
+    method: Method
     model: GenerativeModel
-    objective: Objective | None
-    augmentations: Mapping[str, Augmentation]
-    bound: Bound | None
     dataset: Dataset
-    optimizers: Optimizers
     evaluation: Evaluation
     health: Health
     warnings: tuple[str, ...]
 
     @property
-    def d_steps(self) -> int:
-        """How many batches of reals a step takes: one for each update of D, or one."""
-        return 1 if self.objective is None else self.objective.d_steps
+    def optimizers(self) -> Optimizers:
+        return self.method.updates.optimizers
 
     def steps(self, examples: int) -> int:
         """How many steps it has on so many examples: as many as take all batches of its epochs, if
@@ -45,4 +38,5 @@ class Experiment:
         plan = self.config.train
         if plan.epochs is None:
             return plan.steps
-        return -(-plan.epochs * (examples // plan.batch_size) // self.d_steps)
+        batches = plan.epochs * (examples // plan.batch_size)
+        return -(-batches // self.method.batches_per_step)

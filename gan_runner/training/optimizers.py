@@ -59,6 +59,11 @@ class Optimizer(Component):
         """The learning rate of the update that follows `step` finished ones."""
         return self.lr * self.schedule.factor(step)
 
+    def with_schedule_steps(self, steps: int) -> Optimizer:
+        """The same settings, with a schedule of so many steps if its length isn't given."""
+        schedule = self.schedule.model_copy(update={"steps": self.schedule.steps or steps})
+        return self.model_copy(update={"schedule": schedule})
+
     @property
     @abstractmethod
     def momentum_setting(self) -> str | None:

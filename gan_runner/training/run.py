@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from gan_runner.config import schema as configuration
-from gan_runner.data.data import Data, digest
+from gan_runner.data import Data, digest
 from gan_runner.errors import NumbersError
 from gan_runner.evaluation.evaluator import Evaluator
-from gan_runner.evaluation.likelihood import Coder, reconstructed
 from gan_runner.health.probe import Checkups
 from gan_runner.logs.log import Log, best_step
 from gan_runner.logs.terminal import Terminal
-from gan_runner.sampling.sampling import evenly, latent_points, picture, sample
+from gan_runner.sampling.pictures.examples import draw_examples
+from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.storage import checkpoint
+from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.status import State, Status, Verdict
 from gan_runner.system import machine
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.restore import go_back
@@ -52,7 +55,8 @@ class Run:
         self.log = log
         self.terminal = terminal
         self.device = device
-        self.classes = data.classes if experiment.model.conditional else 0
+        classes = data.classes if experiment.model.conditional else 0
+        self.class_names = _named(classes, data.class_names)
         self.saved_step = -1
         self._data_digest = digest(data)
         self._status = folder.status()
@@ -64,7 +68,6 @@ class Run:
             experiment.health,
             experiment.evaluation,
             data,
-            classes=self.classes,
             metrics=folder.metrics,
             rollbacks=state.rollbacks,
         )
@@ -77,22 +80,20 @@ class Run:
     def row(self) -> None:
         """Log the means since the last row. Raises NumbersError if one is NaN or Inf."""
         state, sums = self.state, self.state.sums.means()
-        optimizers, objective = self.experiment.optimizers, self.experiment.objective
+        optimizers, method = self.experiment.optimizers, self.experiment.method
         moment = time.monotonic()
-        d_steps = self.experiment.d_steps
-        images = (state.step - self._row_step) * self.config.train.batch_size * d_steps
+        batches = (state.step - self._row_step) * method.batches_per_step
+        images = batches * self.config.train.batch_size
         values = {
             **sums,
-            **(objective.derived(sums) if objective else {}),
+            **method.derived(sums),
             **{
                 f"learning_rate/{part}": optimizers.of(part).rate(state.step - 1)
                 * state.rate_factor
                 for part in state.optimizers
             },
             "speed/images_per_second": images / max(moment - self._row_began, 1e-9),
-            **self._checkups.numbers(
-                state.step, state.generator, self.experiment.model.latent_columns
-            ),
+            **self._checkups.numbers(state.step, self._sampler(state.generator, "raw")),
         }
         self.log.row(state.step, self._seconds(), values)
         self._observe(values)
@@ -101,47 +102,46 @@ class Run:
 
     def sample(self) -> None:
         """Log a picture of samples from the same latent points each time."""
-        count = self._shown
-        latent = latent_points(
-            count, self.experiment.model.latent_columns, seed=self.config.seed, truncation=None
-        )
-        labels = evenly(count, self.classes)
-        examples = sample(self.state.sampled, latent, self.data.space, labels)
+        sampler, count = self.sampler, self._shown
+        labels, classes = sampler.label_each(count), sampler.classes
+        examples = sampler.sample(count, labels=labels, seed=self.config.seed)
         # a column for each class, as far as they fit
-        columns = self.classes if 1 < self.classes <= _MOST_COLUMNS else None
-        shown = picture(examples, self.data.space, columns=columns, labels=labels)
+        columns = classes if 1 < classes <= _MOST_COLUMNS else None
+        shown = draw_examples(examples, self.data.space, columns=columns, labels=labels)
         self.log.picture(self.state.step, shown)
-        encoder = self.state.networks.get("encoder")
-        if encoder is not None and self.data.space.kind != "vectors":
-            self._reconstruct(Coder.of(encoder, self.state.sampled))
+        if sampler.encoder is not None and self.data.space.kind != "vectors":
+            self._reconstruct(sampler)
 
-    def _reconstruct(self, coder: Coder) -> None:
+    def _reconstruct(self, sampler: Sampler) -> None:
         """Log a picture of the first examples, each row of them over its reconstructions."""
         columns = math.ceil(math.sqrt(self.config.train.samples))
         rows = self.data.examples[: columns * max(1, columns // 2)].cpu().split(columns)
-        drawn = [torch.cat((row, reconstructed(coder, row, self.data.space))) for row in rows]
-        shown = picture(torch.cat(drawn), self.data.space, columns=columns)
+        drawn = [torch.cat((row, sampler.reconstruct(row))) for row in rows]
+        shown = draw_examples(torch.cat(drawn), self.data.space, columns=columns)
         self.log.reconstructions(self.state.step, shown)
+
+    @property
+    def sampler(self) -> Sampler:
+        """What the run is sampled and evaluated by: the moving average, where there is one."""
+        return self._sampler(self.state.sampled, "raw" if self.state.ema is None else "average")
+
+    def _sampler(self, generator: nn.Module, weights: Weights) -> Sampler:
+        networks = {**self.state.networks, "generator": generator}
+        return self.experiment.method.sampler(
+            networks, self.data.space, self.class_names, weights=weights
+        )
 
     def evaluate(self) -> None:
         """Measure the generator and log the numbers; the best state so far is saved and kept."""
         began, experiment = time.monotonic(), self.experiment
         assert self._evaluator is not None, "made by begin"
-        measured = self._evaluator.measure(
-            self.state.sampled,
-            experiment.model.latent_columns,
-            conditional=experiment.model.conditional,
-            code=experiment.model.latent_code,
-            weights="raw" if self.state.average is None else "average",
-            encoder=self.state.networks.get("encoder"),
-            bound=experiment.bound,
-        )
-        self._observe(self.log.measured(self.state.step, self._seconds(), measured))
+        measured = self._evaluator.measure(self.sampler)
+        self._observe(self.log.evaluation(self.state.step, self._seconds(), measured))
         wanted, doubts = experiment.evaluation.best.metric, list(measured.doubts)
         if measured.best is None:
             doubts.append(f"not measured here, evaluation.best.metric={wanted}: no best is kept.")
         for doubt in doubts:
-            if doubt not in self._status["warnings"]:
+            if doubt not in self._status.warnings:
                 self.warn(doubt)
         best = best_step(self.folder, experiment.evaluation.best.direction) == self.state.step
         self.log.say(
@@ -167,7 +167,7 @@ class Run:
         best = checkpoint.select(self.folder.checkpoints, "best")
         go_back(state, best, rate_factor=factor)
         text = (
-            f"went back to the weights of step {best.facts['step']}, "
+            f"went back to the weights of step {best.step}, "
             f"learning rates times {state.rate_factor:g}"
         )
         self.log.say(f"rollback at step {state.step}: {text}")
@@ -184,7 +184,7 @@ class Run:
             raise NumbersError(f"a weight is NaN or Inf at step {self.state.step}.")
         self.state.seconds = self._seconds()
         self.log.flush()
-        path = checkpoint.write(self.folder.checkpoints, self.state.tensors(), self._facts())
+        path = checkpoint.write(self.folder.checkpoints, self.state.tensors(), self.facts())
         self.saved_step = self.state.step
         self.log.say(f"saved step {self.state.step} {path}")
         checkpoint.prune(self.folder.checkpoints, keep=self.config.train.keep)
@@ -195,13 +195,13 @@ class Run:
 
         Raises DataError or MachineError if evaluation lacks something.
         """
-        began_anew = "started" not in self._status
+        began_anew = self._status.started is None
         text, settings = configuration.text(self.config), configuration.settings(self.config)
         self.log.configuration(self.folder.title, text, settings)
         if self.saved_step < 0:
             shown, labels = self.data.examples[: self._shown], self.data.labels
             of = None if labels is None else labels[: self._shown]
-            self.log.reals(picture(shown, self.data.space, labels=of))
+            self.log.reals(draw_examples(shown, self.data.space, labels=of))
         self.log.event("start" if began_anew else "resume", self.state.step, str(self.path))
         self.log.say(
             f"{'run' if began_anew else f'resumed at step {self.state.step}'}: {self.path}"
@@ -213,14 +213,14 @@ class Run:
             state="running",
             exit_code=None,
             reason=None,
-            verdicts=_until(self.state.step, self._status.get("verdicts")),
+            verdicts=_verdicts_until(self.state.step, self._status),
             step=self.state.step,
-            started=self._status.get("started", now()),
+            started=self._status.started or now(),
             ended=None,
             git=machine.git_commit(),
             parameters=self.state.sizes(),
             examples=len(self.data),
-            **machine.fingerprint(self.device),
+            **asdict(machine.fingerprint(self.device)),
         )
         if self.config.train.eval_every > 0:
             self._evaluator = Evaluator(
@@ -237,7 +237,7 @@ class Run:
         """Raise CheckpointError unless the last checkpoint on the disk passes its check."""
         checkpoint.select(self.folder.checkpoints, "last")
 
-    def close(self, *, state: str, exit_code: int, reason: str) -> None:
+    def close(self, *, state: State, exit_code: int, reason: str) -> None:
         """Record how the run ended and let the folder go. Raises OSError."""
         try:
             self.note_status(state=state, exit_code=exit_code, reason=reason, ended=now())
@@ -250,8 +250,8 @@ class Run:
         """Tell a warning once, and keep it in the status."""
         self.log.say(f"warning: {text}")
         self.log.event("warning", self.state.step, text)
-        told = self._status.get("warnings", [])
-        self._status["warnings"] = told if text in told else [*told, text]
+        if text not in self._status.warnings:
+            self._status = replace(self._status, warnings=(*self._status.warnings, text))
 
     def _observe(self, values: Mapping[str, float]) -> None:
         """Tell every verdict on a logged row once; one may end the training."""
@@ -259,18 +259,15 @@ class Run:
             text = f"{verdict.name}: {verdict.evidence} {verdict.advice}"
             self.log.say(f"verdict at step {verdict.step}, {text}")
             self.log.verdict(verdict.step, text)
-            told = [*self._status.get("verdicts", []), verdict._asdict()]
-            self.note_status(verdicts=told)
+            self.note_status(verdicts=(*self._status.verdicts, verdict))
             if self._checkups.stops(verdict):
                 self.reason_to_stop = f"{verdict.name}, {verdict.evidence}"
         self.reason_to_stop = self.reason_to_stop or self._checkups.reason_to_stop()
 
     def note_status(self, **changes: Any) -> None:
         """Change `status.json`, and note the memory that it took so far. Raises OSError."""
-        before = self._status.get("peak_memory")
-        peak = max(machine.peak_memory(self.device), before if isinstance(before, int) else 0)
-        defaults: dict[str, Any] = {"checkpoint": None, "warnings": [], "verdicts": []}
-        self._status = {**defaults, **self._status, **changes, "peak_memory": peak}
+        peak = max(machine.peak_memory(self.device), self._status.peak_memory or 0)
+        self._status = replace(self._status, **changes, peak_memory=peak)
         self.folder.write_status(self._status)
 
     @property
@@ -282,23 +279,23 @@ class Run:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began
 
-    def _facts(self) -> dict[str, Any]:
-        return {
-            **self.state.facts(),
-            "classes": _named(self.classes, self.data.class_names),
-            "config": self.config.digest(),
-            "data": self._data_digest,
-            "space": asdict(self.data.space),
-            "fingerprint": machine.fingerprint(self.device),
-        }
+    def facts(self) -> Facts:
+        """What a checkpoint says beside its tensors."""
+        return Facts(
+            state=self.state.facts(),
+            classes=self.class_names,
+            config=self.config.digest(),
+            data=self._data_digest,
+            space=self.data.space,
+            fingerprint=machine.fingerprint(self.device),
+        )
 
 
-def _named(classes: int, names: tuple[str, ...]) -> list[str]:
-    """A name for each class that the generator is told."""
-    return [names[k] if k < len(names) else str(k) for k in range(classes)]
+def _named(classes: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """A name for each class that the generator is conditioned on."""
+    return tuple(names[k] if k < len(names) else str(k) for k in range(classes))
 
 
-def _until(step: int, verdicts: Any) -> list[Any]:
+def _verdicts_until(step: int, status: Status) -> tuple[Verdict, ...]:
     """The verdicts that a resumed run won't come to again."""
-    told = verdicts if isinstance(verdicts, list) else []
-    return [v for v in told if isinstance(v, dict) and v.get("step", 0) <= step]
+    return tuple(verdict for verdict in status.verdicts if verdict.step <= step)

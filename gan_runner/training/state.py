@@ -6,16 +6,17 @@ import base64
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.objectives.terms import Memory
 from gan_runner.seeds import derive
+from gan_runner.storage.facts import StateFacts
 from gan_runner.training.optimizers import Optimizers
 
 
@@ -60,22 +61,37 @@ def _accumulator(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
 
 
+class Streams(NamedTuple):
+    """The random streams of training: for latent points, for penalties, for augmentations."""
+
+    latent: torch.Generator
+    penalty: torch.Generator
+    augment: torch.Generator
+
+    @classmethod
+    def seeded(cls, seed: int, device: torch.device) -> Streams:
+        """Streams of their own for each purpose, as they are at step 0."""
+        # "view" was the name of the last one when it was first drawn from
+        purposes = ("latent", "penalty", "view")
+        return cls(*(torch.Generator(device).manual_seed(derive(seed, p)) for p in purposes))
+
+
 @dataclass
 class TrainState:
-    """The networks, the weight average, the optimisers, the random streams, the open row.
+    """The networks, the generator's moving average, the optimizers, the random streams, the open
+    row.
 
     `networks` has a `generator` and what else the model has, a `discriminator`, an `encoder`;
-    `optimizers` has one for each under the same name. `average` is the generator's. `memories` are
+    `optimizers` has one for each under the same name. `ema` is the generator's exponential moving
+    average. `memories` are
     what terms and augmentations keep, by their names. `rate_factor` multiplies all learning rates;
     `rollbacks` are the steps after which the weights went back to an earlier step's.
     """
 
     networks: dict[str, nn.Module]
-    average: nn.Module | None
+    ema: nn.Module | None
     optimizers: dict[str, torch.optim.Optimizer]
-    latent_noise: torch.Generator
-    penalty_noise: torch.Generator
-    view_noise: torch.Generator
+    rng: Streams
     sums: Sums
     memories: dict[str, Memory] = field(default_factory=dict)
     step: int = 0
@@ -99,8 +115,8 @@ class TrainState:
 
     @property
     def sampled(self) -> nn.Module:
-        """The network that samples come from: the average where there is one."""
-        return self.generator if self.average is None else self.average
+        """The network that samples come from: the moving average where there is one."""
+        return self.generator if self.ema is None else self.ema
 
     def sizes(self) -> dict[str, int]:
         """The number of parameters of each network."""
@@ -126,30 +142,29 @@ class TrainState:
                 named |= {f"{part}.{name}.{k}": v for k, v in slots.items() if v is not None}
         return named
 
-    def facts(self) -> dict[str, Any]:
-        """What is no tensor, as plain data."""
-        return {
-            "step": self.step,
-            "seconds": round(self.seconds, 3),
-            "rate_factor": self.rate_factor,
-            "rollbacks": list(self.rollbacks),
-            "counts": dict(self.sums.counts),
-            "generators": {name: _encoded(g) for name, g in self._streams().items()},
-        }
+    def facts(self) -> StateFacts:
+        """Everything that isn't a tensor."""
+        return StateFacts(
+            step=self.step,
+            seconds=round(self.seconds, 3),
+            rate_factor=self.rate_factor,
+            rollbacks=tuple(self.rollbacks),
+            counts=dict(self.sums.counts),
+            rng={name: _encoded(g) for name, g in self.rng._asdict().items()},
+        )
 
-    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    def load(self, tensors: Mapping[str, Tensor], facts: StateFacts) -> None:
         """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
         self._load_learnt(tensors)
         device = next(self.generator.parameters()).device
         totals = _under("sums", tensors)
         # in the order in which they were first added: it is the order of the columns of a row
-        self.sums.counts = {str(k): int(v) for k, v in facts["counts"].items()}
+        self.sums.counts = dict(facts.counts)
         self.sums.totals = {k: totals[k].to(device) for k in self.sums.counts}
-        for name, stream in self._streams().items():
-            _decode(facts["generators"][name], stream)
-        self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
-        self.rate_factor = float(facts["rate_factor"])
-        self.rollbacks = [int(step) for step in facts["rollbacks"]]
+        for name, stream in self.rng._asdict().items():
+            _decode(facts.rng[name], stream)
+        self.step, self.seconds = facts.step, facts.seconds
+        self.rate_factor, self.rollbacks = facts.rate_factor, list(facts.rollbacks)
 
     def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
         """Take over saved networks and optimisers, with learning rates times a factor.
@@ -165,9 +180,9 @@ class TrainState:
         """Take over the weights only. Raises RuntimeError if they don't fit the networks."""
         for part, module in self.networks.items():
             module.load_state_dict(_under(part, tensors))
-        if self.average is not None:
+        if self.ema is not None:
             raw = _under("generator", tensors)
-            self.average.load_state_dict(_under("average", tensors) or raw)
+            self.ema.load_state_dict(_under("ema", tensors) or raw)
 
     def weights_are_finite(self) -> bool:
         """Whether no weight or buffer of the networks is NaN or Inf. Reads the device."""
@@ -186,13 +201,10 @@ class TrainState:
             owner, _, key = name.rpartition(".")
             self.memory(owner)[key] = value.to(next(self.generator.parameters()).device)
 
-    def _streams(self) -> dict[str, torch.Generator]:
-        return {"latent": self.latent_noise, "penalty": self.penalty_noise, "view": self.view_noise}
-
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield from self.networks.items()
-        if self.average is not None:
-            yield "average", self.average
+        if self.ema is not None:
+            yield "ema", self.ema
 
     def _optimizers(self) -> Iterator[tuple[str, torch.optim.Optimizer, nn.Module]]:
         for part, optimizer in self.optimizers.items():
@@ -206,7 +218,7 @@ def fresh_state(
     *,
     classes: int = 0,
     seed: int,
-    averaged: bool,
+    with_ema: bool,
     device: torch.device,
 ) -> TrainState:
     """The state of step 0: weights drawn on the CPU, so that every device starts alike."""
@@ -221,14 +233,12 @@ def fresh_state(
     }
     return TrainState(
         networks=networks,
-        average=frozen_copy(networks["generator"]) if averaged else None,
+        ema=frozen_copy(networks["generator"]) if with_ema else None,
         optimizers={
             part: optimizers.of(part).over(network.parameters())
             for part, network in networks.items()
         },
-        latent_noise=torch.Generator(device).manual_seed(derive(seed, "latent")),
-        penalty_noise=torch.Generator(device).manual_seed(derive(seed, "penalty")),
-        view_noise=torch.Generator(device).manual_seed(derive(seed, "view")),
+        rng=Streams.seeded(seed, device),
         sums=Sums(),
     )
 

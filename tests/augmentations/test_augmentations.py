@@ -16,12 +16,12 @@ from torch import Tensor
 from gan_runner.augmentations import ADA, Augmentation, Moment
 from gan_runner.augmentations.ada import moved, recoloured
 from gan_runner.augmentations.transforms import cut_out, mirrored, shifted
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.terms import Memory, Scored
-from gan_runner.training.build import assemble
-from gan_runner.training.methods.view import View
+from gan_runner.training.build import build
+from gan_runner.training.methods.discriminator_input import DiscriminatorInput
 
 Here = Callable[..., Answer]
 OPTIONS = ("ada", "diffaugment", "instance_noise")
@@ -37,7 +37,7 @@ def images(count: int = 6, channels: int = 3, height: int = 8, width: int = 8) -
 
 
 def made(name: str, **changes: Any) -> Augmentation:
-    node = parsed(composed([f"augment={name}"]), {}).augment[name]
+    node = parse_config(compose([f"augment={name}"])).augment[name]
     return make({**node, **changes}, Augmentation, where="augment")
 
 
@@ -198,10 +198,11 @@ def test_the_strength_of_ada_follows_real_images_however_they_are_packed() -> No
     strengths = []
     for packing in (1, 2, 5):
         ada = made("ada", interval=1, images=100)
-        of = View({"ada": ada}, packing=packing)
-        state: Any = SimpleNamespace(step=0, view_noise=stream(), memory=lambda name: {})
+        of = DiscriminatorInput({"ada": ada}, packing=packing)
+        rng = SimpleNamespace(augment=stream())
+        state: Any = SimpleNamespace(step=0, rng=rng, memory=lambda name: {})
         sure, blind = (scored(torch.full((10 // packing,), sign)) for sign in (2.0, -2.0))
-        strengths.append(float(of.learn(sure, blind, state)["augment/ada/probability"]))
+        strengths.append(float(of.adapt(sure, blind, state)["augment/ada/probability"]))
     assert strengths == pytest.approx([0.1] * 3)
 
 
@@ -237,7 +238,7 @@ def test_vectors_can_be_noisy(here: Here) -> None:
 
 def refusal(*lines: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        assemble(parsed(composed(list(lines)), {}))
+        build(parse_config(compose(list(lines))))
     return str(caught.value)
 
 
@@ -253,14 +254,14 @@ def test_packs_train_with_every_kind_of_loss(here: Here, loss: str, data: str) -
 def test_a_pack_lies_along_the_channels_and_has_one_logit(
     configured: Callable[..., Any], tmp_path: Path
 ) -> None:
-    from gan_runner.data.data import Batch
+    from gan_runner.data.batches import Batch
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import create
 
     (tmp_path / "run").mkdir()
     run = create(configured("model.packing=2"), tmp_path / "run", Terminal())
     batch = torch.randn(8, 1, 8, 8)
-    packs = View({}, packing=2)(Batch(batch), run.state).examples
+    packs = DiscriminatorInput({}, packing=2)(Batch(batch), run.state).examples
     assert torch.equal(packs[1, 0], batch[2, 0]) and torch.equal(packs[1, 1], batch[3, 0])
     assert run.state.discriminator(packs).shape == (4,)
     run.folder.release()

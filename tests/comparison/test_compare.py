@@ -73,13 +73,14 @@ def test_the_aggregation_is_what_numpy_makes_of_the_rows(
             assert (told["low"], told["high"]) == pytest.approx((low, high), rel=0.02)
 
 
-def test_the_interval_is_the_percentile_bootstrap_of_the_mean() -> None:
-    values = np.random.default_rng(0).lognormal(size=12)
-    found = spread(values.tolist())
-    theirs = stats.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(5)
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_the_interval_is_scipys_percentile_bootstrap_of_the_mean(n: int) -> None:
+    values = np.sort(np.random.default_rng(0).lognormal(size=n))
+    low, high = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=10_000, rng=np.random.default_rng(0)
     ).confidence_interval
-    assert (found.low, found.high) == pytest.approx(tuple(theirs), rel=0.03)
+    found = spread(values[::-1].tolist())
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-12)
 
 
 def test_the_interval_depends_on_the_values_alone() -> None:

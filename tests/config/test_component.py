@@ -14,12 +14,12 @@ from gan_runner.config.component import Component, choices, make, validated
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
-from gan_runner.objectives.elbo import Bound
+from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.terms import Term
 from gan_runner.training.optimizers import Optimizer, Schedule
 
-FAMILIES = [Loss, Bound, Term, Augmentation, GenerativeModel, Dataset, Optimizer]
+FAMILIES = [Loss, VariationalObjective, Term, Augmentation, GenerativeModel, Dataset, Optimizer]
 
 
 class Plant(Component):

@@ -7,38 +7,44 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
 import yaml
 from conftest import fields
 from omegaconf import OmegaConf
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import Component, choices
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.schema import Config, Train
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.models import GenerativeModel
-from gan_runner.objectives.elbo import Bound
+from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
-from gan_runner.objectives.objective import Prescription
+from gan_runner.objectives.objective import GameSettings
 from gan_runner.objectives.penalties import R1, Drift
 from gan_runner.objectives.terms import Term
 from gan_runner.sweeps.settings import Cluster, Sweeping, Tuning
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
+from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizer, Optimizers
 
 CONF = conf_folder()
 FILES = sorted(path for path in CONF.rglob("*/*.yaml") if CONF / "hydra" not in path.parents)
-NEEDED = {"loss/elbo": ["model=vae"], "model/rnn": ["dataset=sines"]}
+NEEDED = {
+    "loss/elbo": ["model=vae"],
+    "method/vae": ["model=vae"],
+    "method/vae_gan": ["model=vae_gan"],
+    "model/rnn": ["dataset=sines"],
+}
 """What an option can't be without."""
-FAMILIES: dict[str, type[Component]] = {
+FAMILIES: dict[str, type[Any]] = {
+    "method": Method,
     "model": GenerativeModel,
     "loss": Loss,
     "loss/penalty": Term,
@@ -60,11 +66,11 @@ def group(path: Path) -> str:
 
 
 def configuration(*overrides: str) -> Config:
-    return parsed(composed(list(overrides)), {})
+    return parse_config(compose(list(overrides)))
 
 
 def experiment(*overrides: str) -> Experiment:
-    return assemble(configuration(*overrides))
+    return build(configuration(*overrides))
 
 
 def content(path: Path) -> dict[str, Any]:
@@ -128,10 +134,10 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
     match group(path):
         case "optimizer":
             expected = {k: named_fields(Optimizer, settings[k]) for k in Optimizers._fields}
-        case "loss" if settings["name"] in choices(Bound):
-            expected = named_fields(Bound, settings)
+        case "loss" if settings["name"] in choices(VariationalObjective):
+            expected = named_fields(VariationalObjective, settings)
         case "loss":
-            prescribed = dict.fromkeys(Prescription.model_fields)
+            prescribed = dict.fromkeys(GameSettings.model_fields)
             penalties = {k: named_fields(Term, v) for k, v in settings["penalty"].items()}
             own = named_fields(Loss, settings)
             assert not own.keys() & prescribed.keys()
@@ -143,6 +149,8 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
         case "dataset":
             own = named_fields(Dataset, settings)
             expected = {k: v for k, v in own.items() if k not in Dataset.model_fields}
+        case "method":
+            expected = {"name": None, **fields(choices(Method)[settings["name"]].Settings)}
         case other:
             expected = named_fields(FAMILIES[other], settings)
     assert names(settings) == expected
@@ -150,7 +158,7 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
-    groups = {"model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
+    groups = {"method", "model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
     added = {"defaults", "resume", "dry_run", "hydra", "dataset"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
@@ -176,8 +184,7 @@ def test_every_sweeper_composes_with_every_launcher(sweeper: str, launcher: str)
     if sweeper == "search" and find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
         pytest.skip("hydra-optuna-sweeper isn't installed")
     lines = [f"hydra/sweeper={sweeper}", f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=3"]
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = hydra.compose("config", lines, return_hydra_config=True)
+    config = compose(lines)
     found = {
         name: OmegaConf.to_container(config.hydra[name], resolve=True, throw_on_missing=True)
         for name in ("sweeper", "launcher")
@@ -190,7 +197,8 @@ def test_every_class_is_offered_by_a_file(family: str) -> None:
     nodes = [content(path) for path in FILES if group(path) == family]
     if family == "optimizer":
         nodes = [node[part] for node in nodes for part in Optimizers._fields]
-    classes = set(choices(FAMILIES[family])) | set(choices(Bound) if family == "loss" else ())
+    others = choices(VariationalObjective) if family == "loss" else {}
+    classes = {*choices(FAMILIES[family]), *others}
     assert {node["name"] for node in nodes} == classes
 
 
@@ -210,12 +218,12 @@ def test_no_file_has_an_interpolation_but_hydras_own_and_a_search_of_one_rate_fo
 
 
 def test_a_penalty_is_added_to_a_loss_without_one() -> None:
-    objective = experiment("loss=hinge", "loss/penalty=r1").objective
+    objective = experiment("loss=hinge", "loss/penalty=r1").method.objective
     assert objective.penalties == {"r1": R1(weight=10.0, every=1)}
 
 
 def test_several_penalties_are_added_at_once() -> None:
-    objective = experiment("loss=hinge", "loss/penalty=[r1,drift]").objective
+    objective = experiment("loss=hinge", "loss/penalty=[r1,drift]").method.objective
     assert objective.penalties == {
         "r1": R1(weight=10.0, every=1),
         "drift": Drift(weight=0.001, every=1),
@@ -223,30 +231,32 @@ def test_several_penalties_are_added_at_once() -> None:
 
 
 def test_an_added_penalty_can_be_set() -> None:
-    objective = experiment("loss=hinge", "loss/penalty=r1", "loss.penalty.r1.weight=2").objective
+    objective = experiment(
+        "loss=hinge", "loss/penalty=r1", "loss.penalty.r1.weight=2"
+    ).method.objective
     assert objective.penalties == {"r1": R1(weight=2.0, every=1)}
 
 
 def test_a_penalty_of_the_loss_can_be_set() -> None:
-    objective = experiment("loss.penalty.r1.weight=2", "loss.penalty.r1.every=16").objective
+    objective = experiment("loss.penalty.r1.weight=2", "loss.penalty.r1.every=16").method.objective
     assert objective.penalties == {"r1": R1(weight=2.0, every=16)}
 
 
 def test_a_penalty_is_added_beside_those_of_the_loss() -> None:
-    objective = experiment("loss=wgan_gp", "loss/penalty=drift").objective
+    objective = experiment("loss=wgan_gp", "loss/penalty=drift").method.objective
     assert list(objective.penalties) == ["gradient", "drift"]
 
 
 def test_a_penalty_of_the_loss_can_be_taken_away() -> None:
-    assert list(experiment().objective.penalties) == ["r1"]
-    assert experiment("~loss.penalty.r1").objective.penalties == {}
+    assert list(experiment().method.objective.penalties) == ["r1"]
+    assert experiment("~loss.penalty.r1").method.objective.penalties == {}
 
 
 def test_a_penalty_is_added_with_and_without_a_plus() -> None:
     shown = {path for path in FILES if "with loss/penalty=r1" in path.read_text()}
     assert CONF / "loss" / "hinge.yaml" in shown
-    assert list(experiment("loss=hinge", "loss/penalty=r1").objective.penalties) == ["r1"]
-    assert list(experiment("loss=hinge", "+loss/penalty=r1").objective.penalties) == ["r1"]
+    assert list(experiment("loss=hinge", "loss/penalty=r1").method.objective.penalties) == ["r1"]
+    assert list(experiment("loss=hinge", "+loss/penalty=r1").method.objective.penalties) == ["r1"]
 
 
 # ---------------------------------------------------------------- data sets that choose a model

@@ -14,9 +14,9 @@ from conftest import SMALL, Answer, call_command, small_run
 from PIL import Image
 
 from gan_runner.errors import MESSAGE_LINES, MachineError
-from gan_runner.storage import checkpoint
+from gan_runner.storage import tensors
 from gan_runner.storage.checkpoint import file_name
-from gan_runner.training import loop
+from gan_runner.training.methods import Adversarial
 from gan_runner.training.run import Run
 
 Here = Callable[..., Answer]
@@ -96,7 +96,7 @@ def content(folder: Path) -> dict[str, bytes | None]:
         (["hydra/launcher=nothing"], ["hydra/launcher/nothing"]),
         (["--foo"], ["--foo", "--help"]),
         (["--cfg", "foo"], ["--cfg", "foo", "'job'"]),
-        (["-m", "--cfg", "job"], ["--multirun", "--cfg"]),
+        (["-m", "--cfg", "job"], ["-m can't be combined with --cfg job."]),
         (["--config-dir", "nowhere"], ["nowhere"]),
         (["--experimental-rerun", "config.pickle"], ["pickle"]),
     ],
@@ -122,7 +122,7 @@ def test_an_unknown_setting_beside_an_option_of_ones_own_is_refused(
     [
         *("train.steps=abc", "train.steps=1.5", "train.steps=-1", "train.steps=true"),
         *("train.steps=[1]", "train.steps=(3", "train=5"),
-        *("train.epochs=0", "train.batch_size=0", "train.keep=-1", "train.average=1"),
+        *("train.epochs=0", "train.batch_size=0", "train.keep=-1", "train.ema=1"),
         *("seed=-1", "seed=1e3", "seed=nan", f"seed={2**63}"),
         *("device=tpu", "device=cuda:x", "precision=fp16", "deterministic=1", "threads=0"),
         *("cache=", "init_from="),
@@ -353,15 +353,15 @@ def test_memory_that_runs_out_before_training_leaves_nothing(
 def test_a_full_disk_at_a_save_ends_with_the_last_good_checkpoint(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = checkpoint.save_file
+    whole = tensors.save_file
 
-    def save(tensors: object, path: Path, metadata: object) -> None:
+    def save(named: object, path: Path, metadata: object) -> None:
         if file_name(20) in path.name:
             path.write_bytes(b"a part")
             raise OSError(28, "No space left on device")
-        whole(tensors, path, metadata=metadata)
+        whole(named, path, metadata=metadata)
 
-    monkeypatch.setattr(checkpoint, "save_file", save)
+    monkeypatch.setattr(tensors, "save_file", save)
     answer = here("gan-train", *small_run(tmp_path / "run", "train.steps=30"))
     assert_refused(answer, 4, "No space left", "step 10", f"gan-train resume={tmp_path / 'run'}")
     left = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
@@ -379,7 +379,7 @@ def test_a_disk_that_refuses_everything_at_the_start_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gan_runner.storage.run_folder.write_text", full)
+    monkeypatch.setattr("gan_runner.storage.status.write_text", full)
     monkeypatch.setattr("gan_runner.logs.log.Log.event", full)
     answer = here("gan-train", *SMALL, "train.steps=1")
     assert answer.code == 4
@@ -406,7 +406,7 @@ def test_a_defect_of_ours_goes_to_the_log_with_its_traceback(
     def broken(*_: object) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(loop, "train_step", broken)
+    monkeypatch.setattr(Adversarial, "step", broken)
     answer = here("gan-train", *small_run(tmp_path / "run"))
     assert_refused(answer, 1, "a defect in gan-runner, KeyError", "train.log")
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
@@ -491,8 +491,8 @@ def test_what_is_no_run_folder_is_refused(here: Here, run: Path, tmp_path: Path,
         (["train.steps=many"], 2, ['train.steps="many"']),
         (["trian.steps=4"], 2, ["'train.steps'"]),
         (["hydra.run.dir=elsewhere"], 2, ["hydra.run.dir"]),
-        (["-m"], 2, ["resume with -m"]),
-        (["--cfg", "job"], 2, ["resume with --cfg job"]),
+        (["-m"], 2, ["resume=", "can't be combined with -m"]),
+        (["--cfg", "job"], 2, ["resume=", "can't be combined with --cfg job"]),
     ],
 )
 def test_a_resumed_run_stays_what_it_is(

@@ -78,8 +78,8 @@ def test_the_wheel_offers_the_commands(wheel: Path) -> None:
     assert "gan-report = gan_runner.cli.report:main" in entries
 
 
-def test_the_template_of_the_page_is_in_the_wheel(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {"gan_runner/comparison/page/page.html", "gan_runner/comparison/page/page.js"} <= set(
-        names
-    )
+def test_every_template_of_the_page_is_in_the_wheel(wheel: Path) -> None:
+    folder = Path("gan_runner/comparison/page/templates")
+    here = {(folder / path.name).as_posix() for path in (ROOT / folder).iterdir()}
+    assert here <= set(zipfile.ZipFile(wheel).namelist())
+    assert {Path(name).name for name in here} >= {"page.html", "page.css", "page.js"}

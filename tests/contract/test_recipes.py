@@ -1,7 +1,9 @@
-"""The recipes' measured results: complete, equal wherever they are told, never mixed."""
+"""The recipes' measured results: complete, equal wherever they are shown, never mixed."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import paper
@@ -14,19 +16,19 @@ SEEDS = {"0", "1", "2"}
 
 
 def measured(value: float, protocol: str = "aaaaaaaaaa") -> dict[str, Any]:
-    told = {"id": protocol, "n_real": 10, "parameters": {"modes": 8}}
+    whole = {"id": protocol, "n_real": 10, "parameters": {"modes": 8}}
     return {
         "seconds": 70,
         "threads": 1,
         "date": "2026-11-21",
         "machine": "a processor, 2 cores",
         "verdicts": [],
-        "results": {"high_quality": {"value": value, "protocol": told}},
+        "results": {"high_quality": {"value": value, "protocol": whole}},
     }
 
 
 def test_every_recipe_was_measured() -> None:
-    record = results.recorded()
+    record = results.load_record()
     assert set(record) == set(recipes.recipes(["*"]))
     for data in "digits", "ring", "grid":
         for loss in LOSSES:
@@ -34,11 +36,37 @@ def test_every_recipe_was_measured() -> None:
 
 
 def test_the_tables_and_headers_say_what_the_record_says() -> None:
-    record = results.recorded()
-    assert results.TABLES.read_text() == results.whole(record, paper.recorded())
+    record = results.load_record()
+    assert results.TABLES.read_text() == results.page(record, paper.load_record())
     for name, seeds in record.items():
         text = (results.RECIPES / f"{name}.yaml").read_text()
         assert text == results.with_header(text, name, seeds)
+
+
+def test_the_record_holds_each_protocol_once() -> None:
+    stored = json.loads(results.RECORD.read_text())
+    named = [
+        result["protocol"]
+        for seeds in stored["recipes"].values()
+        for run in seeds.values()
+        for result in run["results"].values()
+    ]
+    assert set(named) == set(stored["protocols"])
+    assert results.RECORD.stat().st_size < 200_000
+
+
+def test_a_saved_record_reads_back_with_whole_protocols(tmp_path: Path) -> None:
+    record = {"ring_hinge": {"0": measured(0.9), "1": measured(0.8)}}
+    results.save_record(record, tmp_path / "results.json")
+    assert results.load_record(tmp_path / "results.json") == record
+
+
+def test_two_protocols_with_one_id_are_not_saved(tmp_path: Path) -> None:
+    other = measured(0.8)
+    other["results"]["high_quality"]["protocol"]["n_real"] = 20
+    record = {"ring_hinge": {"0": measured(0.9), "1": other}}
+    with pytest.raises(ValueError, match="two protocols have the id aaaaaaaaaa"):
+        results.save_record(record, tmp_path / "results.json")
 
 
 def test_numbers_of_different_protocols_stand_in_different_tables() -> None:
@@ -80,9 +108,9 @@ def test_a_header_is_replaced_and_the_description_stays() -> None:
 def compared(**methods: dict[str, Any]) -> dict[str, Any]:
     """What was measured of a paper's table on MNIST."""
     protocol = {"id": "aaaaaaaaaa", "space": "classifier", "split": "train"}
-    told = {"date": "2026-11-21", "machine": "a processor", "runs": 3, "seconds": 60}
-    told |= {"seeds": "1, 2", "updates": [8, 9], "networks": ["N"], "experiment": "lucic2018"}
-    return {"mnist": {**told, "protocol": protocol, "methods": methods}}
+    facts = {"date": "2026-11-21", "machine": "a processor", "runs": 3, "seconds": 60}
+    facts |= {"seeds": "1, 2", "updates": [8, 9], "networks": ["N"], "experiment": "lucic2018"}
+    return {"mnist": {**facts, "protocol": protocol, "methods": methods}}
 
 
 def tried(*values: float | None, best: int | None, again: list[float | None]) -> dict[str, Any]:
@@ -90,22 +118,22 @@ def tried(*values: float | None, best: int | None, again: list[float | None]) ->
     return {"samples": samples, "best": best, "repeats": again}
 
 
-def test_a_papers_number_stands_beside_the_measured_one_and_failures_are_told() -> None:
-    told = paper.section(
+def test_a_papers_number_stands_beside_the_measured_one_and_failures_are_named() -> None:
+    text = paper.section(
         compared(
             wgan=tried(5.0, 4.0, best=1, again=[6.0, None, 8.0]),
             lsgan=tried(None, None, best=None, again=[]),
             dragan=tried(5.0, None, best=0, again=[None, None]),
         )
     )
-    assert "| WGAN (`wgan`) | 6.7 ± 0.4 | 7 ± 1.4 | 6 to 8 | 4 of 4 to 5 | `lr=1` |" in told
-    assert "| LSGAN (`lsgan`) | 7.8 ± 0.6 | every run has failed |" in told
-    assert "| DRAGAN (`dragan`) | 7.6 ± 0.4 | every run has failed |" in told
-    assert "| VAE (`vae`) | 23.8 ± 0.6 | not measured |" in told
-    assert "8 to 9 updates" in told and "2 settings" in told and "`aaaaaaaaaa`" in told
+    assert "| WGAN (`wgan`) | 6.7 ± 0.4 | 7 ± 1.4 | 6 to 8 | 4 of 4 to 5 | `lr=1` |" in text
+    assert "| LSGAN (`lsgan`) | 7.8 ± 0.6 | every run has failed |" in text
+    assert "| DRAGAN (`dragan`) | 7.6 ± 0.4 | every run has failed |" in text
+    assert "| VAE (`vae`) | 23.8 ± 0.6 | not measured |" in text
+    assert "8 to 9 updates" in text and "2 settings" in text and "`aaaaaaaaaa`" in text
 
 
 def test_a_data_set_that_was_not_measured_has_the_papers_numbers_alone() -> None:
-    told = paper.section({})
-    assert told.count("Not measured: ") == 2
-    assert "| WGAN (`wgan`) | 21.5 ± 1.6 |" in told and "differs" not in told
+    text = paper.section({})
+    assert text.count("Not measured: ") == 2
+    assert "| WGAN (`wgan`) | 21.5 ± 1.6 |" in text and "differs" not in text

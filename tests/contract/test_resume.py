@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from conftest import Answer, argv, call_command, left_behind, small_run
 
-from gan_runner.runs import open as opening
-from gan_runner.storage import checkpoint
+from gan_runner.runs import resume
+from gan_runner.storage import tensors
 from gan_runner.storage.checkpoint import file_name
 from gan_runner.training.run import Run
 
@@ -75,12 +75,12 @@ def _die_at(after: str, moment: int) -> None:
         return change
 
     if after == "reopen":
-        opening.reopen = begin(opening.reopen)
+        resume.reopen = begin(resume.reopen)
     else:
         Run.save = begin(Run.save)  # type: ignore[method-assign]
     Path.replace = mortal(Path.replace)  # type: ignore[method-assign]
     Path.unlink = mortal(Path.unlink)  # type: ignore[method-assign]
-    checkpoint.save_file = mortal(checkpoint.save_file)
+    tensors.save_file = mortal(tensors.save_file)
 
 
 # ---------------------------------------------------------------- killed
@@ -123,7 +123,7 @@ def test_a_run_killed_before_its_first_save_begins_again(
     "settings",
     [
         ["loss=wgan_gp", "loss/penalty=drift", "train.batch_size=64"],
-        ["loss=wgan", "optimizer=rmsprop", "train.average=0"],
+        ["loss=wgan", "optimizer=rmsprop", "train.ema=0"],
         ["loss=r3gan", "optimizer=adamw", "dataset.flip=true"],
         ["loss=hinge", "optimizer=sgd", "model.discriminator.norm=spectral"],
         ["optimizer.generator.schedule.shape=cosine", "precision=bf16"],
@@ -244,7 +244,7 @@ def test_the_length_of_a_schedule_is_that_of_the_run_when_it_was_made(
     assert (path / "config.yaml").read_text().count("      steps: 20\n") == 2
 
 
-def test_another_number_of_threads_is_told_to_be_inexact(
+def test_another_number_of_threads_is_reported_as_inexact(
     here: Here, tmp_path: Path, uninterrupted: Path
 ) -> None:
     shutil.copytree(uninterrupted, tmp_path / "run")

@@ -218,7 +218,7 @@ def test_a_run_that_ends_between_two_looks_has_not_died(
     assert [run["state"] for run in listed()] == ["completed"]
 
 
-def test_a_look_takes_no_folder_from_a_process_that_begins(
+def test_asking_whether_a_folder_is_held_takes_it_from_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, looking = RunFolder(tmp_path), os.open(tmp_path / ".lock", os.O_RDONLY | os.O_CREAT)
@@ -291,8 +291,8 @@ def test_a_value_that_another_metric_shares_is_not_taken_for_its_own(
 
 
 def test_each_verdict_is_named_once(tmp_path: Path, listed: Listed) -> None:
-    told = [{"name": name, "step": 1} for name in ("divergence", "oscillation", "divergence")]
-    fake(tmp_path / "runs" / "a", verdicts=told)
+    verdicts = [{"name": name, "step": 1} for name in ("divergence", "oscillation", "divergence")]
+    fake(tmp_path / "runs" / "a", verdicts=verdicts)
     assert [run["verdicts"] for run in listed()] == [["divergence", "oscillation"]]
 
 
@@ -398,14 +398,14 @@ def test_values_are_ordered_only_within_a_metric_and_a_protocol(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["nowhere"], "no such folder, DIR=nowhere. Name the one"),
         (["file"], "no such folder, DIR=file."),
         ([], "no such folder, DIR=outputs."),
         (["no\x1bwhere"], r"DIR=no\x1bwhere."),
         (["runs", "more"], "more"),
-        (["runs", "--state", "complete"], "complete is no state. Did you mean 'completed'?"),
+        (["runs", "--state", "complete"], "complete is not a state. Did you mean 'completed'?"),
         (["runs", "--state", ""], "--state"),
         (["runs", "--where", "loss.name"], "loss.name is not a setting and its value"),
         (["runs", "--where", "loss.nam=Hinge"], "Did you mean 'loss.name'?"),
@@ -416,27 +416,27 @@ def test_values_are_ordered_only_within_a_metric_and_a_protocol(
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_a_remedy(
-    tmp_path: Path, here: Here, arguments: list[str], told: str
+    tmp_path: Path, here: Here, arguments: list[str], message: str
 ) -> None:
     fake(tmp_path / "runs" / "a")
     (tmp_path / "file").touch()
     answer = here("gan-runs", *arguments, "--json")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith("error: ")
-    assert told in answer.err
+    assert message in answer.err
     assert len(answer.err.splitlines()) == 1
 
 
 # ---------------------------------------------------------------- what is shown
 
 
-def test_no_runs_are_told_and_are_no_fault(tmp_path: Path, here: Here) -> None:
+def test_a_folder_without_runs_is_reported_and_is_not_a_fault(tmp_path: Path, here: Here) -> None:
     (tmp_path / "runs").mkdir()
     assert here("gan-runs", "runs") == (0, "no runs in runs\n", "")
     assert here("gan-runs", "runs", "--where", "loss.name=Hinge").code == 0
     assert here("gan-runs", "runs", "--json") == (0, "[]\n", "")
     fake(tmp_path / "runs" / "a")
-    none = "none of the runs is like that: 1 in runs\n"
+    none = "no run matches the filter: 1 in runs\n"
     assert here("gan-runs", "runs", "--state", "failed") == (0, none, "")
     assert here("gan-runs", "runs", "--state", "failed", "--json") == (0, "[]\n", "")
 
@@ -511,7 +511,7 @@ def test_numbers_in_json_have_all_their_digits(tmp_path: Path, listed: Listed) -
     assert isinstance(found["size"], int)
 
 
-def test_a_folder_that_cannot_be_looked_into_is_told(
+def test_a_folder_that_cannot_be_listed_is_reported(
     tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake(tmp_path / "runs" / "a")
@@ -527,7 +527,7 @@ def test_a_folder_that_cannot_be_looked_into_is_told(
         patch.setattr(os, "scandir", refuse)
         answer = here("gan-runs", "runs", "--json")
     assert names(json.loads(answer.out)) == ["a"]
-    assert answer.err == "warning: can't look into runs/closed: Permission denied.\n"
+    assert answer.err == "warning: can't list runs/closed: Permission denied.\n"
 
 
 def test_listing_leaves_everything_as_it_was(tmp_path: Path, here: Here) -> None:

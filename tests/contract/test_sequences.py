@@ -14,12 +14,11 @@ from conftest import Answer, call_command, left_behind
 from PIL import Image
 
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.evaluation.metrics.kernels import mmd
 from gan_runner.health.diversity import Reals
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.open import create
-from gan_runner.sampling.sampling import latent_points, sample
 from gan_runner.training.loop import train
 
 Here = Callable[..., Answer]
@@ -99,17 +98,16 @@ def test_sines_are_learnt(configured: Callable[..., Config], tmp_path: Path) -> 
         *("dataset=sines", "dataset.length=8", "dataset.dimensions=1", "dataset.noise=0"),
         *("dataset.frequencies=[[1,1]]", "dataset.amplitude=[0.8,0.8]", "dataset.count=2000"),
         *("model.latent_size=4", "model.generator.hidden=32", "model.discriminator.hidden=32"),
-        *("loss.penalty.r1.every=4", "loss.penalty.r1.weight=0.1", "train.average=0.98"),
+        *("loss.penalty.r1.every=4", "loss.penalty.r1.weight=0.1", "train.ema=0.98"),
         *("optimizer.generator.lr=0.003", "optimizer.discriminator.lr=0.003", "train.steps=300"),
     )
     (tmp_path / "run").mkdir()
     run = create(configured(*asked), tmp_path / "run", Terminal())
-    latent = latent_points(1000, 4, seed=3, truncation=None)
     distances = []
     for learns in False, True:
         if learns:
             train(run)
-        made = sample(run.state.sampled, latent, run.data.space)
+        made = run.sampler.sample(1000, seed=3)
         distances.append(mmd(run.data.examples[:1000].flatten(1), made.flatten(1)))
     run.close(state="completed", exit_code=0, reason="test")
     assert distances[1] < distances[0] / 10

@@ -38,8 +38,8 @@ def pausing(module, name):
 main()
 """
 IN_DATA = "from gan_runner.datasets import image_folder; pausing(image_folder, 'decode')"
-IN_STEPS = "from gan_runner.training import loop; pausing(loop, 'train_step')"
-IN_SAVES = "from gan_runner.storage import checkpoint; pausing(checkpoint, 'publish')"
+IN_STEPS = "from gan_runner.training.methods import Adversarial; pausing(Adversarial, 'step')"
+IN_SAVES = "from gan_runner.storage import tensors; pausing(tensors, 'publish')"
 
 
 IN_TERMINAL = """

@@ -23,20 +23,20 @@ Here = Callable[..., Answer]
 SICK = """
 import os, signal, sys
 sys.path[:] = {path!r}
-from gan_runner.training import loop
+from gan_runner.training.methods import Adversarial
 from gan_runner.sweeps.job import main
 
-whole, ending = loop.train_step, sys.argv[1][-1]
-def train_step(state, reals, recipe):
+whole, ending = Adversarial.step, sys.argv[1][-1]
+def step(self, state, batches):
     if state.step == 3 and ending == "0":
         raise RuntimeError("a defect")
     if state.step == 3 and ending == "1":
         os._exit(9)
     if state.step == 3 and ending == "2":
         os.kill(os.getpid(), signal.SIGKILL)
-    whole(state, reals, recipe)
+    whole(self, state, batches)
 
-loop.train_step = train_step
+Adversarial.step = step
 main()
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +80,9 @@ def test_a_table_of_samples_is_a_table_again(
     asked = ["dataset=table", "dataset.path=x.csv", "dataset.test_ratio=0"]
     done = here("gan-train", *asked, *again)
     assert done.code == 0, done.err
-    facts = checkpoint.select(tmp_path / "again" / "checkpoints", "last").facts
-    assert [column["name"] for column in facts["space"]["columns"]["columns"]] == NAMES
+    columns = checkpoint.select(tmp_path / "again" / "checkpoints", "last").facts.space.columns
+    assert columns is not None
+    assert [column.name for column in columns.columns] == NAMES
 
 
 def test_names_that_csv_must_quote_come_back_as_they_were(here: Here, tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def test_a_checkpoint_whose_classes_are_not_the_tables_is_refused(
 ) -> None:
     run = trained("train.steps=1", "model.conditioning=concat")
     found = checkpoint.select(run / "checkpoints", "last")
-    facts = {**found.facts, "classes": [*found.facts["classes"], "of a stranger"]}
+    facts = replace(found.facts, classes=(*found.facts.classes, "of a stranger"))
     checkpoint.write(run / "checkpoints", found.tensors, facts)
     done = here("gan-sample", "run", "--out", "x.csv")
     assert done.code == 6

@@ -8,19 +8,18 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.columns import Column, Columns
-from gan_runner.data.data import Space
+from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.data import Column, Columns, Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model
 from gan_runner.models.categories import gumbel, relaxed
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 AGE = Column("age", decimals=0)
-COLOUR = Column("colour", ("blue", "green", "red"))
+COLOR = Column("color", ("blue", "green", "red"))
 HEIGHT = Column("height", decimals=1)
 ILL = Column("ill", ("no", "yes"), label=True)
-TOLD = Column("ill", ("no", "yes"), label=True, told=True)
+CONDITION = Column("ill", ("no", "yes"), label=True, condition=True)
 
 
 def columns(*held: Column, temperature: float = 0.5, straight_through: bool = True) -> Columns:
@@ -35,13 +34,13 @@ def space(of: Columns) -> Space:
 
 
 def test_outputs_become_what_the_table_could_hold() -> None:
-    of = space(columns(AGE, COLOUR, HEIGHT))
+    of = space(columns(AGE, COLOR, HEIGHT))
     made = of.decode(torch.tensor([[41.6, 0.2, 0.7, 0.1, 1.26]]))
     assert made.tolist() == [pytest.approx([42.0, 0.0, 1.0, 0.0, 1.3])]
 
 
 def test_numbers_come_in_their_own_units_and_categories_unscaled() -> None:
-    held = columns(HEIGHT, COLOUR)
+    held = columns(HEIGHT, COLOR)
     of = Space("table", (4,), (1.7, 0.0, 0.0, 0.0), (0.1, 1.0, 1.0, 1.0), held)
     rows = torch.tensor([[1.9, 0.0, 0.0, 1.0]])
     assert torch.allclose(of.encode(rows), torch.tensor([[2.0, 0.0, 0.0, 1.0]]), atol=1e-5)
@@ -49,17 +48,17 @@ def test_numbers_come_in_their_own_units_and_categories_unscaled() -> None:
 
 
 def test_rows_have_names_units_and_categories_in_the_tables_own_order() -> None:
-    of = columns(AGE, TOLD, COLOUR, HEIGHT)
+    of = columns(AGE, CONDITION, COLOR, HEIGHT)
     examples = torch.tensor([[42.0, 0.0, 1.0, 0.0, 1.3], [7.0, 1.0, 0.0, 0.0, 0.5]])
     assert list(of.rows(examples, torch.tensor([1, 0]))) == [
-        ["age", "ill", "colour", "height"],
+        ["age", "ill", "color", "height"],
         ["42", "yes", "green", "1.3"],
         ["7", "no", "blue", "0.5"],
     ]
 
 
-def test_a_class_that_nobody_was_told_is_no_column() -> None:
-    assert next(columns(AGE, TOLD).rows(torch.zeros(1, 1), None)) == ["age"]
+def test_the_column_of_a_condition_is_left_out_without_labels() -> None:
+    assert next(columns(AGE, CONDITION).rows(torch.zeros(1, 1), None)) == ["age"]
 
 
 def test_a_number_of_unknown_decimals_has_the_digits_of_its_float() -> None:
@@ -71,7 +70,7 @@ def test_a_number_of_unknown_decimals_has_the_digits_of_its_float() -> None:
 
 
 def test_a_space_survives_being_saved() -> None:
-    of = space(columns(AGE, COLOUR, ILL))
+    of = space(columns(AGE, COLOR, ILL))
     assert TypeAdapter(Space).validate_python(asdict(of)) == of
 
 
@@ -86,7 +85,7 @@ def test_a_space_survives_being_saved() -> None:
     ],
 )
 def test_a_space_whose_columns_do_not_fit_is_refused(change: dict[str, object]) -> None:
-    plain = {**asdict(space(columns(AGE, COLOUR))), **change}
+    plain = {**asdict(space(columns(AGE, COLOR))), **change}
     with pytest.raises(ValidationError):
         TypeAdapter(Space).validate_python(plain)
 
@@ -97,7 +96,7 @@ def test_a_space_whose_columns_do_not_fit_is_refused(change: dict[str, object]) 
         {"columns": []},
         {"temperature": 0.0},
         {"temperature": float("nan")},
-        {"columns": [{"name": "ill", "told": True}, {"name": "age"}]},
+        {"columns": [{"name": "ill", "condition": True}, {"name": "age"}]},
     ],
 )
 def test_columns_that_can_not_be_are_refused(held: dict[str, object]) -> None:
@@ -144,14 +143,14 @@ def test_a_lower_temperature_comes_nearer_to_a_corner() -> None:
 
 
 def model(*overrides: str) -> Model:
-    return assemble(parsed(composed(["model=mlp", *overrides]), {})).model
+    return build(parse_config(compose(["model=mlp", *overrides]))).model
 
 
 @pytest.mark.parametrize("way", ["none", "concat", "embedding", "projection", "auxiliary"])
 def test_a_generator_of_a_table_ends_in_numbers_and_whole_categories(way: str) -> None:
     norm = "layer" if way == "projection" else "none"
     made = model(f"model.conditioning={way}", f"model.generator.norm={norm}")
-    held = columns(AGE, COLOUR, HEIGHT, Column("b", ("x", "y")))
+    held = columns(AGE, COLOR, HEIGHT, Column("b", ("x", "y")))
     generator, discriminator = made.networks(space(held), 3)
     labels = [] if way == "none" else [torch.arange(5) % 3]
     rows = generator(torch.randn(5, made.latent_size), *labels)
@@ -162,13 +161,13 @@ def test_a_generator_of_a_table_ends_in_numbers_and_whole_categories(way: str) -
 
 
 def test_the_same_latent_point_gives_the_same_row() -> None:
-    generator = model().networks(space(columns(AGE, COLOUR))).generator
+    generator = model().networks(space(columns(AGE, COLOR))).generator
     latent = torch.randn(6, 64)
     assert torch.equal(generator(latent), generator(latent))
 
 
 def test_one_network_output_has_several_categories_by_its_noise() -> None:
-    generator = model().networks(space(columns(COLOUR))).generator
+    generator = model().networks(space(columns(COLOR))).generator
     latent = torch.randn(1, 64).repeat(200, 1)
     latent[:, :3] = torch.randn(200, 3)
     assert len(generator(latent).round().unique(dim=0)) > 1
@@ -176,8 +175,8 @@ def test_one_network_output_has_several_categories_by_its_noise() -> None:
 
 def test_a_latent_point_too_small_for_the_categories_is_refused_with_a_size_that_fits() -> None:
     with pytest.raises(ConfigError, match=r"3 categories .*latent_size=3\. Use .*latent_size=67"):
-        model("model.latent_size=3").networks(space(columns(COLOUR)))
-    model("model.latent_size=67").networks(space(columns(COLOUR)))
+        model("model.latent_size=3").networks(space(columns(COLOR)))
+    model("model.latent_size=67").networks(space(columns(COLOR)))
 
 
 @pytest.mark.parametrize("option", ["dcgan", "simple_conv", "resnet"])

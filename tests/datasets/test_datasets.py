@@ -15,13 +15,13 @@ import yaml
 from conftest import EVERY_DATASET, track
 
 from gan_runner.config.component import choices, make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Grid, Ring, digits
 from gan_runner.errors import ConfigError, DataError, MachineError
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
 OPTIONS = sorted(CONF.glob("*.yaml"))
-NOWHERE = Path("/nonexistent")
+NOWHERE = Path("/nonexistent/data")
 
 
 def node(option: str, **changes: Any) -> dict[str, Any]:
@@ -60,19 +60,22 @@ def test_no_class_has_a_default(name: str) -> None:
     [
         ("array", {"path": "/nonexistent/x.npy"}),
         ("table", {"path": "/nonexistent/x.csv"}),
-        ("image_folder", {"root": "/nonexistent"}),
-        *((name, {"root": "/nonexistent", "download": False}) for name in ("mnist", "cifar10")),
-        ("stacked_mnist", {"root": "/nonexistent", "download": False}),
+        ("image_folder", {"root": "/nonexistent/data"}),
+        *(
+            (name, {"root": "/nonexistent/data", "download": False})
+            for name in ("mnist", "cifar10")
+        ),
+        ("stacked_mnist", {"root": "/nonexistent/data", "download": False}),
     ],
 )
-def test_what_is_missing_is_told_without_reading(option: str, changes: dict[str, Any]) -> None:
+def test_missing_files_are_reported_without_reading(option: str, changes: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="missing /nonexistent"):
-        dataset(option, **changes).look()
+        dataset(option, **changes).check_present()
 
 
 @pytest.mark.parametrize("option", ["digits", "iris", "ring", "sines", "mnist"])
 def test_what_is_drawn_or_brought_along_or_downloaded_is_not_missing(option: str) -> None:
-    dataset(option).look()
+    dataset(option).check_present()
 
 
 @pytest.mark.parametrize("option", ["ring", "grid"])
@@ -162,7 +165,7 @@ def test_images_are_mirrored_as_the_setting_says(option: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["ring", "grid"])
-def test_points_are_float32_around_the_centre_that_their_label_names(option: str) -> None:
+def test_points_are_float32_around_the_center_that_their_label_names(option: str) -> None:
     mixture = dataset(option, std=0.01, count=5000)
     assert isinstance(mixture, Ring | Grid)
     data = mixture.load(NOWHERE, track)
@@ -171,38 +174,38 @@ def test_points_are_float32_around_the_centre_that_their_label_names(option: str
     assert data.labels is not None
     assert data.labels.unique().tolist() == list(range(mixture.modes))
     assert len(data.class_names) == mixture.modes
-    away = data.examples - mixture.centres[data.labels]
+    away = data.examples - mixture.centers[data.labels]
     assert away.std().item() == pytest.approx(0.01, rel=0.05)
     assert away.abs().max() < 0.06
     assert not mixture.flips
 
 
 @pytest.mark.parametrize("option", ["ring", "grid"])
-def test_centres_lie_around_the_origin(option: str) -> None:
+def test_centers_lie_around_the_origin(option: str) -> None:
     mixture = dataset(option)
     assert isinstance(mixture, Ring | Grid)
-    assert mixture.centres.shape == (mixture.modes, 2)
-    assert mixture.centres.dtype == torch.float32
-    assert torch.allclose(mixture.centres.mean(0), torch.zeros(2), atol=1e-6)
+    assert mixture.centers.shape == (mixture.modes, 2)
+    assert mixture.centers.dtype == torch.float32
+    assert torch.allclose(mixture.centers.mean(0), torch.zeros(2), atol=1e-6)
 
 
 def test_a_ring_has_its_modes_on_a_circle_at_equal_angles() -> None:
     ring = dataset("ring", modes=4, radius=3.0)
     assert isinstance(ring, Ring)
     expected = torch.tensor([[3.0, 0], [0, 3], [-3, 0], [0, -3]])
-    assert torch.allclose(ring.centres, expected, atol=1e-6)
+    assert torch.allclose(ring.centers, expected, atol=1e-6)
 
 
 def test_a_grid_has_its_modes_on_a_lattice() -> None:
     grid = dataset("grid", modes=4, spacing=2.0)
     assert isinstance(grid, Grid)
-    assert grid.centres.tolist() == [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    assert grid.centers.tolist() == [[-1, -1], [-1, 1], [1, -1], [1, 1]]
 
 
 def test_a_grid_of_one_mode_sits_at_the_origin() -> None:
     grid = dataset("grid", modes=1)
     assert isinstance(grid, Grid)
-    assert grid.centres.tolist() == [[0, 0]]
+    assert grid.centers.tolist() == [[0, 0]]
 
 
 def test_a_grid_needs_a_square_number_of_modes() -> None:

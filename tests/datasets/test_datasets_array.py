@@ -13,7 +13,7 @@ from conftest import EVERY_DATASET, track
 from numpy.typing import NDArray
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import npy
 from gan_runner.errors import ConfigError, DataError, MachineError
@@ -29,7 +29,7 @@ def dataset(path: Path | None, **changes: Any) -> Dataset:
 
 
 def load(path: Path | None, **changes: Any) -> Data:
-    return dataset(path, **changes).load(Path("/nonexistent"), track)
+    return dataset(path, **changes).load(Path("/nonexistent/data"), track)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def saved(path: Path, array: NDArray[Any]) -> Path:
     return path
 
 
-def colours(count: int = 5, channels: int = 3) -> NDArray[np.uint8]:
+def colors(count: int = 5, channels: int = 3) -> NDArray[np.uint8]:
     pixels = np.random.default_rng(0).integers(0, 256, (count, 6, 4, channels), dtype=np.uint8)
     pixels[0, 0, 0, 0], pixels[0, 0, 1, 0] = 0, 255
     return pixels
@@ -58,8 +58,8 @@ def points(count: int = 50) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_colour_images_become_channels_first(channels: int, file: Path) -> None:
-    pixels = colours(channels=channels)
+def test_color_images_become_channels_first(channels: int, file: Path) -> None:
+    pixels = colors(channels=channels)
     data = load(saved(file, pixels))
     assert data.examples.dtype == torch.uint8
     assert np.array_equal(data.examples.numpy(), pixels.transpose(0, 3, 1, 2))
@@ -69,9 +69,9 @@ def test_colour_images_become_channels_first(channels: int, file: Path) -> None:
 
 
 def test_images_of_two_axes_are_grey(file: Path) -> None:
-    data = load(saved(file, colours()[..., 0]))
+    data = load(saved(file, colors()[..., 0]))
     assert data.space.shape == (1, 6, 4)
-    assert np.array_equal(data.examples[:, 0].numpy(), colours()[..., 0])
+    assert np.array_equal(data.examples[:, 0].numpy(), colors()[..., 0])
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4", np.longdouble])
@@ -80,10 +80,10 @@ def test_float_images_are_scaled_from_their_range(
     dtype: Any, limits: tuple[int, int], file: Path
 ) -> None:
     low, high = limits
-    floats = (colours() / 255 * (high - low) + low).astype(dtype)
+    floats = (colors() / 255 * (high - low) + low).astype(dtype)
     data = load(saved(file, floats), range=list(limits))
     assert data.examples.dtype == torch.uint8
-    away = data.examples.short() - torch.from_numpy(colours()).permute(0, 3, 1, 2).short()
+    away = data.examples.short() - torch.from_numpy(colors()).permute(0, 3, 1, 2).short()
     assert away.abs().max() <= (1 if dtype == np.float16 else 0)
 
 
@@ -96,8 +96,8 @@ def test_floats_beyond_their_range_are_refused(value: float, limits: list[int], 
 
 
 def test_other_integers_are_taken_if_they_are_bytes(file: Path) -> None:
-    data = load(saved(file, colours().astype(np.int64)))
-    assert np.array_equal(data.examples.numpy(), colours().transpose(0, 3, 1, 2))
+    data = load(saved(file, colors().astype(np.int64)))
+    assert np.array_equal(data.examples.numpy(), colors().transpose(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("value", [-1, 256])
@@ -113,8 +113,8 @@ def test_many_images_are_converted_piece_by_piece(file: Path) -> None:
 
 
 def test_columns_first_in_memory_makes_no_difference(file: Path) -> None:
-    data = load(saved(file, np.asfortranarray(colours())))
-    assert np.array_equal(data.examples.numpy(), colours().transpose(0, 3, 1, 2))
+    data = load(saved(file, np.asfortranarray(colors())))
+    assert np.array_equal(data.examples.numpy(), colors().transpose(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int32, np.uint8, ">f8"])
@@ -176,7 +176,7 @@ def test_arrays_without_a_known_name_are_listed(arrays: Any, archive: Path) -> N
 
 @pytest.mark.parametrize("key", ["labels", "y"])
 def test_labels_become_0_to_k_and_keep_their_names(key: str, archive: Path) -> None:
-    arrays: dict[str, Any] = {"samples": colours(), key: np.array([7, 2, 7, 30, 2], np.int16)}
+    arrays: dict[str, Any] = {"samples": colors(), key: np.array([7, 2, 7, 30, 2], np.int16)}
     np.savez(archive, **arrays)
     data = load(archive)
     assert data.labels is not None
@@ -197,7 +197,7 @@ def test_labels_become_0_to_k_and_keep_their_names(key: str, archive: Path) -> N
 def test_labels_that_do_not_fit_are_refused(
     labels: NDArray[Any], reason: str, archive: Path
 ) -> None:
-    np.savez(archive, samples=colours(), labels=labels)
+    np.savez(archive, samples=colors(), labels=labels)
     with pytest.raises(DataError, match=f"{reason}.*dataset.path="):
         load(archive)
 
@@ -234,7 +234,7 @@ def test_an_array_that_does_not_fit_is_refused(case: str, file: Path, archive: P
         load(archive)
 
 
-@pytest.mark.parametrize(("kind", "array"), [("images", points()), ("vectors", colours())])
+@pytest.mark.parametrize(("kind", "array"), [("images", points()), ("vectors", colors())])
 def test_a_kind_that_the_axes_contradict_is_refused(
     kind: str, array: NDArray[Any], file: Path
 ) -> None:
@@ -271,8 +271,8 @@ def test_text_is_no_array(file: Path) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
 def test_a_truncated_file_is_refused(share: float, file: Path, archive: Path) -> None:
-    np.savez_compressed(archive, samples=colours())
-    for path in (saved(file, colours()), archive):
+    np.savez_compressed(archive, samples=colors())
+    for path in (saved(file, colors()), archive):
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(DataError, match=rf"dataset\.path={path}"):
@@ -287,7 +287,7 @@ def test_a_header_that_promises_too_much_costs_no_memory(file: Path) -> None:
 
 
 def test_a_flipped_bit_in_an_archive_is_noticed(archive: Path) -> None:
-    np.savez(archive, samples=colours())
+    np.savez(archive, samples=colors())
     content = bytearray(archive.read_bytes())
     content[len(content) // 2] ^= 1
     archive.write_bytes(content)
@@ -302,7 +302,7 @@ def test_a_zip_of_other_things_is_refused(archive: Path) -> None:
         load(archive)
 
 
-def test_the_first_bytes_tell_what_a_file_is_not_its_name(tmp_path: Path) -> None:
+def test_the_format_of_a_file_follows_from_its_first_bytes_not_its_name(tmp_path: Path) -> None:
     path = tmp_path / "points.bin"
     with path.open("wb") as stream:
         np.save(stream, points())
@@ -343,8 +343,8 @@ def test_a_home_that_nobody_has_is_refused() -> None:
 
 
 def test_large_images_stay_on_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npy, "IN_MEMORY", 0)
-    data = load(saved(file, colours()))
+    monkeypatch.setattr(npy, "MOST_IN_MEMORY_BYTES", 0)
+    data = load(saved(file, colors()))
     file.write_bytes(file.read_bytes()[:-1] + b"\x07")
     assert data.examples[-1, -1, -1, -1] == 7
 
@@ -356,7 +356,7 @@ def test_the_space_is_known_only_after_reading(file: Path) -> None:
 def test_images_may_be_mirrored_and_vectors_not(file: Path) -> None:
     assert dataset(file, flip=True).flips
     assert not dataset(file, flip=True, kind="vectors").flips
-    assert load(saved(file, colours()), flip=True).space.kind == "images"
+    assert load(saved(file, colors()), flip=True).space.kind == "images"
     with pytest.raises(ConfigError, match=r"dataset\.flip=true.*dataset\.flip=false"):
         load(saved(file, points()), flip=True)
 
@@ -392,10 +392,10 @@ def test_three_axes_are_images_unless_they_are_called_sequences(file: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (points(), r"shape \[50, 3\].*sequences \[N, T, D\]"),
-        (colours(), r"shape \[5, 6, 4, 3\].*sequences \[N, T, D\]"),
+        (colors(), r"shape \[5, 6, 4, 3\].*sequences \[N, T, D\]"),
         (np.zeros((4, 1, 3)), r"a single step in \[4, 1, 3\].*dataset\.kind=vectors"),
         (np.zeros((4, 0, 3)), "empty"),
         (np.zeros((0, 5, 3)), "empty"),
@@ -405,8 +405,10 @@ def test_three_axes_are_images_unless_they_are_called_sequences(file: Path) -> N
         (np.zeros((4, 5, 3), complex), "complex128"),
     ],
 )
-def test_sequences_that_do_not_fit_are_refused(array: NDArray[Any], told: str, file: Path) -> None:
-    with pytest.raises(DataError, match=told):
+def test_sequences_that_do_not_fit_are_refused(
+    array: NDArray[Any], message: str, file: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
         load(saved(file, array), kind="sequences")
 
 

@@ -1,4 +1,4 @@
-"""A folder of pictures: what is found, how it is decoded, what is kept in the cache."""
+"""A folder of pictures: listing, decoding, and the cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from conftest import EVERY_DATASET, track
 from PIL import Image
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import decoding, npy
 from gan_runner.errors import ConfigError, DataError, MachineError
@@ -32,7 +32,7 @@ T = TypeVar("T")
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
-def no_track(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
+def no_track(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
     raise AssertionError("decoded again")
 
 
@@ -55,9 +55,9 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def paint(path: Path, colour: Any = RED, mode: str = "RGB", size: tuple[int, int] = (8, 8)) -> Path:
+def paint(path: Path, color: Any = RED, mode: str = "RGB", size: tuple[int, int] = (8, 8)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, colour).save(path)
+    Image.new(mode, size, color).save(path)
     return path
 
 
@@ -168,7 +168,7 @@ def test_16_bits_of_grey_are_scaled_not_clipped(root: Path, cache: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("mode", "colour", "channels", "expected"),
+    ("mode", "color", "channels", "expected"),
     [
         ("RGB", (255, 255, 255), 1, [255]),
         ("L", 100, 3, [100, 100, 100]),
@@ -183,9 +183,9 @@ def test_16_bits_of_grey_are_scaled_not_clipped(root: Path, cache: Path) -> None
     ],
 )
 def test_channels_are_as_set(
-    mode: str, colour: Any, channels: int, expected: list[int], root: Path, cache: Path
+    mode: str, color: Any, channels: int, expected: list[int], root: Path, cache: Path
 ) -> None:
-    paint(root / "a.png", colour, mode)
+    paint(root / "a.png", color, mode)
     data = dataset(root, channels=channels).load(cache, track)
     assert data.space.shape == (channels, 8, 8)
     assert only(data) == expected
@@ -194,7 +194,7 @@ def test_channels_are_as_set(
 @pytest.mark.parametrize(
     ("channels", "expected"), [(3, [255, 255, 255]), (4, [0, 0, 255, 0]), (2, [29, 0])]
 )
-def test_a_palette_with_a_transparent_colour_is_understood(
+def test_a_palette_with_a_transparent_color_is_understood(
     channels: int, expected: list[int], root: Path, cache: Path
 ) -> None:
     image = Image.new("P", (8, 8), 1)
@@ -234,8 +234,8 @@ def test_progress_is_shown_while_images_are_decoded(root: Path, cache: Path) -> 
     paint(root / "b.png")
     shown = []
 
-    def remember(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
-        shown.append((what, total))
+    def remember(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
+        shown.append((description, total))
         return iter(items)
 
     dataset(root).load(cache, remember)
@@ -269,8 +269,8 @@ def test_a_changed_file_a_new_one_or_another_setting_is_decoded_anew(
 def test_another_folder_of_files_that_look_the_same_is_decoded_anew(
     root: Path, cache: Path
 ) -> None:
-    for name, colour in (("train", RED), ("test", BLUE)):
-        os.utime(paint(root / name / "a.bmp", colour), ns=(0, 0))
+    for name, color in (("train", RED), ("test", BLUE)):
+        os.utime(paint(root / name / "a.bmp", color), ns=(0, 0))
     assert only(dataset(root / "train").load(cache, track)) == list(RED)
     assert only(dataset(root / "test").load(cache, track)) == list(BLUE)
     (root / "link").symlink_to(root / "test")
@@ -287,7 +287,7 @@ def test_a_large_array_stays_on_disk(
     root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paint(root / "a.png", RED)
-    monkeypatch.setattr(npy, "IN_MEMORY", 0)
+    monkeypatch.setattr(npy, "MOST_IN_MEMORY_BYTES", 0)
     data = dataset(root).load(cache, track)
     assert only(data) == list(RED)
     data.examples.zero_()  # a map is copied when it's written to
@@ -348,8 +348,8 @@ def test_a_damaged_image_can_be_left_out_with_a_warning(name: str, root: Path, c
 
 
 def test_labels_stay_with_their_images_when_some_are_left_out(root: Path, cache: Path) -> None:
-    for name, colour in (("a/1", RED), ("a/3", RED), ("b/2", BLUE)):
-        paint(root / f"{name}.png", colour)
+    for name, color in (("a/1", RED), ("a/3", RED), ("b/2", BLUE)):
+        paint(root / f"{name}.png", color)
     (root / "a" / "2.png").write_bytes(b"")
     (root / "b" / "1.png").write_bytes(b"")
     data = dataset(root, on_damaged="skip").load(cache, track)
@@ -369,7 +369,7 @@ def test_a_warning_names_only_the_first_few(root: Path, cache: Path) -> None:
 
 def test_nothing_but_damaged_images_is_refused(root: Path, cache: Path) -> None:
     (root / "a.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"nothing but damaged images, dataset\.root="):
+    with pytest.raises(DataError, match=r"all images are damaged, dataset\.root="):
         dataset(root, on_damaged="skip").load(cache, track)
 
 
@@ -456,7 +456,7 @@ def test_a_build_that_is_interrupted_leaves_nothing(root: Path, cache: Path) -> 
     for i in range(3):
         paint(root / f"{i}.png")
 
-    def interrupted(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
+    def interrupted(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
         yield next(iter(items))
         raise KeyboardInterrupt
 
@@ -471,7 +471,7 @@ import os, sys
 from pathlib import Path
 from gan_runner.datasets import ImageFolder
 
-def killed(items, *, what, total):
+def killed(items, *, description, total):
     yield next(iter(items))
     os.kill(os.getpid(), 9)
     yield from items
@@ -510,7 +510,7 @@ def test_concurrent_builds_agree(root: Path, cache: Path) -> None:
 def test_a_build_that_is_overtaken_takes_the_other_one_s(root: Path, cache: Path) -> None:
     paint(root / "a.png", RED)
 
-    def overtaken(items: Iterable[T], *, what: str, total: int) -> Iterator[T]:
+    def overtaken(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
         dataset(root).load(cache, track)
         return iter(items)
 

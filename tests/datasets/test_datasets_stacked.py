@@ -12,7 +12,7 @@ import torch
 from conftest import EVERY_DATASET, track
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset, vision
 from gan_runner.errors import DataError
 
@@ -135,7 +135,7 @@ def test_nothing_is_held_out_where_the_test_split_is_missing(root: Path) -> None
 
 @pytest.mark.parametrize(("size", "side"), [(None, 28), (14, 14), (64, 64)])
 def test_the_space_is_known_without_any_file(size: int | None, side: int, root: Path) -> None:
-    space = dataset(Path("/nonexistent"), image_size=size).space()
+    space = dataset(Path("/nonexistent/data"), image_size=size).space()
     assert space is not None
     assert space.shape == (3, side, side)
     data = load(root, image_size=size)

@@ -11,27 +11,26 @@ import torch
 import yaml
 from conftest import EVERY_DATASET
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.config.groups import conf_folder
-from gan_runner.data.columns import Columns
-from gan_runner.data.data import Data, digest
+from gan_runner.data import Columns, Data, digest
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError, DataError, Fault
 from gan_runner.logs.terminal import Terminal
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 Load = Callable[..., Data]
 
 ROWS = 40
-GOOD = "age,colour,ill\n" + "".join(
+GOOD = "age,color,ill\n" + "".join(
     f"{20 + i % 37},{'red' if i % 3 else 'blue'},{'yes' if i % 4 == 0 else 'no'}\n"
     for i in range(ROWS)
 )
 
 
 def dataset(*overrides: str) -> Tabular:
-    made = assemble(parsed(composed(list(overrides)), {})).dataset
+    made = build(parse_config(compose(list(overrides)))).dataset
     assert isinstance(made, Tabular)
     return made
 
@@ -120,31 +119,31 @@ def test_numbers_are_scaled_by_the_training_rows_alone(tmp_path: Path) -> None:
     assert torch.equal(blocks, train.examples[:, 13:])
 
 
-def test_without_a_test_ratio_all_rows_are_learnt_from(tmp_path: Path) -> None:
+def test_without_a_test_ratio_all_rows_are_for_training(tmp_path: Path) -> None:
     of = dataset("dataset=iris", "dataset.test_ratio=0")
     assert len(loaded(of, tmp_path)) == 150
     assert of.held_out(tmp_path, Terminal().track) is None
 
 
 @pytest.mark.parametrize(
-    ("overrides", "width", "told"),
+    ("overrides", "width", "condition"),
     [
         ([], 7, False),
         (["model.conditioning=concat"], 4, True),
         (["dataset.label_as=class"], 4, True),
     ],
 )
-def test_the_label_is_a_column_unless_a_conditional_model_is_told_it(
-    overrides: list[str], width: int, told: bool, tmp_path: Path
+def test_the_label_is_a_column_unless_the_model_is_conditioned_on_it(
+    overrides: list[str], width: int, condition: bool, tmp_path: Path
 ) -> None:
     data = loaded(dataset("dataset=iris", *overrides), tmp_path)
     assert data.space.shape == (width,)
     label = columns_of(data).label
-    assert label is not None and label.told == told
+    assert label is not None and label.condition == condition
     assert data.classes == 3
 
 
-def test_a_label_that_is_made_and_told_is_refused() -> None:
+def test_a_label_that_is_generated_and_a_condition_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"label_as=column with model\.conditioning=concat"):
         dataset("dataset=iris", "model.conditioning=concat", "dataset.label_as=column")
 
@@ -154,7 +153,7 @@ def test_a_label_that_is_made_and_told_is_refused() -> None:
 
 def test_a_table_of_ones_own_is_read_and_its_columns_guessed(load: Load) -> None:
     data = load(GOOD)
-    assert kinds(data) == {"age": 0, "colour": 2, "ill": 2}
+    assert kinds(data) == {"age": 0, "color": 2, "ill": 2}
     assert data.class_names == ("no", "yes")
     assert len(data) == 28
     assert data.labels is not None and data.labels.bincount().tolist() == [21, 7]
@@ -217,13 +216,13 @@ def test_the_label_is_found_by_its_name_or_its_place(
 
 
 def test_any_column_can_be_the_label_or_none(load: Load) -> None:
-    assert load(GOOD, "dataset.label=colour").class_names == ("blue", "red")
+    assert load(GOOD, "dataset.label=color").class_names == ("blue", "red")
     none = load(GOOD, "dataset.label=null")
     assert none.labels is None and columns_of(none).label is None
 
 
 def test_ignored_columns_are_gone(load: Load) -> None:
-    assert kinds(load(GOOD, "dataset.ignore=[colour]")) == {"age": 0, "ill": 2}
+    assert kinds(load(GOOD, "dataset.ignore=[color]")) == {"age": 0, "ill": 2}
 
 
 def test_rows_with_missing_values_can_be_dropped(load: Load) -> None:
@@ -248,14 +247,14 @@ def test_a_decimal_comma_can_be_named(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (GOOD.replace("21,", ","), r"missing values in 2 of 40 rows.*column age, line 3.*=drop"),
         (GOOD.replace("21,", "NaN,"), r"missing values in 2 of 40.*dataset\.missing=drop"),
         (GOOD.replace("21,", "old,"), r"age mixes numbers and text, old in line 3.*\['age'\]"),
         (GOOD.replace("21,", "inf,"), r"age mixes numbers and text, inf in line 3"),
         (GOOD.replace("21,", "1_0,"), r"age mixes numbers and text, 1_0 in line 3"),
-        (GOOD.replace(",", ":"), r"a single column, age:colour:ill.*dataset\.delimiter=';'"),
+        (GOOD.replace(",", ":"), r"a single column, age:color:ill.*dataset\.delimiter=';'"),
         (GOOD + "1,red\n", r"line 42 has 2 cells and the first 3.*dataset\.delimiter="),
         (GOOD + "30,red,maybe\n", r"class maybe has a single row.*dataset\.test_ratio=0\.3"),
         (GOOD.replace("age", "ill"), "two columns are called ill"),
@@ -272,15 +271,15 @@ def test_a_decimal_comma_can_be_named(load: Load) -> None:
     ],
 )
 def test_a_damaged_table_is_refused_with_its_place_and_a_remedy(
-    text: str | bytes, told: str, load: Load
+    text: str | bytes, message: str, load: Load
 ) -> None:
-    with pytest.raises(DataError, match=told) as found:
+    with pytest.raises(DataError, match=message) as found:
         load(text)
     assert "dataset.path=" in str(found.value)
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "message"),
     [
         ("dataset.label=il", r"no such column, dataset\.label=il\. Did you mean 'ill'"),
         ("dataset.ignore=[agee]", "Did you mean 'age'"),
@@ -291,28 +290,28 @@ def test_a_damaged_table_is_refused_with_its_place_and_a_remedy(
     ],
 )
 def test_settings_that_can_not_be_meant_are_faults_of_the_configuration(
-    override: str, told: str, load: Load
+    override: str, message: str, load: Load
 ) -> None:
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         load(GOOD, override)
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         (["dataset.ignore=[age]", "dataset.numeric=[age]"], "named twice"),
         (["dataset.label=age"], r"37 categories in the 40 rows.*dataset\.label=null"),
-        (["dataset.numeric=[colour]"], r"colour is to be numeric, blue in line 2"),
-        (["dataset.ignore=[age,colour]", "dataset.label_as=class"], "no column to generate"),
+        (["dataset.numeric=[color]"], r"color is to be numeric, blue in line 2"),
+        (["dataset.ignore=[age,color]", "dataset.label_as=class"], "no column to generate"),
         (["dataset.missing=drop", "dataset.missing_values=[red,blue]"], "No row is left"),
         (["dataset.path=/"], "not a file"),
         (["dataset.path=/nowhere.csv"], "missing /nowhere.csv"),
     ],
 )
 def test_columns_that_are_not_what_they_are_said_to_be_are_refused(
-    overrides: list[str], told: str, load: Load
+    overrides: list[str], message: str, load: Load
 ) -> None:
-    with pytest.raises(Fault, match=told):
+    with pytest.raises(Fault, match=message):
         load(GOOD, *overrides)
 
 

@@ -20,9 +20,9 @@ import torch
 from conftest import EVERY_DATASET, track
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
-from gan_runner.datasets.readers.torchvision_door import torchvision
+from gan_runner.datasets.readers.torchvision import torchvision
 from gan_runner.errors import DataError, MachineError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -85,7 +85,7 @@ def test_reading_mnist_does_without_torchvision(
     ("name", "channels", "native"), [("MNIST", 1, 28), ("FashionMNIST", 1, 28), ("CIFAR10", 3, 32)]
 )
 def test_the_space_is_known_without_any_file(name: str, channels: int, native: int) -> None:
-    nowhere = Path("/nonexistent")
+    nowhere = Path("/nonexistent/data")
     native_space, scaled = (dataset(name, nowhere, image_size=size).space() for size in (None, 64))
     assert native_space is not None
     assert scaled is not None

@@ -12,7 +12,7 @@ from conftest import EVERY_DATASET, track
 from torch import Tensor
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 
@@ -35,11 +35,11 @@ def sines(**changes: Any) -> Dataset:
 
 
 def load(**changes: Any) -> Data:
-    return sines(**changes).load(Path("/nonexistent"), track)
+    return sines(**changes).load(Path("/nonexistent/data"), track)
 
 
 def held_out(**changes: Any) -> Tensor:
-    found = sines(**changes).held_out(Path("/nonexistent"), track)
+    found = sines(**changes).held_out(Path("/nonexistent/data"), track)
     assert found is not None
     return found.examples
 
@@ -107,7 +107,7 @@ def test_standardized_sequences_are_seen_with_mean_0_and_deviation_1_in_each_dim
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"length": 1}, "dataset.length=1"),
         ({"dimensions": 0}, "dataset.dimensions=0"),
@@ -122,6 +122,6 @@ def test_standardized_sequences_are_seen_with_mean_0_and_deviation_1_in_each_dim
         ({"count": 0}, "dataset.count=0"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         sines(**changes)

@@ -15,14 +15,15 @@ from PIL import Image
 
 from gan_runner.config.component import validated
 from gan_runner.config.schema import Config
-from gan_runner.datasets.few import by_class
+from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
-from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.evaluator import Evaluator, Measured
 from gan_runner.evaluation.metrics.measures import METRICS
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.logs.terminal import Terminal
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 SETTINGS: dict[str, Any] = {
     "num": 300,
@@ -56,7 +57,7 @@ def evaluations(run: Path) -> list[dict[str, Any]]:
 
 def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     """The evaluator of a configuration's data, with some settings changed."""
-    experiment, cache, track = assemble(config), Path(config.cache), Terminal().track
+    experiment, cache, track = build(config), Path(config.cache), Terminal().track
     return Evaluator(
         validated({**SETTINGS, **settings}, Evaluation),
         experiment.dataset,
@@ -66,6 +67,11 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
         say=lambda text: None,
         track=track,
     )
+
+
+def measure(evaluator: Evaluator, generator: torch.nn.Module) -> Measured:
+    """What is measured of samples for latent points [N, 4]."""
+    return evaluator.measure(Sampler(generator, evaluator._data.space, 4))
 
 
 class Given(torch.nn.Module):
@@ -95,11 +101,11 @@ def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluat
     other = checkpoint.select(evaluated / "checkpoints", "last")
     assert one.tensors.keys() == other.tensors.keys()
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
-    assert one.facts["generators"] == other.facts["generators"]
+    assert one.facts.state.rng == other.facts.state.rng
 
 
 def test_evaluation_without_a_weight_average_leaves_batch_norm_untouched(tmp_path: Path) -> None:
-    norm = ("model.generator.norm=batch", "train.average=0", "train.steps=10")
+    norm = ("model.generator.norm=batch", "train.ema=0", "train.steps=10")
     plain = trained(tmp_path / "plain", *norm)
     other = trained(tmp_path / "other", *norm, *EVALUATED)
     one = checkpoint.select(plain / "checkpoints", "last").tensors
@@ -123,7 +129,7 @@ def test_every_evaluation_is_a_row_and_a_line_with_protocols(evaluated: Path) ->
 def test_the_best_checkpoint_is_that_of_the_best_evaluation(evaluated: Path) -> None:
     best = min(evaluations(evaluated), key=lambda line: line["best"])
     assert best["best"] == best["results"]["sliced_wasserstein"]["value"]
-    assert checkpoint.select(evaluated / "checkpoints", "best").facts["step"] == best["step"]
+    assert checkpoint.select(evaluated / "checkpoints", "best").step == best["step"]
 
 
 def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) -> None:
@@ -132,7 +138,7 @@ def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) ->
     run = trained(tmp_path / "run", "train.steps=40", "train.keep=0", *EVALUATED, *best)
     lines = evaluations(run)
     first = min(lines, key=lambda line: (line["best"], line["step"]))
-    assert checkpoint.select(run / "checkpoints", "best").facts["step"] == first["step"]
+    assert checkpoint.select(run / "checkpoints", "best").step == first["step"]
     assert set(checkpoint.steps(run / "checkpoints")) == {first["step"], 40}
 
 
@@ -328,7 +334,7 @@ def test_a_class_that_no_sample_shows_has_no_share(
         def forward(self, latent: torch.Tensor) -> torch.Tensor:
             return torch.rand(len(latent), 3, 8, 8) * 0.7 - 1.0
 
-    found = evaluator.measure(Dark(), 4, weights="raw")
+    found = measure(evaluator, Dark())
     assert found.shares == {"dark": 2.0, "light": 0.0}
     values = {result.name: result.value for result in found.results}
     assert values["modes_covered"] == 1
@@ -336,14 +342,14 @@ def test_a_class_that_no_sample_shows_has_no_share(
     assert values["total_variation"] == pytest.approx(0.5)
 
 
-def test_every_metric_is_named_in_the_readme() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    assert all(f"`{name}`" in readme for name in METRICS)
+def test_every_metric_has_its_row_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    assert all(f"\n| `{name}` |" in page for name in METRICS)
 
 
 def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) -> None:
     evaluator = evaluator_of(configured("dataset=ring", "dataset.count=600"), num=600)
-    other = assemble(configured("dataset=ring", "dataset.count=600", "dataset.seed=1")).dataset
+    other = build(configured("dataset=ring", "dataset.count=600", "dataset.seed=1")).dataset
     fresh = other.load(Path(), Terminal().track).examples
 
     class Copies(torch.nn.Module):
@@ -358,7 +364,7 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
             self.used += len(latent)
             return fresh[self.used - len(latent) : self.used]
 
-    found = evaluator.measure(Copies(), 4, weights="raw")
+    found = measure(evaluator, Copies())
     values = {result.name: result.value for result in found.results}
     assert values["frechet_identity"] < 0.05
     assert abs(values["kid_identity"]) < 0.05
@@ -375,13 +381,13 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     path = tmp_path / "data.npz"
     array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
     images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
-    unlearnt = by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    unlearnt = indices_by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
     found = []
     for cache in "a", "a", "b":  # the second time beside what the first one kept
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
         config = configured(*array, f"cache={tmp_path / cache}")
         evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
-        results = evaluator.measure(Given(torch.zeros(1, 1, 8, 8)), 4, weights="raw").results
+        results = measure(evaluator, Given(torch.zeros(1, 1, 8, 8))).results
         found.append({result.name: result for result in results})
         images[unlearnt[::2]] = 0
     first, changed, fresh = found
@@ -403,7 +409,7 @@ def test_samples_that_are_no_numbers_are_not_measured(
     made = torch.zeros(50, *shape)
     made[17] = value  # of an image, a pixel like any other if it were decoded
     with pytest.raises(NumbersError, match="a sample is NaN or Inf"):
-        evaluator.measure(Given(made), 4, weights="raw")
+        measure(evaluator, Given(made))
 
 
 def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
@@ -414,9 +420,9 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
     config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
     evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
-    learnt = by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    learnt = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
     copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
-    shown = evaluator.measure(Given(copies), 4, weights="raw").neighbours
+    shown = measure(evaluator, Given(copies)).neighbours
     assert shown is not None
     # a picture's rows begin with a sample, beside which lies the example that it is a copy of
     side = shown.shape[0] // 8

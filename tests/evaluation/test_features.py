@@ -15,12 +15,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.digits import Digits
 from gan_runner.evaluation.features import classifier as training
 from gan_runner.evaluation.features.classifier import Classifier, classifier, held_out
 from gan_runner.evaluation.features.spaces import FeatureSpace, Identity, RandomNetwork, drawn
-from gan_runner.storage.checkpoint import fingerprint
+from gan_runner.storage.tensors import facts_digest
 
 CPU = torch.device("cpu")
 
@@ -127,7 +127,7 @@ def rewritten(path: Path, change: Callable[[dict[str, Tensor], dict[str, object]
     tensors = load_file(path)
     facts.pop("sha256")
     change(tensors, facts)
-    facts["sha256"] = fingerprint(json.dumps(facts, sort_keys=True), tensors)
+    facts["sha256"] = facts_digest(tensors, facts)
     save_file(tensors, path, metadata={"gan_runner": json.dumps(facts)})
 
 

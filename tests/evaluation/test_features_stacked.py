@@ -13,7 +13,7 @@ from conftest import EVERY_DATASET, track
 from torch import Tensor, nn
 
 from gan_runner.config.component import make, validated
-from gan_runner.data.data import Data, Space, digest
+from gan_runner.data import Data, Space, digest
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.digits import Digits
 from gan_runner.evaluation.evaluator import Evaluator
@@ -23,6 +23,7 @@ from gan_runner.evaluation.features.classifier import classifier
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.features.stacked import stacked_classifier
 from gan_runner.evaluation.settings import Evaluation
+from gan_runner.sampling.sampler import Sampler
 
 CPU = torch.device("cpu")
 KNOWN = 1500  # of the 1,797 digits; the others are shown to no classifier
@@ -221,6 +222,6 @@ def test_stacked_digits_are_evaluated_in_their_own_space(tmp_path: Path) -> None
         settings, dataset, data, cache=tmp_path, device=CPU, say=unexpected, track=track
     )
     generator = nn.Sequential(nn.Linear(4, 192), nn.Tanh(), nn.Unflatten(1, (3, 8, 8)))
-    (result,) = evaluator.measure(generator, 4, weights="raw").results
+    (result,) = evaluator.measure(Sampler(generator, data.space, 4)).results
     assert result.name == "frechet_classifier"
     assert result.protocol.version == expected.version

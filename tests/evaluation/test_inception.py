@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_runner.datasets.readers.torchvision_door import torchvision
+from gan_runner.datasets.readers.torchvision import torchvision
 from gan_runner.errors import DataError, MachineError
 from gan_runner.evaluation.features.inception import inception
 from gan_runner.evaluation.features.spaces import FeatureSpace

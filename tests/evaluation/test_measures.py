@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from gan_runner.data import Space
 from gan_runner.data.columns import Column, Columns
-from gan_runner.data.data import Space
 from gan_runner.evaluation.features.spaces import Identity
 from gan_runner.evaluation.metrics.measures import METRICS, Compared
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_runner.datasets.readers.torchvision_door import torchvision
+from gan_runner.datasets.readers.torchvision import torchvision
 from gan_runner.evaluation.metrics import frechet, kernels
 
 torchvision()  # torchmetrics imports it, which fails beside a torch for the CPU but for our door

@@ -31,10 +31,14 @@ def test_a_shifted_sample_is_as_far_away_as_it_was_shifted() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(7, 7), (10, 25), (300, 41)])
-def test_the_wasserstein_distance_is_scipys(sizes: tuple[int, int]) -> None:
-    stats = pytest.importorskip("scipy.stats")
+def test_the_wasserstein_distance_is_the_area_between_the_distribution_functions(
+    sizes: tuple[int, int],
+) -> None:
     a, b = (RNG.normal(size=size).round(1) for size in sizes)
-    assert wasserstein(a, b) == pytest.approx(stats.wasserstein_distance(a, b), abs=1e-12)
+    ends = np.unique(np.concatenate([a, b]))
+    of_a, of_b = ((each[:, None] <= ends[:-1]).mean(axis=0) for each in (a, b))
+    area = float((np.abs(of_a - of_b) * np.diff(ends)).sum())
+    assert wasserstein(a, b) == pytest.approx(area, abs=1e-12)
 
 
 def test_total_variation_is_half_the_difference_of_the_shares() -> None:
@@ -46,7 +50,7 @@ def test_total_variation_is_half_the_difference_of_the_shares() -> None:
 
 @pytest.mark.parametrize("compare", [wasserstein, lambda a, b: total_variation(a, b, categories=2)])
 def test_nothing_has_no_distribution(compare: Any) -> None:
-    with pytest.raises(ValueError, match="can't be compared"):
+    with pytest.raises(ValueError, match=r"can't be (compared|empty)"):
         compare(np.zeros(0, np.int64), np.zeros(3, np.int64))
 
 

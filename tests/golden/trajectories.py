@@ -82,7 +82,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "diffaugment_noise": ("augment=[diffaugment,instance_noise]", "loss=wgan_gp", *_NARROW),
     "bf16": ("precision=bf16", "loss=hinge", "model.discriminator.norm=spectral", *_NARROW),
     "schedule_without_ema": (
-        *("train.average=0", "optimizer.generator.schedule.shape=linear", *_NARROW),
+        *("train.ema=0", "optimizer.generator.schedule.shape=linear", *_NARROW),
     ),
     "vae": ("model=vae", "model.latent_size=8"),
     "conv_vae": ("model=conv_vae", "model.latent_size=8", "loss.beta=4"),

@@ -12,16 +12,16 @@ import torch
 import yaml
 from conftest import fields
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import validated
 from gan_runner.config.groups import conf_folder
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
 from gan_runner.health import Health, Monitor, Reals, Verdict
 from gan_runner.health.history import Series
 from gan_runner.health.settings import Action
 from gan_runner.health.signs import SIGNS, swings
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 PLAIN = yaml.safe_load((conf_folder() / "health" / "standard.yaml").read_text())
 Row = dict[str, float]
@@ -432,7 +432,7 @@ def test_advice_names_settings_that_exist(piece: str) -> None:
         group, _, name = key.removeprefix("health.").rpartition(".")
         settings(**{f"{group}__{name}" if group else name: yaml.safe_load(value)})
     else:
-        assemble(parsed(composed([piece]), {}))
+        build(parse_config(compose([piece])))
 
 
 def test_every_advice_names_a_setting_and_rates_by_what_they_are_now() -> None:
@@ -450,7 +450,7 @@ def test_a_vae_gets_advice_that_it_can_follow() -> None:
     (verdict,) = watch(rows)
     assert verdict.name == "mode_collapse"
     for piece in re.findall(r"[\w.]+=[\d.]+\d", verdict.advice):
-        assemble(parsed(composed(["model=vae", piece]), {}))
+        build(parse_config(compose(["model=vae", piece])))
     assert "discriminator" not in verdict.advice
 
 

@@ -104,9 +104,9 @@ def test_a_generator_with_one_output_is_noticed_within_500_steps(
             return self.whole(torch.zeros_like(latent))  # type: ignore[no-any-return]
 
     def collapse(run: Run) -> None:
-        assert run.state.average is not None
+        assert run.state.ema is not None
         run.state.networks["generator"] = One(run.state.generator)
-        run.state.average = One(run.state.average)
+        run.state.ema = One(run.state.ema)
 
     found = verdicts(configured(*RING, "train.log_every=50"), tmp_path / "run", collapse)
     assert "mode_collapse" in names(found)

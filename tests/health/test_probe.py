@@ -84,7 +84,7 @@ def test_a_verdict_can_end_the_run_with_its_state_kept(tmp_path: Path) -> None:
     assert told["exit_code"] == 0
     assert told["reason"].startswith(f"stopped: {VERDICT}")
     assert told["step"] < 900
-    assert checkpoint.select(run / "checkpoints", "last").facts["step"] == told["step"]
+    assert checkpoint.select(run / "checkpoints", "last").step == told["step"]
 
 
 def test_a_stopped_run_goes_on_when_it_is_resumed(tmp_path: Path, useless: Path) -> None:
@@ -104,9 +104,9 @@ def test_a_resumed_run_comes_to_the_same_verdicts(tmp_path: Path, useless: Path)
 
 
 def test_looking_leaves_the_training_untouched(tmp_path: Path) -> None:
-    often = trained(tmp_path / "often", "train.steps=40", "train.average=0")
+    often = trained(tmp_path / "often", "train.steps=40", "train.ema=0")
     never = trained(
-        tmp_path / "never", "train.steps=40", "train.average=0", "health.samples.every=1000"
+        tmp_path / "never", "train.steps=40", "train.ema=0", "health.samples.every=1000"
     )
     one = checkpoint.select(often / "checkpoints", "last").tensors
     other = checkpoint.select(never / "checkpoints", "last").tensors
@@ -123,7 +123,7 @@ def test_patience_ends_a_run_whose_best_lies_back(tmp_path: Path) -> None:
         *frozen,
         *measured,
         "train.steps=400",
-        "train.average=0",
+        "train.ema=0",
         "health.patience=100",
     )
     assert status(run)["state"] == "stopped"

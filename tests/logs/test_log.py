@@ -14,13 +14,13 @@ from event_files import events, sessions
 from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
 
 from gan_runner.errors import NumbersError
-from gan_runner.logs import tensorboard as board
+from gan_runner.logs import tensorboard
 from gan_runner.logs.log import Log, picture_name, rewind
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 
 PICTURE = np.zeros((8, 8, 1), dtype=np.uint8)
-SETTINGS = {"seed": 0, "train.average": 0.9, "precision": "fp32", "deterministic": False}
+SETTINGS = {"seed": 0, "train.ema": 0.9, "precision": "fp32", "deterministic": False}
 
 
 def values(step: int) -> dict[str, float]:
@@ -147,11 +147,11 @@ def test_what_was_logged_after_the_step_is_dropped(
     log_steps(log, range(1, 8))
     log.close(success=False)
     rewind(folder, step)
-    kept = min(step, 7)
-    assert rows(folder) == list(range(1, kept + 1))
-    assert pictures(folder) == [picture_name(s) for s in range(2, kept + 1, 2)]
+    last = min(step, 7)
+    assert rows(folder) == list(range(1, last + 1))
+    assert pictures(folder) == [picture_name(s) for s in range(2, last + 1, 2)]
     found = series(folder)
-    assert {key for key in found if key[1] > 0} == expected_series(kept)
+    assert {key for key in found if key[1] > 0} == expected_series(last)
     assert ("real", 0) in found
 
 
@@ -272,9 +272,9 @@ def test_a_kill_between_the_new_file_and_the_old_ones_loses_and_doubles_nothing(
         log_steps(log, range(first, first + 3))
         log.close(success=False)
     second = sorted(folder.tensorboard.iterdir())[1]
-    kept = second.read_bytes()
+    last = second.read_bytes()
     rewind(folder, 6)
-    second.write_bytes(kept)  # as if the kill had come before it was deleted
+    second.write_bytes(last)  # as if the kill had come before it was deleted
     rewind(folder, 6)
     found = series(folder)
     assert expected_series(6) <= set(found)
@@ -319,16 +319,16 @@ def test_damage_in_an_event_file_keeps_the_records_before_it(
 # ---------------------------------------------------------------- the session
 
 
-def test_what_fails_in_other_threads_is_told(
+def test_failures_in_other_threads_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
-    def tell(failure: threading.ExceptHookArgs) -> None:
-        told.append(str(failure.exc_value))
+    def report(failure: threading.ExceptHookArgs) -> None:
+        reported.append(str(failure.exc_value))
 
-    monkeypatch.setattr(threading, "excepthook", tell)
-    boards = [board.Board(tmp_path), board.Board(tmp_path)]
+    monkeypatch.setattr(threading, "excepthook", report)
+    logs = [tensorboard.TensorBoardLog(tmp_path) for _ in range(2)]
 
     def fail() -> None:
         raise ValueError("of another thread")
@@ -336,9 +336,9 @@ def test_what_fails_in_other_threads_is_told(
     thread = threading.Thread(target=fail)
     thread.start()
     thread.join()
-    for one in boards:
+    for one in logs:
         one.close()
-    assert told == ["of another thread"]
+    assert reported == ["of another thread"]
 
 
 def test_the_session_has_every_setting_in_its_own_kind(
@@ -351,13 +351,13 @@ def test_the_session_has_every_setting_in_its_own_kind(
     assert start.group_name == "digits"
     assert {key: value.WhichOneof("kind") for key, value in start.hparams.items()} == {
         "seed": "number_value",
-        "train.average": "number_value",
+        "train.ema": "number_value",
         "precision": "string_value",
         "deterministic": "bool_value",
         "betas": "string_value",
         "threads": "string_value",
     }
-    assert start.hparams["train.average"].number_value == 0.9
+    assert start.hparams["train.ema"].number_value == 0.9
     assert start.hparams["betas"].string_value == "[0.0, 0.9]"
     assert start.hparams["threads"].string_value == "null"
 

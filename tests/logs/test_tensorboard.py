@@ -23,7 +23,7 @@ from sweep_runs import TINY
 
 from gan_runner.logs.log import picture_name
 from gan_runner.sweeps import processes
-from gan_runner.training import loop
+from gan_runner.training.methods import Adversarial
 
 LOSSES = {"hinge": "Hinge", "lsgan": "LeastSquares", "wgan_gp": "Wasserstein"}
 SICK = "wgan_gp"
@@ -35,24 +35,24 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of three losses, one of which fails at step 3; a fourth job never begins."""
     folder = tmp_path_factory.mktemp("board")
-    whole = loop.train_step
+    whole = Adversarial.step
 
-    def train_step(state: Any, reals: Any, recipe: Any) -> None:
-        if state.step == 3 and type(recipe.objective.loss).__name__ == LOSSES[SICK]:
+    def step(self: Adversarial, state: Any, batches: Any) -> None:
+        if state.step == 3 and type(self.objective.loss).__name__ == LOSSES[SICK]:
             raise RuntimeError("a defect")
-        whole(state, reals, recipe)
+        whole(self, state, batches)
 
     often = ("train.sample_every=2", "train.eval_every=3", "train.save_every=3", "sweep=losses")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(processes, "run_in_processes", run_here)
-        patch.setattr(loop, "train_step", train_step)
+        patch.setattr(Adversarial, "step", step)
         assert call_command("gan-train", *TINY, *often, "-m", f"loss={','.join(LOSSES)}") == 8
         assert call_command("gan-train", *TINY, *often, "-m", "train.batch_size=65,8") == 8
     return folder / "outputs" / "sweeps" / "losses"
 
 
-class Board:
+class Server:
     """TensorBoard on a free port of this machine."""
 
     def __init__(self, address: str) -> None:
@@ -85,7 +85,7 @@ class Board:
 
 
 @pytest.fixture(scope="module")
-def board(sweep: Path) -> Iterator[Board]:
+def board(sweep: Path) -> Iterator[Server]:
     said = sweep.parent / "tensorboard.log"
     with said.open("w") as log:
         process = subprocess.Popen(
@@ -102,7 +102,7 @@ def board(sweep: Path) -> Iterator[Board]:
         while not (found := re.search(r"http://127\.0\.0\.1:\d+/", said.read_text())):
             assert process.poll() is None and time.monotonic() < deadline, said.read_text()
             time.sleep(0.05)
-        board = Board(found[0])
+        board = Server(found[0])
         while not all_read(board):
             assert time.monotonic() < deadline, board.sessions()
             time.sleep(0.05)
@@ -112,7 +112,7 @@ def board(sweep: Path) -> Iterator[Board]:
         process.wait(10)
 
 
-def all_read(board: Board) -> bool:
+def all_read(board: Server) -> bool:
     """The end of a session is the last thing in its file."""
     found = [s["status"] for group in board.sessions().values() for s in group["sessions"]]
     return len(found) == 5 and "STATUS_UNKNOWN" not in found
@@ -128,14 +128,14 @@ def rows(run: Path, name: str) -> list[tuple[int, float]]:
     return [(row["step"], row[name]) for row in found if name in row]
 
 
-def test_runs_have_the_names_of_what_differs(board: Board) -> None:
+def test_runs_have_the_names_of_what_differs(board: Server) -> None:
     others = ["batch_size=65/tensorboard", "batch_size=8/tensorboard"]
     assert sorted(board.get("runs")) == sorted([*others, *map(run_of, LOSSES)])
 
 
 @pytest.mark.parametrize("name", ["loss/generator", "logits/fake", "eval/frechet_identity"])
 def test_scalars_of_a_sweep_overlay_and_are_those_of_the_rows(
-    board: Board, sweep: Path, name: str
+    board: Server, sweep: Path, name: str
 ) -> None:
     for loss in set(LOSSES) - {SICK}:
         found = board.get("plugin/scalars/scalars", run=run_of(loss), tag=name)
@@ -144,7 +144,7 @@ def test_scalars_of_a_sweep_overlay_and_are_those_of_the_rows(
         assert [value for *_, value in found] == pytest.approx([v for _, v in wanted], rel=1e-6)
 
 
-def test_pictures_are_there_at_each_step(board: Board, sweep: Path) -> None:
+def test_pictures_are_there_at_each_step(board: Server, sweep: Path) -> None:
     for loss in set(LOSSES) - {SICK}:
         query = {"run": run_of(loss), "tag": "samples", "sample": 0}
         found = board.get("plugin/images/images", **query)
@@ -160,7 +160,7 @@ def pixels(png: bytes) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
-def test_hparams_compare_what_differs(board: Board) -> None:
+def test_hparams_compare_what_differs(board: Server) -> None:
     experiment = board.post("plugin/hparams/experiment")
     differs = {info["name"] for info in experiment["hparamInfos"] if info.get("differs")}
     # a job that never began adds nothing that only a beginning would have settled
@@ -174,7 +174,7 @@ def test_hparams_compare_what_differs(board: Board) -> None:
         assert settings["loss.penalty"] == ("gradient" if loss == "wgan_gp" else "none")
 
 
-def test_hparams_have_the_final_metrics(board: Board, sweep: Path) -> None:
+def test_hparams_have_the_final_metrics(board: Server, sweep: Path) -> None:
     sessions = board.sessions()
     for loss in set(LOSSES) - {SICK}:
         found = {m["name"]["tag"]: m for m in sessions[f"loss={loss} (losses)"]["metricValues"]}
@@ -184,7 +184,7 @@ def test_hparams_have_the_final_metrics(board: Board, sweep: Path) -> None:
             assert found[name]["value"] == pytest.approx(value, rel=1e-6)
 
 
-def test_hparams_have_the_status_of_each_run_once(board: Board) -> None:
+def test_hparams_have_the_status_of_each_run_once(board: Server) -> None:
     found = {name: [s["status"] for s in g["sessions"]] for name, g in board.sessions().items()}
     good, sick = ["STATUS_SUCCESS"], ["STATUS_FAILURE"]
     assert found == {
@@ -196,7 +196,7 @@ def test_hparams_have_the_status_of_each_run_once(board: Board) -> None:
     }
 
 
-def test_losses_logits_and_speeds_are_laid_out_together(board: Board) -> None:
+def test_losses_logits_and_speeds_are_laid_out_together(board: Server) -> None:
     (category,) = board.get("plugin/custom_scalars/layout")["category"]
     charts = {chart["title"]: chart["multiline"]["tag"] for chart in category["chart"]}
     shown = {}
@@ -211,7 +211,7 @@ def test_losses_logits_and_speeds_are_laid_out_together(board: Board) -> None:
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
-def test_a_browser_shows_hparams_and_the_layout(board: Board, tmp_path: Path) -> None:
+def test_a_browser_shows_hparams_and_the_layout(board: Server, tmp_path: Path) -> None:
     with browsing(tmp_path / "profile") as page:
         page.open(f"{board.address}#hparams")
         page.text("Trial ID", "choices.loss", "eval/coverage_identity", *LOSSES.values())

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
 from gan_runner.models.attention import SelfAttention

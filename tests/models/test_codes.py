@@ -11,13 +11,13 @@ import pytest
 import torch
 from conftest import Answer, small_run
 
-from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.data import Space
+from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.models.codes import Code, Informed
-from gan_runner.sampling.sampling import latent_points
-from gan_runner.training.build import assemble
+from gan_runner.sampling.latents import draw_latents
+from gan_runner.training.build import build
 
 Here = Callable[..., Answer]
 MODELS = ("mlp", "simple_conv", "dcgan", "infogan", "resnet")
@@ -27,7 +27,7 @@ CODED = ("model.code.categorical=[10,3]", "model.code.continuous=2", "model.code
 
 
 def test_codes_are_uniform_whatever_the_columns_are_drawn_from() -> None:
-    columns = latent_points(20_000, 4, seed=1, truncation=None)
+    columns = draw_latents(20_000, 4, seed=1)
     ten, three, *continuous = CODE.values(columns)
     assert torch.allclose(ten.bincount() / 20_000, torch.full((10,), 0.1), atol=0.01)
     assert torch.allclose(three.bincount() / 20_000, torch.full((3,), 1 / 3), atol=0.015)
@@ -59,7 +59,7 @@ def test_a_column_goes_through_the_range_of_its_code(name: str) -> None:
 @pytest.mark.parametrize("option", MODELS)
 def test_every_model_has_codes(option: str) -> None:
     lines = [f"model={option}", *CODED, "model.discriminator.norm=none"]
-    model = assemble(parsed(composed(lines), {})).model
+    model = build(parse_config(compose(lines))).model
     networks = model.networks(IMAGES)
     networks.generator.eval()
     latent = torch.randn(1, model.latent_columns).repeat(2, 1)
@@ -71,7 +71,7 @@ def test_every_model_has_codes(option: str) -> None:
 
 
 def test_what_d_tells_of_codes_is_their_weighted_log_likelihood() -> None:
-    model = assemble(parsed(composed([*CODED, "model.discriminator.norm=none"]), {})).model
+    model = build(parse_config(compose([*CODED, "model.discriminator.norm=none"]))).model
     torch.manual_seed(0)
     discriminator = model.networks(IMAGES).discriminator
     assert isinstance(discriminator, Informed)
@@ -199,5 +199,5 @@ def test_a_run_without_codes_says_how_to_get_them(here: Here) -> None:
 )
 def test_codes_that_can_not_be_are_refused(lines: list[str], told: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        assemble(parsed(composed(lines), {}))
+        build(parse_config(compose(lines)))
     assert told in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,17 @@ import torch
 from conftest import Answer, call_command, left_behind, small_run
 from torch import Tensor, nn
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.schema import Config
-from gan_runner.data.data import Batch, Data, Space, batches
+from gan_runner.data import Data, Space
+from gan_runner.data.batches import Batch, batches
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Model
 from gan_runner.models.discriminator import Judgement
-from gan_runner.runs.open import create, look
-from gan_runner.sampling.sampling import latent_points, sample
-from gan_runner.training.build import assemble
+from gan_runner.runs.open import create, load_generator
+from gan_runner.training.build import build
 from gan_runner.training.loop import train
-from gan_runner.training.methods.adversarial import Recipe, train_step
-from gan_runner.training.methods.view import View
+from gan_runner.training.methods import Adversarial
 
 Here = Callable[..., Answer]
 WAYS = ("concat", "embedding", "projection", "auxiliary")
@@ -37,7 +37,7 @@ every_way = pytest.mark.parametrize("way", WAYS)
 def model(option: str, way: str, *overrides: str) -> Model:
     norm = "layer" if option == "mlp" else "batch"
     asked = [f"model={option}", f"model.conditioning={way}", f"model.generator.norm={norm}"]
-    return assemble(parsed(composed([*asked, *overrides]), {})).model
+    return build(parse_config(compose([*asked, *overrides]))).model
 
 
 def pair(option: str, way: str, classes: int = 3) -> tuple[nn.Module, nn.Module]:
@@ -122,7 +122,7 @@ def test_labels_come_with_their_examples() -> None:
     examples = torch.arange(20, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 4, 4)
     data = Data(examples, Space("images", (1, 4, 4)), torch.arange(20) % 5)
     stream = batches(
-        data, size=6, seed=0, start=0, flip=True, labelled=True, device=torch.device("cpu")
+        data, size=6, seed=0, start=0, flip=True, with_labels=True, device=torch.device("cpu")
     )
     for _ in range(5):
         batch = next(stream)
@@ -148,26 +148,15 @@ def test_fakes_are_of_the_classes_of_the_reals_beside_them(
     generator.register_forward_pre_hook(
         lambda _, args, kwargs: told["generator"].append(kwargs["labels"]), with_kwargs=True
     )
-    recipe = Recipe(
-        objective=run.experiment.objective,
-        optimizers=run.experiment.optimizers,
-        batch_size=8,
-        latent_size=run.experiment.model.latent_size,
-        codes=0,
-        average=0.9,
-        average_ramp=1.0,
-        generates_together=True,
-        scores_together=True,
-        bf16=False,
-        view=View(),
-    )
+    assert isinstance(run.experiment.method, Adversarial)
+    method = replace(run.experiment.method, generates_together=True, discriminates_together=True)
     labels = [torch.full((8,), value) for value in range(5)]
 
     def reals() -> Iterator[Batch]:
         for of in labels:
             yield Batch(torch.randn(8, 2), of)
 
-    train_step(run.state, reals(), recipe)
+    method.step(run.state, reals())
     run.folder.release()
     assert torch.equal(torch.cat(told["generator"]), torch.cat(labels))
     per_update = [int(of[0]) for of in told["discriminator"][:-1]]
@@ -202,14 +191,13 @@ def test_a_class_becomes_what_was_asked_for(
 ) -> None:
     asked = ("experiment=ring_r3gan", f"model.conditioning={way}", "train.steps=500")
     (tmp_path / "run").mkdir()
-    run = create(configured(*asked, "train.average=0.99"), tmp_path / "run", Terminal())
+    run = create(configured(*asked, "train.ema=0.99"), tmp_path / "run", Terminal())
     train(run)
     run.close(state="completed", exit_code=0, reason="test")
     labels = torch.arange(800) % 8
-    latent = latent_points(800, 8, seed=3, truncation=None)
-    made = sample(run.state.sampled, latent, run.data.space, labels)
-    centres: Tensor = run.experiment.dataset.centres  # type: ignore[attr-defined]
-    nearest = torch.cdist(made, centres).argmin(1)
+    made = run.sampler.sample(800, labels=labels, seed=3)
+    centers: Tensor = run.experiment.dataset.centers  # type: ignore[attr-defined]
+    nearest = torch.cdist(made, centers).argmin(1)
     assert (nearest == labels).float().mean() > 0.9
 
 
@@ -242,10 +230,9 @@ def test_samples_have_the_labels_that_were_asked_for(
     found = np.load("x.npz")
     assert found["labels"].tolist() == labels
     assert len(found["samples"]) == len(labels)
-    latent = latent_points(len(labels), 16, seed=0, truncation=None)
     if "--interpolate" not in arguments:
-        trained = look(conditional, which="last", raw=False, device="cpu")
-        made = sample(trained.generator, latent, trained.space, torch.tensor(labels))
+        trained = load_generator(conditional, which="last", raw=False, device="cpu")
+        made = trained.sampler.sample(len(labels), labels=labels, seed=0)
         assert np.array_equal(found["samples"][..., 0], made[:, 0].numpy())
 
 

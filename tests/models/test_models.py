@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 
 from gan_runner.config.component import choices, make
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks, activations, dcgan, resnet, simple_conv
 from gan_runner.models.activations import LeakyReLU

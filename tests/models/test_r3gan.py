@@ -15,7 +15,7 @@ from conftest import Answer, call_command, left_behind, small_run
 from torch import nn
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
 from gan_runner.models.r3gan import Basis, Block, Doubled, Halved

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gan_runner.config.component import make
 from gan_runner.config.groups import conf_folder
-from gan_runner.data.data import Space
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from gan_runner.data.data import Space
-from gan_runner.evaluation.likelihood import Coder, likelihood, reconstructed
+from gan_runner.data import Space
+from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.models.activations import expected
 from gan_runner.models.autoencoder import Decoder, Encoder
 from gan_runner.objectives.elbo import (
@@ -20,6 +20,7 @@ from gan_runner.objectives.elbo import (
     importance_weighted,
     prior_log_density,
 )
+from gan_runner.sampling.sampler import Sampler
 
 BERNOULLI = ELBO(likelihood="bernoulli", scale=1.0, beta=1.0)
 GAUSSIAN = ELBO(likelihood="gaussian", scale=0.3, beta=1.0)
@@ -37,13 +38,13 @@ def images(count: int = 5) -> Tensor:
     return torch.rand(count, 1, 4, 4, generator=torch.Generator().manual_seed(1)).double() * 2 - 1
 
 
-def coder(scale: float = 1.0) -> Coder:
+def coder(scale: float = 1.0) -> Sampler:
     torch.manual_seed(0)
     decoder = Decoder(nn.Sequential(nn.Linear(LATENT, 16), nn.Unflatten(1, (1, 4, 4))))
     encoder = Encoder(nn.Sequential(nn.Flatten(), nn.Linear(16, 2 * LATENT)))
     for parameter in decoder.parameters():
         parameter.data *= scale
-    return Coder(encoder, decoder)
+    return Sampler(decoder, IMAGES, LATENT, encoder=encoder)
 
 
 def stored(count: int) -> Tensor:
@@ -106,7 +107,7 @@ def test_what_is_expected_of_logits_is_their_probability_scaled() -> None:
 
 def test_beta_weighs_the_divergence_alone() -> None:
     of = ELBO(likelihood="bernoulli", scale=1.0, beta=4.0)
-    assert of.minimised(torch.tensor(3.0), torch.tensor(2.0)).item() == 11.0
+    assert of.loss(torch.tensor(3.0), torch.tensor(2.0)).item() == 11.0
 
 
 def test_the_likeness_of_features_is_half_their_squared_distance() -> None:
@@ -163,9 +164,7 @@ def test_more_importance_weights_are_the_logarithm_of_their_mean() -> None:
 
 def test_the_importance_weighted_bound_is_above_the_elbo_and_grows_with_the_samples() -> None:
     of, examples = coder(scale=3.0), stored(200)
-    found = {
-        k: likelihood(of, BERNOULLI, examples, IMAGES, samples=k, seed=0) for k in (1, 10, 200)
-    }
+    found = {k: likelihood(of, BERNOULLI, examples, samples=k, seed=0) for k in (1, 10, 200)}
     means = [found[k].log_likelihood.mean().item() for k in (1, 10, 200)]
     assert means[0] + 0.1 < means[1] < means[2]
     # with one sample both estimate the same bound, with 200 the elbo is known well
@@ -186,7 +185,7 @@ def test_the_weighted_bound_comes_to_the_likelihood_that_integration_gives() -> 
     with torch.no_grad():
         joint = of.log_likelihood(x.expand(4001, 2), decoder.unbounded(grid.float()))
         exact = (joint.double() + prior_log_density(grid)).logsumexp(0) + math.log(16 / 4000)
-    found = likelihood(Coder(encoder, decoder), of, x, space, samples=5000, seed=0)
+    found = likelihood(Sampler(decoder, space, 1, encoder=encoder), of, x, samples=5000, seed=0)
     assert found.log_likelihood.item() == pytest.approx(exact.item(), abs=0.03)
     assert found.elbo.item() < exact.item()
 
@@ -195,7 +194,7 @@ def test_likelihoods_are_repeated_and_leave_networks_and_streams_alone() -> None
     of, examples = coder(), stored(3)
     of.encoder.train(), of.decoder.eval()
     state = torch.get_rng_state()
-    one, other = (likelihood(of, BERNOULLI, examples, IMAGES, samples=2, seed=0) for _ in range(2))
+    one, other = (likelihood(of, BERNOULLI, examples, samples=2, seed=0) for _ in range(2))
     assert torch.equal(one.elbo, other.elbo)
     assert torch.equal(one.log_likelihood, other.log_likelihood)
     assert torch.equal(state, torch.get_rng_state())
@@ -206,4 +205,4 @@ def test_likelihoods_are_repeated_and_leave_networks_and_streams_alone() -> None
 def test_reconstructions_are_decoded_from_the_means() -> None:
     of, examples = coder(), stored(3)
     mean, _ = of.encoder(IMAGES.encode(examples))
-    assert torch.equal(reconstructed(of, examples, IMAGES), IMAGES.decode(of.decoder(mean)))
+    assert torch.equal(of.reconstruct(examples), IMAGES.decode(of.decoder(mean)))

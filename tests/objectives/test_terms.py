@@ -13,14 +13,14 @@ from conftest import Answer, small_run
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from gan_runner.cli.hydra import composed, parsed
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.config.groups import conf_folder
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Penalty
 from gan_runner.objectives.terms import FeatureMatching, HistoricalAveraging, Memory, Scored
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 
 def made(name: str, **settings: Any) -> Penalty:
@@ -37,14 +37,22 @@ def call(of: Penalty, real: Scored, fake: Scored, memory: Memory | None = None) 
     return of(lambda x: x.flatten(1).sum(1), real, fake, noise, {} if memory is None else memory)
 
 
+def discriminator_terms(objective: Objective, real: Scored, fake: Scored) -> dict[str, Tensor]:
+    """The weighted terms of D's update, whose sum is D's loss."""
+    terms = {"loss": objective.loss.discriminator(real.logits, fake.logits).mean()}
+    rng = torch.Generator()
+    for name, penalty in objective.penalties.items():
+        values = penalty(lambda x: x, real, fake, rng, {})
+        terms[name] = penalty.weight * values.mean()
+    return terms
+
+
 @pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
 def test_label_smoothing_is_the_cross_entropy_with_the_smoothed_label(loss: str) -> None:
-    node = parsed(composed([f"loss={loss}", "loss/penalty=label_smoothing"]), {}).loss
+    node = parse_config(compose([f"loss={loss}", "loss/penalty=label_smoothing"])).loss
     assert node["penalty"]["label_smoothing"]["weight"] == 0.1
     real, fake = scored(-2.0, 0.3, 4.0), scored(1.0, -3.0, 0.2)
-    terms = Objective(node).discriminator(
-        lambda x: x, real, fake, update=0, noise=torch.Generator(), memory=lambda _: {}
-    )
+    terms = discriminator_terms(Objective.build(node), real, fake)
     labels = torch.full_like(real.logits, 0.9)
     expected = binary_cross_entropy_with_logits(real.logits, labels)
     expected += binary_cross_entropy_with_logits(fake.logits, torch.zeros_like(labels))
@@ -52,16 +60,10 @@ def test_label_smoothing_is_the_cross_entropy_with_the_smoothed_label(loss: str)
 
 
 def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
-    node = parsed(composed(["loss=lsgan", "loss/penalty=label_smoothing"]), {}).loss
+    node = parse_config(compose(["loss=lsgan", "loss/penalty=label_smoothing"])).loss
     real = torch.tensor([0.9], requires_grad=True)
-    terms = Objective(node).discriminator(
-        lambda x: x,
-        Scored(torch.zeros(1, 2), real),
-        scored(0.0),
-        update=0,
-        noise=torch.Generator(),
-        memory=lambda _: {},
-    )
+    real_output = Scored(torch.zeros(1, 2), real)
+    terms = discriminator_terms(Objective.build(node), real_output, scored(0.0))
     (slope,) = torch.autograd.grad(sum(terms.values()), real)
     assert slope.item() == pytest.approx(0, abs=1e-7)
 
@@ -72,18 +74,18 @@ def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
 def test_only_a_loss_that_has_labels_smooths_them(loss: str) -> None:
     lines = [f"loss={loss}", "loss/penalty=label_smoothing", "model.discriminator.norm=none"]
     if loss in ("minimax", "non_saturating", "softplus_r1", "dragan", "lsgan"):
-        assemble(parsed(composed(lines), {}))
+        build(parse_config(compose(lines)))
         return
     if loss == "elbo":
         return  # has no penalties at all
     with pytest.raises(ConfigError, match=r"penalty\.label_smoothing .*loss=non_saturating"):
-        assemble(parsed(composed(lines), {}))
+        build(parse_config(compose(lines)))
 
 
 def test_a_label_below_0_is_no_label() -> None:
     lines = ["loss=minimax", "loss/penalty=label_smoothing"]
     with pytest.raises(ConfigError, match=r"label_smoothing\.weight=1\.5"):
-        assemble(parsed(composed([*lines, "loss.penalty.label_smoothing.weight=1.5"]), {}))
+        build(parse_config(compose([*lines, "loss.penalty.label_smoothing.weight=1.5"])))
 
 
 def test_label_smoothing_is_not_taken_for_a_penalty_that_rewards(

@@ -30,14 +30,14 @@ def answer(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answe
 def test_nothing_is_left(answer: Answer, tmp_path: Path) -> None:
     assert not Path("run").exists()
     assert not list((tmp_path / "temporary").glob("gan-runner-*"))
-    assert answer.out.endswith("dry run: nothing was left. Without dry_run=true it is trained.\n")
+    assert answer.out.endswith("dry run: no files were written. Remove dry_run=true to train.\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> None:
     (tmp_path / "temporary").mkdir()
     endless = ["dry_run=true", "dataset=ring", "loss.d_steps=1000000000", "device=cpu", "threads=1"]
-    rehearsal = subprocess.Popen(
+    dry_run = subprocess.Popen(
         argv("gan-train", *endless),
         cwd=tmp_path,
         env=environment(TMPDIR=str(tmp_path / "temporary")),
@@ -45,10 +45,10 @@ def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> 
     )
     deadline = time.monotonic() + 60
     while not list((tmp_path / "temporary").glob("gan-runner-*/run/config.yaml")):
-        assert rehearsal.poll() is None and time.monotonic() < deadline
+        assert dry_run.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    rehearsal.send_signal(number)
-    assert rehearsal.wait(30) == 128 + number
+    dry_run.send_signal(number)
+    assert dry_run.wait(30) == 128 + number
     assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
 
 
@@ -99,8 +99,8 @@ def test_the_time_is_that_of_all_steps(here: Here) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        (["-m", "seed=0,1"], "a dry run is of one new run, dry_run=true with -m."),
-        (["resume=elsewhere"], "dry_run=true with resume=elsewhere."),
+        (["-m", "seed=0,1"], "dry_run=true can't be combined with -m. Remove one of them."),
+        (["resume=elsewhere"], "resume=elsewhere can't be combined with dry_run=true."),
         (["loss=hinge", "model=vae"], "Use loss=elbo or model=vae_gan."),
         (["train.batch_size=5000"], "train.batch_size=5000"),
     ],
@@ -111,7 +111,7 @@ def test_what_can_not_be_is_refused(here: Here, asked: list[str], told: str) -> 
     assert told in answer.err
 
 
-def test_an_autoencoder_is_rehearsed_as_well(here: Here) -> None:
+def test_an_autoencoder_is_tried_out_as_well(here: Here) -> None:
     answer = here("gan-train", "model=vae", "dry_run=true", "threads=1")
     assert answer.code == 0, answer.err
     assert "parameters, encoder" in answer.out
@@ -121,7 +121,7 @@ def test_an_autoencoder_is_rehearsed_as_well(here: Here) -> None:
 def test_a_dry_run_that_is_misspelt_trains_nothing(here: Here, asked: str) -> None:
     answer = here("gan-train", *small_run(Path("run"), asked))
     assert (answer.code, Path("run").exists()) == (2, False)
-    assert f"{asked} is neither true nor false." in answer.err
+    assert f"not true or false, {asked}. Use dry_run=true, or remove it." in answer.err
 
 
 def test_a_dry_run_that_is_not_asked_for_is_a_run(here: Here) -> None:

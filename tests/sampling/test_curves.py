@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gan_runner.sampling.pictures.curves import COLOURS, curves
+from gan_runner.sampling.pictures.curves import DIMENSIONS, GAP, LINE, curves, panels_of
+from gan_runner.sampling.pictures.figure import COLORS
+
+RGB = [tuple(bytes.fromhex(color[1:])) for color in COLORS]
 
 
 def drawn(sequences: NDArray[np.float64], columns: int | None = None) -> NDArray[np.uint8]:
-    return curves(sequences.astype(np.float32), columns=columns)
+    """The picture below its legend."""
+    made = curves(sequences.astype(np.float32), grid_columns=columns)
+    panels = panels_of(len(sequences), columns)
+    return made[-(panels.rows * (panels.height + GAP) + GAP + LINE) : -LINE]
 
 
 def waves(count: int, size: int = 1) -> NDArray[np.float64]:
@@ -19,55 +25,62 @@ def waves(count: int, size: int = 1) -> NDArray[np.float64]:
 
 
 def panel(picture: NDArray[np.uint8], row: int, column: int, side: int) -> NDArray[np.uint8]:
-    """The panel of a picture of `side` columns."""
-    width = min(max(48, 1024 // side - 4), 512)
-    height = max(48, width // 2)
-    top, left = 4 + row * (height + 4), 4 + column * (width + 4)
+    """The panel of a square of `side` panels."""
+    _, _, width, height = panels_of(side * side, side)
+    top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
     return picture[top : top + height, left : left + width]
 
 
-def lit(picture: NDArray[np.uint8], colour: tuple[int, int, int]) -> tuple[NDArray[np.int64], ...]:
-    """Where a picture has a colour, rows and columns."""
-    near = np.abs(picture.astype(int) - colour).max(axis=-1) < 30
+def lit(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> tuple[NDArray[np.int64], ...]:
+    """Where a picture has a color, rows and columns."""
+    near = np.abs(picture.astype(int) - color).max(axis=-1) < 30
     return near.nonzero()
 
 
 @pytest.mark.parametrize(
     ("count", "columns", "shape"),
     [
-        (1, None, (264, 520)),
-        (64, 2, (532, 1028)),
-        (16, None, (524, 1028)),
-        (10, 5, (212, 1024)),
-        (3, 40, (56, 2084)),
+        (1, None, (304, 520)),
+        (64, 2, (572, 1028)),
+        (16, None, (564, 1028)),
+        (10, 5, (252, 1024)),
+        (3, 40, (96, 2084)),
     ],
 )
 def test_panels_stand_in_rows_and_columns(
     count: int, columns: int | None, shape: tuple[int, int]
 ) -> None:
-    made = drawn(waves(count), columns)
+    made = curves(waves(count).astype(np.float32), grid_columns=columns)
     assert made.dtype == np.uint8
     assert made.shape == (*shape, 3)
 
 
 def test_a_curve_runs_from_left_to_right_and_higher_is_up() -> None:
     rising = np.linspace(-3, 5, 24)[None, :, None]
-    rows, columns = lit(drawn(rising), COLOURS[0])
+    rows, columns = lit(drawn(rising), RGB[0])
     assert columns.min() < 15 and columns.max() > 500
     assert rows[columns.argmin()] > 230 and rows[columns.argmax()] < 40
     assert np.corrcoef(rows, columns)[0, 1] < -0.99
 
 
-def test_every_dimension_has_its_colour() -> None:
+def test_every_dimension_has_its_color() -> None:
     made = drawn(waves(1, size=4))
-    for number, colour in enumerate(COLOURS):
-        assert (len(lit(made, colour)[0]) > 100) == (number < 4)
+    for number, color in enumerate(RGB[:DIMENSIONS]):
+        assert (len(lit(made, color)[0]) > 100) == (number < 4)
+
+
+def test_the_legend_has_a_line_for_every_two_dimensions_of_a_narrow_picture() -> None:
+    heights = [
+        len(curves(waves(1, size=size).astype(np.float32), grid_columns=None))
+        for size in (1, 2, 3, 12)
+    ]
+    assert np.diff(heights).tolist() == [0, LINE, 2 * LINE]
 
 
 def test_sequences_stand_in_their_order() -> None:
     levels = np.broadcast_to(np.arange(4.0)[:, None, None], (4, 24, 1))
     made = drawn(levels)
-    places = [lit(panel(made, i // 2, i % 2, 2), COLOURS[0])[0].mean() for i in range(4)]
+    places = [lit(panel(made, i // 2, i % 2, 2), RGB[0])[0].mean() for i in range(4)]
     assert places == sorted(places, reverse=True)
     assert places[0] - places[3] > 200
 
@@ -77,7 +90,7 @@ def test_all_panels_have_the_axes_of_their_dimension() -> None:
     both[1] *= 0.5
     wide = both * (1.0, 1000.0)  # dimensions in other units look alike
     assert np.array_equal(drawn(both), drawn(wide))
-    rows = [lit(panel(drawn(both), 0, i, 2), COLOURS[0])[0] for i in (0, 1)]
+    rows = [lit(panel(drawn(both), 0, i, 2), RGB[0])[0] for i in (0, 1)]
     assert np.ptp(rows[1]) == pytest.approx(np.ptp(rows[0]) / 2, rel=0.1)
 
 
@@ -95,4 +108,4 @@ def test_all_panels_have_the_axes_of_their_dimension() -> None:
 )
 def test_sequences_of_every_kind_are_shown(sequences: NDArray[np.float64]) -> None:
     made = drawn(sequences)
-    assert (made.max(axis=-1) > 90).sum() > 100
+    assert sum(len(lit(made, color)[0]) for color in RGB[:DIMENSIONS]) > 40

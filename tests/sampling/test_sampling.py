@@ -11,16 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
-from gan_runner.sampling.sampling import (
-    as_stored,
-    displayed,
-    interpolated,
-    latent_points,
-    picture,
-    sample,
-    save_png,
-)
+from gan_runner.data import Space
+from gan_runner.sampling.arrays import to_stored_array
+from gan_runner.sampling.latents import draw_latents, interpolate
+from gan_runner.sampling.pictures.examples import draw_examples
+from gan_runner.sampling.pictures.png import save_png, to_displayable
+from gan_runner.sampling.sampler import Sampler
 
 PLANE = Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0))
 
@@ -43,16 +39,16 @@ def generator(space: Space) -> nn.Sequential:
 
 def test_latent_points_are_a_pure_function_of_the_seed() -> None:
     torch.manual_seed(1)
-    first = latent_points(5, 7, seed=3, truncation=None)
+    first = draw_latents(5, 7, seed=3)
     torch.manual_seed(2)
     before = torch.get_rng_state()
-    assert torch.equal(latent_points(5, 7, seed=3, truncation=None), first)
+    assert torch.equal(draw_latents(5, 7, seed=3), first)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not torch.equal(latent_points(5, 7, seed=4, truncation=None), first)
+    assert not torch.equal(draw_latents(5, 7, seed=4), first)
 
 
 def test_latent_points_come_from_a_normal_distribution() -> None:
-    points = latent_points(2000, 10, seed=0, truncation=None)
+    points = draw_latents(2000, 10, seed=0)
     assert points.shape == (2000, 10)
     assert abs(points.mean().item()) < 0.02
     assert points.std().item() == pytest.approx(1, abs=0.02)
@@ -60,15 +56,15 @@ def test_latent_points_come_from_a_normal_distribution() -> None:
 
 @pytest.mark.parametrize("truncation", [0.01, 0.5, 2.0])
 def test_truncated_points_lie_within_the_bound_and_fill_it(truncation: float) -> None:
-    points = latent_points(200, 10, seed=0, truncation=truncation)
+    points = draw_latents(200, 10, seed=0, truncation=truncation)
     assert points.abs().max() <= truncation
     assert points.abs().max() > 0.95 * truncation
     assert len(points.unique()) == points.numel()
 
 
 def test_truncation_redraws_only_what_lies_beyond() -> None:
-    free = latent_points(50, 10, seed=0, truncation=None)
-    bounded = latent_points(50, 10, seed=0, truncation=1.0)
+    free = draw_latents(50, 10, seed=0)
+    bounded = draw_latents(50, 10, seed=0, truncation=1.0)
     within = free.abs() <= 1
     assert torch.equal(bounded[within], free[within])
 
@@ -79,7 +75,7 @@ def test_truncation_redraws_only_what_lies_beyond() -> None:
 def test_an_arc_has_its_ends_its_norm_and_equal_steps() -> None:
     start, end = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
     start, end = 5 * start / start.norm(), 5 * end / end.norm()
-    points = interpolated(start, end, 9)
+    points = interpolate(start, end, 9)
     torch.testing.assert_close(points[0], start)
     torch.testing.assert_close(points[-1], end)
     torch.testing.assert_close(points.norm(dim=1), torch.full((9,), 5.0))
@@ -89,12 +85,12 @@ def test_an_arc_has_its_ends_its_norm_and_equal_steps() -> None:
 
 def test_an_arc_of_a_right_angle_passes_its_middle() -> None:
     start, end = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
-    torch.testing.assert_close(interpolated(start, end, 3)[1], torch.tensor([2**0.5, 2**0.5]))
+    torch.testing.assert_close(interpolate(start, end, 3)[1], torch.tensor([2**0.5, 2**0.5]))
 
 
 def test_ends_of_other_norms_are_met() -> None:
     start, end = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0.0, 0.1, 0.0])
-    points = interpolated(start, end, 5)
+    points = interpolate(start, end, 5)
     torch.testing.assert_close(points[[0, -1]], torch.stack([start, end]))
     assert points.norm(dim=1).max() <= 3.0 + 1e-6
 
@@ -105,37 +101,41 @@ def test_ends_of_other_norms_are_met() -> None:
     ids=["the same", "opposite", "one dimension"],
 )
 def test_where_there_is_no_arc_the_line_is_straight(start: list[float], end: list[float]) -> None:
-    points = interpolated(torch.tensor(start), torch.tensor(end), 5)
+    points = interpolate(torch.tensor(start), torch.tensor(end), 5)
     expected = torch.lerp(torch.tensor(start), torch.tensor(end), torch.linspace(0, 1, 5)[:, None])
     torch.testing.assert_close(points, expected, atol=1e-6, rtol=1e-6)
 
 
 def test_an_arc_of_one_point_is_its_start() -> None:
     start, end = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
-    assert torch.equal(interpolated(start, end, 1), start[None])
+    assert torch.equal(interpolate(start, end, 1), start[None])
 
 
 # ---------------------------------------------------------------- samples
 
 
+def sampler(space: Space) -> Sampler:
+    return Sampler(generator(space), space, latent_dims=3)
+
+
 @pytest.mark.parametrize("space", [PLANE, images(1), images(3, 8, 12)], ids=str)
 def test_samples_are_examples_as_the_data_has_them(space: Space) -> None:
-    made = sample(generator(space), latent_points(5, 3, seed=0, truncation=None), space)
+    made = sampler(space).sample(5, seed=0)
     assert made.shape == (5, *space.shape)
     assert made.dtype == (torch.float32 if space is PLANE else torch.uint8)
 
 
 def test_a_sample_does_not_depend_on_the_others_or_their_number() -> None:
-    made, latent = generator(PLANE), latent_points(600, 3, seed=0, truncation=None)
-    whole = sample(made, latent, PLANE)
+    made, latent = sampler(PLANE), draw_latents(600, 3, seed=0)
+    whole = made.decode(latent)
     assert len(whole) == 600
     for place in 0, 255, 256, 599:
-        alone = sample(made, latent[place : place + 1], PLANE)
+        alone = made.decode(latent[place : place + 1])
         torch.testing.assert_close(alone[0], whole[place])
 
 
 def test_no_samples_are_an_empty_array() -> None:
-    assert sample(generator(PLANE), torch.empty(0, 3), PLANE).shape == (0, 2)
+    assert sampler(PLANE).decode(torch.empty(0, 3)).shape == (0, 2)
 
 
 def test_sampling_leaves_modes_weights_statistics_and_streams_as_they_were() -> None:
@@ -145,7 +145,7 @@ def test_sampling_leaves_modes_weights_statistics_and_streams_as_they_were() -> 
     weights = {name: value.clone() for name, value in made.state_dict().items()}
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    sample(made, latent_points(5, 3, seed=0, truncation=None), PLANE)
+    Sampler(made, PLANE, 3).sample(5, seed=0)
     assert [module.training for module in made.modules()] == modes
     assert sorted(set(modes)) == [False, True]
     assert all(torch.equal(value, weights[name]) for name, value in made.state_dict().items())
@@ -156,12 +156,12 @@ def test_sampling_leaves_modes_weights_statistics_and_streams_as_they_were() -> 
 def test_a_generator_that_fails_is_left_in_its_mode() -> None:
     made = generator(PLANE)
     with pytest.raises(RuntimeError):
-        sample(made, torch.randn(5, 4), PLANE)
+        Sampler(made, PLANE, 3).decode(torch.randn(5, 4))
     assert made.training
 
 
 def test_samples_carry_no_graph() -> None:
-    made = sample(generator(PLANE), latent_points(5, 3, seed=0, truncation=None), PLANE)
+    made = sampler(PLANE).sample(5, seed=0)
     assert not made.requires_grad
 
 
@@ -169,7 +169,7 @@ def test_samples_carry_no_graph() -> None:
 
 
 def grid(examples: Tensor, *, columns: int | None = None) -> np.ndarray:
-    return picture(examples, images(*examples.shape[1:]), columns=columns)
+    return draw_examples(examples, images(*examples.shape[1:]), columns=columns)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -185,10 +185,10 @@ def test_a_grid_has_the_channels_that_a_png_can_have(channels: int, tmp_path: Pa
 
 def test_grey_and_alpha_are_shown_as_colour_and_alpha() -> None:
     pixel = np.array([[[70, 200]]], dtype=np.uint8)
-    assert displayed(pixel).tolist() == [[[70, 70, 70, 200]]]
+    assert to_displayable(pixel).tolist() == [[[70, 70, 70, 200]]]
     for channels in 1, 3, 4:
         image = np.zeros((2, 2, channels), dtype=np.uint8)
-        assert displayed(image) is image
+        assert to_displayable(image) is image
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_grid_is_square_unless_its_columns_are_given(
 def test_images_stand_in_the_grid_row_by_row_each_unchanged() -> None:
     examples = torch.randint(1, 256, (5, 3, 300, 400), dtype=torch.uint8)
     made = grid(examples, columns=2)
-    for index, image in enumerate(as_stored(examples)):
+    for index, image in enumerate(to_stored_array(examples)):
         top, left = 1 + index // 2 * 301, 1 + index % 2 * 401
         assert np.array_equal(made[top : top + 300, left : left + 400], image)
 
@@ -235,50 +235,54 @@ def test_rectangles_keep_their_shape() -> None:
 
 def test_stored_images_have_their_channels_last_and_vectors_stay() -> None:
     examples = torch.randint(256, (2, 3, 4, 5), dtype=torch.uint8)
-    assert as_stored(examples).shape == (2, 4, 5, 3)
-    assert as_stored(examples)[1, 2, 3].tolist() == examples[1, :, 2, 3].tolist()
+    assert to_stored_array(examples).shape == (2, 4, 5, 3)
+    assert to_stored_array(examples)[1, 2, 3].tolist() == examples[1, :, 2, 3].tolist()
     vectors = torch.randn(4, 2)
-    assert np.array_equal(as_stored(vectors), vectors.numpy())
+    assert np.array_equal(to_stored_array(vectors), vectors.numpy())
 
 
 # ---------------------------------------------------------------- pictures of vectors
 
 
-def lit(made: np.ndarray) -> set[tuple[int, int]]:
-    return {(int(row), int(column)) for row, column in zip(*made[..., 0].nonzero(), strict=True)}
+BLUE = (0, 114, 178)
+
+
+def points(made: np.ndarray) -> np.ndarray:
+    """Where a scatter has its color: rows and columns, [2, N]."""
+    assert made.shape == (512, 512, 3)
+    return np.stack((np.abs(made.astype(int) - BLUE) < 60).all(axis=2).nonzero())
 
 
 def test_a_scatter_shows_each_point_in_its_place() -> None:
     corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    made = picture(corners.repeat(25, 1), PLANE)
-    assert made.shape == (512, 512, 1)
-    assert set(np.unique(made)) == {0, 255}
-    places = lit(made)
-    assert len(places) == 4 * 4  # each a square of 2 x 2
-    rows, columns = ({place[axis] for place in places} for axis in (0, 1))
-    margin = 0.1 / 1.2 * 511
-    assert min(columns) == pytest.approx(margin, abs=1)
-    assert max(columns) == pytest.approx(511 - margin, abs=2)
-    assert min(rows) == pytest.approx(margin, abs=1)
+    rows, columns = points(draw_examples(corners, PLANE))
+    for axis in rows, columns:
+        (low, high), counts = np.unique(axis > axis.mean(), return_counts=True)
+        assert counts[0] == pytest.approx(counts[1], rel=0.3)
+        assert high and not low
+        assert np.ptp(axis) == pytest.approx(450 / 1.2, rel=0.05)  # a margin of a tenth
 
 
 def test_up_in_the_plane_is_up_in_the_picture() -> None:
-    made = picture(torch.tensor([[0.0, 0.0]] * 50 + [[0.0, 1.0]] * 5 + [[1.0, 0.0]] * 50), PLANE)
-    left = [row for row, column in lit(made) if column < 256]
-    right = [row for row, column in lit(made) if column > 256]
-    assert min(left) < min(right)
+    made = draw_examples(
+        torch.tensor([[0.0, 0.0]] * 50 + [[0.0, 1.0]] * 5 + [[1.0, 0.0]] * 50), PLANE
+    )
+    rows, columns = points(made)
+    left = columns < columns.mean()
+    assert rows[left].min() < rows[~left].min()
 
 
 def test_both_axes_have_the_same_scale() -> None:
-    made = picture(torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 1.0]]).repeat(20, 1), PLANE)
-    rows, columns = ([place[axis] for place in lit(made)] for axis in (0, 1))
-    assert (max(columns) - min(columns)) == pytest.approx(10 * (max(rows) - min(rows)), rel=0.1)
+    made = draw_examples(torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 5.0]]).repeat(200, 1), PLANE)
+    rows, columns = points(made)
+    assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.03)
 
 
 def test_a_few_points_far_away_do_not_shrink_the_others() -> None:
     cloud = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
     far = torch.cat([cloud, torch.tensor([[1e6, 1e6]])])
-    assert len(lit(picture(far, PLANE))) > 0.9 * len(lit(picture(cloud, PLANE)))
+    extents = [np.ptp(points(draw_examples(of, PLANE)), axis=1) for of in (cloud, far)]
+    assert extents[1] == pytest.approx(extents[0], rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -286,15 +290,24 @@ def test_a_few_points_far_away_do_not_shrink_the_others() -> None:
     [
         torch.zeros(10, 2),
         torch.tensor([[1.0, 2.0]]),
+        torch.full((5, 2), 3e38),
         torch.linspace(0, 1, 50)[:, None],
+        torch.full((5, 1), 7.0),
         torch.randn(50, 7, generator=torch.Generator().manual_seed(0)),
     ],
-    ids=["all the same", "a single one", "of one dimension", "of many dimensions"],
+    ids=["the same", "one", "huge", "one dimension", "one value", "many dimensions"],
 )
 def test_vectors_of_every_kind_are_shown(vectors: Tensor) -> None:
-    made = picture(vectors, PLANE)
-    assert made.shape == (512, 512, 1)
-    assert lit(made)
+    assert points(draw_examples(vectors, PLANE)).size
+
+
+def test_a_style_of_the_user_changes_no_picture_and_is_left_as_it_was() -> None:
+    import matplotlib
+
+    before = draw_examples(torch.eye(2), PLANE)
+    with matplotlib.rc_context({"axes.facecolor": "red", "text.usetex": True, "font.size": 40}):
+        assert np.array_equal(draw_examples(torch.eye(2), PLANE), before)
+        assert (matplotlib.rcParams["font.size"], matplotlib.rcParams["text.usetex"]) == (40, True)
 
 
 # ---------------------------------------------------------------- files

@@ -18,26 +18,21 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gan_runner.data import Space
 from gan_runner.errors import CheckpointError, MachineError
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import (
     newest,
-    pointed,
     prune,
     read,
+    read_pointer,
+    remove_partial_files,
     select,
     steps,
-    sweep_up,
     write,
 )
-
-FACTS = {
-    "seconds": 12.345,
-    "counts": {"loss/discriminator,logits/real": 3},
-    "generators": {"latent": "AAECAwQ=", "penalty": "BQYHCAk="},
-    "config": "0123abcd",
-    "space": {"kind": "vectors", "shape": [2], "offset": [0.1, 1e-300], "scale": [1.0, 2.0]},
-}
+from gan_runner.storage.facts import Facts, StateFacts
+from gan_runner.system.machine import Fingerprint
 
 
 def tensors(step: int = 0) -> dict[str, Tensor]:
@@ -52,8 +47,23 @@ def tensors(step: int = 0) -> dict[str, Tensor]:
     }
 
 
-def facts(step: int) -> dict[str, Any]:
-    return {"step": step, **FACTS}
+def facts(step: int) -> Facts:
+    state = StateFacts(
+        step=step,
+        seconds=12.345,
+        rate_factor=1.0,
+        rollbacks=(2,),
+        counts={"loss/discriminator,logits/real": 3},
+        rng={"latent": "AAECAwQ=", "penalty": "BQYHCAk="},
+    )
+    return Facts(
+        state=state,
+        classes=("a", "b"),
+        config="0123abcd",
+        data="4567ef",
+        space=Space("vectors", (2,), (0.1, 1e-300), (1.0, 2.0)),
+        fingerprint=Fingerprint({"torch": "2.13.0"}, "cpu", 1),
+    )
 
 
 def save(folder: Path, *saved: int) -> Path:
@@ -229,7 +239,7 @@ def test_tensors_of_another_program_are_refused(
 @pytest.mark.parametrize("version", [0, 2, "1", None, [1]])
 def test_another_format_is_refused_by_its_number(tmp_path: Path, version: Any) -> None:
     path = tmp_path / "step_00000003.safetensors"
-    described = json.dumps({"format": version, "sha256": "0", **facts(3)})
+    described = json.dumps({"format": version, "sha256": "0", **facts(3).plain()})
     save_file(tensors(), path, metadata={"gan_runner": described})
     assert f"format {version}. This version of gan-runner reads format 1." in refusal(path)
 
@@ -241,7 +251,7 @@ def test_the_newest_valid_checkpoint_is_found(tmp_path: Path) -> None:
     save(tmp_path, 10, 20, 30)
     found, warnings = newest(tmp_path)
     assert found is not None
-    assert (found.facts["step"], warnings) == (30, [])
+    assert (found.step, warnings) == (30, [])
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_both_are_named(tmp_path: Path) -> None:
@@ -250,7 +260,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_both_are_named(tmp_path: Path) 
         changed(steps(tmp_path)[step], lambda content, size=size: content[:size])
     found, warnings = newest(tmp_path)
     assert found is not None
-    assert found.facts["step"] == 10
+    assert found.step == 10
     assert len(warnings) == 2
     for warning, step in zip(warnings, (30, 20), strict=True):
         assert f"step_000000{step}.safetensors" in warning
@@ -279,8 +289,8 @@ def test_where_there_is_none_none_is_found(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_selected_by_last_best_and_step(tmp_path: Path) -> None:
     save(tmp_path, 10, 20, 30)
-    checkpoint.point(tmp_path / "best.json", steps(tmp_path)[20], 20)
-    found = [select(tmp_path, which).facts["step"] for which in ("last", "best", "10", "00000030")]
+    checkpoint.write_pointer(tmp_path / "best.json", steps(tmp_path)[20], 20)
+    found = [select(tmp_path, which).step for which in ("last", "best", "10", "00000030")]
     assert found == [30, 20, 10, 30]
 
 
@@ -317,7 +327,7 @@ def test_before_the_first_save_there_is_no_last(tmp_path: Path) -> None:
 def test_a_pointer_cannot_lead_out_of_its_folder(tmp_path: Path, name: Any) -> None:
     (tmp_path / "last.json").write_text(json.dumps({"file": name, "step": 10, "sha256": "0"}))
     with pytest.raises(CheckpointError, match=r"^not a pointer, "):
-        pointed(tmp_path, "last.json")
+        read_pointer(tmp_path, "last.json")
 
 
 @pytest.mark.parametrize(
@@ -326,10 +336,10 @@ def test_a_pointer_cannot_lead_out_of_its_folder(tmp_path: Path, name: Any) -> N
 def test_what_is_no_pointer_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "last.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"^not a pointer, "):
-        pointed(tmp_path, "last.json")
+        read_pointer(tmp_path, "last.json")
 
 
-# ---------------------------------------------------------------- what is kept
+# ---------------------------------------------------------------- pruning
 
 
 @pytest.mark.parametrize(
@@ -340,10 +350,10 @@ def test_last_best_and_the_newest_of_the_others_are_kept(
     tmp_path: Path, keep: int, expected: list[int]
 ) -> None:
     save(tmp_path, 10, 20, 30, 40, 50)
-    checkpoint.point(tmp_path / "best.json", steps(tmp_path)[20], 20)
+    checkpoint.write_pointer(tmp_path / "best.json", steps(tmp_path)[20], 20)
     prune(tmp_path, keep=keep)
     assert list(steps(tmp_path)) == expected
-    assert select(tmp_path, "best").facts["step"] == 20
+    assert select(tmp_path, "best").step == 20
 
 
 def test_without_a_best_only_last_is_protected(tmp_path: Path) -> None:
@@ -366,9 +376,9 @@ def test_what_a_killed_save_left_is_swept_up_and_nothing_else(tmp_path: Path) ->
     before = [*names(tmp_path), "notes.partial", ".hidden"]
     for other in (*before[-2:], ".step_00000020.safetensors.partial", ".last.json.partial"):
         (tmp_path / other).touch()
-    sweep_up(tmp_path)
+    remove_partial_files(tmp_path)
     assert names(tmp_path) == sorted(before)
-    sweep_up(tmp_path / "missing")
+    remove_partial_files(tmp_path / "missing")
 
 
 # ---------------------------------------------------------------- a disk that refuses
@@ -378,7 +388,7 @@ def assert_untouched(folder: Path, before: dict[str, bytes]) -> None:
     """The old files are as they were and nothing partial is left."""
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert not [name for name in names(folder) if name.endswith(".partial")]
-    assert select(folder, "last").facts["step"] == 10
+    assert select(folder, "last").step == 10
     found, warnings = newest(folder)
     assert found is not None
     assert warnings == []
@@ -415,7 +425,7 @@ def test_a_disk_that_is_full_at_the_first_byte_leaves_the_old_checkpoints(
 ) -> None:
     save(tmp_path, 10)
     before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr("gan_runner.storage.tensors.save_file", full)
     with pytest.raises(MachineError, match=r"can't save a checkpoint, .*step_00000020"):
         save(tmp_path, 20)
     assert_untouched(tmp_path, before)
@@ -425,12 +435,13 @@ def test_a_disk_that_is_full_at_the_first_byte_leaves_the_old_checkpoints(
 LIMITED = """
 import resource, sys, torch
 from pathlib import Path
+from test_checkpoint import facts
 from gan_runner.storage.checkpoint import write
 from gan_runner.errors import MachineError
 for limit in 0, 50, 200_000:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        write(Path(sys.argv[1]), {"weights": torch.zeros(100_000)}, {"step": 20})
+        write(Path(sys.argv[1]), {"weights": torch.zeros(100_000)}, facts(20))
     except MachineError as error:
         print("refused", error)
 """
@@ -440,7 +451,8 @@ def test_a_write_that_the_system_cuts_off_leaves_the_old_checkpoints(tmp_path: P
     save(tmp_path, 10)
     before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
     command = [sys.executable, "-c", LIMITED, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    here = str(Path(__file__).parent)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("refused can't save a checkpoint, ") == 3
     assert_untouched(tmp_path, before)

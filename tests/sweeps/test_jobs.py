@@ -22,14 +22,15 @@ from gan_runner.config.schema import Config
 from gan_runner.errors import ConfigError
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
+from gan_runner.storage.status import Status
 from gan_runner.sweeps import cluster
 from gan_runner.sweeps.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeps.names import job_name
+from gan_runner.sweeps.progress import SweepProgress
 from gan_runner.sweeps.settings import Cluster
 from gan_runner.sweeps.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
-from gan_runner.sweeps.view import View
 from gan_runner.system.signals import Interrupted
-from gan_runner.training import loop
+from gan_runner.training.methods import Adversarial
 
 Here = Callable[..., Answer]
 
@@ -89,23 +90,21 @@ def test_names_are_safe_short_and_never_the_same() -> None:
 # ---------------------------------------------------------------- before the first job
 
 
-def test_impossible_jobs_are_listed_together_and_nothing_is_started(
-    here: Here, tmp_path: Path
-) -> None:
+def test_invalid_jobs_are_listed_together_and_none_is_started(here: Here, tmp_path: Path) -> None:
     sweep = ["loss=hinge,wgan_gp,lsgan", "loss.penalty.gradient.weight=2"]
     answer = here("gan-train", *TINY, "-m", *sweep, "health.patience=null,-1")
     assert answer.code == 2
-    assert answer.err.startswith("error: 5 of 6 jobs can't be, nothing was started.")
+    assert answer.err.startswith("error: 5 of 6 jobs are invalid; none was started.")
     assert "  loss=hinge,patience=null: unknown setting, loss.penalty.gradient" in answer.err
     assert "  loss=wgan_gp,patience=-1: invalid setting, health.patience=-1." in answer.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_impossible_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: list[str]) -> None:
+def test_invalid_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: list[str]) -> None:
     sweep = ["loss=hinge,wgan_gp", "loss.penalty.gradient.weight=2", "sweeping.on_invalid=skip"]
     answer = here("gan-train", *TINY, "-m", *sweep, "sweep=s")
     assert (answer.code, carried) == (0, ["loss=wgan_gp"])
-    assert "impossible, left out: loss=hinge: unknown setting" in answer.out
+    assert "invalid, left out: loss=hinge: unknown setting" in answer.out
     assert [path.name for path in (tmp_path / "outputs/sweeps/s").glob("*/")] == ["loss=wgan_gp"]
     assert (
         here("gan-train", *TINY, "-m", "train.batch_size=0", "sweeping.on_invalid=skip").code == 2
@@ -137,9 +136,12 @@ def test_a_sweep_that_cant_be_meant_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_name_of_a_sweep_without_a_sweep_is_refused(here: Here, tmp_path: Path) -> None:
+def test_the_name_of_a_sweep_without_multirun_is_refused(here: Here, tmp_path: Path) -> None:
     answer = here("gan-train", *TINY, "sweep=s")
-    assert (answer.code, "Add -m" in answer.err) == (2, True), answer.err
+    assert (answer.code, answer.err) == (
+        2,
+        "error: sweep=s needs multirun. Add -m, or remove it.\n",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -251,7 +253,7 @@ def test_data_that_is_missing_here_is_found_before_the_first_job(
     settings += ["dataset=array", "model=mlp", "-m", "sweep=s", "dataset.path=here.npy,there.npy"]
     answer = here("gan-train", *settings)
     assert (answer.code, carried) == (3, [])
-    assert "1 of 2 jobs can't be, nothing was started" in answer.err
+    assert "1 of 2 jobs are invalid; none was started" in answer.err
     assert "path=there.npy: missing " in answer.err
     assert here("gan-train", *settings, "sweeping.on_invalid=skip").code == 0
     assert carried == ["path=here.npy"]
@@ -318,7 +320,7 @@ def job(tmp_path: Path, configured: Callable[..., Config]) -> Job:
 def test_an_end_that_a_process_couldnt_record_is_recorded(
     job: Job, code: int, state: str, told: int
 ) -> None:
-    RunFolder(job.path).write_status({"state": "running", "step": 4, "started": "before"})
+    RunFolder(job.path).write_status(Status(state="running", step=4, started="before"))
     ended = outcome(job, code=code, seconds=2.0)
     assert (ended.state, ended.code, ended.step) == (state, told, 4)
     assert (status(job.path)["state"], status(job.path)["exit_code"]) == (state, told)
@@ -327,10 +329,10 @@ def test_an_end_that_a_process_couldnt_record_is_recorded(
 
 
 def test_what_a_run_said_itself_is_not_written_over(job: Job) -> None:
-    RunFolder(job.path).write_status({"state": "completed", "exit_code": 0, "step": 6})
+    RunFolder(job.path).write_status(Status(state="completed", exit_code=0, step=6))
     record(job, state="failed", code=6, reason="refused")
     assert status(job.path)["state"] == "completed"
-    RunFolder(job.path).write_status({"state": "failed", "exit_code": 5, "reason": "NaN"})
+    RunFolder(job.path).write_status(Status(state="failed", exit_code=5, reason="NaN"))
     assert outcome(job, code=5, seconds=1.0).reason == "NaN"
 
 
@@ -376,7 +378,7 @@ def test_a_number_of_jobs_is_a_number(n_jobs: object) -> None:
         checked_n_jobs(n_jobs)
 
 
-# ---------------------------------------------------------------- view
+# ---------------------------------------------------------------- progress
 
 
 def test_in_a_pipe_a_sweep_says_how_far_it_is(
@@ -384,15 +386,15 @@ def test_in_a_pipe_a_sweep_says_how_far_it_is(
 ) -> None:
     moment = 100.0
     monkeypatch.setattr("time.monotonic", lambda: moment)
-    view = View(Terminal(), total=3)
-    view.started(job)
+    progress = SweepProgress(Terminal(), total=3)
+    progress.started(job)
     (job.path / "config.yaml").write_text("train: {steps: 100}")
     for step in (10, 20):
         with (job.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step}) + "\n")
         moment += 40
-        view.look([job])
-    view.ended(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
+        progress.update([job])
+    progress.ended(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
     assert capsys.readouterr().out.splitlines() == [
         "started  job",
         "0 done, 1 running, 0 failed, 2 waiting; job step 10/100",
@@ -511,10 +513,13 @@ def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
     executor = Executor(number)
     monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
-    settings, view = Cluster.model_validate_json(json.dumps(SLURM)), View(Terminal(), total=2)
+    settings = Cluster.model_validate_json(json.dumps(SLURM))
+    progress = SweepProgress(Terminal(), total=2)
     try:
         with pytest.raises(Interrupted) as caught:
-            cluster.run_on_cluster([job, job], settings=settings, view=view, ended=lambda *_: None)
+            cluster.run_on_cluster(
+                [job, job], settings=settings, progress=progress, ended=lambda *_: None
+            )
     finally:
         signal.signal(signal.SIGHUP, before)
     assert caught.value.exit_code == 128 + number
@@ -528,14 +533,14 @@ def test_a_job_out_of_time_is_no_defect(job: Job, monkeypatch: pytest.MonkeyPatc
     def submitits(number: int, frame: object) -> None:
         raise UncompletedJobError("Job not requeued because: timed-out too many times.")
 
-    whole = loop.train_step
+    whole = Adversarial.step
 
-    def train_step(state: Any, reals: Any, recipe: Any) -> None:
+    def step(self: Adversarial, state: Any, batches: Any) -> None:
         if state.step == 3:
             os.kill(os.getpid(), signal.SIGUSR2)
-        whole(state, reals, recipe)
+        whole(self, state, batches)
 
-    monkeypatch.setattr(loop, "train_step", train_step)
+    monkeypatch.setattr(Adversarial, "step", step)
     before = signal.signal(signal.SIGUSR2, submitits)
     try:
         code = cluster.Task("out of time, as the settings say")(job)

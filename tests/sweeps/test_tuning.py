@@ -7,17 +7,17 @@ from collections.abc import Callable
 from math import log
 from pathlib import Path
 
-import hydra
 import pytest
 from conftest import Answer
-from omegaconf import open_dict, read_write
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
 from sweep_runs import TINY, marks
 
-from gan_runner.cli.hydra.sweeps import composable, number_of_jobs, shared
-from gan_runner.cli.hydra.tuning import cells
-from gan_runner.config.groups import conf_folder
+from gan_runner.cli.hydra.composer import Composer
+from gan_runner.cli.hydra.sweep_settings import for_composition, number_of_jobs, shared_keys
+from gan_runner.cli.hydra.tuning import contenders
 from gan_runner.errors import ConfigError
-from gan_runner.sweeps.tuning import Cell, tune
+from gan_runner.sweeps.tuning import Contender, tune
 
 Here = Callable[..., Answer]
 TUNED = ("hydra/sweeper=tuned", "train.eval_every=1000", "evaluation.metrics=[frechet]")
@@ -25,25 +25,17 @@ LR = "optimizer.generator.lr"
 LOSSES = ["minimax", "non_saturating", "lsgan", "wgan", "wgan_gp", "dragan", "vae"]
 
 
-def composed(*overrides: str) -> hydra.core.config_store.DictConfig:
-    """What Hydra gives the sweeper for these arguments of gan-train -m."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
+def composed(*overrides: str) -> DictConfig:
+    """What a sweeper gets for these arguments of gan-train -m."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
-    lines = composable([o for o in parsed if not o.is_sweep_override()])
-    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-        config = hydra.compose("config", lines, return_hydra_config=True)
-    task = [text for text in overrides if not text.startswith("hydra")]
-    with read_write(config), open_dict(config):
-        config.hydra.overrides.task = task
-    return config
+    return Composer().compose(for_composition(parsed), multirun=True)
 
 
-def cells_of(*overrides: str) -> list[Cell]:
-    return cells(composed("hydra/sweeper=tuned", *overrides))
+def contenders_of(*overrides: str) -> list[Contender]:
+    return contenders(composed("hydra/sweeper=tuned", *overrides))
 
 
-def drawn(found: Cell, key: str) -> list[str]:
+def drawn(found: Contender, key: str) -> list[str]:
     """The values of a key in the samples that have it."""
     lines = [text.partition("=") for sample in found.samples for text in sample]
     return [value for name, _, value in lines if name == key]
@@ -53,7 +45,7 @@ def drawn(found: Cell, key: str) -> list[str]:
 
 
 def test_every_combination_tries_the_settings_as_they_stand_and_the_same_draws() -> None:
-    first, second = cells_of(
+    first, second = contenders_of(
         "loss=hinge,lsgan", f"{LR}=tag(log,interval(1e-5,1e-2))", "hydra.sweeper.samples=3"
     )
     assert [first.name, second.name] == ["loss=hinge", "loss=lsgan"]
@@ -63,25 +55,25 @@ def test_every_combination_tries_the_settings_as_they_stand_and_the_same_draws()
 
 def test_more_samples_go_on_with_the_draws_of_fewer() -> None:
     space = f"{LR}=interval(0.0,1.0)"
-    (few,) = cells_of(space, "hydra.sweeper.samples=3")
-    (many,) = cells_of(space, "hydra.sweeper.samples=9")
-    (others,) = cells_of(space, "hydra.sweeper.samples=3", "hydra.sweeper.seed=1")
+    (few,) = contenders_of(space, "hydra.sweeper.samples=3")
+    (many,) = contenders_of(space, "hydra.sweeper.samples=9")
+    (others,) = contenders_of(space, "hydra.sweeper.samples=3", "hydra.sweeper.seed=1")
     assert many.samples[:3] == few.samples != others.samples
     assert len(set(many.samples)) == 9
 
 
 def test_draws_are_spread_over_the_interval_as_its_scale_says() -> None:
-    (found,) = cells_of(f"{LR}=tag(log,interval(1e-5,1e-1))", "hydra.sweeper.samples=401")
+    (found,) = contenders_of(f"{LR}=tag(log,interval(1e-5,1e-1))", "hydra.sweeper.samples=401")
     values = [float(value) for value in drawn(found, LR)]
     assert min(values) >= 1e-5 and max(values) <= 1e-1
     # uniform in the logarithm, half of them below its middle, give or take 4 deviations
     assert sum(log(value) < log(1e-3) for value in values) == pytest.approx(200, abs=40)
-    (whole,) = cells_of("train.batch_size=int(interval(1,3))", "hydra.sweeper.samples=4")
+    (whole,) = contenders_of("train.batch_size=int(interval(1,3))", "hydra.sweeper.samples=4")
     assert set(drawn(whole, "train.batch_size")) == {"1", "2", "3"}
 
 
 def test_a_space_with_few_values_is_tried_once_each() -> None:
-    (found,) = cells_of(
+    (found,) = contenders_of(
         "+hydra.sweeper.params={model.discriminator.norm: 'choice(batch,none)'}",
         "hydra.sweeper.samples=10",
     )
@@ -94,7 +86,7 @@ def test_a_space_with_few_values_is_tried_once_each() -> None:
 
 def test_the_recipe_of_lucic_has_the_methods_of_the_paper_and_its_authors_settings_first() -> None:
     config = composed("experiment=lucic2018_paper", "dataset=mnist,fashion_mnist")
-    found = cells(config)
+    found = contenders(config)
     assert [cell.name.split()[0] for cell in found[::2]] == LOSSES
     assert number_of_jobs(config) == 7 * 2 * (100 + 50)
     assert all(len(cell.samples) == 100 for cell in found)
@@ -110,18 +102,18 @@ def test_the_recipe_of_lucic_has_the_methods_of_the_paper_and_its_authors_settin
 
 def test_the_small_recipe_narrows_networks_and_space() -> None:
     config = composed("experiment=lucic2018")
-    found = cells(config)
+    found = contenders(config)
     assert [cell.name for cell in found] == LOSSES
     assert all("model.generator.width=16" in cell.overrides for cell in found)
     assert not any(drawn(cell, "optimizer.generator.betas.0")[1:] for cell in found)
     assert all(1e-4 <= float(v) <= 1e-3 for cell in found for v in drawn(cell, LR)[1:])
-    assert "model.generator.width" in shared(config) and "loss" not in shared(config)
+    assert "model.generator.width" in shared_keys(config) and "loss" not in shared_keys(config)
 
 
 def test_what_the_command_line_sets_no_method_sets_again() -> None:
     lsgan = next(
         cell
-        for cell in cells_of("experiment=lucic2018", "model=dcgan", f"{LR}=1e-3")
+        for cell in contenders_of("experiment=lucic2018", "model=dcgan", f"{LR}=1e-3")
         if cell.name == "lsgan"
     )
     assert lsgan.overrides == ("experiment=lucic2018", "model=dcgan", f"{LR}=0.001", "loss=lsgan")
@@ -143,7 +135,7 @@ def test_what_the_command_line_sets_no_method_sets_again() -> None:
 )
 def test_a_comparison_that_cant_be_meant_is_refused(overrides: list[str], told: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        cells_of(*overrides)
+        contenders_of(*overrides)
     assert told in str(refused.value)
 
 
@@ -151,8 +143,8 @@ def test_a_comparison_that_cant_be_meant_is_refused(overrides: list[str], told: 
 
 
 def test_the_best_of_each_runs_again_with_seeds_that_the_search_never_saw() -> None:
-    a = Cell("a", ("loss=a",), ((), ("lr=1",), ("lr=2",)))
-    b = Cell("b", ("loss=b",), ((), ("lr=1",)))
+    a = Contender("a", ("loss=a",), ((), ("lr=1",), ("lr=2",)))
+    b = Contender("b", ("loss=b",), ((), ("lr=1",)))
     launched: list[list[list[str]]] = []
 
     def launch(jobs: list[list[str]]) -> list[float | None]:
@@ -168,7 +160,7 @@ def test_the_best_of_each_runs_again_with_seeds_that_the_search_never_saw() -> N
 
 
 def test_the_highest_value_is_the_best_where_more_is_better() -> None:
-    cell = Cell("a", (), ((), ("lr=1",)))
+    cell = Contender("a", (), ((), ("lr=1",)))
     (found,) = tune([cell], lambda jobs: [0.0, 1.0], seed=0, repeats=0, direction="max")
     assert (found.best, found.repeats) == (1, ())
 
@@ -212,7 +204,7 @@ def test_every_run_is_checked_before_the_first_one_starts(
 ) -> None:
     answer = here("gan-train", *COMPARISON, "train.batch_size=0")
     assert (answer.code, carried) == (2, [])
-    assert "4 of 4 jobs can't be, nothing was started" in answer.err
+    assert "4 of 4 jobs are invalid; none was started" in answer.err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,11 +14,11 @@ import yaml
 from gan_runner.config.schema import Config
 from gan_runner.errors import NumbersError
 from gan_runner.logs.terminal import Terminal
-from gan_runner.runs.finish import conduct
+from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import steps
-from gan_runner.training.loop import due, train
+from gan_runner.training.loop import due
 from gan_runner.training.run import Run
 
 TINY = (
@@ -44,7 +44,7 @@ def made(tmp_path: Path, configured: Callable[..., Config]) -> Callable[..., Run
 
 
 def finish(run: Run) -> int:
-    return conduct(run, train)
+    return train_to_end(run)
 
 
 def rows(run: Run) -> list[dict[str, Any]]:
@@ -119,7 +119,7 @@ def test_a_checkpoint_holds_the_sums_of_the_row_that_is_open(made: Callable[...,
     run = made("train.steps=6", "train.log_every=4", "train.save_every=2", "train.keep=9")
     assert finish(run) == 0
     counts = {
-        step: max(checkpoint.read(path).facts["counts"].values(), default=0)
+        step: max(checkpoint.read(path).facts.state.counts.values(), default=0)
         for step, path in steps(run.folder.checkpoints).items()
     }
     assert counts == {2: 2, 4: 0, 6: 0}
@@ -129,10 +129,10 @@ def test_steps_of_0_write_the_checkpoint_of_step_0(made: Callable[..., Run]) -> 
     run = made("train.steps=0")
     assert finish(run) == 0
     assert checkpoint_steps(run) == [0]
-    assert checkpoint.select(run.folder.checkpoints, "last").facts["step"] == 0
+    assert checkpoint.select(run.folder.checkpoints, "last").step == 0
     assert row_steps(run) == picture_steps(run) == []
     status = run.folder.status()
-    assert (status["state"], status["step"], status["exit_code"]) == ("completed", 0, 0)
+    assert (status.state, status.step, status.exit_code) == ("completed", 0, 0)
 
 
 def test_a_row_has_the_rate_and_the_time_of_its_step(made: Callable[..., Run]) -> None:
@@ -185,11 +185,11 @@ def test_the_length_of_a_schedule_is_settled_when_the_run_is_made(made: Callable
 # all of them, step by step: tests/test_steps.py
 @pytest.mark.parametrize("loss", ["non_saturating", "wgan", "wgan_gp", "r3gan", "fgan_kl"])
 def test_losses_of_each_kind_train_with_finite_numbers(made: Callable[..., Run], loss: str) -> None:
-    run = made(f"loss={loss}", "train.steps=3", "train.log_every=1", "train.average=0.5")
+    run = made(f"loss={loss}", "train.steps=3", "train.log_every=1", "train.ema=0.5")
     assert finish(run) == 0
     assert row_steps(run) == [1, 2, 3]
     for row in rows(run):
-        assert {f"penalty/{name}" for name in run.experiment.objective.penalties} <= set(row)
+        assert {f"penalty/{name}" for name in run.experiment.method.objective.penalties} <= set(row)
     last = checkpoint.select(run.folder.checkpoints, "last")
     assert all(t.isfinite().all() for t in last.tensors.values())
 
@@ -205,21 +205,21 @@ def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoi
     )
     assert finish(run) == NumbersError.exit_code == 5
     status = run.folder.status()
-    assert (status["state"], status["exit_code"]) == ("failed", 5)
+    assert (status.state, status.exit_code) == ("failed", 5)
     last = checkpoint.select(run.folder.checkpoints, "last")
-    assert status["checkpoint"] == last.path.name
-    assert last.facts["step"] == run.saved_step < 9
+    assert status.checkpoint == last.path.name
+    assert last.step == run.saved_step < 9
     assert all(t.isfinite().all() for t in last.tensors.values())
-    assert all(step <= last.facts["step"] + 1 for step in row_steps(run))
+    assert all(step <= last.step + 1 for step in row_steps(run))
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert f"The last good checkpoint is step {run.saved_step}." in told
     assert len(told.splitlines()) <= 12
 
 
-@pytest.mark.parametrize("part", ["generator", "discriminator", "average"])
+@pytest.mark.parametrize("part", ["generator", "discriminator", "ema"])
 def test_a_weight_that_is_no_number_is_never_saved(made: Callable[..., Run], part: str) -> None:
-    run = made("train.steps=9", "train.save_every=2", "train.log_every=0", "train.average=0.9")
+    run = made("train.steps=9", "train.save_every=2", "train.log_every=0", "train.ema=0.9")
     own = run.save
 
     def spoiled() -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from itertools import repeat
 from typing import Any
 
 import pytest
 import torch
 from conftest import COMPARING_NOTHING, PLAIN
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.models import Model
 from gan_runner.objectives.objective import Objective
-from gan_runner.training.methods.adversarial import Recipe, train_step
-from gan_runner.training.methods.view import View
+from gan_runner.storage.facts import StateFacts
+from gan_runner.training.methods import Adversarial, UpdateSettings
+from gan_runner.training.methods.discriminator_input import DiscriminatorInput
 from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.state import Sums, TrainState, fresh_state, frozen_copy
 
@@ -64,33 +68,31 @@ def fresh(
     stepper: Optimizers | None = None,
     *,
     seed: int = 0,
-    averaged: bool = True,
+    with_ema: bool = True,
     **changes: Any,
 ) -> TrainState:
     made = stepper or optimizers("Adam")
     return fresh_state(
-        model(space, **changes), made, space, seed=seed, averaged=averaged, device=CPU
+        model(space, **changes), made, space, seed=seed, with_ema=with_ema, device=CPU
     )
 
 
 def train(
     state: TrainState, steps: int, space: Space = VECTORS, stepper: Optimizers | None = None
 ) -> TrainState:
-    recipe = Recipe(
-        objective=Objective(LOSS),
-        optimizers=stepper or optimizers("Adam"),
-        batch_size=5,
-        latent_size=3,
-        codes=0,
-        average=0.9,
-        average_ramp=1.0,
+    updates = UpdateSettings(
+        optimizers=stepper or optimizers("Adam"), batch_size=5, ema=0.9, ema_warmup=1.0, bf16=False
+    )
+    method = Adversarial(
+        model(space),
+        updates,
+        Objective.build(LOSS),
+        DiscriminatorInput(),
+        discriminates_together=True,
         generates_together=True,
-        scores_together=True,
-        bf16=False,
-        view=View(),
     )
     for _ in range(steps):
-        train_step(state, reals(space, state.step), recipe)
+        method.step(state, reals(space, state.step))
     return state
 
 
@@ -99,10 +101,11 @@ def reals(space: Space, step: int) -> Iterator[Batch]:
     return (Batch(torch.randn(5, *space.shape, generator=stream)) for _ in repeat(None))
 
 
-def saved(state: TrainState) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def saved(state: TrainState) -> tuple[dict[str, Tensor], StateFacts]:
     """The state as a checkpoint brings it back: contiguous copies and JSON."""
     tensors = {name: value.detach().clone().contiguous() for name, value in state.tensors().items()}
-    return tensors, json.loads(json.dumps(state.facts()))
+    facts = json.loads(json.dumps(asdict(state.facts())))
+    return tensors, TypeAdapter(StateFacts).validate_python(facts)
 
 
 def assert_same(one: TrainState, other: TrainState) -> None:
@@ -169,7 +172,7 @@ def test_images_are_trained_with_channels_last_before_and_after_loading() -> Non
 def test_statistics_of_batch_norm_and_vectors_of_spectral_norm_are_saved() -> None:
     for norm, ending in (("batch", "running_mean"), ("spectral", "_u")):
         state = train(fresh(IMAGES, norm=norm), 2, IMAGES)
-        for part in "generator", "discriminator", "average":
+        for part in "generator", "discriminator", "ema":
             assert any(n.startswith(f"{part}.") and n.endswith(ending) for n in state.tensors())
         other = fresh(IMAGES, norm=norm, seed=1)
         other.load(*saved(state))
@@ -177,9 +180,9 @@ def test_statistics_of_batch_norm_and_vectors_of_spectral_norm_are_saved() -> No
 
 
 def test_a_state_without_an_average_saves_none() -> None:
-    state = train(fresh(averaged=False), 2)
-    assert not any(name.startswith("average.") for name in state.tensors())
-    other = fresh(averaged=False, seed=1)
+    state = train(fresh(with_ema=False), 2)
+    assert not any(name.startswith("ema.") for name in state.tensors())
+    other = fresh(with_ema=False, seed=1)
     other.load(*saved(state))
     assert_same(state, other)
 
@@ -197,7 +200,7 @@ REFUSED = (KeyError, TypeError, ValueError, AttributeError, RuntimeError)  # as 
 
 def test_tensors_that_are_missing_unknown_or_of_another_shape_are_refused() -> None:
     tensors, facts = saved(train(fresh(), 1))
-    for name in ("generator.0.weight", "average.0.bias"):
+    for name in ("generator.0.weight", "ema.0.bias"):
         with pytest.raises(REFUSED):
             fresh().load({k: v for k, v in tensors.items() if k != name}, facts)
     for name, value in (
@@ -218,18 +221,17 @@ def test_networks_of_another_width_are_refused() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"step": None},
-        {"counts": 5},
-        {"generators": {}},
-        {"generators": {"latent": "no base64!", "penalty": ""}},
-        {"generators": {"latent": "AAAA", "penalty": "AAAA"}},
-        {"generators": {"latent": 5, "penalty": 5}},
+        {"counts": {"loss/unknown": 1}},
+        {"rng": {}},
+        {"rng": {"latent": "no base64!", "penalty": ""}},
+        {"rng": {"latent": "AAAA", "penalty": "AAAA"}},
+        {"rng": {"latent": 5, "penalty": 5}},
     ],
 )
 def test_facts_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
     tensors, facts = saved(train(fresh(), 1))
     with pytest.raises(REFUSED):
-        fresh().load(tensors, {**facts, **changes})
+        fresh().load(tensors, replace(facts, **changes))
 
 
 # ---------------------------------------------------------------- weights only
@@ -239,7 +241,7 @@ def test_weights_alone_are_taken_over_and_nothing_else() -> None:
     tensors, _ = saved(train(fresh(), 3))
     state, untouched = fresh(seed=1), fresh(seed=1)
     state.load_weights(tensors)
-    for part in "generator", "discriminator", "average":
+    for part in "generator", "discriminator", "ema":
         for name, value in getattr(state, part).state_dict().items():
             assert torch.equal(value, tensors[f"{part}.{name}"])
     assert state.facts() == untouched.facts()
@@ -247,11 +249,11 @@ def test_weights_alone_are_taken_over_and_nothing_else() -> None:
 
 
 def test_where_the_other_run_has_no_average_its_generator_is_the_start_of_ours() -> None:
-    tensors, _ = saved(train(fresh(averaged=False), 3))
+    tensors, _ = saved(train(fresh(with_ema=False), 3))
     state = fresh(seed=1)
     state.load_weights(tensors)
-    assert state.average is not None
-    for name, value in state.average.state_dict().items():
+    assert state.ema is not None
+    for name, value in state.ema.state_dict().items():
         assert torch.equal(value, tensors[f"generator.{name}"])
 
 
@@ -270,11 +272,11 @@ def test_the_same_seed_gives_the_same_start_and_another_seed_another() -> None:
     assert not torch.equal(
         first.tensors()["generator.0.weight"], other.tensors()["generator.0.weight"]
     )
-    assert first.facts()["generators"] != other.facts()["generators"]
+    assert first.facts().rng != other.facts().rng
 
 
 def test_the_streams_of_a_state_differ() -> None:
-    streams = fresh().facts()["generators"]
+    streams = fresh().facts().rng
     assert streams["latent"] != streams["penalty"]
 
 
@@ -289,7 +291,7 @@ def test_a_fresh_state_neither_reads_nor_moves_the_global_generator() -> None:
 
 def test_the_average_begins_as_the_generator_and_is_only_evaluated() -> None:
     state = fresh(norm="batch")
-    average = state.average
+    average = state.ema
     assert average is not None
     for own, other in zip(average.parameters(), state.generator.parameters(), strict=True):
         assert torch.equal(own, other)
@@ -301,8 +303,8 @@ def test_the_average_begins_as_the_generator_and_is_only_evaluated() -> None:
 
 
 def test_samples_come_from_the_average_where_there_is_one() -> None:
-    averaged, raw = fresh(), fresh(averaged=False)
-    assert averaged.sampled is averaged.average
+    with_ema, raw = fresh(), fresh(with_ema=False)
+    assert with_ema.sampled is with_ema.ema
     assert raw.sampled is raw.generator
 
 
@@ -313,7 +315,7 @@ def test_a_frozen_copy_leaves_the_original_as_it_was() -> None:
     assert all(parameter.requires_grad for parameter in original.parameters())
 
 
-@pytest.mark.parametrize("part", ["generator", "discriminator", "average"])
+@pytest.mark.parametrize("part", ["generator", "discriminator", "ema"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_single_value_that_is_not_finite_is_found(part: str, value: float) -> None:
     state = fresh(IMAGES, norm="batch")

@@ -1,51 +1,132 @@
-"""What a command line of gan-train says: in Hydra's grammar, checked, and as plain settings.
-
-Hydra would take any path for an option of a group, and it tells its own errors its own way: both
-are mended here.
-"""
+"""What the arguments of gan-train say: Hydra's flags, and overrides in Hydra's grammar."""
 
 from __future__ import annotations
 
 import re
 from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, OverrideType
-from hydra.errors import HydraException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException
 
 from gan_runner.cli.arguments import Arguments
+from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.config.groups import GROUPS, conf_folder, options
-from gan_runner.errors import ConfigError, Fault, MachineError, did_you_mean, printable
-
-if TYPE_CHECKING:
-    from gan_runner.config.schema import Config
-
-_NOT_SETTINGS = ("resume", "dry_run", "sweep", "sweeping", "hydra")
-_PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
+from gan_runner.errors import ConfigError, did_you_mean, printable
 
 
-def flags_of(arguments: list[str]) -> tuple[Namespace, list[str]]:
-    """What Hydra is asked: as it reads it, and the flags alone as they were given.
+@dataclass(frozen=True)
+class CommandLine:
+    """The arguments of gan-train, checked as far as they can be before anything is composed.
 
-    Raises ConfigError.
+    `flag_words` are those that aren't overrides, as they were given.
     """
+
+    flags: Namespace
+    overrides: tuple[Override, ...]
+    flag_words: tuple[str, ...]
+
+    @property
+    def words(self) -> list[str]:
+        """The arguments again, with quotes where Hydra's grammar needs them."""
+        return [*self.lines, *self.flag_words]
+
+    @property
+    def lines(self) -> list[str]:
+        """The overrides as text."""
+        return [override.input_line or "" for override in self.overrides]
+
+    @property
+    def asks_hydra(self) -> bool:
+        """Whether Hydra is to tell something, and nothing is to be trained."""
+        flags = self.flags
+        return bool(flags.hydra_help or flags.cfg or flags.info or flags.shell_completion)
+
+    @property
+    def multirun(self) -> bool:
+        """Whether it is a sweep."""
+        mode = self._last("hydra.mode")
+        return bool(self.flags.multirun) or (mode is not None and str(mode.value()) == "MULTIRUN")
+
+    @property
+    def resume(self) -> str | None:
+        """The run folder that `resume` names."""
+        override = self._last("resume")
+        if override is None or override.value() is None:
+            return None
+        # to Hydra, a path with a comma in it is a list of values
+        listed = override.is_sweep_override()
+        return (override.input_line or "").partition("=")[2] if listed else str(override.value())
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether the run is only to be tried out."""
+        override = self._last("dry_run")
+        return override is not None and override.value() is True
+
+    @property
+    def names_folder(self) -> bool:
+        """Whether it says where the run folder is to be."""
+        return self._last("hydra.run.dir") is not None
+
+    @property
+    def changes(self) -> list[str]:
+        """The overrides as text, beside the one that names the run to resume."""
+        return [o.input_line or "" for o in self.overrides if o.key_or_group != "resume"]
+
+    @property
+    def changed_keys(self) -> set[str]:
+        """The settings and groups, by dotted key, that it asks to change of the run to resume."""
+        keys = {o.key_or_group.replace("/", ".") for o in self.overrides} - {"resume", "dry_run"}
+        # a recipe may set anything
+        return keys | {*GROUPS, "train", "seed"} if "experiment" in keys else keys
+
+    def composer(self) -> Composer:
+        """What composes it. Raises ConfigError for a folder that isn't there."""
+        flags = self.flags
+        return Composer(main=flags.config_path, primary=flags.config_name, own=own_folder(flags))
+
+    def _last(self, key: str) -> Override | None:
+        """The override of a key that counts: the last one."""
+        return next((o for o in reversed(self.overrides) if o.key_or_group == key), None)
+
+
+def read_command_line(arguments: Sequence[str]) -> CommandLine:
+    """The arguments of gan-train. Raises ConfigError for what can't be meant."""
     parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
     flags = parser.parse_intermixed_args(arguments)
     if flags.experimental_rerun is not None:
         parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
-    flagged = [argument for argument in arguments if argument not in flags.overrides]
-    flags.overrides = [_readable(override) for override in flags.overrides]
-    return flags, flagged
+    if flags.resolve and flags.cfg is None:
+        parser.error("--resolve needs --cfg")
+    words = tuple(argument for argument in arguments if argument not in flags.overrides)
+    if flags.shell_completion:
+        return CommandLine(flags, (), words)  # what follows isn't in Hydra's grammar
+    flags.overrides = [_quote(override) for override in flags.overrides]
+    with explain_errors():
+        overrides = OverridesParser.create().parse_overrides(flags.overrides)
+    _refuse_unknown_options(overrides, [conf_folder(), *filter(None, [own_folder(flags)])])
+    command = CommandLine(flags, tuple(overrides), words)
+    _refuse_combinations(command)
+    return command
 
 
-def _readable(override: str) -> str:
+def own_folder(flags: Namespace) -> Path | None:
+    """The user's own folder of options. Raises ConfigError if it isn't there."""
+    if flags.config_dir is None:
+        return None
+    folder = Path(flags.config_dir).absolute()
+    if not folder.is_dir():
+        shown = printable(flags.config_dir)
+        raise ConfigError(f"not a folder, --config-dir={shown}. Name the one with your options.")
+    return folder
+
+
+def _quote(override: str) -> str:
     """An override for Hydra's grammar: a value that it can't read, such as ~/a=b, is quoted."""
     try:
         OverridesParser.create().parse_override(override)
@@ -56,13 +137,9 @@ def _readable(override: str) -> str:
     return override
 
 
-def checked(flags: Namespace) -> list[Override]:
-    """The overrides, whose options are all in the catalogue.
-
-    Hydra itself would take any path for an option, as in loss=../dataset/mnist.
-    """
-    folders = [conf_folder(), *([Path(flags.config_dir)] if flags.config_dir else [])]
-    overrides = OverridesParser.create().parse_overrides(flags.overrides)
+def _refuse_unknown_options(overrides: Sequence[Override], folders: Sequence[Path]) -> None:
+    """Raise ConfigError for an option that no folder has. Hydra itself would take any path for an
+    option, as in loss=../dataset/mnist."""
     for override in overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
@@ -70,14 +147,13 @@ def checked(flags: Namespace) -> list[Override]:
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
             offered = options(group, *folders)
-            for name in _names(override):
+            for name in _option_names(override):
                 if name not in offered:
                     remedy = did_you_mean(name, offered) or "gan-train --help lists them."
                     raise ConfigError(f"unknown {group}, {group}={printable(name)}. {remedy}")
-    return overrides
 
 
-def _names(override: Override) -> list[str]:
+def _option_names(override: Override) -> list[str]:
     """The options that an override chooses: one, a list of them, or several to sweep over."""
     if override.is_delete():
         return []
@@ -89,88 +165,25 @@ def _names(override: Override) -> list[str]:
     return names
 
 
-def composed(lines: list[str], *, with_hydra: bool = False) -> DictConfig:
-    """The configuration that these overrides make of the defaults, and with it Hydra's own, which
-    knows the options that were chosen. Raises what Hydra raises."""
-    at_work = GlobalHydra.instance().hydra  # in a sweep; there can be only one
-    GlobalHydra.instance().clear()
-    try:
-        with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-            return hydra.compose("config", overrides=lines, return_hydra_config=with_hydra)
-    finally:
-        GlobalHydra.instance().hydra = at_work
-
-
-def parsed(config: DictConfig, choices: Any) -> Config:
-    """The composed configuration as plain data, with the run's own settings checked."""
-    from gan_runner.config.schema import parse
-
-    kept = [str(key) for key in config if key not in _NOT_SETTINGS]
-    try:
-        plain: Any = OmegaConf.to_container(
-            OmegaConf.masked_copy(config, kept), resolve=True, throw_on_missing=True
-        )
-    except OmegaConfBaseException as error:
-        raise explained(error, []) from None
-    dataset = plain.get("dataset")
-    if isinstance(dataset, dict) and "name" not in dataset:
-        # without the group what is left are the settings that config.yaml has for all data sets
-        raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits.")
-    plain["choices"] = {g: str(choices[g]) for g in GROUPS if isinstance(choices.get(g), str)}
-    for key in _PATHS:
-        group, _, name = key.rpartition(".")
-        node = plain.get(group) if group else plain
-        if isinstance(node, dict) and isinstance(node.get(name), str) and node[name]:
-            # a run must find its data from whatever folder it is resumed in
-            node[name] = str(absolute(node[name], key=key))
-    return parse(plain)
-
-
-def absolute(path: str, *, key: str) -> Path:
-    """The path that setting `key` names, as it is from any folder. Raises ConfigError."""
-    try:
-        return Path(path).expanduser().absolute()
-    except RuntimeError:
-        shown = printable(path)
-        raise ConfigError(f"no such home folder, {key}={shown}. Write the path in full.") from None
-
-
-def explained(error: Exception, overrides: list[Override]) -> Fault:
-    """What Hydra raises for a command line, as ours: what, where, and the remedy."""
-    if isinstance(error, OSError) and not isinstance(error, HydraException):
-        return MachineError(f"can't begin here: {printable(error)}. Check the folder and the disk.")
-    if isinstance(error, OverrideParseException):
-        shown = printable(error.override)
-        remedy = "Write setting=value; quote what is special to the shell or to Hydra: 'x=\"a b\"'."
-        return ConfigError(f"can't read this setting, {shown}. {remedy}")
-    text = str(error).strip()
-    if match := re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text):
-        remedy = did_you_mean(match[1], _known_settings(overrides))
-        remedy = remedy or "gan-train --cfg job prints all settings."
-        return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
-    if match := re.match(r"Multiple values for ([^.]*)\.", text):
-        return ConfigError(f"chosen already, +{match[1]}. Write {match[1]}=... without the plus.")
-    if "hydra/sweeper/optuna" in text:
-        remedy = 'Install it: pip install "gan-runner[optuna]".'
-        return ConfigError(f"Optuna is not here, hydra/sweeper=search. {remedy}")
-    return ConfigError(f"can't compose the configuration: {text or type(error).__name__}")
-
-
-def _known_settings(overrides: list[Override]) -> list[str]:
-    """Every setting and group that the chosen options have, by dotted key; none if the options
-    alone can't be composed, as those of a folder that only the command line names."""
-    from gan_runner.config.schema import flat
-
-    chosen = [
-        override.input_line or ""
-        for override in overrides
-        if override.key_or_group in GROUPS
-        and override.package is None
-        and override.type is OverrideType.CHANGE
-        and not override.is_sweep_override()
-    ]
-    try:
-        tree: Any = OmegaConf.to_container(composed(chosen))
-    except (HydraException, OmegaConfBaseException):
-        return []
-    return [*flat(tree), *GROUPS]
+def _refuse_combinations(command: CommandLine) -> None:
+    """Raise ConfigError for two things that can't be done by one command."""
+    for override in command.overrides:
+        shown = printable(override.input_line)
+        key = override.key_or_group
+        if key == "dry_run" and (override.is_delete() or not isinstance(override.value(), bool)):
+            raise ConfigError(f"not true or false, {shown}. Use dry_run=true, or remove it.")
+        if key == "sweep" and not command.multirun:
+            raise ConfigError(f"{shown} needs multirun. Add -m, or remove it.")
+        if command.resume is not None and re.split("[./]", key)[0] == "hydra":
+            raise ConfigError(f"a resumed run stays in its folder, {shown}. Remove it.")
+    asked = {
+        f"resume={command.resume}": command.resume is not None,
+        "dry_run=true": command.dry_run,
+        "-m": command.multirun,
+        f"--cfg {command.flags.cfg}": command.flags.cfg is not None,
+        f"--info {command.flags.info}": command.flags.info is not None,
+    }
+    first, second, *_ = [*(text for text, is_asked in asked.items() if is_asked), "", ""]
+    if second:
+        shown = f"{printable(first)} can't be combined with {printable(second)}"
+        raise ConfigError(f"{shown}. Remove one of them.")

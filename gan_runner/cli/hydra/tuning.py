@@ -16,10 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_runner.errors import ConfigError, printable
 from gan_runner.sweeps.names import job_name, key_of
-from gan_runner.sweeps.tuning import Cell
+from gan_runner.sweeps.tuning import Contender
 
 if TYPE_CHECKING:
-    from gan_runner.sweeps.settings import Method, Tuning
+    from gan_runner.sweeps.settings import TunedMethod, Tuning
 
 _DIGITS = 3  # significant ones of a number that is drawn: they stand in the names of folders
 _DRAWS = 100  # for each sample that is new, where there are few to be had
@@ -30,7 +30,7 @@ def is_tuned(config: DictConfig) -> bool:
     return "repeats" in config.hydra.sweeper
 
 
-def tuning(config: DictConfig) -> Tuning:
+def tuning_settings(config: DictConfig) -> Tuning:
     """The settings of the comparison. Raises ConfigError."""
     from gan_runner.config.component import validated
     from gan_runner.sweeps.settings import Tuning
@@ -40,57 +40,60 @@ def tuning(config: DictConfig) -> Tuning:
     return validated(plain, Tuning, where="hydra.sweeper")
 
 
-def cells(config: DictConfig) -> list[Cell]:
+def contenders(config: DictConfig) -> list[Contender]:
     """Every combination of the values that the command line lists, for every method.
 
     What the command line sets, no method sets again, nor what is in a group of which it chooses
     an option; its intervals are drawn from as those of `params` are. Raises ConfigError.
     """
-    from gan_runner.sweeps.settings import Method
+    from gan_runner.sweeps.settings import TunedMethod
 
-    asked = tuning(config)
+    asked = tuning_settings(config)
     given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
     if any(o.key_or_group == "seed" and o.is_sweep_override() for o in given):
         raise ConfigError(
-            "seeds are no settings to compare. Use seed=N, the search's, and "
-            "hydra.sweeper.repeats=K, for the seeds after it."
+            "a tuned comparison can't sweep over seeds, hydra/sweeper=tuned. Use seed=N, the "
+            "search's, and hydra.sweeper.repeats=K, for the seeds after it."
         )
-    drawn = {o.key_or_group: _space(o) for o in given if not _is_listed(o)}
+    drawn = {o.key_or_group: _interval(o) for o in given if not _is_listed(o)}
     listed = [o for o in given if _is_listed(o) and o.key_or_group != "seed"]
     (combinations,) = BasicSweeper.split_arguments(listed, None)
     common = set(combinations[0]).intersection(*combinations)
     found: dict[tuple[str, ...], str] = {}
     made = []
     methods = {name: method for name, method in asked.methods.items() if method is not None}
-    for name, method in (methods or {"": Method()}).items():
+    for name, method in (methods or {"": TunedMethod()}).items():
         # a method has draws of its own, the same on every data set: another one beside it changes
         # nothing, and neither does a larger number of samples, of those that are drawn already
         stream = f"{asked.seed} {name}"
         for combination in combinations:
             differs = [text for text in combination if text not in common]
             words = [*([name] if name else []), *([job_name(differs, ())] if differs else [])]
-            told = " ".join(words) or "all"
-            cell = _cell(told, combination, drawn, method, asked, random=Random(stream))
-            same = found.setdefault(tuple(sorted(cell.overrides)), cell.name)
-            if same != cell.name:
+            named = " ".join(words) or "all"
+            contender = _contender(named, combination, drawn, method, asked, random=Random(stream))
+            same = found.setdefault(tuple(sorted(contender.overrides)), contender.name)
+            if same != contender.name:
+                both = f"{printable(same)} and {printable(contender.name)}"
                 raise ConfigError(
-                    f"{printable(same)} and {printable(cell.name)} are the same: the command line "
-                    "sets what they differ by. Leave that out, or a method, as in "
-                    f"hydra.sweeper.methods.{printable(name)}=null."
+                    f"{both} are the same: the command line sets what they differ by. Leave that "
+                    f"out, or a method, as in hydra.sweeper.methods.{printable(name)}=null."
                 )
-            made.append(cell)
+            made.append(contender)
     return made
 
 
-def shared(cells: Sequence[Cell]) -> set[str]:
-    """The keys whose one value needs no word in the name of a job: all cells that have it agree."""
-    lines = {text for cell in cells for text in cell.overrides}
-    sampled = {key_of(text) for cell in cells for sample in cell.samples for text in sample}
+def shared_keys(contenders: Sequence[Contender]) -> set[str]:
+    """The keys whose one value needs no word in the name of a job: all contenders that have it
+    agree."""
+    lines = {text for one in contenders for text in one.overrides}
+    sampled = {key_of(text) for one in contenders for sample in one.samples for text in sample}
     counts = Counter(key_of(text) for text in lines)
     agreed = {key for key, count in counts.items() if count == 1} - sampled
-    left = {tuple(sorted(x for x in c.overrides if key_of(x) not in agreed)) for c in cells}
-    # a cell may differ from another in nothing but that it has a setting at all
-    return agreed if len(left) == len(cells) else set()
+    left = {
+        tuple(sorted(x for x in one.overrides if key_of(x) not in agreed)) for one in contenders
+    }
+    # a contender may differ from another in nothing but that it has a setting at all
+    return agreed if len(left) == len(contenders) else set()
 
 
 def _is_listed(override: Override) -> bool:
@@ -98,29 +101,29 @@ def _is_listed(override: Override) -> bool:
     return not override.is_sweep_override() or override.is_discrete_sweep()
 
 
-def _space(override: Override) -> str:
+def _interval(override: Override) -> str:
     return (override.input_line or "").partition("=")[2]
 
 
-def _cell(
+def _contender(
     name: str,
     combination: Sequence[str],
     drawn: Mapping[str, str],
-    method: Method,
+    method: TunedMethod,
     asked: Tuning,
     *,
     random: Random,
-) -> Cell:
+) -> Contender:
     given = {key_of(text) for text in combination}
     settings = {
         key: line
-        for key, line in _lines(method.settings, given | drawn.keys()).items()
+        for key, line in _overrides_of(method.settings, given | drawn.keys()).items()
         if key.partition(".")[0] not in given
     }
-    first = _lines(method.first, given)
+    first = _overrides_of(method.first, given)
     spaces = {**asked.params, **method.params, **drawn}
     left = {
-        key: _parsed(key, str(space))
+        key: _parse_space(key, str(space))
         for key, space in spaces.items()
         if key not in given and space is not None
     }
@@ -134,28 +137,30 @@ def _cell(
     tried = {key for sample in samples for key in sample}
     base = {key: line for key, line in settings.items() if key in tried}
     always = (line for key, line in settings.items() if key not in tried)
-    return Cell(
+    return Contender(
         name, (*combination, *always), tuple(tuple((base | own).values()) for own in samples)
     )
 
 
-def _lines(settings: Mapping[str, Any], given: set[str]) -> dict[str, str]:
+def _overrides_of(settings: Mapping[str, Any], given: set[str]) -> dict[str, str]:
     """Settings as overrides by key, those aside that the command line has."""
-    return {key: f"{key}={_written(value)}" for key, value in settings.items() if key not in given}
+    return {
+        key: f"{key}={_grammar_of(value)}" for key, value in settings.items() if key not in given
+    }
 
 
-def _written(value: Any) -> str:
+def _grammar_of(value: Any) -> str:
     """A value of YAML in Hydra's grammar."""
     match value:
         case None:
             return "null"
         case list():
-            return f"[{','.join(_written(item) for item in value)}]"
+            return f"[{','.join(_grammar_of(item) for item in value)}]"
         case _:
             return str(value)
 
 
-def _parsed(key: str, space: str) -> Override:
+def _parse_space(key: str, space: str) -> Override:
     """A space as tag(log,interval(1e-5,1e-2)) or choice(a,b). Raises ConfigError."""
     try:
         override = OverridesParser.create().parse_override(f"{key}={space}")
@@ -168,7 +173,7 @@ def _parsed(key: str, space: str) -> Override:
         )
     interval = override.value()
     if isinstance(interval, IntervalSweep):
-        low, high = _ends(interval)
+        low, high = _bounds(interval)
         if low > high or (_is_logarithmic(interval) and low <= 0):
             raise ConfigError(
                 f"no interval to draw from, {printable(key)}={printable(space)}. "
@@ -182,7 +187,7 @@ def _draw(random: Random, space: Override) -> str:
     interval = space.value()
     if not isinstance(interval, IntervalSweep):
         return random.choice(list(space.sweep_string_iterator()))
-    (low, high), logarithmic = _ends(interval), _is_logarithmic(interval)
+    (low, high), logarithmic = _bounds(interval), _is_logarithmic(interval)
     if isinstance(low, int) and isinstance(high, int) and not logarithmic:
         return str(random.randint(low, high))
     number = exp(random.uniform(log(low), log(high))) if logarithmic else random.uniform(low, high)
@@ -192,7 +197,7 @@ def _draw(random: Random, space: Override) -> str:
     return str(short if low <= short <= high else number)
 
 
-def _ends(interval: IntervalSweep) -> tuple[float, float]:
+def _bounds(interval: IntervalSweep) -> tuple[float, float]:
     assert interval.start is not None
     assert interval.end is not None
     return interval.start, interval.end

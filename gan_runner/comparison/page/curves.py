@@ -1,11 +1,10 @@
 """Numbers over steps: the mean of a group's runs in a band of all of them, drawn as SVG.
 
-The only door to matplotlib, of the extra `report`. No text from outside gets into a drawing.
+No text from outside gets into a drawing.
 """
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -15,9 +14,9 @@ from numpy.typing import NDArray
 
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.record import Record, Series
-from gan_runner.errors import MachineError
+from gan_runner.sampling.pictures.figure import as_svg, new_figure
 
-COLOURS = (
+COLORS = (
     *("#2f7ed8", "#e07b28", "#2ca05a", "#d1495b", "#8e6bbf"),
     *("#0fa3b1", "#b5892e", "#d96fb0", "#7d8a97", "#6a9a1f"),
 )
@@ -25,7 +24,7 @@ COLOURS = (
 
 _POINTS = 200  # of a curve; of more steps each stretch becomes one point
 _LOG_FROM = 100  # times the least value, from which on a scale of positive values is logarithmic
-_INK, _FAINT = "#010203", "#040506"  # stand-ins for colours of the page, which may be dark
+_INK, _FAINT = "#010203", "#040506"  # stand-ins for colors of the page, which may be dark
 
 Points = NDArray[np.float64]
 
@@ -37,17 +36,6 @@ class Curve(NamedTuple):
     mean: Points
     least: Points
     greatest: Points
-
-
-def require_library() -> None:
-    """Raises MachineError if there is no matplotlib."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise MachineError(
-            "no matplotlib here, --html. It draws the curves of the page: "
-            'pip install "gan-runner[report]".'
-        ) from None
 
 
 def curves(groups: Sequence[Group], series_of: Callable[[Record], Series]) -> list[Curve | None]:
@@ -85,38 +73,30 @@ def _binned(series: Series, edges: Points) -> Points:
     return binned
 
 
-def drawn(curves: Sequence[Curve | None], *, distances: bool, salt: str) -> str:
-    """A drawing of curves in the COLOURS of their places, as an SVG element.
+def curves_svg(curves: Sequence[Curve | None], *, distances: bool, salt: str) -> str:
+    """A drawing of curves in the COLORS of their places, as an SVG element.
 
     `distances` are seen on a logarithmic scale where they span one. `salt` keeps the drawing's
     inner names apart from those of other drawings on a page.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # a person's own style would undo the page's
-        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": salt})
-        figure = Figure(figsize=(5.4, 2.7), layout="constrained")
+    with new_figure(540, 270, layout="constrained") as figure:
         axes = figure.add_subplot()
-        for colour, curve in zip(COLOURS, curves, strict=False):
+        for color, curve in zip(COLORS, curves, strict=False):
             if curve is not None:
-                _draw(axes, curve, colour)
+                _draw(axes, curve, color)
         _frame(axes, [curve for curve in curves if curve is not None], distances=distances)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    return _for_page(text.getvalue())
+        return _for_page(as_svg(figure, salt=salt))
 
 
-def _draw(axes: Any, curve: Curve, colour: str) -> None:
+def _draw(axes: Any, curve: Curve, color: str) -> None:
     if len(curve.steps) == 1:
         spread = np.stack([curve.mean - curve.least, curve.greatest - curve.mean])
-        axes.errorbar(curve.steps, curve.mean, yerr=spread, fmt="o", ms=4, color=colour)
+        axes.errorbar(curve.steps, curve.mean, yerr=spread, fmt="o", ms=4, color=color)
         return
     axes.fill_between(
-        curve.steps, curve.least, curve.greatest, color=colour, alpha=0.18, linewidth=0
+        curve.steps, curve.least, curve.greatest, color=color, alpha=0.18, linewidth=0
     )
-    axes.plot(curve.steps, curve.mean, color=colour, linewidth=1.7)
+    axes.plot(curve.steps, curve.mean, color=color, linewidth=1.7)
 
 
 def _frame(axes: Any, curves: Sequence[Curve], *, distances: bool) -> None:
@@ -135,7 +115,7 @@ def _frame(axes: Any, curves: Sequence[Curve], *, distances: bool) -> None:
 
 
 def _for_page(text: str) -> str:
-    """The SVG element alone, in the page's colours and font, as wide as its place."""
+    """The SVG element alone, in the page's colors and font, as wide as its place."""
     element = text[text.index("<svg") :]
     element = re.sub(r"<(metadata|style).*?</\1>", "", element, flags=re.DOTALL)
     element = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1)

@@ -1,53 +1,66 @@
 """A comparison, or one run, as a page: a single file that needs no network and runs no script but
-the slider's own. Its sections are in `results.py`, `plots.py` and `tables.py`, its look in
-`page.html`."""
+the slider's own.
+
+Python gives plain data (`results.py`, `plots.py`, `tables.py`: a function for each section), the
+templates give HTML. Every text is escaped and shortened, wherever it comes from; `safe` marks what
+was made here and stays as it is.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from string import Template
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.page import plots, results, tables
-from gan_runner.comparison.page.markup import Html, element, join
+from gan_runner.errors import printable
 from gan_runner.storage.run_folder import now
 
-_SECTIONS: dict[str, Callable[[Comparison], Html]] = {
-    "Leaderboard": results.leaderboard,
-    "Curves": plots.curves,
-    "Samples": plots.samples,
-    "Differences": tables.differences,
-    "Resources": tables.resources,
-    "Runs": tables.runs,
-}
-_ONE_RUN = {"Leaderboard": "Result", "Differences": "Settings", "Runs": "Run"}
+_TEMPLATES = Path(__file__).parent / "templates"
+_LONGEST, _LONGEST_NAME = 600, 200  # letters of a text from outside
+
+# id, which names the template, too; heading, and that of a page of one run; the section's data
+_SECTIONS: tuple[tuple[str, str, str, Callable[[Comparison], dict[str, Any]]], ...] = (
+    ("leaderboard", "Leaderboard", "Result", results.leaderboard),
+    ("curves", "Curves", "Curves", plots.curves),
+    ("samples", "Samples", "Samples", plots.samples),
+    ("differences", "Differences", "Settings", tables.differences),
+    ("resources", "Resources", "Resources", tables.resources),
+    ("runs", "Runs", "Run", tables.runs),
+)
 
 
 def page(comparison: Comparison, *, title: str | None = None) -> str:
-    """The page. Raises MachineError without matplotlib."""
-    here = Path(__file__).parent
-    script = (here / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    """The page as HTML."""
+    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     alone = len(comparison.records) == 1
-    names = {name: _ONE_RUN.get(name, name) if alone else name for name in _SECTIONS}
-    shown = title or _title(comparison)
-    parts = [
-        element("section", element("h2", names[name]), make(comparison), id=name.lower())
-        for name, make in _SECTIONS.items()
+    sections = [
+        {"id": name, "heading": of_one if alone else of_many, **data(comparison)}
+        for name, of_many, of_one, data in _SECTIONS
     ]
-    template = Template((here / "page.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        script_hash=f"sha256-{digest}",
-        title=join(shown),
-        links=join(element("a", names[name], href=f"#{name.lower()}") for name in _SECTIONS),
-        body=join([element("h1", shown), _summary(comparison), *parts]),
-        footer=join(f"Made by gan-runner {__version__} on {now()}."),
-        script=script,
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title or _title(comparison),
+            alone=alone,
+            outcomes=_outcomes(comparison),
+            headline=results.headline(comparison),
+            verdicts=results.verdicts(comparison.records[0]) if alone else [],
+            sections=sections,
+            version=__version__,
+            time=now(),
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
     )
 
 
@@ -60,17 +73,35 @@ def _title(comparison: Comparison) -> str:
     return parents.pop().name if len(parents) == 1 else f"{len(paths)} runs"
 
 
-def _summary(comparison: Comparison) -> Html:
+def _outcomes(comparison: Comparison) -> str:
+    """How many runs there are, and how they ended."""
     outcomes = Counter(record.outcome for record in comparison.records)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
     if len(comparison.records) == 1:
-        state = element("p", told.removeprefix("1 "), class_="soft")
-        health = results.health(comparison.records[0])
-        return join([state, _headline(comparison), health])
+        return next(iter(outcomes))
+    listed = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
     groups = len(comparison.grouping.groups)
-    text = f"{len(comparison.records)} runs in {groups} group{'s' * (groups != 1)}: {told}."
-    return join([element("p", text, class_="soft"), _headline(comparison)])
+    return f"{len(comparison.records)} runs in {groups} group{'s' * (groups != 1)}: {listed}."
 
 
-def _headline(comparison: Comparison) -> Html:
-    return element("p", results.verdict(comparison), class_="headline")
+def _environment() -> Environment:
+    """Templates in which every text is escaped, and a name that nobody gave is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["parts"] = _parts
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """What is printed for a value: markup as it is, a text in one line and not too long."""
+    return value if hasattr(value, "__html__") else printable(value, _LONGEST)
+
+
+def _parts(name: object) -> list[str]:
+    """The parts of a name between which a line may break."""
+    return re.split(r"(?<=[._=/])(?=[a-z])", printable(name, _LONGEST_NAME))

@@ -1,43 +1,40 @@
-"""What came out: the verdict in a sentence, and the leaderboards."""
+"""What came out: the headline and the leaderboards, as data for `leaderboard.html`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from math import log
+from typing import Any
 
 from gan_runner.comparison import findings
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.leaderboard import Board, Line, boards, measures_of, values_of
-from gan_runner.comparison.page.markup import Content, Html, element, join
-from gan_runner.comparison.page.parts import breakable, colours_of, folded, listed, named, table_of
+from gan_runner.comparison.page.groups import NamedGroup, named_groups
 from gan_runner.comparison.record import Record
 
 _MOST_OTHERS = 60
 _FAR = 10  # times
-_FIGURES = range(1, 6)  # columns of a board
 
 
-def verdict(comparison: Comparison) -> str:
+def headline(comparison: Comparison) -> str:
     """What the page says first."""
     if not comparison.boards:
         return findings.NO_EVALUATIONS
     first = comparison.boards[0]
-    if len(comparison.records) == 1:
-        return f"{first.measure.name}: {findings.reached(first)}"
-    return f"{first.measure.name}: {findings.headline(first)}"
+    of = findings.reached if len(comparison.records) == 1 else findings.headline
+    return f"{first.measure.name}: {of(first)}"
 
 
-def health(record: Record) -> list[Html]:
+def verdicts(record: Record) -> list[str]:
     """The verdicts on a run, each with its evidence and advice."""
-    told = [findings.verdict_text(item) for item in findings.verdicts(record)]
-    return [element("p", text, class_="verdict") for text in told]
+    return [findings.verdict_text(verdict) for verdict in record.status.verdicts]
 
 
-def leaderboard(comparison: Comparison) -> Html:
+def leaderboard(comparison: Comparison) -> dict[str, Any]:
     """A table for each metric and protocol, or all numbers of a single run."""
-    notes = listed(comparison.grouping.notes)
+    notes = comparison.grouping.notes
     if len(comparison.records) == 1:
-        return join([_numbers(comparison.records[0]), notes])
+        return {"notes": notes, **_numbers(comparison.records[0])}
     asked = {board.measure for board in comparison.boards}
     others = [
         board
@@ -51,54 +48,49 @@ def leaderboard(comparison: Comparison) -> Html:
         )
         if board.measure == measure
     ]
-    colours = colours_of(comparison)
-    parts = [_board(board, colours) for board in comparison.boards]
-    if others:
-        more = [_board(board, colours) for board in others]
-        parts.append(folded(f"{len(others)} other metrics", more))
-    return join([*parts, notes])
+    groups = named_groups(comparison)
+    return {
+        "boards": [_board(board, groups) for board in comparison.boards],
+        "others": [_board(board, groups) for board in others],
+        "notes": notes,
+    }
 
 
-def _board(board: Board, colours: dict[int, str]) -> Html:
+def _numbers(record: Record) -> dict[str, Any]:
+    """All that was measured of one run: at the last evaluation, and at its best."""
+    rows = []
+    for measure, value in values_of(record):
+        name, *figures, protocol = findings.value_cells(measure, value)
+        rows.append({"name": name, "figures": figures, "protocol": protocol})
+    protocols = [(k, findings.protocol_text(v)) for k, v in record.protocols.items()]
+    return {"numbers": rows, "heads": findings.VALUE_HEADS, "protocols": protocols}
+
+
+def _board(board: Board, groups: Mapping[int, NamedGroup]) -> dict[str, Any]:
     n, mean, _, *ends, best_step, _, _, left_out = findings.heads(board)
-    heads = ["group", n, mean, *ends, best_step, "", left_out, "health"]
-    rows = [_line(board, line, colours) for line in board.lines]
-    protocol = findings.protocol_text(board.protocol)
-    title = findings.title(board).removeprefix(board.measure.name)
-    return element(
-        "div",
-        element("h3", board.measure.name, element("span", title)),
-        table_of(heads, rows, _FIGURES),
-        listed(findings.notes(board)),
-        element("p", f"Protocol: {protocol}.", class_="soft") if protocol else None,
-        class_="card",
-    )
+    return {
+        "metric": board.measure.name,
+        "title": findings.title(board).removeprefix(board.measure.name),
+        "heads": ["group", n, mean, *ends, best_step, "", left_out, "health"],
+        "lines": [_line(board, line, groups[id(line.group)]) for line in board.lines],
+        "notes": findings.notes(board),
+        "protocol": findings.protocol_text(board.protocol),
+    }
 
 
-def _line(board: Board, line: Line, colours: dict[int, str]) -> Html:
-    n, final, sure, best_run, worst_run, best, best_sure, standing, out = findings.cells(
-        board, line
-    )
-    badge = element("span", standing, class_="badge good" if line.leader else "badge")
-    figures: list[Content] = [n, [final, _small(sure)], best_run, worst_run]
-    figures.append([best, _small(best_sure)])
-    return element(
-        "tr",
-        element("th", named(line.group, colours), " ", badge if standing else None),
-        [element("td", figure, class_="number") for figure in figures],
-        element("td", _range(board, line, colours)),
-        element("td", element("span", out, class_="badge bad") if out else None),
-        element("td", _badges(findings.health(line.group))),
-        class_="leader" if line.leader else None,
-    )
+def _line(board: Board, line: Line, group: NamedGroup) -> dict[str, Any]:
+    names = "n final final_interval best_run worst_run best best_interval standing left_out"
+    return {
+        **dict(zip(names.split(), findings.cells(board, line), strict=True)),
+        "group": group,
+        "leads": line.leader,
+        "marks": _marks(board, line, group.color),
+        "health": findings.health(line.group),
+    }
 
 
-def _small(interval: str) -> Html | None:
-    return None if interval == "-" else element("small", interval, title="95 % interval")
-
-
-def _range(board: Board, line: Line, colours: dict[int, str]) -> Html | None:
-    """The group's interval on the scale of the board: filled for final, hollow for best."""
+def _marks(board: Board, line: Line, color: str | None) -> dict[str, Any] | None:
+    """Where the group's means and its interval are on the scale of the board, in percent."""
     ends = [
         end
         for other in board.lines
@@ -109,50 +101,17 @@ def _range(board: Board, line: Line, colours: dict[int, str]) -> Html | None:
     ]
     if not ends or line.final is None:
         return None
-    # far apart, as distances are, they stand on a logarithmic scale
+    # far apart, as distances are, they are on a logarithmic scale
     scale = log if 0 < _FAR * min(ends) < max(ends) else float
     low, width = scale(min(ends)), max(scale(max(ends)) - scale(min(ends)), 1e-300)
 
-    def at(value: float) -> float:
-        return 2 + 96 * min(1.0, max(0.0, (scale(value) - low) / width))
+    def place(value: float | None) -> float | None:
+        return None if value is None else 2 + 96 * min(1.0, max(0.0, (scale(value) - low) / width))
 
-    marks = []
-    for of, hollow in ((line.best, True), (line.final, False)):
-        if of is not None:
-            if of.low is not None and of.high is not None and not hollow:
-                place = f"left:{at(of.low):.2f}%;width:{at(of.high) - at(of.low):.2f}%"
-                marks.append(element("i", style=place))
-            marks.append(
-                element("b", class_="hollow" if hollow else None, style=f"left:{at(of.mean):.2f}%")
-            )
-    colour = colours.get(id(line.group), "var(--soft)")
-    told = "mean and interval at the final step; hollow: mean of each run's best"
-    return element("div", marks, class_="range", style=f"--dot:{colour}", title=told)
-
-
-def _numbers(record: Record) -> Html:
-    """All that was measured of one run: at the last evaluation, and at its best."""
-    rows = []
-    for measure, value in values_of(record):
-        name, *figures, protocol = findings.value_cells(measure, value)
-        rows.append(
-            element(
-                "tr",
-                element("th", breakable(name)),
-                [element("td", figure, class_="number") for figure in figures],
-                element("td", element("code", protocol)),
-            )
-        )
-    if not rows:
-        return element("p", "Nothing was measured.", class_="soft")
-    table = element("div", table_of(findings.VALUE_HEADS, rows, numbers=range(1, 5)), class_="card")
-    protocols = [
-        element("li", element("code", digest), f": {findings.protocol_text(protocol)}")
-        for digest, protocol in record.protocols.items()
-    ]
-    listed = element("ul", protocols, class_="notes")
-    return join([table, folded(f"{len(protocols)} protocols", [listed])])
-
-
-def _badges(texts: Sequence[str]) -> list[Content]:
-    return [element("span", text, class_="badge warn") for text in texts]
+    return {
+        "color": color or "var(--soft)",
+        "mean": place(line.final.mean),
+        "low": place(line.final.low),
+        "high": place(line.final.high),
+        "best": None if line.best is None else place(line.best.mean),
+    }

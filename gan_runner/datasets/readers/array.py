@@ -17,17 +17,18 @@ LABELS = ("labels", "y")
 NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 
 
-class Stored(NamedTuple):
-    """What the file calls samples and labels, of any type and shape."""
+class ArrayFile(NamedTuple):
+    """The samples and the labels in a file, of any type and shape."""
 
     samples: NDArray[Any]
     labels: NDArray[Any] | None
 
 
-def read_array_file(path: Path, *, setting: str) -> Stored:
-    """The arrays in a file; what it is, its first bytes tell and not its name.
+def read_array_file(path: Path, *, setting: str) -> ArrayFile:
+    """The arrays in a file, whose format follows from its first bytes and not from its name.
 
-    Raises DataError if it's no such file, damaged or ambiguous, MachineError if it can't be read.
+    Raises DataError for another file, a damaged or an ambiguous one, MachineError if it can't be
+    read.
     """
     with file_faults(path, setting=setting):
         if path.exists() and not path.is_file():
@@ -44,15 +45,15 @@ def read_array_file(path: Path, *, setting: str) -> Stored:
             raise DataError(f"{what}, {setting}. {remedy}") from None
 
 
-def _read(path: Path, magic: bytes, setting: str) -> Stored:
+def _read(path: Path, magic: bytes, setting: str) -> ArrayFile:
     if magic == NPY_MAGIC:
-        return Stored(read_npy(path), None)
+        return ArrayFile(read_npy(path), None)
     if magic.startswith(ZIP_MAGIC):
         return _read_npz(path, setting)
     raise DataError(f"not a NumPy file, {setting}. Save one with numpy.save or numpy.savez.")
 
 
-def _read_npz(path: Path, setting: str) -> Stored:
+def _read_npz(path: Path, setting: str) -> ArrayFile:
     with np.load(path, allow_pickle=False) as archive:
         names = [name for name in archive.files if name not in LABELS]
         known = [name for name in SAMPLES if name in names]
@@ -61,7 +62,7 @@ def _read_npz(path: Path, setting: str) -> Stored:
             remedy = f"Call one of them {' or '.join(map(repr, SAMPLES))}."
             raise DataError(f"no samples among the arrays ({listed}), {setting}. {remedy}")
         labels = [name for name in LABELS if name in archive.files]
-        return Stored(
+        return ArrayFile(
             np.asarray(archive[(known or names)[0]]),
             np.asarray(archive[labels[0]]) if labels else None,
         )

@@ -1,4 +1,4 @@
-"""What the cells of a column are: numbers or names."""
+"""The kind of a column by its cells: numbers or names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?([0-9]*)|\.([0-9]+))([eE][+-]?[0-9]{1,3})?")
 _MOST_DECIMALS = 6  # float32 has no more to offer
-_FEW = 10  # different whole numbers, that look like codes
-_REPEATED = 10  # times that each of them should be there on average
+_MOST_CODES = 10  # different whole numbers
+_LEAST_REPEATS = 10  # of each of them on average
 
 
 def is_number(cell: str) -> bool:
@@ -17,7 +17,7 @@ def is_number(cell: str) -> bool:
 
 
 def decimals(cells: Iterable[str]) -> int | None:
-    """The most digits after the point in cells that are numbers; None if there is no telling."""
+    """The most digits after the point in cells that are numbers; None if some have an exponent."""
     most = 0
     for match in map(_NUMBER.fullmatch, cells):
         if match is None or match[4]:
@@ -29,7 +29,7 @@ def decimals(cells: Iterable[str]) -> int | None:
 def are_codes(cells: Sequence[str]) -> bool:
     """Whether numbers look like the codes of categories: few whole ones, again and again."""
     different = set(cells)
-    few = len(different) <= _FEW and len(different) * _REPEATED <= len(cells)
+    few = len(different) <= _MOST_CODES and len(different) * _LEAST_REPEATS <= len(cells)
     return few and all(cell.lstrip("+-").isdecimal() for cell in different)
 
 

@@ -25,8 +25,8 @@ class TextTable(NamedTuple):
 def read_csv(path: Path, *, delimiter: str | None, setting: str) -> TextTable:
     """A file with a row of names and rows of as many cells, in UTF-8.
 
-    `delimiter` None: whichever of the usual ones splits the names most often. Raises DataError if
-    it is no such file, MachineError if it can't be read.
+    `delimiter` None: whichever of the usual ones splits the names most often. Raises DataError for
+    another file, MachineError if it can't be read.
     """
     with file_faults(path, setting=setting):
         if path.exists() and not path.is_file():
@@ -35,8 +35,8 @@ def read_csv(path: Path, *, delimiter: str | None, setting: str) -> TextTable:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 first = next((line for line in file if line.strip()), "")
                 file.seek(0)
-                found = delimiter or _delimiter(first)
-                return _table(csv.reader(file, delimiter=found, strict=True), found, setting)
+                used = delimiter or _delimiter(first)
+                return _table(csv.reader(file, delimiter=used, strict=True), used, setting)
         except (UnicodeError, csv.Error) as error:
             raise DataError(
                 f"unreadable as CSV ({printable(error)}), {setting}. Save it as CSV in UTF-8."
@@ -44,7 +44,7 @@ def read_csv(path: Path, *, delimiter: str | None, setting: str) -> TextTable:
 
 
 def _delimiter(first: str) -> str:
-    """The delimiter that makes the most of the first line."""
+    """The delimiter that splits the first line most often."""
     counts = [len(next(csv.reader([first], delimiter=d), [])) for d in DELIMITERS]
     return DELIMITERS[counts.index(max(counts))]
 
@@ -70,7 +70,7 @@ def _table(reader: Iterator[list[str]], delimiter: str, setting: str) -> TextTab
 
 
 def _check_names(names: Sequence[str], delimiter: str, setting: str) -> None:
-    """Raise DataError for names that are missing or can't tell columns apart."""
+    """Raise DataError for names that are missing or not unique."""
     # a column may be called 2020, but hardly 0.35
     if all(map(is_number, names)) or any(is_number(n) and not n.isdecimal() for n in names):
         listed = printable(", ".join(names), limit=60)

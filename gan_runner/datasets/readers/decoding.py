@@ -36,7 +36,7 @@ def decode(path: Path, *, size: int, channels: int) -> Pixels | Damaged:
         with Image.open(path, formats=FORMATS) as image:
             return _pixels(image, size, channels)
     except OSError as error:
-        # only errors of the system have a number, Pillow's own have none
+        # only errors of the system have a number, unlike Pillow's own
         if error.errno not in (None, errno.ENOENT):
             raise
         return Damaged(str(error))
@@ -59,7 +59,7 @@ def _pixels(image: Image.Image, size: int, channels: int) -> Pixels:
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     from PIL import Image
 
-    if image.mode.startswith("I"):  # 16 bits of grey, which convert() would clip at 255
+    if image.mode.startswith("I"):  # 16 bits of gray, which convert() would clip at 255
         return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8)).convert(mode)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")

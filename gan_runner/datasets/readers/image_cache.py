@@ -1,4 +1,4 @@
-"""Decoded images, kept as one array on disk and read from there the next time."""
+"""A cache of decoded images: one array on disk, read from there the next time."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from gan_runner.datasets.readers.decoding import Pixels
 from gan_runner.datasets.readers.npy import read_npy
 from gan_runner.errors import MachineError, printable
 
-Named = tuple[str, Pixels | None]
+NamedPixels = tuple[str, Pixels | None]
 
 IMAGES, LEFT_OUT = "images.npy", "left_out.json"
 
 
-class Kept(NamedTuple):
+class CachedImages(NamedTuple):
     """Images uint8 [N, C, H, W], and the names of those that were damaged and left out."""
 
     images: Pixels
     left_out: list[str]
 
 
-def kept(
+def load_or_decode(
     folder: Path,
     *,
     shape: tuple[int, ...],
-    decode: Callable[[], Iterable[Named]],
-) -> Kept:
-    """What `folder` keeps; the first time, what `decode` gives: names, and pixels [*shape] or None.
+    decode: Callable[[], Iterable[NamedPixels]],
+) -> CachedImages:
+    """The images in `folder`; the first time those of `decode`: names, pixels [*shape] or None.
 
     The folder appears whole or not at all, however many processes build it and whenever they are
     killed. Raises MachineError if it can't be written or read, and what `decode` raises.
@@ -45,19 +45,19 @@ def kept(
             _build(folder, shape, decode())
         return _read(folder)
     except OSError as error:
-        reason = f"can't keep decoded images ({error.strerror or error})"
+        reason = f"can't cache decoded images ({error.strerror or error})"
         remedy = "Make room there, or name another folder with cache=FOLDER."
         raise MachineError(f"{reason}, cache={printable(folder.parent)}. {remedy}") from None
 
 
-def _build(folder: Path, shape: tuple[int, ...], images: Iterable[Named]) -> None:
+def _build(folder: Path, shape: tuple[int, ...], images: Iterable[NamedPixels]) -> None:
     unfinished = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     try:
         unfinished.mkdir(parents=True)
         left_out = _write_images(unfinished / IMAGES, shape, images)
         (unfinished / LEFT_OUT).write_text(json.dumps(left_out))
         unfinished.rename(folder)
-        _sweep(folder)
+        _remove_leftovers(folder)
     except OSError:
         if not folder.exists():
             raise  # else another process was faster, and what it made is the same
@@ -65,7 +65,7 @@ def _build(folder: Path, shape: tuple[int, ...], images: Iterable[Named]) -> Non
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[Named]) -> list[str]:
+def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[NamedPixels]) -> list[str]:
     """Write a .npy file image by image; the names of those that are None."""
     count, left_out = 0, []
     # written, not mapped: with a full disk a write raises OSError, a mapped page kills the process
@@ -92,15 +92,15 @@ def _header(count: int, shape: tuple[int, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed builds of this folder left; one that lives will see it was overtaken."""
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed builds of this folder left; a living one finds the folder made."""
     for leftover in folder.parent.glob(f".{folder.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _read(folder: Path) -> Kept:
+def _read(folder: Path) -> CachedImages:
     try:
-        return Kept(read_npy(folder / IMAGES), json.loads((folder / LEFT_OUT).read_text()))
+        return CachedImages(read_npy(folder / IMAGES), json.loads((folder / LEFT_OUT).read_text()))
     except ValueError:
         shown = printable(folder)
         raise MachineError(

@@ -1,4 +1,4 @@
-"""Which images a folder holds."""
+"""The image files below a folder, and their classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
-class Found(NamedTuple):
+class ImageFile(NamedTuple):
     """An image file: its path below the root, with `/`; its size, and when it was changed."""
 
     name: str
@@ -19,13 +19,13 @@ class Found(NamedTuple):
     modified: int
 
 
-def images_below(root: Path) -> list[Found]:
+def images_below(root: Path) -> list[ImageFile]:
     """Every image file below a folder, sorted by name; what begins with a dot is left out.
 
     Raises OSError for a folder that can't be read.
     """
-    found = (_found(folder, name, root) for folder, names in _folders(root) for name in names)
-    return sorted(file for file in found if file is not None)
+    files = (_image_file(folder, name, root) for folder, names in _folders(root) for name in names)
+    return sorted(file for file in files if file is not None)
 
 
 def class_of(name: str) -> str | None:
@@ -65,7 +65,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _found(folder: Path, name: str, root: Path) -> Found | None:
+def _image_file(folder: Path, name: str, root: Path) -> ImageFile | None:
     if name.startswith(".") or not name.lower().endswith(SUFFIXES):
         return None
     path = folder / name
@@ -73,7 +73,7 @@ def _found(folder: Path, name: str, root: Path) -> Found | None:
     try:
         status = path.stat()
     except FileNotFoundError:
-        return Found(below, 0, 0)  # a link to nowhere, which decoding will call damaged
-    return (
-        Found(below, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
-    )
+        return ImageFile(below, 0, 0)  # a broken link, which decoding will call damaged
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return ImageFile(below, status.st_size, status.st_mtime_ns)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-IN_MEMORY = 1 << 30
+MOST_IN_MEMORY_BYTES = 1 << 30
 
 
 def read_npy(path: Path) -> NDArray[Any]:
@@ -18,4 +18,4 @@ def read_npy(path: Path) -> NDArray[Any]:
     Raises ValueError for a damaged file.
     """
     mapped: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
-    return mapped if mapped.nbytes > IN_MEMORY else np.array(mapped)
+    return mapped if mapped.nbytes > MOST_IN_MEMORY_BYTES else np.array(mapped)

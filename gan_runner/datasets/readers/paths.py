@@ -1,4 +1,4 @@
-"""Paths as the settings name them, and what the file system may answer."""
+"""Paths in settings, and the faults of reading them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gan_runner.errors import ConfigError, DataError, MachineError, printable
 Location = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 
 
-def expanded(location: str | None, *, key: str, wanted: str) -> Path:
-    """The path that setting `key` names, `~` expanded; `wanted` says what should be there.
+def expand_path(location: str | None, *, key: str, wanted: str) -> Path:
+    """The path in the setting `key`, with `~` expanded; `wanted` says what should be there.
 
-    Raises ConfigError if the setting is null, DataError if `~` names nobody's home.
+    Raises ConfigError if the setting is null, DataError if there is no such home folder.
     """
     if location is None:
         raise ConfigError(f"missing {key}, {key}=null. Name {wanted} with {key}=PATH.")
@@ -29,7 +29,7 @@ def expanded(location: str | None, *, key: str, wanted: str) -> Path:
 
 
 def refuse_missing(path: Path, *, setting: str) -> None:
-    """Raise DataError if there is nothing at `path`, MachineError if the disk doesn't say."""
+    """Raise DataError if there is nothing at `path`, MachineError if it can't be read."""
     with file_faults(path, setting=setting):
         path.stat()
 

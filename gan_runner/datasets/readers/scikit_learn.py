@@ -1,4 +1,4 @@
-"""Where scikit-learn keeps the data sets that it brings."""
+"""The data sets that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gan_runner.errors import MachineError
 
-REMEDY = "Install it anew: pip install --force-reinstall scikit-learn."
+REMEDY = "Install it again: pip install --force-reinstall scikit-learn."
 
 
 def data_folder(*, setting: str) -> Path:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from gan_runner.errors import printable
-from gan_runner.storage.checkpoint import fingerprint
-from gan_runner.system.files import publish
+from gan_runner.storage.tensors import facts_digest, read_tensors, write_tensors
 
 
 class Kept(NamedTuple):
@@ -29,8 +24,7 @@ def kept(path: Path, facts: Mapping[str, Any], *, like: Mapping[str, Tensor]) ->
     """What the file keeps, if it is whole, has these facts and tensors like these; else None."""
     try:
         found = _read(path)
-    # whatever is wrong with it: to compute it again is always right
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
+    except (OSError, ValueError):  # whatever is wrong with it: to compute it again is always right
         return None
     same_facts = facts.items() <= found.facts.items()
     return found if same_facts and _forms(found.tensors) == _forms(like) else None
@@ -41,28 +35,16 @@ def keep(path: Path, found: Kept, *, say: Callable[[str], None]) -> None:
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        described = {**found.facts, "sha256": _digest(found)}
-        save_file(found.tensors, temporary, metadata={"gan_runner": json.dumps(described)})
-        publish(temporary, path)
-    except (OSError, SafetensorError) as error:
+        write_tensors(path, found.tensors, found.facts, temporary=temporary)
+    except OSError as error:
         say(f"can't keep what was computed, {printable(path)}. {printable(error)}")
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Kept:
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        facts = dict(json.loads((file.metadata() or {})["gan_runner"]))
-    digest = facts.pop("sha256")
-    found = Kept(tensors, facts)
-    if digest != _digest(found):
+    tensors, facts, sha256 = read_tensors(path)
+    if sha256 != facts_digest(tensors, facts):
         raise ValueError("its digest is wrong")
-    return found
-
-
-def _digest(found: Kept) -> str:
-    return fingerprint(json.dumps(found.facts, sort_keys=True), found.tensors)
+    return Kept(tensors, facts)
 
 
 def _forms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[object, ...]]:

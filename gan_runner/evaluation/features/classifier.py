@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 from torch.optim.lr_scheduler import OneCycleLR
 
-from gan_runner.data.data import Data, Space, digest
+from gan_runner.data import Data, Space, digest
 from gan_runner.evaluation.features.cache import Kept, keep, kept
 from gan_runner.evaluation.features.spaces import FeatureSpace, drawn
-from gan_runner.storage.checkpoint import fingerprint
+from gan_runner.storage.tensors import tensor_digest
 
 RECIPE = "classifier-1"  # another number whenever anything below changes what is learnt
 WIDTH = 128
@@ -38,7 +38,7 @@ def classifier(
     classes = int(data.labels.max()) + 1
     network = drawn(lambda: Classifier(data.space.shape, classes), seed=0)
     facts = {"recipe": RECIPE, "data": digest(data)}
-    path = cache / "classifiers" / f"{fingerprint('|'.join(facts.values()), {})[:16]}.safetensors"
+    path = cache / "classifiers" / f"{tensor_digest('|'.join(facts.values()), {})[:16]}.safetensors"
     found = kept(path, facts, like=network.state_dict())
     if found is None:
         trained = _trained(network, data, facts, device=device, say=say)
@@ -91,7 +91,7 @@ class ClassifierFeatures(FeatureSpace):
     def __init__(
         self, network: Classifier, space: Space, trained: Kept, device: torch.device
     ) -> None:
-        version = fingerprint(RECIPE, network.state_dict())[:12]
+        version = tensor_digest(RECIPE, network.state_dict())[:12]
         self._space = space
         self._network = network.eval().requires_grad_(False).to(device)
         super().__init__(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from gan_runner.datasets.readers.torchvision_door import torchvision
+from gan_runner.datasets.readers.torchvision import torchvision
 from gan_runner.errors import DataError, MachineError, printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
 

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, TypeVar, final
 import torch
 from torch import Tensor, nn
 
-from gan_runner.data.data import Space
-from gan_runner.storage.checkpoint import fingerprint
+from gan_runner.data import Space
+from gan_runner.storage.tensors import tensor_digest
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -79,7 +79,7 @@ class Identity(FeatureSpace):
     kept = False
 
     def __init__(self, space: Space) -> None:
-        version = fingerprint(f"identity-1|{space.shape}", {})[:12]
+        version = tensor_digest(f"identity-1|{space.shape}", {})[:12]
         size = math.prod(space.shape)
         super().__init__(version=version, size=size, device=torch.device("cpu"), facts={})
 
@@ -96,7 +96,7 @@ class Scaled(FeatureSpace):
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        version = fingerprint(f"scaled-1|{space}", {})[:12]
+        version = tensor_digest(f"scaled-1|{space}", {})[:12]
         size = math.prod(space.shape)
         super().__init__(version=version, size=size, device=torch.device("cpu"), facts={})
 
@@ -120,7 +120,7 @@ class RandomNetwork(FeatureSpace):
 
     def __init__(self, space: Space, *, device: torch.device) -> None:
         network = drawn(lambda: _strided(space.shape, size=64), seed=0)
-        version = fingerprint(self.recipe, network.state_dict())[:12]
+        version = tensor_digest(self.recipe, network.state_dict())[:12]
         super().__init__(version=version, size=64, device=device, facts={"recipe": self.recipe})
         self._space = space
         self._network = network.eval().to(device)

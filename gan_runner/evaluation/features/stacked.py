@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gan_runner.data.data import Data, Space
+from gan_runner.data import Data, Space
 from gan_runner.evaluation.features.classifier import classifier
 from gan_runner.evaluation.features.spaces import FeatureSpace
-from gan_runner.storage.checkpoint import fingerprint
+from gan_runner.storage.tensors import tensor_digest
 
 RECIPE = "stacked-1"
 _DIGITS = 10
@@ -45,7 +45,7 @@ class StackedFeatures(FeatureSpace):
     name = "classifier"
 
     def __init__(self, digit: FeatureSpace) -> None:
-        version = fingerprint(f"{RECIPE}|{digit.version}", {})[:12]
+        version = tensor_digest(f"{RECIPE}|{digit.version}", {})[:12]
         super().__init__(
             version=version,
             size=3 * digit.size,

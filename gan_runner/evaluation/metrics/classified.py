@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gan_runner.data import Data
 from gan_runner.data.columns import Columns
-from gan_runner.data.data import Data
 from gan_runner.evaluation.metrics.tables import labelled
 from gan_runner.evaluation.metrics.tstr import Exam, Labelled, Tstr
 

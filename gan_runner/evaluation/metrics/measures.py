@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from gan_runner.data import Space
 from gan_runner.data.columns import Columns
-from gan_runner.data.data import Space
 from gan_runner.errors import printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics import frechet, kernels, neighbours, tables

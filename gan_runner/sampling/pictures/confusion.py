@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from gan_runner.errors import printable
 from gan_runner.evaluation.metrics.tstr import Told, Tstr
+from gan_runner.sampling.pictures.figure import as_array, label_text, new_figure
 
-_TITLES = {"real": "learnt from real", "synthetic": "learnt from samples"}
-_MOST_NAMED = 30  # classes; of more, neither names nor counts can be read
-_TOP, _MARGIN = 60, 24
-_RIGHT, _WRONG, _DARK = (0, 114, 178), (213, 94, 0), (28, 28, 28)  # for the colour-blind, too
+_TITLES = {"real": "trained on real", "synthetic": "trained on samples"}
+_MOST_NAMED = 30  # classes; of more, no name can be read
+_MOST_COUNTED = 20  # classes; of more, no number in a cell
+_CELL, _SMALLEST, _LARGEST = 40, 300, 640  # pixels: a class, the side of a matrix
+_PALE = 244
+_RIGHT, _WRONG = (0, 114, 178), (213, 94, 0)  # for color-blind readers, too: Okabe & Ito 2008
 
 
 class Confusion(NamedTuple):
@@ -37,48 +39,38 @@ class Confusion(NamedTuple):
             yield [title, *names], [[name, *map(str, counts)] for name, counts in rows]
 
     def picture(self) -> NDArray[np.uint8]:
-        """Both beside each other, [H, W, 3]. A cell is as bright as its share of the true class."""
-        names = [printable(name, limit=14) for name in self.classes]
-        drawn = [_drawn(title, told.confusion, names) for title, told in self._told()]
-        return np.concatenate(drawn, axis=1)
+        """Both beside each other, [H, W, 3]. A cell is as strong as its share of the true class."""
+        names = [label_text(name, limit=14) for name in self.classes]
+        if len(names) > _MOST_NAMED:
+            names = []
+        side = max(_SMALLEST, min(_LARGEST, _CELL * len(self.classes)))
+        room = 44 + 6 * max((len(name) for name in names), default=0)  # for names and axis labels
+        width, height = room + side + 20, 30 + side + room
+        with new_figure(2 * width, height) as figure:
+            for place, (title, told) in enumerate(self._told()):
+                left = (place * width + room) / (2 * width)
+                box = (left, room / height, side / (2 * width), side / height)
+                axes = figure.add_axes(box, title=title)
+                axes.set(xlabel="predicted class", ylabel="true class")
+                _draw(axes, told.confusion, names)
+            return as_array(figure)
 
     def _told(self) -> Iterator[tuple[str, Told]]:
         for name, told in self.tstr._asdict().items():
-            yield f"{_TITLES[name]}, {told.accuracy:.1%} right", told
+            yield f"{_TITLES[name]}, accuracy {told.accuracy:.1%}", told
 
 
-def _drawn(title: str, matrix: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.uint8]:
-    """One matrix [K, K] with its title above, and the names to its left and below it."""
-    count, named = len(matrix), len(names) <= _MOST_NAMED
-    cell = max(4, min(72, 640 // count))
-    large, small = ImageFont.load_default(16), ImageFont.load_default(max(9, min(14, cell // 3)))
-    longest = max(small.getlength(name) for name in names) if named else 0
-    left = round(longest) + _MARGIN
-    width = max(left + cell * count, round(large.getlength(title))) + _MARGIN
-    image = Image.new("RGB", (width, _TOP + cell * count + left))
-    draw = ImageDraw.Draw(image)
-    draw.text((12, 8), title, fill="white", font=large)
-    below = "rows: true, columns: told as"
-    draw.text((12, 34), below, fill="silver", font=ImageFont.load_default(12))
+def _draw(axes: Any, matrix: NDArray[np.int64], names: Sequence[str]) -> None:
+    """One matrix [K, K] in shades: of blue on the diagonal, of vermilion elsewhere."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    for (row, column), share in np.ndenumerate(shares):
-        x, y = left + column * cell, _TOP + row * cell
-        box = (x, y, x + cell - 2, y + cell - 2)
-        draw.rectangle(box, fill=_shade(share, right=row == column))
-        if named:
-            centre, text = (x + cell / 2 - 1, y + cell / 2 - 1), str(matrix[row, column])
-            draw.text(centre, text, fill="white", font=small, anchor="mm")
-    for place, name in enumerate(names if named else ()):
-        middle = (left - 8, _TOP + (place + 0.5) * cell)
-        draw.text(middle, name, fill="white", font=small, anchor="rm")
-        downwards = Image.new("RGB", (left, cell))
-        ImageDraw.Draw(downwards).text((8, cell / 2), name, fill="white", font=small, anchor="lm")
-        corner = (left + place * cell, _TOP + cell * count)
-        image.paste(downwards.rotate(-90, expand=True), corner)
-    return np.asarray(image).copy()
-
-
-def _shade(share: float, *, right: bool) -> tuple[int, int, int]:
-    full = _RIGHT if right else _WRONG
-    red, green, blue = (round(d + (f - d) * share) for f, d in zip(full, _DARK, strict=True))
-    return red, green, blue
+    full = np.where(np.eye(len(matrix), dtype=bool)[..., None], _RIGHT, _WRONG)
+    axes.imshow(_PALE + np.rint((full - _PALE) * shares[..., None]).astype(int))
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    if len(matrix) <= _MOST_COUNTED:
+        for row, column in zip(*matrix.nonzero(), strict=True):
+            color = "white" if shares[row, column] > 0.6 else "black"
+            count = str(matrix[row, column])
+            axes.text(column, row, count, color=color, ha="center", va="center")

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from gan_runner.data.columns import Column, Columns
-from gan_runner.errors import printable
+from gan_runner.sampling.pictures.figure import COLORS, as_array, label_text, new_figure
 
-_SIDE = 512
-_MOST_PANELS = 4  # columns beside each other; of more, a picture shows nothing
+_SIDE = 640
+_MOST_COLUMNS = 4  # beside each other; of more, a picture shows nothing
+_MOST_NAMED = 12  # categories on an axis
 _REACH = 3.5  # standard deviations from the mean to the border of a panel
 _BINS = 24
 _SPREAD = 1 / 1.16730397826  # whose powers fill cubes evenly: Roberts 2018, the R sequence
-_GAP = 3
-# eight colours that the colour-blind tell apart on black (Okabe & Ito 2008)
-_COLOURS = (
-    *((86, 180, 233), (230, 159, 0), (0, 158, 115), (240, 228, 66)),
-    *((204, 121, 167), (213, 94, 0), (0, 114, 178), (190, 190, 190)),
-)
+_LONGEST = 20  # letters of a name
 
-Canvas = NDArray[np.uint8]
+
+class _Axis(NamedTuple):
+    """A column, its value of each row [N], and the ends of its axis."""
+
+    column: Column
+    values: NDArray[np.float64]
+    low: float
+    high: float
 
 
 def pairs(
@@ -33,82 +36,113 @@ def pairs(
     columns: Columns,
     offset: Sequence[float],
     scale: Sequence[float],
-) -> Canvas:
-    """The first columns against each other, numeric ones first, [H, W, 3]; histograms between.
+) -> NDArray[np.uint8]:
+    """The first columns below each other, numeric ones first, as a corner plot, [H, W, 3]: each
+    against those before it, its histogram at the end of its row.
 
-    Points have the colour of the label that rows [N, D] hold, or that was told, `labels` [N]. All
-    pictures of a table have the same axes: the mean `offset` of a number and 3.5 times its
+    Points have the color of the label that rows [N, D] hold, or of their condition, `labels` [N].
+    All pictures of a table have the same axes: the mean `offset` of a number and 3.5 times its
     deviation `scale` to either side.
     """
-    shown, places = _places(examples, columns, offset, scale)
-    colours = _colours(examples, labels, columns)
-    side = _SIDE // len(shown)
-    canvas = np.zeros((side * len(shown), side * len(shown), 3), np.uint8)
-    inner = side - 2 * _GAP
-    for row, down in enumerate(places):
-        for column, right in enumerate(places):
-            top, left = row * side + _GAP, column * side + _GAP
-            panel = canvas[top : top + inner, left : left + inner]
-            panel[:] = 20
-            if row == column:
-                _histogram(panel, right, bins=len(shown[row].categories) or _BINS)
-            else:
-                _points(panel, right, down, colours)
-    image = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(image)
-    for place, each in enumerate(shown):
-        corner = (place * side + 2 * _GAP, place * side + _GAP)
-        name = printable(each.name, limit=side // 7)
-        draw.text(corner, name, fill="white", font=ImageFont.load_default(12))
-    return np.asarray(image).copy()
+    shown = _axes_of(examples, columns, offset, scale)
+    classes = _classes(examples, labels, columns)
+    count = len(shown)
+    longest = max(len(name) for axis in shown for name in ("", *_names(axis.column)))
+    edge = 0.09 + 0.0095 * longest  # where these names stand, as a share of the picture
+    with new_figure(_SIDE, _SIDE) as figure:
+        figure.subplots_adjust(edge, edge, 0.98, 0.94, wspace=0.06, hspace=0.06)
+        for row, up in enumerate(shown):
+            for column, across in enumerate(shown[:row]):
+                axes = figure.add_subplot(count, count, 1 + row * count + column)
+                _draw_points(axes, across, up, classes)
+                _label(axes, across, up, below=row == count - 1, beside=column == 0)
+            axes = figure.add_subplot(count, count, 1 + row * count + row)
+            _draw_histogram(axes, up)
+            _label(axes, up, None, below=row == count - 1, beside=row == 0)
+        _draw_legend(figure, columns, classes)
+        return as_array(figure)
 
 
-def _places(
+def _axes_of(
     examples: Tensor, columns: Columns, offset: Sequence[float], scale: Sequence[float]
-) -> tuple[list[Column], list[NDArray[np.float64]]]:
-    """The columns that are shown, and where in [0, 1] each row lies on their axes."""
-    found: list[tuple[Column, NDArray[np.float64]]] = []
+) -> list[_Axis]:
+    found: list[_Axis] = []
     begin = 0
     for column, part in columns.parts(examples.cpu().double()):
         if column.categories:
             # spread evenly, always alike, and independent of the spread of other columns
             jitter = np.arange(len(examples)) * _SPREAD ** (len(found) + 1) % 1
-            place = (part.argmax(1).numpy() + 0.1 + 0.8 * jitter) / column.width
+            places = part.argmax(1).numpy() - 0.4 + 0.8 * jitter
+            found.append(_Axis(column, places, -0.5, column.width - 0.5))
         else:
-            standard = (part[:, 0].numpy() - offset[begin]) / scale[begin]
-            place = standard / (2 * _REACH) + 0.5
-        found.append((column, place))
+            mean, reach = offset[begin], _REACH * scale[begin]
+            found.append(_Axis(column, part[:, 0].numpy(), mean - reach, mean + reach))
         begin += column.width
-    found.sort(key=lambda each: bool(each[0].categories))
-    kept = found[:_MOST_PANELS]
-    return [column for column, _ in kept], [place for _, place in kept]
+    found.sort(key=lambda axis: bool(axis.column.categories))
+    return found[:_MOST_COLUMNS]
 
 
-def _colours(examples: Tensor, labels: Tensor | None, columns: Columns) -> Canvas:
-    """A colour for each row, [N, 3]."""
-    made = [part.argmax(1) for column, part in columns.parts(examples) if column.label]
-    classes = made[0] if made else labels
-    if classes is None:
-        return np.full((len(examples), 3), 255, np.uint8)
-    colours: Canvas = np.array(_COLOURS, np.uint8)[classes.cpu().numpy() % len(_COLOURS)]
-    return colours
+def _classes(examples: Tensor, labels: Tensor | None, columns: Columns) -> NDArray[np.int64] | None:
+    """The class of each row, [N]."""
+    held = [part.argmax(1) for column, part in columns.parts(examples) if column.label]
+    classes = held[0] if held else labels
+    return None if classes is None else classes.cpu().numpy()
 
 
-def _points(
-    panel: Canvas, right: NDArray[np.float64], up: NDArray[np.float64], colours: Canvas
-) -> None:
-    last = len(panel) - 2
-    rows, columns = ((1 - up) * last).round(), (right * last).round()
-    seen = (rows >= 0) & (rows <= last) & (columns >= 0) & (columns <= last)
-    rows, columns = rows[seen].astype(int), columns[seen].astype(int)
-    for down in (0, 1):
-        for beside in (0, 1):
-            panel[rows + down, columns + beside] = colours[seen]
+def _draw_points(axes: Any, across: _Axis, up: _Axis, classes: NDArray[np.int64] | None) -> None:
+    x, y = across.values, up.values
+    inside = (across.low <= x) & (x <= across.high) & (up.low <= y) & (y <= up.high)
+    groups = np.zeros(len(x), np.int64) if classes is None else classes % len(COLORS)
+    style = {"markersize": float(np.clip(30 / np.sqrt(len(x)), 1.5, 5)), "markeredgewidth": 0}
+    for group in np.unique(groups[inside]):
+        chosen = inside & (groups == group)
+        axes.plot(x[chosen], y[chosen], "o", color=COLORS[group], **style)
+    axes.set(xlim=(across.low, across.high), ylim=(up.low, up.high))
 
 
-def _histogram(panel: Canvas, places: NDArray[np.float64], *, bins: int) -> None:
-    counts, edges = np.histogram(places, bins, (0, 1))
-    height, side = len(panel), panel.shape[1]
-    tall = np.rint(counts / max(counts.max(), 1) * (height - 20)).astype(int)
-    for bar, left, right in zip(tall, edges[:-1] * side, edges[1:] * side, strict=True):
-        panel[height - bar :, int(left) : max(int(left) + 1, int(right) - 1)] = 110
+def _draw_histogram(axes: Any, axis: _Axis) -> None:
+    limits = axis.low, axis.high
+    counts, edges = np.histogram(axis.values, len(axis.column.categories) or _BINS, limits)
+    axes.stairs(counts, edges, fill=True, color="#b4b4b4")
+    axes.set(xlim=limits, ylim=(0, 1.1 * max(1, counts.max())))
+
+
+def _label(axes: Any, across: _Axis, up: _Axis | None, *, below: bool, beside: bool) -> None:
+    """Names and ticks at the left and at the bottom of the picture alone."""
+    axes.tick_params(length=2)
+    if below:
+        _set_ticks(axes, "x", across.column)
+    else:
+        axes.set_xticks([])
+    if beside and up is not None:
+        _set_ticks(axes, "y", up.column)
+    else:
+        axes.set_yticks([])  # of a histogram, too: each has a scale of its own
+
+
+def _set_ticks(axes: Any, which: Literal["x", "y"], column: Column) -> None:
+    axes.set(**{f"{which}label": label_text(column.name, limit=_LONGEST)})
+    if column.categories:
+        names = _names(column)
+        axes.set(**{f"{which}ticks": range(len(names)), f"{which}ticklabels": names})
+    else:
+        axes.locator_params(axis=which, nbins=4)
+    if which == "x" and column.categories:
+        axes.tick_params(axis="x", labelrotation=90)
+
+
+def _names(column: Column) -> list[str]:
+    """The categories as they are shown; of too many to be read, none."""
+    if len(column.categories) > _MOST_NAMED:
+        return []
+    return [label_text(name, limit=_LONGEST) for name in column.categories]
+
+
+def _draw_legend(figure: Any, columns: Columns, classes: NDArray[np.int64] | None) -> None:
+    """The color of each class, unless they are so many that colors repeat."""
+    label = columns.label
+    if classes is None or label is None or len(label.categories) > len(COLORS):
+        return
+    for color, name in zip(COLORS, label.categories, strict=False):
+        figure.axes[0].plot([], [], "o", color=color, label=label_text(name, limit=_LONGEST))
+    figure.legend(loc="upper right", handletextpad=0.1)

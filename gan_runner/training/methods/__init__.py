@@ -1,1 +1,8 @@
-"""How networks are trained: one module a method."""
+"""How networks are trained: a method a module. A file under `conf/method/` names a class."""
+
+from gan_runner.training.methods.adversarial import Adversarial
+from gan_runner.training.methods.base import Method, UpdateSettings
+from gan_runner.training.methods.vae import VAE
+from gan_runner.training.methods.vae_gan import VAEGAN
+
+__all__ = ["VAE", "VAEGAN", "Adversarial", "Method", "UpdateSettings"]

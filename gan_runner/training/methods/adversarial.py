@@ -1,11 +1,12 @@
-"""What happens in a step: updates of the discriminator, one of the generator, the average.
+"""Adversarial training: D is updated `d_steps` times by its loss and penalties, then G once.
 
-Nothing here reads a number back from the device: terms are added up where they are computed.
+One update, from a batch of reals to the optimizer, is read here from top to bottom; the loss and
+the penalties that it names are in `objectives/losses.py` and `objectives/penalties.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -13,203 +14,295 @@ from operator import add
 import torch
 from torch import Tensor, nn
 
-from gan_runner.data.data import Batch
+from gan_runner.augmentations import Augmentation
+from gan_runner.config.component import Component
+from gan_runner.config.schema import Config
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
+from gan_runner.errors import ConfigError
+from gan_runner.models import GenerativeModel, Model
 from gan_runner.models.conditioning import bound
 from gan_runner.models.discriminator import Discriminator, Judgement
+from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.objective import Objective
+from gan_runner.objectives.penalties import Critic
 from gan_runner.objectives.terms import Scored
-from gan_runner.training.methods.view import View
-from gan_runner.training.optimizers import Optimizers
+from gan_runner.sampling.sampler import Sampler, Weights
+from gan_runner.training.methods.base import Method, UpdateSettings, is_of_family
+from gan_runner.training.methods.discriminator_input import DiscriminatorInput
 from gan_runner.training.state import TrainState
 
 
 @dataclass(frozen=True)
-class Training:
-    """What all steps of a run have in common, whatever it optimises.
+class WithDiscriminator(Method):
+    """What methods with a discriminator have in common: its update, and the terms of the game.
 
-    `bf16`: forward passes in bfloat16; weights, losses and penalties stay float32.
-    """
-
-    optimizers: Optimizers
-    average: float
-    average_ramp: float
-    bf16: bool
-
-    def decay(self, step: int) -> float:
-        """The decay of the weight average after `step` finished steps, which forgets the start.
-
-        The ramp is that of TensorFlow's ExponentialMovingAverage with `num_updates`.
-        """
-        return min(self.average, (1 + step) / (self.average_ramp + step))
-
-    def autocast(self, device: torch.device, *, exact: bool = False) -> torch.autocast:
-        """The precision of a forward pass; `exact` for what penalties look at closely."""
-        return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and not exact)
-
-
-@dataclass(frozen=True)
-class Recipe(Training):
-    """What all steps with an adversary have in common.
-
-    The last `codes` columns of a latent point are codes that D should tell.
-    `generates_together`, `scores_together`: batches may go through G, or D, as one, since it looks
-    at each example alone (it has no batch norm, nor a minibatch layer).
+    `discriminates_together`: reals and fakes may go through D as one batch, since it treats each
+    example alone (it has no batch norm, nor a minibatch layer).
     """
 
     objective: Objective
-    batch_size: int
-    latent_size: int
-    codes: int
-    generates_together: bool
-    scores_together: bool
-    view: View
+    discriminator_input: DiscriminatorInput
+    discriminates_together: bool
+
+    def update_discriminator(
+        self, state: TrainState, real: Batch, fake: Batch, *, update: int
+    ) -> None:
+        """The update of D with this number, on as many fakes as reals."""
+        real = self.discriminator_input(real, state)
+        fake = self.discriminator_input(fake._replace(examples=fake.examples.detach()), state)
+        on_real, on_fake = self._discriminate_both(state, real, fake, update=update)
+        critic = bound(state.discriminator, real.labels)
+        terms = self.discriminator_terms(critic, on_real, on_fake, state, update=update)
+        grad_norm = self.descend("discriminator", terms, state)
+        if self.objective.clip_value is not None:
+            _clip_weights(state.discriminator.parameters(), self.objective.clip_value)
+        logged = {**_logit_statistics(on_real, on_fake), "grad_norm/discriminator": grad_norm}
+        strengths = self.discriminator_input.adapt(on_real, on_fake, state)
+        state.sums.add({**terms, **logged, **strengths})
+
+    def needs_grad(self, update: int) -> set[str]:
+        """Which of `real` and `fake` the penalties of this update differentiate D's logits by."""
+        due = [p for p in self.objective.penalties.values() if p.is_due(update)]
+        return {name for penalty in due for name in penalty.differentiates}
+
+    def discriminator_terms(
+        self, critic: Critic, real: Scored, fake: Scored, state: TrainState, *, update: int
+    ) -> dict[str, Tensor]:
+        """The named terms of D's update with this number: scalars that add up to D's loss."""
+        objective, rng = self.objective, state.rng.penalty
+        loss = objective.loss.discriminator(real.logits, fake.logits)
+        terms = {"loss/discriminator": loss.mean()}
+        for name, penalty in objective.penalties.items():
+            kind = "term" if penalty.signed else "penalty"
+            if penalty.is_due(update):
+                memory = state.memory(f"penalty.{name}")
+                values = penalty(critic, real, fake, rng, memory)
+                terms[f"{kind}/{name}"] = penalty.weight * penalty.every * values.mean()
+            else:  # 0, so that the mean over all updates is what the penalty adds
+                terms[f"{kind}/{name}"] = real.logits.new_zeros(())
+        for name in fake.told:
+            losses = [of.told[name].mean() for of in (real, fake) if name in of.told]
+            terms[f"{name}/discriminator"] = torch.stack(losses).sum()
+        return terms
+
+    def generator_terms(self, fake: Scored, real: Scored | None) -> dict[str, Tensor]:
+        """The named terms of G's update: scalars that add up to G's loss. `real` is needed where
+        the objective compares."""
+        objective, logits = self.objective, None if real is None else real.logits
+        terms = {"loss/generator": objective.loss.generator(fake.logits, logits).mean()}
+        for name, matching in objective.matching.items():
+            assert real is not None, "matching compares"
+            terms[f"penalty/{name}"] = matching.weight * matching(real, fake)
+        return terms | {f"{name}/generator": value.mean() for name, value in fake.told.items()}
+
+    def weight_terms(self, name: str, state: TrainState) -> dict[str, Tensor]:
+        """The named terms of the weights of a network."""
+        parameters = list(state.networks[name].parameters())
+        return {
+            f"penalty/{term}/{name}": regularizer.weight
+            * regularizer(parameters, state.memory(f"penalty.{term}.{name}"))
+            for term, regularizer in self.objective.weight_terms.items()
+        }
+
+    def descend(self, name: str, terms: dict[str, Tensor], state: TrainState) -> Tensor:
+        """Take one step of a network down the sum of the terms, to which those of its weights are
+        added; the norm of the gradient."""
+        terms |= self.weight_terms(name, state)
+        # nothing else gets a gradient: not the other network, nor the examples of a penalty
+        parameters = list(state.networks[name].parameters())
+        reduce(add, terms.values()).backward(inputs=parameters)
+        return self.optimize(name, state)
+
+    def discriminate(
+        self, state: TrainState, batch: Batch, *, grad: bool = False, exact: bool = False
+    ) -> Scored:
+        """D's output; `grad`: the logits can be differentiated by the examples; `exact`: as
+        precisely as the critic of a penalty computes them."""
+        if grad:
+            batch.examples.requires_grad_()
+        with self.updates.autocast(batch.examples.device, exact=exact or grad):
+            judgement = state.discriminator.judge(batch.examples, batch.labels)
+            return _with_auxiliary(state.discriminator, batch, judgement)
+
+    def _discriminate_both(
+        self, state: TrainState, real: Batch, fake: Batch, *, update: int
+    ) -> tuple[Scored, Scored]:
+        """D's outputs on reals and fakes, ready for the penalties of this update."""
+        grad = self.needs_grad(update)
+        exact = any(p.exact and p.is_due(update) for p in self.objective.penalties.values())
+        if grad or not self.discriminates_together:
+            return (
+                self.discriminate(state, real, grad="real" in grad, exact=exact),
+                self.discriminate(state, fake, grad="fake" in grad, exact=exact),
+            )
+        discriminator = state.discriminator
+        with self.updates.autocast(real.examples.device, exact=exact):
+            both = torch.cat((real.examples, fake.examples))
+            judgement = discriminator.judge(both, _join((real.labels, fake.labels)))
+            reals, fakes = zip(*(of.chunk(2) for of in judgement), strict=True)
+            return (
+                _with_auxiliary(discriminator, real, Judgement(*reals)),
+                _with_auxiliary(discriminator, fake, Judgement(*fakes)),
+            )
+
+    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
+        return self.objective.derived(row)
+
+    def sampler(
+        self,
+        networks: Mapping[str, nn.Module],
+        space: Space,
+        class_names: Sequence[str],
+        *,
+        weights: Weights,
+    ) -> Sampler:
+        return Sampler(
+            networks["generator"],
+            space,
+            self.model.latent_columns,
+            class_names=tuple(class_names),
+            code=self.model.latent_code,
+            encoder=networks.get("encoder"),
+            weights=weights,
+        )
+
+    def check(self, config: Config) -> None:
+        self.objective.check(
+            discriminator_norm=self.model.norms["discriminator"], loss_name=config.loss["name"]
+        )
+
+    def check_space(self, space: Space) -> None:
+        self.discriminator_input.check_space(space)
+        self.objective.check_space(space)
+
+    def warnings(self) -> list[str]:
+        return self.objective.warnings(
+            discriminator_norm=self.model.norms["discriminator"],
+            momentum_setting=self.updates.optimizers.discriminator.momentum_setting,
+        )
+
+    @classmethod
+    def default_norms(cls, config: Config) -> Mapping[str, str]:
+        constrained = build_objective(config).is_constrained
+        return {"generator": "batch", "encoder": "batch"} | {
+            "discriminator": "layer" if constrained else "batch"
+        }
 
 
-def train_step(state: TrainState, reals: Iterator[Batch], recipe: Recipe) -> None:
-    """One generator update with all its discriminator updates.
+@dataclass(frozen=True)
+class Adversarial(WithDiscriminator):
+    """Two networks, each with an optimizer of its own. Goodfellow et al. 2014, algorithm 1.
 
-    The last update of D and the update of G share one batch of fakes, which saves a pass of G.
-    Fakes are of the classes of the reals that they are held against.
+    `generates_together`: all fakes of a step may go through G as one batch, since it treats each
+    latent point alone (it has no batch norm).
     """
-    d_steps = recipe.objective.d_steps
-    batches = [next(reals) for _ in range(d_steps)]
-    fakes = _fakes(state, [batch.labels for batch in batches], recipe)
-    for update, (real, fake) in enumerate(zip(batches, fakes, strict=True)):
-        update_discriminator(state, real, fake, state.step * d_steps + update, recipe)
-    _update_generator(state, batches[-1], fakes[-1], recipe)
-    if state.average is not None:
-        update_average(state.average, state.generator, recipe.decay(state.step))
-    state.step += 1
 
+    generates_together: bool
 
-def _fakes(state: TrainState, labels: list[Tensor | None], recipe: Recipe) -> list[Batch]:
-    """A batch of fakes for each update of D; only the last can be differentiated."""
-    size, (*earlier, last) = recipe.batch_size, labels
-    with torch.no_grad():
-        if recipe.generates_together and earlier:
-            together = _generate(state, len(earlier) * size, _joined(earlier), recipe)
-            parts = [[None] * len(earlier) if of is None else of.split(size) for of in together]
-            fakes = [Batch(*part) for part in zip(*parts, strict=True)]
-        else:
-            fakes = [_generate(state, size, of, recipe) for of in earlier]
-    return [*fakes, _generate(state, size, last, recipe)]
-
-
-def _generate(state: TrainState, count: int, labels: Tensor | None, recipe: Recipe) -> Batch:
-    device = state.latent_noise.device
-    latent = torch.randn(count, recipe.latent_size, generator=state.latent_noise, device=device)
-    codes = latent[:, recipe.latent_size - recipe.codes :] if recipe.codes else None
-    with recipe.autocast(device):
-        return Batch(bound(state.generator, labels)(latent).float(), labels, codes)
-
-
-def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
-    known = [part for part in parts if part is not None]
-    return torch.cat(known) if known else None
-
-
-def update_discriminator(
-    state: TrainState, real: Batch, fake: Batch, number: int, recipe: Recipe
-) -> None:
-    """The update of D with this number, on as many fakes as reals."""
-    objective, discriminator = recipe.objective, state.discriminator
-    real = recipe.view(real, state)
-    fake = recipe.view(fake._replace(examples=fake.examples.detach()), state)
-    scored = _score(discriminator, real, fake, number, recipe)
-    terms = objective.discriminator(
-        bound(discriminator, real.labels),
-        *scored,
-        update=number,
-        noise=state.penalty_noise,
-        memory=state.memory,
-    )
-    norm = _descend(terms, "discriminator", state, recipe)
-    if objective.clip is not None:
-        _clip_weights(discriminator.parameters(), objective.clip)
-    seen = _seen(*scored) | recipe.view.learn(*scored, state)
-    state.sums.add({**terms, **seen, "grad_norm/discriminator": norm})
-
-
-def _score(
-    discriminator: Discriminator,
-    real: Batch,
-    fake: Batch,
-    number: int,
-    recipe: Recipe,
-) -> tuple[Scored, Scored]:
-    """Real and fake examples as D judges them, ready for the penalties of this update."""
-    differentiated, exact = recipe.objective.differentiates(number), recipe.objective.exact(number)
-    if differentiated or not recipe.scores_together:
-        return (
-            _judged(discriminator, real, recipe, slopes="real" in differentiated, exact=exact),
-            _judged(discriminator, fake, recipe, slopes="fake" in differentiated, exact=exact),
-        )
-    with recipe.autocast(real.examples.device, exact=exact):
-        both = torch.cat((real.examples, fake.examples))
-        judgement = discriminator.judge(both, _joined((real.labels, fake.labels)))
-        reals, fakes = zip(*(of.chunk(2) for of in judgement), strict=True)
-        return (
-            _told(discriminator, real, Judgement(*reals)),
-            _told(discriminator, fake, Judgement(*fakes)),
+    @classmethod
+    def build(
+        cls,
+        config: Config,
+        *,
+        settings: Component,
+        model: GenerativeModel,
+        augmentations: Mapping[str, Augmentation],
+        updates: UpdateSettings,
+    ) -> Adversarial:
+        if not isinstance(model, Model):
+            raise ConfigError(
+                f"an autoencoder can't be trained like this, {config.choice('model')} with "
+                f"{config.choice('method')}. Use the method that the model brings: method=vae, or "
+                "method=vae_gan for model=vae_gan."
+            )
+        return cls(
+            model,
+            updates,
+            build_objective(config),
+            DiscriminatorInput(augmentations, model.packing),
+            discriminates_together=not model.couples_examples,
+            generates_together=model.norms["generator"] != "batch",
         )
 
+    @property
+    def batches_per_step(self) -> int:
+        return self.objective.d_steps
 
-def _judged(
-    discriminator: Discriminator,
-    batch: Batch,
-    recipe: Recipe,
-    *,
-    slopes: bool = False,
-    exact: bool = False,
-) -> Scored:
-    if slopes:
-        batch.examples.requires_grad_()
-    with recipe.autocast(batch.examples.device, exact=exact or slopes):
-        judgement = discriminator.judge(batch.examples, batch.labels)
-        return _told(discriminator, batch, judgement)
+    def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
+        """All updates of D, then the one of G, which shares the last batch of fakes: that saves a
+        pass of G. Fakes have the classes of the reals that they are compared with."""
+        d_steps = self.objective.d_steps
+        reals = [next(batches) for _ in range(d_steps)]
+        fakes = self._generate_all(state, [real.labels for real in reals])
+        for k, (real, fake) in enumerate(zip(reals, fakes, strict=True)):
+            self.update_discriminator(state, real, fake, update=state.step * d_steps + k)
+        self._update_generator(state, reals[-1], fakes[-1])
+        self.finish_step(state)
+
+    def _generate_all(self, state: TrainState, labels: list[Tensor | None]) -> list[Batch]:
+        """A batch of fakes for each update of D; only the last can be differentiated."""
+        size, (*earlier, last) = self.updates.batch_size, labels
+        with torch.no_grad():
+            if earlier and self.generates_together:
+                together = self._generate(state, len(earlier) * size, _join(earlier))
+                parts = [[None] * len(earlier) if of is None else of.split(size) for of in together]
+                fakes = [Batch(*part) for part in zip(*parts, strict=True)]
+            else:
+                fakes = [self._generate(state, size, of) for of in earlier]
+        return [*fakes, self._generate(state, size, last)]
+
+    def _generate(self, state: TrainState, count: int, labels: Tensor | None) -> Batch:
+        rng, dims, code = state.rng.latent, self.model.latent_columns, self.model.latent_code
+        latents = torch.randn(count, dims, generator=rng, device=rng.device)
+        codes = None if code is None else latents[:, dims - code.columns :]
+        with self.updates.autocast(rng.device):
+            return Batch(bound(state.generator, labels)(latents).float(), labels, codes)
+
+    def _update_generator(self, state: TrainState, real: Batch, fake: Batch) -> None:
+        on_fake = self.discriminate(state, self.discriminator_input(fake, state))
+        on_real = None
+        if self.objective.compares:
+            with torch.no_grad():
+                on_real = self.discriminate(state, self.discriminator_input(real, state))
+        terms = self.generator_terms(on_fake, on_real)
+        grad_norm = self.descend("generator", terms, state)
+        state.sums.add({**terms, "grad_norm/generator": grad_norm})
 
 
-def _told(discriminator: Discriminator, batch: Batch, judgement: Judgement) -> Scored:
+def build_objective(config: Config) -> Objective:
+    """The objective of an adversarial game. Raises ConfigError if the loss is of another kind."""
+    if is_of_family(config.loss, VariationalObjective):
+        raise ConfigError(
+            f"{config.choice('loss')} is for variational autoencoders, {config.choice('model')} "
+            f"with {config.choice('method')}. "
+            "Use an adversarial loss, such as loss=hinge, or model=vae or model=conv_vae."
+        )
+    return Objective.build(config.loss)
+
+
+def _with_auxiliary(discriminator: Discriminator, batch: Batch, judgement: Judgement) -> Scored:
     logits, features = judgement
     told = discriminator.tell(features, labels=batch.labels, codes=batch.codes)
     return Scored(batch.examples, logits.float(), features, told)
 
 
-def _descend(terms: dict[str, Tensor], name: str, state: TrainState, recipe: Recipe) -> Tensor:
-    """Take one step down the sum of the terms, joined by those of the weights; the norm of its
-    gradient."""
-    parameters = list(state.networks[name].parameters())
-    terms |= recipe.objective.of_weights(name, parameters, state.memory)
-    # nothing else gets a gradient: not the other network, nor the examples of a penalty
-    reduce(add, terms.values()).backward(inputs=parameters)
-    return follow(name, state, recipe)
-
-
-def follow(name: str, state: TrainState, training: Training) -> Tensor:
-    """Take one step of a network along the gradient that is there, which is used up; its norm."""
-    parameters = list(state.networks[name].parameters())
-    stepper, settings = state.optimizers[name], training.optimizers.of(name)
-    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-    if settings.clip_norm is not None:
-        nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
-    for group in stepper.param_groups:
-        group["lr"] = settings.rate(state.step) * state.rate_factor
-    stepper.step()
-    stepper.zero_grad(set_to_none=True)
-    return norm
+def _join(parts: Sequence[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.cat(known) if known else None
 
 
 @torch.no_grad()
-def _clip_weights(parameters: Iterable[nn.Parameter], bound: float) -> None:
+def _clip_weights(parameters: Iterable[nn.Parameter], value: float) -> None:
     weights: list[Tensor] = list(parameters)
-    torch._foreach_clamp_min_(weights, -bound)
-    torch._foreach_clamp_max_(weights, bound)
+    torch._foreach_clamp_min_(weights, -value)
+    torch._foreach_clamp_max_(weights, value)
 
 
 @torch.no_grad()
-def _seen(real: Scored, fake: Scored) -> dict[str, Tensor]:
-    """What D's logits say. Accuracy is the share on the right side of the middle between both
-    means: one measure for all losses, which put D's undecided point at different logits."""
+def _logit_statistics(real: Scored, fake: Scored) -> dict[str, Tensor]:
+    """Means and accuracy, the share of logits on the right side of the middle between both means:
+    one measure for all losses, which put D's undecided point at different logits."""
     mean_real, mean_fake = real.logits.mean(), fake.logits.mean()
     middle = (mean_real + mean_fake) / 2
     right = torch.cat((real.logits > middle, fake.logits <= middle))
@@ -218,26 +311,3 @@ def _seen(real: Scored, fake: Scored) -> dict[str, Tensor]:
         "logits/fake": mean_fake,
         "accuracy/discriminator": right.float().mean(),
     }
-
-
-def _update_generator(state: TrainState, real: Batch, fake: Batch, recipe: Recipe) -> None:
-    scored = _judged(state.discriminator, recipe.view(fake, state), recipe)
-    reals = None
-    if recipe.objective.compares:
-        with torch.no_grad():
-            reals = _judged(state.discriminator, recipe.view(real, state), recipe)
-    terms = recipe.objective.generator(scored, reals)
-    norm = _descend(terms, "generator", state, recipe)
-    state.sums.add({**terms, "grad_norm/generator": norm})
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, generator: nn.Module, decay: float) -> None:
-    """Move the average towards the generator; the statistics of batch norm are averaged too."""
-    torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1.0 - decay)
-    current = dict(generator.named_buffers())
-    for name, kept in average.named_buffers():
-        if name.endswith(("running_mean", "running_var")):
-            kept.lerp_(current[name], 1.0 - decay)
-        else:  # counters, and the unit vectors of spectral norm, whose mean is no unit vector
-            kept.copy_(current[name])

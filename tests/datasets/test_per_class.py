@@ -10,12 +10,12 @@ import pytest
 import torch
 from conftest import Answer, left_behind, small_run, track
 
-from gan_runner.cli.hydra import composed, parsed
-from gan_runner.data.data import Data, Space
+from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.data import Data, Space
 from gan_runner.datasets import Dataset
-from gan_runner.datasets.few import few
+from gan_runner.datasets.per_class import take_per_class
 from gan_runner.errors import ConfigError
-from gan_runner.training.build import assemble
+from gan_runner.training.build import build
 
 Here = Callable[..., Answer]
 
@@ -29,12 +29,12 @@ def data(*counts: int) -> Data:
 
 
 def dataset(*overrides: str) -> Dataset:
-    return assemble(parsed(composed(list(overrides)), {})).dataset
+    return build(parse_config(compose(list(overrides)))).dataset
 
 
 def test_every_class_has_as_many_and_the_others_are_all_the_rest() -> None:
     whole = data(9, 5, 30)
-    chosen, others = few(whole, 4, seed=0)
+    chosen, others = take_per_class(whole, 4, seed=0)
     assert others is not None and chosen.labels is not None and others.labels is not None
     assert chosen.labels.bincount().tolist() == [4, 4, 4]
     assert others.labels.bincount().tolist() == [5, 1, 26]
@@ -49,7 +49,9 @@ def test_every_class_has_as_many_and_the_others_are_all_the_rest() -> None:
 def test_another_seed_draws_others_and_fewer_are_among_the_more() -> None:
     whole = data(90, 50, 300)
     drawn = {
-        (count, seed): set(few(whole, count, seed=seed).chosen.examples.flatten().tolist())
+        (count, seed): set(
+            take_per_class(whole, count, seed=seed).chosen.examples.flatten().tolist()
+        )
         for count in (10, 20)
         for seed in (0, 1)
     }
@@ -58,18 +60,18 @@ def test_another_seed_draws_others_and_fewer_are_among_the_more() -> None:
 
 
 def test_nothing_is_left_where_all_are_chosen() -> None:
-    assert few(data(4, 4, 4), 4, seed=0).others is None
+    assert take_per_class(data(4, 4, 4), 4, seed=0).others is None
 
 
 def test_more_than_a_class_has_is_refused_with_the_most_that_works() -> None:
     with pytest.raises(ConfigError, match=r"'b' has 5 .*dataset\.per_class=6\. Use at most 5\."):
-        few(data(9, 5, 30), 6, seed=0)
+        take_per_class(data(9, 5, 30), 6, seed=0)
 
 
 def test_data_without_labels_has_no_classes_to_choose_from() -> None:
     whole = data(9, 5, 30)
     with pytest.raises(ConfigError, match=r"no labels, dataset\.per_class=2.*per_class=null"):
-        few(Data(whole.examples, whole.space), 2, seed=0)
+        take_per_class(Data(whole.examples, whole.space), 2, seed=0)
 
 
 def test_what_is_left_over_is_the_test_split_of_data_without_one(tmp_path: Path) -> None:
@@ -85,8 +87,8 @@ def test_a_test_split_stays_the_test_split(tmp_path: Path) -> None:
     found, given = ring.test(tmp_path, track), ring.held_out(tmp_path, track)
     assert found is not None and given is not None and given.labels is not None
     assert torch.equal(found.examples, given.examples)
-    centres: torch.Tensor = ring.centres  # type: ignore[attr-defined]
-    assert torch.equal(torch.cdist(given.examples, centres).argmin(1), given.labels)
+    centers: torch.Tensor = ring.centers  # type: ignore[attr-defined]
+    assert torch.equal(torch.cdist(given.examples, centers).argmin(1), given.labels)
 
 
 def test_a_run_on_a_few_examples_resumes_bit_for_bit(here: Here, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The only way to torchvision: imported when it's used, and downloads that are whole or not there.
+"""torchvision, imported when it's used, and its downloads, which are whole or absent.
 
-To import it takes two seconds, and a torchvision built for CUDA needs help beside a torch without.
+Its import takes two seconds, and a torchvision built for CUDA needs help beside a torch without.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 from gan_runner.errors import MachineError, printable
 
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 _declared: list[torch.library.Library] = []
 
@@ -25,7 +25,7 @@ _declared: list[torch.library.Library] = []
 def torchvision() -> ModuleType:
     """The module torchvision. Raises MachineError if it can't be imported."""
     try:
-        return _imported()
+        return _import()
     except (ImportError, OSError, RuntimeError) as error:
         raise MachineError(
             f"torchvision fails ({printable(error)}), torch={torch.__version__}. "
@@ -41,7 +41,7 @@ def fetch(name: str, root: Path) -> None:
     source = getattr(torchvision().datasets, name)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".download-", dir=root) as unfinished, _impatient_sockets():
+        with TemporaryDirectory(prefix=".download-", dir=root) as unfinished, _socket_timeout():
             source(unfinished, download=True)
             _move_files(Path(unfinished), root)
     except Exception as error:  # whatever a network, a mirror, an archive or a disk can raise
@@ -53,7 +53,7 @@ def fetch(name: str, root: Path) -> None:
         ) from None
 
 
-def _imported() -> ModuleType:
+def _import() -> ModuleType:
     try:
         return import_module("torchvision")
     except RuntimeError:
@@ -62,7 +62,7 @@ def _imported() -> ModuleType:
 
 
 def _declare_operators() -> None:
-    """Tell torch of two operators that torchvision describes even if its own library won't load.
+    """Declare two operators that torchvision describes even if its own library won't load.
 
     Without them its import ends with "operator torchvision::nms does not exist".
     """
@@ -74,10 +74,10 @@ def _declare_operators() -> None:
 
 
 @contextmanager
-def _impatient_sockets() -> Iterator[None]:
+def _socket_timeout() -> Iterator[None]:
     """For a while a connection that is silent for 30 s is an error, rather than never."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
         yield
     finally:

@@ -8,19 +8,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.data.data import Data
+from gan_runner.data import Data
 from gan_runner.errors import ConfigError, printable
 from gan_runner.seeds import derive
 
 
-class Parted(NamedTuple):
-    """Two parts of a data set, each in its order; `others` is None where nothing is left."""
+class PerClassSplit(NamedTuple):
+    """Two parts of a data set, each in its order; `others` is None where `chosen` is everything."""
 
     chosen: Data
     others: Data | None
 
 
-def few(data: Data, per_class: int, *, seed: int) -> Parted:
+def take_per_class(data: Data, per_class: int, *, seed: int) -> PerClassSplit:
     """`per_class` examples of each class, and the rest. The space stays that of all examples.
 
     Fewer are among the more: with the same seed, 10 of a class are the first of its 50. Raises
@@ -30,31 +30,31 @@ def few(data: Data, per_class: int, *, seed: int) -> Parted:
         raise ConfigError(
             f"the data has no labels, dataset.per_class={per_class}. Use dataset.per_class=null."
         )
-    orders = by_class(data.labels, seed=seed)
+    orders = indices_by_class(data.labels, seed=seed)
     least = min(orders, key=lambda label: len(orders[label]))
     if per_class > len(orders[least]):
         raise ConfigError(
             f"class {class_name(data, least)} has {len(orders[least])} examples, "
             f"dataset.per_class={per_class}. Use at most {len(orders[least])}."
         )
-    return parted(data, torch.cat([order[:per_class] for order in orders.values()]))
+    return split_at(data, torch.cat([order[:per_class] for order in orders.values()]))
 
 
-def by_class(labels: Tensor, *, seed: int) -> dict[int, Tensor]:
-    """For each class that occurs, where its examples are, in an order drawn from (seed, class)."""
+def indices_by_class(labels: Tensor, *, seed: int) -> dict[int, Tensor]:
+    """The indices of each class that occurs, in an order drawn from (seed, class)."""
     orders = {}
     for label in labels.unique().tolist():
         members = (labels == label).nonzero().flatten()
-        stream = torch.Generator().manual_seed(derive(seed, "class", label))
-        orders[label] = members[torch.randperm(len(members), generator=stream)]
+        rng = torch.Generator().manual_seed(derive(seed, "class", label))
+        orders[label] = members[torch.randperm(len(members), generator=rng)]
     return orders
 
 
-def parted(data: Data, indices: Tensor) -> Parted:
-    """Labelled data at these indices, and elsewhere."""
+def split_at(data: Data, indices: Tensor) -> PerClassSplit:
+    """Labeled data at these indices, and elsewhere."""
     inside = torch.zeros(len(data), dtype=torch.bool)
     inside[indices] = True
-    return Parted(_at(data, inside), None if bool(inside.all()) else _at(data, ~inside))
+    return PerClassSplit(_at(data, inside), None if bool(inside.all()) else _at(data, ~inside))
 
 
 def class_name(data: Data, label: int) -> str:
@@ -64,5 +64,5 @@ def class_name(data: Data, label: int) -> str:
 
 
 def _at(data: Data, where: Tensor) -> Data:
-    assert data.labels is not None, "parted by class"
+    assert data.labels is not None, "split by class"
     return replace(data, examples=data.examples[where], labels=data.labels[where])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from conftest import COMPARING_NOTHING, PLAIN
 from torch import Tensor, nn
 
 from gan_runner.config.component import make
-from gan_runner.data.data import Batch, Space
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.models import Model
 from gan_runner.models.discriminator import Discriminator, Judgement
 from gan_runner.objectives.objective import Objective
-from gan_runner.training.methods.adversarial import Recipe, train_step
-from gan_runner.training.methods.view import View
+from gan_runner.objectives.penalties import Penalty
+from gan_runner.training.methods import Adversarial, UpdateSettings
+from gan_runner.training.methods.discriminator_input import DiscriminatorInput
 from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.state import TrainState, fresh_state
 
@@ -55,39 +58,52 @@ def stepper(**changes: Any) -> Optimizer:
     return make({**common, **(changes or ADAM)}, Optimizer, where="optimizer")
 
 
-def recipe(loss: dict[str, Any] | None = None, **changes: Any) -> Recipe:
-    made = stepper()
-    settings: dict[str, Any] = {
-        "optimizers": Optimizers(made, made),
+def method(loss: dict[str, Any] | None = None, **changes: Any) -> Adversarial:
+    """A method of latent points [N, 3]; `changes` are its own fields, or those of its updates."""
+    optimizer = stepper()
+    updates = {
+        "optimizers": Optimizers(optimizer, optimizer),
         "batch_size": 6,
-        "latent_size": 3,
-        "codes": 0,
-        "average": 0.9,
-        "average_ramp": 1.0,
-        "generates_together": True,
-        "scores_together": True,
+        "ema": 0.9,
+        "ema_warmup": 1.0,
         "bf16": False,
-        "view": View(),
+    }
+    updates |= {key: changes.pop(key) for key in list(changes) if key in updates}
+    settings: dict[str, Any] = {
+        "model": model(VECTORS, norm="layer"),
+        "discriminator_input": DiscriminatorInput(),
+        "discriminates_together": True,
+        "generates_together": True,
         **changes,
     }
-    return Recipe(objective=Objective(loss or HINGE), **settings)
+    objective = Objective.build(loss or HINGE)
+    return Adversarial(updates=UpdateSettings(**updates), objective=objective, **settings)
 
 
-def state(
-    of: Recipe, space: Space = VECTORS, *, norm: str = "layer", averaged: bool = True
-) -> TrainState:
+def model(space: Space, *, norm: str) -> Model:
     network = {"norm": norm, "init": "he"}
     network |= {"hidden": [8, 8], "activation": "leaky_relu"} if space is VECTORS else {"width": 4}
-    name = "MLP" if space is VECTORS else "DCGAN"
     plain = {
-        "name": name,
+        "name": "MLP" if space is VECTORS else "DCGAN",
         "latent_size": 3,
         **PLAIN,
         "generator": network,
         "discriminator": {**network, **COMPARING_NOTHING},
     }
-    model = make(plain, Model, where="model")
-    return fresh_state(model, of.optimizers, space, seed=0, averaged=averaged, device=CPU)
+    return make(plain, Model, where="model")
+
+
+def state(
+    of: Adversarial, space: Space = VECTORS, *, norm: str = "layer", with_ema: bool = True
+) -> TrainState:
+    return fresh_state(
+        model(space, norm=norm),
+        of.updates.optimizers,
+        space,
+        seed=0,
+        with_ema=with_ema,
+        device=CPU,
+    )
 
 
 def reals(space: Space = VECTORS, size: int = 6) -> Iterator[Batch]:
@@ -116,19 +132,19 @@ def at_updates(of: TrainState, look: Callable[[str, str], None]) -> None:
 
 @pytest.mark.parametrize("d_steps", [1, 3])
 def test_d_moves_d_steps_times_then_g_once(d_steps: int) -> None:
-    made = recipe({**HINGE, "d_steps": d_steps})
+    made = method({**HINGE, "d_steps": d_steps})
     of = state(made)
     moved: list[str] = []
     at_updates(of, lambda network, moment: moved.append(network) if moment == "after" else None)
-    train_step(of, reals(), made)
-    train_step(of, reals(), made)
+    made.step(of, reals())
+    made.step(of, reals())
     assert moved == 2 * [*["discriminator"] * d_steps, "generator"]
     assert of.step == 2
 
 
 @pytest.mark.parametrize("loss", [HINGE, {**HINGE, "penalty": {"r1": R1, "gradient": GRADIENT}}])
 def test_each_update_moves_its_own_network_only(loss: dict[str, Any]) -> None:
-    made = recipe({**loss, "d_steps": 2})
+    made = method({**loss, "d_steps": 2})
     of = state(made)
     seen: dict[str, list[Tensor]] = {}
 
@@ -144,14 +160,14 @@ def test_each_update_moves_its_own_network_only(loss: dict[str, Any]) -> None:
 
     at_updates(of, look)
     for _ in range(3):
-        train_step(of, reals(), made)
+        made.step(of, reals())
     assert seen
 
 
 def test_after_a_step_no_gradient_is_left_and_every_weight_can_learn() -> None:
-    made = recipe({**HINGE, "penalty": {"r1": R1}})
+    made = method({**HINGE, "penalty": {"r1": R1}})
     of = state(made)
-    train_step(of, reals(), made)
+    made.step(of, reals())
     for network in of.generator, of.discriminator:
         assert all(p.grad is None and p.requires_grad for p in network.parameters())
         assert all(module.training for module in network.modules())
@@ -166,10 +182,10 @@ def test_a_step_takes_as_many_batches_as_d_has_updates(d_steps: int) -> None:
             taken.append(batch)
             yield batch
 
-    made = recipe({**HINGE, "d_steps": d_steps})
+    made = method({**HINGE, "d_steps": d_steps})
     of, stream = state(made), counted()
     for step in range(1, 4):
-        train_step(of, stream, made)
+        made.step(of, stream)
         assert len(taken) == step * d_steps
 
 
@@ -179,23 +195,23 @@ def test_a_step_takes_as_many_batches_as_d_has_updates(d_steps: int) -> None:
 def test_only_the_fakes_that_g_learns_from_carry_a_graph(
     together: bool, expected: list[bool]
 ) -> None:
-    made = recipe({**HINGE, "d_steps": 3}, generates_together=together)
+    made = method({**HINGE, "d_steps": 3}, generates_together=together)
     of = state(made)
     carried: list[bool] = []
     of.generator.register_forward_hook(lambda *a: carried.append(a[-1].requires_grad))
-    train_step(of, reals(), made)
+    made.step(of, reals())
     assert carried == expected
 
 
 def test_latent_points_come_from_the_states_own_stream() -> None:
-    made = recipe({**HINGE, "penalty": {"gradient": GRADIENT}})
+    made = method({**HINGE, "penalty": {"gradient": GRADIENT}})
     torch.manual_seed(1)
     one, other = state(made), state(made)
     before = torch.get_rng_state()
-    train_step(one, reals(), made)
+    made.step(one, reals())
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    train_step(other, reals(), made)
+    made.step(other, reals())
     assert same(weights(one.generator), weights(other.generator))
     assert same(weights(one.discriminator), weights(other.discriminator))
 
@@ -203,11 +219,11 @@ def test_latent_points_come_from_the_states_own_stream() -> None:
 def test_the_learning_rate_is_that_of_the_step() -> None:
     schedule = {"shape": "linear", "warmup": 2, "steps": 5, "final": 0.0}
     made = stepper(**ADAM, lr=0.1, schedule=schedule)
-    of = state(recipe(optimizers=Optimizers(made, made)))
+    of = state(method(optimizers=Optimizers(made, made)))
     rates: list[float] = []
     at_updates(of, lambda *_: rates.append(of.optimizers["generator"].param_groups[0]["lr"]))
     for _ in range(6):
-        train_step(of, reals(), recipe(optimizers=Optimizers(made, made)))
+        method(optimizers=Optimizers(made, made)).step(of, reals())
     assert rates[3::4] == pytest.approx([made.rate(step) for step in range(6)])
     assert made.rate(0) == 0.05
 
@@ -215,24 +231,25 @@ def test_the_learning_rate_is_that_of_the_step() -> None:
 def test_lazy_penalties_count_the_updates_of_d_across_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = recipe({**HINGE, "d_steps": 3, "penalty": {"r1": {**R1, "every": 4}}})
+    made = method({**HINGE, "d_steps": 3, "penalty": {"r1": {**R1, "every": 4}}})
     of = state(made)
     numbers: list[int] = []
-    due = made.objective.due
-    monkeypatch.setattr(made.objective, "due", lambda n: numbers.append(n) or due(n))
+    due = Penalty.is_due
+    monkeypatch.setattr(Penalty, "is_due", lambda self, n: numbers.append(n) or due(self, n))
     for _ in range(4):
-        train_step(of, reals(), made)
+        made.step(of, reals())
     assert sorted(set(numbers)) == list(range(12))
-    assert [n for n in range(12) if due(n)] == [0, 4, 8]
+    (r1,) = made.objective.penalties.values()
+    assert [n for n in range(12) if due(r1, n)] == [0, 4, 8]
 
 
 # ---------------------------------------------------------------- what a step sums
 
 
 def test_a_step_sums_what_a_row_needs_by_the_names_of_the_contract() -> None:
-    made = recipe({**HINGE, "penalty": {"r1": R1}})
+    made = method({**HINGE, "penalty": {"r1": R1}})
     of = state(made)
-    train_step(of, reals(), made)
+    made.step(of, reals())
     assert set(of.sums.means()) == {
         "loss/discriminator",
         "loss/generator",
@@ -260,21 +277,21 @@ class Slope(Discriminator):
 def test_accuracy_is_the_share_on_the_right_side_of_the_middle(
     slope: float, accuracy: float
 ) -> None:
-    made = recipe()
+    made = method()
     of = state(made)
     of.networks["discriminator"] = Slope(slope)
-    of.optimizers["discriminator"] = made.optimizers.discriminator.over(
+    of.optimizers["discriminator"] = made.updates.optimizers.discriminator.over(
         of.discriminator.parameters()
     )
     far = iter([Batch(torch.full((6, 2), 100.0))])
-    train_step(of, far, made)
+    made.step(of, far)
     means = of.sums.means()
     assert means["accuracy/discriminator"] == accuracy
     assert means["logits/real"] == pytest.approx(100 * slope)
 
 
 def test_the_gradients_norm_is_that_of_all_weights_together_before_any_bound() -> None:
-    made = recipe(optimizers=Optimizers(*[stepper(**SGD, clip_norm=1e-3)] * 2))
+    made = method(optimizers=Optimizers(*[stepper(**SGD, clip_norm=1e-3)] * 2))
     of = state(made)
     norms: list[float] = []
 
@@ -284,7 +301,7 @@ def test_the_gradients_norm_is_that_of_all_weights_together_before_any_bound() -
             norms.append(torch.cat(gradients).norm().item())
 
     at_updates(of, look)
-    train_step(of, reals(), made)
+    made.step(of, reals())
     means = of.sums.means()
     assert norms == pytest.approx([1e-3, 1e-3], rel=1e-2)
     assert means["grad_norm/discriminator"] > 0.1
@@ -292,19 +309,19 @@ def test_the_gradients_norm_is_that_of_all_weights_together_before_any_bound() -
 
 
 def test_gradients_within_the_bound_are_left_alone() -> None:
-    bounded = recipe(optimizers=Optimizers(*[stepper(**SGD, clip_norm=1e6)] * 2))
-    free = recipe(optimizers=Optimizers(*[stepper(**SGD)] * 2))
+    bounded = method(optimizers=Optimizers(*[stepper(**SGD, clip_norm=1e6)] * 2))
+    free = method(optimizers=Optimizers(*[stepper(**SGD)] * 2))
     one, other = state(bounded), state(free)
-    train_step(one, reals(), bounded), train_step(other, reals(), free)
+    bounded.step(one, reals()), free.step(other, reals())
     assert same(weights(one.discriminator), weights(other.discriminator))
     assert one.sums.means() == other.sums.means()
 
 
 def test_clip_bounds_every_weight_of_d_and_none_of_g() -> None:
-    made = recipe({**HINGE, "clip": 0.02})
+    made = method({**HINGE, "clip": 0.02})
     of = state(made)
     for _ in range(2):
-        train_step(of, reals(), made)
+        made.step(of, reals())
         assert max(w.abs().max() for w in weights(of.discriminator)) == torch.tensor(0.02)
     assert max(w.abs().max() for w in weights(of.generator)) > 0.1
 
@@ -313,61 +330,61 @@ def test_clip_bounds_every_weight_of_d_and_none_of_g() -> None:
 
 
 def test_the_average_follows_its_formula() -> None:
-    made = recipe(average=0.6, average_ramp=5.0)
-    assert [made.decay(step) for step in (0, 1, 4, 5, 1000)] == pytest.approx(
+    made = method(ema=0.6, ema_warmup=5.0)
+    assert [made.updates.ema_decay(step) for step in (0, 1, 4, 5, 1000)] == pytest.approx(
         [1 / 5, 2 / 6, 5 / 9, 0.6, 0.6]
     )
     of = state(made)
     expected = weights(of.generator)
     for step in range(4):
-        train_step(of, reals(), made)
+        made.step(of, reals())
         decay = min(0.6, (1 + step) / (5 + step))
         current = weights(of.generator)
         expected = [
             decay * old + (1 - decay) * new for old, new in zip(expected, current, strict=True)
         ]
-        assert of.average is not None
-        for found, wanted in zip(weights(of.average), expected, strict=True):
+        assert of.ema is not None
+        for found, wanted in zip(weights(of.ema), expected, strict=True):
             torch.testing.assert_close(found, wanted)
 
 
 def test_an_average_of_decay_0_is_the_generator_itself() -> None:
-    made = recipe(average=0.0)
+    made = method(ema=0.0)
     of = state(made)
-    train_step(of, reals(), made)
-    assert of.average is not None
-    for own, other in zip(weights(of.average), weights(of.generator), strict=True):
+    made.step(of, reals())
+    assert of.ema is not None
+    for own, other in zip(weights(of.ema), weights(of.generator), strict=True):
         torch.testing.assert_close(own, other)
 
 
 def test_without_an_average_a_step_is_the_same() -> None:
-    made = recipe()
-    one, other = state(made), state(made, averaged=False)
+    made = method()
+    one, other = state(made), state(made, with_ema=False)
     stream, twin = reals(), reals()
     for _ in range(3):
-        train_step(one, stream, made), train_step(other, twin, made)
-    assert other.average is None
+        made.step(one, stream), made.step(other, twin)
+    assert other.ema is None
     assert same(weights(one.generator), weights(other.generator))
 
 
 def test_the_average_never_flows_back() -> None:
-    made = recipe()
+    made = method()
     one, other = state(made), state(made)
-    assert other.average is not None
-    for parameter in other.average.parameters():
+    assert other.ema is not None
+    for parameter in other.ema.parameters():
         parameter.fill_(100.0)
-    train_step(one, reals(), made), train_step(other, reals(), made)
+    made.step(one, reals()), made.step(other, reals())
     assert same(weights(one.generator), weights(other.generator))
 
 
 def test_statistics_of_batch_norm_are_averaged_and_its_counter_is_taken_over() -> None:
-    made = recipe(average=0.5, scores_together=False)
+    made = method(ema=0.5, discriminates_together=False)
     of = state(made, IMAGES, norm="batch")
     before = dict(copy.deepcopy(of.generator).named_buffers())
-    train_step(of, reals(IMAGES), made)
-    assert of.average is not None
+    made.step(of, reals(IMAGES))
+    assert of.ema is not None
     current = dict(of.generator.named_buffers())
-    for name, kept in of.average.named_buffers():
+    for name, kept in of.ema.named_buffers():
         if "num_batches" in name:
             assert kept == current[name] == 1
         else:
@@ -375,12 +392,12 @@ def test_statistics_of_batch_norm_are_averaged_and_its_counter_is_taken_over() -
 
 
 def test_unit_vectors_of_spectral_norm_are_taken_over_as_they_are() -> None:
-    made = recipe()
+    made = method()
     of = state(made, IMAGES, norm="spectral")
-    train_step(of, reals(IMAGES), made)
-    assert of.average is not None
+    made.step(of, reals(IMAGES))
+    assert of.ema is not None
     current = dict(of.generator.named_buffers())
-    vectors = dict(of.average.named_buffers())
+    vectors = dict(of.ema.named_buffers())
     assert vectors
     assert all(torch.equal(vectors[name], current[name]) for name in vectors)
 
@@ -388,8 +405,8 @@ def test_unit_vectors_of_spectral_norm_are_taken_over_as_they_are() -> None:
 # ---------------------------------------------------------------- one pass or more
 
 
-def apart(made: Recipe) -> Recipe:
-    return Recipe(**{**vars(made), "generates_together": False, "scores_together": False})
+def apart(made: Adversarial) -> Adversarial:
+    return replace(made, generates_together=False, discriminates_together=False)
 
 
 @pytest.mark.parametrize("norm", ["layer", "instance", "none"])
@@ -398,12 +415,13 @@ def test_one_pass_for_all_that_needs_none_of_its_own_changes_nothing(
     option: str, norm: str
 ) -> None:
     # a draw of 16 latents after the other is the same as one of them all
-    together = recipe(node(LOSSES[0].with_name(f"{option}.yaml")), batch_size=16)
-    together = Recipe(**{**vars(together), "optimizers": Optimizers(*[stepper(**SGD)] * 2)})
+    sgd = Optimizers(*[stepper(**SGD)] * 2)
+    loss = node(LOSSES[0].with_name(f"{option}.yaml"))
+    together = method(loss, batch_size=16, optimizers=sgd)
     one, other = state(together, IMAGES, norm=norm), state(together, IMAGES, norm=norm)
     stream, twin = reals(IMAGES, 16), reals(IMAGES, 16)
     for _ in range(2):
-        train_step(one, stream, together), train_step(other, twin, apart(together))
+        together.step(one, stream), apart(together).step(other, twin)
     for part in "generator", "discriminator":
         for a, b in zip(weights(getattr(one, part)), weights(getattr(other, part)), strict=True):
             torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
@@ -432,10 +450,10 @@ def test_d_sees_no_more_batches_than_the_loss_needs(
 ) -> None:
     if loss["name"] == "RelativisticPaired":
         loss = {key: value for key, value in loss.items() if key != "margin"}
-    made = recipe(loss, scores_together=together)
+    made = method(loss, discriminates_together=together)
     of = state(made)
     sizes = passes(of)
-    train_step(of, reals(), made)
+    made.step(of, reals())
     assert sizes == expected
 
 
@@ -445,11 +463,11 @@ def test_d_sees_no_more_batches_than_the_loss_needs(
 @pytest.mark.parametrize("option", LOSSES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("bf16", [False, True], ids=["fp32", "bf16"])
 def test_every_loss_trains_with_finite_numbers(option: Path, bf16: bool) -> None:
-    made = recipe(node(option), bf16=bf16)
+    made = method(node(option), bf16=bf16)
     of, stream = state(made), reals()
     before = weights(of.generator)
     for _ in range(3):
-        train_step(of, stream, made)
+        made.step(of, stream)
     assert all(torch.tensor(mean).isfinite() for mean in of.sums.means().values())
     assert of.weights_are_finite()
     assert not same(before, weights(of.generator))
@@ -459,11 +477,11 @@ def test_every_loss_trains_with_finite_numbers(option: Path, bf16: bool) -> None
 
 
 def test_bf16_is_for_forward_passes_and_penalties_stay_exact() -> None:
-    made = recipe({**HINGE, "penalty": {"r1": R1, "gradient": GRADIENT}}, bf16=True)
+    made = method({**HINGE, "penalty": {"r1": R1, "gradient": GRADIENT}}, bf16=True)
     of = state(made)
     kinds: list[torch.dtype] = []
     of.discriminator.body[0].register_forward_hook(lambda *a: kinds.append(a[-1].dtype))
-    train_step(of, reals(), made)
+    made.step(of, reals())
     # reals under R1, fakes, points of the gradient penalty, G's update
     assert kinds == [torch.float32, torch.bfloat16, torch.float32, torch.bfloat16]
 
@@ -472,16 +490,16 @@ def test_bf16_is_for_forward_passes_and_penalties_stay_exact() -> None:
 def test_d_is_consistent_with_itself_in_bf16(together: bool) -> None:
     nothing = {"flip": False, "shift": 0.0, "noise": 0.0}  # T(x) = x
     consistency = {"name": "Consistency", "weight": 10.0, "every": 2, "balanced": True, **nothing}
-    made = recipe(
+    made = method(
         {**HINGE, "d_steps": 2, "penalty": {"same": consistency}},
         bf16=True,
-        scores_together=together,
+        discriminates_together=together,
     )
     of = state(made)
     kinds: list[torch.dtype] = []
     of.discriminator.body[0].register_forward_hook(lambda *a: kinds.append(a[-1].dtype))
     for _ in range(3):
-        train_step(of, reals(), made)
+        made.step(of, reals())
     assert of.sums.means()["penalty/same"] < 1e-9
     # with the penalty, also of both changes; without it; G's update
     due, scoring = 3 if together else 4, 1 if together else 2
@@ -490,12 +508,12 @@ def test_d_is_consistent_with_itself_in_bf16(together: bool) -> None:
 
 
 def test_fp32_has_no_half_precision_anywhere() -> None:
-    made = recipe()
+    made = method()
     of = state(made)
     kinds: set[torch.dtype] = set()
     for layer in (*of.generator, *of.discriminator.body):
         layer.register_forward_hook(lambda *a: kinds.add(a[-1].dtype))
-    train_step(of, reals(), made)
+    made.step(of, reals())
     assert kinds == {torch.float32}
 
 
@@ -518,7 +536,7 @@ READS = ("item", "tolist", "numpy", "cpu", "__float__", "__int__", "__bool__", "
 def test_a_step_reads_no_number_back_from_the_device(
     loss: dict[str, Any], settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = recipe(loss, optimizers=Optimizers(*[stepper(**settings, clip_norm=1.0)] * 2))
+    made = method(loss, optimizers=Optimizers(*[stepper(**settings, clip_norm=1.0)] * 2))
     of, batches = state(made), iter([next(reals()) for _ in range(8)])
 
     def read(*_: Any) -> None:
@@ -530,30 +548,24 @@ def test_a_step_reads_no_number_back_from_the_device(
         with pytest.raises(AssertionError, match="read back"):
             float(torch.ones(()))
         for _ in range(3):
-            train_step(of, batches, made)
+            made.step(of, batches)
     assert of.weights_are_finite()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_step_never_waits_for_the_gpu() -> None:
-    made = recipe({**HINGE, "d_steps": 2, "penalty": {"r1": R1, "gradient": GRADIENT}})
+    made = method({**HINGE, "d_steps": 2, "penalty": {"r1": R1, "gradient": GRADIENT}})
     device = torch.device("cuda")
-    network = {"hidden": [8], "activation": "relu", "norm": "none", "init": "he"}
-    plain = {
-        "name": "MLP",
-        "latent_size": 3,
-        **PLAIN,
-        "generator": network,
-        "discriminator": {**network, **COMPARING_NOTHING},
-    }
-    model = make(plain, Model, where="model")
-    of = fresh_state(model, made.optimizers, VECTORS, seed=0, averaged=True, device=device)
+    networks = model(VECTORS, norm="none")
+    of = fresh_state(
+        networks, made.updates.optimizers, VECTORS, seed=0, with_ema=True, device=device
+    )
     batches = iter([Batch(torch.randn(6, 2, device=device)) for _ in range(8)])
-    train_step(of, batches, made)  # the first one loads kernels
+    made.step(of, batches)  # the first one loads kernels
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(3):
-            train_step(of, batches, made)
+            made.step(of, batches)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert of.weights_are_finite()

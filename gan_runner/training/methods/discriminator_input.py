@@ -1,4 +1,4 @@
-"""What D sees of a batch: changed by the augmentations, and packed."""
+"""What D is given of a batch: augmented, and packed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from gan_runner.augmentations import Adaptive, Augmentation, Moment
-from gan_runner.data.data import Batch
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
+from gan_runner.errors import ConfigError
 from gan_runner.objectives.terms import Scored
 from gan_runner.training.state import TrainState
 
 
 @dataclass(frozen=True)
-class View:
+class DiscriminatorInput:
     """The augmentations by name, one after the other, and how many examples make a pack.
 
     Reals and fakes are changed alike, each time anew. All changes are differentiable, so that G
-    learns through them; penalties look at what D sees.
+    learns through them; penalties are computed on D's input.
     """
 
     augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
@@ -34,17 +36,26 @@ class View:
             examples = examples.reshape(packs, self.packing * first, *rest)
         return batch._replace(examples=examples)
 
-    def learn(self, real: Scored, fake: Scored, state: TrainState) -> dict[str, Tensor]:
-        """Adapt to what D said of a batch; the strengths, to be logged."""
-        found: dict[str, Tensor] = {}
+    def adapt(self, real: Scored, fake: Scored, state: TrainState) -> dict[str, Tensor]:
+        """Adapt to D's output on a batch; the strengths, to be logged."""
+        strengths: dict[str, Tensor] = {}
         images = len(real.logits) * self.packing
         for name, augmentation in self.augmentations.items():
             if isinstance(augmentation, Adaptive):
                 memory = _moment(name, state).memory
-                told = augmentation.learn(real, fake, memory, images=images)
-                found |= {f"augment/{name}/{key}": value for key, value in told.items()}
-        return found
+                found = augmentation.learn(real, fake, memory, images=images)
+                strengths |= {f"augment/{name}/{key}": value for key, value in found.items()}
+        return strengths
+
+    def check_space(self, space: Space) -> None:
+        """Raise ConfigError, with the remedy, for augmentations that examples can't have."""
+        for name, augmentation in self.augmentations.items():
+            if augmentation.images_only and space.kind != "images":
+                raise ConfigError(
+                    f"{name} changes images, augment={name} with {space.kind}. "
+                    "Use augment=instance_noise."
+                )
 
 
 def _moment(name: str, state: TrainState) -> Moment:
-    return Moment(state.step, state.view_noise, state.memory(f"augment.{name}"))
+    return Moment(state.step, state.rng.augment, state.memory(f"augment.{name}"))

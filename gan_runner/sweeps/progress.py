@@ -19,7 +19,7 @@ _LINE_EVERY = 30.0  # seconds between plain lines on what is running
 
 
 @dataclass
-class _Progress:
+class _JobProgress:
     """How far a running job is, as its files say."""
 
     began: float
@@ -28,19 +28,19 @@ class _Progress:
     step: int | None = None
 
 
-class View:
+class SweepProgress:
     """Shows how far a sweep is."""
 
     def __init__(self, terminal: Terminal, total: int) -> None:
         self._terminal = terminal
         self._total = total
         self._outcomes: list[Outcome] = []
-        self._running: dict[str, _Progress] = {}
-        self._looked = time.monotonic()
+        self._running: dict[str, _JobProgress] = {}
+        self._updated = time.monotonic()
 
     def started(self, job: Job) -> None:
         """A process has begun with the job."""
-        self._running[job.name] = _Progress(time.monotonic())
+        self._running[job.name] = _JobProgress(time.monotonic())
         if not self._terminal.is_live:
             self._terminal.say(f"started  {printable(job.name)}")
 
@@ -59,23 +59,23 @@ class View:
         """A job was done before."""
         self._outcomes.append(outcome)
 
-    def look(self, running: Sequence[Job]) -> None:
+    def update(self, running: Sequence[Job]) -> None:
         """Show how far the running jobs are. Cheap: most calls do nothing."""
         every = _DRAW_EVERY if self._terminal.is_live else _LINE_EVERY
-        if time.monotonic() - self._looked < every:
+        if time.monotonic() - self._updated < every:
             return
-        self._looked = time.monotonic()
+        self._updated = time.monotonic()
         for job in running:
-            _look_at(job, self._running[job.name])
+            _read_files(job, self._running[job.name])
         if self._terminal.is_live:
             self._draw()
         else:
-            shown = [f"{printable(n)} {_far(p)}" for n, p in self._running.items()]
+            shown = [f"{printable(n)} {_position(p)}" for n, p in self._running.items()]
             self._terminal.say("; ".join([self._counts(), *shown]))
 
     def _draw(self) -> None:
         if self._terminal.is_live:
-            running = [(printable(name), _far(p)) for name, p in self._running.items()]
+            running = [(printable(name), _position(p)) for name, p in self._running.items()]
             self._terminal.overview(running, self._counts())
 
     def _counts(self) -> str:
@@ -88,7 +88,7 @@ class View:
         )
 
 
-def _look_at(job: Job, progress: _Progress) -> None:
+def _read_files(job: Job, progress: _JobProgress) -> None:
     folder = job.folder
     if progress.steps is None:
         with suppress(CheckpointError, KeyError, TypeError):  # it isn't written at once
@@ -100,7 +100,7 @@ def _look_at(job: Job, progress: _Progress) -> None:
             progress.first = progress.first or (time.monotonic(), step)
 
 
-def _far(progress: _Progress) -> str:
+def _position(progress: _JobProgress) -> str:
     if progress.step is None or progress.steps is None:
         return "begins"
     text = f"step {progress.step}/{progress.steps}"

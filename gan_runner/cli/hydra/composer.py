@@ -1,0 +1,198 @@
+"""From YAML files and a command line to plain settings: one way for every run, by Hydra."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_runner.config.groups import GROUPS, conf_folder
+from gan_runner.errors import ConfigError, Fault, MachineError, did_you_mean, printable
+
+if TYPE_CHECKING:
+    from gan_runner.config.schema import Config
+
+OPTUNA_DIRECTIONS = {"min": "minimize", "max": "maximize"}
+
+_NOT_SETTINGS = ("resume", "dry_run", "sweep", "sweeping", "hydra")
+_PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
+_RAISED = (HydraException, OmegaConfBaseException, ValueError)  # by Hydra
+
+
+class Composer:
+    """Composes the configuration that overrides make of the defaults in our YAML files.
+
+    `hydra` is Hydra's own object for them; nothing of it is global.
+    """
+
+    def __init__(
+        self, *, main: str | None = None, primary: str | None = None, own: Path | None = None
+    ) -> None:
+        """`main` is another folder in the place of `conf/`, `primary` another file in the place of
+        its `config.yaml`, and `own` a further folder of options."""
+        version.setbase("1.3")
+        path = create_config_search_path(main or str(conf_folder()))
+        if own is not None:
+            last = SearchPathQuery(provider="schema")
+            path.prepend(provider="command-line", path=f"file://{own}", anchor=last)
+        self.hydra = Hydra(task_name="train", config_loader=ConfigLoaderImpl(path))
+        self.primary = primary or "config"
+        find = OPTUNA_DIRECTIONS.get
+        OmegaConf.register_new_resolver("optuna_direction", find, replace=True)
+
+    def compose(self, lines: Sequence[str], *, multirun: bool = False) -> DictConfig:
+        """The configuration, with Hydra's own under `hydra`; of a sweep, what its jobs share.
+
+        Raises ConfigError, and MachineError where there is no folder to work in.
+        """
+        mode = RunMode.MULTIRUN if multirun else RunMode.RUN
+        try:
+            with explain_errors(lambda: self.known_settings(lines)):
+                config = self.hydra.compose_config(self.primary, list(lines), mode)
+        except OSError as error:
+            raise MachineError(
+                f"can't begin here: {printable(error)}. Check the folder and the disk."
+            ) from None
+        config.hydra.mode = mode
+        return config
+
+    def known_settings(self, lines: Sequence[str]) -> list[str]:
+        """Every setting and group that the chosen options have, by dotted key; none if the options
+        alone can't be composed."""
+        from gan_runner.config.schema import flat
+
+        overrides = OverridesParser.create().parse_overrides(list(lines))
+        chosen = [override.input_line or "" for override in overrides if _is_choice(override)]
+        try:
+            config = self.hydra.compose_config(self.primary, chosen, RunMode.RUN)
+        except _RAISED:
+            return []
+        tree: Any = OmegaConf.to_container(_without_hydra(config))
+        return [*flat(tree), *GROUPS]
+
+
+def compose(lines: Sequence[str]) -> DictConfig:
+    """The configuration that overrides make of the defaults. Raises ConfigError, MachineError."""
+    return Composer().compose(lines)
+
+
+def parse_config(composed: DictConfig) -> Config:
+    """The settings of a composed configuration, the run's own checked. Raises ConfigError."""
+    from gan_runner.config.schema import parse
+
+    return parse(plain_settings(composed))
+
+
+def plain_settings(composed: DictConfig) -> dict[str, Any]:
+    """The settings as plain data: interpolations resolved, paths in full, and under `choices` the
+    option that was chosen of each group. Raises ConfigError."""
+    kept = [str(key) for key in composed if key not in _NOT_SETTINGS]
+    with explain_errors():
+        plain: Any = OmegaConf.to_container(
+            OmegaConf.masked_copy(composed, kept), resolve=True, throw_on_missing=True
+        )
+    dataset = plain.get("dataset")
+    if isinstance(dataset, dict) and "name" not in dataset:
+        # without the group what is left are the settings that config.yaml has for all data sets
+        raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits.")
+    choices = composed.hydra.runtime.choices
+    plain["choices"] = {g: str(choices[g]) for g in GROUPS if isinstance(choices.get(g), str)}
+    for key in _PATHS:
+        group, _, name = key.rpartition(".")
+        node = plain.get(group) if group else plain
+        if isinstance(node, dict) and isinstance(node.get(name), str) and node[name]:
+            # a run must find its data from whatever folder it is resumed in
+            node[name] = str(full_path(node[name], key=key))
+    return plain  # type: ignore[no-any-return]
+
+
+def full_path(path: str, *, key: str) -> Path:
+    """The path that setting `key` names, as it is from any folder. Raises ConfigError."""
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        shown = printable(path)
+        raise ConfigError(f"no such home folder, {key}={shown}. Write the path in full.") from None
+
+
+def run_folder(composed: DictConfig) -> Path:
+    """Where the run folder is to be made. Raises ConfigError."""
+    with explain_errors():
+        return Path(composed.hydra.run.dir)
+
+
+def write_records(composed: DictConfig, folder: Path) -> None:
+    """Leave in a run folder what Hydra leaves of a job, for people. Raises MachineError."""
+    if composed.hydra.output_subdir is None:
+        return
+    with flag_override(composed.hydra.runtime, ["struct", "readonly"], [False, False]):
+        composed.hydra.runtime.output_dir = str(folder)
+    records = {
+        "config.yaml": _without_hydra(composed),
+        "hydra.yaml": OmegaConf.masked_copy(composed, ["hydra"]),
+        "overrides.yaml": composed.hydra.overrides.task,
+    }
+    try:
+        path = folder / composed.hydra.output_subdir
+        path.mkdir(parents=True, exist_ok=True)
+        for name, node in records.items():
+            (path / name).write_text(OmegaConf.to_yaml(node), encoding="utf-8")
+    except OSError as error:
+        raise MachineError(
+            f"can't write in the run folder, hydra.run.dir={printable(folder)}. {printable(error)}"
+        ) from None
+
+
+@contextmanager
+def explain_errors(known_settings: Callable[[], list[str]] = list) -> Iterator[None]:
+    """Within this context what Hydra raises is a Fault of ours: what, where, and the remedy."""
+    try:
+        yield
+    except _RAISED as error:
+        raise _explain(error, known_settings) from None
+
+
+def _explain(error: Exception, known_settings: Callable[[], list[str]]) -> Fault:
+    if isinstance(error, OverrideParseException):
+        shown = printable(error.override)
+        remedy = "Write setting=value; quote what is special to the shell or to Hydra: 'x=\"a b\"'."
+        return ConfigError(f"can't read this setting, {shown}. {remedy}")
+    text = str(error).strip()
+    if match := re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text):
+        remedy = did_you_mean(match[1], known_settings())
+        remedy = remedy or "gan-train --cfg job prints all settings."
+        return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
+    if match := re.match(r"Multiple values for ([^.]*)\.", text):
+        return ConfigError(f"chosen already, +{match[1]}. Write {match[1]}=... without the plus.")
+    if "hydra/sweeper/optuna" in text:
+        remedy = 'Install it: pip install "gan-runner[optuna]".'
+        return ConfigError(f"Optuna isn't installed, hydra/sweeper=search. {remedy}")
+    return ConfigError(f"can't compose the configuration: {text or type(error).__name__}")
+
+
+def _is_choice(override: Override) -> bool:
+    """Whether it chooses one option of a group."""
+    return (
+        override.key_or_group in GROUPS
+        and override.package is None
+        and override.type is OverrideType.CHANGE
+        and not override.is_sweep_override()
+    )
+
+
+def _without_hydra(composed: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])

@@ -1,0 +1,184 @@
+"""The sweepers and launchers of gan-runner, as Hydra's interface for plugins has them.
+
+Hydra imports this, by way of `hydra_plugins/`, in every program of its environment: nothing is
+imported here before it is used.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+if TYPE_CHECKING:
+    from gan_runner.cli.hydra.composer import Composer
+    from gan_runner.config.schema import Config
+    from gan_runner.sweeps.sweep import Candidate, Carrier, Sweep
+
+
+@dataclass
+class SweepContext(HydraContext):
+    """What Hydra hands on from a sweeper to its launcher, with the sweep that both work for."""
+
+    composer: Composer
+    sweep: Sweep
+
+
+class WithLauncher(Sweeper):
+    """A sweeper whose jobs are brought to their end by the launcher of the configuration."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        from hydra.core.plugins import Plugins
+
+        assert isinstance(hydra_context, SweepContext), "made by gan-train"
+        self._context, self._config = hydra_context, config
+        self._launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+
+class Grid(WithLauncher):
+    """Every combination of the values that the command line lists.
+
+    Hydra's own sweeper composes all jobs once more and stops at the first that can't be composed.
+    """
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+        from hydra.core.override_parser.overrides_parser import OverridesParser
+
+        overrides = OverridesParser.create().parse_overrides(arguments)
+        (jobs,) = BasicSweeper.split_arguments(overrides, None)
+        return self._launcher.launch(jobs, initial_job_idx=0)
+
+
+class Tuned(WithLauncher):
+    """The same number of settings for every method, and the best of each again with new seeds."""
+
+    def __init__(self, **_: Any) -> None:
+        """The settings are read where they are checked, from the configuration."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from gan_runner.cli.hydra.tuning import contenders, tuning_settings
+        from gan_runner.sweeps.tuning import tune
+
+        best = self._config.evaluation.best
+        found = tune(
+            contenders(self._config),
+            self._values,
+            seed=self._config.seed,
+            repeats=tuning_settings(self._config).repeats,
+            direction=best.direction,
+        )
+        self._context.sweep.record(found, metric=best.metric)
+
+    def _values(self, jobs: list[list[str]]) -> list[float | None]:
+        return [job.return_value for job in self._launcher.launch(jobs, initial_job_idx=0)]
+
+
+class SweepLauncher(Launcher):
+    """Checks the jobs of a sweep together, and has those carried out that aren't complete.
+
+    Hydra's task function is what makes the settings of a job from its composed configuration.
+    """
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        assert isinstance(hydra_context, SweepContext), "made by gan-train"
+        self._context, self._parse, self._config = hydra_context, task_function, config
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        sweep, carrier = self._context.sweep, self.carrier()
+        candidates = self._candidates(job_overrides)
+        jobs = sweep.check(candidates, searching=self._searches, here=self._is_here)
+        sweep.hold()
+        sweep.carry_out(list(jobs.values()), carrier)
+        return [_job_return(sweep.value(candidate.name)) for candidate in candidates]
+
+    @property
+    @abstractmethod
+    def _is_here(self) -> bool:
+        """Whether the jobs run on this machine."""
+
+    @abstractmethod
+    def carrier(self) -> Carrier:
+        """What brings jobs to their end. Raises ConfigError for settings that can't be."""
+
+    @property
+    def _searches(self) -> bool:
+        """Whether a search chooses the jobs by the values that they return."""
+        sweeper = self._config.hydra.sweeper._target_
+        return not sweeper.endswith((".Grid", ".Tuned", ".BasicSweeper"))
+
+    def _candidates(self, jobs: Sequence[Sequence[str]]) -> list[Candidate]:
+        from gan_runner.cli.hydra.sweep_settings import shared_keys
+        from gan_runner.sweeps.names import job_name
+        from gan_runner.sweeps.sweep import Candidate
+
+        fixed = shared_keys(self._config)
+        return [
+            Candidate(job_name(job, fixed), tuple(job), partial(self._compose_job, job))
+            for job in jobs
+        ]
+
+    def _compose_job(self, overrides: Sequence[str]) -> Config:
+        """The settings of a job. Raises ConfigError."""
+        lines = [*self._config.hydra.overrides.hydra, *overrides]
+        composed = self._context.composer.compose(lines)
+        OmegaConf.copy_cache(self._config, composed)  # one moment for ${now:} in all jobs
+        settings: Config = self._parse(composed)
+        return settings
+
+
+class Processes(SweepLauncher):
+    """Each job in a process of its own on this machine, `n_jobs` at a time."""
+
+    _is_here = True
+
+    def __init__(self, n_jobs: object) -> None:
+        self._n_jobs = n_jobs
+
+    def carrier(self) -> Carrier:
+        from gan_runner.sweeps.processes import run_in_processes
+        from gan_runner.sweeps.shares import checked_n_jobs
+
+        return partial(run_in_processes, n_jobs=checked_n_jobs(self._n_jobs))
+
+
+class Cluster(SweepLauncher):
+    """Each job in a job of a cluster."""
+
+    _is_here = False
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+
+    def carrier(self) -> Carrier:
+        from gan_runner.config.component import validated
+        from gan_runner.sweeps import settings
+        from gan_runner.sweeps.cluster import run_on_cluster
+
+        plain: Any = OmegaConf.to_container(OmegaConf.create(self._settings), resolve=True)
+        asked = validated(plain, settings.Cluster, where="hydra.launcher")
+        return partial(run_on_cluster, settings=asked)
+
+
+def _job_return(value: float | None) -> JobReturn:
+    """What a search learns of a job: its value, None if it failed. Never an exception, for which
+    Hydra's sweepers would give up all other jobs."""
+    returned = JobReturn(status=JobStatus.COMPLETED)
+    returned.return_value = value
+    return returned

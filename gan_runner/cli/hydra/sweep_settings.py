@@ -1,0 +1,124 @@
+"""What the overrides of a sweep mean: how many jobs, what they share, what a search looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from gan_runner.cli.hydra import tuning
+from gan_runner.cli.hydra.composer import OPTUNA_DIRECTIONS
+from gan_runner.config.groups import GROUPS
+from gan_runner.errors import ConfigError, printable
+
+if TYPE_CHECKING:
+    from gan_runner.sweeps.settings import Sweeping
+
+_OUR_LAUNCHERS = "hydra_plugins.gan_runner_sweeps."
+_CHOSEN = {group.partition("/")[0] for group in GROUPS}
+_COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
+
+
+def for_composition(overrides: Sequence[Override]) -> list[str]:
+    """The overrides of a sweep, so that Hydra can compose what its jobs share.
+
+    It leaves out what is swept over, and would then look for dataset.root in the default data set
+    while the command line says dataset=mnist,fashion_mnist. Where a group is swept over, a setting
+    of what it chooses becomes a choice of one. A data set chooses a model, too.
+    """
+    groups = {o.key_or_group for o in overrides if o.is_sweep_override()} & set(GROUPS)
+    lines = []
+    for override in overrides:
+        top, dot, _ = override.key_or_group.partition(".")
+        depends = groups and dot and (top in _CHOSEN or "experiment" in groups)
+        if depends and not override.is_sweep_override() and not override.is_delete():
+            value = override.get_value_element_as_str()
+            lines.append(f"{override.get_key_element()}=choice({value})")
+        else:
+            lines.append(override.input_line or "")
+    return lines
+
+
+def sweep_settings(config: DictConfig) -> Sweeping:
+    """The settings of the sweep itself. Raises ConfigError."""
+    from gan_runner.config.component import validated
+    from gan_runner.sweeps.settings import Sweeping
+
+    plain: Any = OmegaConf.to_container(config.sweeping, resolve=True)
+    return validated(plain, Sweeping, where="sweeping")
+
+
+def sweep_folder(config: DictConfig) -> Path:
+    """Where the sweep is. Raises ConfigError for a name that is none."""
+    if config.sweep in (None, "", ".", ".."):
+        raise ConfigError(f"not a name, sweep={printable(config.sweep)}. Use sweep=NAME.")
+    if _values(config).get("sweep", 1) > 1:
+        raise ConfigError("a sweep has one name, sweep=A,B. Use sweep=NAME.")
+    return Path(config.hydra.sweep.dir)
+
+
+def check_launcher(config: DictConfig) -> None:
+    """Raise ConfigError for a launcher of others: it neither checks nor names the jobs of a sweep,
+    and gives up all for one."""
+    if not str(config.hydra.launcher.get("_target_")).startswith(_OUR_LAUNCHERS):
+        shown = printable(config.hydra.runtime.choices.get("hydra/launcher"))
+        raise ConfigError(
+            f"not a launcher of gan-runner, hydra/launcher={shown}. "
+            "Use hydra/launcher=processes or hydra/launcher=slurm."
+        )
+
+
+def check_search(config: DictConfig) -> None:
+    """Raise ConfigError if a search would learn nothing, or the wrong thing."""
+    searched = "n_trials" in config.hydra.sweeper
+    if (searched or tuning.is_tuned(config)) and config.train.eval_every == 0:
+        raise ConfigError(
+            "a search needs evaluations, train.eval_every=0. Use train.eval_every=500 or so."
+        )
+    if not searched:
+        return
+    direction = config.hydra.sweeper.direction
+    wanted = OPTUNA_DIRECTIONS.get(config.evaluation.best.direction)
+    if getattr(direction, "name", direction) != wanted:
+        raise ConfigError(
+            f"the search would look for the worst, hydra.sweeper.direction={printable(direction)} "
+            f"with evaluation.best.metric={printable(config.evaluation.best.metric)}. "
+            f"Use hydra/sweeper=search, or hydra.sweeper.direction={wanted}."
+        )
+
+
+def shared_keys(config: DictConfig) -> set[str]:
+    """The keys of the overrides that all jobs of a sweep share."""
+    if tuning.is_tuned(config):
+        return tuning.shared_keys(tuning.contenders(config))
+    return {key for key, count in _values(config).items() if count == 1}
+
+
+def number_of_jobs(config: DictConfig) -> int:
+    """How many jobs a sweep has: the trials of a search, or all combinations of its values."""
+    if tuning.is_tuned(config):
+        contenders, repeats = tuning.contenders(config), tuning.tuning_settings(config).repeats
+        return sum(len(one.samples) + repeats for one in contenders)
+    if "n_trials" in config.hydra.sweeper:
+        return int(config.hydra.sweeper.n_trials)
+    return prod(_values(config).values())
+
+
+def _values(config: DictConfig) -> dict[str, int]:
+    """How many values a sweep tries of each key; an interval stands for two, more than one."""
+    given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    return {override.get_key_element(): _count(override) for override in given}
+
+
+def _count(override: Override) -> int:
+    if not override.is_sweep_override():
+        return 1
+    if not override.is_discrete_sweep():
+        return 2
+    return len(set(islice(override.sweep_string_iterator(), _COUNTED)))

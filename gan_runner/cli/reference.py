@@ -1,0 +1,66 @@
+"""An option of a group with all that is known of its settings: value, meaning, type, range.
+
+The files of the configuration know no classes, and the classes no files: here they meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gan_runner.augmentations import Augmentation
+from gan_runner.config.component import Component, choices
+from gan_runner.config.reference import Option, read_option
+from gan_runner.config.schema import Config
+from gan_runner.datasets import Dataset
+from gan_runner.evaluation.settings import Evaluation
+from gan_runner.health import Health
+from gan_runner.models import GenerativeModel
+from gan_runner.objectives.elbo import VariationalObjective
+from gan_runner.objectives.losses import Loss
+from gan_runner.objectives.objective import GameSettings
+from gan_runner.objectives.terms import Term
+from gan_runner.sweeps.settings import Cluster, Sweeping, Tuning
+from gan_runner.training.methods import Method
+from gan_runner.training.optimizers import Optimizer
+
+_FIXED: dict[str, type[Component]] = {
+    "": Config,
+    "model": GenerativeModel,
+    "loss": GameSettings,
+    "dataset": Dataset,
+    "evaluation": Evaluation,
+    "health": Health,
+    "sweeping": Sweeping,
+    "hydra.sweeper": Tuning,
+    "hydra.launcher": Cluster,
+}
+"""The classes that check a node whatever the options, by the node's key."""
+_FAMILIES: dict[str, tuple[type[Component], ...]] = {
+    "model": (GenerativeModel,),
+    "loss": (Loss, VariationalObjective),
+    "loss.penalty": (Term,),
+    "augment": (Augmentation,),
+    "dataset": (Dataset,),
+    "optimizer": (Optimizer,),
+}
+"""Where a node's `name` is looked up, by the node's key or by the one above it."""
+
+
+def typed_option(group: str, name: str) -> Option:
+    """An option, and every setting of it with its type. Raises OSError where there is none."""
+    option = read_option(group, name)
+    classes: dict[str, list[type[Component]]] = {key: [kind] for key, kind in _FIXED.items()}
+    for key, kind in _named_classes(option):
+        classes.setdefault(key, []).append(kind)
+    return option.typed(classes)
+
+
+def _named_classes(option: Option) -> Iterator[tuple[str, type[Component]]]:
+    for key, name in option.classes.items():
+        above = key.rpartition(".")[0]
+        for family in _FAMILIES.get(key) or _FAMILIES.get(above, ()):
+            kinds: dict[str, type[Component]] = choices(family)
+            if name in kinds:
+                yield key, kinds[name]
+        if key == "method" and name in choices(Method):
+            yield key, choices(Method)[name].Settings

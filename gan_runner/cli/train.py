@@ -1,0 +1,143 @@
+"""gan-train: compose a configuration, check it, create or continue a run, train.
+
+Neither torch nor Hydra is imported before it is needed, so that help and faults of the
+configuration answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_runner.cli.command import exit_code
+from gan_runner.config.groups import GROUPS, help_text, options
+from gan_runner.errors import printable
+from gan_runner.system.signals import Interrupted, end_at_once, leave
+
+if TYPE_CHECKING:
+    from gan_runner.cli.hydra.command_line import CommandLine
+    from gan_runner.config.schema import Config
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.training.run import Run
+
+
+def main() -> None:
+    """The command `gan-train`."""
+    leave(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Do what the arguments say; the exit code of the contract."""
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(help_text(), end="")
+        return 0
+    try:
+        return exit_code(lambda: _run(arguments))
+    except Interrupted as interrupted:
+        return interrupted.exit_code
+
+
+def _run(arguments: list[str]) -> int:
+    from gan_runner.cli.hydra.command_line import read_command_line
+    from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
+
+    command = read_command_line(arguments)
+    if command.asks_hydra:
+        from gan_runner.cli.hydra.flags import answer_flags
+
+        answer_flags(command)
+        return 0
+    if command.multirun:
+        from gan_runner.cli.hydra.sweeps import run_sweep
+
+        return run_sweep(command)
+    if command.resume is not None:
+        return _resume(command, command.resume)
+    composed = command.composer().compose(command.lines)
+    config = parse_config(composed)
+    if command.dry_run:
+        return _run_dry(config)
+    with _claimed(run_folder(composed), generated=not command.names_folder) as path:
+        write_records(composed, path)
+        return _create(config, path)
+
+
+def _resume(command: CommandLine, run: str) -> int:
+    from gan_runner.cli.hydra.composer import full_path
+    from gan_runner.config.schema import read_plain
+    from gan_runner.storage.run_folder import RunFolder
+
+    folder, keys = RunFolder(full_path(run, key="resume")), command.changed_keys
+    folder.refuse_links()
+    chosen = read_plain(folder.config).get("choices")
+    config = _compose_changes(command, chosen if isinstance(chosen, dict) else {}) if keys else None
+    from gan_runner.runs.resume import Changes, reopen
+
+    changes = Changes(config, tuple(sorted(keys)))
+    return _train(partial(reopen, folder.path, changes), folder.path)
+
+
+def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Config:
+    """What the command line asks of a run, composed with the options that the run chose."""
+    from gan_runner.cli.hydra.composer import parse_config
+
+    lines = [
+        f"{group}={option}"
+        for group, option in chosen.items()
+        if group in GROUPS and group.replace("/", ".") not in command.changed_keys
+        if option in options(group)
+    ]
+    return parse_config(command.composer().compose([*lines, *command.changes]))
+
+
+def _run_dry(config: Config) -> int:
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.runs.dry_run import run_dry
+
+    run_dry(config, Terminal())
+    return 0
+
+
+@contextmanager
+def _claimed(path: Path, *, generated: bool) -> Iterator[Path]:
+    """A run folder that no other process has. Nothing is left of it unless the run begins."""
+    from gan_runner.storage.run_folder import claim, discard
+
+    path, made = claim(path, generated=generated)
+
+    def discard_unless_begun() -> None:
+        if not (path / "status.json").exists():
+            discard(path, made)
+
+    end_at_once(undo=discard_unless_begun)
+    try:
+        yield path
+    finally:
+        discard_unless_begun()
+
+
+def _create(config: Config, path: Path) -> int:
+    from gan_runner.runs.open import create
+
+    return _train(partial(create, config, path), path)
+
+
+def _train(obtain: Callable[[Terminal], Run | None], path: Path) -> int:
+    """Train the run that `obtain` gives to its end; the exit code."""
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.runs.finish import train_to_end
+
+    terminal = Terminal()
+    run = obtain(terminal)
+    if run is None:
+        terminal.say(f"already complete: {printable(path)}")
+        return 0
+    return train_to_end(run)
+
+
+if __name__ == "__main__":
+    main()

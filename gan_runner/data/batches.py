@@ -1,0 +1,76 @@
+"""Endless batches of data on the training device, as a pure function of (seed, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gan_runner.data.data import Data
+from gan_runner.seeds import derive
+
+
+class Batch(NamedTuple):
+    """Encoded examples float32 [N, *shape]; their labels int64 [N] where the model is conditional;
+    of fakes the codes [N, K] that they were made of, where there are any."""
+
+    examples: Tensor
+    labels: Tensor | None = None
+    codes: Tensor | None = None
+
+
+def to_device(data: Data, device: torch.device) -> Data:
+    """The data on a CUDA device, if it fills at most a quarter of the free memory there."""
+    if device.type != "cuda" or data.examples.nbytes > torch.cuda.mem_get_info(device)[0] // 4:
+        return data
+    return replace(data, examples=data.examples.to(device))
+
+
+def batches(
+    data: Data,
+    *,
+    size: int,
+    seed: int,
+    start: int,
+    flip: bool,
+    with_labels: bool,
+    device: torch.device,
+) -> Iterator[Batch]:
+    """Batches of `size` examples on the device, from index `start` on, for ever.
+
+    The order of an epoch is a permutation drawn from (seed, epoch), the flips of a batch from
+    (seed, index): nothing needs to be remembered to go on in mid-epoch. An incomplete last batch
+    is dropped; its examples have their turn in the next epochs.
+    """
+    per_epoch = len(data) // size
+    index = start
+    while True:
+        epoch = index // per_epoch
+        order = torch.randperm(len(data), generator=_rng(seed, "order", epoch))
+        order = order.to(data.examples.device)
+        for position in range(index % per_epoch, per_epoch):
+            indices = order[position * size : (position + 1) * size]
+            # index_select is twice as fast as [indices] on a CPU
+            chosen = data.examples.index_select(0, indices)
+            examples = data.space.encode(chosen.to(device, non_blocking=True))
+            if flip:
+                examples = _flip_at_random(examples, _rng(seed, "flip", index))
+            labels = None
+            if with_labels:
+                assert data.labels is not None, "checked when the data was read"
+                labels = data.labels[indices.to(data.labels.device)].to(device)
+            yield Batch(examples, labels)
+            index += 1
+
+
+def _rng(seed: int, *purpose: str | int) -> torch.Generator:
+    return torch.Generator().manual_seed(derive(seed, *purpose))
+
+
+def _flip_at_random(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Each image mirrored left to right with probability 1/2."""
+    mirrored = torch.rand(len(images), generator=rng) < 0.5
+    return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(-1), images)

@@ -1,0 +1,186 @@
+"""A saved run goes on: whether it may, as it is asked to, from which state, and how exactly."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from gan_runner.config import schema as configuration
+from gan_runner.config.schema import Config
+from gan_runner.data import Data, digest
+from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.logs import log
+from gan_runner.logs.log import Log
+from gan_runner.logs.terminal import Terminal
+from gan_runner.runs.open import (
+    initial_state,
+    load_data,
+    prepare_machine,
+    saved_experiment,
+    untrained_state,
+)
+from gan_runner.storage import checkpoint
+from gan_runner.storage.checkpoint import Checkpoint
+from gan_runner.storage.run_folder import RunFolder
+from gan_runner.system import machine
+from gan_runner.system.files import write_text
+from gan_runner.training.build import resolve
+from gan_runner.training.experiment import Experiment
+from gan_runner.training.restore import restore
+from gan_runner.training.run import Run
+from gan_runner.training.state import TrainState
+
+# null on the command line leaves these as they were resolved when the run was made
+_RESOLVED = (
+    "threads",
+    "train.epochs",
+    "optimizer.generator.schedule.steps",
+    "optimizer.discriminator.schedule.steps",
+)
+
+
+class Changes(NamedTuple):
+    """What a command line asks of a saved run: the whole composed configuration, and the dotted
+    keys (or groups) in it that the user named."""
+
+    config: Config | None
+    named: tuple[str, ...]
+
+
+def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
+    """An existing run at its newest valid checkpoint, to go on in its own folder; None if it is
+    already complete, in which case nothing is touched.
+
+    Raises CheckpointError if the run, or a change to it, is refused; InUseError if it is alive.
+    """
+    folder = RunFolder(path)
+    folder.refuse_links()
+    saved = configuration.read(folder.config)
+    folder.lock()
+    experiment = saved_experiment(apply_changes(saved, changes))
+    if is_complete(folder, experiment):
+        return None
+    found, warnings = checkpoint.newest(folder.checkpoints)
+    device = prepare_machine(experiment.config)
+    experiment, data = load_data(experiment, terminal, device)
+    state = _saved_state(found, experiment, data, device)
+    if found is not None:
+        warnings += inexact(found, device)
+    check_length(state.step, experiment.config)
+    _rewind(folder, found, experiment)
+    write_text(folder.config, configuration.text(experiment.config))
+    run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
+    run.saved_step = -1 if found is None else state.step
+    for warning in warnings:
+        run.warn(warning)
+    return run
+
+
+def apply_changes(saved: Config, changes: Changes) -> Config:
+    """The saved configuration with what a resumed run may change.
+
+    Raises CheckpointError, with the differences, if the command line asks for more.
+    """
+    if changes.config is None or not changes.named:
+        return saved
+    asked = configuration.differences(saved.plain(), resolve(changes.config).plain())
+    named = {
+        key: (old, new)
+        for key, (old, new) in asked.items()
+        if _is_named(key, changes.named) and not (new is None and key in _RESOLVED)
+    }
+    refused = [
+        f"  {key}: {printable(old)} -> {printable(new)}"
+        for key, (old, new) in named.items()
+        if key not in configuration.FREE
+    ]
+    if refused:
+        raise CheckpointError(
+            "a resumed run can't change these settings:\n"
+            + "\n".join(refused[:8])
+            + "\nStart a new run, or start one from these weights with init_from=RUN."
+        )
+    return configuration.with_values(saved, {key: new for key, (_, new) in named.items()})
+
+
+def is_complete(folder: RunFolder, experiment: Experiment) -> bool:
+    """Whether the run has done all its steps and its last checkpoint passes its check."""
+    if folder.status().state != "completed":
+        return False
+    try:
+        last = checkpoint.select(folder.checkpoints, "last")
+    except CheckpointError:
+        return False
+    return last.step == asked_steps(folder, experiment)
+
+
+def asked_steps(folder: RunFolder, experiment: Experiment) -> int | None:
+    """How long the run is to be; None where that is given in epochs, and its folder doesn't say
+    how many examples there were."""
+    if experiment.config.train.epochs is None:
+        return experiment.config.train.steps
+    examples = folder.status().examples
+    return None if examples is None else experiment.steps(examples)
+
+
+def _saved_state(
+    found: Checkpoint | None, experiment: Experiment, data: Data, device: torch.device
+) -> TrainState:
+    """The state of a checkpoint; that of step 0 if the run was killed before its first."""
+    if found is None:
+        return initial_state(experiment, data, device)
+    check_same(found, experiment.config, data)
+    state = untrained_state(experiment, data, device)
+    restore(state, found)
+    return state
+
+
+def check_same(found: Checkpoint, config: Config, data: Data) -> None:
+    """Raise CheckpointError if the configuration or the data isn't what the run began with."""
+    if found.facts.config != config.digest():
+        raise CheckpointError(
+            f"config.yaml is not the one that the checkpoint was made with, "
+            f"{printable(found.path)}. Restore it, or start a new run with init_from=RUN."
+        )
+    if found.facts.data != digest(data):
+        raise CheckpointError(
+            "the data is not what the run began with, dataset="
+            f"{printable(config.dataset.get('root') or config.dataset.get('name'))}. "
+            "Restore it, or start a new run with init_from=RUN."
+        )
+
+
+def check_length(step: int, config: Config) -> None:
+    """Raise ConfigError if the run is already longer than it is to be."""
+    if step > config.train.steps:
+        raise ConfigError(
+            f"the run is already at step {step}, train.steps={config.train.steps}. Name more steps."
+        )
+
+
+def _rewind(folder: RunFolder, found: Checkpoint | None, experiment: Experiment) -> None:
+    """Let nothing in the folder be later than the checkpoint."""
+    checkpoint.remove_partial_files(folder.checkpoints)
+    folder.checkpoints.mkdir(exist_ok=True)
+    if found is not None:
+        checkpoint.make_last(folder.checkpoints, found)
+    log.rewind(folder, -1 if found is None else found.step)
+    best = log.best_step(folder, experiment.evaluation.best.direction)
+    checkpoint.make_best(folder.checkpoints, best)
+
+
+def inexact(found: Checkpoint, device: torch.device) -> list[str]:
+    """One line if the run can't go on bit for bit here, none if it can."""
+    before, here = found.facts.fingerprint, machine.fingerprint(device)
+    if before == here:
+        return []
+    changes = configuration.differences(asdict(before), asdict(here))
+    listed = ", ".join(f"{k} {printable(a)} -> {printable(b)}" for k, (a, b) in changes.items())
+    return [f"the resumed run will not be bit-identical here: {listed}."]
+
+
+def _is_named(key: str, named: tuple[str, ...]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in named)

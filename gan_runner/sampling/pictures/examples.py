@@ -1,0 +1,48 @@
+"""A picture of examples: the kind that fits the data."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from torch import Tensor
+
+from gan_runner.data import Space
+from gan_runner.sampling.arrays import to_stored_array
+from gan_runner.sampling.pictures.curves import curves
+from gan_runner.sampling.pictures.pairs import pairs
+from gan_runner.sampling.pictures.png import Picture, to_displayable
+from gan_runner.sampling.pictures.scatter import scatter
+
+_PICTURE_SIDE = 512  # grids of small images are enlarged to about this many pixels
+
+
+def draw_examples(
+    examples: Tensor, space: Space, *, columns: int | None = None, labels: Tensor | None = None
+) -> Picture:
+    """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors,
+    the curves of sequences, the first columns of a table against each other, in the colors of
+    their classes."""
+    if space.columns is not None:
+        return pairs(examples, labels, space.columns, space.offset, space.scale)
+    if space.kind == "vectors":
+        return scatter(examples.cpu().numpy())
+    if space.kind == "sequences":
+        return curves(examples.cpu().numpy(), grid_columns=columns)
+    return _draw_grid(examples, columns or math.ceil(math.sqrt(len(examples))))
+
+
+def _draw_grid(examples: Tensor, columns: int) -> Picture:
+    images = to_stored_array(examples)
+    rows = math.ceil(len(images) / columns)
+    height, width, channels = images.shape[1:]
+    factor = max(1, round(_PICTURE_SIDE / (columns * width)))
+    gap = max(1, factor // 2)
+    cell_height, cell_width = height * factor + gap, width * factor + gap
+    canvas = np.zeros((rows * cell_height + gap, columns * cell_width + gap, channels), np.uint8)
+    for index, image in enumerate(images):
+        top = gap + index // columns * cell_height
+        left = gap + index % columns * cell_width
+        enlarged = image.repeat(factor, axis=0).repeat(factor, axis=1)
+        canvas[top : top + height * factor, left : left + width * factor] = enlarged
+    return to_displayable(canvas)

@@ -1,0 +1,35 @@
+"""Vectors as a picture: their first two dimensions against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runner.sampling.pictures.figure import COLORS, as_array, new_figure
+
+_SIDE = 512
+_BINS = 40
+
+
+def scatter(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A picture [H, W, 3] of vectors [N, D]: a point for each, or a histogram where D is 1.
+
+    The axes fit the middle 98 % of the points and have the same scale.
+    """
+    points = vectors[:, :2].astype(np.float64)
+    low, high = np.quantile(points, [0.01, 0.99], axis=0)
+    middle = (low + high) / 2
+    reach = 0.6 * max(float((high - low).max()), 1e-6 * float(np.abs(middle).max()), 1e-9)
+    seen = points[(np.abs(points - middle) <= reach).all(axis=1)]
+    with new_figure(_SIDE, _SIDE, layout="constrained") as figure:
+        axes = figure.add_subplot(xlabel="dimension 1", box_aspect=1)
+        axes.grid()
+        if seen.shape[1] == 1:
+            axes.hist(seen[:, 0], _BINS, color=COLORS[0])
+            axes.set_ylabel("count")
+        else:
+            size = float(np.clip(80 / np.sqrt(len(seen)), 1.5, 6))  # pixels, about
+            axes.plot(*seen.T, "o", color=COLORS[0], markersize=size, markeredgewidth=0)
+            axes.set(ylabel="dimension 2", ylim=(middle[1] - reach, middle[1] + reach))
+        axes.set_xlim(middle[0] - reach, middle[0] + reach)
+        return as_array(figure)

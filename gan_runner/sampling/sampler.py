@@ -1,0 +1,148 @@
+"""Outputs of a trained generator for inputs: what every picture, metric and file is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from gan_runner.data import Space
+from gan_runner.errors import NumbersError
+from gan_runner.models.autoencoder import Decoder, as_decoder
+from gan_runner.models.codes import Code
+from gan_runner.models.conditioning import bound
+from gan_runner.objectives.elbo import VariationalObjective
+from gan_runner.sampling.latents import draw_latents
+
+Weights = Literal["average", "raw"]
+"""Whether the weights sampled are the moving average of the generator's, or its own."""
+
+_CHUNK = 256  # examples in a forward pass
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A generator joined with what its inputs and outputs mean.
+
+    `class_names`: the classes that it is conditioned on, none if it isn't conditional. The last
+    dimensions of its `latent_dims` are those of `code`, where it has latent codes. `weights` says
+    whether they are the moving average. An autoencoder has an `encoder` and the `elbo` that it
+    was trained by, if that is of examples themselves.
+
+    Sampling never disturbs training: random streams are the sampler's own, networks are evaluated
+    in evaluation mode and left as they were.
+    """
+
+    generator: nn.Module
+    space: Space
+    latent_dims: int
+    class_names: tuple[str, ...] = ()
+    code: Code | None = None
+    encoder: nn.Module | None = None
+    elbo: VariationalObjective | None = None
+    weights: Weights = "raw"
+
+    @property
+    def classes(self) -> int:
+        """How many classes it is conditioned on; 0 if it isn't conditional."""
+        return len(self.class_names)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.generator.parameters()).device
+
+    @property
+    def decoder(self) -> Decoder:
+        """The generator of an autoencoder by its type."""
+        return as_decoder(self.generator)
+
+    def sample(
+        self,
+        count: int,
+        *,
+        labels: int | Sequence[int] | Tensor | None = None,
+        seed: int,
+        truncation: float | None = None,
+    ) -> Tensor:
+        """`count` examples as stored, [count, *shape] on the CPU.
+
+        `labels`: one for all, or one for each; without them a conditional generator goes through
+        its classes in turn. Raises NumbersError for a sample that is NaN or Inf.
+        """
+        return self.decode(self.latents(count, seed=seed, truncation=truncation), labels)
+
+    def latents(self, count: int, *, seed: int, truncation: float | None = None) -> Tensor:
+        """Latent points [count, latent_dims] on the CPU, the same for the same seed."""
+        return draw_latents(count, self.latent_dims, seed=seed, truncation=truncation)
+
+    def decode(self, latents: Tensor, labels: int | Sequence[int] | Tensor | None = None) -> Tensor:
+        """The examples of latent points [N, latent_dims], as stored: [N, *shape] on the CPU.
+
+        Raises NumbersError for a sample that is NaN or Inf.
+        """
+        chosen = self.label_each(len(latents), labels)
+        chunks = []
+        with torch.no_grad(), evaluating(self.generator):
+            for begin in range(0, len(latents), _CHUNK):
+                part = slice(begin, begin + _CHUNK)
+                of = None if chosen is None else chosen[part].to(self.device)
+                outputs = bound(self.generator, of)(latents[part].to(self.device))
+                examples = self.space.decode(outputs)
+                # before decoding, which makes a pixel of anything, and after it: it may overflow
+                if not bool(outputs.isfinite().all() and examples.isfinite().all()):
+                    raise NumbersError("a sample is NaN or Inf. Use another checkpoint.")
+                chunks.append(examples.cpu())
+        return torch.cat(chunks) if chunks else torch.empty(0, *self.space.shape)
+
+    def label_each(
+        self, count: int, labels: int | Sequence[int] | Tensor | None = None
+    ) -> Tensor | None:
+        """A label for each of `count` examples, int64 [count]; None if it isn't conditional."""
+        if not self.classes:
+            return None
+        if labels is None:
+            return torch.arange(count) % self.classes
+        chosen = torch.as_tensor(labels)
+        return chosen.expand(count) if chosen.ndim == 0 else chosen
+
+    def find_class(self, name: str) -> int | None:
+        """The label of a class by its name, or by its place where names aren't numbers themselves,
+        for which a place could be mistaken; None if there is no such class."""
+        if name in self.class_names:
+            return self.class_names.index(name)
+        numbered = all(is_whole_number(other) for other in self.class_names)
+        if name.isdecimal() and int(name) < self.classes and not numbered:
+            return int(name)
+        return None
+
+    def code_values(self, latents: Tensor) -> list[Tensor]:
+        """The latent codes of points [N, latent_dims], each [N]; none without codes."""
+        return [] if self.code is None else self.code.values(latents[:, -self.code.columns :])
+
+    def reconstruct(self, examples: Tensor) -> Tensor:
+        """Examples as stored, decoded from the means of their posteriors; on the CPU."""
+        assert self.encoder is not None, "an autoencoder has an encoder"
+        with torch.no_grad(), evaluating(self.encoder), evaluating(self.generator):
+            mean, _ = self.encoder(self.space.encode(examples.to(self.device)))
+            return self.space.decode(self.generator(mean)).cpu()
+
+
+def is_whole_number(text: str) -> bool:
+    """Whether a name is a whole number, as those of digits are."""
+    return text.removeprefix("-").isdecimal()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """In evaluation mode, and after it as it was."""
+    training = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, was in training.items():
+            part.training = was

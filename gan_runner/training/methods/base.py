@@ -1,0 +1,172 @@
+"""How networks are trained: what every method has, and the update that all of them make."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from gan_runner.augmentations import Augmentation
+from gan_runner.config.component import Component, choices
+from gan_runner.config.schema import Config
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
+from gan_runner.models import GenerativeModel
+from gan_runner.sampling.sampler import Sampler, Weights
+from gan_runner.training.optimizers import Optimizers
+from gan_runner.training.state import TrainState
+
+M = TypeVar("M", bound="Method")
+
+
+class NoSettings(Component):
+    """Of a method that has none."""
+
+
+@dataclass(frozen=True)
+class UpdateSettings:
+    """What all updates of a run have in common, whatever they optimize.
+
+    `ema` is the decay of the generator's exponential moving average, 0 for none, which forgets its
+    start over about `ema_warmup` steps. `bf16`: forward passes in bfloat16; weights, losses and
+    penalties stay float32.
+    """
+
+    optimizers: Optimizers
+    batch_size: int
+    ema: float
+    ema_warmup: float
+    bf16: bool
+
+    def ema_decay(self, step: int) -> float:
+        """The decay after `step` finished steps. The warm-up is that of TensorFlow's
+        ExponentialMovingAverage with `num_updates`."""
+        return min(self.ema, (1 + step) / (self.ema_warmup + step))
+
+    def autocast(self, device: torch.device, *, exact: bool = False) -> torch.autocast:
+        """The precision of a forward pass; `exact` where a penalty needs float32."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and not exact)
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """How a set of networks is trained. The loop knows nothing more of it than `step`.
+
+    A method has no state: what changes is in TrainState. `conf/method/` names a subclass.
+    """
+
+    Settings: ClassVar[type[Component]] = NoSettings
+    """What a file under `conf/method/` sets beside the name."""
+
+    model: GenerativeModel
+    updates: UpdateSettings
+
+    @classmethod
+    @abstractmethod
+    def build(
+        cls,
+        config: Config,
+        *,
+        settings: Component,
+        model: GenerativeModel,
+        augmentations: Mapping[str, Augmentation],
+        updates: UpdateSettings,
+    ) -> Method:
+        """The method with these settings, of its class `Settings`, and the objective in
+        `config.loss`.
+
+        Raises ConfigError, with the remedy, for a model or a loss that it can't train.
+        """
+
+    @classmethod
+    @abstractmethod
+    def default_norms(cls, config: Config) -> Mapping[str, str]:
+        """What `norm: auto` means for each network that this method trains. Raises ConfigError for
+        a loss that it can't use."""
+
+    @property
+    @abstractmethod
+    def batches_per_step(self) -> int:
+        """How many batches of real examples a step takes."""
+
+    @abstractmethod
+    def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
+        """Update every network once, or as often as the method does in a step.
+
+        Nothing is read back from the device: what is logged is added up in `state.sums`.
+        """
+
+    @abstractmethod
+    def sampler(
+        self,
+        networks: Mapping[str, nn.Module],
+        space: Space,
+        class_names: Sequence[str],
+        *,
+        weights: Weights,
+    ) -> Sampler:
+        """What samples of trained networks are drawn by. `networks` has the generator that is
+        sampled, and an encoder where there is one; `class_names` are those of the classes that a
+        conditional model is given."""
+
+    @abstractmethod
+    def check(self, config: Config) -> None:
+        """Raise ConfigError, with the remedy, for settings that can't be combined in it."""
+
+    @abstractmethod
+    def check_space(self, space: Space) -> None:
+        """Raise ConfigError, with the remedy, if it can't learn examples of `space`."""
+
+    @abstractmethod
+    def warnings(self) -> list[str]:
+        """Combinations that work, but not as their authors meant."""
+
+    @abstractmethod
+    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
+        """The numbers that follow from those of a logged row."""
+
+    def with_optimizers(self: M, optimizers: Optimizers) -> M:
+        """The same method with other settings of the optimizers."""
+        return replace(self, updates=replace(self.updates, optimizers=optimizers))
+
+    def optimize(self, name: str, state: TrainState) -> Tensor:
+        """Take one step of a network along the gradient in its parameters, and clear it; the norm
+        of the gradient, before it is clipped."""
+        parameters = list(state.networks[name].parameters())
+        optimizer, settings = state.optimizers[name], self.updates.optimizers.of(name)
+        grad_norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if settings.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, grad_norm)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate(state.step) * state.rate_factor
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return grad_norm
+
+    def finish_step(self, state: TrainState) -> None:
+        """Update the generator's moving average, and count the step."""
+        if state.ema is not None:
+            update_ema(state.ema, state.generator, self.updates.ema_decay(state.step))
+        state.step += 1
+
+
+def is_of_family(node: Mapping[str, Any], family: type) -> bool:
+    """Whether a node of the configuration names a class of a family."""
+    name = node.get("name")
+    return isinstance(name, str) and name in choices(family)
+
+
+@torch.no_grad()
+def update_ema(ema: nn.Module, generator: nn.Module, decay: float) -> None:
+    """Move the average towards the generator; the statistics of batch norm are averaged too."""
+    torch._foreach_lerp_(list(ema.parameters()), list(generator.parameters()), 1.0 - decay)
+    current = dict(generator.named_buffers())
+    for name, averaged in ema.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            averaged.lerp_(current[name], 1.0 - decay)
+        else:  # counters, and the unit vectors of spectral norm, whose mean is no unit vector
+            averaged.copy_(current[name])

@@ -1,0 +1,133 @@
+"""VAE/GAN: an autoencoder whose likeness is measured by the features of a discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from pydantic import NonNegativeFloat, PositiveFloat
+from torch import Tensor
+
+from gan_runner.augmentations import Augmentation
+from gan_runner.config.component import Component
+from gan_runner.config.schema import Config
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
+from gan_runner.errors import ConfigError
+from gan_runner.models import GenerativeModel
+from gan_runner.objectives.elbo import Posterior, VariationalObjective, feature_reconstruction
+from gan_runner.objectives.terms import Scored
+from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
+from gan_runner.training.methods.base import UpdateSettings, is_of_family
+from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.vae import (
+    check_autoencoder,
+    encode,
+    normal_like,
+    refuse_tables,
+    sample_posterior,
+)
+from gan_runner.training.state import TrainState
+
+
+class VAEGANSettings(Component):
+    """`scale` is the standard deviation of the likelihood of D's features, and `gamma` weighs it
+    against the adversarial loss, in the decoder's loss alone."""
+
+    gamma: NonNegativeFloat
+    scale: PositiveFloat
+
+
+@dataclass(frozen=True)
+class VAEGAN(WithDiscriminator):
+    """One update of encoder and decoder with all those of D. Larsen et al. 2016, algorithm 1.
+
+    Fakes are decoded from the prior, and from where the reals are encoded; each real stands
+    against one of either kind, so that any adversarial loss, of pairs as well, can be played.
+    """
+
+    Settings: ClassVar[type[Component]] = VAEGANSettings
+
+    settings: VAEGANSettings
+
+    @classmethod
+    def build(
+        cls,
+        config: Config,
+        *,
+        settings: Component,
+        model: GenerativeModel,
+        augmentations: Mapping[str, Augmentation],
+        updates: UpdateSettings,
+    ) -> VAEGAN:
+        check_autoencoder(config, model, augmentations)
+        if is_of_family(config.loss, VariationalObjective) or "discriminator" not in model.norms:
+            raise ConfigError(
+                "the likeness of a VAE/GAN is measured by its discriminator, "
+                f"{config.choice('model')} with {config.choice('loss')}. Use an adversarial loss, "
+                "such as loss=non_saturating, with model=vae_gan, or model=conv_vae."
+            )
+        assert isinstance(settings, VAEGANSettings), "which this class asks for"
+        return cls(
+            model,
+            updates,
+            build_objective(config),
+            DiscriminatorInput(),
+            discriminates_together=not model.couples_examples,
+            settings=settings,
+        )
+
+    @property
+    def batches_per_step(self) -> int:
+        return self.objective.d_steps
+
+    def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
+        d_steps = self.objective.d_steps
+        for k in range(d_steps):
+            real = next(batches)
+            differentiable, device = k == d_steps - 1, real.examples.device
+            with torch.set_grad_enabled(differentiable), self.updates.autocast(device):
+                posterior = encode(state, real.examples)
+                latents = sample_posterior(state, posterior)
+                prior = normal_like(latents, state)
+                fakes = state.generator(torch.cat((prior, latents))).float()
+            reals = Batch(torch.cat((real.examples, real.examples)))
+            self.update_discriminator(state, reals, Batch(fakes), update=state.step * d_steps + k)
+        self._update_autoencoder(state, real, posterior, fakes)
+        self.finish_step(state)
+
+    def _update_autoencoder(
+        self, state: TrainState, real: Batch, posterior: Posterior, fakes: Tensor
+    ) -> None:
+        """`fakes` [2N, *shape]: the second half are reconstructions of `real`."""
+        with self.updates.autocast(fakes.device):
+            logits, features = state.discriminator.judge(fakes)
+            with torch.no_grad():
+                real_logits, real_features = state.discriminator.judge(real.examples)
+        reconstruction = feature_reconstruction(
+            real_features.float(),
+            features[len(real_features) :].float(),
+            scale=self.settings.scale,
+        ).mean()
+        divergence = posterior.divergence().mean()
+        # each real stands against a fake of either kind
+        twice = torch.cat((real_logits, real_logits)).float()
+        terms = self.generator_terms(
+            Scored(fakes, logits.float(), features), Scored(real.examples, twice, real_features)
+        )
+        terms |= self.weight_terms("generator", state)
+        (reconstruction + divergence).backward(
+            inputs=list(state.encoder.parameters()), retain_graph=True
+        )
+        decoder_loss = self.settings.gamma * reconstruction + sum(terms.values())
+        decoder_loss.backward(inputs=list(state.generator.parameters()))
+        terms |= {"elbo/reconstruction": reconstruction, "elbo/divergence": divergence}
+        for part in ("generator", "encoder"):
+            terms[f"grad_norm/{part}"] = self.optimize(part, state)
+        state.sums.add(terms)
+
+    def check_space(self, space: Space) -> None:
+        refuse_tables(space)
+        super().check_space(space)
