@@ -26,7 +26,9 @@ class LeakyReLU(nn.LeakyReLU):
         if self.inplace and x.numel() >= _IN_PLACE_FROM:
             # fresh memory costs up to 5 % of a step here; calling Python in the backward pass would
             # cost up to 15 % with small tensors
-            activated: Tensor = _InPlaceLeakyReLU.apply(x, self.negative_slope)
+            activated: Tensor = _InPlaceLeakyReLU.apply(  # type: ignore[no-untyped-call]
+                x, self.negative_slope
+            )
             return activated
         return scale_by_derivative(x, x.detach(), self.negative_slope)
 
@@ -53,8 +55,8 @@ def scale_by_derivative(x: Tensor, at: Tensor, slope: float) -> Tensor:
     return scaled
 
 
-def expected(outputs: Tensor) -> Tensor:
-    """The example that a decoder's unbounded outputs mean: vectors [N, D] and sequences [N, T, D]
+def likelihood_mean(outputs: Tensor) -> Tensor:
+    """The mean of p(x|z) by a decoder's unbounded outputs: vectors [N, D] and sequences [N, T, D]
     themselves; of images [N, C, H, W] the outputs are logits, and each pixel's probability is
     scaled to [-1, 1]."""
     return (outputs / 2).tanh() if outputs.ndim == 4 else outputs  # 2 sigmoid(v) - 1
