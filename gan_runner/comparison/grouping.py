@@ -117,7 +117,7 @@ def _setting_text(value: object) -> str:
 
 
 def _find_setting(name: str, keys: Sequence[str]) -> str:
-    """The setting of a name on a command line: in full, or its end if that is no other's."""
+    """The setting of a name on a command line: in full, or its end if that is unique."""
     if name == "seed":
         raise ConfigError("runs that differ in the seed alone are one group, --by seed. Remove it.")
     ends = [key for key in keys if key.endswith(f".{name}")]
@@ -129,7 +129,7 @@ def _find_setting(name: str, keys: Sequence[str]) -> str:
 
 
 def _short_names(chosen: Sequence[str], keys: Iterable[str]) -> list[str]:
-    """Each setting by the shortest end of its name that is no other's."""
+    """Each setting by the shortest end of its name that is unique."""
     ends = Counter(end for key in keys for end in _ends(key))
     return [next((end for end in _ends(key) if ends[end] == 1), key) for key in chosen]
 

@@ -19,7 +19,7 @@ LOGGED = "as logged"
 
 
 class Value(NamedTuple):
-    """What one run has reached. Without a direction there is no best."""
+    """What one run has reached. Best needs a direction."""
 
     record: Record
     final: float

@@ -64,13 +64,13 @@ def test_the_aggregation_is_what_numpy_makes_of_the_rows(
             series.append(rows)
         table = np.array(series)
         for name, column in (("final", table[:, -1]), ("best", table.min(axis=1))):
-            told = group[name]
-            assert told["n"] == 4
-            assert told["mean"] == pytest.approx(column.mean(), rel=1e-12)
-            assert (told["least"], told["greatest"]) == (column.min(), column.max())
+            statistics = group[name]
+            assert statistics["n"] == 4
+            assert statistics["mean"] == pytest.approx(column.mean(), rel=1e-12)
+            assert (statistics["least"], statistics["greatest"]) == (column.min(), column.max())
             resamples = [np.mean(resample) for resample in itertools.product(column, repeat=4)]
             low, high = np.quantile(resamples, [0.025, 0.975])  # all that there are
-            assert (told["low"], told["high"]) == pytest.approx((low, high), rel=0.02)
+            assert (statistics["low"], statistics["high"]) == pytest.approx((low, high), rel=0.02)
 
 
 @pytest.mark.parametrize("n", [2, 5, 12])
@@ -150,7 +150,7 @@ def test_a_seed_that_occurs_twice_is_noted(tmp_path: Path, here: Here) -> None:
     assert "2 runs have the seed 7" in here("gan-compare", "runs").out
 
 
-def test_runs_of_several_folders_are_told_apart_by_them(tmp_path: Path) -> None:
+def test_runs_of_several_folders_are_named_by_them(tmp_path: Path) -> None:
     places = [tmp_path / name for name in ("first", "second", "alone")]
     made(places[0] / "seed=0", 1.0)
     made(places[1] / "seed=1", 1.0)
@@ -179,8 +179,8 @@ def test_groups_whose_intervals_overlap_the_leaders_are_tied_with_it(
         for seed, value in enumerate(finals):
             made(tmp_path / "runs" / f"{loss}{seed}", value, loss=loss, seed=seed)
     (board,) = compared()["boards"]
-    told = [(g["group"], g["leader"], g["tied"]) for g in board["groups"]]
-    assert told == [("a", True, None), ("b", False, True), ("c", False, False)]
+    standings = [(g["group"], g["leader"], g["tied"]) for g in board["groups"]]
+    assert standings == [("a", True, None), ("b", False, True), ("c", False, False)]
 
 
 def test_one_seed_each_is_too_few_to_tell_groups_apart(tmp_path: Path, here: Here) -> None:
@@ -235,7 +235,7 @@ def test_a_group_of_which_every_run_failed_is_shown(tmp_path: Path, compared: Co
     assert [group["final"] is None for group in board["groups"]] == [False, True, True]
 
 
-def test_verdicts_are_told(tmp_path: Path, here: Here) -> None:
+def test_verdicts_are_reported(tmp_path: Path, here: Here) -> None:
     sick = {"name": "mode_collapse", "step": 50, "evidence": "All alike.", "advice": "Add r1."}
     made(tmp_path / "runs" / "a", 1.0, verdicts=[sick])
     made(tmp_path / "runs" / "b", 1.0, seed=1)
@@ -362,7 +362,7 @@ def test_a_logged_number_can_be_compared_and_is_not_ranked_unasked(
     assert labels(ranked) == ["b", "a"]
 
 
-def test_runs_without_evaluations_are_told_how_to_get_them(tmp_path: Path, here: Here) -> None:
+def test_runs_without_evaluations_say_how_to_get_them(tmp_path: Path, here: Here) -> None:
     (made(tmp_path / "runs" / "a", 1.0) / "evaluations.jsonl").unlink()
     answer = here("gan-compare", "runs")
     assert answer.code == 0
@@ -380,7 +380,7 @@ def test_runs_without_evaluations_are_told_how_to_get_them(tmp_path: Path, here:
         (["runs", "--csv", "empty"], "--csv=empty"),
     ],
 )
-def test_a_slip_is_told_in_short(
+def test_a_slip_is_answered_in_short(
     tmp_path: Path, here: Here, arguments: list[str], words: str
 ) -> None:
     made(tmp_path / "runs" / "a", 1.0)
@@ -417,10 +417,10 @@ def test_torn_and_foreign_rows_are_left_out_and_counted(tmp_path: Path, here: He
     torn = whole.splitlines()[1].replace("200", "902")[:-30]
     (run / "evaluations.jsonl").write_text("\n".join([whole, *foreign, nan, huge, torn]))
     (run / "metrics.jsonl").write_bytes(b"\xff\xfe\n{}\n" + b"9" * 3_000_000)
-    answer = here("gan-compare", "runs", "--json", "told.json")
-    (board,) = json.loads((tmp_path / "told.json").read_text())["boards"]
+    answer = here("gan-compare", "runs", "--json", "found.json")
+    (board,) = json.loads((tmp_path / "found.json").read_text())["boards"]
     assert board["groups"][0]["final"]["mean"] == 4.0
-    # what is no row, or has no step, or a result that is no number; not the torn last line
+    # what isn't a row, or has no step, or a result that isn't a number; not the torn last line
     assert "left out 8 damaged rows or values that aren't numbers, runs/a/eval" in answer.err
     assert "runs/a/metrics.jsonl" in answer.err
 
@@ -445,7 +445,7 @@ def test_pipes_and_links_in_a_run_folder_stop_nobody(tmp_path: Path, here: Here)
     assert here("gan-compare", "runs").code == 0
 
 
-def test_a_run_with_an_unreadable_configuration_is_told(tmp_path: Path, here: Here) -> None:
+def test_a_run_with_an_unreadable_configuration_is_noted(tmp_path: Path, here: Here) -> None:
     made(tmp_path / "runs" / "a", 1.0)
     (made(tmp_path / "runs" / "b", 1.0) / "config.yaml").write_text("[")
     answer = here("gan-compare", "runs")
@@ -453,7 +453,7 @@ def test_a_run_with_an_unreadable_configuration_is_told(tmp_path: Path, here: He
     assert "b: its config.yaml can't be read" in answer.out
 
 
-def test_rows_of_any_size_are_not_read_and_this_is_told(
+def test_rows_of_any_size_are_not_read_and_a_warning_says_so(
     tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record, "_LARGEST_FILE", 2000)

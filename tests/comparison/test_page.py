@@ -49,7 +49,7 @@ class Elements(HTMLParser):
 
 
 def png(width: int = 4, height: int = 4) -> bytes:
-    """A grey picture."""
+    """A gray picture."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + content))
