@@ -1,12 +1,11 @@
 """Every metric: its name, what it says and needs, the numbers that it gives, which are better.
 
 Nothing is computed here, so that what only compares, lists or explains needs no torch. The function
-of each metric is in `measures.py`, under the same name.
+of each metric is in `measures.py`, attached to its entry. A plugin registers an entry of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -65,7 +64,7 @@ class Metric:
     of_a_class: bool = False
 
 
-METRICS: Mapping[str, Metric] = {
+METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(
@@ -197,6 +196,17 @@ METRICS: Mapping[str, Metric] = {
         ),
     )
 }
+
+
+def register(metric: Metric) -> Metric:
+    """Add the entry of a plugin's metric. Raises ValueError if it has a name that is taken."""
+    names = {metric.name, *(number.name for number in metric.numbers)}
+    others = {name: entry for name, entry in METRICS.items() if entry != metric}
+    taken = {*others, *(n.name for entry in others.values() for n in entry.numbers)}
+    if names & taken:
+        raise ValueError(f"there is a metric of this name, {', '.join(sorted(names & taken))}")
+    METRICS[metric.name] = metric
+    return metric
 
 
 def numbers() -> dict[str, Number]:
