@@ -106,9 +106,10 @@ def _close(run: Run, state: State, exit_code: int, reason: str) -> None:
 
 
 def _last_checkpoint(run: Run) -> str:
-    if run.saved_step < 0:
+    if run.checkpoints.saved_step < 0:
         return f"No checkpoint was saved yet. The run folder is {printable(run.path)}."
-    return f"The last good checkpoint is step {run.saved_step}. Go on with: {_resume_command(run)}"
+    step = run.checkpoints.saved_step
+    return f"The last good checkpoint is step {step}. Go on with: {_resume_command(run)}"
 
 
 def _resume_command(run: Run) -> str:

@@ -75,7 +75,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     _rewind(folder, found, experiment)
     write_text(folder.config, configuration.text(experiment.config))
     run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
-    run.saved_step = -1 if found is None else state.step
+    run.checkpoints.saved_step = -1 if found is None else state.step
     for warning in warnings:
         run.warn(warning)
     return run

@@ -36,7 +36,7 @@ def train(run: Run) -> None:
                 run.save()
         run.save()
         signals.check()
-    run.verify()
+    run.checkpoints.verify()
 
 
 def real_batches(run: Run) -> Iterator[Batch]:

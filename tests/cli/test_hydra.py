@@ -35,10 +35,11 @@ def test_a_run_leaves_the_globals_of_hydra_and_the_arguments_alone(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["program", "of=its", "own"])
+    before = HydraConfig.instance().cfg
     assert here("gan-train", *small_run(Path("run"), "train.steps=0")).code == 0
     assert sys.argv == ["program", "of=its", "own"]
     assert not GlobalHydra.instance().is_initialized()
-    assert not HydraConfig.initialized()
+    assert HydraConfig.instance().cfg is before
 
 
 def test_the_plugins_cost_other_programs_of_hydra_nothing() -> None:

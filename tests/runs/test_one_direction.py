@@ -99,7 +99,7 @@ def test_the_process_of_a_job_validates_twice_and_builds_once(
     calls.clear()
     assert job.carry_out(Job("job", path, parse(order))) == 0
     assert calls == {"validated": 2, "built": 1}
-    assert RunFolder(path).status()["step"] == steps
+    assert RunFolder(path).status().step == steps
 
 
 def test_a_sweep_composes_and_checks_each_job_once(
