@@ -5,8 +5,8 @@
     run = gan_runner.fit(["loss=hinge", "train.steps=500"])
     images = run.sample(64, labels=None, seed=0)     # uint8 [N, H, W, C]
 
-Nothing is imported before it is used: `import gan_runner` costs no torch. The base classes are for
-plugins (docs/extending.md).
+Nothing is imported before it is used: `import gan_runner` costs no torch. The base classes and the
+parts of a metric are for plugins (docs/extending.md).
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from gan_runner.config.component import Component
     from gan_runner.datasets import Dataset
     from gan_runner.errors import Fault
+    from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
+    from gan_runner.evaluation.metrics.measures import metric
+    from gan_runner.evaluation.metrics.registry import Need, Number
     from gan_runner.models import Model
     from gan_runner.objectives.losses import Loss
     from gan_runner.objectives.penalties import Penalty
@@ -33,14 +36,19 @@ __all__ = [
     "Dataset",
     "Fault",
     "Loss",
+    "Measurement",
     "Method",
+    "MetricInputs",
     "Model",
+    "Need",
+    "Number",
     "Optimizer",
     "Penalty",
     "TrainedRun",
     "compose",
     "evaluate",
     "fit",
+    "metric",
     "open",
 ]
 
@@ -51,7 +59,10 @@ _HOMES = {
     "Dataset": "gan_runner.datasets",
     "Fault": "gan_runner.errors",
     "Loss": "gan_runner.objectives.losses",
+    **dict.fromkeys(("Measurement", "MetricInputs"), "gan_runner.evaluation.metrics.inputs"),
     "Method": "gan_runner.training.methods",
+    **dict.fromkeys(("Need", "Number"), "gan_runner.evaluation.metrics.registry"),
+    "metric": "gan_runner.evaluation.metrics.measures",
     "Model": "gan_runner.models",
     "Optimizer": "gan_runner.training.optimizers",
     "Penalty": "gan_runner.objectives.penalties",

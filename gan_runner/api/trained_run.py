@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -19,10 +20,7 @@ from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
 
-if TYPE_CHECKING:
-    import torch
-
-Label = int | str | Sequence[int] | Sequence[str] | Tensor
+Label = int | str | Sequence[int] | Sequence[str] | NDArray[Any] | Tensor
 
 
 class Rows(dict[str, NDArray[Any]]):
@@ -92,20 +90,36 @@ class TrainedRun:
         """`count` samples, the same for the same seed: images uint8 [N, H, W, C], vectors [N, D],
         sequences [N, T, D], or the rows of a table.
 
-        `labels`: one class for all, or one for each sample, by its name or place; without them a
-        conditional generator goes through its classes in turn. Raises ConfigError for a class that
-        there isn't, NumbersError for a sample that is NaN or Inf.
+        `labels`: one class for all, or one for each sample, by its name or place, as gan-sample
+        takes them, or a tensor of places in `class_names`; without them a conditional generator
+        goes through its classes in turn. `truncation`: latent coordinates beyond it are redrawn.
+        Raises ConfigError for a class that there isn't, NumbersError for a sample that is NaN or
+        Inf.
         """
         return self.decode(self.latents(count, seed=seed, truncation=truncation), labels=labels)
 
     def latents(self, count: int, *, seed: int = 0, truncation: float | None = None) -> Tensor:
-        """Latent points [count, latent_dims] on the CPU; `truncation` bounds every coordinate."""
+        """Latent points [count, latent_dims] on the CPU; `truncation` bounds every coordinate.
+
+        Raises ConfigError for a count below 0 and a truncation below 0.01.
+        """
+        if count < 0:
+            raise ConfigError(f"a number of samples below 0, count={count}. Use 0 or more.")
+        if truncation is not None and truncation < 0.01:
+            # nearly every coordinate would be drawn again and again
+            raise ConfigError(f"truncation={truncation} is too small. Use at least 0.01.")
         return self._sampler.latents(count, seed=seed, truncation=truncation)
 
     def decode(self, latents: Tensor, *, labels: Label | None = None) -> NDArray[Any] | Rows:
-        """The samples of latent points [N, latent_dims], in the data's own values."""
+        """The samples of latent points [N, latent_dims], in the data's own values.
+
+        Raises what `sample` does, and ConfigError for points of another size.
+        """
         sampler = self._sampler
-        chosen = sampler.label_each(len(latents), find_labels(sampler, labels))
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dims:
+            shape = list(latents.shape)
+            raise ConfigError(f"not latent points, shape={shape}. Use [N, {self.latent_dims}].")
+        chosen = sampler.label_each(len(latents), find_labels(sampler, labels, len(latents)))
         return to_values(sampler.decode(latents, chosen), sampler.space, chosen)
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -126,18 +140,31 @@ def open_run(
 ) -> TrainedRun:
     """The trained run in a run folder.
 
-    `checkpoint`: last, best or a step. `weights`: the generator's moving average, where it has one,
-    or its raw weights. `device`: auto, cpu, cuda, cuda:1, mps. `plugins`: the files that the run
-    was trained with. Raises CheckpointError for a folder that isn't a run's, or is damaged.
+    `checkpoint`: last, best or a step. `weights`: the generator's EMA, where it has one, or its raw
+    weights. `device`: auto, cpu, cuda, cuda:1, mps. `plugins`: the files that the run was trained
+    with.
+
+    Raises CheckpointError for a folder that isn't a run's, or is damaged, and for a plugin that is
+    missing; MachineError for a device that isn't there; ConfigError.
     """
+    if weights not in ("ema", "raw"):
+        raise ConfigError(f"weights={printable(weights)} isn't known. Use 'ema' or 'raw'.")
     folder = Path(path).expanduser().absolute()
-    load_plugins(find_plugins(map(Path, plugins)))
+    load_plugins(find_plugins(plugin_files(plugins)))
     raw = weights == "raw"
     return TrainedRun(folder, load_generator(folder, which=str(checkpoint), raw=raw, device=device))
 
 
-def find_labels(sampler: Sampler, labels: Label | None) -> int | list[int] | Tensor | None:
-    """Classes by name or place as labels. Raises ConfigError for a class that there isn't."""
+def plugin_files(plugins: Sequence[str | Path]) -> list[Path]:
+    """The files of plugins. Raises ConfigError for a single one, whose letters would be taken."""
+    if isinstance(plugins, (str, Path)):
+        raise ConfigError(f"not a list, plugins={printable(plugins)}. Write plugins=[FILE].")
+    return [Path(file) for file in plugins]
+
+
+def find_labels(sampler: Sampler, labels: Label | None, count: int) -> int | Tensor | None:
+    """Classes by name or place as labels, one for all or one for each of `count` samples. Raises
+    ConfigError for a class that there isn't, and for another number of them."""
     if labels is None:
         return None
     if not sampler.classes:
@@ -145,19 +172,30 @@ def find_labels(sampler: Sampler, labels: Label | None) -> int | list[int] | Ten
             f"the run isn't conditional, labels={printable(labels)}. "
             "Train one with model.conditioning=concat."
         )
-    if isinstance(labels, Tensor):
-        return labels
-    if isinstance(labels, (int, str)):
+    if isinstance(labels, (str, int, np.integer)):
         return _find_label(sampler, labels)
-    return [_find_label(sampler, label) for label in labels]
+    if isinstance(labels, Tensor):
+        places = labels.detach().cpu().long()
+        if places.numel() and not 0 <= int(places.min()) <= int(places.max()) < sampler.classes:
+            raise _no_such_class(sampler, labels)
+    else:
+        places = torch.tensor([_find_label(sampler, label) for label in labels], dtype=torch.long)
+    if places.ndim and places.shape != (count,):
+        shape = list(places.shape)
+        raise ConfigError(f"{count} samples need a label each, shape={shape}. Use {[count]}.")
+    return places
 
 
-def _find_label(sampler: Sampler, label: int | str) -> int:
+def _find_label(sampler: Sampler, label: object) -> int:
     found = sampler.find_class(str(label))
     if found is None:
-        listed = ", ".join(printable(name) for name in sampler.class_names[:20])
-        raise ConfigError(f"no such class, labels={printable(label)}. Choose one of: {listed}.")
+        raise _no_such_class(sampler, label)
     return found
+
+
+def _no_such_class(sampler: Sampler, label: object) -> ConfigError:
+    listed = ", ".join(printable(name) for name in sampler.class_names[:20])
+    return ConfigError(f"no such class, labels={printable(label)}. Choose one of: {listed}.")
 
 
 def to_values(examples: Tensor, space: Space, labels: Tensor | None) -> NDArray[Any] | Rows:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_runner.api.trained_run import TrainedRun, open_run
+from gan_runner.api.trained_run import TrainedRun, open_run, plugin_files
 from gan_runner.cli.hydra.command_line import CommandLine, read_command_line
 from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
 from gan_runner.errors import ConfigError, printable
@@ -17,6 +18,8 @@ from gan_runner.storage.run_folder import claimed
 from gan_runner.system.signals import Interrupted
 
 Overrides = Sequence[str] | Mapping[str, Any]
+
+_CONSTANTS = ("null", "true", "false", "nan", "inf")  # of Hydra's grammar
 
 
 def fit(
@@ -54,26 +57,26 @@ def compose(overrides: Overrides = (), *, plugins: Sequence[str | Path] = ()) ->
 
 def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine:
     """The overrides of one new run. Raises ConfigError for what is of the command line alone."""
+    if isinstance(overrides, str):
+        shown = printable(overrides)
+        raise ConfigError(f"not a list, overrides={shown}. Write each in a list: [{shown!r}].")
     if isinstance(overrides, Mapping):
         overrides = [f"{key}={_written(value)}" for key, value in overrides.items()]
-    files = [word for file in plugins for word in ("--plugin", str(file))]
+    files = [word for file in plugin_files(plugins) for word in ("--plugin", str(file))]
     command = read_command_line([*overrides, *files])
     asked = {
         **{word: True for word in command.flag_words if word not in files},
         "resume": command.resume is not None,
         "dry_run=true": command.dry_run,
-        "a list of values": _sweeps(command),
+        "a list of values": command.multirun
+        or any(o.is_sweep_override() for o in command.overrides),
     }
     others = [what for what, is_asked in asked.items() if is_asked]
     if others:
         raise ConfigError(
-            f"fit and compose are for one new run, with {printable(others[0])}. Use gan-train."
+            f"fit and compose can't be combined with {printable(others[0])}. Use gan-train."
         )
     return command
-
-
-def _sweeps(command: CommandLine) -> bool:
-    return command.multirun or any(o.is_sweep_override() for o in command.overrides)
 
 
 def _written(value: Any) -> str:
@@ -87,5 +90,15 @@ def _written(value: Any) -> str:
             return f"[{','.join(_written(item) for item in value)}]"
         case dict():
             return "{" + ",".join(f"{k}:{_written(v)}" for k, v in value.items()) + "}"
+        case str() | Path():
+            return _quoted(str(value))
         case _:
             return str(value)
+
+
+def _quoted(text: str) -> str:
+    """A text, in quotes unless it is a name or an option."""
+    if re.fullmatch(r"[A-Za-z_]\w*", text) and text.lower() not in _CONSTANTS:
+        return text
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from inspect import getdoc, isabstract, isclass
 from typing import Any, NamedTuple
 
-import yaml
 from pydantic_core import PydanticUndefined
 
 from gan_runner.config.component import Component
-from gan_runner.config.groups import conf_folder
-from gan_runner.config.plugins import Plugin
+from gan_runner.config.groups import options
+from gan_runner.config.plugins import Plugin, load_plugins
+from gan_runner.config.reference import plain_option
 from gan_runner.errors import ConfigError, printable
 
 
@@ -29,19 +29,28 @@ class FileOption(NamedTuple):
     headline: str
 
 
-def options_of_files(plugins: Sequence[Plugin]) -> list[FileOption]:
-    """The options that imported single files give; a YAML file beside a file wins where it has the
-    option. Raises ConfigError for a setting without a default."""
-    found = []
-    for plugin in plugins:
-        if plugin.file is None:
-            continue
+def file_options(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
+    """The options of the plugins that are single files, which are imported for that; a YAML file
+    beside one wins where it has the option.
+
+    Raises ConfigError for a setting without a default, and for an option of a name that is taken.
+    """
+    files = [plugin for plugin in plugins if plugin.file is not None]
+    load_plugins(files)
+    found: dict[tuple[str, str], FileOption] = {}
+    for plugin in files:
         for kind in _classes(plugin):
             option = _option(kind)
+            key = (option.group, option.name)
+            if option.name in options(option.group) or key in found:
+                raise ConfigError(
+                    f"two options of one name, {printable('='.join(key))}. "
+                    f"Rename the class, {printable(f'{kind.__module__}.{kind.__name__}')}."
+                )
             written = plugin.conf and plugin.conf / option.group / f"{option.name}.yaml"
             if not (written and written.is_file()):
-                found.append(option)
-    return found
+                found[key] = option
+    return tuple(found.values())
 
 
 def _classes(plugin: Plugin) -> Iterator[type[Any]]:
@@ -99,14 +108,15 @@ def snake_case(name: str) -> str:
 def _inherited(group: str) -> dict[str, Any]:
     """The values of settings that a family shares, where a plugin's class doesn't say others: those
     of an option of ours."""
-    if group == "loss/penalty":
-        return {"weight": 1.0, "every": 1}
-    sources = {"model": "model/mlp.yaml", "optimizer": "optimizer/adam.yaml"}
-    if group not in sources:
-        return {}
-    with (conf_folder() / sources[group]).open(encoding="utf-8") as file:
-        plain: dict[str, Any] = yaml.safe_load(file)
-    return dict(plain["generator"]) if group == "optimizer" else plain
+    match group:
+        case "loss/penalty":
+            return {"weight": 1.0, "every": 1}
+        case "model":
+            return plain_option("model", "mlp")
+        case "optimizer":
+            return dict(plain_option("optimizer", "adam")["generator"])
+        case _:
+            return {}
 
 
 def _defaults(kind: type[Any], inherited: Mapping[str, Any], *, where: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code
-from gan_runner.config.groups import GROUPS, help_text, options
+from gan_runner.config.groups import GROUPS, help_text
 from gan_runner.errors import printable
 from gan_runner.system.signals import Interrupted, end_at_once, leave
 
@@ -31,13 +32,32 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    if any(argument in ("-h", "--help") for argument in arguments):
-        print(help_text(), end="")
-        return 0
+    asks_help = any(argument in ("-h", "--help") for argument in arguments)
     try:
-        return exit_code(lambda: _run(arguments))
+        return exit_code(lambda: _help(arguments) if asks_help else _run(arguments))
     except Interrupted as interrupted:
         return interrupted.exit_code
+
+
+def _help(arguments: list[str]) -> None:
+    """Print all options, those of plugins among them; a single file is imported for that."""
+    from gan_runner.config.plugins import find_plugins
+
+    plugins = find_plugins(_plugin_flags(arguments))
+    others: dict[str, dict[str, str]] = {}
+    if any(plugin.file is not None for plugin in plugins):
+        from gan_runner.cli.plugin_options import file_options
+
+        for option in file_options(plugins):
+            others.setdefault(option.group, {})[option.name] = option.headline
+    folders = [plugin.conf for plugin in plugins if plugin.conf is not None]
+    print(help_text(*folders, others=others), end="")
+
+
+def _plugin_flags(arguments: list[str]) -> list[Path]:
+    known, _ = Arguments("gan-train", add_help=False).parse_known_args(arguments)
+    files: list[Path] = known.plugin
+    return files
 
 
 def _run(arguments: list[str]) -> int:
@@ -88,12 +108,12 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
     """What the command line asks of a run, composed with the options that the run chose."""
     from gan_runner.cli.hydra.composer import parse_config
 
-    changed, folders = command.changed_keys, command.folders
+    changed = command.changed_keys
     lines = [
         f"{group}={chosen[group]}"
         for group in GROUPS
         if group.replace("/", ".") not in changed
-        and str(chosen.get(group)) in options(group, *folders)
+        and str(chosen.get(group)) in command.offered(group)
     ]
     composed = command.composer().compose([*lines, *command.changes])
     return parse_config(composed, command.plugins)

@@ -28,13 +28,24 @@ T = TypeVar("T")
 
 
 def choices(family: type[T]) -> dict[str, type[T]]:
-    """The concrete classes of a family by name."""
+    """The concrete classes of a family by name. Raises ConfigError for two classes of one name."""
     found: dict[str, type[T]] = {}
     for child in family.__subclasses__():
-        found |= choices(child)
-        if not inspect.isabstract(child):
-            found[child.__name__] = child
+        own = {} if inspect.isabstract(child) else {child.__name__: child}
+        for name, kind in {**choices(child), **own}.items():
+            _refuse_clash(name, kind, found.get(name, kind))
+            found[name] = kind
     return found
+
+
+def _refuse_clash(name: str, one: type[Any], other: type[Any]) -> None:
+    """Raise ConfigError unless both are one class; a module that was read anew has it anew."""
+    places = [f"{kind.__module__}.{kind.__qualname__}" for kind in (other, one)]
+    if places[0] != places[1]:
+        raise ConfigError(
+            f"two classes of one name, name={name}: {printable(' and '.join(places))}. "
+            "Rename that of the plugin."
+        )
 
 
 def chosen_class(node: Mapping[str, Any], family: type[T], *, where: str) -> type[T]:

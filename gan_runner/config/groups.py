@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 GROUPS = (
@@ -44,6 +45,7 @@ sweeps (-m): the same command with the same name skips what is complete and goes
   hydra/launcher=slurm            jobs of a cluster
 
 flags:
+  --plugin FILE   losses, models, data sets, metrics ... of your own; also of GAN_RUNNER_PLUGINS
   --cfg job       print the configuration instead of training
   -m              train every combination of comma-separated values
   -sc install=bash    install tab completion:  eval "$(gan-train -sc install=bash)"
@@ -70,12 +72,14 @@ def options(group: str, *folders: Path) -> dict[str, str]:
     return found
 
 
-def help_text() -> str:
-    """What `gan-train --help` prints."""
+def help_text(*folders: Path, others: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """What `gan-train --help` prints: the options of ours, of further folders, and `others` with
+    their headlines by group."""
     lines = []
     for group in GROUPS:
         lines.append(f"  {group}")
-        lines += [f"    {name:<22} {headline}" for name, headline in options(group).items()]
+        offered = {**(others or {}).get(group, {}), **options(group, conf_folder(), *folders)}
+        lines += [f"    {name:<22} {_short(headline)}" for name, headline in offered.items()]
     return _HELP.format(groups="\n".join(lines) + "\n")
 
 
@@ -84,5 +88,9 @@ def _headline(path: Path) -> str:
         for line in file:
             text = line.strip("# \n")
             if line.startswith("#") and not text.startswith("@package"):
-                return text if len(text) <= 76 else text[:73].rsplit(" ", 1)[0] + " ..."
+                return _short(text)
     return ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 76 else text[:73].rsplit(" ", 1)[0] + " ..."

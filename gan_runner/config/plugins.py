@@ -15,11 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from inspect import isfunction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gan_runner.config.schema import UsedPlugin
+from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.errors import CheckpointError, ConfigError, printable
+
+if TYPE_CHECKING:
+    from gan_runner.config.schema import UsedPlugin
 
 ENTRY_POINTS = "gan_runner.plugins"
 VARIABLE = "GAN_RUNNER_PLUGINS"
@@ -43,25 +47,43 @@ class Plugin(NamedTuple):
 
 def find_plugins(files: Iterable[Path] = ()) -> tuple[Plugin, ...]:
     """The plugins of the installed packages, of the environment, and of these files; none of them
-    is imported. Raises ConfigError for a file that isn't there."""
+    is imported. Raises ConfigError for a file that isn't there, and for an option of a name that is
+    taken."""
     named = [Path(text) for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
     paths = dict.fromkeys(path.expanduser().resolve() for path in (*named, *files))
-    return (*_installed(), *map(_of_file, paths))
+    plugins = (*_installed(), *map(_of_file, paths))
+    _refuse_taken_options(plugins)
+    return plugins
+
+
+def _refuse_taken_options(plugins: Sequence[Plugin]) -> None:
+    """Raise ConfigError for an option in a plugin's folder that is one of ours, or of another's."""
+    folders = dict.fromkeys(plugin.conf for plugin in plugins if plugin.conf is not None)
+    if not folders:
+        return
+    taken = {(group, name): conf_folder() for group in GROUPS for name in options(group)}
+    for folder in folders:
+        for key in [(group, name) for group in GROUPS for name in options(group, folder)]:
+            if key in taken:
+                shown = printable("=".join(key))
+                where = printable(f"{taken[key]} and {folder}")
+                raise ConfigError(f"two options of one name, {shown}: {where}. Rename one of them.")
+            taken[key] = folder
 
 
 def load_plugins(plugins: Sequence[Plugin]) -> None:
     """Import plugins, so that their classes can be named. Raises ConfigError for one that can't be
-    imported."""
+    imported, and for two files of one name."""
     for plugin in plugins:
         for module in plugin.modules:
-            if module in sys.modules:
+            if plugin.file is not None and _has_file(module, plugin.file, plugin.sha256):
                 continue
             try:
                 if plugin.file is None:
                     import_module(module)
                 else:
-                    _import_file(module, plugin.file)
-            except Exception as error:  # whatever a stranger's module raises
+                    _import_file(module, plugin.file, plugin.sha256)
+            except (Exception, SystemExit) as error:  # whatever a stranger's module raises
                 what = printable(f"{type(error).__name__}: {error}")
                 raise ConfigError(
                     f"the plugin can't be imported, plugin={printable(plugin.name)}. {what}"
@@ -77,6 +99,8 @@ def share_plugins(plugins: Sequence[Plugin]) -> None:
 
 def used_plugins(settings: Mapping[str, Any], plugins: Sequence[Plugin]) -> list[dict[str, Any]]:
     """Which of the imported plugins give a class, or a metric, that these settings name."""
+    from gan_runner.config.schema import UsedPlugin  # not before: pydantic would slow down --help
+
     names = set(_names(settings))
     return [
         UsedPlugin(name=p.name, version=p.version, sha256=p.sha256).model_dump()
@@ -144,27 +168,47 @@ def _conf_of(modules: Sequence[str]) -> Path | None:
 def _of_file(path: Path) -> Plugin:
     if not path.is_file():
         raise ConfigError(f"no such file, --plugin={printable(path)}. Name a Python file.")
+    if path.suffix != ".py":
+        raise ConfigError(f"not a Python file, --plugin={printable(path)}. Its name ends in .py.")
     conf = path.parent / "conf"
+    is_own = conf.is_dir() and not conf.samefile(conf_folder())
     return Plugin(
         name=path.name,
         version=None,
         sha256=_sha256(path),
         modules=(_module_name(path.name),),
-        conf=conf if conf.is_dir() else None,
+        conf=conf if is_own else None,
         file=path,
     )
 
 
-def _import_file(name: str, path: Path) -> None:
+def _has_file(name: str, path: Path, sha256: str | None) -> bool:
+    """Whether a file is imported with the content that it has now. Raises ConfigError if another
+    file is imported under its name."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if spec is None:
+        return False
+    if spec.origin != str(path):
+        raise ConfigError(
+            "two plugins of one name, "
+            f"--plugin={printable(path)} and {printable(spec.origin)}. Rename one of them."
+        )
+    return bool(spec.loader_state == sha256)
+
+
+def _import_file(name: str, path: Path, sha256: str | None) -> None:
     spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"not a Python file, --plugin={printable(path)}.")
-    module = module_from_spec(spec)
+    assert spec is not None and spec.loader is not None, "its name ends in .py"
+    spec.loader_state = sha256  # a file that was changed is imported again
+    module, before = module_from_spec(spec), sys.modules.get(name)
     sys.modules[name] = module  # where pydantic looks for the names in annotations
     try:
-        spec.loader.exec_module(module)
+        # not by the loader, which takes the bytecode of a file that was changed within a second
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except BaseException:
         del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
         raise
 
 
@@ -192,8 +236,13 @@ def _names(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _given_names(plugin: Plugin) -> Iterator[str]:
-    """The classes and functions that the modules of an imported plugin define."""
+    """The classes and functions that the modules of an imported plugin define, and the numbers that
+    a metric gives."""
     tops = {module.partition(".")[0] for module in plugin.modules}
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in tops:
-            yield from (n for n, v in vars(module).items() if getattr(v, "__module__", "") == name)
+    for module_name, module in list(sys.modules.items()):
+        if module_name.partition(".")[0] not in tops:
+            continue
+        for name, value in vars(module).items():
+            if getattr(value, "__module__", "") == module_name:
+                yield name
+                yield from vars(value).get("numbers", ()) if isfunction(value) else ()

@@ -68,19 +68,22 @@ class Option(NamedTuple):
 # ---------------------------------------------------------------- from YAML files
 
 
-def read_option(group: str, name: str, folder: Path | None = None) -> Option:
-    """What the file of an option says, without types; `folder` is the configuration's.
+def read_option(
+    group: str, name: str, folder: Path | None = None, *, package: str | None = None
+) -> Option:
+    """What the file of an option says, without types; `folder` is the configuration's, `package`
+    the key of the node for its settings where a defaults list puts them elsewhere.
 
     A group of "" means a file of the configuration's own folder. Raises OSError where there is no
     such file.
     """
     root = folder or conf_folder()
     text = (root / group / f"{name}.yaml").read_text(encoding="utf-8")
-    package = _package(text, group)
+    package = _package(text, group) if package is None else package
     tree = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(tree, yaml.MappingNode), "every file of the configuration is a mapping"
     plain = yaml.safe_load(text)
-    base, brings = _defaults(plain.get("defaults", []), group, root)
+    base, brings = _defaults(plain.get("defaults", []), group, package, root)
     settings = {s.key: s for s in _settings(tree, text.splitlines(), package)}
     for setting in (setting for option in base for setting in option.settings):
         settings.setdefault(setting.key, setting)
@@ -92,6 +95,19 @@ def read_option(group: str, name: str, folder: Path | None = None) -> Option:
         dict(_classes(plain, package)),
         tuple(brings),
     )
+
+
+def plain_option(group: str, name: str) -> dict[str, Any]:
+    """The values of an option of ours, nested, with those that its file takes in. Raises OSError
+    where there is none."""
+    plain: dict[str, Any] = {}
+    for setting in read_option(group, name, package="").settings:
+        *nodes, last = setting.key.split(".")
+        node = plain
+        for key in nodes:
+            node = node.setdefault(key, {})
+        node[last] = yaml.safe_load(setting.value)
+    return plain
 
 
 def header(text: str) -> str:
@@ -113,13 +129,20 @@ def _package(text: str, group: str) -> str:
     return group.replace("/", ".")
 
 
-def _defaults(entries: Sequence[Any], group: str, root: Path) -> tuple[list[Option], list[str]]:
-    """The files of the same group that a file takes in, and the options that it chooses."""
+def _defaults(
+    entries: Sequence[Any], group: str, package: str, root: Path
+) -> tuple[list[Option], list[str]]:
+    """The files that a file of this package takes in, and the options that it chooses."""
     base, brings = [], []
     for entry in entries:
         if isinstance(entry, str):
-            if (root / group / f"{entry}.yaml").exists():
-                base.append(read_option(group, entry, root))
+            path, _, given = entry.partition("@")
+            folder, _, name = path.rpartition("/") if path[0] == "/" else (group, "", path)
+            inner = None
+            if given:
+                inner = ".".join(filter(None, (package, given.replace("_here_", ""))))
+            if (root / folder.lstrip("/") / f"{name}.yaml").exists():
+                base.append(read_option(folder.lstrip("/"), name, root, package=inner))
             continue
         for choice, option in entry.items():
             brings.append(f"{choice.removeprefix('override ').lstrip('/')}={option}")

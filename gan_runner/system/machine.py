@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import resource
 import subprocess
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from gan_runner import __version__
-from gan_runner.errors import MachineError
+from gan_runner.errors import ConfigError, MachineError, printable
 
 
 def prepare(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
@@ -86,8 +87,11 @@ def _git(folder: Path, *arguments: str) -> str:
 def device_named(name: str) -> torch.device:
     """The device of a setting: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
 
-    Raises MachineError if it isn't there.
+    Raises MachineError if it isn't there, ConfigError for another name.
     """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        shown = printable(name)
+        raise ConfigError(f"device={shown} isn't known. Use auto, cpu, cuda, cuda:1 or mps.")
     if name == "auto":
         return torch.device(_best_device())
     kind, _, index = name.partition(":")

@@ -16,13 +16,13 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import Component, choices
 from gan_runner.config.groups import GROUPS, conf_folder, options
-from gan_runner.config.schema import Config, Train
+from gan_runner.config.schema import Config, Train, flat
 from gan_runner.data import Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
-from gan_runner.models import GenerativeModel
+from gan_runner.models import GenerativeModel, Model
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
@@ -35,7 +35,8 @@ from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizer, Optimizers
 
 CONF = conf_folder()
-FILES = sorted(path for path in CONF.rglob("*/*.yaml") if CONF / "hydra" not in path.parents)
+OTHERS = {CONF / "hydra", CONF / "shared"}
+FILES = sorted(path for path in CONF.rglob("*/*.yaml") if not OTHERS & {*path.parents})
 NEEDED = {
     "loss/elbo": ["model=vae"],
     "method/vae": ["model=vae"],
@@ -74,9 +75,24 @@ def experiment(*overrides: str) -> Experiment:
 
 
 def content(path: Path) -> dict[str, Any]:
-    """What a file sets in its group."""
+    """What a file sets in its group, with the shared settings that it takes in."""
     plain = yaml.safe_load(path.read_text())
-    return plain.get(group(path), plain)
+    entries = plain.pop("defaults", [])
+    own = plain.get(group(path), plain)
+    for entry in (entry for entry in entries if str(entry).startswith("/shared/")):
+        common = shared(entry)
+        assert not flat(own).keys() & flat(common).keys(), "a shared setting is spelled out once"
+        own = OmegaConf.to_container(OmegaConf.merge(own, common))
+    return own
+
+
+def shared(entry: str) -> dict[str, Any]:
+    """What an entry of a defaults list takes in."""
+    path, _, _ = entry.removeprefix("/").partition("@")
+    plain = yaml.safe_load((CONF / f"{path}.yaml").read_text())
+    if plain.pop("defaults", None):
+        return {**plain, "discriminator": shared("/shared/minibatch")}
+    return {"discriminator": plain} if entry.endswith("discriminator") else plain
 
 
 def header(path: Path) -> str:
@@ -101,6 +117,13 @@ def named_fields(family: type[Component], settings: dict[str, Any]) -> dict[str,
 def test_every_group_has_its_folder_and_every_folder_its_group() -> None:
     assert {group(path) for path in FILES} == set(GROUPS)
     assert set(GROUPS) == {*FAMILIES, "evaluation", "health", "experiment"}
+
+
+def test_shared_settings_are_no_group_and_every_model_of_a_game_takes_them_in() -> None:
+    assert "shared" not in {name.partition("/")[0] for name in GROUPS}
+    games = {path.stem for path in FILES if "/shared/model@_here_" in path.read_text()}
+    models = {content(path)["name"]: path.stem for path in FILES if group(path) == "model"}
+    assert games == {models[name] for name in choices(Model)}
 
 
 @every_file

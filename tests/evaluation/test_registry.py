@@ -19,6 +19,7 @@ from torch import Tensor
 from gan_runner.config.component import validated
 from gan_runner.config.groups import conf_folder
 from gan_runner.data.columns import Column, Columns
+from gan_runner.errors import ConfigError
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES, computes
@@ -109,9 +110,9 @@ def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
 @pytest.mark.parametrize("taken", ["frechet", "modes", "recall"])
 def test_a_plugins_metric_has_names_of_its_own(taken: str) -> None:
     entry = Metric("own", (Number(taken, "min"),), "What it says.")
-    with pytest.raises(ValueError, match=taken):
+    with pytest.raises(ConfigError, match=taken):
         register(entry)
-    with pytest.raises(ValueError, match=taken):
+    with pytest.raises(ConfigError, match=taken):
         register(replace(entry, name=taken, numbers=(Number("own", None),)))
 
 

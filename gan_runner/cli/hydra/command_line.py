@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,14 +15,12 @@ from hydra.errors import HydraException
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
+from gan_runner.cli.plugin_options import FileOption, file_options
 from gan_runner.config.groups import GROUPS, conf_folder, options
-from gan_runner.config.plugins import Plugin, find_plugins, load_plugins
+from gan_runner.config.plugins import Plugin, find_plugins
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
 _OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
-
-if TYPE_CHECKING:
-    from gan_runner.cli.plugin_options import FileOption
 
 
 @dataclass(frozen=True)
@@ -104,6 +101,11 @@ class CommandLine:
         folders += [plugin.conf for plugin in self.plugins if plugin.conf is not None]
         return folders if added is None else [*folders, Path(added).absolute()]
 
+    def offered(self, group: str) -> list[str]:
+        """The options of a group, in every folder and of the plugins that are single files."""
+        of_files = [option.name for option in self.file_options if option.group == group]
+        return [*options(group, *self.folders), *of_files]
+
     def composer(self) -> Composer:
         """What composes it."""
         return Composer(
@@ -128,22 +130,11 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     with explain_errors():
         overrides = OverridesParser.create().parse_overrides(flags.overrides)
     plugins = find_plugins(flags.plugin)
-    command = CommandLine(flags, tuple(overrides), words, plugins, _options_of_files(plugins))
+    command = CommandLine(flags, tuple(overrides), words, plugins, file_options(plugins))
     _refuse_unknown_options(command)
     _refuse_what_hydra_does_not_do(command)
     _refuse_combinations(command)
     return command
-
-
-def _options_of_files(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
-    """The options of single files, which are imported for that."""
-    files = [plugin for plugin in plugins if plugin.file is not None]
-    if not files:
-        return ()
-    from gan_runner.cli.plugin_options import options_of_files
-
-    load_plugins(files)
-    return tuple(options_of_files(files))
 
 
 def _parse_flags(arguments: Sequence[str]) -> Namespace:
@@ -179,8 +170,7 @@ def _refuse_unknown_options(command: CommandLine) -> None:
             raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
-            offered = [*options(group, *command.folders)]
-            offered += [option.name for option in command.file_options if option.group == group]
+            offered = command.offered(group)
             for name in _option_names(override):
                 if name not in offered:
                     remedy = did_you_mean(name, offered) or "gan-train --help lists them."

@@ -15,7 +15,7 @@ from gan_runner.evaluation.metrics import frechet, kernels, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
-from gan_runner.evaluation.metrics.registry import METRICS, Metric
+from gan_runner.evaluation.metrics.registry import METRICS, Metric, Need, Number, register
 from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
 from gan_runner.seeds import derive
 
@@ -35,6 +35,27 @@ def computes(metric: Metric) -> Callable[[Measure], Measure]:
     def attach(measure: Measure) -> Measure:
         MEASURES[metric.name] = measure
         return measure
+
+    return attach
+
+
+def metric(
+    *numbers: Number,
+    description: str,
+    source: str | None = None,
+    needs: tuple[Need, ...] = (),
+    of_a_class: bool = False,
+) -> Callable[[Measure], Measure]:
+    """Make a function of a plugin a metric of its own name, with an entry in the registry.
+
+    Raises ConfigError for a name that another metric or number has.
+    """
+
+    def attach(measure: Measure) -> Measure:
+        entry = Metric(measure.__name__, numbers, description, source, needs, of_a_class)
+        # how a configuration may name it, too, as in evaluation.best.metric
+        vars(measure)["numbers"] = tuple(number.name for number in numbers)
+        return computes(register(entry))(measure)
 
     return attach
 

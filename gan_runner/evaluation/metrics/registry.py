@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from gan_runner.errors import ConfigError, printable
+
 Direction = Literal["min", "max", "half"]
 """Which values of a number are better: smaller, larger, or nearer to 0.5."""
 
@@ -199,12 +201,12 @@ METRICS: dict[str, Metric] = {
 
 
 def register(metric: Metric) -> Metric:
-    """Add the entry of a plugin's metric. Raises ValueError if it has a name that is taken."""
+    """Add the entry of a plugin's metric. Raises ConfigError if it has a name that is taken."""
     names = {metric.name, *(number.name for number in metric.numbers)}
     others = {name: entry for name, entry in METRICS.items() if entry != metric}
     taken = {*others, *(n.name for entry in others.values() for n in entry.numbers)}
-    if names & taken:
-        raise ValueError(f"there is a metric of this name, {', '.join(sorted(names & taken))}")
+    for name in sorted(names & taken):
+        raise ConfigError(f"two metrics of one name, {printable(name)}. Rename yours.")
     METRICS[metric.name] = metric
     return metric
 
