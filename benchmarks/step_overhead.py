@@ -192,12 +192,12 @@ def _bare_dcgan(networks: Networks, images: Tensor, latent: int, d_steps: int) -
     while True:
         real = images[torch.randint(len(images), (64,))]
         discriminator.zero_grad()
-        criterion(discriminator(real), ones).backward()
+        criterion(discriminator(real).logits, ones).backward()
         fake = generator(torch.randn(64, latent))
-        criterion(discriminator(fake.detach()), zeros).backward()
+        criterion(discriminator(fake.detach()).logits, zeros).backward()
         optimizer_d.step()
         generator.zero_grad()
-        criterion(discriminator(fake), ones).backward()
+        criterion(discriminator(fake).logits, ones).backward()
         optimizer_g.step()
         yield
 
@@ -213,13 +213,17 @@ def _bare_wgan_gp(networks: Networks, images: Tensor, latent: int, d_steps: int)
             fake = generator(torch.randn(64, latent)).detach()
             share = torch.rand(64, 1, 1, 1)
             mixed = (share * real + (1 - share) * fake).requires_grad_(True)
-            (gradient,) = torch.autograd.grad(discriminator(mixed).sum(), mixed, create_graph=True)
+            (gradient,) = torch.autograd.grad(
+                discriminator(mixed).logits.sum(), mixed, create_graph=True
+            )
             penalty = ((gradient.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
-            loss = discriminator(fake).mean() - discriminator(real).mean() + 10 * penalty
+            loss = (
+                discriminator(fake).logits.mean() - discriminator(real).logits.mean() + 10 * penalty
+            )
             optimizer_d.zero_grad()
             loss.backward()
             optimizer_d.step()
-        loss = -discriminator(generator(torch.randn(64, latent))).mean()
+        loss = -discriminator(generator(torch.randn(64, latent))).logits.mean()
         optimizer_g.zero_grad()
         loss.backward()
         optimizer_g.step()

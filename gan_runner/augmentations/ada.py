@@ -11,9 +11,9 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from gan_runner.augmentations.base import Adaptive, Moment
+from gan_runner.augmentations.base import Adaptive, Memory, Moment
 from gan_runner.augmentations.transforms import normal, uniform
-from gan_runner.objectives.terms import Memory, Scored
+from gan_runner.models.discriminator import DiscriminatorOutput
 
 # the authors' settings: shares of a side, binary logarithms, and a standard deviation in [-1, 1]
 _SHIFT, _SCALE = 0.125, 0.2
@@ -27,7 +27,7 @@ class ADA(Adaptive):
     and falls otherwise: by one in the course of `images` reals, a step every `interval` updates.
     How sure D is, is the mean sign of the real logits, from the middle between reals and fakes:
     not every loss has its undecided point at 0. `places`: mirror, turns, translation, scale and
-    stretching; `colours`: brightness, contrast, luma flip, hue and saturation.
+    stretching; `colors`: brightness, contrast, luma flip, hue and saturation.
     """
 
     target: Annotated[float, Field(gt=0, lt=1)]
@@ -35,16 +35,16 @@ class ADA(Adaptive):
     images: PositiveInt
     initial: Annotated[float, Field(ge=0, le=1)]
     places: bool
-    colours: bool
+    colors: bool
 
     def __call__(self, examples: Tensor, at: Moment) -> Tensor:
         p = self._probability(at.memory, examples)
         if self.places:
-            examples = moved(examples, p, at.noise)
-        return recoloured(examples, p, at.noise) if self.colours else examples
+            examples = transform_geometry(examples, p, at.rng)
+        return transform_colors(examples, p, at.rng) if self.colors else examples
 
-    def learn(
-        self, real: Scored, fake: Scored, memory: Memory, *, images: int
+    def adapt(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput, memory: Memory, *, images: int
     ) -> dict[str, Tensor]:
         logits = real.logits.detach()
         middle = (logits.mean() + fake.logits.detach().mean()) / 2
@@ -65,14 +65,14 @@ class ADA(Adaptive):
 class _Draws:
     """One draw for each image [N], and changes that are made with a probability."""
 
-    def __init__(self, images: Tensor, noise: torch.Generator) -> None:
-        self._like, self._noise, self._count = images, noise, (len(images),)
+    def __init__(self, images: Tensor, rng: torch.Generator) -> None:
+        self._like, self._rng, self._count = images, rng, (len(images),)
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
-        return low + (high - low) * uniform(self._count, self._noise, like=self._like)
+        return low + (high - low) * uniform(self._count, self._rng, like=self._like)
 
     def normal(self, std: float) -> Tensor:
-        return std * normal(self._count, self._noise, like=self._like)
+        return std * normal(self._count, self._rng, like=self._like)
 
     def among(self, number: int) -> Tensor:
         """0 .. number - 1."""
@@ -83,12 +83,12 @@ class _Draws:
         return torch.where(self.uniform() < p, value, neutral)
 
 
-def moved(images: Tensor, p: Tensor, noise: torch.Generator) -> Tensor:
+def transform_geometry(images: Tensor, p: Tensor, rng: torch.Generator) -> Tensor:
     """Images [N, C, H, W] with each change of place made with probability p, resampled once.
 
     Bilinear with reflected edges, where the authors filter with wavelets.
     """
-    draw, (height, width) = _Draws(images, noise), images.shape[2:]
+    draw, (height, width) = _Draws(images, rng), images.shape[2:]
     turns = 4 if height == width else 2
     rotated = 1 - (1 - p).sqrt()  # twice, so that one is made with probability p
     one = images.new_ones(len(images))
@@ -113,24 +113,24 @@ def moved(images: Tensor, p: Tensor, noise: torch.Generator) -> Tensor:
     return grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def recoloured(images: Tensor, p: Tensor, noise: torch.Generator) -> Tensor:
-    """Images [N, C, H, W] with each change of colour made with probability p.
+def transform_colors(images: Tensor, p: Tensor, rng: torch.Generator) -> Tensor:
+    """Images [N, C, H, W] with each change of color made with probability p.
 
-    Hue and saturation are about the grey axis, and change only images of three channels.
+    Hue and saturation are about the gray axis, and change only images of three channels.
     """
-    draw, shape = _Draws(images, noise), (len(images), 1, 1, 1)
+    draw, shape = _Draws(images, rng), (len(images), 1, 1, 1)
     images = images + draw.perhaps(p, draw.normal(_BRIGHTNESS), 0.0).view(shape)
     images = images * draw.perhaps(p, draw.normal(_CONTRAST).exp2(), 1.0).view(shape)
     flipped = draw.perhaps(p, 1 - 2 * draw.among(2), 1.0).view(shape)
-    grey = images.mean(1, keepdim=True)
+    gray = images.mean(1, keepdim=True)
     if images.shape[1] != 3:
-        return images + grey * (flipped - 1)
-    # grey and colour are at right angles: a luma flip is the one's sign, a hue turns the other
-    colour = images - grey
+        return images + gray * (flipped - 1)
+    # gray and color are at right angles: a luma flip is the one's sign, a hue turns the other
+    color = images - gray
     angle = draw.perhaps(p, draw.uniform(-math.pi, math.pi), 0.0).view(shape)
     saturation = draw.perhaps(p, draw.normal(_SATURATION).exp2(), 1.0).view(shape)
-    across = (colour.roll(1, 1) - colour.roll(-1, 1)) / math.sqrt(3)  # axis x colour
-    return grey * flipped + saturation * (angle.cos() * colour + angle.sin() * across)
+    across = (color.roll(1, 1) - color.roll(-1, 1)) / math.sqrt(3)  # axis x color
+    return gray * flipped + saturation * (angle.cos() * color + angle.sin() * across)
 
 
 def _scaling(x: Tensor, y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every augmentation of what D sees is."""
+"""What every augmentation of D's input is."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ import torch
 from torch import Tensor
 
 from gan_runner.config.component import Component
-from gan_runner.objectives.terms import Memory, Scored
+from gan_runner.models.discriminator import DiscriminatorOutput
+
+Memory = dict[str, Tensor]
+"""What one augmentation, or one term of an objective, keeps from update to update; it is a part of
+TrainState."""
 
 
 class Moment(NamedTuple):
-    """When D looks: the number of finished steps, the random stream, what an augmentation keeps."""
+    """What an augmentation depends on beside the examples: the number of finished steps, its random
+    stream, and what it keeps."""
 
     step: int
-    noise: torch.Generator
+    rng: torch.Generator
     memory: Memory
 
 
 class Augmentation(Component):
-    """A random, differentiable change of what D sees."""
+    """A random, differentiable change of D's input."""
 
     images_only: ClassVar[bool] = True
 
@@ -31,11 +36,11 @@ class Augmentation(Component):
 
 
 class Adaptive(Augmentation):
-    """An augmentation whose strength depends on what D says."""
+    """An augmentation whose strength depends on D's output."""
 
     @abstractmethod
-    def learn(
-        self, real: Scored, fake: Scored, memory: Memory, *, images: int
+    def adapt(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput, memory: Memory, *, images: int
     ) -> dict[str, Tensor]:
         """Adapt to D's logits of a batch, or of packs, of so many real images; the strength that
         follows, named, for the rows."""

@@ -9,31 +9,31 @@ from pydantic import Field
 from torch import Tensor
 
 from gan_runner.augmentations.base import Augmentation, Moment
-from gan_runner.augmentations.transforms import cut_out, shifted, uniform
+from gan_runner.augmentations.transforms import cut_out, translate, uniform
 
 
 class DiffAugment(Augmentation):
-    """Colour, translation and cutout. Zhao et al. 2020, arXiv:2006.10738, and its authors' code.
+    """Color, translation and cutout. Zhao et al. 2020, arXiv:2006.10738, and its authors' code.
 
-    `colour`: brightness, saturation and contrast; `translation` and `cutout` as shares of a side.
+    `color`: brightness, saturation and contrast; `translation` and `cutout` as shares of a side.
     """
 
-    colour: bool
+    color: bool
     translation: Annotated[float, Field(ge=0, le=0.5)]
     cutout: Annotated[float, Field(ge=0, le=1)]
 
     def __call__(self, examples: Tensor, at: Moment) -> Tensor:
-        if self.colour:
-            examples = self._coloured(examples, at.noise)
-        examples = shifted(examples, self.translation, at.noise, fill="zero")
-        return cut_out(examples, self.cutout, at.noise) if self.cutout else examples
+        if self.color:
+            examples = self._change_color(examples, at.rng)
+        examples = translate(examples, self.translation, at.rng, fill="zero")
+        return cut_out(examples, self.cutout, at.rng) if self.cutout else examples
 
-    def _coloured(self, images: Tensor, noise: torch.Generator) -> Tensor:
+    def _change_color(self, images: Tensor, rng: torch.Generator) -> Tensor:
         brightness, saturation, contrast = uniform(
-            (3, len(images), 1, 1, 1), noise, like=images
+            (3, len(images), 1, 1, 1), rng, like=images
         ).unbind(0)
         images = images + (brightness - 0.5)
-        grey = images.mean(1, keepdim=True)
-        images = grey + (images - grey) * (2 * saturation)
+        gray = images.mean(1, keepdim=True)
+        images = gray + (images - gray) * (2 * saturation)
         middle = images.mean((1, 2, 3), keepdim=True)
         return middle + (images - middle) * (contrast + 0.5)

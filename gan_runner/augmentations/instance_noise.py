@@ -1,4 +1,4 @@
-"""Noise on all that D sees, so that reals and fakes overlap from the start."""
+"""Noise on all of D's input, so that reals and fakes overlap from the start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
 from gan_runner.augmentations.base import Augmentation, Moment
-from gan_runner.augmentations.transforms import noisy
+from gan_runner.augmentations.transforms import add_noise
 
 
 class InstanceNoise(Augmentation):
@@ -29,4 +29,4 @@ class InstanceNoise(Augmentation):
         return self.sigma * left
 
     def __call__(self, examples: Tensor, at: Moment) -> Tensor:
-        return noisy(examples, self.strength(at.step), at.noise)
+        return add_noise(examples, self.strength(at.step), at.rng)

@@ -1,6 +1,6 @@
 """Random changes of encoded examples, each example its own: differentiable, and no reading back.
 
-Images are float32 [N, C, H, W]. All draws come from the given generator.
+Images are float32 [N, C, H, W]. All draws come from the given random stream `rng`.
 """
 
 from __future__ import annotations
@@ -12,40 +12,40 @@ import torch
 from torch import Tensor
 
 
-def uniform(shape: Sequence[int], generator: torch.Generator, *, like: Tensor) -> Tensor:
+def uniform(shape: Sequence[int], rng: torch.Generator, *, like: Tensor) -> Tensor:
     """U(0, 1), with the device and dtype of `like`."""
-    return torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
+    return torch.rand(shape, generator=rng, device=like.device, dtype=like.dtype)
 
 
-def normal(shape: Sequence[int], generator: torch.Generator, *, like: Tensor) -> Tensor:
+def normal(shape: Sequence[int], rng: torch.Generator, *, like: Tensor) -> Tensor:
     """N(0, 1), with the device and dtype of `like`."""
-    return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
+    return torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype)
 
 
-def noisy(examples: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+def add_noise(examples: Tensor, sigma: float, rng: torch.Generator) -> Tensor:
     """Examples [N, *shape] with normal noise of standard deviation sigma; 0 draws nothing."""
     if sigma == 0:
         return examples
-    return examples + sigma * normal(examples.shape, generator, like=examples)
+    return examples + sigma * normal(examples.shape, rng, like=examples)
 
 
-def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image left to right with probability 1/2."""
-    chosen = uniform((len(images), 1, 1, 1), generator, like=images) < 0.5
+def mirror(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Each image flipped left to right with probability 1/2."""
+    chosen = uniform((len(images), 1, 1, 1), rng, like=images) < 0.5
     return torch.where(chosen, images.flip(-1), images)
 
 
-def shifted(
-    images: Tensor, share: float, generator: torch.Generator, *, fill: Literal["zero", "edge"]
+def translate(
+    images: Tensor, share: float, rng: torch.Generator, *, fill: Literal["zero", "edge"]
 ) -> Tensor:
-    """Each image by whole pixels, uniform up to a share of its sides; what comes in is 0 or the
-    nearest pixel of the edge."""
+    """Each image moved by whole pixels, uniform up to a share of its sides; what comes in is 0 or
+    the nearest pixel of the edge."""
     for dim in (2, 3):
         size = images.shape[dim]
         most = int(size * share + 0.5)
         if most == 0:
             continue
-        by = (uniform((len(images), 1), generator, like=images) * (2 * most + 1)).long() - most
+        by = (uniform((len(images), 1), rng, like=images) * (2 * most + 1)).long() - most
         source = torch.arange(size, device=images.device) - by
         shape = [len(images), 1, 1, 1]
         shape[dim] = size
@@ -56,14 +56,14 @@ def shifted(
     return images
 
 
-def cut_out(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """A square of 0 in each image, of a share of its sides, about a uniform place (DeVries and
+def cut_out(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
+    """Each image with a square of 0, of a share of its sides, about a uniform place (DeVries and
     Taylor 2017, arXiv:1708.04552)."""
     inside = torch.ones((len(images), 1, 1, 1), dtype=torch.bool, device=images.device)
     for dim in (2, 3):
         size = images.shape[dim]
         side = int(size * share + 0.5)
-        place = (uniform((len(images), 1), generator, like=images) * (size + 1 - side % 2)).long()
+        place = (uniform((len(images), 1), rng, like=images) * (size + 1 - side % 2)).long()
         pixels = torch.arange(size, device=images.device)
         first = place - side // 2
         shape = [len(images), 1, 1, 1]

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from gan_runner.evaluation.confusion import ConfusionMatrices
     from gan_runner.evaluation.evaluator import Evaluator
     from gan_runner.evaluation.report import EvaluationReport
-    from gan_runner.evaluation.settings import Evaluation
     from gan_runner.logs.terminal import Terminal
-    from gan_runner.runs.open import Trained
 
 _MOST_CLASSES = 20  # of a table that a terminal has room for
 
@@ -112,24 +110,21 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _measure(options: argparse.Namespace, terminal: Terminal) -> Iterator[MeasuredCheckpoint]:
     """Every checkpoint that was asked for; runs on the same data share what is real."""
+    from gan_runner.runs.evaluate import evaluation_settings, make_evaluator, measure
     from gan_runner.runs.open import load_generator
 
     evaluators: dict[str, Evaluator] = {}
     for run in options.runs:
         for which in _checkpoints(run, options.checkpoint):
             trained = load_generator(run, which=which, raw=options.raw, device=options.device)
-            settings = _settings(options, trained)
+            settings = evaluation_settings(trained, _changes(options))
             key = f"{trained.data}|{settings}"
             if key not in evaluators:
-                evaluators[key] = _evaluator(options, trained, settings, terminal)
-            report = evaluators[key].measure(trained.sampler)
-            if not report.results:
-                asked = "evaluation.metrics" if options.metrics is None else "--metrics"
-                raise ConfigError(
-                    f"none of these metrics can be computed for {printable(run)}, "
-                    f"{asked}={printable(','.join(settings.metrics or ()))}. "
-                    "gan-evaluate --help says what each needs."
+                cache, device = options.cache, options.device
+                evaluators[key] = make_evaluator(
+                    trained, settings, terminal, cache=cache, device=device
                 )
+            report = measure(evaluators[key], trained, settings)
             yield MeasuredCheckpoint(run, trained.step, report)
 
 
@@ -145,13 +140,10 @@ def _checkpoints(run: Path, which: str) -> list[str]:
     return [str(step) for step in found]
 
 
-def _settings(options: argparse.Namespace, trained: Trained) -> Evaluation:
-    """The run's own settings, with what the command line changes."""
-    from gan_runner.config.component import validated
-    from gan_runner.evaluation.settings import Evaluation
-
+def _changes(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of an evaluation that the command line gives; None for those of the run."""
     weights = options.inception_weights
-    asked = {
+    return {
         "num": options.num,
         "metrics": None if options.metrics is None else options.metrics.split(","),
         "space": options.space,
@@ -159,29 +151,6 @@ def _settings(options: argparse.Namespace, trained: Trained) -> Evaluation:
         "seed": options.seed,
         "importance_samples": options.importance_samples,
     }
-    plain = trained.experiment.evaluation.model_dump(mode="json")
-    plain |= {name: value for name, value in asked.items() if value is not None}
-    return validated(plain, Evaluation, where="evaluation")
-
-
-def _evaluator(
-    options: argparse.Namespace, trained: Trained, settings: Evaluation, terminal: Terminal
-) -> Evaluator:
-    from gan_runner.evaluation.evaluator import Evaluator
-    from gan_runner.runs.open import load_training_data
-    from gan_runner.system.machine import device_named
-
-    dataset = trained.experiment.dataset
-    cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
-    return Evaluator(
-        settings,
-        dataset,
-        load_training_data(trained, cache, terminal.track),
-        cache=cache,
-        device=device_named(options.device),
-        say=terminal.say,
-        track=terminal.track,
-    )
 
 
 def _show(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:

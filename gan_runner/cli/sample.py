@@ -208,11 +208,11 @@ def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, i
     if name not in code.names:
         remedy = did_you_mean(name, code.names)
         raise ConfigError(f"no such code, --traverse={printable(asked)}. {remedy}")
-    column = code.column(name, _TRAVERSED)
+    along = code.traverse(name, _TRAVERSED)
     drawn = sampler.latents(options.num or 8, seed=options.seed, truncation=options.truncation)
-    rows = drawn.repeat_interleave(len(column), dim=0)
-    rows[:, sampler.latent_dims - code.columns + code.names.index(name)] = column.repeat(len(drawn))
-    return rows, len(column)
+    rows = drawn.repeat_interleave(len(along), dim=0)
+    rows[:, sampler.latent_dims - code.size + code.names.index(name)] = along.repeat(len(drawn))
+    return rows, len(along)
 
 
 def _conditions(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:

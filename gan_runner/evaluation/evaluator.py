@@ -13,7 +13,7 @@ from gan_runner.datasets import Dataset, Track
 from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.evaluation.metrics.inputs import MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES
-from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.evaluation.metrics.registry import METRICS, Need
 from gan_runner.evaluation.metrics.tables import labeled_arrays
 from gan_runner.evaluation.metrics.tstr import TSTR
 from gan_runner.evaluation.reference import as_arrays, prepare_reference
@@ -41,9 +41,10 @@ class Evaluator:
         refuse_single_examples(data, name=type(dataset).__name__)
         self._settings = settings
         self._metrics = tuple(METRICS) if settings.metrics is None else settings.metrics
+        self._needs = {need for name in self._metrics for need in METRICS[name].needs}
         self._reference = prepare_reference(
             settings,
-            {need for name in self._metrics for need in METRICS[name].needs},
+            self._needs,
             dataset,
             data,
             cache=cache,
@@ -69,7 +70,7 @@ class Evaluator:
 
     def _likelihood(self, sampler: Sampler) -> SplitLikelihood | None:
         """The likelihood of unseen examples; None unless it is asked for and there is one."""
-        if sampler.elbo is None or "likelihood" not in self._metrics:
+        if sampler.elbo is None or Need.LIKELIHOOD not in self._needs:
             return None
         reference, samples = self._reference, self._settings.importance_samples
         found = likelihood(

@@ -8,12 +8,13 @@ from typing import final
 from torch import Tensor, nn
 
 from gan_runner.data import Space
-from gan_runner.models.activations import expected
+from gan_runner.models.activations import likelihood_mean
 from gan_runner.models.base import GenerativeModel, Network, refuse_batch_of_one
 from gan_runner.models.codes import Code
+from gan_runner.models.labels import ClassConditional
 
 
-class Decoder(nn.Module):
+class Decoder(ClassConditional):
     """A generator that also gives what comes before its last activation, for a likelihood."""
 
     def __init__(self, network: nn.Sequential) -> None:
@@ -21,20 +22,20 @@ class Decoder(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """[N, latent_size] -> examples [N, *shape], images in [-1, 1]."""
-        return expected(self.unbounded(latent))
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """[N, latent_size] -> examples [N, *shape], images in [-1, 1]. Labels are ignored."""
+        return likelihood_mean(self.unbounded(latents))
 
-    def unbounded(self, latent: Tensor) -> Tensor:
+    def unbounded(self, latents: Tensor) -> Tensor:
         """[N, latent_size] -> logits of pixels [N, *shape], or all else itself."""
-        outputs: Tensor = self.network(latent)
+        outputs: Tensor = self.network(latents)
         return outputs
 
 
 class Encoder(nn.Module):
     """Where an example may come from: a normal distribution with a diagonal covariance.
 
-    It sees images in [0, 1]: with a background of 0, not of -1, MNIST is learnt sooner, and by 3
+    It sees images in [0, 1]: with a background of 0, not of -1, MNIST is learned sooner, and by 3
     nats better after 1200 steps.
     """
 
@@ -62,7 +63,7 @@ class Autoencoder(GenerativeModel):
 
     @property
     @final
-    def latent_columns(self) -> int:
+    def latent_dims(self) -> int:
         return self.latent_size
 
     @property

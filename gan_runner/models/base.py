@@ -11,11 +11,12 @@ from torch import nn
 from gan_runner.config.component import Component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models.categories import categorical
-from gan_runner.models.codes import Code, Coded, Informed
-from gan_runner.models.conditioning import Conditioning, Labels, conditional
+from gan_runner.models.categories import add_categories
+from gan_runner.models.codes import Code, CodeDiscriminator, CodeGenerator
+from gan_runner.models.conditioning import Conditioning, ConditioningSettings, build_conditional
 from gan_runner.models.discriminator import Discriminator
-from gan_runner.models.minibatch import MinibatchLayer, comparing
+from gan_runner.models.labels import ClassConditional, Sequential
+from gan_runner.models.minibatch import MinibatchLayer, add_minibatch_layer
 
 Norm = Literal["auto", "batch", "layer", "instance", "spectral", "none"]
 Init = Literal["normal", "xavier", "he", "orthogonal"]
@@ -24,7 +25,7 @@ ImageShape = tuple[int, int, int]
 
 
 class Network(Component):
-    """The settings that every network has; `auto` is settled before a network is made."""
+    """The settings that every network has; `auto` is resolved before a network is made."""
 
     norm: Norm
     init: Init
@@ -44,9 +45,9 @@ class DiscriminatorNetwork(Network):
         """Whether the logit of an example depends on the others of its batch."""
         return self.norm == "batch" or self.minibatch != "none"
 
-    def completed(self, discriminator: nn.Sequential) -> nn.Sequential:
+    def with_minibatch_layer(self, discriminator: nn.Sequential) -> nn.Sequential:
         """A plain discriminator with the layer that compares the examples of a batch."""
-        return comparing(
+        return add_minibatch_layer(
             discriminator,
             self.minibatch,
             group=self.minibatch_group,
@@ -56,11 +57,11 @@ class DiscriminatorNetwork(Network):
 
 
 class Networks(NamedTuple):
-    """`generator`: latent [N, latent_columns] -> encoded examples [N, *shape].
-    `discriminator`: encoded examples [N, *shape] -> logits [N]; with packing, packs of them.
-    Conditional ones take the labels, int64 [N], as well."""
+    """`generator(latents, labels)`: [N, latent_dims] -> encoded examples [N, *shape].
+    `discriminator(examples, labels)`: encoded examples [N, *shape], with packing packs of them ->
+    DiscriminatorOutput. Labels are int64 [N], and None for unconditional networks."""
 
-    generator: nn.Module
+    generator: ClassConditional
     discriminator: Discriminator
 
 
@@ -77,13 +78,13 @@ class GenerativeModel(Component):
 
     @property
     @abstractmethod
-    def latent_columns(self) -> int:
-        """The size of a latent point: noise, and a column for each code."""
+    def latent_dims(self) -> int:
+        """The dimensions of a latent point: `latent_size` of noise, and one for each code."""
 
     @property
     @abstractmethod
     def latent_code(self) -> Code | None:
-        """The codes in the last columns of a latent point, where there are any."""
+        """The codes in the last dimensions of a latent point, where there are any."""
 
     @property
     @final
@@ -107,8 +108,8 @@ class GenerativeModel(Component):
 
     @abstractmethod
     def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
-        """Fresh networks by name, `generator` among them, initialised from torch's global
-        generator, on the CPU.
+        """Fresh networks by name, `generator` among them, initialized from torch's global
+        random stream, on the CPU.
 
         `classes` is how many a conditional model knows. Raises ConfigError like `check`.
         """
@@ -134,12 +135,12 @@ class Model(GenerativeModel):
 
     def check_settings(self, *, batch_size: int) -> None:
         refuse_batch_of_one(self, batch_size)
-        if self.conditional and self.code.columns:
+        if self.conditional and self.code.size:
             raise ConfigError(
                 "codes are found without labels, model.code with "
                 f"model.conditioning={self.conditioning}. Use model.conditioning=none."
             )
-        if self.packing > 1 and (self.conditional or self.code.columns):
+        if self.packing > 1 and (self.conditional or self.code.size):
             condition = f"conditioning={self.conditioning}" if self.conditional else "code"
             raise ConfigError(
                 "packing can't be combined with conditioning or latent codes, "
@@ -159,12 +160,12 @@ class Model(GenerativeModel):
             )
 
     @property
-    def latent_columns(self) -> int:
-        return self.latent_size + self.code.columns
+    def latent_dims(self) -> int:
+        return self.latent_size + self.code.size
 
     @property
     def latent_code(self) -> Code | None:
-        return self.code if self.code.columns else None
+        return self.code if self.code.size else None
 
     @final
     def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
@@ -172,7 +173,7 @@ class Model(GenerativeModel):
 
     @final
     def networks(self, space: Space, classes: int = 0) -> Networks:
-        """Fresh networks, initialised from torch's global generator, on the CPU.
+        """Fresh networks, initialized from torch's global random stream, on the CPU.
 
         `classes` is how many a conditional model knows. Raises ConfigError like `check`.
         """
@@ -181,25 +182,25 @@ class Model(GenerativeModel):
         seen = (self.packing * first, *rest)
         if self.conditioning != "none":
             return Networks(
-                *conditional(
+                *build_conditional(
                     self.conditioning,
                     lambda latent_size: self._generator(latent_size, space),
                     self._discriminator,
-                    Labels(
+                    ConditioningSettings(
                         classes=classes,
-                        code=self.label_size,
-                        weight=self.auxiliary_weight,
+                        label_size=self.label_size,
+                        auxiliary_weight=self.auxiliary_weight,
                         latent_size=self.latent_size,
                         shape=space.shape,
                         spectral=self.discriminator.norm == "spectral",
                     ),
                 )
             )
-        if self.code.columns:
+        if self.code.size:
             shown = sum(self.code.categorical) + self.code.continuous
             return Networks(
-                Coded(self._generator(self.latent_size + shown, space), self.code),
-                Informed(self._discriminator(seen), self.code),
+                CodeGenerator(self._generator(self.latent_size + shown, space), self.code),
+                CodeDiscriminator(self._discriminator(seen), self.code),
             )
         return Networks(
             self._generator(self.latent_size, space),
@@ -207,15 +208,15 @@ class Model(GenerativeModel):
         )
 
     def _discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.discriminator.completed(self.plain_discriminator(shape))
+        return self.discriminator.with_minibatch_layer(self.plain_discriminator(shape))
 
-    def _generator(self, latent_size: int, space: Space) -> nn.Module:
-        return categorical(
+    def _generator(self, latent_size: int, space: Space) -> ClassConditional:
+        return add_categories(
             lambda size: self.plain_generator(size, space.shape), latent_size, space.columns
         )
 
     @abstractmethod
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         """[N, latent_size] -> [N, *shape]."""
 
     @abstractmethod
@@ -281,6 +282,6 @@ def image_shape(space: Space, *, model: str, smallest: int, instead: str = "mlp"
 
 
 def sides(shape: tuple[int, ...]) -> ImageShape:
-    """The shape [C, H, W] of what a network is made for; conditional D see more channels."""
+    """The shape [C, H, W] of what a network is made for; a conditional D sees more channels."""
     channels, height, width = shape
     return channels, height, width

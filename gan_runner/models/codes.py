@@ -1,6 +1,7 @@
-"""InfoGAN: a part of the latent point that D can tell from the sample, so that it means something.
+"""InfoGAN: a part of the latent point that D can predict from the sample, so that it means
+something.
 
-Chen et al. 2016, arXiv:1606.03657. The codes are drawn with the latent point: its last columns,
+Chen et al. 2016, arXiv:1606.03657. The codes are drawn with the latent point: its last dimensions,
 standard normal like the others, become uniform ones by the distribution function. Everything that
 draws latent points so draws codes as well.
 """
@@ -17,8 +18,9 @@ from torch.nn.functional import cross_entropy, one_hot
 from gan_runner.config.component import Component
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.discriminator import Discriminator
+from gan_runner.models.labels import ClassConditional
 
-_HIDDEN = 128  # of the network that tells the codes, as in the paper's appendix C.1
+_HIDDEN = 128  # of the network that predicts the codes, as in the paper's appendix C.1
 
 
 class Code(Component):
@@ -30,85 +32,88 @@ class Code(Component):
     weight: NonNegativeFloat
 
     @property
-    def columns(self) -> int:
-        """How many columns of a latent point are codes: one each."""
+    def size(self) -> int:
+        """How many dimensions of a latent point are codes: one each."""
         return len(self.categorical) + self.continuous
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the columns are called, as in `categorical.0` and `continuous.1`."""
+        """What the codes are called, as in `categorical.0` and `continuous.1`."""
         return (
             *(f"categorical.{index}" for index in range(len(self.categorical))),
             *(f"continuous.{index}" for index in range(self.continuous)),
         )
 
-    def values(self, columns: Tensor) -> list[Tensor]:
-        """The codes in standard normal columns [N, columns]: int64 [N] in 0 .. size - 1 for each
-        categorical one, float [N] in [-1, 1] for each continuous one."""
-        uniform = torch.special.ndtr(columns)
+    def values(self, latents: Tensor) -> list[Tensor]:
+        """The codes in the last dimensions of latent points, standard normal [N, size]: int64 [N]
+        in 0 .. k - 1 for each categorical one, float [N] in [-1, 1] for each continuous one."""
+        uniform = torch.special.ndtr(latents)
         found = [
             # 1.0 is what ndtr rounds to from about 5.5 on
-            (uniform[:, index] * size).long().clamp_max(size - 1)
-            for index, size in enumerate(self.categorical)
+            (uniform[:, index] * count).long().clamp_max(count - 1)
+            for index, count in enumerate(self.categorical)
         ]
-        return found + [2 * uniform[:, k] - 1 for k in range(len(self.categorical), self.columns)]
+        return found + [2 * uniform[:, k] - 1 for k in range(len(self.categorical), self.size)]
 
-    def column(self, name: str, count: int) -> Tensor:
-        """Column values [count] at which the code `name` goes through its range: each value of a
-        categorical one in turn, a continuous one from -1 to 1 without its very ends."""
+    def traverse(self, name: str, count: int) -> Tensor:
+        """Latent coordinates [count] along which the code `name` goes through its range: each value
+        of a categorical one in turn, a continuous one from -1 to 1 without its very ends."""
         kind, _, index = name.partition(".")
-        size = self.categorical[int(index)] if kind == "categorical" else count
-        places = torch.arange(count) % size
-        column: Tensor = torch.special.ndtri((places + 0.5) / size)
-        return column
+        values = self.categorical[int(index)] if kind == "categorical" else count
+        places = torch.arange(count) % values
+        latents: Tensor = torch.special.ndtri((places + 0.5) / values)
+        return latents
 
 
-class Coded(nn.Module):
-    """A generator of the latent point with its codes, one-hot where they are categorical."""
+class CodeGenerator(ClassConditional):
+    """A generator that sees the codes of a latent point, one-hot where they are categorical."""
 
     def __init__(self, network: nn.Module, code: Code) -> None:
         super().__init__()
         self.network = network
         self.code = code
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """[N, latent_size + columns] -> [N, *shape]."""
-        noise, columns = latent.split([latent.shape[1] - self.code.columns, self.code.columns], 1)
-        values = self.code.values(columns)
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents [N, latent_size + code size] -> [N, *shape]."""
+        size = self.code.size
+        noise, of_codes = latents.split([latents.shape[1] - size, size], 1)
+        values = self.code.values(of_codes)
         shown = [
-            one_hot(value, size).to(noise.dtype)
-            for value, size in zip(values, self.code.categorical, strict=False)
+            one_hot(value, count).to(noise.dtype)
+            for value, count in zip(values, self.code.categorical, strict=False)
         ]
         shown += [value[:, None] for value in values[len(shown) :]]
-        made: Tensor = self.network(torch.cat((noise, *shown), dim=1))
-        return made
+        examples: Tensor = self.network(torch.cat((noise, *shown), dim=1))
+        return examples
 
 
-class Informed(Discriminator):
-    """D that tells the codes of a sample beside whether it is real (the paper's Q)."""
+class CodeDiscriminator(Discriminator):
+    """D that predicts the codes of a sample beside whether it is real (the paper's Q)."""
 
     def __init__(self, network: nn.Sequential, code: Code) -> None:
         super().__init__(network)
         self.code = code
-        self.teller = nn.Sequential(
+        self.teller = nn.Sequential(  # Q, by the name that checkpoints have
             nn.Linear(self.head.in_features, _HIDDEN),
             LeakyReLU(0.1),
             nn.Linear(_HIDDEN, sum(code.categorical) + code.continuous),
         )
 
-    def tell(
+    def auxiliary_losses(
         self, features: Tensor, *, labels: Tensor | None, codes: Tensor | None
     ) -> dict[str, Tensor]:
         """-log Q(c | x) up to a constant: cross-entropies, and half squares (unit variance as in
         the authors' code). What is real has no codes."""
         if codes is None:
             return {}
-        told = self.teller(features.flatten(1)).float()
+        predicted = self.teller(features.flatten(1)).float()
         sizes = [*self.code.categorical, *[1] * self.code.continuous]
         losses = [
-            cross_entropy(guess, value, reduction="none")
+            cross_entropy(scores, value, reduction="none")
             if value.dtype == torch.int64
-            else (guess[:, 0] - value).square() / 2
-            for guess, value in zip(told.split(sizes, 1), self.code.values(codes), strict=True)
+            else (scores[:, 0] - value).square() / 2
+            for scores, value in zip(
+                predicted.split(sizes, 1), self.code.values(codes), strict=True
+            )
         ]
         return {"information": self.code.weight * torch.stack(losses).sum(0)}

@@ -22,7 +22,7 @@ from gan_runner.models.base import (
     sides,
 )
 from gan_runner.models.discriminator import Discriminator
-from gan_runner.models.layers import LinearOfMaps, initialised
+from gan_runner.models.layers import LinearOfMaps, initialize_weights
 from gan_runner.models.simple_conv import (
     SimpleConvDiscriminator,
     SimpleConvGenerator,
@@ -78,7 +78,7 @@ class VAEGAN(ConvAutoencoder):
 
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
         network = self.discriminator.network(shape)
-        return {"discriminator": Discriminator(self.discriminator.completed(network))}
+        return {"discriminator": Discriminator(self.discriminator.with_minibatch_layer(network))}
 
 
 def encoder(
@@ -88,5 +88,5 @@ def encoder(
     network = discriminator(image=image, width=width, norm=norm, init=init)
     *body, head, _ = network
     assert isinstance(head, LinearOfMaps)
-    told = nn.Sequential(LinearOfMaps(head.shape, 2 * latent_size))
-    return nn.Sequential(*body, initialised(told, init=init, norm=norm))
+    wide = nn.Sequential(LinearOfMaps(head.shape, 2 * latent_size))
+    return nn.Sequential(*body, initialize_weights(wide, init=init, norm=norm))

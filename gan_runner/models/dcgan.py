@@ -21,12 +21,13 @@ from gan_runner.models.base import (
     refuse_single_pixels,
     sides,
 )
+from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import (
     LinearOfMaps,
-    doubling,
-    halving,
-    initialised,
+    downsample_conv,
+    initialize_weights,
     norm_of_maps,
+    upsample_conv,
 )
 
 
@@ -53,7 +54,7 @@ class DCGAN(Model):
     def check(self, space: Space) -> None:
         refuse_single_pixels(self, image_shape(space, model="dcgan", smallest=4))
 
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         return generator(
             latent_size=latent_size,
             image=sides(shape),
@@ -73,7 +74,7 @@ class DCGAN(Model):
 
 def generator(
     *, latent_size: int, image: ImageShape, width: int, norm: Norm, init: Init
-) -> nn.Sequential:
+) -> Sequential:
     """Latents [N, latent_size] -> images [N, *image] in [-1, 1]."""
     levels = _levels(image, width)
     base = levels[-1]
@@ -86,10 +87,10 @@ def generator(
         layers += [
             norm_of_maps(norm, coarse[0]),
             nn.ReLU(inplace=True),
-            doubling(coarse, fine, bias=bias or fine == image),
+            upsample_conv(coarse, fine, bias=bias or fine == image),
         ]
     layers.append(nn.Tanh())
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+    return initialize_weights(Sequential(*layers), init=init, norm=norm)
 
 
 def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> nn.Sequential:
@@ -97,12 +98,12 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
     levels = _levels(image, width)
     layers: list[nn.Module] = []
     for fine, coarse in pairwise(levels):
-        layers.append(halving(fine, coarse, bias=norm != "batch" or fine == image))
+        layers.append(downsample_conv(fine, coarse, bias=norm != "batch" or fine == image))
         if fine != image:
             layers.append(norm_of_maps(norm, coarse[0]))
         layers.append(LeakyReLU(0.2, inplace=True))
     layers += [LinearOfMaps(levels[-1], 1), nn.Flatten(0)]
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+    return initialize_weights(nn.Sequential(*layers), init=init, norm=norm)
 
 
 def _levels(image: ImageShape, width: int) -> list[ImageShape]:

@@ -1,42 +1,43 @@
-"""What every discriminator is: a body up to the last features, and a head that judges them."""
+"""What every discriminator is: a body up to the last features, and a head that makes logits."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 
-class Judgement(NamedTuple):
-    """Logits [N], and the features [N, ...] that the last linear layer made them of."""
+class DiscriminatorOutput(NamedTuple):
+    """`examples` [N, *shape] as D was given them, their `logits` [N], the `features` [N, ...] that
+    the last linear layer made these of, and named `auxiliary` losses [N], weighted."""
 
+    examples: Tensor
     logits: Tensor
-    features: Tensor
+    features: Tensor | None = None
+    auxiliary: Mapping[str, Tensor] = {}
 
 
 class Discriminator(nn.Module):
-    """D of examples alone; those that know more of them build on it."""
+    """D of examples alone; those that use labels or codes build on it."""
 
     def __init__(self, network: nn.Sequential) -> None:
-        """`network` gives logits [N], by a linear layer and Flatten(0) in the end."""
+        """`network` makes logits [N], by a linear layer and Flatten(0) in the end."""
         super().__init__()
         *body, head, _ = network
         assert isinstance(head, nn.Linear), "every discriminator ends with a linear layer"
         self.body = nn.Sequential(*body)
         self.head = head
 
-    def forward(self, examples: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Examples [N, *shape], and labels [N] for a conditional D -> logits [N]."""
-        return self.judge(examples, labels).logits
-
-    def judge(self, examples: Tensor, labels: Tensor | None = None) -> Judgement:
-        """The logits with the features behind them."""
+    def forward(self, examples: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        """Logits and features of examples [N, *shape]; a conditional D needs their labels [N]."""
         features = self.body(examples)
-        return Judgement(self.head(features).flatten(), features)
+        return DiscriminatorOutput(examples, self.head(features).flatten(), features)
 
-    def tell(
+    def auxiliary_losses(
         self, features: Tensor, *, labels: Tensor | None, codes: Tensor | None
     ) -> dict[str, Tensor]:
-        """The named losses [N], weighted, of telling from features what D should know of examples:
-        their labels [N], or the codes [N, K] that they were made of."""
+        """The named losses [N], weighted, of predicting from features [N, ...] the labels [N] of
+        examples, or the codes [N, K] that they were generated from; the plain D predicts neither.
+        """
         return {}

@@ -1,8 +1,8 @@
 """The networks of InfoGAN on MNIST: Chen et al. 2016, table 1, arXiv:1606.03657.
 
-Lucic et al. 2018, "Are GANs created equal?", arXiv:1711.10337, hold all losses against each other
-on them, with a leaky ReLU in G as well, and a variational autoencoder on the same layers. The
-codes of InfoGAN are `model.code`, of every model.
+Lucic et al. 2018, "Are GANs created equal?", arXiv:1711.10337, compare all losses on them, with a
+leaky ReLU in G as well, and a variational autoencoder on the same layers. The codes of InfoGAN are
+`model.code`, of every model.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from gan_runner.models.base import (
     refuse_single_pixels,
     sides,
 )
+from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import (
     LinearOfMaps,
-    doubling,
-    halving,
-    initialised,
+    downsample_conv,
+    initialize_weights,
     norm_of_maps,
     norm_of_vectors,
+    upsample_conv,
 )
 
 
@@ -41,7 +42,7 @@ class InfoGANNetwork(Network):
     hidden: Width
     width: Width
 
-    def making(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+    def build_decoder(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         """Latents [N, latent_size] -> unbounded images [N, *shape]."""
         image, half, quarter = self._levels(shape)
         bias = self.norm != "batch"
@@ -53,21 +54,21 @@ class InfoGANNetwork(Network):
             nn.Unflatten(1, quarter),
             norm_of_maps(self.norm, quarter[0]),
             nn.LeakyReLU(0.2, inplace=True),
-            doubling(quarter, half, bias=bias),
+            upsample_conv(quarter, half, bias=bias),
             norm_of_maps(self.norm, half[0]),
             nn.LeakyReLU(0.2, inplace=True),
-            doubling(half, image, bias=True),
+            upsample_conv(half, image, bias=True),
         ]
-        return initialised(nn.Sequential(*layers), init=self.init, norm=self.norm)
+        return initialize_weights(Sequential(*layers), init=self.init, norm=self.norm)
 
-    def reading(self, shape: tuple[int, ...], outputs: int) -> nn.Sequential:
+    def build_encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Sequential:
         """Images [N, *shape] -> [N, outputs]. The first layer, which sees the data, has no norm."""
         image, half, quarter = self._levels(shape)
         bias = self.norm != "batch"
         layers = [
-            halving(image, half, bias=True),
+            downsample_conv(image, half, bias=True),
             LeakyReLU(0.2, inplace=True),
-            halving(half, quarter, bias=bias),
+            downsample_conv(half, quarter, bias=bias),
             norm_of_maps(self.norm, quarter[0]),
             LeakyReLU(0.2, inplace=True),
             LinearOfMaps(quarter, self.hidden, bias=bias),
@@ -75,7 +76,7 @@ class InfoGANNetwork(Network):
             LeakyReLU(0.2, inplace=True),
             nn.Linear(self.hidden, outputs),
         ]
-        return initialised(nn.Sequential(*layers), init=self.init, norm=self.norm)
+        return initialize_weights(nn.Sequential(*layers), init=self.init, norm=self.norm)
 
     def _levels(self, shape: tuple[int, ...]) -> tuple[ImageShape, ImageShape, ImageShape]:
         channels, rows, columns = sides(shape)
@@ -97,11 +98,11 @@ class InfoGAN(Model):
     def check(self, space: Space) -> None:
         refuse_single_pixels(self, image_shape(space, model="infogan", smallest=4))
 
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
-        return nn.Sequential(*self.generator.making(latent_size, shape), nn.Tanh())
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
+        return Sequential(*self.generator.build_decoder(latent_size, shape), nn.Tanh())
 
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return nn.Sequential(*self.discriminator.reading(shape, 1), nn.Flatten(0))
+        return nn.Sequential(*self.discriminator.build_encoder(shape, 1), nn.Flatten(0))
 
 
 class InfoGANVAE(Autoencoder):
@@ -115,10 +116,10 @@ class InfoGANVAE(Autoencoder):
         refuse_single_pixels(self, image)
 
     def plain_decoder(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.generator.making(self.latent_size, shape)
+        return self.generator.build_decoder(self.latent_size, shape)
 
     def plain_encoder(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.encoder.reading(shape, 2 * self.latent_size)
+        return self.encoder.build_encoder(shape, 2 * self.latent_size)
 
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
         return {}

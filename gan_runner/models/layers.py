@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import prod
+from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,9 +13,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_runner.models.base import ImageShape, Init, Norm
 
+Layers = TypeVar("Layers", bound=nn.Sequential)
+
 
 def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
-    """The layer that normalises maps [N, channels, H, W].
+    """The layer that normalizes maps [N, channels, H, W].
 
     Batch norm subtracts any bias of the layer before it, so that layer should have none.
     """
@@ -28,11 +31,11 @@ def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
         case "spectral" | "none":
             return nn.Identity()
         case "auto":
-            raise AssertionError("auto is settled before a network is made")
+            raise AssertionError("auto is resolved before a network is made")
 
 
 def norm_of_vectors(norm: Norm, width: int) -> nn.Module:
-    """The layer that normalises vectors [N, width]; a vector has no instance norm."""
+    """The layer that normalizes vectors [N, width]; a vector has no instance norm."""
     match norm:
         case "batch":
             return nn.BatchNorm1d(width)
@@ -41,7 +44,7 @@ def norm_of_vectors(norm: Norm, width: int) -> nn.Module:
         case "instance" | "spectral" | "none":
             return nn.Identity()
         case "auto":
-            raise AssertionError("auto is settled before a network is made")
+            raise AssertionError("auto is resolved before a network is made")
 
 
 class LinearOfMaps(nn.Linear):
@@ -62,7 +65,7 @@ class LinearOfMaps(nn.Linear):
         return F.linear(maps.permute(0, 2, 3, 1).flatten(1), weight, self.bias)
 
 
-def doubling(coarse: ImageShape, fine: ImageShape, *, bias: bool) -> nn.ConvTranspose2d:
+def upsample_conv(coarse: ImageShape, fine: ImageShape, *, bias: bool) -> nn.ConvTranspose2d:
     """Maps [N, *coarse] -> [N, *fine], whose sides are twice as long, or one less."""
     odd = fine[1] % 2, fine[2] % 2
     # an odd side is one less than twice the coarse one: padding 2 crops a row (or column) more at
@@ -78,14 +81,14 @@ def doubling(coarse: ImageShape, fine: ImageShape, *, bias: bool) -> nn.ConvTran
     )
 
 
-def halving(fine: ImageShape, coarse: ImageShape, *, bias: bool) -> nn.Conv2d:
+def downsample_conv(fine: ImageShape, coarse: ImageShape, *, bias: bool) -> nn.Conv2d:
     """Maps [N, *fine] -> [N, *coarse], whose sides are half as long, rounded up."""
     # padded like its mirror image in G, so that odd sides are halved upwards
     padding = 1 + fine[1] % 2, 1 + fine[2] % 2
     return nn.Conv2d(fine[0], coarse[0], 4, stride=2, padding=padding, bias=bias)
 
 
-def initialised(network: nn.Sequential, *, init: Init, norm: Norm) -> nn.Sequential:
+def initialize_weights(network: Layers, *, init: Init, norm: Norm) -> Layers:
     """The same network with fresh weights, biases of 0, and its weights under spectral norm if so.
 
     `normal` is DCGAN's: weights N(0, 0.02), scales of norms N(1, 0.02).

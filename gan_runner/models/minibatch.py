@@ -7,10 +7,10 @@ Both append features to the last ones of D, before its linear layer:
 - `discrimination`: how close each example lies to the others, one number for each kernel.
   Salimans et al. 2016, arXiv:1606.03498, section 3.2.
 
-A logit then depends on the whole batch, so reals and fakes go through D apart. A penalty on the
-slope of D takes the gradient of the batch's summed logits by each example, in which there is also
-what the example does to the others' logits: so do the authors of `stddev` with WGAN-GP, and
-StyleGAN2 (Karras et al. 2020) with R1.
+A logit then depends on the whole batch, so reals and fakes go through D apart. A gradient
+penalty takes the gradient of the batch's summed logits by each example, in which there is also what
+the example does to the others' logits: so do the authors of `stddev` with WGAN-GP, and StyleGAN2
+(Karras et al. 2020) with R1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch.nn.utils.parametrize import is_parametrized
 MinibatchLayer = Literal["none", "stddev", "discrimination"]
 
 
-def comparing(
+def add_minibatch_layer(
     discriminator: nn.Sequential, layer: MinibatchLayer, *, group: int, kernels: int, dims: int
 ) -> nn.Sequential:
     """The same discriminator with such a layer before its last linear one, which grows.
@@ -45,7 +45,7 @@ def comparing(
         if layer == "stddev"
         else Discrimination(features, kernels=kernels, dims=dims)
     )
-    wider = _widened(head, 1 if layer == "stddev" else kernels)
+    wider = _widen_head(head, 1 if layer == "stddev" else kernels)
     if is_parametrized(head, "weight"):
         for module in [*appended.children(), wider]:
             spectral_norm(module)
@@ -66,13 +66,13 @@ class StandardDeviation(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
-            x = _precise(features)
-            groups = max(1, len(x) // self.group)
-            index = torch.arange(len(x), device=x.device) % groups
+            x = _flatten_to_float32(features)
+            groups = max(1, x.shape[0] // self.group)
+            index = torch.arange(x.shape[0], device=x.device) % groups
             member = one_hot(index, groups).to(x.dtype)  # [N, groups]
             mean = (member / member.sum(0)).T  # [groups, N] takes the mean of each group
             variance = mean @ (x - member @ (mean @ x)).square()
-            # as in the authors' code: a root has no slope at 0
+            # as in the authors' code: a root has no derivative at 0
             deviation = (variance + 1e-8).sqrt().mean(1, keepdim=True)
             return torch.cat((x, member @ deviation), dim=1)
 
@@ -92,18 +92,19 @@ class Discrimination(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
-            x = _precise(features)
+            x = _flatten_to_float32(features)
             points = self.projection(x).unflatten(1, (self.kernels, -1))
             distances = (points[:, None] - points[None]).abs().sum(-1)  # [N, N, kernels]
             return torch.cat((x, (-distances).exp().sum(1)), dim=1)
 
 
-def _precise(features: Tensor) -> Tensor:
+def _flatten_to_float32(features: Tensor) -> Tensor:
     """[N, ...] -> [N, D], in float32 at least: differences of near twins vanish in bfloat16."""
     return features.flatten(1).to(torch.promote_types(features.dtype, torch.float32))
 
 
-def _widened(head: nn.Linear, more: int) -> nn.Linear:
+def _widen_head(head: nn.Linear, more: int) -> nn.Linear:
+    """The linear layer for so many more features, with new weights as large as the others."""
     weight = head.weight.detach()
     wider = nn.Linear(head.in_features + more, head.out_features, bias=head.bias is not None)
     scale = weight.square().mean().sqrt().item()

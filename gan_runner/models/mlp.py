@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import prod
 from typing import Annotated, Literal
@@ -14,7 +14,8 @@ from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, Model, Network, Width
-from gan_runner.models.layers import initialised, norm_of_vectors
+from gan_runner.models.labels import Sequential
+from gan_runner.models.layers import initialize_weights, norm_of_vectors
 
 Activation = Literal["relu", "leaky_relu", "tanh", "silu"]
 
@@ -25,21 +26,21 @@ class Perceptron(Network):
     hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=64)]
     activation: Activation
 
-    def making(self, inputs: int, shape: tuple[int, ...], *, bounded: bool) -> nn.Sequential:
+    def build_decoder(self, inputs: int, shape: tuple[int, ...], *, bounded: bool) -> Sequential:
         """[N, inputs] -> examples [N, *shape], within [-1, 1] if `bounded`."""
         ends: list[nn.Module] = [nn.Tanh()] if bounded else []
         if len(shape) > 1:
             ends.append(nn.Unflatten(1, shape))
         return self._network([], inputs, prod(shape), ends)
 
-    def reading(self, shape: tuple[int, ...], outputs: int, *ends: nn.Module) -> nn.Sequential:
-        """Examples [N, *shape] -> [N, outputs], and what `ends` make of that."""
+    def build_encoder(self, shape: tuple[int, ...], outputs: int, *ends: nn.Module) -> Sequential:
+        """Examples [N, *shape] -> [N, outputs], followed by the modules `ends`."""
         begins: list[nn.Module] = [nn.Flatten()] if len(shape) > 1 else []
         return self._network(begins, prod(shape), outputs, ends)
 
     def _network(
-        self, begins: Sequence[nn.Module], inputs: int, outputs: int, ends: Sequence[nn.Module]
-    ) -> nn.Sequential:
+        self, begins: Iterable[nn.Module], inputs: int, outputs: int, ends: Iterable[nn.Module]
+    ) -> Sequential:
         layers = [*begins]
         for width in self.hidden:
             layers += [
@@ -48,8 +49,8 @@ class Perceptron(Network):
                 ACTIVATIONS[self.activation](),
             ]
             inputs = width
-        network = nn.Sequential(*layers, nn.Linear(inputs, outputs), *ends)
-        return initialised(network, init=self.init, norm=self.norm)
+        network = Sequential(*layers, nn.Linear(inputs, outputs), *ends)
+        return initialize_weights(network, init=self.init, norm=self.norm)
 
 
 class MLPDiscriminator(Perceptron, DiscriminatorNetwork):
@@ -74,11 +75,11 @@ class MLP(Model):
                 f"model.latent_size={self.latent_size}. Use model.latent_size={needed + 64}."
             )
 
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.generator.making(latent_size, shape, bounded=len(shape) == 3)
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
+        return self.generator.build_decoder(latent_size, shape, bounded=len(shape) == 3)
 
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.discriminator.reading(shape, 1, nn.Flatten(0))
+        return self.discriminator.build_encoder(shape, 1, nn.Flatten(0))
 
 
 def refuse_norms_of_maps(model: GenerativeModel, *, option: str) -> None:
@@ -86,7 +87,7 @@ def refuse_norms_of_maps(model: GenerativeModel, *, option: str) -> None:
     for name, norm in model.norms.items():
         if norm == "instance":
             raise ConfigError(
-                f"{option} has no maps to normalise, model.{name}.norm=instance. Use norm=layer."
+                f"{option} has no maps to normalize, model.{name}.norm=instance. Use norm=layer."
             )
 
 

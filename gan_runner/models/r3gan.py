@@ -25,6 +25,7 @@ from gan_runner.models.base import (
     image_shape,
     sides,
 )
+from gan_runner.models.labels import Sequential
 
 Blocks = Annotated[int, Field(ge=1, le=64)]
 Size = tuple[int, int]
@@ -57,9 +58,9 @@ class R3GAN(Model):
     """Residual blocks without norms, in stages: one for each size of maps.
 
     Images are halved, odd sides upwards, until they are 4 px or less: 32, 16, 8, 4; 28, 14, 7, 4.
-    The smallest map of G is a learnt one whose channels the latent point weighs; D ends with a
-    weighted sum over the smallest map. G's tanh, which the authors' has not, is that of all models
-    here: without it black backgrounds take several times as long to learn.
+    The smallest map of G is a learned one whose channels the latent point weights; D ends with a
+    weighted sum over the smallest map. G's tanh, which the authors don't have, is that of all
+    models here: without it black backgrounds take several times as long to learn.
     """
 
     generator: R3GANNetwork
@@ -77,7 +78,7 @@ class R3GAN(Model):
                         "Use divisors of widths times expansion."
                     )
 
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         image = sides(shape)
         stages = _stages(image, self.generator)
         return generator(latent_size, image[0], stages, expansion=self.generator.expansion)
@@ -99,38 +100,38 @@ class Stage(NamedTuple):
 
 def generator(
     latent_size: int, channels: int, stages: list[Stage], *, expansion: int
-) -> nn.Sequential:
+) -> Sequential:
     """Latents [N, latent_size] -> images [N, channels, *size] in [-1, 1].
 
     Stages from the smallest map on.
     """
-    first, gain = stages[0], _gain_of_blocks(stages)
+    first, gain = stages[0], _block_gain(stages)
     layers: list[nn.Module] = [
-        _started(nn.Linear(latent_size, first.width, bias=False)),
+        _init_layer(nn.Linear(latent_size, first.width, bias=False)),
         Basis(first.width, first.size),
         *_blocks(first, expansion, gain),
     ]
     for coarse, fine in pairwise(stages):
-        layers += [*_changing(coarse.width, fine.width), Doubled(fine.size)]
+        layers += [*_channel_convs(coarse.width, fine.width), Upsample(fine.size)]
         layers += _blocks(fine, expansion, gain)
-    layers += [_started(nn.Conv2d(stages[-1].width, channels, 1, bias=False)), nn.Tanh()]
-    return nn.Sequential(*layers)
+    layers += [_init_layer(nn.Conv2d(stages[-1].width, channels, 1, bias=False)), nn.Tanh()]
+    return Sequential(*layers)
 
 
 def discriminator(channels: int, stages: list[Stage], *, expansion: int) -> nn.Sequential:
     """Images [N, channels, *size] -> logits [N]. Stages from the smallest map on."""
-    last, gain = stages[0], _gain_of_blocks(stages)
+    last, gain = stages[0], _block_gain(stages)
     layers: list[nn.Module] = [
-        _started(nn.Conv2d(channels, stages[-1].width, 1, bias=False)),
+        _init_layer(nn.Conv2d(channels, stages[-1].width, 1, bias=False)),
         *_blocks(stages[-1], expansion, gain),
     ]
     for fine, coarse in pairwise(reversed(stages)):
-        layers += [Halved(), *_changing(fine.width, coarse.width)]
+        layers += [Downsample(), *_channel_convs(fine.width, coarse.width)]
         layers += _blocks(coarse, expansion, gain)
     layers += [
-        _started(nn.Conv2d(last.width, last.width, last.size, groups=last.width, bias=False)),
+        _init_layer(nn.Conv2d(last.width, last.width, last.size, groups=last.width, bias=False)),
         nn.Flatten(),
-        _started(nn.Linear(last.width, 1, bias=False)),
+        _init_layer(nn.Linear(last.width, 1, bias=False)),
         nn.Flatten(0),
     ]
     return nn.Sequential(*layers)
@@ -143,12 +144,12 @@ class Block(nn.Module):
         super().__init__()
         width, wide = stage.width, stage.width * expansion
         self.branch = nn.Sequential(
-            _started(nn.Conv2d(width, wide, 1), gain),
+            _init_layer(nn.Conv2d(width, wide, 1), gain),
             LeakyReLU(_SLOPE, inplace=True),
-            _started(nn.Conv2d(wide, wide, 3, padding=1, groups=stage.cardinality), gain),
+            _init_layer(nn.Conv2d(wide, wide, 3, padding=1, groups=stage.cardinality), gain),
             LeakyReLU(_SLOPE, inplace=True),
             # the block begins as the identity (Fixup: Zhang et al. 2019, arXiv:1901.09321)
-            _started(nn.Conv2d(wide, width, 1, bias=False), 0.0),
+            _init_layer(nn.Conv2d(wide, width, 1, bias=False), 0.0),
         )
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -156,7 +157,7 @@ class Block(nn.Module):
 
 
 class Basis(nn.Module):
-    """Weights of channels [N, C] -> maps [N, C, *size]: a learnt map of each channel, weighed."""
+    """Weights of channels [N, C] -> maps [N, C, *size]: a learned map of each channel, weighted."""
 
     def __init__(self, channels: int, size: Size) -> None:
         super().__init__()
@@ -166,7 +167,7 @@ class Basis(nn.Module):
         return self.weight * weights[:, :, None, None]
 
 
-class Resampler(nn.Module):
+class Resample(nn.Module):
     """Has the filter [1, 3, 3, 1] / 8 in both directions, that of bilinear upsampling."""
 
     kernel: Tensor
@@ -181,7 +182,7 @@ class Resampler(nn.Module):
         return self.kernel.expand(channels, -1, -1, -1)
 
 
-class Doubled(Resampler):
+class Upsample(Resample):
     """Maps [N, C, h, w] -> [N, C, *size], of which h and w are the halves, rounded up."""
 
     def __init__(self, size: Size) -> None:
@@ -196,8 +197,8 @@ class Doubled(Resampler):
         return doubled[:, :, : self.size[0], : self.size[1]]
 
 
-class Halved(Resampler):
-    """Maps [N, C, H, W] -> [N, C, h, w], the halves rounded up: what Doubled does, transposed."""
+class Downsample(Resample):
+    """Maps [N, C, H, W] -> [N, C, h, w], the halves rounded up: the transpose of Upsample."""
 
     def forward(self, maps: Tensor) -> Tensor:
         channels, height, width = maps.shape[1:]
@@ -209,18 +210,18 @@ def _blocks(stage: Stage, expansion: int, gain: float) -> list[Block]:
     return [Block(stage, expansion=expansion, gain=gain) for _ in range(stage.blocks)]
 
 
-def _changing(inputs: int, outputs: int) -> list[nn.Module]:
+def _channel_convs(inputs: int, outputs: int) -> list[nn.Module]:
     """The convolution that changes the number of channels, if it changes."""
-    return [] if inputs == outputs else [_started(nn.Conv2d(inputs, outputs, 1, bias=False))]
+    return [] if inputs == outputs else [_init_layer(nn.Conv2d(inputs, outputs, 1, bias=False))]
 
 
-def _gain_of_blocks(stages: list[Stage]) -> float:
+def _block_gain(stages: list[Stage]) -> float:
     """He's gain times L^(-1/4), L blocks of 3 layers in the network: Fixup's L^(-1 / (2m - 2))."""
     gain: float = _GAIN * sum(stage.blocks for stage in stages) ** -0.25
     return gain
 
 
-def _started(layer: Layer, gain: float = 1.0) -> Layer:
+def _init_layer(layer: Layer, gain: float = 1.0) -> Layer:
     """The layer with weights N(0, gain^2 / fan-in) and a bias of 0."""
     weight = layer.weight
     nn.init.normal_(weight, std=gain / math.sqrt(prod(weight.shape[1:])))

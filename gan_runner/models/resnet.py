@@ -26,13 +26,14 @@ from gan_runner.models.base import (
     image_shape,
     sides,
 )
-from gan_runner.models.layers import initialised, norm_of_maps
+from gan_runner.models.labels import ClassConditional, Sequential
+from gan_runner.models.layers import initialize_weights, norm_of_maps
 
 Size = tuple[int, int]
 
 
-def _listed(value: object) -> object:
-    """None, one or several, as several."""
+def _as_tuple(value: object) -> object:
+    """None, one value or a list of them, as a tuple."""
     if value is None:
         return ()
     return tuple(value) if isinstance(value, list) else (value,)
@@ -45,7 +46,7 @@ class ResNetNetwork(Network):
     """
 
     width: Annotated[int, Field(ge=8, le=4096)]
-    attention: Annotated[tuple[PositiveInt, ...], BeforeValidator(_listed)]
+    attention: Annotated[tuple[PositiveInt, ...], BeforeValidator(_as_tuple)]
 
 
 class ResNetDiscriminator(ResNetNetwork, DiscriminatorNetwork):
@@ -67,16 +68,18 @@ class ResNet(Model):
     def check(self, space: Space) -> None:
         _, height, width = image_shape(space, model="resnet", smallest=6)
         if _can_build((height, width)):
-            _refuse_missing("generator", self.generator, _sizes((height, width)))
-            _refuse_missing("discriminator", self.discriminator, _judged((height, width)))
+            _refuse_missing_maps("generator", self.generator, _sizes((height, width)))
+            _refuse_missing_maps(
+                "discriminator", self.discriminator, _discriminator_sizes((height, width))
+            )
             return
         what = f"resnet can't build images of {height}x{width} pixels"
         if height != width:
             raise ConfigError(f"{what}, model=resnet. Use model=dcgan.")
-        nearest = " or ".join(map(str, _nearest(height)))
+        nearest = " or ".join(map(str, _nearest_sides(height)))
         raise ConfigError(f"{what}, dataset.image_size={height}. Use {nearest}, or model=dcgan.")
 
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         return generator(
             latent_size=latent_size,
             image=sides(shape),
@@ -104,7 +107,7 @@ def generator(
     attention: tuple[int, ...],
     norm: Norm,
     init: Init,
-) -> nn.Sequential:
+) -> Sequential:
     """Latents [N, latent_size] -> images [N, *image] in [-1, 1]."""
     sizes = _sizes(image[1:])
     base = sizes[-1]
@@ -112,43 +115,43 @@ def generator(
     layers: list[nn.Module] = [
         nn.Linear(latent_size, base[0] * base[1] * channels),
         nn.Unflatten(1, (channels, *base)),
-        *_attending(base, channels, attention),
+        *_attention_layers(base, channels, attention),
     ]
     for size in reversed(sizes[:-1]):
         inputs, channels = channels, _width_at(size, width)
-        layers.append(_doubling(inputs, channels, norm))
-        layers += _attending(size, channels, attention)
+        layers.append(_up_block(inputs, channels, norm))
+        layers += _attention_layers(size, channels, attention)
     layers += [norm_of_maps(norm, channels), nn.ReLU(), _conv(channels, image[0]), nn.Tanh()]
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+    return initialize_weights(Sequential(*layers), init=init, norm=norm)
 
 
 def discriminator(
     *, image: ImageShape, width: int, attention: tuple[int, ...], norm: Norm, init: Init
 ) -> nn.Sequential:
     """Images [N, *image] -> logits [N]. The first block, which sees the data, has no norm."""
-    maps = _judged(image[1:])
+    maps = _discriminator_sizes(image[1:])
     channels = _width_at(maps[0], width)
-    layers: list[nn.Module] = [_first(image[0], _width_at(image[1:], width), channels)]
-    layers += _attending(maps[0], channels, attention)
+    layers: list[nn.Module] = [_first_block(image[0], _width_at(image[1:], width), channels)]
+    layers += _attention_layers(maps[0], channels, attention)
     for size in maps[1:]:
         inputs, channels = channels, _width_at(size, width)
-        layers.append(_halving(inputs, channels, norm))
-        layers += _attending(size, channels, attention)
-    layers += [_plain(channels, norm), _plain(channels, norm)]
+        layers.append(_down_block(inputs, channels, norm))
+        layers += _attention_layers(size, channels, attention)
+    layers += [_plain_block(channels, norm), _plain_block(channels, norm)]
     layers += [LeakyReLU(0.0), SumOverMap(), nn.Linear(channels, 1), nn.Flatten(0)]
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+    return initialize_weights(nn.Sequential(*layers), init=init, norm=norm)
 
 
-class Residual(nn.Module):
+class Residual(ClassConditional):
     """The sum of a branch and its shortcut, maps [N, C, H, W]."""
 
-    def __init__(self, branch: nn.Module, shortcut: nn.Module) -> None:
+    def __init__(self, branch: Sequential, shortcut: nn.Module) -> None:
         super().__init__()
         self.branch = branch
         self.shortcut = shortcut
 
-    def forward(self, maps: Tensor) -> Tensor:
-        return torch.add(self.branch(maps), self.shortcut(maps))
+    def forward(self, maps: Tensor, labels: Tensor | None = None) -> Tensor:
+        return torch.add(self.branch(maps, labels), self.shortcut(maps))
 
 
 class SumOverMap(nn.Module):
@@ -163,8 +166,8 @@ class SumOverMap(nn.Module):
 # none it would change what the shortcut sees.
 
 
-def _doubling(inputs: int, outputs: int, norm: Norm) -> Residual:
-    branch = nn.Sequential(
+def _up_block(inputs: int, outputs: int, norm: Norm) -> Residual:
+    branch = Sequential(
         norm_of_maps(norm, inputs),
         nn.ReLU(),
         nn.Upsample(scale_factor=2),
@@ -177,9 +180,9 @@ def _doubling(inputs: int, outputs: int, norm: Norm) -> Residual:
     return Residual(branch, shortcut)
 
 
-def _first(inputs: int, hidden: int, outputs: int) -> Residual:
+def _first_block(inputs: int, hidden: int, outputs: int) -> Residual:
     """The halving block on images: it has no ReLU before its first convolution."""
-    branch = nn.Sequential(
+    branch = Sequential(
         _conv(inputs, hidden),
         LeakyReLU(0.0, inplace=True),
         _conv(hidden, outputs),
@@ -188,16 +191,16 @@ def _first(inputs: int, hidden: int, outputs: int) -> Residual:
     return Residual(branch, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1)))
 
 
-def _halving(inputs: int, outputs: int, norm: Norm) -> Residual:
-    branch = nn.Sequential(*_preactivated(inputs, outputs, norm), nn.AvgPool2d(2))
+def _down_block(inputs: int, outputs: int, norm: Norm) -> Residual:
+    branch = Sequential(*_preactivation_layers(inputs, outputs, norm), nn.AvgPool2d(2))
     return Residual(branch, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1)))
 
 
-def _plain(channels: int, norm: Norm) -> Residual:
-    return Residual(nn.Sequential(*_preactivated(channels, channels, norm)), nn.Identity())
+def _plain_block(channels: int, norm: Norm) -> Residual:
+    return Residual(Sequential(*_preactivation_layers(channels, channels, norm)), nn.Identity())
 
 
-def _preactivated(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
+def _preactivation_layers(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
     return [
         norm_of_maps(norm, inputs),
         LeakyReLU(0.0),
@@ -208,12 +211,12 @@ def _preactivated(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
     ]
 
 
-def _attending(size: Size, channels: int, attention: tuple[int, ...]) -> list[nn.Module]:
+def _attention_layers(size: Size, channels: int, attention: tuple[int, ...]) -> list[nn.Module]:
     """Self-attention over maps of this size, if it is wanted there."""
     return [SelfAttention(channels)] if max(size) in attention else []
 
 
-def _refuse_missing(name: str, network: ResNetNetwork, maps: list[Size]) -> None:
+def _refuse_missing_maps(name: str, network: ResNetNetwork, maps: list[Size]) -> None:
     """Raise ConfigError if attention is wanted over maps that the network doesn't have."""
     there = sorted({max(size) for size in maps})
     for wanted in network.attention:
@@ -241,7 +244,7 @@ def _sizes(size: Size) -> list[Size]:
     return sizes
 
 
-def _judged(size: Size) -> list[Size]:
+def _discriminator_sizes(size: Size) -> list[Size]:
     """The sizes of D's maps: those below the image, down to the first of at most 8 px."""
     _, *smaller = _sizes(size)
     return smaller[:1] + [half for whole, half in pairwise(smaller) if max(whole) > 8]
@@ -253,7 +256,7 @@ def _can_build(size: Size) -> bool:
     return (halvings >= 1 and base <= 7) or (halvings >= 2 and base <= 31)
 
 
-def _nearest(side: int) -> list[int]:
+def _nearest_sides(side: int) -> list[int]:
     """The sides of squares that can be built, next below (if any) and next above."""
     below = (s for s in range(side, 5, -1) if _can_build((s, s)))
     above = (s for s in count(side) if _can_build((s, s)))

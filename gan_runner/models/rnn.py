@@ -12,22 +12,23 @@ from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.base import DiscriminatorNetwork, Init, Model, Network, Norm, Width
 from gan_runner.models.conditioning import Conditioning
-from gan_runner.models.layers import WEIGHTS, initialised
+from gan_runner.models.labels import Sequential
+from gan_runner.models.layers import WEIGHTS, initialize_weights
 
-Cell = Literal["lstm", "gru"]
-CELLS: dict[Cell, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
+CellName = Literal["lstm", "gru"]
+CELLS: dict[CellName, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class RecurrentNetwork(Network):
     """`hidden`: numbers in the state of a layer. `layers`: one upon the other."""
 
-    cell: Cell
+    cell: CellName
     hidden: Width
     layers: Annotated[int, Field(ge=1, le=16)]
 
     @field_validator("norm")
     @classmethod
-    def _known(cls, norm: Norm) -> Norm:
+    def _check_norm(cls, norm: Norm) -> Norm:
         if norm != "none":
             raise ValueError("Recurrent networks have no norm here, use none")
         return norm
@@ -53,10 +54,10 @@ class RNN(Model):
 
     @field_validator("conditioning")
     @classmethod
-    def _known(cls, way: Conditioning) -> Conditioning:
-        if way == "projection":
+    def _check_conditioning(cls, conditioning: Conditioning) -> Conditioning:
+        if conditioning == "projection":
             raise ValueError("Rnn has no norms to condition, use concat")
-        return way
+        return conditioning
 
     def check(self, space: Space) -> None:
         # a checkpoint of a stranger may promise a sequence and then not describe one
@@ -69,17 +70,17 @@ class RNN(Model):
         if self.generator.latent == "per_step" and self.latent_size % steps:
             nearest = max(1, round(self.latent_size / steps)) * steps
             raise ConfigError(
-                f"the latent point can't be shared out evenly among {steps} steps, "
+                f"the latent point can't be divided evenly among {steps} steps, "
                 f"model.latent_size={self.latent_size}. Use model.latent_size={nearest}, "
                 "or model.generator.latent=whole."
             )
 
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         steps, size = shape
         # what comes beside the latent point, such as labels, is for every step
         own = self.latent_size if self.generator.latent == "per_step" else 0
-        return nn.Sequential(
-            Spread(steps=steps, own=own),
+        return Sequential(
+            StepInputs(steps=steps, own=own),
             _recurrent(own // steps + latent_size - own, self.generator),
             *_linear(self.generator.hidden, size, self.generator.init),
         )
@@ -94,7 +95,7 @@ class RNN(Model):
         )
 
 
-class Spread(nn.Module):
+class StepInputs(nn.Module):
     """Latent points as what each step sees: its own part of the first `own` numbers, all others."""
 
     def __init__(self, *, steps: int, own: int) -> None:
@@ -102,10 +103,10 @@ class Spread(nn.Module):
         self.steps = steps
         self.own = own
 
-    def forward(self, latent: Tensor) -> Tensor:
+    def forward(self, latents: Tensor) -> Tensor:
         """[N, own + K] -> [N, T, own / T + K]."""
-        parts = latent[:, : self.own].reshape(len(latent), self.steps, self.own // self.steps)
-        others = latent[:, None, self.own :].expand(-1, self.steps, -1)
+        parts = latents[:, : self.own].unflatten(1, (self.steps, self.own // self.steps))
+        others = latents[:, None, self.own :].expand(-1, self.steps, -1)
         return torch.cat((parts, others), dim=2)
 
 
@@ -115,7 +116,9 @@ class Recurrent(nn.Module):
     Biases begin at 0, those of an LSTM's forget gate at 1 (Jozefowicz et al. 2015).
     """
 
-    def __init__(self, inputs: int, hidden: int, *, layers: int, cell: Cell, init: Init) -> None:
+    def __init__(
+        self, inputs: int, hidden: int, *, layers: int, cell: CellName, init: Init
+    ) -> None:
         super().__init__()
         self.layers = CELLS[cell](inputs, hidden, num_layers=layers, batch_first=True)
         for name, parameter in self.layers.named_parameters():
@@ -163,4 +166,4 @@ def _recurrent(inputs: int, network: RecurrentNetwork) -> Recurrent:
 
 
 def _linear(inputs: int, outputs: int, init: Init) -> nn.Sequential:
-    return initialised(nn.Sequential(nn.Linear(inputs, outputs)), init=init, norm="none")
+    return initialize_weights(nn.Sequential(nn.Linear(inputs, outputs)), init=init, norm="none")

@@ -18,9 +18,10 @@ from gan_runner.models.base import (
     refuse_single_pixels,
     sides,
 )
+from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import (
     LinearOfMaps,
-    initialised,
+    initialize_weights,
     norm_of_maps,
     norm_of_vectors,
 )
@@ -32,7 +33,7 @@ class SimpleConvGenerator(Network):
     hidden: Width
     width: Width
 
-    def network(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+    def network(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         """Latents [N, latent_size] -> images [N, *shape] in [-1, 1]."""
         return generator(
             latent_size=latent_size,
@@ -67,7 +68,7 @@ class SimpleConv(Model):
     def check(self, space: Space) -> None:
         refuse_single_pixels(self, image_shape(space, model="simple_conv", smallest=4))
 
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         return self.generator.network(latent_size, shape)
 
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
@@ -76,10 +77,10 @@ class SimpleConv(Model):
 
 def generator(
     *, latent_size: int, image: ImageShape, hidden: int, width: int, norm: Norm, init: Init
-) -> nn.Sequential:
+) -> Sequential:
     """Latents [N, latent_size] -> images [N, *image] in [-1, 1]."""
     channels, *full = image
-    half, base = _halved(full), _halved(_halved(full))
+    half, base = _half(full), _half(_half(full))
     bias = norm != "batch"
     layers = [
         nn.Linear(latent_size, hidden, bias=bias),
@@ -94,19 +95,19 @@ def generator(
         nn.ConvTranspose2d(2 * width, 2 * width, 5, padding=2, bias=bias),
         norm_of_maps(norm, 2 * width),
         nn.LeakyReLU(0.2, inplace=True),
-        _doubling(2 * width, width, to=half, bias=bias),
+        _upsample_conv(2 * width, width, to=half, bias=bias),
         norm_of_maps(norm, width),
         nn.LeakyReLU(0.2, inplace=True),
-        _doubling(width, channels, to=full, bias=True),
+        _upsample_conv(width, channels, to=full, bias=True),
         nn.Tanh(),
     ]
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+    return initialize_weights(Sequential(*layers), init=init, norm=norm)
 
 
 def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> nn.Sequential:
     """Images [N, *image] -> logits [N]. The first layer, which sees the data, has no norm."""
     channels, *full = image
-    base = _halved(_halved(full))
+    base = _half(_half(full))
     layers = [
         nn.Conv2d(channels, width, 5, stride=2, padding=2),
         LeakyReLU(0.2, inplace=True),
@@ -116,17 +117,18 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
         LinearOfMaps((2 * width, base[0], base[1]), 1),
         nn.Flatten(0),
     ]
-    return initialised(nn.Sequential(*layers), init=init, norm=norm)
+    return initialize_weights(nn.Sequential(*layers), init=init, norm=norm)
 
 
-def _halved(size: list[int]) -> list[int]:
+def _half(size: list[int]) -> list[int]:
     """Height and width after a 5x5 convolution of stride 2: halves, rounded up."""
     return [(side + 1) // 2 for side in size]
 
 
-def _doubling(inputs: int, outputs: int, *, to: list[int], bias: bool) -> nn.ConvTranspose2d:
-    # from half the side, rounded up, this convolution comes to 2 * half - 1: even sides lack 1
-    lacking = (1 - to[0] % 2, 1 - to[1] % 2)
+def _upsample_conv(inputs: int, outputs: int, *, to: list[int], bias: bool) -> nn.ConvTranspose2d:
+    # from half the side, rounded up, this convolution comes to 2 * half - 1, one too few for even
+    # sides
+    output_padding = (1 - to[0] % 2, 1 - to[1] % 2)
     return nn.ConvTranspose2d(
-        inputs, outputs, 5, stride=2, padding=2, output_padding=lacking, bias=bias
+        inputs, outputs, 5, stride=2, padding=2, output_padding=output_padding, bias=bias
     )

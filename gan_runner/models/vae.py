@@ -19,10 +19,10 @@ class VAE(Autoencoder):
         refuse_norms_of_maps(self, option="vae")
 
     def plain_decoder(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.generator.making(self.latent_size, shape, bounded=False)
+        return self.generator.build_decoder(self.latent_size, shape, bounded=False)
 
     def plain_encoder(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.encoder.reading(shape, 2 * self.latent_size)
+        return self.encoder.build_encoder(shape, 2 * self.latent_size)
 
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
         return {}

@@ -4,7 +4,7 @@ An encoder gives q(z|x), a decoder p(x|z), and the prior p(z) is standard normal
 
     log p(x) >= E_q[log p(x|z)] - KL(q(z|x) || p(z))       Kingma & Welling 2014, eq. 3
 
-"Outputs" are those of a decoder before its last activation, [N, *shape]: see `expected`.
+"Outputs" are those of a decoder before its last activation, [N, *shape]: see `likelihood_mean`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gan_runner.config.component import Component
-from gan_runner.models.activations import expected
+from gan_runner.models.activations import likelihood_mean
 
 
 class Posterior(NamedTuple):
@@ -96,7 +96,7 @@ class ELBO(VariationalObjective):
         if self.likelihood == "bernoulli":
             cross = binary_cross_entropy_with_logits(outputs, (examples + 1) / 2, reduction="none")
             return -cross.flatten(1).sum(1)
-        mean = expected(outputs).flatten(1)
+        mean = likelihood_mean(outputs).flatten(1)
         log_variance = torch.full_like(mean, 2 * log(self.scale))
         return _normal(examples.flatten(1), mean, log_variance)
 

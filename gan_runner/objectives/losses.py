@@ -22,13 +22,13 @@ class Loss(Component):
 
     `paired` says that the generator's loss compares fakes with reals, and so needs real logits.
     `estimates_value` says that D's loss is -V(D, G), the value of the original game.
-    `needs_bounded_slope` says that D's loss has no bound unless something holds D's slope.
+    `needs_lipschitz` says that D's loss has no bound unless something bounds D's gradient.
     `labels` says that D learns labels, of which that of reals can be lowered.
     """
 
     paired: ClassVar[bool] = False
     estimates_value: ClassVar[bool] = False
-    needs_bounded_slope: ClassVar[bool] = False
+    needs_lipschitz: ClassVar[bool] = False
     labels: ClassVar[bool] = False
 
     @abstractmethod
@@ -82,9 +82,9 @@ class LeastSquares(Loss):
 
 
 class Wasserstein(Loss):
-    """The dual form of the distance, for a D of bounded slope. Arjovsky et al. 2017, eq. 2."""
+    """The dual form of the distance, for a Lipschitz D. Arjovsky et al. 2017, eq. 2."""
 
-    needs_bounded_slope: ClassVar[bool] = True
+    needs_lipschitz: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake - real

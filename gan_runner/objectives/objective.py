@@ -60,7 +60,7 @@ class Objective:
     @property
     def penalizes_gradient(self) -> bool:
         """Whether a penalty holds down D's gradient, which batch norm in D makes ill-defined."""
-        return any(penalty.slope for penalty in self.penalties.values())
+        return any(penalty.penalizes_gradient for penalty in self.penalties.values())
 
     @property
     def is_constrained(self) -> bool:
@@ -82,7 +82,9 @@ class Objective:
     def check(self, *, discriminator_norm: str, loss_name: str) -> None:
         """Raise ConfigError, with the remedy, for terms that can't be combined."""
         if discriminator_norm == "batch" and self.penalizes_gradient:
-            names = ", ".join(f"loss.penalty.{n}" for n, p in self.penalties.items() if p.slope)
+            names = ", ".join(
+                f"loss.penalty.{n}" for n, p in self.penalties.items() if p.penalizes_gradient
+            )
             raise ConfigError(
                 "batch norm makes the gradient of D at one example depend on the others, "
                 f"model.discriminator.norm=batch with {names}. "
@@ -116,7 +118,7 @@ class Objective:
                 "Use optimizer=rmsprop."
             )
         constrained = self.is_constrained or discriminator_norm == "spectral"
-        if self.loss.needs_bounded_slope and not constrained:
+        if self.loss.needs_lipschitz and not constrained:
             found.append(
                 "nothing holds the critic to a Lipschitz constraint, loss.name=Wasserstein. "
                 "Use loss=wgan_gp, loss.clip=0.01 or model.discriminator.norm=spectral."

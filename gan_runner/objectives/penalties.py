@@ -1,7 +1,7 @@
-"""Every regulariser of the discriminator.
+"""Every regularizer of the discriminator.
 
-A penalty sees what D scored and may ask D (the `critic`) for more. It returns one value per
-example, [N]; weight and laziness are applied in one place, the objective.
+A penalty is computed from D's outputs, and may ask D (the `critic`) for more logits. It returns one
+value per example, [N]; weight and laziness are applied in one place, the update of D.
 """
 
 from __future__ import annotations
@@ -15,28 +15,30 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import relu
 
-from gan_runner.augmentations.transforms import mirrored, noisy, shifted, uniform
-from gan_runner.models.activations import for_slopes
-from gan_runner.objectives.terms import Memory, Scored, Term
+from gan_runner.augmentations import Memory
+from gan_runner.augmentations.transforms import add_noise, mirror, translate, uniform
+from gan_runner.models.discriminator import DiscriminatorOutput
+from gan_runner.objectives.terms import Term
 
 Critic = Callable[[Tensor], Tensor]
+"""Examples [N, *shape] -> D's logits [N]."""
 
 
 class Penalty(Term):
     """A term of D's update.
 
     With `every: k` it is computed at each k-th update of D and weighted k-fold (lazy
-    regularisation, Karras et al. 2020, appendix B).
+    regularization, Karras et al. 2020, appendix B).
 
     `signed` says that it may well be below 0, where it is no penalty in the strict sense.
-    `slope` says that it constrains the slope of D, which batch norm in D makes ill-defined.
-    `differentiates` names the scored examples whose logits it differentiates by the examples, so
-    that they must be scored with gradients. `exact` says that it holds these logits against those
-    of the critic, so that both must have the critic's precision.
+    `penalizes_gradient` says that it constrains D's gradient by the examples, which batch norm in D
+    makes ill-defined. `differentiates` names the outputs, `real` and `fake`, whose logits it
+    differentiates by the examples, so that these must require gradients. `exact` says that it
+    compares these logits with those of the critic, so that both must have the critic's precision.
     """
 
     every: PositiveInt
-    slope: ClassVar[bool] = True
+    penalizes_gradient: ClassVar[bool] = True
     signed: ClassVar[bool] = False
     differentiates: ClassVar[frozenset[str]] = frozenset()
     exact: ClassVar[bool] = False
@@ -47,16 +49,21 @@ class Penalty(Term):
 
     @abstractmethod
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
-        """The unweighted penalty of each example, [N]. Random points come from `generator`, and
-        `memory` is what it left there the last time."""
+        """The unweighted penalty of each example, [N]. Random points come from `rng`, and `memory`
+        is what it left there the last time."""
 
 
 class GradientPenalty(Penalty):
-    """(slope - target)^2 between reals and fakes. Gulrajani et al. 2017, eq. 3.
+    """(|grad D| - target)^2 between reals and fakes. Gulrajani et al. 2017, eq. 3.
 
-    `one_sided` spares smaller slopes (Petzka et al. 2018); target 0 is the zero-centred form
+    `one_sided` spares smaller norms (Petzka et al. 2018); target 0 is the zero-centered form
     (Thanh-Tung et al. 2019).
     """
 
@@ -64,49 +71,69 @@ class GradientPenalty(Penalty):
     one_sided: bool
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
-        points = between(real.examples, fake.examples, generator)
-        excess = slopes(score(critic, points)) - self.target
+        points = interpolate(real.examples, fake.examples, rng)
+        excess = gradient_norm_at(points, critic) - self.target
         return (relu(excess) if self.one_sided else excess).square()
 
 
-class SlopePower(Penalty):
-    """slope^p between reals and fakes; the weight is the paper's k. Wu et al. 2018."""
+class GradientNormPower(Penalty):
+    """|grad D|^p between reals and fakes; the weight is the paper's k. Wu et al. 2018."""
 
     power: Annotated[float, Field(gt=1)]
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
-        points = between(real.examples, fake.examples, generator)
-        return slopes(score(critic, points)) ** self.power
+        points = interpolate(real.examples, fake.examples, rng)
+        return gradient_norm_at(points, critic) ** self.power
 
 
 class R1(Penalty):
-    """slope^2 / 2 at reals; the weight is the paper's gamma. Mescheder et al. 2018, eq. 9."""
+    """|grad D|^2 / 2 at reals; the weight is the paper's gamma. Mescheder et al. 2018, eq. 9."""
 
     differentiates: ClassVar[frozenset[str]] = frozenset({"real"})
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
-        return slopes(real).square() / 2
+        return gradient_norm(real.examples, real.logits).square() / 2
 
 
 class R2(Penalty):
-    """slope^2 / 2 at fakes; the weight is the paper's gamma. Mescheder et al. 2018, eq. 10."""
+    """|grad D|^2 / 2 at fakes; the weight is the paper's gamma. Mescheder et al. 2018, eq. 10."""
 
     differentiates: ClassVar[frozenset[str]] = frozenset({"fake"})
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
-        return slopes(fake).square() / 2
+        return gradient_norm(fake.examples, fake.logits).square() / 2
 
 
 class DRAGAN(Penalty):
-    """(slope - target)^2 near reals, as in the authors' code. Kodali et al. 2017.
+    """(|grad D| - target)^2 near reals, as in the authors' code. Kodali et al. 2017.
 
     Points lie between x and x + d, with d = perturbation * std(batch) * U(0, 1) per element.
     """
@@ -115,21 +142,31 @@ class DRAGAN(Penalty):
     target: NonNegativeFloat
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
         x = real.examples
-        d = self.perturbation * x.std(correction=0) * uniform(x.shape, generator, like=x)
-        points = between(x, x + d, generator)
-        return (slopes(score(critic, points)) - self.target).square()
+        d = self.perturbation * x.std(correction=0) * uniform(x.shape, rng, like=x)
+        points = interpolate(x, x + d, rng)
+        return (gradient_norm_at(points, critic) - self.target).square()
 
 
 class Drift(Penalty):
     """r^2, which keeps real logits near 0. Karras et al. 2018, appendix A."""
 
-    slope: ClassVar[bool] = False
+    penalizes_gradient: ClassVar[bool] = False
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
         return real.logits.square()
 
@@ -142,26 +179,36 @@ class LabelSmoothing(Penalty):
     """
 
     weight: Annotated[float, Field(ge=0, lt=1)]
-    slope: ClassVar[bool] = False
+    penalizes_gradient: ClassVar[bool] = False
     signed: ClassVar[bool] = True
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
         return real.logits
 
 
 class LeCam(Penalty):
-    """(r - m_f)^2 + (f - m_r)^2, with running averages m of both logits. Tseng et al. 2021, eq. 5.
+    """(r - m_f)^2 + (f - m_r)^2, with moving averages m of both logits. Tseng et al. 2021, eq. 5.
 
     `decay`: of the averages, which begin with the first batch.
     """
 
     decay: Annotated[float, Field(ge=0, lt=1)]
-    slope: ClassVar[bool] = False
+    penalizes_gradient: ClassVar[bool] = False
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
         now = {"real": real.logits.detach().mean(), "fake": fake.logits.detach().mean()}
         before = {name: memory.get(name, mean) for name, mean in now.items()}
@@ -181,41 +228,49 @@ class Consistency(Penalty):
     flip: bool
     shift: Annotated[float, Field(ge=0, le=0.5)]
     noise: NonNegativeFloat
-    slope: ClassVar[bool] = False
+    penalizes_gradient: ClassVar[bool] = False
     exact: ClassVar[bool] = True
 
     def __call__(
-        self, critic: Critic, real: Scored, fake: Scored, generator: torch.Generator, memory: Memory
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        rng: torch.Generator,
+        memory: Memory,
     ) -> Tensor:
-        found = self._change(critic, real, generator)
-        return found + self._change(critic, fake, generator) if self.balanced else found
+        changed = self._squared_change(critic, real, rng)
+        return changed + self._squared_change(critic, fake, rng) if self.balanced else changed
 
-    def _change(self, critic: Critic, scored: Scored, generator: torch.Generator) -> Tensor:
-        examples = scored.examples.detach()
+    def _squared_change(
+        self, critic: Critic, output: DiscriminatorOutput, rng: torch.Generator
+    ) -> Tensor:
+        examples = output.examples.detach()
         if examples.ndim == 4:
-            examples = mirrored(examples, generator) if self.flip else examples
-            examples = shifted(examples, self.shift, generator, fill="edge")
-        examples = noisy(examples, self.noise, generator)
-        return (scored.logits - critic(examples)).square()
+            examples = mirror(examples, rng) if self.flip else examples
+            examples = translate(examples, self.shift, rng, fill="edge")
+        examples = add_noise(examples, self.noise, rng)
+        return (output.logits - critic(examples)).square()
 
 
-def between(a: Tensor, b: Tensor, generator: torch.Generator) -> Tensor:
+def interpolate(a: Tensor, b: Tensor, rng: torch.Generator) -> Tensor:
     """A point on the line from each of `a` to its partner in `b`, uniform: one draw an example."""
-    epsilon = uniform((len(a), *[1] * (a.ndim - 1)), generator, like=a)
+    epsilon = uniform((len(a), *[1] * (a.ndim - 1)), rng, like=a)
     return torch.lerp(b, a, epsilon)
 
 
-def score(critic: Critic, points: Tensor) -> Scored:
-    """Points as D sees them, ready for their slopes."""
+def gradient_norm_at(points: Tensor, critic: Critic) -> Tensor:
+    """The norm of D's gradient at points [N, *shape], which don't lead back to the examples: [N],
+    itself differentiable."""
     points = points.detach().requires_grad_()
-    with for_slopes():
-        return Scored(points, critic(points))
+    return gradient_norm(points, critic(points))
 
 
-def slopes(scored: Scored) -> Tensor:
-    """The norm of D's gradient by each example, [N], itself differentiable."""
-    # the logits' sum has each example's own gradient, as D scores examples independently (but for
+def gradient_norm(examples: Tensor, logits: Tensor) -> Tensor:
+    """The norm of the gradient of D's logits by the examples that they are of: [N], itself
+    differentiable."""
+    # the logits' sum has each example's own gradient, as D treats examples independently (but for
     # models/minibatch.py, which says what is meant there)
-    (gradient,) = torch.autograd.grad(scored.logits.sum(), scored.examples, create_graph=True)
+    (gradient,) = torch.autograd.grad(logits.sum(), examples, create_graph=True)
     norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return norms

@@ -1,32 +1,20 @@
 """Terms of an update beside the loss itself: what they are, and those that aren't D's alone.
 
-Terms that regularise the discriminator by its logits and slopes are in `penalties.py`.
+Terms that regularize the discriminator by its logits and their gradients are in `penalties.py`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
+from gan_runner.augmentations import Memory
 from gan_runner.config.component import Component
-
-Memory = dict[str, Tensor]
-"""What one term or augmentation remembers from update to update; TrainState keeps it."""
-
-
-class Scored(NamedTuple):
-    """Examples as D saw them [N, *shape], their logits [N], the features [N, ...] behind these,
-    and the named losses [N], weighted, of telling what D should know of them beside."""
-
-    examples: Tensor
-    logits: Tensor
-    features: Tensor | None = None
-    told: Mapping[str, Tensor] = {}
+from gan_runner.models.discriminator import DiscriminatorOutput
 
 
 class Term(Component):
@@ -36,24 +24,24 @@ class Term(Component):
 
 
 class Matching(Term):
-    """A term of G's update, which sees reals and fakes as D does."""
+    """A term of G's update, which compares D's outputs on reals and fakes."""
 
     @abstractmethod
-    def __call__(self, real: Scored, fake: Scored) -> Tensor:
+    def __call__(self, real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Tensor:
         """The unweighted term, a scalar; no gradient is wanted for `real`."""
 
 
 class FeatureMatching(Matching):
     """|mean f(x) - mean f(G(z))|^2 for D's last features f. Salimans et al. 2016, section 3.1."""
 
-    def __call__(self, real: Scored, fake: Scored) -> Tensor:
-        assert real.features is not None and fake.features is not None, "D judged them"
+    def __call__(self, real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Tensor:
+        assert real.features is not None and fake.features is not None, "of a discriminator's own"
         difference = real.features.float().mean(0) - fake.features.float().mean(0)
         return difference.square().sum()
 
 
 class WeightTerm(Term):
-    """A term of both updates, which sees the weights of the network that is updated."""
+    """A term of both updates, computed from the weights of the network that is updated."""
 
     @abstractmethod
     def __call__(self, parameters: Sequence[Tensor], memory: Memory) -> Tensor:

@@ -14,7 +14,6 @@ from gan_runner.data import Space
 from gan_runner.errors import NumbersError
 from gan_runner.models.autoencoder import Decoder, as_decoder
 from gan_runner.models.codes import Code
-from gan_runner.models.conditioning import bound
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.latents import draw_latents
 
@@ -90,7 +89,7 @@ class Sampler:
             for begin in range(0, len(latents), _CHUNK):
                 part = slice(begin, begin + _CHUNK)
                 of = None if chosen is None else chosen[part].to(self.device)
-                outputs = bound(self.generator, of)(latents[part].to(self.device))
+                outputs = self.generator(latents[part].to(self.device), of)
                 examples = self.space.decode(outputs)
                 # before decoding, which makes a pixel of anything, and after it: it may overflow
                 if not bool(outputs.isfinite().all() and examples.isfinite().all()):
@@ -121,7 +120,7 @@ class Sampler:
 
     def code_values(self, latents: Tensor) -> list[Tensor]:
         """The latent codes of points [N, latent_dims], each [N]; none without codes."""
-        return [] if self.code is None else self.code.values(latents[:, -self.code.columns :])
+        return [] if self.code is None else self.code.values(latents[:, -self.code.size :])
 
     def reconstruct(self, examples: Tensor) -> Tensor:
         """Examples as stored, decoded from the means of their posteriors; on the CPU."""

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gan_runner.augmentations import Memory
 from gan_runner.data import Space
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator
-from gan_runner.objectives.terms import Memory
 from gan_runner.seeds import derive
 from gan_runner.storage.facts import StateFacts
 from gan_runner.training.optimizers import Optimizers

@@ -13,13 +13,13 @@ import torch
 from conftest import Answer, small_run
 from torch import Tensor
 
-from gan_runner.augmentations import ADA, Augmentation, Moment
-from gan_runner.augmentations.ada import moved, recoloured
-from gan_runner.augmentations.transforms import cut_out, mirrored, shifted
+from gan_runner.augmentations import ADA, Augmentation, Memory, Moment
+from gan_runner.augmentations.ada import transform_colors, transform_geometry
+from gan_runner.augmentations.transforms import cut_out, mirror, translate
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.errors import ConfigError
-from gan_runner.objectives.terms import Memory, Scored
+from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.training.build import build
 from gan_runner.training.methods.discriminator_input import DiscriminatorInput
 
@@ -45,8 +45,8 @@ def at(step: int = 0, memory: Memory | None = None, seed: int = 0) -> Moment:
     return Moment(step, stream(seed), {} if memory is None else memory)
 
 
-def scored(logits: Tensor) -> Scored:
-    return Scored(logits[:, None], logits)
+def output(logits: Tensor) -> DiscriminatorOutput:
+    return DiscriminatorOutput(logits[:, None], logits)
 
 
 # ---------------------------------------------------------------- every augmentation
@@ -87,7 +87,7 @@ def test_the_generator_learns_through_an_augmentation(name: str) -> None:
 def test_a_shift_moves_whole_images_and_fills_what_comes_in() -> None:
     ramp = torch.arange(1.0, 17).view(1, 1, 4, 4).repeat(200, 1, 1, 1)
     for fill in ("zero", "edge"):
-        found = shifted(ramp, 0.25, stream(), fill=fill)
+        found = translate(ramp, 0.25, stream(), fill=fill)
         places = {tuple(image.flatten().tolist()) for image in found}
         assert len(places) == 9  # by -1, 0 or 1 both ways
         expected = set()
@@ -107,7 +107,7 @@ def test_a_shift_moves_whole_images_and_fills_what_comes_in() -> None:
 
 def test_half_of_the_images_are_mirrored() -> None:
     many = images(1).repeat(400, 1, 1, 1)
-    found = mirrored(many, stream())
+    found = mirror(many, stream())
     same = (found == many).flatten(1).all(1)
     assert torch.equal(found[~same], many[~same].flip(-1))
     assert 0.4 < same.float().mean() < 0.6
@@ -138,10 +138,10 @@ def test_instance_noise_fades_out_linearly() -> None:
 
 
 def test_diffaugment_changes_only_what_it_is_told_to() -> None:
-    of = made("diffaugment", colour=False, translation=0.0, cutout=0.0)
+    of = made("diffaugment", color=False, translation=0.0, cutout=0.0)
     assert torch.equal(of(images(), at()), images())
     grey = images(40, 1)
-    coloured = made("diffaugment", colour=True, translation=0.0, cutout=0.0)(grey, at())
+    coloured = made("diffaugment", color=True, translation=0.0, cutout=0.0)(grey, at())
     # of one channel brightness and contrast remain: each image times and plus something
     slope = coloured.std((1, 2, 3)) / grey.std((1, 2, 3))
     centred = grey - grey.mean((1, 2, 3), keepdim=True)
@@ -151,7 +151,7 @@ def test_diffaugment_changes_only_what_it_is_told_to() -> None:
 
 
 def test_ada_of_probability_0_changes_nothing_and_of_1_nearly_all() -> None:
-    for change in (moved, recoloured):
+    for change in (transform_geometry, transform_colors):
         assert torch.allclose(change(images(), torch.tensor(0.0), stream()), images(), atol=1e-5)
         found = change(images(64), torch.tensor(1.0), stream())
         assert ((found - images(64)).abs().flatten(1).max(1).values > 0.01).all()
@@ -159,22 +159,22 @@ def test_ada_of_probability_0_changes_nothing_and_of_1_nearly_all() -> None:
 
 def test_ada_makes_each_change_with_its_probability() -> None:
     many = images(1, 1).repeat(3000, 1, 1, 1)
-    found = recoloured(many, torch.tensor(0.3), stream())
+    found = transform_colors(many, torch.tensor(0.3), stream())
     # brightness, contrast, and a luma flip that is the neutral one half of the time
     untouched = ((found - many).abs().flatten(1).max(1).values < 1e-6).float().mean()
     assert untouched.item() == pytest.approx(0.7 * 0.7 * 0.85, abs=0.04)
 
 
-def test_a_hue_turns_colours_about_grey_and_keeps_grey_and_saturation() -> None:
+def test_a_hue_turns_colors_about_gray_and_keeps_gray_and_saturation() -> None:
     vivid = images(200)
-    found = recoloured(vivid, torch.tensor(1.0), stream())
+    found = transform_colors(vivid, torch.tensor(1.0), stream())
     grey = images(200, 1).repeat(1, 3, 1, 1)
-    still = recoloured(grey, torch.tensor(1.0), stream())
+    still = transform_colors(grey, torch.tensor(1.0), stream())
     assert torch.allclose(still[:, 0], still[:, 1], atol=1e-5)
     assert torch.allclose(still[:, 1], still[:, 2], atol=1e-5)
     assert found.isfinite().all()
 
-    # the sizes of all colours of an image change by one factor
+    # the sizes of all colors of an image change by one factor
     def size(x: Tensor) -> Tensor:
         return torch.linalg.vector_norm(x - x.mean(1, keepdim=True), dim=1)
 
@@ -186,11 +186,11 @@ def test_ada_rises_while_d_is_sure_and_falls_while_it_is_not() -> None:
     of = made("ada", interval=2, images=100, target=0.6)
     assert isinstance(of, ADA)
     memory: Memory = {}
-    sure, blind = scored(torch.full((10,), 2.0)), scored(torch.full((10,), -2.0))
-    found = [of.learn(sure, blind, memory, images=10)["probability"].item() for _ in range(4)]
+    sure, blind = output(torch.full((10,), 2.0)), output(torch.full((10,), -2.0))
+    found = [of.adapt(sure, blind, memory, images=10)["probability"].item() for _ in range(4)]
     assert found == pytest.approx([0.0, 0.2, 0.2, 0.4])
-    mixed = scored(torch.tensor([1.0, -1.0] * 5))
-    found = [of.learn(mixed, mixed, memory, images=10)["probability"].item() for _ in range(6)]
+    mixed = output(torch.tensor([1.0, -1.0] * 5))
+    found = [of.adapt(mixed, mixed, memory, images=10)["probability"].item() for _ in range(6)]
     assert found == pytest.approx([0.4, 0.2, 0.2, 0.0, 0.0, 0.0])
 
 
@@ -201,7 +201,7 @@ def test_the_strength_of_ada_follows_real_images_however_they_are_packed() -> No
         of = DiscriminatorInput({"ada": ada}, packing=packing)
         rng = SimpleNamespace(augment=stream())
         state: Any = SimpleNamespace(step=0, rng=rng, memory=lambda name: {})
-        sure, blind = (scored(torch.full((10 // packing,), sign)) for sign in (2.0, -2.0))
+        sure, blind = (output(torch.full((10 // packing,), sign)) for sign in (2.0, -2.0))
         strengths.append(float(of.adapt(sure, blind, state)["augment/ada/probability"]))
     assert strengths == pytest.approx([0.1] * 3)
 
@@ -263,7 +263,7 @@ def test_a_pack_lies_along_the_channels_and_has_one_logit(
     batch = torch.randn(8, 1, 8, 8)
     packs = DiscriminatorInput({}, packing=2)(Batch(batch), run.state).examples
     assert torch.equal(packs[1, 0], batch[2, 0]) and torch.equal(packs[1, 1], batch[3, 0])
-    assert run.state.discriminator(packs).shape == (4,)
+    assert run.state.discriminator(packs).logits.shape == (4,)
     run.folder.release()
 
 

@@ -187,8 +187,8 @@ def test_health_looks_at_sequences() -> None:
     examples = torch.randn(300, 6, 2, generator=generator)
     data = Data(examples, Space("sequences", (6, 2), (0.0, 0.0), (1.0, 1.0)))
     reals = Reals.of(data, count=128, neighbors=5)
-    assert reals.against(examples[:128])["health/diversity"] == pytest.approx(1, abs=0.1)
-    collapsed = reals.against(examples[:1].expand(128, -1, -1))
+    assert reals.compare(examples[:128])["health/diversity"] == pytest.approx(1, abs=0.1)
+    collapsed = reals.compare(examples[:1].expand(128, -1, -1))
     assert collapsed["health/diversity"] < 0.01
     assert collapsed["health/duplicates"] > 0.9
 
@@ -196,7 +196,7 @@ def test_health_looks_at_sequences() -> None:
 # ---------------------------------------------------------------- arrays of one's own
 
 
-def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Here) -> None:
+def test_an_array_of_sequences_is_trained_on_and_sampled_in_its_units(here: Here) -> None:
     drawn = np.random.default_rng(0).normal((500, -3), (20, 0.1), (64, 10, 2))
     np.savez("own.npz", samples=drawn, labels=np.arange(64) % 2)
     asked = (
@@ -207,7 +207,7 @@ def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Her
     assert here("gan-train", *asked).code == 0
     (row,) = map(json.loads, Path("run", "evaluations.jsonl").read_text().splitlines())
     assert row["results"]["tstr_accuracy"]["protocol"]["parameters"]["n_test"] == 32
-    assert any("learnt from" in doubt for doubt in row["doubts"])
+    assert any("training examples" in doubt for doubt in row["doubts"])
     assert "frechet_identity" not in row["results"]  # of 20 numbers each, from 64 examples
     assert here("gan-sample", "run", "--num", "40", "--out", "x.npz").code == 0
     made = np.load("x.npz")["samples"]

@@ -224,7 +224,7 @@ def test_the_three_losses_of_a_vae_gan_are_those_of_the_paper() -> None:
     terms = state.sums.means()
     assert terms["elbo/reconstruction"] == pytest.approx(like.item(), rel=1e-4)
     assert terms["loss/generator"] == pytest.approx(fooled.item(), rel=1e-4)
-    logits = discriminator(x), discriminator(fakes)
+    logits = discriminator(x).logits, discriminator(fakes).logits
     judged = torch.nn.functional.softplus(-logits[0]).mean()
     judged = judged + torch.nn.functional.softplus(logits[1]).mean()
     assert terms["loss/discriminator"] == pytest.approx(judged.item(), rel=1e-4)

@@ -12,7 +12,7 @@ from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Column, Columns, Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model
-from gan_runner.models.categories import gumbel, relaxed
+from gan_runner.models.categories import gumbel_noise, gumbel_softmax
 from gan_runner.training.build import build
 
 AGE = Column("age", decimals=0)
@@ -109,14 +109,14 @@ def test_columns_that_can_not_be_are_refused(held: dict[str, object]) -> None:
 
 def test_categories_are_drawn_as_often_as_their_logits_say() -> None:
     shares = torch.tensor([0.5, 0.3, 0.2])
-    noise = gumbel(torch.randn(40_000, 3, generator=torch.Generator().manual_seed(0)))
-    drawn = relaxed(shares.log() + noise, temperature=0.5, straight_through=True)
+    noise = gumbel_noise(torch.randn(40_000, 3, generator=torch.Generator().manual_seed(0)))
+    drawn = gumbel_softmax(shares.log() + noise, temperature=0.5, straight_through=True)
     assert torch.allclose(drawn.mean(0), shares, atol=0.01)
 
 
 def test_the_noise_is_finite_far_out_in_both_tails() -> None:
-    assert gumbel(torch.tensor([-12.0, 0.0, 12.0])).isfinite().all()
-    assert gumbel(torch.tensor(0.0)).item() == pytest.approx(0.36651, abs=1e-5)  # the median
+    assert gumbel_noise(torch.tensor([-12.0, 0.0, 12.0])).isfinite().all()
+    assert gumbel_noise(torch.tensor(0.0)).item() == pytest.approx(0.36651, abs=1e-5)  # the median
 
 
 def test_straight_through_gives_corners_with_the_gradient_of_the_soft_draw() -> None:
@@ -124,7 +124,7 @@ def test_straight_through_gives_corners_with_the_gradient_of_the_soft_draw() -> 
     found = {}
     for through in True, False:
         at = logits.clone().requires_grad_()
-        made = relaxed(at, temperature=0.7, straight_through=through)
+        made = gumbel_softmax(at, temperature=0.7, straight_through=through)
         (made * torch.tensor([1.0, -2.0, 3.0])).sum().backward()
         found[through] = made.detach(), at.grad
     assert torch.allclose(found[True][0], torch.tensor([[0.0, 1.0, 0.0]]), atol=1e-6)
@@ -135,7 +135,9 @@ def test_straight_through_gives_corners_with_the_gradient_of_the_soft_draw() -> 
 
 def test_a_lower_temperature_comes_nearer_to_a_corner() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.5]])
-    warm, cold = (relaxed(logits, temperature=t, straight_through=False).max() for t in (1.0, 0.1))
+    warm, cold = (
+        gumbel_softmax(logits, temperature=t, straight_through=False).max() for t in (1.0, 0.1)
+    )
     assert cold > 0.99 > warm
 
 
@@ -154,7 +156,7 @@ def test_a_generator_of_a_table_ends_in_numbers_and_whole_categories(way: str) -
     generator, discriminator = made.networks(space(held), 3)
     labels = [] if way == "none" else [torch.arange(5) % 3]
     rows = generator(torch.randn(5, made.latent_size), *labels)
-    assert discriminator(rows, *labels).shape == (5,)
+    assert discriminator(rows, *labels).logits.shape == (5,)
     assert torch.allclose(rows[:, [1, 2, 3]].sum(1), torch.ones(5))
     assert torch.allclose(rows[:, [5, 6]].amax(1), torch.ones(5))
     assert len(rows[:, 0].unique()) == len(rows[:, 4].unique()) == 5

@@ -40,11 +40,11 @@ NOTICED = {
 }
 
 
-Told = list[tuple[str, str]]
+Verdicts = list[tuple[str, str]]
 """Names and evidence."""
 
 
-def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = None) -> Told:
+def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = None) -> Verdicts:
     """The verdicts of a training, as its status tells them; `change` makes the run ill."""
     path.mkdir()
     run = create(config, path, Terminal())
@@ -56,7 +56,7 @@ def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = 
     return [(verdict["name"], verdict["evidence"]) for verdict in told]
 
 
-def names(found: Told) -> set[str]:
+def names(found: Verdicts) -> set[str]:
     return {name for name, _ in found}
 
 

@@ -159,7 +159,7 @@ def test_a_gradient_penalty_reaches_every_weight_of_attention() -> None:
     (block,) = attentions(discriminator)
     block.gamma.data.fill_(1.0)
     points = torch.randn(3, 1, 16, 16, requires_grad=True)
-    (slope,) = torch.autograd.grad(discriminator(points).sum(), points, create_graph=True)
+    (slope,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
     slope.square().sum().backward()
     gradients = [parameter.grad for parameter in block.parameters()]
     assert len(gradients) == 5

@@ -1,4 +1,4 @@
-"""InfoGAN: codes are part of the latent point, reach G, are told by D, and are measured."""
+"""InfoGAN: codes are part of the latent point, reach G, are predicted by D, and are measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
-from gan_runner.models.codes import Code, Informed
+from gan_runner.models.codes import Code, CodeDiscriminator
 from gan_runner.sampling.latents import draw_latents
 from gan_runner.training.build import build
 
@@ -46,7 +46,7 @@ def test_the_farthest_column_is_still_a_value_of_the_code() -> None:
 def test_a_column_goes_through_the_range_of_its_code(name: str) -> None:
     index = CODE.names.index(name)
     columns = torch.zeros(6, 4)
-    columns[:, index] = CODE.column(name, 6)
+    columns[:, index] = CODE.traverse(name, 6)
     found = CODE.values(columns)[index]
     if name == "categorical.0":
         assert found.tolist() == [0, 1, 2, 3, 4, 5]
@@ -62,35 +62,35 @@ def test_every_model_has_codes(option: str) -> None:
     model = build(parse_config(compose(lines))).model
     networks = model.networks(IMAGES)
     networks.generator.eval()
-    latent = torch.randn(1, model.latent_columns).repeat(2, 1)
+    latent = torch.randn(1, model.latent_dims).repeat(2, 1)
     latent[1, -4] = 3.0 if latent[0, -4] < 0 else -3.0
     made = networks.generator(latent)
     assert made.shape == (2, 1, 16, 16)
     assert not torch.allclose(made[0], made[1], atol=1e-6)
-    assert networks.discriminator(made).shape == (2,)
+    assert networks.discriminator(made).logits.shape == (2,)
 
 
-def test_what_d_tells_of_codes_is_their_weighted_log_likelihood() -> None:
+def test_the_loss_of_predicting_codes_is_their_weighted_negative_log_likelihood() -> None:
     model = build(parse_config(compose([*CODED, "model.discriminator.norm=none"]))).model
     torch.manual_seed(0)
     discriminator = model.networks(IMAGES).discriminator
-    assert isinstance(discriminator, Informed)
-    features = discriminator.judge(torch.randn(5, 1, 16, 16)).features
+    assert isinstance(discriminator, CodeDiscriminator)
+    features = discriminator(torch.randn(5, 1, 16, 16)).features
     columns = torch.randn(5, 4)
-    told = discriminator.teller(features.flatten(1))
+    predicted = discriminator.teller(features.flatten(1))
     ten, three, one, two = CODE.values(columns)
     expected = torch.stack(
         [
-            -told[i, :10].log_softmax(0)[ten[i]]
-            - told[i, 10:13].log_softmax(0)[three[i]]
-            + (told[i, 13] - one[i]) ** 2 / 2
-            + (told[i, 14] - two[i]) ** 2 / 2
+            -predicted[i, :10].log_softmax(0)[ten[i]]
+            - predicted[i, 10:13].log_softmax(0)[three[i]]
+            + (predicted[i, 13] - one[i]) ** 2 / 2
+            + (predicted[i, 14] - two[i]) ** 2 / 2
             for i in range(5)
         ]
     )
-    found = discriminator.tell(features, labels=None, codes=columns)
+    found = discriminator.auxiliary_losses(features, labels=None, codes=columns)
     assert torch.allclose(found["information"], 0.5 * expected, atol=1e-5)
-    assert discriminator.tell(features, labels=None, codes=None) == {}
+    assert discriminator.auxiliary_losses(features, labels=None, codes=None) == {}
 
 
 @pytest.mark.parametrize("loss", ["hinge", "wgan_gp", "r3gan", "softplus_r1"])

@@ -21,7 +21,6 @@ from gan_runner.data import Data, Space
 from gan_runner.data.batches import Batch, batches
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Model
-from gan_runner.models.discriminator import Judgement
 from gan_runner.runs.open import create, load_generator
 from gan_runner.training.build import build
 from gan_runner.training.loop import train
@@ -71,7 +70,7 @@ def test_the_class_changes_what_d_says_but_for_an_auxiliary_classifier(
 ) -> None:
     _, discriminator = pair(option, way)
     examples = torch.randn(1, 1, 16, 16).repeat(3, 1, 1, 1)
-    logits = discriminator(examples, torch.arange(3))
+    logits = discriminator(examples, torch.arange(3)).logits
     assert logits.shape == (3,)
     assert torch.allclose(logits[0], logits[1], atol=1e-6) == (way == "auxiliary")
 
@@ -80,9 +79,9 @@ def test_only_an_auxiliary_classifier_has_a_loss_of_its_own() -> None:
     examples, labels = torch.randn(5, 1, 16, 16), torch.tensor([0, 1, 2, 0, 1])
     for way in WAYS:
         discriminator = pair("dcgan", way)[1]
-        features = discriminator.judge(examples, labels).features
-        told = discriminator.tell(features, labels=labels, codes=None)
-        assert set(told) == ({"auxiliary"} if way == "auxiliary" else set())
+        features = discriminator(examples, labels).features
+        losses = discriminator.auxiliary_losses(features, labels=labels, codes=None)
+        assert set(losses) == ({"auxiliary"} if way == "auxiliary" else set())
 
 
 def test_the_auxiliary_loss_is_the_weighted_cross_entropy_of_the_class() -> None:
@@ -90,9 +89,10 @@ def test_the_auxiliary_loss_is_the_weighted_cross_entropy_of_the_class() -> None
     made = model("dcgan", "auxiliary", "model.auxiliary_weight=0.5")
     discriminator: Any = made.networks(IMAGES, 3).discriminator.eval()
     examples, labels = torch.randn(4, 1, 16, 16), torch.tensor([2, 0, 1, 1])
-    features = discriminator.body(examples).flatten(1)
-    right = discriminator.classifier(features).softmax(1)[torch.arange(4), labels]
-    found = discriminator.tell(discriminator.body(examples), labels=labels, codes=None)
+    scores = discriminator.classifier(discriminator.body(examples).flatten(1))
+    right = scores.softmax(1)[torch.arange(4), labels]
+    features = discriminator.body(examples)
+    found = discriminator.auxiliary_losses(features, labels=labels, codes=None)
     assert torch.allclose(found["auxiliary"], -0.5 * right.log(), atol=1e-5)
 
 
@@ -103,7 +103,7 @@ def test_projection_adds_the_inner_product_with_the_vector_of_the_class() -> Non
     plain = discriminator.head(features).flatten()
     vectors = discriminator.vectors.weight[labels]
     expected = plain + (vectors * features.flatten(1)).sum(1)
-    assert torch.allclose(discriminator(examples, labels), expected, atol=1e-5)
+    assert torch.allclose(discriminator(examples, labels).logits, expected, atol=1e-5)
 
 
 def test_spectral_norm_holds_the_vectors_of_the_classes_too() -> None:
@@ -132,22 +132,16 @@ def test_labels_come_with_their_examples() -> None:
 
 
 def test_fakes_are_of_the_classes_of_the_reals_beside_them(
-    configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    configured: Callable[..., Config], tmp_path: Path
 ) -> None:
     asked = ("dataset=ring", "model.conditioning=concat", "loss=wgan_gp", "train.batch_size=8")
     (tmp_path / "run").mkdir()
     run = create(configured(*asked, "dataset.count=64"), tmp_path / "run", Terminal())
-    told: dict[str, list[Tensor]] = {"generator": [], "discriminator": []}
-    generator, judge = run.state.generator, run.state.discriminator.judge
-
-    def watched(examples: Tensor, labels: Tensor) -> Judgement:
-        told["discriminator"].append(labels)
-        return judge(examples, labels)
-
-    monkeypatch.setattr(run.state.discriminator, "judge", watched)
-    generator.register_forward_pre_hook(
-        lambda _, args, kwargs: told["generator"].append(kwargs["labels"]), with_kwargs=True
-    )
+    given: dict[str, list[Tensor]] = {"generator": [], "discriminator": []}
+    for name, labels_given in given.items():
+        run.state.networks[name].register_forward_pre_hook(
+            lambda _, args, labels_given=labels_given: labels_given.append(args[1])
+        )
     assert isinstance(run.experiment.method, Adversarial)
     method = replace(run.experiment.method, generates_together=True, discriminates_together=True)
     labels = [torch.full((8,), value) for value in range(5)]
@@ -158,8 +152,8 @@ def test_fakes_are_of_the_classes_of_the_reals_beside_them(
 
     method.step(run.state, reals())
     run.folder.release()
-    assert torch.equal(torch.cat(told["generator"]), torch.cat(labels))
-    per_update = [int(of[0]) for of in told["discriminator"][:-1]]
+    assert torch.equal(torch.cat(given["generator"]), torch.cat(labels))
+    per_update = [int(of[0]) for of in given["discriminator"][:-1]]
     # each update scores real and fake examples together, then the mixtures of the penalty
     assert per_update == [value for value in range(5) for _ in repeat(None, 2)]
 

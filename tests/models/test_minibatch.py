@@ -19,7 +19,7 @@ from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.logs.terminal import Terminal
 from gan_runner.models import Model
-from gan_runner.models.minibatch import Discrimination, StandardDeviation, comparing
+from gan_runner.models.minibatch import Discrimination, StandardDeviation, add_minibatch_layer
 from gan_runner.runs.open import create
 from gan_runner.training.loop import train
 
@@ -149,7 +149,7 @@ def added(layer: str) -> int:
 @pytest.mark.parametrize("layer", ["none", *LAYERS])
 def test_only_with_a_layer_can_twins_be_told(layer: Any) -> None:
     plain = nn.Sequential(nn.Flatten(), nn.Linear(4, 1), nn.Flatten(0))
-    network = comparing(plain, layer, group=4, kernels=6, dims=3)
+    network = add_minibatch_layer(plain, layer, group=4, kernels=6, dims=3)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
 
     def logits() -> tuple[Tensor, Tensor]:
@@ -178,7 +178,7 @@ def test_every_model_scores_batches_of_any_size(option: str, layer: str, norm: s
         return
     network = discriminator(option, layer, norm=norm)
     for count in 1, 2, 5, 8, 9:
-        logits = network(torch.randn(count, 1, 8, 8))
+        logits = network(torch.randn(count, 1, 8, 8)).logits
         assert logits.shape == (count,)
         assert logits.isfinite().all()
 
@@ -186,7 +186,7 @@ def test_every_model_scores_batches_of_any_size(option: str, layer: str, norm: s
 @every_layer
 def test_vectors_are_compared_as_well(layer: str) -> None:
     network = model("mlp", layer).networks(Space("vectors", (2,))).discriminator
-    assert network(torch.randn(6, 2)).shape == (6,)
+    assert network(torch.randn(6, 2)).logits.shape == (6,)
 
 
 @every_layer
@@ -195,7 +195,7 @@ def test_a_logit_depends_on_the_other_examples(option: str, layer: str) -> None:
     network = discriminator(option, layer)
     first, second = torch.randn(4, 1, 8, 8), 2 * torch.randn(4, 1, 8, 8)
     second[0] = first[0]
-    assert not torch.allclose(network(first)[0], network(second)[0], atol=1e-5)
+    assert not torch.allclose(network(first).logits[0], network(second).logits[0], atol=1e-5)
 
 
 @every_layer
@@ -205,7 +205,7 @@ def test_a_gradient_penalty_reaches_every_weight(option: str, layer: str) -> Non
     for parameter in network.parameters():  # the blocks of r3gan begin at 0
         nn.init.normal_(parameter, std=0.1)
     points = torch.randn(6, 1, 8, 8, requires_grad=True)
-    (slope,) = torch.autograd.grad(network(points).sum(), points, create_graph=True)
+    (slope,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
     slope.square().sum().backward()
     gradients = {name: p.grad for name, p in network.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
@@ -216,7 +216,7 @@ def test_a_gradient_penalty_reaches_every_weight(option: str, layer: str) -> Non
 def test_the_penalty_of_twins_is_finite(option: str, layer: str) -> None:
     network = discriminator(option, layer)
     points = torch.randn(1, 1, 8, 8).repeat(6, 1, 1, 1).requires_grad_()
-    (slope,) = torch.autograd.grad(network(points).sum(), points, create_graph=True)
+    (slope,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
     slope.square().sum().backward()
     assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
 
@@ -226,7 +226,7 @@ def test_the_weights_of_the_other_features_stay_as_they_were_drawn(layer: Any) -
     head = nn.Linear(7, 1)
     nn.init.normal_(head.weight, std=0.02)
     plain = nn.Sequential(nn.Flatten(), head, nn.Flatten(0))
-    made = comparing(plain, layer, group=4, kernels=500, dims=2)
+    made = add_minibatch_layer(plain, layer, group=4, kernels=500, dims=2)
     wider = made[-2]
     assert torch.equal(wider.weight[:, :7], head.weight)
     assert torch.equal(wider.bias, head.bias)
@@ -237,7 +237,7 @@ def test_the_weights_of_the_other_features_stay_as_they_were_drawn(layer: Any) -
 
 def test_without_a_layer_the_discriminator_is_the_plain_one() -> None:
     plain = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
-    assert comparing(plain, "none", group=4, kernels=5, dims=2) is plain
+    assert add_minibatch_layer(plain, "none", group=4, kernels=5, dims=2) is plain
 
 
 def test_spectral_norm_holds_the_new_weights_too() -> None:
@@ -254,9 +254,9 @@ def test_a_conditional_discriminator_compares_as_well(layer: str, way: str) -> N
     labels = torch.tensor([0, 1, 2, 0, 1])
     first, second = torch.randn(5, 1, 8, 8), 2 * torch.randn(5, 1, 8, 8)
     second[0] = first[0]
-    logits = network(first, labels)
+    logits = network(first, labels).logits
     assert logits.shape == (5,)
-    assert not torch.allclose(logits[0], network(second, labels)[0], atol=1e-5)
+    assert not torch.allclose(logits[0], network(second, labels).logits[0], atol=1e-5)
 
 
 # ---------------------------------------------------------------- in training

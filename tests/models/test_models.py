@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from gan_runner.config.component import choices, make
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models import Model, Networks, dcgan, resnet, simple_conv
-from gan_runner.models.activations import LeakyReLU, for_slopes
-from gan_runner.models.layers import initialised, norm_of_maps, norm_of_vectors
+from gan_runner.models import Model, Networks, activations, dcgan, resnet, simple_conv
+from gan_runner.models.activations import LeakyReLU
+from gan_runner.models.layers import initialize_weights, norm_of_maps, norm_of_vectors
 
 PATHS = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
 OPTIONS = [path for path in PATHS if "encoder" not in path.read_text()]
@@ -60,7 +60,7 @@ def images(*shape: int) -> Space:
 
 
 def scores(discriminator: nn.Module, *shape: int) -> Tensor:
-    logits: Tensor = discriminator(torch.randn(*shape))
+    logits: Tensor = discriminator(torch.randn(*shape)).logits
     return logits
 
 
@@ -149,7 +149,7 @@ def test_every_model_makes_and_scores_images_of_the_usual_sizes(option: str, siz
     generator, discriminator = networks(option, images(3, size, size))
     made = generator(torch.randn(2, 6))
     assert made.shape == (2, 3, size, size)
-    assert discriminator(made).shape == (2,)
+    assert discriminator(made).logits.shape == (2,)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -158,7 +158,7 @@ def test_every_model_makes_and_scores_one_to_four_channels(option: str, channels
     generator, discriminator = networks(option, images(channels, 8, 8))
     made = generator(torch.randn(3, 6))
     assert made.shape == (3, channels, 8, 8)
-    assert discriminator(made).shape == (3,)
+    assert discriminator(made).logits.shape == (3,)
 
 
 SIZES = [(s, s) for s in range(4, 20)] + [(4, 9), (17, 4), (28, 33), (5, 64), (100, 7)]
@@ -170,7 +170,7 @@ def test_odd_and_rectangular_sizes_are_met_exactly(option: str) -> None:
         generator, discriminator = networks(option, images(1, *size))
         made = generator(torch.randn(2, 6))
         assert made.shape == (2, 1, *size)
-        assert discriminator(made).shape == (2,)
+        assert discriminator(made).logits.shape == (2,)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_resnet_builds_other_multiples_and_rectangles(size: tuple[int, int]) -> 
     generator, discriminator = networks("resnet", images(1, *size))
     made = generator(torch.randn(2, 6))
     assert made.shape == (2, 1, *size)
-    assert discriminator(made).shape == (2,)
+    assert discriminator(made).logits.shape == (2,)
 
 
 @pytest.mark.parametrize("size", [1, 2, 25])
@@ -189,7 +189,7 @@ def test_mlp_makes_unbounded_vectors(size: int) -> None:
     made = generator(100 * torch.randn(64, 6))
     assert made.shape == (64, size)
     assert made.abs().max() > 1
-    assert discriminator(made).shape == (64,)
+    assert discriminator(made).logits.shape == (64,)
 
 
 @pytest.mark.parametrize("option", NAMES)
@@ -382,14 +382,14 @@ def test_spectral_norm_and_none_have_no_layer_of_their_own(norm: Any) -> None:
     assert isinstance(norm_of_vectors(norm, 4), nn.Identity)
 
 
-def test_an_unsettled_auto_norm_is_a_defect_of_ours() -> None:
+def test_an_unresolved_auto_norm_is_a_defect_of_ours() -> None:
     for make_norm in (norm_of_maps, norm_of_vectors):
-        with pytest.raises(AssertionError, match="settled"):
+        with pytest.raises(AssertionError, match="resolved"):
             make_norm("auto", 4)
 
 
 @pytest.mark.parametrize("option", NAMES)
-def test_an_unsettled_auto_norm_passes_the_check(option: str) -> None:
+def test_an_unresolved_auto_norm_passes_the_check(option: str) -> None:
     model(option, norm="auto").check(images(1, 8, 8))
 
 
@@ -415,7 +415,7 @@ def test_only_batch_norm_lets_a_logit_depend_on_the_other_examples(option: str, 
     first, second = torch.randn(5, 1, 16, 16), torch.randn(5, 1, 16, 16)
     second[0] = first[0]
     frozen = copy.deepcopy(discriminator)  # spectral norm moves its vectors at each forward
-    same = torch.allclose(discriminator(first)[0], frozen(second)[0], atol=1e-5)
+    same = torch.allclose(discriminator(first).logits[0], frozen(second).logits[0], atol=1e-5)
     assert same == (norm != "batch")
 
 
@@ -425,7 +425,7 @@ def test_only_batch_norm_lets_an_mlp_logit_depend_on_the_other_examples(norm: st
     first, second = torch.randn(5, 3), torch.randn(5, 3)
     second[0] = first[0]
     frozen = copy.deepcopy(discriminator)
-    same = torch.allclose(discriminator(first)[0], frozen(second)[0], atol=1e-5)
+    same = torch.allclose(discriminator(first).logits[0], frozen(second).logits[0], atol=1e-5)
     assert same == (norm != "batch")
 
 
@@ -447,7 +447,7 @@ def test_a_gradient_penalty_reaches_every_weight_of_the_discriminator(
         return
     discriminator = networks(option, images(1, 16, 16), norm=norm).discriminator
     points = torch.randn(3, 1, 16, 16, requires_grad=True)
-    (slope,) = torch.autograd.grad(discriminator(points).sum(), points, create_graph=True)
+    (slope,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
     slope.square().sum().backward()
     gradients = {name: p.grad for name, p in discriminator.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
@@ -456,46 +456,85 @@ def test_a_gradient_penalty_reaches_every_weight_of_the_discriminator(
 def test_a_gradient_penalty_of_a_normed_discriminator_has_the_numerical_derivative() -> None:
     discriminator = networks("dcgan", images(1, 9, 9), norm="layer", width=2).discriminator.double()
     points = torch.randn(2, 1, 9, 9, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradgradcheck(discriminator, (points,))
+    assert torch.autograd.gradgradcheck(lambda x: discriminator(x).logits, (points,))
 
 
 # ---------------------------------------------------------------- activation
 
 
+each_way = pytest.mark.parametrize("in_place_from", [0, 2**18], ids=["in_place", "linear"])
+
+
+@each_way
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("slope", [0.0, 0.2])
-def test_the_activation_for_slopes_is_torchs(slope: float, inplace: bool) -> None:
-    one = torch.randn(40, requires_grad=True)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_activation_and_its_derivative_are_torchs(
+    monkeypatch: pytest.MonkeyPatch,
+    in_place_from: int,
+    inplace: bool,
+    slope: float,
+    dtype: torch.dtype,
+) -> None:
+    monkeypatch.setattr(activations, "_IN_PLACE_FROM", in_place_from)
+    one = torch.randn(40, dtype=dtype, requires_grad=True)
     other = one.detach().clone().requires_grad_()
-    with for_slopes():
-        ours = LeakyReLU(slope, inplace=inplace)(one * 1)
-    theirs = nn.functional.leaky_relu(other, slope)
+    ours, theirs = (
+        LeakyReLU(slope, inplace=inplace)(one * 1),
+        nn.functional.leaky_relu(other, slope),
+    )
+    assert ours.dtype == dtype
     assert torch.equal(ours, theirs)
-    cotangent = torch.randn(40)
+    assert torch.equal(ours.signbit(), theirs.signbit())
+    cotangent = torch.randn(40, dtype=dtype)
     ours.backward(cotangent), theirs.backward(cotangent)
     assert torch.equal(one.grad, other.grad)
 
 
-def test_a_slope_is_a_constant_to_autograd_only_where_slopes_are_wanted() -> None:
-    def slope() -> Tensor:
-        x = torch.randn(40, requires_grad=True)
-        return torch.autograd.grad(LeakyReLU(0.2)(x).sum(), x, create_graph=True)[0]
+@each_way
+def test_the_derivative_of_the_activation_is_a_constant_to_autograd(
+    monkeypatch: pytest.MonkeyPatch, in_place_from: int
+) -> None:
+    monkeypatch.setattr(activations, "_IN_PLACE_FROM", in_place_from)
+    x = torch.randn(40, requires_grad=True)
+    activated = LeakyReLU(0.2, inplace=True)(x * 1)
+    assert not torch.autograd.grad(activated.sum(), x, create_graph=True)[0].requires_grad
 
-    with for_slopes():
-        assert not slope().requires_grad
-    assert slope().requires_grad
+
+@each_way
+def test_second_derivatives_through_the_activation_are_the_numerical_ones(
+    monkeypatch: pytest.MonkeyPatch, in_place_from: int
+) -> None:
+    monkeypatch.setattr(activations, "_IN_PLACE_FROM", in_place_from)
+    layers = (
+        nn.Linear(3, 5),
+        LeakyReLU(0.2, inplace=True),
+        nn.Linear(5, 4),
+        LeakyReLU(0.0),
+        nn.Tanh(),
+    )
+    network = nn.Sequential(*layers).double()
+    points = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(network, (points,))
+    assert torch.autograd.gradgradcheck(network, (points,))
 
 
-def test_the_activation_for_slopes_keeps_the_precision_of_its_input() -> None:
-    with for_slopes():
-        assert LeakyReLU(0.2)(torch.randn(3, dtype=torch.bfloat16)).dtype == torch.bfloat16
+@pytest.mark.parametrize("in_place_from", [0, 2**18])
+def test_large_activations_take_no_memory_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, in_place_from: int
+) -> None:
+    monkeypatch.setattr(activations, "_IN_PLACE_FROM", in_place_from)
+    for x in torch.randn(8, requires_grad=True) * 1, torch.randn(8):
+        where = x.data_ptr()
+        kept = LeakyReLU(0.2, inplace=True)(x).data_ptr() == where
+        assert kept == (in_place_from == 0 or not x.requires_grad)
 
 
 # ---------------------------------------------------------------- initial weights
 
 
 def start(init: Any, network: nn.Sequential) -> list[nn.Module]:
-    return weighted(initialised(network, init=init, norm="none"))
+    return weighted(initialize_weights(network, init=init, norm="none"))
 
 
 def test_normal_weights_have_dcgans_deviation_and_norms_scales_around_one() -> None:
@@ -578,18 +617,23 @@ def test_a_state_loaded_into_other_networks_gives_the_same_outputs(option: str, 
     other_discriminator.load_state_dict(discriminator.state_dict())
     made, other = generator.eval()(points), other_generator.eval()(points)
     assert torch.equal(made, other)
-    assert torch.equal(discriminator.eval()(made), other_discriminator.eval()(other))
+    logits = discriminator.eval()(made).logits
+    assert torch.equal(logits, other_discriminator.eval()(other).logits)
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "instance", "spectral", "none"])
 @pytest.mark.parametrize("option", CONVOLUTIONAL)
 def test_the_memory_format_changes_no_output(option: str, norm: str) -> None:
+    generator, discriminator = networks(option, images(3, 28, 28), norm=norm)
+    other, critic = (
+        copy.deepcopy(network).to(memory_format=torch.channels_last)
+        for network in (generator, discriminator)
+    )
     points = torch.randn(3, 6)
-    for network in networks(option, images(3, 28, 28), norm=norm):
-        other = copy.deepcopy(network).to(memory_format=torch.channels_last)
-        expected = network(points)
-        torch.testing.assert_close(other(points), expected, atol=1e-4, rtol=1e-4)
-        points = expected.detach()
+    made = generator(points)
+    torch.testing.assert_close(other(points), made, atol=1e-4, rtol=1e-4)
+    expected = discriminator(made).logits
+    torch.testing.assert_close(critic(made).logits, expected, atol=1e-4, rtol=1e-4)
 
 
 # ---------------------------------------------------------------- refusals
@@ -649,7 +693,7 @@ def test_resnet_refuses_rectangles_that_dont_halve_together() -> None:
 def test_mlp_refuses_instance_norm() -> None:
     message = refusal("mlp", Space("vectors", (2,)), norm="instance")
     assert message == (
-        "mlp has no maps to normalise, model.generator.norm=instance. Use norm=layer."
+        "mlp has no maps to normalize, model.generator.norm=instance. Use norm=layer."
     )
 
 
@@ -659,4 +703,4 @@ def test_instance_norm_of_a_single_pixel_is_refused(option: str) -> None:
     assert "model.generator.norm=instance. Use norm=layer." in message
     model(option, norm="instance").check(images(1, 4, 5))
     generator, discriminator = networks(option, images(1, 4, 5), norm="instance")
-    assert discriminator(generator(torch.randn(2, 6))).isfinite().all()
+    assert discriminator(generator(torch.randn(2, 6))).logits.isfinite().all()

@@ -54,8 +54,8 @@ def test_sequences_are_made_and_scored(cell: str, layers: int, latent: str, read
     )
     sequences = made.generator(torch.randn(5, 18))
     assert sequences.shape == (5, STEPS, SIZE)
-    assert made.discriminator(sequences).shape == (5,)
-    assert made.discriminator(sequences[:1]).shape == (1,)
+    assert made.discriminator(sequences).logits.shape == (5,)
+    assert made.discriminator(sequences[:1]).logits.shape == (1,)
     recurrent = [m for m in made.generator.modules() if isinstance(m, nn.RNNBase)]
     assert [type(m).__name__.lower() for m in recurrent] == [cell]
     assert recurrent[0].num_layers == layers
@@ -116,21 +116,23 @@ def test_the_logit_is_the_mean_of_those_of_all_steps() -> None:
     sequences = torch.randn(4, STEPS, SIZE)
     of_steps = head(recurrent(sequences))[..., 0]
     assert of_steps.shape == (4, STEPS)
-    assert torch.allclose(discriminator(sequences), of_steps.mean(1), atol=1e-6)
+    assert torch.allclose(discriminator(sequences).logits, of_steps.mean(1), atol=1e-6)
 
 
 def test_the_logit_is_that_of_the_last_step_where_it_is_asked_for() -> None:
     discriminator = networks(discriminator={"reads": "last"}).discriminator
     recurrent, head = recurrent_of(discriminator)
     sequences = torch.randn(4, STEPS, SIZE)
-    assert torch.allclose(discriminator(sequences), head(recurrent(sequences))[:, -1, 0], atol=1e-6)
+    assert torch.allclose(
+        discriminator(sequences).logits, head(recurrent(sequences))[:, -1, 0], atol=1e-6
+    )
 
 
 def test_sequences_are_scored_each_for_itself() -> None:
     discriminator = networks().discriminator
     sequences = torch.randn(7, STEPS, SIZE)
-    alone = torch.cat([discriminator(one[None]) for one in sequences])
-    assert torch.allclose(discriminator(sequences), alone, atol=1e-6)
+    alone = torch.cat([discriminator(one[None]).logits for one in sequences])
+    assert torch.allclose(discriminator(sequences).logits, alone, atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -142,7 +144,7 @@ def test_the_slope_of_d_can_be_learnt_from(cell: str) -> None:
 
     def penalty() -> Tensor:
         x = points.clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+        (gradient,) = torch.autograd.grad(discriminator(x).logits.sum(), x, create_graph=True)
         return gradient.square().sum()
 
     (found,) = torch.autograd.grad(penalty(), weight)
@@ -164,7 +166,7 @@ def test_the_class_reaches_both_networks(way: str) -> None:
     made = generator(torch.randn(1, 18).expand(3, -1), torch.arange(3))
     assert made.shape == (3, STEPS, SIZE)
     assert not torch.allclose(made[0], made[1], atol=1e-6)
-    logits = discriminator(made[:1].expand(3, -1, -1), torch.arange(3))
+    logits = discriminator(made[:1].expand(3, -1, -1), torch.arange(3)).logits
     assert logits.shape == (3,)
     assert torch.allclose(logits[0], logits[1], atol=1e-6) == (way == "auxiliary")
 
@@ -224,7 +226,7 @@ def test_shapes_that_no_sequence_has_are_refused(shape: tuple[int, ...]) -> None
 @pytest.mark.parametrize(("size", "nearest"), [(1, 6), (17, 18), (19, 18), (25, 24)])
 def test_a_latent_point_that_cannot_be_shared_out_is_refused(size: int, nearest: int) -> None:
     assert refusal(SEQUENCES, latent_size=size) == (
-        "the latent point can't be shared out evenly among 6 steps, "
+        "the latent point can't be divided evenly among 6 steps, "
         f"model.latent_size={size}. Use model.latent_size={nearest}, "
         "or model.generator.latent=whole."
     )
@@ -265,4 +267,4 @@ def test_mlp_takes_sequences_flattened_and_unbounded(way: str) -> None:
     sequences = made.generator(100 * torch.randn(3, 64), *labels)
     assert sequences.shape == (3, STEPS, SIZE)
     assert sequences.abs().max() > 1
-    assert made.discriminator(sequences, *labels).shape == (3,)
+    assert made.discriminator(sequences, *labels).logits.shape == (3,)

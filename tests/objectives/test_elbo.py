@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from gan_runner.data import Space
 from gan_runner.evaluation.likelihood import likelihood
-from gan_runner.models.activations import expected
+from gan_runner.models.activations import likelihood_mean
 from gan_runner.models.autoencoder import Decoder, Encoder
 from gan_runner.objectives.elbo import (
     ELBO,
@@ -75,7 +75,7 @@ def test_the_bernoulli_likelihood_is_that_of_pixels_as_probabilities() -> None:
     outputs, white = torch.randn(5, 1, 4, 4).double(), (images() > 0).double() * 2 - 1
     found = Bernoulli(logits=outputs).log_prob((white + 1) / 2).flatten(1).sum(1)
     torch.testing.assert_close(BERNOULLI.log_likelihood(white, outputs), found)
-    p = (expected(outputs) + 1) / 2
+    p = (likelihood_mean(outputs) + 1) / 2
     grey = (images() + 1) / 2
     cross = (grey * p.log() + (1 - grey) * (1 - p).log()).flatten(1).sum(1)
     torch.testing.assert_close(BERNOULLI.log_likelihood(images(), outputs), cross)
@@ -92,17 +92,17 @@ def test_the_bernoulli_likelihood_of_certain_outputs_is_finite_and_can_be_descen
 @pytest.mark.parametrize("shape", [(4,), (3, 2), (1, 4, 4)])
 def test_the_gaussian_likelihood_is_a_density_around_what_is_decoded(shape: tuple[int]) -> None:
     outputs, x = torch.randn(5, *shape).double(), torch.rand(5, *shape).double()
-    normal = Normal(expected(outputs), 0.3)
+    normal = Normal(likelihood_mean(outputs), 0.3)
     torch.testing.assert_close(
         GAUSSIAN.log_likelihood(x, outputs), normal.log_prob(x).flatten(1).sum(1)
     )
 
 
-def test_what_is_expected_of_logits_is_their_probability_scaled() -> None:
+def test_the_mean_of_logits_is_their_probability_scaled() -> None:
     outputs = torch.randn(2, 1, 4, 4).double()
-    torch.testing.assert_close(expected(outputs), 2 * outputs.sigmoid() - 1)
+    torch.testing.assert_close(likelihood_mean(outputs), 2 * outputs.sigmoid() - 1)
     for others in outputs.flatten(1), outputs.flatten(2):  # vectors, sequences
-        assert torch.equal(expected(others), others)
+        assert torch.equal(likelihood_mean(others), others)
 
 
 def test_beta_weighs_the_divergence_alone() -> None:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from gan_runner.config.component import choices, make
 from gan_runner.errors import ConfigError
+from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.objectives.penalties import Consistency, Critic, Penalty
-from gan_runner.objectives.terms import Scored
 
 CONF = Path(__file__).parents[2] / "conf" / "loss"
 OPTIONS = sorted(
@@ -64,7 +64,7 @@ def apply(of: Penalty, critic: Critic, real: Tensor, fake: Tensor, *, seed: int 
     scored = {}
     for side, plain in (("real", real), ("fake", fake)):
         x = plain.detach().requires_grad_(side in of.differentiates)
-        scored[side] = Scored(x, critic(x))
+        scored[side] = DiscriminatorOutput(x, critic(x))
     memory = {"real": real.new_tensor(0.3), "fake": real.new_tensor(-0.2)}
     noise = torch.Generator().manual_seed(seed)
     return of(critic, scored["real"], scored["fake"], noise, memory)
@@ -92,7 +92,7 @@ def points_of(of: Penalty, real: Tensor, fake: Tensor, *, seed: int = 0) -> Tens
 
     nothing = torch.zeros(len(real), dtype=real.dtype)
     noise = torch.Generator().manual_seed(seed)
-    of(critic, Scored(real, nothing), Scored(fake, nothing), noise, {})
+    of(critic, DiscriminatorOutput(real, nothing), DiscriminatorOutput(fake, nothing), noise, {})
     assert len(asked) == 1
     return asked[0]
 
@@ -123,7 +123,7 @@ def test_zero_centred_gradient_penalty_is_the_squared_slope() -> None:
 
 @pytest.mark.parametrize("power", [2.0, 6.0])
 def test_slope_power_is_the_slope_to_that_power(power: float) -> None:
-    of = penalty("SlopePower", power=power)
+    of = penalty("GradientNormPower", power=power)
     torch.testing.assert_close(at_slope(of, 1.5), all_equal(1.5**power))
 
 
@@ -152,14 +152,16 @@ def test_drift_is_the_squared_real_logit() -> None:
 @pytest.mark.parametrize("name", ["R1", "R2", "Drift"])
 def test_penalty_at_scored_examples_scores_nothing_again(name: str) -> None:
     x = examples(6, 5).requires_grad_()
-    scored = Scored(x, quadratic(x))
+    scored = DiscriminatorOutput(x, quadratic(x))
     penalty(name)(uncalled, scored, scored, torch.Generator(), {})
 
 
 # where the slope is taken
 
 
-@pytest.mark.parametrize("of", [gradient(), penalty("SlopePower", power=6.0)], ids=["gp", "div"])
+@pytest.mark.parametrize(
+    "of", [gradient(), penalty("GradientNormPower", power=6.0)], ids=["gp", "div"]
+)
 def test_points_lie_between_a_real_and_its_fake_with_one_draw_an_example(of: Penalty) -> None:
     real, fake = examples(2000, 2, 3), examples(2000, 2, 3, seed=1)
     along = ((points_of(of, real, fake) - fake) / (real - fake)).flatten(1)
@@ -201,7 +203,7 @@ def test_dragan_does_not_see_the_fakes() -> None:
 @pytest.mark.parametrize("of", [gradient(), dragan()], ids=["gp", "dragan"])
 def test_points_do_not_lead_back_to_the_examples(of: Penalty) -> None:
     x = examples(6, 5).requires_grad_()
-    scored = Scored(x, quadratic(x))
+    scored = DiscriminatorOutput(x, quadratic(x))
     found = of(quadratic, scored, scored, torch.Generator(), {})
     (by_examples,) = torch.autograd.grad(found.sum(), x, allow_unused=True)
     assert by_examples is None
@@ -270,7 +272,7 @@ def test_only_what_compares_logits_of_one_update_ignores_a_shift_of_them(option:
     of, real, fake = default(option), examples(6, 5), examples(6, 5, seed=1)
     shifted = apply(of, lambda x: quadratic(x) + 3, real, fake)
     assert torch.equal(shifted, apply(of, quadratic, real, fake)) == (
-        of.slope or isinstance(of, Consistency)
+        of.penalizes_gradient or isinstance(of, Consistency)
     )
 
 
@@ -284,7 +286,7 @@ def test_every_penalty_is_abstract_or_final() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"name": "SlopePower", "power": 1.0},
+        {"name": "GradientNormPower", "power": 1.0},
         {"name": "GradientPenalty", "target": -1.0, "one_sided": False},
         {"name": "GradientPenalty", "target": 1.0, "one_sided": 1},
         {"name": "DRAGAN", "perturbation": -0.5, "target": 1.0},

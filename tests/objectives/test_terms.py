@@ -13,13 +13,15 @@ from conftest import Answer, small_run
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from gan_runner.augmentations import Memory
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import make
 from gan_runner.config.groups import conf_folder
 from gan_runner.errors import ConfigError
+from gan_runner.models.discriminator import DiscriminatorOutput as Output
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Penalty
-from gan_runner.objectives.terms import FeatureMatching, HistoricalAveraging, Memory, Scored
+from gan_runner.objectives.terms import FeatureMatching, HistoricalAveraging
 from gan_runner.training.build import build
 
 
@@ -27,17 +29,17 @@ def made(name: str, **settings: Any) -> Penalty:
     return make({"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty")
 
 
-def scored(*logits: float, examples: Tensor | None = None) -> Scored:
+def output(*logits: float, examples: Tensor | None = None) -> Output:
     values = torch.tensor(logits, dtype=torch.float64)
-    return Scored(torch.zeros(len(values), 2) if examples is None else examples, values)
+    return Output(torch.zeros(len(values), 2) if examples is None else examples, values)
 
 
-def call(of: Penalty, real: Scored, fake: Scored, memory: Memory | None = None) -> Tensor:
-    noise = torch.Generator().manual_seed(0)
-    return of(lambda x: x.flatten(1).sum(1), real, fake, noise, {} if memory is None else memory)
+def call(of: Penalty, real: Output, fake: Output, memory: Memory | None = None) -> Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return of(lambda x: x.flatten(1).sum(1), real, fake, rng, {} if memory is None else memory)
 
 
-def discriminator_terms(objective: Objective, real: Scored, fake: Scored) -> dict[str, Tensor]:
+def discriminator_terms(objective: Objective, real: Output, fake: Output) -> dict[str, Tensor]:
     """The weighted terms of D's update, whose sum is D's loss."""
     terms = {"loss": objective.loss.discriminator(real.logits, fake.logits).mean()}
     rng = torch.Generator()
@@ -51,7 +53,7 @@ def discriminator_terms(objective: Objective, real: Scored, fake: Scored) -> dic
 def test_label_smoothing_is_the_cross_entropy_with_the_smoothed_label(loss: str) -> None:
     node = parse_config(compose([f"loss={loss}", "loss/penalty=label_smoothing"])).loss
     assert node["penalty"]["label_smoothing"]["weight"] == 0.1
-    real, fake = scored(-2.0, 0.3, 4.0), scored(1.0, -3.0, 0.2)
+    real, fake = output(-2.0, 0.3, 4.0), output(1.0, -3.0, 0.2)
     terms = discriminator_terms(Objective.build(node), real, fake)
     labels = torch.full_like(real.logits, 0.9)
     expected = binary_cross_entropy_with_logits(real.logits, labels)
@@ -62,8 +64,8 @@ def test_label_smoothing_is_the_cross_entropy_with_the_smoothed_label(loss: str)
 def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
     node = parse_config(compose(["loss=lsgan", "loss/penalty=label_smoothing"])).loss
     real = torch.tensor([0.9], requires_grad=True)
-    real_output = Scored(torch.zeros(1, 2), real)
-    terms = discriminator_terms(Objective.build(node), real_output, scored(0.0))
+    real_output = Output(torch.zeros(1, 2), real)
+    terms = discriminator_terms(Objective.build(node), real_output, output(0.0))
     (slope,) = torch.autograd.grad(sum(terms.values()), real)
     assert slope.item() == pytest.approx(0, abs=1e-7)
 
@@ -97,14 +99,14 @@ def test_label_smoothing_is_not_taken_for_a_penalty_that_rewards(
     assert "term/label_smoothing" in row and "penalty/label_smoothing" not in row
 
 
-def test_lecam_holds_logits_to_the_running_averages_of_the_other_kind() -> None:
+def test_lecam_holds_logits_to_the_moving_averages_of_the_other_kind() -> None:
     of, memory = made("LeCam", decay=0.75), {}
-    first = call(of, scored(1.0, 3.0), scored(-1.0, 1.0), memory)
+    first = call(of, output(1.0, 3.0), output(-1.0, 1.0), memory)
     # the averages begin with the first batch: 2 and 0
     assert first.tolist() == [1.0 + 9.0, 9.0 + 1.0]
-    call(of, scored(6.0, 6.0), scored(-4.0, -4.0), memory)
+    call(of, output(6.0, 6.0), output(-4.0, -4.0), memory)
     assert {name: value.item() for name, value in memory.items()} == {"real": 3.0, "fake": -1.0}
-    third = call(of, scored(0.0), scored(0.0), memory)
+    third = call(of, output(0.0), output(0.0), memory)
     assert third.tolist() == [1.0 + 9.0]
 
 
@@ -117,7 +119,10 @@ def test_consistency_is_the_squared_change_of_the_logit() -> None:
         asked.append(x)
         return x.flatten(1) @ weights
 
-    real, fake = Scored(images, critic(images)), Scored(-images, critic(-images))
+    real, fake = (
+        Output(images, critic(images)),
+        Output(-images, critic(-images)),
+    )
     for balanced, calls in ((False, 1), (True, 2)):
         asked.clear()
         of = made("Consistency", balanced=balanced, flip=True, shift=0.125, noise=0.0)
@@ -133,7 +138,7 @@ def test_consistency_is_the_squared_change_of_the_logit() -> None:
 def test_feature_matching_is_the_squared_distance_of_the_mean_features() -> None:
     real, fake = torch.randn(6, 4, 2), torch.randn(6, 4, 2, requires_grad=True)
     logits = torch.zeros(6)
-    found = FeatureMatching(weight=1.0)(Scored(logits, logits, real), Scored(logits, logits, fake))
+    found = FeatureMatching(weight=1.0)(Output(logits, logits, real), Output(logits, logits, fake))
     expected = (real.mean(0) - fake.mean(0)).square().sum()
     assert torch.allclose(found, expected)
     found.backward()

@@ -19,7 +19,7 @@ from gan_runner.config.component import make
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.models import Model
-from gan_runner.models.discriminator import Discriminator, Judgement
+from gan_runner.models.discriminator import Discriminator, DiscriminatorOutput
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Penalty
 from gan_runner.training.methods import Adversarial, UpdateSettings
@@ -269,8 +269,8 @@ class Slope(Discriminator):
         nn.Module.__init__(self)
         self.slope = nn.Parameter(torch.tensor(slope))
 
-    def judge(self, examples: Tensor, labels: Tensor | None = None) -> Judgement:
-        return Judgement(self.slope * examples[:, 0], examples)
+    def forward(self, examples: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        return DiscriminatorOutput(examples, self.slope * examples[:, 0], examples)
 
 
 @pytest.mark.parametrize(("slope", "accuracy"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.5)])

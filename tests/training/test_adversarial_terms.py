@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.objectives.objective import Objective
-from gan_runner.objectives.terms import Scored
 from gan_runner.training.methods import Adversarial
 from gan_runner.training.methods.discriminator_input import DiscriminatorInput
 from gan_runner.training.state import TrainState
@@ -45,10 +45,10 @@ def critic(x: Tensor) -> Tensor:
     return 2 * x[:, 0] + x.square().sum(1) / 2
 
 
-def scored(seed: int, *, differentiated: bool = True) -> Scored:
+def output(seed: int, *, differentiated: bool = True) -> DiscriminatorOutput:
     examples = torch.randn(6, 3, generator=torch.Generator().manual_seed(seed))
     examples.requires_grad_(differentiated)
-    return Scored(examples, critic(examples))
+    return DiscriminatorOutput(examples, critic(examples))
 
 
 def state(rng: torch.Generator | None = None) -> TrainState:
@@ -59,7 +59,7 @@ def state(rng: torch.Generator | None = None) -> TrainState:
 
 
 def terms(of: Adversarial, update: int = 0) -> dict[str, float]:
-    found = of.discriminator_terms(critic, scored(1), scored(2), state(), update=update)
+    found = of.discriminator_terms(critic, output(1), output(2), state(), update=update)
     return {name: value.item() for name, value in found.items()}
 
 
@@ -67,7 +67,7 @@ def terms(of: Adversarial, update: int = 0) -> dict[str, float]:
 
 
 def test_without_penalties_the_loss_is_the_only_term_and_its_mean() -> None:
-    expected = scored(2).logits.mean() - scored(1).logits.mean()
+    expected = output(2).logits.mean() - output(1).logits.mean()
     assert terms(method()) == {"loss/discriminator": pytest.approx(expected.item())}
 
 
@@ -83,7 +83,7 @@ def test_each_penalty_is_a_term_by_the_name_that_the_user_gave_it() -> None:
 
 def test_a_penalty_is_the_mean_over_the_batch_times_its_weight() -> None:
     made = terms(method(penalty={"drift": DRIFT, "r1": R1}))
-    real = scored(1)
+    real = output(1)
     slope = real.examples.detach() + torch.tensor([2.0, 0.0, 0.0])
     assert made["penalty/drift"] == pytest.approx(2 * real.logits.square().mean().item())
     assert made["penalty/r1"] == pytest.approx(3 * slope.square().sum(1).mean().item() / 2)
@@ -97,7 +97,7 @@ def test_terms_are_scalars_that_can_be_differentiated() -> None:
         return (weight * x).square().sum(1)
 
     points = torch.randn(4, 3, requires_grad=True)
-    real = Scored(points, weighted(points))
+    real = DiscriminatorOutput(points, weighted(points))
     found = made.discriminator_terms(weighted, real, real, state(), update=0)
     assert all(term.shape == () for term in found.values())
     for name in ("penalty/r1", "penalty/gradient"):
@@ -106,14 +106,14 @@ def test_terms_are_scalars_that_can_be_differentiated() -> None:
 
 
 def test_the_generators_loss_is_the_mean_over_its_fakes() -> None:
-    fake = scored(2)
+    fake = output(2)
     (term,) = method().generator_terms(fake, None).items()
     assert term[0] == "loss/generator"
     assert term[1].item() == pytest.approx(-fake.logits.mean().item())
 
 
 def test_a_paired_loss_gets_the_real_logits_in_the_generators_update() -> None:
-    real, fake = scored(1), scored(2)
+    real, fake = output(1), output(2)
     made = method("RelativisticPaired")
     assert made.objective.loss.paired
     expected = torch.nn.functional.softplus(real.logits - fake.logits).mean().item()
@@ -167,7 +167,7 @@ def test_a_penalty_that_is_not_due_draws_no_random_points() -> None:
     rng = torch.Generator().manual_seed(0)
     states = [rng.get_state()]
     for update in range(3):
-        made.discriminator_terms(critic, scored(1), scored(2), state(rng), update=update)
+        made.discriminator_terms(critic, output(1), output(2), state(rng), update=update)
         states.append(rng.get_state())
     assert not torch.equal(states[0], states[1])
     assert torch.equal(states[1], states[2])

@@ -1,4 +1,4 @@
-"""The functions of the metrics, each under its name in the registry."""
+"""The functions of the metrics, each attached to its entry in the registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gan_runner.evaluation.metrics import frechet, kernels, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
-from gan_runner.evaluation.metrics.registry import METRICS, Metric, Need, Number, add_metric
+from gan_runner.evaluation.metrics.registry import METRICS, Metric, Need, Number, register
 from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
 from gan_runner.seeds import derive
 
@@ -29,12 +29,11 @@ _SEARCHED = 2000  # samples whose nearest neighbors are sought in all of the tra
 _THINNED = {"thinned": "one of each stretch"}  # not the first, which may be of one class
 
 
-def computes(metric: str) -> Callable[[Measure], Measure]:
-    """Make a function that of a metric. Raises KeyError for a name that has no entry."""
-    entry = METRICS[metric]
+def computes(metric: Metric) -> Callable[[Measure], Measure]:
+    """Make a function that of a metric in the registry."""
 
     def attach(measure: Measure) -> Measure:
-        MEASURES[entry.name] = measure
+        MEASURES[metric.name] = measure
         return measure
 
     return attach
@@ -53,19 +52,15 @@ def metric(
     """
 
     def attach(measure: Measure) -> Measure:
-        name, earlier = measure.__name__, METRICS.get(measure.__name__)
-        if earlier is not None and MEASURES[name].__module__ == measure.__module__:
-            del METRICS[name]  # the module is imported again
-        add_metric(Metric(name, numbers, description, source, needs, of_a_class))
+        entry = Metric(measure.__name__, numbers, description, source, needs, of_a_class)
         # how a configuration may name it, too, as in evaluation.best.metric
         vars(measure)["numbers"] = tuple(number.name for number in numbers)
-        MEASURES[name] = measure
-        return measure
+        return computes(register(entry))(measure)
 
     return attach
 
 
-@computes("frechet")
+@computes(METRICS["frechet"])
 def _frechet(of: MetricInputs) -> list[Measurement]:
     count = min(len(of.real), len(of.fake))
     if of.real.ndim == 3 and count < frechet.EXAMPLES_PER_DIMENSION * of.space.size:
@@ -75,14 +70,14 @@ def _frechet(of: MetricInputs) -> list[Measurement]:
     return [Measurement("frechet", frechet.distance(real, fake), doubt=doubt)]
 
 
-@computes("kid")
+@computes(METRICS["kid"])
 def _kid(of: MetricInputs) -> list[Measurement]:
     found = kernels.kid(of.real_features, of.fake_features)
     kernel = {"kernel": "(x.y / D + 1)^3", "estimator": "U-statistic"}
     return [Measurement("kid", found.value, found.error, parameters=kernel)]
 
 
-@computes("manifold")
+@computes(METRICS["manifold"])
 def _manifold(of: MetricInputs) -> list[Measurement]:
     if min(len(of.real), len(of.fake)) <= of.neighbors:
         return []
@@ -90,14 +85,14 @@ def _manifold(of: MetricInputs) -> list[Measurement]:
     return _measurements(found._asdict(), parameters={"k": of.neighbors})
 
 
-@computes("classifier_score")
+@computes(METRICS["classifier_score"])
 def _classifier_score(of: MetricInputs) -> list[Measurement]:
     if of.probabilities is None:
         return []
     return [Measurement("classifier_score", classifier_score(of.probabilities))]
 
 
-@computes("sliced_wasserstein")
+@computes(METRICS["sliced_wasserstein"])
 def _sliced(of: MetricInputs) -> list[Measurement]:
     rng = torch.Generator().manual_seed(derive(of.seed, "projections"))
     real, fake = _flat(of.real), _flat(of.fake)
@@ -108,13 +103,13 @@ def _sliced(of: MetricInputs) -> list[Measurement]:
     ]
 
 
-@computes("one_nn")
+@computes(METRICS["one_nn"])
 def _one_nn(of: MetricInputs) -> list[Measurement]:
     value = neighbors.one_nn_accuracy(of.real_features, of.fake_features)
     return [Measurement("one_nn", value)]
 
 
-@computes("mmd")
+@computes(METRICS["mmd"])
 def _mmd(of: MetricInputs) -> list[Measurement]:
     real, fake = (
         neighbors.thin_out(each, _KERNEL_EXAMPLES) for each in (of.real_features, of.fake_features)
@@ -123,7 +118,7 @@ def _mmd(of: MetricInputs) -> list[Measurement]:
     return [Measurement("mmd", kernels.mmd(real, fake), parameters=kernel | _THINNED)]
 
 
-@computes("memorisation")
+@computes(METRICS["memorisation"])
 def _memorisation(of: MetricInputs) -> list[Measurement]:
     if of.train is None or of.held_out is None or len(of.held_out) < 2:
         return []
@@ -136,7 +131,7 @@ def _memorisation(of: MetricInputs) -> list[Measurement]:
     return [Measurement("memorisation", value, parameters=parameters)]
 
 
-@computes("modes")
+@computes(METRICS["modes"])
 def _modes(of: MetricInputs) -> list[Measurement]:
     if of.centers is None or of.std is None:
         return _modes_of_classes(of)
@@ -166,7 +161,7 @@ def _modes_of_classes(of: MetricInputs) -> list[Measurement]:
     return _measurements(values, parameters={"classes": found.modes})
 
 
-@computes("label_accuracy")
+@computes(METRICS["label_accuracy"])
 def _label_accuracy(of: MetricInputs) -> list[Measurement]:
     if of.labels is None or of.predicted is None:
         return []
@@ -174,14 +169,14 @@ def _label_accuracy(of: MetricInputs) -> list[Measurement]:
     return [Measurement("label_accuracy", float(right.mean()))]
 
 
-@computes("code_accuracy")
+@computes(METRICS["code_accuracy"])
 def _code_accuracy(of: MetricInputs) -> list[Measurement]:
     if of.category is None or of.predicted is None:
         return []
     return [Measurement("code_accuracy", matched_accuracy(of.category, of.predicted))]
 
 
-@computes("likelihood")
+@computes(METRICS["likelihood"])
 def _likelihood(of: MetricInputs) -> list[Measurement]:
     found = of.likelihood
     if found is None:
@@ -201,7 +196,7 @@ def _likelihood(of: MetricInputs) -> list[Measurement]:
     ]
 
 
-@computes("tstr")
+@computes(METRICS["tstr"])
 def _tstr(of: MetricInputs) -> list[Measurement]:
     if of.tstr is None:
         return []
@@ -214,7 +209,7 @@ def _tstr(of: MetricInputs) -> list[Measurement]:
     return _measurements(values, parameters=parameters, compares="examples")
 
 
-@computes("columns")
+@computes(METRICS["columns"])
 def _columns(of: MetricInputs) -> list[Measurement]:
     """The means over numeric and over categorical columns, then the distance of each column: in
     deviations of the real numbers for numeric columns, as a total variation for the others."""
@@ -252,7 +247,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
     ]
 
 
-@computes("correlations")
+@computes(METRICS["correlations"])
 def _correlations(of: MetricInputs) -> list[Measurement]:
     if of.columns is None:
         return []
@@ -262,7 +257,7 @@ def _correlations(of: MetricInputs) -> list[Measurement]:
     return [Measurement("correlation_difference", value, compares="examples")]
 
 
-@computes("closest_record")
+@computes(METRICS["closest_record"])
 def _closest_record(of: MetricInputs) -> list[Measurement]:
     if of.columns is None or of.train is None or of.held_out is None:
         return []

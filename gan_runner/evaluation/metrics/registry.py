@@ -1,7 +1,7 @@
 """Every metric: its name, what it says and needs, the numbers that it gives, which are better.
 
 Nothing is computed here, so that what only compares, lists or explains needs no torch. The function
-of each metric is in `measures.py`, under the same name.
+of each metric is in `measures.py`, attached to its entry. A plugin registers an entry of its own.
 """
 
 from __future__ import annotations
@@ -200,13 +200,15 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def add_metric(metric: Metric) -> None:
-    """Add the metric of a plugin. Raises ConfigError for a name that is taken."""
-    taken = {*METRICS, *numbers()}
-    for name in (metric.name, *(number.name for number in metric.numbers)):
-        if name in taken:
-            raise ConfigError(f"two metrics of one name, {printable(name)}. Rename yours.")
+def register(metric: Metric) -> Metric:
+    """Add the entry of a plugin's metric. Raises ConfigError if it has a name that is taken."""
+    names = {metric.name, *(number.name for number in metric.numbers)}
+    others = {name: entry for name, entry in METRICS.items() if entry != metric}
+    taken = {*others, *(n.name for entry in others.values() for n in entry.numbers)}
+    for name in sorted(names & taken):
+        raise ConfigError(f"two metrics of one name, {printable(name)}. Rename yours.")
     METRICS[metric.name] = metric
+    return metric
 
 
 def numbers() -> dict[str, Number]:

@@ -21,12 +21,10 @@ from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel, Model
-from gan_runner.models.conditioning import bound
-from gan_runner.models.discriminator import Discriminator, Judgement
+from gan_runner.models.discriminator import Discriminator, DiscriminatorOutput
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Critic
-from gan_runner.objectives.terms import Scored
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.training.methods.base import Method, UpdateSettings, is_of_family
 from gan_runner.training.methods.discriminator_input import DiscriminatorInput
@@ -52,8 +50,13 @@ class WithDiscriminator(Method):
         real = self.discriminator_input(real, state)
         fake = self.discriminator_input(fake._replace(examples=fake.examples.detach()), state)
         on_real, on_fake = self._discriminate_both(state, real, fake, update=update)
-        critic = bound(state.discriminator, real.labels)
-        terms = self.discriminator_terms(critic, on_real, on_fake, state, update=update)
+        terms = self.discriminator_terms(
+            lambda x: state.discriminator(x, real.labels).logits,
+            on_real,
+            on_fake,
+            state,
+            update=update,
+        )
         grad_norm = self.descend("discriminator", terms, state)
         if self.objective.clip_value is not None:
             _clip_weights(state.discriminator.parameters(), self.objective.clip_value)
@@ -67,7 +70,13 @@ class WithDiscriminator(Method):
         return {name for penalty in due for name in penalty.differentiates}
 
     def discriminator_terms(
-        self, critic: Critic, real: Scored, fake: Scored, state: TrainState, *, update: int
+        self,
+        critic: Critic,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        state: TrainState,
+        *,
+        update: int,
     ) -> dict[str, Tensor]:
         """The named terms of D's update with this number: scalars that add up to D's loss."""
         objective, rng = self.objective, state.rng.penalty
@@ -81,12 +90,14 @@ class WithDiscriminator(Method):
                 terms[f"{kind}/{name}"] = penalty.weight * penalty.every * values.mean()
             else:  # 0, so that the mean over all updates is what the penalty adds
                 terms[f"{kind}/{name}"] = real.logits.new_zeros(())
-        for name in fake.told:
-            losses = [of.told[name].mean() for of in (real, fake) if name in of.told]
+        for name in fake.auxiliary:
+            losses = [of.auxiliary[name].mean() for of in (real, fake) if name in of.auxiliary]
             terms[f"{name}/discriminator"] = torch.stack(losses).sum()
         return terms
 
-    def generator_terms(self, fake: Scored, real: Scored | None) -> dict[str, Tensor]:
+    def generator_terms(
+        self, fake: DiscriminatorOutput, real: DiscriminatorOutput | None
+    ) -> dict[str, Tensor]:
         """The named terms of G's update: scalars that add up to G's loss. `real` is needed where
         the objective compares."""
         objective, logits = self.objective, None if real is None else real.logits
@@ -94,7 +105,7 @@ class WithDiscriminator(Method):
         for name, matching in objective.matching.items():
             assert real is not None, "matching compares"
             terms[f"penalty/{name}"] = matching.weight * matching(real, fake)
-        return terms | {f"{name}/generator": value.mean() for name, value in fake.told.items()}
+        return terms | {f"{name}/generator": loss.mean() for name, loss in fake.auxiliary.items()}
 
     def weight_terms(self, name: str, state: TrainState) -> dict[str, Tensor]:
         """The named terms of the weights of a network."""
@@ -116,18 +127,18 @@ class WithDiscriminator(Method):
 
     def discriminate(
         self, state: TrainState, batch: Batch, *, grad: bool = False, exact: bool = False
-    ) -> Scored:
+    ) -> DiscriminatorOutput:
         """D's output; `grad`: the logits can be differentiated by the examples; `exact`: as
         precisely as the critic of a penalty computes them."""
         if grad:
             batch.examples.requires_grad_()
         with self.updates.autocast(batch.examples.device, exact=exact or grad):
-            judgement = state.discriminator.judge(batch.examples, batch.labels)
-            return _with_auxiliary(state.discriminator, batch, judgement)
+            output = state.discriminator(batch.examples, batch.labels)
+            return _with_auxiliary(state.discriminator, batch, output)
 
     def _discriminate_both(
         self, state: TrainState, real: Batch, fake: Batch, *, update: int
-    ) -> tuple[Scored, Scored]:
+    ) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
         """D's outputs on reals and fakes, ready for the penalties of this update."""
         grad = self.needs_grad(update)
         exact = any(p.exact and p.is_due(update) for p in self.objective.penalties.values())
@@ -139,11 +150,13 @@ class WithDiscriminator(Method):
         discriminator = state.discriminator
         with self.updates.autocast(real.examples.device, exact=exact):
             both = torch.cat((real.examples, fake.examples))
-            judgement = discriminator.judge(both, _join((real.labels, fake.labels)))
-            reals, fakes = zip(*(of.chunk(2) for of in judgement), strict=True)
+            output = discriminator(both, _join((real.labels, fake.labels)))
+            logits, features = output.logits.chunk(2), output.features.chunk(2)
+            on_real = DiscriminatorOutput(real.examples, logits[0], features[0])
+            on_fake = DiscriminatorOutput(fake.examples, logits[1], features[1])
             return (
-                _with_auxiliary(discriminator, real, Judgement(*reals)),
-                _with_auxiliary(discriminator, fake, Judgement(*fakes)),
+                _with_auxiliary(discriminator, real, on_real),
+                _with_auxiliary(discriminator, fake, on_fake),
             )
 
     def derived(self, row: Mapping[str, float]) -> dict[str, float]:
@@ -160,7 +173,7 @@ class WithDiscriminator(Method):
         return Sampler(
             networks["generator"],
             space,
-            self.model.latent_columns,
+            self.model.latent_dims,
             class_names=tuple(class_names),
             code=self.model.latent_code,
             encoder=networks.get("encoder"),
@@ -253,11 +266,11 @@ class Adversarial(WithDiscriminator):
         return [*fakes, self._generate(state, size, last)]
 
     def _generate(self, state: TrainState, count: int, labels: Tensor | None) -> Batch:
-        rng, dims, code = state.rng.latent, self.model.latent_columns, self.model.latent_code
+        rng, dims, code = state.rng.latent, self.model.latent_dims, self.model.latent_code
         latents = torch.randn(count, dims, generator=rng, device=rng.device)
-        codes = None if code is None else latents[:, dims - code.columns :]
+        codes = None if code is None else latents[:, dims - code.size :]
         with self.updates.autocast(rng.device):
-            return Batch(bound(state.generator, labels)(latents).float(), labels, codes)
+            return Batch(state.generator(latents, labels).float(), labels, codes)
 
     def _update_generator(self, state: TrainState, real: Batch, fake: Batch) -> None:
         on_fake = self.discriminate(state, self.discriminator_input(fake, state))
@@ -281,10 +294,14 @@ def build_objective(config: Config) -> Objective:
     return Objective.build(config.loss)
 
 
-def _with_auxiliary(discriminator: Discriminator, batch: Batch, judgement: Judgement) -> Scored:
-    logits, features = judgement
-    told = discriminator.tell(features, labels=batch.labels, codes=batch.codes)
-    return Scored(batch.examples, logits.float(), features, told)
+def _with_auxiliary(
+    discriminator: Discriminator, batch: Batch, output: DiscriminatorOutput
+) -> DiscriminatorOutput:
+    assert output.features is not None, "a discriminator's own output has them"
+    auxiliary = discriminator.auxiliary_losses(
+        output.features, labels=batch.labels, codes=batch.codes
+    )
+    return output._replace(logits=output.logits.float(), auxiliary=auxiliary)
 
 
 def _join(parts: Sequence[Tensor | None]) -> Tensor | None:
@@ -300,7 +317,7 @@ def _clip_weights(parameters: Iterable[nn.Parameter], value: float) -> None:
 
 
 @torch.no_grad()
-def _logit_statistics(real: Scored, fake: Scored) -> dict[str, Tensor]:
+def _logit_statistics(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> dict[str, Tensor]:
     """Means and accuracy, the share of logits on the right side of the middle between both means:
     one measure for all losses, which put D's undecided point at different logits."""
     mean_real, mean_fake = real.logits.mean(), fake.logits.mean()

@@ -11,7 +11,7 @@ from gan_runner.augmentations import Adaptive, Augmentation, Moment
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
-from gan_runner.objectives.terms import Scored
+from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.training.state import TrainState
 
 
@@ -36,14 +36,16 @@ class DiscriminatorInput:
             examples = examples.reshape(packs, self.packing * first, *rest)
         return batch._replace(examples=examples)
 
-    def adapt(self, real: Scored, fake: Scored, state: TrainState) -> dict[str, Tensor]:
+    def adapt(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput, state: TrainState
+    ) -> dict[str, Tensor]:
         """Adapt to D's output on a batch; the strengths, to be logged."""
         strengths: dict[str, Tensor] = {}
         images = len(real.logits) * self.packing
         for name, augmentation in self.augmentations.items():
             if isinstance(augmentation, Adaptive):
                 memory = _moment(name, state).memory
-                found = augmentation.learn(real, fake, memory, images=images)
+                found = augmentation.adapt(real, fake, memory, images=images)
                 strengths |= {f"augment/{name}/{key}": value for key, value in found.items()}
         return strengths
 

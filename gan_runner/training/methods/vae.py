@@ -86,7 +86,7 @@ class VAE(Method):
         return Sampler(
             networks["generator"],
             space,
-            self.model.latent_columns,
+            self.model.latent_dims,
             encoder=networks["encoder"],
             elbo=self.objective,
             weights=weights,

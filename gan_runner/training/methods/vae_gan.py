@@ -18,7 +18,6 @@ from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.elbo import Posterior, VariationalObjective, feature_reconstruction
-from gan_runner.objectives.terms import Scored
 from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
 from gan_runner.training.methods.base import UpdateSettings, is_of_family
 from gan_runner.training.methods.discriminator_input import DiscriminatorInput
@@ -103,19 +102,19 @@ class VAEGAN(WithDiscriminator):
     ) -> None:
         """`fakes` [2N, *shape]: the second half are reconstructions of `real`."""
         with self.updates.autocast(fakes.device):
-            logits, features = state.discriminator.judge(fakes)
+            on_fake = state.discriminator(fakes)
             with torch.no_grad():
-                real_logits, real_features = state.discriminator.judge(real.examples)
+                on_real = state.discriminator(real.examples)
         reconstruction = feature_reconstruction(
-            real_features.float(),
-            features[len(real_features) :].float(),
+            on_real.features.float(),
+            on_fake.features[len(on_real.features) :].float(),
             scale=self.settings.scale,
         ).mean()
         divergence = posterior.divergence().mean()
         # each real stands against a fake of either kind
-        twice = torch.cat((real_logits, real_logits)).float()
+        twice = torch.cat((on_real.logits, on_real.logits)).float()
         terms = self.generator_terms(
-            Scored(fakes, logits.float(), features), Scored(real.examples, twice, real_features)
+            on_fake._replace(logits=on_fake.logits.float()), on_real._replace(logits=twice)
         )
         terms |= self.weight_terms("generator", state)
         (reconstruction + divergence).backward(
