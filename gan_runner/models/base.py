@@ -211,12 +211,14 @@ class Model(GenerativeModel):
         return self.discriminator.with_minibatch_layer(self.plain_discriminator(shape))
 
     def _generator(self, latent_size: int, space: Space) -> ClassConditional:
-        return add_categories(
-            lambda size: self.plain_generator(size, space.shape), latent_size, space.columns
-        )
+        def make(size: int) -> Sequential:
+            # a plugin's may be torch's own, which takes no labels
+            return Sequential(*self.plain_generator(size, space.shape))
+
+        return add_categories(make, latent_size, space.columns)
 
     @abstractmethod
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
         """[N, latent_size] -> [N, *shape]."""
 
     @abstractmethod
