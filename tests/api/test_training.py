@@ -138,6 +138,6 @@ def test_missing_data_is_a_data_error_and_leaves_no_folder(tmp_path: Path) -> No
 
 
 def test_numbers_that_are_not_finite_end_a_run_with_its_checkpoint_named() -> None:
-    diverging = {"loss": "wgan", "train.steps": 400, "optimizer.discriminator.lr": 1e30}
-    with pytest.raises(gan_runner.NumbersError, match="run folder|checkpoint"):
+    diverging = {"loss": "lsgan", "train.steps": 20, "optimizer.discriminator.lr": 1e30}
+    with pytest.raises(gan_runner.NumbersError, match=r"The run folder is|gan-train resume="):
         gan_runner.fit({**QUICK, **diverging}, quiet=True)
