@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gan_runner.augmentations import Memory
+from gan_runner.augmentations.base import Memory
 from gan_runner.data import Space
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator

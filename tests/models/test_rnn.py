@@ -15,6 +15,7 @@ from gan_runner.config.groups import conf_folder
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
+from gan_runner.models import rnn as rnn_module
 
 WAYS = ("concat", "embedding", "auxiliary")
 STEPS, SIZE = 6, 2
@@ -155,6 +156,33 @@ def test_the_slope_of_d_can_be_learnt_from(cell: str) -> None:
             around.append(float(penalty().detach()))
             weight.data[place] -= change
         assert float(found[place]) == pytest.approx((around[0] - around[1]) / 2e-5, rel=1e-5)
+
+
+# ---------------------------------------------------------------- precision
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_recurrence_is_in_float32_where_a_cpu_lacks_bf16(
+    monkeypatch: pytest.MonkeyPatch, cell: str
+) -> None:
+    recurrent, _ = recurrent_of(networks(discriminator={"cell": cell}).discriminator)
+    sequences = torch.randn(4, STEPS, SIZE)
+    expected = recurrent(sequences)
+    monkeypatch.setattr(rnn_module, "_lacks_bf16", lambda device: True)
+    with torch.autocast("cpu", torch.bfloat16):
+        for given in sequences, sequences.requires_grad_():
+            assert torch.equal(recurrent(given), expected)
+        assert recurrent(sequences.bfloat16()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_both_networks_are_differentiated_under_autocast(cell: str) -> None:
+    made = networks(generator={"cell": cell}, discriminator={"cell": cell})
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = made.discriminator(made.generator(torch.randn(4, 18))).logits
+    logits.float().sum().backward()
+    for network in made:
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
 # ---------------------------------------------------------------- classes
