@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from gan_runner.api import TrainedRun, compose, evaluate, fit, open  # noqa: A004
     from gan_runner.augmentations import Augmentation
     from gan_runner.config.component import Component
+    from gan_runner.data import Data, Space
     from gan_runner.datasets import Dataset
-    from gan_runner.errors import Fault
+    from gan_runner.errors import (
+        CheckpointError,
+        ConfigError,
+        DataError,
+        Fault,
+        MachineError,
+        NumbersError,
+    )
     from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
     from gan_runner.evaluation.metrics.measures import metric
     from gan_runner.evaluation.metrics.registry import Need, Number
@@ -32,18 +40,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Augmentation",
+    "CheckpointError",
     "Component",
+    "ConfigError",
+    "Data",
+    "DataError",
     "Dataset",
     "Fault",
     "Loss",
+    "MachineError",
     "Measurement",
     "Method",
     "MetricInputs",
     "Model",
     "Need",
     "Number",
+    "NumbersError",
     "Optimizer",
     "Penalty",
+    "Space",
     "TrainedRun",
     "compose",
     "evaluate",
@@ -56,8 +71,12 @@ _HOMES = {
     **dict.fromkeys(("TrainedRun", "compose", "evaluate", "fit", "open"), "gan_runner.api"),
     "Augmentation": "gan_runner.augmentations",
     "Component": "gan_runner.config.component",
+    **dict.fromkeys(("Data", "Space"), "gan_runner.data"),
     "Dataset": "gan_runner.datasets",
-    "Fault": "gan_runner.errors",
+    **dict.fromkeys(
+        ("CheckpointError", "ConfigError", "DataError", "Fault", "MachineError", "NumbersError"),
+        "gan_runner.errors",
+    ),
     "Loss": "gan_runner.objectives.losses",
     **dict.fromkeys(("Measurement", "MetricInputs"), "gan_runner.evaluation.metrics.inputs"),
     "Method": "gan_runner.training.methods",
