@@ -211,13 +211,16 @@ class Model(GenerativeModel):
         return self.discriminator.with_minibatch_layer(self.plain_discriminator(shape))
 
     def _generator(self, latent_size: int, space: Space) -> ClassConditional:
-        return add_categories(
-            lambda size: self.plain_generator(size, space.shape), latent_size, space.columns
-        )
+        def build(size: int) -> Sequential:
+            network = self.plain_generator(size, space.shape)
+            return network if isinstance(network, Sequential) else Sequential(*network)
+
+        return add_categories(build, latent_size, space.columns)
 
     @abstractmethod
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
-        """[N, latent_size] -> [N, *shape]."""
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        """[N, latent_size] -> [N, *shape]. Its modules get the labels if they are
+        ClassConditional; torch's Sequential within it passes none on."""
 
     @abstractmethod
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
