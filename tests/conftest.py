@@ -213,7 +213,7 @@ def small_run(path: Path, *overrides: str) -> list[str]:
 
 
 def left_behind(run: Path) -> dict[str, object]:
-    """Everything of a run that an interruption must not change: the last weights, optimisers and
+    """Everything of a run that an interruption must not change: the last weights, optimizers and
     streams, the rows without their times, the series of TensorBoard, the pictures."""
     last = checkpoint.select(run / "checkpoints", "last")
     facts = last.facts.plain()

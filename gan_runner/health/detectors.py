@@ -154,7 +154,7 @@ def _overconfident(history: History, settings: Health) -> str | None:
 
 
 def _rewarded(history: History, settings: Health) -> str | None:
-    """A penalty below 0 drives D towards what it should hold down."""
+    """A penalty below 0 drives D toward what it should hold down."""
     span = settings.divergence.span
     rows = history.training.rows_over(span)
     for name in rows[-1] if rows else ():

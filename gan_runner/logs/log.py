@@ -54,7 +54,7 @@ class Log:
         with self._folder.evaluations.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **report.plain()}) + "\n")
         if report.neighbors is not None:
-            self._tensorboard.picture("eval/neighbours", step, report.neighbors)
+            self._tensorboard.picture("eval/neighbors", step, report.neighbors)
         if report.confusion is not None:
             confusion = report.confusion.picture()
             save_png(confusion, self._folder.samples / picture_name(step, "confusion"))

@@ -1,7 +1,7 @@
 """Every adversarial loss, on logits, side by side.
 
 Logits are unbounded: r = D(x) of real examples, f = D(G(z)) of fakes, both [N]. A loss is per
-example, [N]; both networks minimise theirs. With s = softplus, -log sigmoid(t) = s(-t).
+example, [N]; both networks minimize theirs. With s = softplus, -log sigmoid(t) = s(-t).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gan_runner.config.component import Component
 
 
 class Loss(Component):
-    """What the two networks minimise. It knows logits and its own settings, nothing else.
+    """What the two networks minimize. It knows logits and its own settings, nothing else.
 
     `paired` says that the generator's loss compares fakes with reals, and so needs real logits.
     `estimates_value` says that D's loss is -V(D, G), the value of the original game.
@@ -41,7 +41,7 @@ class Loss(Component):
 
 
 class Minimax(Loss):
-    """The zero-sum game: G maximises what D minimises. Goodfellow et al. 2014, eq. 1."""
+    """The zero-sum game: G maximizes what D minimizes. Goodfellow et al. 2014, eq. 1."""
 
     estimates_value: ClassVar[bool] = True
     labels: ClassVar[bool] = True
@@ -154,7 +154,7 @@ def relative(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 class FDivergence(Loss):
     """A variational bound of E_Q[f(p/q)], P the data and Q the fakes. Nowozin et al. 2016, eq. 6.
 
-    `exact`: G minimises the bound itself. `heuristic`: G maximises g(f) (section 3.2), which is
+    `exact`: G minimizes the bound itself. `heuristic`: G maximizes g(f) (section 3.2), which is
     to the bound what the non-saturating loss is to minimax.
     """
 

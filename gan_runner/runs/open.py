@@ -150,7 +150,7 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
         what = "no labels" if data.labels is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
-            "Use labelled data, or model.conditioning=none."
+            "Use labeled data, or model.conditioning=none."
         )
     if experiment.model.conditional and data.labels is not None:
         counts = data.labels.bincount(minlength=data.classes)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gan_runner.sweeps.progress import SweepProgress
 
 _POLL_SECONDS = 1.0
-_GRACE_SECONDS = 60.0  # for cancelled jobs to save
+_GRACE_SECONDS = 60.0  # for canceled jobs to save
 _LATE = (
     "out of time on the cluster, hydra.launcher.timeout_min={} with max_num_timeout={}. "
     "Raise one of them; the same command goes on."
@@ -37,7 +37,7 @@ def run_on_cluster(
     progress: SweepProgress,
     on_end: Callable[[Job, Outcome], None],
 ) -> None:
-    """Run every job to its end, whatever that is. Raises Interrupted once all are cancelled,
+    """Run every job to its end, whatever that is. Raises Interrupted once all are canceled,
     MachineError if there is no such cluster."""
     executor = _executor(settings)
     if not jobs:

@@ -1,4 +1,4 @@
-"""Optimisers and their schedules. A file under `conf/optimizer/` names a class for each network."""
+"""Optimizers and their schedules. A file under `conf/optimizer/` names a class for each network."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Schedule(Component):
 
 
 class Optimizer(Component):
-    """Settings that every optimiser has. `clip_norm` bounds the norm of all gradients together."""
+    """Settings that every optimizer has. `clip_norm` bounds the norm of all gradients together."""
 
     lr: PositiveFloat
     weight_decay: NonNegativeFloat
@@ -67,11 +67,11 @@ class Optimizer(Component):
     @property
     @abstractmethod
     def momentum_setting(self) -> str | None:
-        """The setting that gives this optimiser a momentum, or None if it has none."""
+        """The setting that gives this optimizer a momentum, or None if it has none."""
 
     @abstractmethod
     def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser of these parameters, one fused update where torch has it."""
+        """The optimizer of these parameters, one fused update where torch has it."""
 
 
 class WithBetas(Optimizer):
@@ -86,7 +86,7 @@ class WithBetas(Optimizer):
 
 
 class WithMomentum(Optimizer):
-    """Optimisers whose momentum is a setting of its own."""
+    """Optimizers whose momentum is a setting of its own."""
 
     momentum: Decay
 
@@ -148,7 +148,7 @@ class SGD(WithMomentum):
 
 
 class Optimizers(NamedTuple):
-    """The settings of both optimisers: they change nothing and are not saved."""
+    """The settings of both optimizers: they change nothing and are not saved."""
 
     generator: Optimizer
     discriminator: Optimizer

@@ -23,7 +23,7 @@ from gan_runner.training.optimizers import Optimizers
 class Sums:
     """Running sums of named scalars since the last logged row. They stay on the device.
 
-    Terms of one update are added as one vector: one kernel, and no synchronisation. Adding step
+    Terms of one update are added as one vector: one kernel, and no synchronization. Adding step
     by step in double precision makes a row independent of any save and resume within it.
     """
 
@@ -155,7 +155,7 @@ class TrainState:
 
     def load(self, tensors: Mapping[str, Tensor], facts: StateFacts) -> None:
         """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
-        self._load_learnt(tensors)
+        self._load_parts(tensors)
         device = next(self.generator.parameters()).device
         totals = _under("sums", tensors)
         # in the order in which they were first added: it is the order of the columns of a row
@@ -167,12 +167,12 @@ class TrainState:
         self.rate_factor, self.rollbacks = facts.rate_factor, list(facts.rollbacks)
 
     def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
-        """Take over saved networks and optimisers, with learning rates times a factor.
+        """Take over saved networks and optimizers, with learning rates times a factor.
 
         The step, the random streams and the open row stay: what comes is no repetition. Raises
         ValueError or RuntimeError if it doesn't fit.
         """
-        self._load_learnt(tensors)
+        self._load_parts(tensors)
         self.rate_factor *= rate_factor
         self.rollbacks.append(self.step)
 
@@ -191,7 +191,7 @@ class TrainState:
         sums = [v.float().sum() if v.numel() else v.new_zeros(()) for v in values]
         return bool(torch.stack(sums).isfinite().all())
 
-    def _load_learnt(self, tensors: Mapping[str, Tensor]) -> None:
+    def _load_parts(self, tensors: Mapping[str, Tensor]) -> None:
         for part, module in self._modules():
             module.load_state_dict(_under(part, tensors))
         for part, optimizer, module in self._optimizers():
@@ -258,7 +258,7 @@ def _load_slots(
     parameters: Mapping[str, nn.Parameter],
     saved: Mapping[str, Tensor],
 ) -> None:
-    """Give each parameter its optimiser state back, in the memory layout of the parameter.
+    """Give each parameter its optimizer state back, in the memory layout of the parameter.
 
     An update over another layout rounds some elements differently (vector and scalar code), and
     the resumed run would leave the path of the uninterrupted one.
@@ -266,7 +266,7 @@ def _load_slots(
     for name, tensor in saved.items():
         parameter_name, slot = name.rsplit(".", 1)
         if parameter_name not in parameters:
-            raise ValueError(f"optimiser state of an unknown parameter {parameter_name}")
+            raise ValueError(f"optimizer state of an unknown parameter {parameter_name}")
         parameter = parameters[parameter_name]
         if slot == "step":
             fused = optimizer.defaults.get("fused")
@@ -274,7 +274,7 @@ def _load_slots(
         elif tensor.shape == parameter.shape:
             optimizer.state[parameter][slot] = torch.empty_like(parameter).detach().copy_(tensor)
         else:
-            raise ValueError(f"optimiser state of another shape: {name}")
+            raise ValueError(f"optimizer state of another shape: {name}")
 
 
 def _encoded(generator: torch.Generator) -> str:

@@ -26,7 +26,7 @@ class Plant(Component):
     """A family of the tests."""
 
     @abstractmethod
-    def colour(self) -> str: ...
+    def color(self) -> str: ...
 
 
 class Leaves(Component):
@@ -41,18 +41,18 @@ class Tree(Plant):
     evergreen: bool
     leaves: Leaves
 
-    def colour(self) -> str:
+    def color(self) -> str:
         return "green"
 
 
 class Flowering(Plant):
-    """Abstract: it leaves the colour open."""
+    """Abstract: it leaves the color open."""
 
     petals: int
 
 
 class Rose(Flowering):
-    def colour(self) -> str:
+    def color(self) -> str:
         return "red"
 
 
@@ -83,7 +83,7 @@ def test_a_family_offers_its_concrete_classes_of_any_depth_by_name() -> None:
     assert choices(Plant) == {"Tree": Tree, "Rose": Rose}
 
 
-def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
+def test_a_misspelled_name_is_answered_with_the_nearest() -> None:
     assert refusal({"name": "Rsoe"}) == (
         "unknown garden.plant, garden.plant.name=Rsoe. Did you mean 'Rose'?"
     )

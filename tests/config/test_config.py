@@ -113,7 +113,7 @@ def test_every_setting_must_be_given(plain: dict[str, Any]) -> None:
             parse({**plain, "train": train})
 
 
-def test_a_misspelt_setting_is_answered_with_the_nearest(plain: dict[str, Any]) -> None:
+def test_a_misspelled_setting_is_answered_with_the_nearest(plain: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"train\.step=5\. Did you mean 'steps'\?"):
         parse({**plain, "train": {**plain["train"], "step": 5}})
 

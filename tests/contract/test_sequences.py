@@ -93,7 +93,7 @@ def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> No
     assert all(found[part] == expected[part] for part in ("tensors", "rows", "pictures"))
 
 
-def test_sines_are_learnt(configured: Callable[..., Config], tmp_path: Path) -> None:
+def test_sines_are_learned(configured: Callable[..., Config], tmp_path: Path) -> None:
     asked = (
         *("dataset=sines", "dataset.length=8", "dataset.dimensions=1", "dataset.noise=0"),
         *("dataset.frequencies=[[1,1]]", "dataset.amplitude=[0.8,0.8]", "dataset.count=2000"),
@@ -163,7 +163,7 @@ def test_sequences_are_no_pictures_of_their_own(trained: Path, here: Here, out: 
 # ---------------------------------------------------------------- what is measured
 
 
-def test_sequences_are_measured_flattened_and_by_what_can_be_learnt_from_them(
+def test_sequences_are_measured_flattened_and_by_what_can_be_learned_from_them(
     trained: Path, here: Here
 ) -> None:
     assert here("gan-evaluate", str(trained), "--out", "numbers.json").code == 0
@@ -174,7 +174,7 @@ def test_sequences_are_measured_flattened_and_by_what_can_be_learnt_from_them(
     assert 0 <= results["tstr_accuracy"]["value"] <= results["trtr_accuracy"]["value"]
 
 
-def test_without_labels_nothing_is_learnt_from_samples(here: Here) -> None:
+def test_without_labels_nothing_is_learned_from_samples(here: Here) -> None:
     asked = ("train.eval_every=2", "evaluation.metrics=[mmd,tstr]")
     assert here("gan-train", *small("run", *asked)).code == 0
     row = json.loads(Path("run", "evaluations.jsonl").read_text())

@@ -181,8 +181,8 @@ def test_a_step_of_a_vae_is_the_gradient_of_its_bound() -> None:
     mean, log_variance = other.encoder(x)
     noise = torch.randn(mean.shape, generator=other.rng.latent)
     outputs = as_decoder(other.generator).unbounded(mean + (log_variance / 2).exp() * noise)
-    p, grey = outputs.sigmoid(), (x + 1) / 2
-    reconstruction = -(grey * p.log() + (1 - grey) * (1 - p).log()).sum() / BATCH
+    p, gray = outputs.sigmoid(), (x + 1) / 2
+    reconstruction = -(gray * p.log() + (1 - gray) * (1 - p).log()).sum() / BATCH
     divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum() / BATCH
     (reconstruction + 2 * divergence).backward()
     for part in ("generator", "encoder"):
@@ -276,7 +276,7 @@ def test_an_autoencoder_is_resumed_bit_for_bit(
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A VAE that has learnt the digits a little, measured twice."""
+    """A VAE that has learned the digits a little, measured twice."""
     path = tmp_path_factory.mktemp("vae") / "run"
     settings = ["train.steps=400", "train.log_every=50", "train.eval_every=200"]
     settings += ["model.generator.hidden=[64]", "model.encoder.hidden=[64]", "train.batch_size=64"]
@@ -290,7 +290,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_vae_learns_the_digits(run: Path) -> None:
     first, *_, last = (row for row in rows(run) if "elbo" in row)
-    assert last["elbo"] > first["elbo"] + 5  # 28 nats are learnt at once: the mean digit
+    assert last["elbo"] > first["elbo"] + 5  # 28 nats are learned at once: the mean digit
     assert last["elbo"] > -27
     assert last["elbo/divergence"] > 1  # the code is used
     trained = load_generator(run, which="last", raw=False, device="cpu")

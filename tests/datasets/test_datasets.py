@@ -1,4 +1,4 @@
-"""The catalogue of data sets, and those that need no file of the user's."""
+"""The registry of data sets, and those that need no file of the user's."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_importing_the_data_sets_imports_no_heavy_library() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_digits_are_8_by_8_grey_images_with_labels() -> None:
+def test_digits_are_8_by_8_gray_images_with_labels() -> None:
     data = load("digits")
     assert data.examples.shape == (1797, 1, 8, 8)
     assert data.examples.dtype == torch.uint8

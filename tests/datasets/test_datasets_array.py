@@ -68,7 +68,7 @@ def test_color_images_become_channels_first(channels: int, file: Path) -> None:
     assert data.labels is None
 
 
-def test_images_of_two_axes_are_grey(file: Path) -> None:
+def test_images_of_two_axes_are_gray(file: Path) -> None:
     data = load(saved(file, colors()[..., 0]))
     assert data.space.shape == (1, 6, 4)
     assert np.array_equal(data.examples[:, 0].numpy(), colors()[..., 0])

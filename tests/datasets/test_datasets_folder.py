@@ -160,7 +160,7 @@ def test_a_picture_taken_sideways_is_turned_upright(root: Path, cache: Path) -> 
     assert examples[0, :, 7, 0].tolist() == list(RED)
 
 
-def test_16_bits_of_grey_are_scaled_not_clipped(root: Path, cache: Path) -> None:
+def test_16_bits_of_gray_are_scaled_not_clipped(root: Path, cache: Path) -> None:
     Image.fromarray(np.full((8, 8), 0x8080, np.uint16)).save(root / "a.png")
     assert only(dataset(root, channels=1).load(cache, track)) == [0x80]
     assert only(dataset(root, channels=3).load(cache, track)) == [0x80] * 3

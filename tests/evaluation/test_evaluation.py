@@ -222,8 +222,8 @@ def test_counts_of_modes_are_those_of_the_samples(
     results = json.loads(out.read_text())["evaluations"][0]["results"]
     samples = np.load(arrays)["samples"].astype(np.float64)
     angles = np.arange(8) * 2 * np.pi / 8
-    centres = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    distances = np.linalg.norm(samples[:, None] - centres, axis=2).min(axis=1)
+    centers = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    distances = np.linalg.norm(samples[:, None] - centers, axis=2).min(axis=1)
     share = (distances <= 3 * 0.02).mean()
     assert results["high_quality"]["value"] == pytest.approx(share, abs=1e-6)
 

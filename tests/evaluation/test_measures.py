@@ -19,8 +19,8 @@ def classes(order: str, *, seed: int) -> Tensor:
         "alternating": torch.arange(10).repeat(400),
         "shuffled": torch.randperm(4000, generator=stream) % 10,
     }[order]
-    centres = 3 * torch.randn(10, 8, generator=torch.Generator().manual_seed(0))
-    return centres[labels] + torch.randn(4000, 8, generator=stream)
+    centers = 3 * torch.randn(10, 8, generator=torch.Generator().manual_seed(0))
+    return centers[labels] + torch.randn(4000, 8, generator=stream)
 
 
 @pytest.mark.parametrize("order", ["sorted", "alternating"])

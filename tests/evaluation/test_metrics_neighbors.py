@@ -64,7 +64,7 @@ def test_fakes_like_the_reals_cover_them() -> None:
     assert found.coverage > 0.9
 
 
-def test_the_reals_themselves_cover_all_with_every_neighbour_on_its_border() -> None:
+def test_the_reals_themselves_cover_all_with_every_neighbor_on_its_border() -> None:
     x = features(200)
     assert manifold(x, x, k=5) == pytest.approx(Manifold(1, 1, 6 / 5, 1))
 
@@ -122,7 +122,7 @@ def test_a_sample_that_ran_away_changes_nothing_but_what_its_own_ball_holds(far:
     assert nearest(x, y[1:]).distances.tolist() == nearest(x, y).distances.tolist()
 
 
-def test_no_neighbour_and_too_few_examples_for_k_are_refused() -> None:
+def test_no_neighbor_and_too_few_examples_for_k_are_refused() -> None:
     with pytest.raises(ValueError, match="k=0"):
         manifold(features(5), features(6), k=0)
     with pytest.raises(ValueError, match="at least 6"):

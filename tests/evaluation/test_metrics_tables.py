@@ -112,8 +112,8 @@ def test_ties_count_for_half() -> None:
 def blobs(count: int, *, distance: float, seed: int) -> LabeledArrays:
     stream = np.random.default_rng(seed)
     labels = np.arange(count, dtype=np.int64) % 3
-    centres = distance * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    return LabeledArrays(stream.normal(size=(count, 2)) + centres[labels], labels)
+    centers = distance * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    return LabeledArrays(stream.normal(size=(count, 2)) + centers[labels], labels)
 
 
 def test_samples_like_the_real_rows_teach_as_much_as_those() -> None:
@@ -195,13 +195,13 @@ def test_a_confusion_matrix_has_true_classes_in_rows() -> None:
 
 
 def test_rows_have_the_class_that_they_hold_or_else_the_one_that_is_given() -> None:
-    colour, ill = Column("colour", ("blue", "red")), Column("ill", ("no", "yes"), label=True)
+    color, ill = Column("color", ("blue", "red")), Column("ill", ("no", "yes"), label=True)
     rows = torch.tensor([[5.0, 0.0, 1.0, 1.0, 0.0], [6.0, 1.0, 0.0, 0.0, 1.0]])
-    held = labeled_arrays(rows, None, Columns((Column("age"), colour, ill), 1.0, True))
+    held = labeled_arrays(rows, None, Columns((Column("age"), color, ill), 1.0, True))
     assert held is not None
     assert held.features.tolist() == [[5, 0, 1], [6, 1, 0]]
     assert held.labels.tolist() == [0, 1]
-    without = Columns((Column("age"), colour), 1.0, True)
+    without = Columns((Column("age"), color), 1.0, True)
     assert labeled_arrays(rows[:, :3], None, without) is None
     given = labeled_arrays(rows[:, :3], torch.tensor([1, 1]), without)
     assert given is not None

@@ -459,12 +459,12 @@ def test_a_vae_gets_advice_that_it_can_follow() -> None:
 
 
 def ring(count: int, seed: int, modes: tuple[int, ...] = tuple(range(8))) -> torch.Tensor:
-    """Points [count, 2] around some of eight centres on a circle of radius 2."""
+    """Points [count, 2] around some of eight centers on a circle of radius 2."""
     stream = torch.Generator().manual_seed(seed)
     chosen = torch.tensor(modes)[torch.randint(len(modes), (count,), generator=stream)]
     angles = chosen * (2 * torch.pi / 8)
-    centres = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)
-    return centres + 0.02 * torch.randn(count, 2, generator=stream)
+    centers = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)
+    return centers + 0.02 * torch.randn(count, 2, generator=stream)
 
 
 @pytest.fixture

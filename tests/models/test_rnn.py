@@ -137,7 +137,7 @@ def test_sequences_are_scored_each_for_itself() -> None:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_the_slope_of_d_can_be_learnt_from(cell: str) -> None:
+def test_the_gradient_norm_of_d_can_be_learned_from(cell: str) -> None:
     """The gradient of a gradient penalty, against finite differences of the penalty."""
     discriminator = networks(discriminator={"cell": cell}).discriminator.double()
     weight = recurrent_of(discriminator)[0].layers.weight_hh_l0

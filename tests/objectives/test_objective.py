@@ -52,7 +52,7 @@ def test_the_estimate_of_the_game_is_derived_where_the_loss_is_that_game() -> No
 # ---------------------------------------------------------------- refusals
 
 
-def test_a_misspelt_penalty_is_answered_with_the_nearest() -> None:
+def test_a_misspelled_penalty_is_answered_with_the_nearest() -> None:
     message = refusal(penalty={"gp": {**GRADIENT, "name": "GradientPenatly"}})
     assert message == (
         "unknown loss.penalty.gp, loss.penalty.gp.name=GradientPenatly. "

@@ -118,7 +118,7 @@ def test_an_autoencoder_is_tried_out_as_well(here: Here) -> None:
 
 
 @pytest.mark.parametrize("asked", ["dry_run=yes", "dry_run=1", "dry_run=null", "~dry_run"])
-def test_a_dry_run_that_is_misspelt_trains_nothing(here: Here, asked: str) -> None:
+def test_a_dry_run_that_is_misspelled_trains_nothing(here: Here, asked: str) -> None:
     answer = here("gan-train", *small_run(Path("run"), asked))
     assert (answer.code, Path("run").exists()) == (2, False)
     assert f"not true or false, {asked}. Use dry_run=true, or remove it." in answer.err

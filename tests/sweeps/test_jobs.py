@@ -476,13 +476,13 @@ class Submitted:
     """A job of a cluster that never ends by itself."""
 
     def __init__(self) -> None:
-        self.cancelled = False
+        self.canceled = False
 
     def cancel(self, *, check: bool) -> None:
-        self.cancelled = True
+        self.canceled = True
 
     def done(self) -> bool:
-        return self.cancelled
+        return self.canceled
 
 
 class Executor:
@@ -523,7 +523,7 @@ def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
     finally:
         signal.signal(signal.SIGHUP, before)
     assert caught.value.exit_code == 128 + number
-    assert [task.cancelled for task in executor.tasks] == [True, True]
+    assert [task.canceled for task in executor.tasks] == [True, True]
 
 
 @pytest.mark.skipif(find_spec("submitit") is None, reason="submitit isn't installed")

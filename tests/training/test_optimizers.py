@@ -1,4 +1,4 @@
-"""Each optimiser is torch's own with the settings given; each schedule is the curve it says."""
+"""Each optimizer is torch's own with the settings given; each schedule is the curve it says."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def refusal(name: str, **changes: Any) -> str:
     return str(caught.value)
 
 
-# ---------------------------------------------------------------- optimisers
+# ---------------------------------------------------------------- optimizers
 
 
 def test_every_optimiser_is_tested() -> None:

@@ -162,7 +162,7 @@ def is_of_family(node: Mapping[str, Any], family: type) -> bool:
 
 @torch.no_grad()
 def update_ema(ema: nn.Module, generator: nn.Module, decay: float) -> None:
-    """Move the average towards the generator; the statistics of batch norm are averaged too."""
+    """Move the average toward the generator; the statistics of batch norm are averaged too."""
     torch._foreach_lerp_(list(ema.parameters()), list(generator.parameters()), 1.0 - decay)
     current = dict(generator.named_buffers())
     for name, averaged in ema.named_buffers():
