@@ -65,9 +65,7 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument(
-        "--raw", action="store_true", help="the generator itself, not its weight average"
-    )
+    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="the numbers as a picture")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="(that of the run)")

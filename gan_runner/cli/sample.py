@@ -51,9 +51,7 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument(
-        "--raw", action="store_true", help="the generator itself, not its weight average"
-    )
+    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
     parser.add_argument(
         "--interpolate",
         type=count,

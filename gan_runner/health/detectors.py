@@ -164,11 +164,11 @@ def _rewarded(history: History, settings: Health) -> str | None:
     return None
 
 
-def memorisation(history: History, settings: Health) -> str | None:
+def memorization(history: History, settings: Health) -> str | None:
     """Samples far nearer to training examples than to held-out ones. Meehan et al. 2020."""
-    name = history.names.memorisation
+    name = history.names.memorization
     values = history.evaluations.values_over(name, 0)
-    if not values or max(values) >= settings.memorisation.ratio:
+    if not values or max(values) >= settings.memorization.ratio:
         return None
     return f"{name} {max(values):.2f}, about 1 where nothing is copied"
 
@@ -211,6 +211,6 @@ DETECTORS: dict[str, Callable[[History, Health], str | None]] = {
     "discriminator_useless": discriminator_useless,
     "oscillation": oscillation,
     "divergence": divergence,
-    "memorisation": memorisation,
+    "memorization": memorization,
     "past_the_best": past_the_best,
 }

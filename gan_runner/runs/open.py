@@ -83,7 +83,7 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
             load_network(network, found, "ema" if part == "generator" and averaged else part)
             networks[part] = network.to(where)
     sampler = experiment.method.sampler(
-        networks, space, names, weights="average" if averaged else "raw"
+        networks, space, names, weights="ema" if averaged else "raw"
     )
     return Trained(sampler, found.step, experiment, found.facts.data)
 

@@ -81,7 +81,7 @@ class Run:
     @property
     def sampler(self) -> Sampler:
         """What the run is sampled and evaluated by: the moving average, where there is one."""
-        return self._sampler(self.state.sampled, "raw" if self.state.ema is None else "average")
+        return self._sampler(self.state.sampled, "raw" if self.state.ema is None else "ema")
 
     def begin(self) -> None:
         """Log what is logged once, say that the run is running, and have ready what evaluates it.

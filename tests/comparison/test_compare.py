@@ -278,14 +278,14 @@ def test_every_number_of_an_evaluation_has_a_direction_but_those_that_have_no_be
     without = {number.name for number in numbers().values() if number.direction is None}
     # a copy of the data and a stranger to it are both bad; trtr is of the real data alone
     closest = {f"closest_record_{what}" for what in ("share", "train", "held_out")}
-    assert without == {"memorisation", "trtr_accuracy", *closest}
+    assert without == {"memorization", "trtr_accuracy", *closest}
 
 
 @pytest.mark.parametrize(
     ("name", "direction", "best"),
     [
         *(("frechet_identity", "min", 1.0), ("fid", "min", 1.0), ("precision_random", "max", 3.0)),
-        *(("one_nn_accuracy_identity", "half", 1.0), ("memorisation_identity", None, None)),
+        *(("one_nn_accuracy_identity", "half", 1.0), ("memorization_identity", None, None)),
         *(("column_wasserstein/age", "min", 1.0), ("from_elsewhere", None, None)),
     ],
 )

@@ -169,7 +169,7 @@ def test_sequences_are_measured_flattened_and_by_what_can_be_learned_from_them(
     assert here("gan-evaluate", str(trained), "--out", "numbers.json").code == 0
     (found,) = json.loads(Path("numbers.json").read_text())["evaluations"]
     results = found["results"]
-    assert {"mmd_identity", "memorisation_identity", "sliced_wasserstein"} <= set(results)
+    assert {"mmd_identity", "memorization_identity", "sliced_wasserstein"} <= set(results)
     assert results["trtr_accuracy"]["value"] > 0.9
     assert 0 <= results["tstr_accuracy"]["value"] <= results["trtr_accuracy"]["value"]
 

@@ -12,7 +12,7 @@ from gan_runner.evaluation.metrics import neighbors
 from gan_runner.evaluation.metrics.neighbors import (
     Manifold,
     manifold,
-    memorisation,
+    memorization,
     nearest,
     one_nn_accuracy,
     thin_out,
@@ -179,42 +179,42 @@ def test_thinning_out_keeps_the_shares_of_sorted_and_of_alternating_classes() ->
     assert torch.equal(thin_out(features(100), 30), thin_out(features(100), 30))
 
 
-# memorisation
+# memorization
 
 
-def test_memorisation_of_a_generator_that_knows_no_example_is_one() -> None:
-    found = memorisation(features(800), features(3000, seed=1), features(700, seed=2))
+def test_memorization_of_a_generator_that_knows_no_example_is_one() -> None:
+    found = memorization(features(800), features(3000, seed=1), features(700, seed=2))
     assert found == pytest.approx(1, abs=0.1)
 
 
-def test_memorisation_of_copies_is_near_zero_though_train_is_many_times_larger() -> None:
+def test_memorization_of_copies_is_near_zero_though_train_is_many_times_larger() -> None:
     train, held_out = features(3000, seed=1), features(500, seed=2)
-    assert memorisation(train[::5], train, held_out) == 0
+    assert memorization(train[::5], train, held_out) == 0
     nearly = train[::5] + 0.01 * features(600, seed=3)
-    assert memorisation(nearly, train, held_out) < 0.1
+    assert memorization(nearly, train, held_out) < 0.1
 
 
-def test_memorisation_of_a_dull_generator_without_copies_is_one() -> None:
+def test_memorization_of_a_dull_generator_without_copies_is_one() -> None:
     # its samples are typical, and so near to examples that it has never seen, too
     train, held_out = features(3000, seed=1), features(500, seed=2)
-    assert memorisation(0.5 * features(500), train, held_out) == pytest.approx(1, abs=0.1)
+    assert memorization(0.5 * features(500), train, held_out) == pytest.approx(1, abs=0.1)
 
 
-def test_memorisation_falls_with_the_share_of_copies_below_the_median() -> None:
+def test_memorization_falls_with_the_share_of_copies_below_the_median() -> None:
     train, held_out, fresh = features(2000, seed=1), features(500, seed=2), features(500)
     values = []
     for share in (0, 100, 200, 300):
-        values.append(memorisation(torch.cat([train[:share], fresh[share:]]), train, held_out))
+        values.append(memorization(torch.cat([train[:share], fresh[share:]]), train, held_out))
     assert values == sorted(values, reverse=True)
     assert values[-1] == 0
 
 
-def test_memorisation_of_repeated_examples_is_never_nan() -> None:
+def test_memorization_of_repeated_examples_is_never_nan() -> None:
     same = torch.ones(10, 3)
-    assert memorisation(same, same, same) == 1
-    assert memorisation(features(10, 3), features(10, 3, seed=1), same) == 0
+    assert memorization(same, same, same) == 1
+    assert memorization(features(10, 3), features(10, 3, seed=1), same) == 0
     copied = features(10, 3, seed=2)
-    assert memorisation(copied, features(10, 3, seed=1), copied) == float("inf")
+    assert memorization(copied, features(10, 3, seed=1), copied) == float("inf")
 
 
 # promises of all
@@ -225,7 +225,7 @@ def everything(x: Tensor, y: Tensor) -> list[float]:
     return [
         *manifold(x, y, k=3),
         one_nn_accuracy(x, y),
-        memorisation(x, y, y[::2] + 0.1),
+        memorization(x, y, y[::2] + 0.1),
         *found.distances.tolist(),
         *found.indices.tolist(),
     ]
@@ -257,4 +257,4 @@ def test_other_dimensions_shapes_and_nan_are_refused() -> None:
     with pytest.raises(ValueError, match="NaN"):
         one_nn_accuracy(features(5), features(5) / 0)
     with pytest.raises(ValueError, match="at least 2"):
-        memorisation(features(5), features(5), features(1))
+        memorization(features(5), features(5), features(1))

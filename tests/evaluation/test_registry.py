@@ -137,7 +137,7 @@ def test_numbers_are_called_in_rows_as_ever() -> None:
         "closest_record_held_out",
     }
     spaced = {"frechet", "kid", "precision", "recall", "density", "coverage", "mmd"}
-    spaced |= {"memorisation", "one_nn_accuracy"}
+    spaced |= {"memorization", "one_nn_accuracy"}
     for space in SPACES:
         names = plain | {f"{name}_{space}" for name in spaced}
         if space == "inception":

@@ -25,7 +25,7 @@ from gan_runner.training.build import build
 
 PLAIN = yaml.safe_load((conf_folder() / "health" / "standard.yaml").read_text())
 Row = dict[str, float]
-NAMES = EvaluationNames("eval/frechet_identity", "min", "eval/memorisation_identity")
+NAMES = EvaluationNames("eval/frechet_identity", "min", "eval/memorization_identity")
 
 
 def settings(**changes: Any) -> Health:
@@ -187,8 +187,8 @@ SICK = {
         [sampled(step, step / 10, 0.0, 0.0) for step in range(100, 501, 100)],
     ),
     "copies": (
-        "memorisation",
-        [{"step": step, "eval/memorisation_identity": 0.2} for step in (500, 1000)],
+        "memorization",
+        [{"step": step, "eval/memorization_identity": 0.2} for step in (500, 1000)],
     ),
     "worse and worse": (
         "past_the_best",
@@ -251,7 +251,7 @@ HEALTHY = {
     "a critic whose zero drifts": history(2000, ill_from=1000, loss__generator=80.0),
     "better and better": evaluated([9.0, 5.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.8, 0.7]),
     "noise near zero": evaluated([9.0, 0.01, 0.03, 0.02, 0.05, 0.03, 0.02, 0.04]),
-    "no copies": [{"step": s, "eval/memorisation_identity": 0.97} for s in (500, 1000, 1500)],
+    "no copies": [{"step": s, "eval/memorization_identity": 0.97} for s in (500, 1000, 1500)],
 }
 
 

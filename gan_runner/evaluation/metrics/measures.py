@@ -118,17 +118,17 @@ def _mmd(of: MetricInputs) -> list[Measurement]:
     return [Measurement("mmd", kernels.mmd(real, fake), parameters=kernel | _THINNED)]
 
 
-@computes(METRICS["memorisation"])
-def _memorisation(of: MetricInputs) -> list[Measurement]:
+@computes(METRICS["memorization"])
+def _memorization(of: MetricInputs) -> list[Measurement]:
     if of.train is None or of.held_out is None or len(of.held_out) < 2:
         return []
     fake, held_out = (
         neighbors.thin_out(each, _SEARCHED) for each in (of.fake_features, of.held_out)
     )
-    value = neighbors.memorisation(fake, of.train, held_out)
+    value = neighbors.memorization(fake, of.train, held_out)
     counts = {"n_train": len(of.train), "n_held_out": len(held_out), "n_searched": len(fake)}
     parameters = counts | _THINNED | of.held_out_parameters
-    return [Measurement("memorisation", value, parameters=parameters)]
+    return [Measurement("memorization", value, parameters=parameters)]
 
 
 @computes(METRICS["modes"])

@@ -84,7 +84,7 @@ def nearest(queries: Tensor, references: Tensor) -> Nearest:
     return _nearest(*both_as_float64(queries, references, at_least=1))
 
 
-def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
+def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
     """How near fakes [N, D] come to training examples, over how near they come to held-out ones.
 
     Both are measured by how near fresh examples, the held-out ones, come to the same set:
