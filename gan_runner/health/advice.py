@@ -46,13 +46,13 @@ def advice(name: str, history: History) -> str:
     since_best = history.step - history.best.step if history.best else history.step
     advices = {**_ADVICE, **_WITHOUT_D} if history.of_vae else _ADVICE
     return advices[name].format(
-        generator_slower=_rounded(generator / 4),
-        discriminator_slower=_rounded(discriminator / 4),
-        discriminator_faster=_rounded(max(discriminator * 4, _USUAL_RATE)),
+        generator_slower=_round(generator / 4),
+        discriminator_slower=_round(discriminator / 4),
+        discriminator_faster=_round(max(discriminator * 4, _USUAL_RATE)),
         half=max(1, history.step // 2),
         patience=max(1, since_best),
     )
 
 
-def _rounded(rate: float) -> float:
+def _round(rate: float) -> float:
     return float(f"{rate:.2g}")

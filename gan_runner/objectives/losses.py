@@ -126,7 +126,7 @@ class RelativisticAverage(Relativistic):
     """Each example against the average of the other side: RaSGAN."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        real, fake = relative(real, fake)
+        real, fake = subtract_means(real, fake)
         return softplus(-real) + softplus(fake)
 
 
@@ -134,7 +134,7 @@ class RelativisticAverageLeastSquares(Relativistic):
     """Each example against the average of the other side: RaLSGAN."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        real, fake = relative(real, fake)
+        real, fake = subtract_means(real, fake)
         return (real - 1).square() + (fake + 1).square()
 
 
@@ -142,11 +142,11 @@ class RelativisticAverageHinge(Relativistic):
     """Each example against the average of the other side: RaHingeGAN."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        real, fake = relative(real, fake)
+        real, fake = subtract_means(real, fake)
         return relu(1 - real) + relu(1 + fake)
 
 
-def relative(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+def subtract_means(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Both sides, each less the average of the other."""
     return real - fake.mean(), fake - real.mean()
 
@@ -175,7 +175,7 @@ class FDivergence(Loss):
         return -self.conjugate(fake) if self.generator_loss == "exact" else -self.activation(fake)
 
 
-def grown(v: Tensor) -> Tensor:
+def capped_exp(v: Tensor) -> Tensor:
     """exp(v), above e^10 as its tangent: one example must not drown a batch, or overflow."""
     inside = v.clamp(max=10.0)
     return exp(inside) * (1 + v - inside)
@@ -188,14 +188,14 @@ class KullbackLeibler(FDivergence):
         return v
 
     def conjugate(self, v: Tensor) -> Tensor:
-        return grown(v - 1)
+        return capped_exp(v - 1)
 
 
 class ReverseKullbackLeibler(FDivergence):
     """KL(Q, P): f(u) = -log u, F(t) = -1 - log(-t)."""
 
     def activation(self, v: Tensor) -> Tensor:
-        return -grown(-v)
+        return -capped_exp(-v)
 
     def conjugate(self, v: Tensor) -> Tensor:
         return v - 1
@@ -215,10 +215,10 @@ class SquaredHellinger(FDivergence):
     """Hellinger's distance squared: f(u) = (sqrt u - 1)^2, F(t) = t / (1 - t)."""
 
     def activation(self, v: Tensor) -> Tensor:
-        return 1 - grown(-v)
+        return 1 - capped_exp(-v)
 
     def conjugate(self, v: Tensor) -> Tensor:
-        return grown(v) - 1
+        return capped_exp(v) - 1
 
 
 class JensenShannon(FDivergence):

@@ -14,10 +14,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.errors import ConfigError, MachineError, printable
-from gan_runner.sweeps.job import carry_out
+from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, Outcome, outcome
-from gan_runner.sweeps.settings import Cluster
-from gan_runner.system.signals import watched
+from gan_runner.sweeps.settings import ClusterSettings
+from gan_runner.system.signals import watch_signals
 
 if TYPE_CHECKING:
     from gan_runner.sweeps.progress import SweepProgress
@@ -33,7 +33,7 @@ _LATE = (
 def run_on_cluster(
     jobs: Sequence[Job],
     *,
-    settings: Cluster,
+    settings: ClusterSettings,
     progress: SweepProgress,
     on_end: Callable[[Job, Outcome], None],
 ) -> None:
@@ -44,7 +44,7 @@ def run_on_cluster(
         return
     began = time.monotonic()
     late = _LATE.format(settings.timeout_min, settings.max_num_timeout)
-    with watched() as signals:
+    with watch_signals() as signals:
         running = list(zip(jobs, _submit(executor, Task(late), jobs), strict=True))
         try:
             for job in jobs:
@@ -71,7 +71,7 @@ class Task:
         _raise_when_late(self.late)
         job.prepare()
         with job.folder.train_log.open("a", encoding="utf-8") as log, redirect_stderr(log):
-            return carry_out(job)
+            return run_job(job)
 
     def checkpoint(self, job: Job) -> Any:
         from submitit.helpers import DelayedSubmission
@@ -108,7 +108,7 @@ def _submit(executor: Any, task: Task, jobs: Sequence[Job]) -> list[Any]:
     return submitted
 
 
-def _executor(settings: Cluster) -> Any:
+def _executor(settings: ClusterSettings) -> Any:
     try:
         import submitit
     except ImportError:

@@ -70,7 +70,7 @@ class Optimizer(Component):
         """The setting that gives this optimizer a momentum, or None if it has none."""
 
     @abstractmethod
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of these parameters, one fused update where torch has it."""
 
 
@@ -98,7 +98,7 @@ class WithMomentum(Optimizer):
 class Adam(WithBetas):
     """Kingma & Ba 2015, arXiv:1412.6980."""
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(
             parameters, self.lr, self.betas, self.eps, self.weight_decay, fused=True
         )
@@ -107,7 +107,7 @@ class Adam(WithBetas):
 class AdamW(WithBetas):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, arXiv:1711.05101."""
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
             parameters, self.lr, self.betas, self.eps, self.weight_decay, fused=True
         )
@@ -119,7 +119,7 @@ class RMSprop(WithMomentum):
     alpha: Decay
     eps: PositiveFloat
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(
             parameters, self.lr, self.alpha, self.eps, self.weight_decay, self.momentum
         )
@@ -136,7 +136,7 @@ class SGD(WithMomentum):
             raise ValueError("nesterov=true needs a momentum above 0")
         return self
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(
             parameters,
             self.lr,

@@ -69,7 +69,7 @@ class Streams(NamedTuple):
     augment: torch.Generator
 
     @classmethod
-    def seeded(cls, seed: int, device: torch.device) -> Streams:
+    def from_seed(cls, seed: int, device: torch.device) -> Streams:
         """Streams of their own for each purpose, as they are at step 0."""
         # "view" was the name of the last one when it was first drawn from
         purposes = ("latent", "penalty", "view")
@@ -114,7 +114,7 @@ class TrainState:
         return self.networks["encoder"]
 
     @property
-    def sampled(self) -> nn.Module:
+    def sampling_network(self) -> nn.Module:
         """The network that samples come from: the moving average where there is one."""
         return self.generator if self.ema is None else self.ema
 
@@ -150,19 +150,19 @@ class TrainState:
             rate_factor=self.rate_factor,
             rollbacks=tuple(self.rollbacks),
             counts=dict(self.sums.counts),
-            rng={name: _encoded(g) for name, g in self.rng._asdict().items()},
+            rng={name: _encode_rng(g) for name, g in self.rng._asdict().items()},
         )
 
     def load(self, tensors: Mapping[str, Tensor], facts: StateFacts) -> None:
         """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
         self._load_parts(tensors)
         device = next(self.generator.parameters()).device
-        totals = _under("sums", tensors)
+        totals = _with_prefix("sums", tensors)
         # in the order in which they were first added: it is the order of the columns of a row
         self.sums.counts = dict(facts.counts)
         self.sums.totals = {k: totals[k].to(device) for k in self.sums.counts}
         for name, stream in self.rng._asdict().items():
-            _decode(facts.rng[name], stream)
+            _decode_rng(facts.rng[name], stream)
         self.step, self.seconds = facts.step, facts.seconds
         self.rate_factor, self.rollbacks = facts.rate_factor, list(facts.rollbacks)
 
@@ -179,10 +179,10 @@ class TrainState:
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over the weights only. Raises RuntimeError if they don't fit the networks."""
         for part, module in self.networks.items():
-            module.load_state_dict(_under(part, tensors))
+            module.load_state_dict(_with_prefix(part, tensors))
         if self.ema is not None:
-            raw = _under("generator", tensors)
-            self.ema.load_state_dict(_under("ema", tensors) or raw)
+            raw = _with_prefix("generator", tensors)
+            self.ema.load_state_dict(_with_prefix("ema", tensors) or raw)
 
     def weights_are_finite(self) -> bool:
         """Whether no weight or buffer of the networks is NaN or Inf. Reads the device."""
@@ -193,11 +193,11 @@ class TrainState:
 
     def _load_parts(self, tensors: Mapping[str, Tensor]) -> None:
         for part, module in self._modules():
-            module.load_state_dict(_under(part, tensors))
+            module.load_state_dict(_with_prefix(part, tensors))
         for part, optimizer, module in self._optimizers():
-            _load_slots(optimizer, dict(module.named_parameters()), _under(part, tensors))
+            _load_slots(optimizer, dict(module.named_parameters()), _with_prefix(part, tensors))
         self.memories = {}
-        for name, value in _under("memory", tensors).items():
+        for name, value in _with_prefix("memory", tensors).items():
             owner, _, key = name.rpartition(".")
             self.memory(owner)[key] = value.to(next(self.generator.parameters()).device)
 
@@ -235,10 +235,10 @@ def fresh_state(
         networks=networks,
         ema=frozen_copy(networks["generator"]) if with_ema else None,
         optimizers={
-            part: optimizers.of(part).over(network.parameters())
+            part: optimizers.of(part).build(network.parameters())
             for part, network in networks.items()
         },
-        rng=Streams.seeded(seed, device),
+        rng=Streams.from_seed(seed, device),
         sums=Sums(),
     )
 
@@ -248,7 +248,7 @@ def frozen_copy(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module).requires_grad_(False).eval()
 
 
-def _under(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     prefix = part + "."
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -277,10 +277,10 @@ def _load_slots(
             raise ValueError(f"optimizer state of another shape: {name}")
 
 
-def _encoded(generator: torch.Generator) -> str:
+def _encode_rng(generator: torch.Generator) -> str:
     return base64.b64encode(generator.get_state().numpy().tobytes()).decode()
 
 
-def _decode(text: str, generator: torch.Generator) -> None:
+def _decode_rng(text: str, generator: torch.Generator) -> None:
     raw = bytearray(base64.b64decode(text, validate=True))
     generator.set_state(torch.frombuffer(raw, dtype=torch.uint8))

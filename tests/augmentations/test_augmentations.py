@@ -17,7 +17,7 @@ from gan_runner.augmentations import ADA, Augmentation, Memory, Moment
 from gan_runner.augmentations.ada import transform_colors, transform_geometry
 from gan_runner.augmentations.transforms import cut_out, mirror, translate
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.errors import ConfigError
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.training.build import build
@@ -38,7 +38,7 @@ def images(count: int = 6, channels: int = 3, height: int = 8, width: int = 8) -
 
 def made(name: str, **changes: Any) -> Augmentation:
     node = parse_config(compose([f"augment={name}"])).augment[name]
-    return make({**node, **changes}, Augmentation, where="augment")
+    return build_component({**node, **changes}, Augmentation, where="augment")
 
 
 def at(step: int = 0, memory: Memory | None = None, seed: int = 0) -> Moment:

@@ -155,9 +155,9 @@ def test_runs_of_several_folders_are_named_by_them(tmp_path: Path) -> None:
     made(places[0] / "seed=0", 1.0)
     made(places[1] / "seed=1", 1.0)
     made(places[2], 1.0)
-    found = [one.name for one in record.find(places)]
+    found = [one.name for one in record.find_records(places)]
     assert found == ["first/seed=0", "second/seed=1", "alone"]
-    assert [one.name for one in record.find(places[:1])] == ["seed=0"]
+    assert [one.name for one in record.find_records(places[:1])] == ["seed=0"]
 
 
 def test_a_run_that_is_named_twice_counts_once(tmp_path: Path, here: Here) -> None:

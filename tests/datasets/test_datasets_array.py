@@ -12,7 +12,7 @@ import torch
 from conftest import EVERY_DATASET, track
 from numpy.typing import NDArray
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import npy
@@ -25,7 +25,7 @@ def dataset(path: Path | None, **changes: Any) -> Dataset:
     settings = {"kind": "auto", "range": [0, 1], "standardize": True, "flip": False}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "Array", "path": None if path is None else str(path), **settings}
-    return make(node, Dataset, where="dataset")
+    return build_component(node, Dataset, where="dataset")
 
 
 def load(path: Path | None, **changes: Any) -> Data:

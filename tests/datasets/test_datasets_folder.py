@@ -21,7 +21,7 @@ import torch
 from conftest import EVERY_DATASET, track
 from PIL import Image
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import decoding, npy
@@ -40,7 +40,7 @@ def dataset(root: Path | None, **changes: Any) -> Dataset:
     settings = {"image_size": 8, "channels": 3, "flip": True, "on_damaged": "error"}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "ImageFolder", "root": None if root is None else str(root), **settings}
-    return make(node, Dataset, where="dataset")
+    return build_component(node, Dataset, where="dataset")
 
 
 @pytest.fixture

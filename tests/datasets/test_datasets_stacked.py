@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import EVERY_DATASET, track
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, vision
 from gan_runner.errors import DataError
@@ -22,7 +22,7 @@ SEEN, UNSEEN = range(30), range(100, 120)  # digits by the ink of all their pixe
 def dataset(root: Path, **changes: Any) -> Dataset:
     settings = {"download": False, "image_size": None, "flip": False, "count": 200, "seed": 0}
     plain = {"name": "StackedMNIST", "root": str(root), **EVERY_DATASET, **settings, **changes}
-    return make(plain, Dataset, where="dataset")
+    return build_component(plain, Dataset, where="dataset")
 
 
 def load(root: Path, **changes: Any) -> Data:

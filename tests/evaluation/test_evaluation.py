@@ -13,7 +13,7 @@ import torch
 from conftest import Answer, call_command, left_behind, small_run
 from PIL import Image
 
-from gan_runner.config.component import validated
+from gan_runner.config.component import parse_settings
 from gan_runner.config.schema import Config
 from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
@@ -60,7 +60,7 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     """The evaluator of a configuration's data, with some settings changed."""
     experiment, cache, track = build(config), Path(config.cache), Terminal().track
     return Evaluator(
-        validated({**SETTINGS, **settings}, Evaluation),
+        parse_settings({**SETTINGS, **settings}, Evaluation),
         experiment.dataset,
         experiment.dataset.training(cache, track),
         cache=cache,
@@ -285,13 +285,13 @@ def test_a_single_example_can_be_trained_on_but_not_compared_with(
 
 
 def test_every_setting_of_the_file_is_known_and_checked() -> None:
-    assert validated(SETTINGS, Evaluation).num == 300
+    assert parse_settings(SETTINGS, Evaluation).num == 300
     with pytest.raises(ConfigError, match=r"evaluation\.num"):
-        validated({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
     with pytest.raises(ConfigError, match=r"[Dd]id you mean"):
-        validated({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
     with pytest.raises(ConfigError, match=r"evaluation\.metrics.*use null for all"):
-        validated({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
 
 
 def test_images_without_labels_are_compared_by_a_random_network(

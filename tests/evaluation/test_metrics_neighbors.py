@@ -11,9 +11,9 @@ from torch import Tensor
 from gan_runner.evaluation.metrics import neighbors
 from gan_runner.evaluation.metrics.neighbors import (
     Manifold,
+    find_nearest,
     manifold,
     memorization,
-    nearest,
     one_nn_accuracy,
     thin_out,
 )
@@ -119,7 +119,7 @@ def test_a_sample_that_ran_away_changes_nothing_but_what_its_own_ball_holds(far:
     assert found.precision == pytest.approx(one_less.precision * 199 / 200)
     assert found.coverage == one_less.coverage
     assert manifold(y, x, k=5) == pytest.approx(naive_manifold(y, x, 5), rel=1e-12)
-    assert nearest(x, y[1:]).distances.tolist() == nearest(x, y).distances.tolist()
+    assert find_nearest(x, y[1:]).distances.tolist() == find_nearest(x, y).distances.tolist()
 
 
 def test_no_neighbor_and_too_few_examples_for_k_are_refused() -> None:
@@ -137,14 +137,14 @@ def test_no_neighbor_and_too_few_examples_for_k_are_refused() -> None:
 
 def test_nearest_is_that_of_all_pairs() -> None:
     x, y = features(50), features(70, seed=1)
-    found = nearest(x, y)
+    found = find_nearest(x, y)
     np.testing.assert_array_equal(found.indices.numpy(), pairs(x, y).argmin(1))
     np.testing.assert_allclose(found.distances.numpy(), pairs(x, y).min(1), rtol=1e-14)
 
 
 def test_equal_rows_are_at_distance_zero_even_far_from_the_origin() -> None:
     x = features(200, 64, shift=1000)
-    found = nearest(x[50:100], x)
+    found = find_nearest(x[50:100], x)
     assert torch.equal(found.indices, torch.arange(50, 100))
     assert torch.equal(found.distances, torch.zeros(50, dtype=torch.float64))
 
@@ -221,7 +221,7 @@ def test_memorization_of_repeated_examples_is_never_nan() -> None:
 
 
 def everything(x: Tensor, y: Tensor) -> list[float]:
-    found = nearest(x, y)
+    found = find_nearest(x, y)
     return [
         *manifold(x, y, k=3),
         one_nn_accuracy(x, y),
@@ -249,11 +249,11 @@ def test_measuring_leaves_features_and_the_global_generator_as_they_were() -> No
 
 def test_other_dimensions_shapes_and_nan_are_refused() -> None:
     with pytest.raises(ValueError, match="4 and 5 dimensions"):
-        nearest(features(5), features(5, 5))
+        find_nearest(features(5), features(5, 5))
     with pytest.raises(ValueError, match="matrix"):
-        nearest(features(5), torch.zeros(5, 4, 1))
+        find_nearest(features(5), torch.zeros(5, 4, 1))
     with pytest.raises(ValueError, match="too few"):
-        nearest(features(5), features(0))
+        find_nearest(features(5), features(0))
     with pytest.raises(ValueError, match="NaN"):
         one_nn_accuracy(features(5), features(5) / 0)
     with pytest.raises(ValueError, match="at least 2"):

@@ -11,7 +11,7 @@ import torch
 from gan_runner.data.columns import Column, Columns
 from gan_runner.evaluation.confusion import ConfusionMatrices
 from gan_runner.evaluation.metrics.tables import (
-    closest,
+    closest_record_distances,
     correlation_difference,
     labeled_arrays,
     total_variation,
@@ -89,21 +89,21 @@ def test_a_constant_is_correlated_with_nothing() -> None:
 
 def test_copies_of_training_rows_are_at_distance_zero_of_them_alone() -> None:
     train, held_out = RNG.normal(size=(40, 3)), RNG.normal(size=(40, 3))
-    found = closest(train[:20], train, held_out)
+    found = closest_record_distances(train[:20], train, held_out)
     assert (found.train, found.share) == (0, 1)
     assert found.held_out > 0.1
 
 
 def test_fresh_rows_are_as_near_to_either_set_whatever_their_sizes() -> None:
     fake, train, held_out = (RNG.normal(size=(size, 2)) for size in (2000, 1500, 300))
-    found = closest(fake, train, held_out)
+    found = closest_record_distances(fake, train, held_out)
     assert found.share == pytest.approx(0.5, abs=0.05)
     assert found.train == pytest.approx(found.held_out, rel=0.15)
 
 
 def test_ties_count_for_half() -> None:
     rows = np.zeros((4, 1))
-    assert closest(rows, rows, rows).share == 0.5
+    assert closest_record_distances(rows, rows, rows).share == 0.5
 
 
 # ---------------------------------------------------------------- TSTR

@@ -13,12 +13,12 @@ import yaml
 from conftest import fields
 
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import validated
+from gan_runner.config.component import parse_settings
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
 from gan_runner.health import EvaluationNames, Health, Monitor, Reals, Verdict
-from gan_runner.health.detectors import DETECTORS, swings
+from gan_runner.health.detectors import DETECTORS, count_swings
 from gan_runner.health.history import Series
 from gan_runner.health.settings import Action
 from gan_runner.training.build import build
@@ -34,7 +34,7 @@ def settings(**changes: Any) -> Health:
     for key, value in changes.items():
         group, _, name = key.rpartition("__")
         (plain[group] if group else plain)[name] = value
-    return validated(plain, Health, where="health")
+    return parse_settings(plain, Health, where="health")
 
 
 def watch(rows: list[Row], **changes: Any) -> list[Verdict]:
@@ -318,10 +318,10 @@ def test_the_best_has_the_direction_that_is_asked_for() -> None:
 
 
 def test_swings_count_turns_by_a_factor() -> None:
-    assert swings([1, 5, 1, 5, 1], 3) == 3
-    assert swings([1, 2, 1, 2, 1], 3) == 0
-    assert swings([1, 10, 100, 1000], 3) == 0
-    assert swings([1, 2, 4, 3, 2, 1, 0.5, 2, 4], 3) == 2
+    assert count_swings([1, 5, 1, 5, 1], 3) == 3
+    assert count_swings([1, 2, 1, 2, 1], 3) == 0
+    assert count_swings([1, 10, 100, 1000], 3) == 0
+    assert count_swings([1, 2, 4, 3, 2, 1, 0.5, 2, 4], 3) == 2
 
 
 # ---------------------------------------------------------------- stopping

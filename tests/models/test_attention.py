@@ -14,7 +14,7 @@ from conftest import Answer, call_command, left_behind, small_run
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
@@ -35,7 +35,7 @@ def model(attention: Any, *, norm: str = "none", init: str = "he") -> Model:
     plain = yaml.safe_load(path.read_text())
     for network in "generator", "discriminator":
         plain[network] |= {"width": 8, "norm": norm, "init": init, "attention": attention}
-    return make({**plain, "latent_size": 6}, Model, where="model")
+    return build_component({**plain, "latent_size": 6}, Model, where="model")
 
 
 def networks(attention: Any, size: tuple[int, int] = (32, 32), **changes: Any) -> Networks:

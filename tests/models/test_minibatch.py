@@ -13,7 +13,7 @@ from conftest import Answer, call_command, left_behind, small_run
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
@@ -45,7 +45,7 @@ def model(option: str, layer: str, *, conditioning: str = "none", **discriminato
     sizes = {"mlp": {"hidden": [16]}, "r3gan": {"widths": [8], "cardinality": [2]}}
     settings = {"minibatch": layer, "minibatch_kernels": 6, "minibatch_dims": 3}
     plain["discriminator"] |= {**sizes.get(option, {"width": 8}), **settings, **HE, **discriminator}
-    return make({**plain, "conditioning": conditioning}, Model, where="model")
+    return build_component({**plain, "conditioning": conditioning}, Model, where="model")
 
 
 def discriminator(option: str, layer: str, **changes: Any) -> nn.Module:

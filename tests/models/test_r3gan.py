@@ -14,7 +14,7 @@ import yaml
 from conftest import Answer, call_command, left_behind, small_run
 from torch import nn
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
@@ -41,7 +41,7 @@ def model(*, discriminator: Any = None, conditioning: str = "none", **settings: 
         plain[network] |= {"widths": [8], "cardinality": [2], **settings}
     plain["discriminator"] |= discriminator or {}
     plain |= {"latent_size": 6, "conditioning": conditioning}
-    return make(plain, Model, where="model")
+    return build_component(plain, Model, where="model")
 
 
 def networks(*shape: int, **settings: Any) -> Networks:

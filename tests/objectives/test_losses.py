@@ -12,7 +12,7 @@ import torch
 import yaml
 from torch import Tensor, exp, sigmoid
 
-from gan_runner.config.component import choices, make
+from gan_runner.config.component import build_component, find_classes
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.losses import FDivergence, Loss
 from gan_runner.objectives.penalties import Penalty
@@ -25,7 +25,7 @@ Form = Callable[[Tensor, Tensor], Tensor]
 
 
 def loss(name: str, **settings: Any) -> Loss:
-    return make({"name": name, **settings}, Loss, where="loss")
+    return build_component({"name": name, **settings}, Loss, where="loss")
 
 
 def nll(t: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ def slopes(of: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 def test_every_loss_has_a_case() -> None:
-    assert {type(case.loss) for case in CASES.values()} == set(choices(Loss).values())
+    assert {type(case.loss) for case in CASES.values()} == set(find_classes(Loss).values())
 
 
 @every_loss
@@ -280,8 +280,8 @@ def test_least_squares_is_zero_at_its_targets() -> None:
 
 
 def test_only_the_relativistic_losses_are_paired() -> None:
-    paired = {name for name, kind in choices(Loss).items() if kind.paired}
-    assert paired == {name for name in choices(Loss) if name.startswith("Relativistic")}
+    paired = {name for name, kind in find_classes(Loss).items() if kind.paired}
+    assert paired == {name for name in find_classes(Loss) if name.startswith("Relativistic")}
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.loss.paired])
@@ -360,7 +360,7 @@ def bound(of: Loss, v: Tensor) -> Tensor:
 
 
 def test_every_divergence_has_its_theory() -> None:
-    assert THEORY.keys() == choices(FDivergence).keys()
+    assert THEORY.keys() == find_classes(FDivergence).keys()
 
 
 @every_divergence
@@ -432,7 +432,7 @@ def test_jensen_shannon_is_minimax_and_its_heuristic_is_non_saturating() -> None
 
 
 def test_every_loss_is_abstract_or_final() -> None:
-    assert not [kind for kind in choices(Loss).values() if kind.__subclasses__()]
+    assert not [kind for kind in find_classes(Loss).values() if kind.__subclasses__()]
 
 
 @pytest.mark.parametrize(
@@ -448,15 +448,15 @@ def test_every_loss_is_abstract_or_final() -> None:
 )
 def test_settings_that_make_no_loss_are_refused(node: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"loss\."):
-        make(node, Loss, where="loss")
+        build_component(node, Loss, where="loss")
 
 
 @every_option
 def test_option_spells_every_setting_of_its_loss_and_its_penalties(option: Path) -> None:
     node = yaml.safe_load(option.read_text())
-    assert node.keys() == OF_THE_RUN | choices(Loss)[node["name"]].model_fields.keys()
+    assert node.keys() == OF_THE_RUN | find_classes(Loss)[node["name"]].model_fields.keys()
     for key, penalty in node["penalty"].items():
-        made = make(penalty, Penalty, where=f"loss.penalty.{key}")
+        made = build_component(penalty, Penalty, where=f"loss.penalty.{key}")
         assert penalty.keys() == {"name"} | type(made).model_fields.keys()
 
 
@@ -464,7 +464,7 @@ def test_option_spells_every_setting_of_its_loss_and_its_penalties(option: Path)
 def test_option_makes_its_loss(option: Path) -> None:
     node = yaml.safe_load(option.read_text())
     own = {key: value for key, value in node.items() if key not in OF_THE_RUN - {"name"}}
-    assert type(make(own, Loss, where="loss")).__name__ == node["name"]
+    assert type(build_component(own, Loss, where="loss")).__name__ == node["name"]
     assert node["d_steps"] >= 1
     assert node["clip"] is None or node["clip"] > 0
 
@@ -476,14 +476,14 @@ def test_option_names_its_paper(option: Path) -> None:
 
 
 def test_every_loss_is_an_option() -> None:
-    assert {yaml.safe_load(o.read_text())["name"] for o in OPTIONS} == choices(Loss).keys()
+    assert {yaml.safe_load(o.read_text())["name"] for o in OPTIONS} == find_classes(Loss).keys()
 
 
 @pytest.mark.parametrize(
     "family", ["KullbackLeibler", "ReverseKullbackLeibler", "SquaredHellinger"]
 )
 def test_a_divergence_stays_finite_at_logits_where_exp_overflows(family: str) -> None:
-    loss = make({"name": family, "generator_loss": "heuristic"}, Loss, where="loss")
+    loss = build_component({"name": family, "generator_loss": "heuristic"}, Loss, where="loss")
     logits = torch.tensor([-500.0, 500.0], requires_grad=True)
     total = (loss.discriminator(logits, logits) + loss.generator(logits, None)).sum()
     total.backward()

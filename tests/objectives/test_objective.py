@@ -45,8 +45,8 @@ def test_it_knows_whether_a_penalty_holds_ds_slope_down(
 
 def test_the_estimate_of_the_game_is_derived_where_the_loss_is_that_game() -> None:
     row = {"loss/discriminator": 1.3}
-    assert objective("Minimax").derived(row) == {"value/game": -1.3}
-    assert objective("Wasserstein").derived(row) == {}
+    assert objective("Minimax").derived_numbers(row) == {"value/game": -1.3}
+    assert objective("Wasserstein").derived_numbers(row) == {}
 
 
 # ---------------------------------------------------------------- refusals

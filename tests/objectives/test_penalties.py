@@ -10,7 +10,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from gan_runner.config.component import choices, make
+from gan_runner.config.component import build_component, find_classes
 from gan_runner.errors import ConfigError
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.objectives.penalties import Consistency, Critic, Penalty
@@ -19,14 +19,16 @@ CONF = Path(__file__).parents[2] / "conf" / "loss"
 OPTIONS = sorted(
     path
     for path in (CONF / "penalty").glob("*.yaml")
-    if yaml.safe_load(path.read_text())["name"] in choices(Penalty)
+    if yaml.safe_load(path.read_text())["name"] in find_classes(Penalty)
 )
 
 every_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda path: path.stem)
 
 
 def penalty(name: str, **settings: Any) -> Penalty:
-    return make({"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty")
+    return build_component(
+        {"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty"
+    )
 
 
 def gradient(*, target: float = 1.0, one_sided: bool = False) -> Penalty:
@@ -38,7 +40,7 @@ def dragan(*, perturbation: float = 0.5, target: float = 1.0) -> Penalty:
 
 
 def default(option: Path) -> Penalty:
-    return make(yaml.safe_load(option.read_text()), Penalty, where="penalty")
+    return build_component(yaml.safe_load(option.read_text()), Penalty, where="penalty")
 
 
 def examples(*shape: int, seed: int = 0) -> Tensor:
@@ -231,7 +233,7 @@ def test_same_generator_makes_the_same_penalty_and_no_other_is_used(option: Path
 @every_option
 def test_penalty_is_unweighted(option: Path) -> None:
     node = yaml.safe_load(option.read_text())
-    heavy = make({**node, "weight": 0.7, "every": 4}, Penalty, where="penalty")
+    heavy = build_component({**node, "weight": 0.7, "every": 4}, Penalty, where="penalty")
     real, fake = examples(6, 5), examples(6, 5, seed=1)
     assert torch.equal(
         apply(heavy, quadratic, real, fake), apply(default(option), quadratic, real, fake)
@@ -280,7 +282,7 @@ def test_only_what_compares_logits_of_one_update_ignores_a_shift_of_them(option:
 
 
 def test_every_penalty_is_abstract_or_final() -> None:
-    assert not [kind for kind in choices(Penalty).values() if kind.__subclasses__()]
+    assert not [kind for kind in find_classes(Penalty).values() if kind.__subclasses__()]
 
 
 @pytest.mark.parametrize(
@@ -317,4 +319,4 @@ def test_penalties_of_a_loss_bear_the_names_of_the_options(loss: Path) -> None:
 
 
 def test_every_penalty_is_an_option() -> None:
-    assert {type(default(option)) for option in OPTIONS} == set(choices(Penalty).values())
+    assert {type(default(option)) for option in OPTIONS} == set(find_classes(Penalty).values())

@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gan_runner.augmentations import Memory
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.errors import ConfigError
 from gan_runner.models.discriminator import DiscriminatorOutput as Output
@@ -26,7 +26,9 @@ from gan_runner.training.build import build
 
 
 def made(name: str, **settings: Any) -> Penalty:
-    return make({"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty")
+    return build_component(
+        {"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty"
+    )
 
 
 def output(*logits: float, examples: Tensor | None = None) -> Output:

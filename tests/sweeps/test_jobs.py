@@ -27,7 +27,7 @@ from gan_runner.sweeps import cluster
 from gan_runner.sweeps.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeps.names import job_name
 from gan_runner.sweeps.progress import SweepProgress
-from gan_runner.sweeps.settings import Cluster
+from gan_runner.sweeps.settings import ClusterSettings
 from gan_runner.sweeps.shares import check_n_jobs, gpu_of, threads_each, visible_gpus
 from gan_runner.system.signals import Interrupted
 from gan_runner.training.methods import Adversarial
@@ -513,7 +513,7 @@ def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
     executor = Executor(number)
     monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
-    settings = Cluster.model_validate_json(json.dumps(SLURM))
+    settings = ClusterSettings.model_validate_json(json.dumps(SLURM))
     progress = SweepProgress(Terminal(), total=2)
     try:
         with pytest.raises(Interrupted) as caught:

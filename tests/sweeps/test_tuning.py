@@ -14,7 +14,11 @@ from omegaconf import DictConfig
 from sweep_runs import TINY, marks
 
 from gan_runner.cli.hydra.composer import Composer
-from gan_runner.cli.hydra.sweep_settings import for_composition, number_of_jobs, shared_keys
+from gan_runner.cli.hydra.sweep_settings import (
+    number_of_jobs,
+    overrides_for_composition,
+    shared_keys,
+)
 from gan_runner.cli.hydra.tuning import contenders
 from gan_runner.errors import ConfigError
 from gan_runner.sweeps.tuning import Contender, tune
@@ -28,7 +32,7 @@ LOSSES = ["minimax", "non_saturating", "lsgan", "wgan", "wgan_gp", "dragan", "va
 def composed(*overrides: str) -> DictConfig:
     """What a sweeper gets for these arguments of gan-train -m."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return Composer().compose(for_composition(parsed), multirun=True)
+    return Composer().compose(overrides_for_composition(parsed), multirun=True)
 
 
 def contenders_of(*overrides: str) -> list[Contender]:

@@ -65,9 +65,9 @@ def _frechet(of: MetricInputs) -> list[Measurement]:
     count = min(len(of.real), len(of.fake))
     if of.real.ndim == 3 and count < frechet.EXAMPLES_PER_DIMENSION * of.space.size:
         return []  # of long sequences, whose covariance takes minutes and isn't known
-    real, fake = frechet.fit(of.real_features), frechet.fit(of.fake_features)
-    doubt = frechet.doubt(real, fake)
-    return [Measurement("frechet", frechet.distance(real, fake), doubt=doubt)]
+    real, fake = frechet.fit_gaussian(of.real_features), frechet.fit_gaussian(of.fake_features)
+    doubt = frechet.sample_size_warning(real, fake)
+    return [Measurement("frechet", frechet.frechet_distance(real, fake), doubt=doubt)]
 
 
 @computes(METRICS["kid"])
@@ -262,7 +262,9 @@ def _closest_record(of: MetricInputs) -> list[Measurement]:
     if of.columns is None or of.train is None or of.held_out is None:
         return []
     fake = neighbors.thin_out(of.fake_features, _SEARCHED)
-    found = tables.closest(*(each.cpu().numpy() for each in (fake, of.train, of.held_out)))
+    found = tables.closest_record_distances(
+        *(each.cpu().numpy() for each in (fake, of.train, of.held_out))
+    )
     values = {
         "closest_record_share": found.share,
         "closest_record_train": found.train,
