@@ -93,7 +93,7 @@ class Objective:
         smoothing = [n for n, p in self.penalties.items() if isinstance(p, LabelSmoothing)]
         if smoothing and not self.loss.labels:
             raise ConfigError(
-                f"this loss has no labels to smooth, loss.penalty.{smoothing[0]} with "
+                f"label smoothing needs a loss with labels, loss.penalty.{smoothing[0]} with "
                 f"loss.name={loss_name}. "
                 "Use loss=non_saturating, minimax or lsgan, where it lowers the label of reals."
             )

@@ -123,7 +123,9 @@ def _executor(settings: ClusterSettings) -> Any:
             slurm_max_num_timeout=settings.max_num_timeout,
         )
     except RuntimeError as error:
-        raise MachineError(f"no Slurm here, hydra/launcher=slurm. {printable(error)}") from None
+        raise MachineError(
+            f"Slurm is not available, hydra/launcher=slurm. {printable(error)}"
+        ) from None
     slurm = {
         "signal_delay_s": settings.signal_delay_s,
         "array_parallelism": settings.n_jobs,

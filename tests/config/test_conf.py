@@ -1,4 +1,4 @@
-"""Every file under conf/ composes, builds and says where it comes from; overrides do as told."""
+"""Every file under conf/ composes, builds and says where it comes from; overrides do what they say."""
 
 from __future__ import annotations
 
@@ -327,7 +327,7 @@ def test_settings_of_the_brought_model_can_be_set() -> None:
         (["loss=r3gan"], "layer"),
     ],
 )
-def test_auto_is_layer_norm_where_ds_slope_is_held_down_and_batch_norm_elsewhere(
+def test_auto_is_layer_norm_where_ds_gradient_is_penalized_and_batch_norm_elsewhere(
     overrides: list[str], norm: str
 ) -> None:
     auto = ["model.generator.norm=auto", "model.discriminator.norm=auto"]
@@ -346,7 +346,7 @@ def test_a_norm_that_the_user_names_stays() -> None:
 
 
 @pytest.mark.parametrize("penalty", ["r1", "r2", "gradient", "divergence", "dragan"])
-def test_batch_norm_in_d_is_refused_with_a_penalty_on_its_slope(penalty: str) -> None:
+def test_batch_norm_in_d_is_refused_with_a_gradient_penalty(penalty: str) -> None:
     norm = "model.discriminator.norm=batch"
     with pytest.raises(ConfigError, match=rf"{norm} with loss\.penalty\.{penalty}\."):
         experiment("loss=hinge", f"loss/penalty={penalty}", norm)

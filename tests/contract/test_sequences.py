@@ -220,7 +220,7 @@ def test_an_array_of_sequences_is_trained_on_and_sampled_in_its_units(here: Here
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         (["dataset.length=7"], "Use model.latent_size=14, or model.generator.latent=whole"),
         (["model.conditioning=projection"], "model.conditioning"),
@@ -232,10 +232,12 @@ def test_an_array_of_sequences_is_trained_on_and_sampled_in_its_units(here: Here
         (["evaluation.space=classifier"], "wrong space for sequences, evaluation.space=classifier"),
     ],
 )
-def test_what_cannot_be_is_refused_before_training(here: Here, asked: list[str], told: str) -> None:
+def test_what_cannot_be_is_refused_before_training(
+    here: Here, asked: list[str], message: str
+) -> None:
     answer = here("gan-train", *small("run", *asked))
     assert answer.code == 2
-    assert told in " ".join(answer.err.split())
+    assert message in " ".join(answer.err.split())
     assert not Path("run").exists()
 
 

@@ -153,8 +153,8 @@ def test_a_decoder_of_vectors_or_sequences_is_unbounded_and_its_encoder_sees_the
     assert examples.shape == (3, *shape)
     assert examples.abs().max() > 1
     assert torch.equal(examples, decoder.unbounded(latent))
-    told = parts["encoder"].network(examples).chunk(2, dim=1)
-    assert all(map(torch.equal, parts["encoder"](examples), told))
+    plain = parts["encoder"].network(examples).chunk(2, dim=1)
+    assert all(map(torch.equal, parts["encoder"](examples), plain))
 
 
 def test_a_vae_learns_sequences_beyond_one(tmp_path: Path) -> None:
@@ -218,16 +218,18 @@ def test_the_three_losses_of_a_vae_gan_are_those_of_the_paper() -> None:
     fooled = torch.nn.functional.softplus(-head(body(fakes))).mean()
     for part, loss in (("encoder", divergence + like), ("generator", 0.5 * like + fooled)):
         parameters = list(other.networks[part].parameters())
-        slopes = torch.autograd.grad(loss, parameters, retain_graph=True)
-        for after, before, slope in zip(weights(state, part), parameters, slopes, strict=True):
-            torch.testing.assert_close(after, before.detach() - slope, rtol=1e-4, atol=1e-5)
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=True)
+        for after, before, gradient in zip(
+            weights(state, part), parameters, gradients, strict=True
+        ):
+            torch.testing.assert_close(after, before.detach() - gradient, rtol=1e-4, atol=1e-5)
     terms = state.sums.means()
     assert terms["elbo/reconstruction"] == pytest.approx(like.item(), rel=1e-4)
     assert terms["loss/generator"] == pytest.approx(fooled.item(), rel=1e-4)
     logits = discriminator(x).logits, discriminator(fakes).logits
-    judged = torch.nn.functional.softplus(-logits[0]).mean()
-    judged = judged + torch.nn.functional.softplus(logits[1]).mean()
-    assert terms["loss/discriminator"] == pytest.approx(judged.item(), rel=1e-4)
+    expected = torch.nn.functional.softplus(-logits[0]).mean()
+    expected = expected + torch.nn.functional.softplus(logits[1]).mean()
+    assert terms["loss/discriminator"] == pytest.approx(expected.item(), rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Given(nn.Module):
 
 
 def drawn(count: int, size: int, *, seed: int, shift: float) -> Tensor:
-    """Correlated features that are no Gaussian, float32 [count, size]."""
+    """Correlated features that are not Gaussian, float32 [count, size]."""
     stream = torch.Generator().manual_seed(seed)
     mixing = torch.randn(size, size, generator=stream) / size**0.5
     return torch.randn(count, size, generator=stream).mm(mixing).relu() + shift

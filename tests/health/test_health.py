@@ -142,7 +142,7 @@ SICK = {
     ),
     "a class lost": ("mode_collapse", shares([1.0, 0.9, 0.8, 0.08, 0.02])),
     "penalty of the wrong sign": ("divergence", history(500, penalty__r1=-9.8)),
-    "D without slope": (
+    "D without gradient": (
         "discriminator_useless",
         history(
             800,

@@ -205,8 +205,8 @@ def test_a_gradient_penalty_reaches_every_weight(option: str, layer: str) -> Non
     for parameter in network.parameters():  # the blocks of r3gan begin at 0
         nn.init.normal_(parameter, std=0.1)
     points = torch.randn(6, 1, 8, 8, requires_grad=True)
-    (slope,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     gradients = {name: p.grad for name, p in network.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
 
@@ -216,8 +216,8 @@ def test_a_gradient_penalty_reaches_every_weight(option: str, layer: str) -> Non
 def test_the_penalty_of_twins_is_finite(option: str, layer: str) -> None:
     network = discriminator(option, layer)
     points = torch.randn(1, 1, 8, 8).repeat(6, 1, 1, 1).requires_grad_()
-    (slope,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
 
 

@@ -451,8 +451,8 @@ def test_a_gradient_penalty_reaches_every_weight_of_the_discriminator(
         return
     discriminator = networks(option, images(1, 16, 16), norm=norm).discriminator
     points = torch.randn(3, 1, 16, 16, requires_grad=True)
-    (slope,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     gradients = {name: p.grad for name, p in discriminator.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
 

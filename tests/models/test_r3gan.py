@@ -227,8 +227,8 @@ def test_at_the_start_every_blocks_last_layer_learns() -> None:
 def test_a_gradient_penalty_reaches_every_weight() -> None:
     discriminator = roused(networks(1, 12, 12).discriminator)
     points = torch.randn(3, 1, 12, 12, requires_grad=True)
-    (slope,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     gradients = {name: p.grad for name, p in discriminator.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
 

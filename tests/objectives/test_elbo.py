@@ -84,9 +84,9 @@ def test_the_bernoulli_likelihood_is_that_of_pixels_as_probabilities() -> None:
 def test_the_bernoulli_likelihood_of_certain_outputs_is_finite_and_can_be_descended() -> None:
     outputs = torch.full((1, 1, 4, 4), 200.0, requires_grad=True)
     value = BERNOULLI.log_likelihood(-torch.ones(1, 1, 4, 4), outputs)
-    (slope,) = torch.autograd.grad(value.sum(), outputs)
+    (gradient,) = torch.autograd.grad(value.sum(), outputs)
     assert value.item() == pytest.approx(-3200.0)
-    assert torch.equal(slope, -torch.ones_like(slope))
+    assert torch.equal(gradient, -torch.ones_like(gradient))
 
 
 @pytest.mark.parametrize("shape", [(4,), (3, 2), (1, 4, 4)])

@@ -154,7 +154,7 @@ def logits(n: int, *, seed: int, scale: float = 2.0) -> Tensor:
     return scale * torch.randn(n, generator=generator, dtype=torch.float64)
 
 
-def slopes(of: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def gradients(of: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The derivatives of D's mean loss by real and fake, and of G's by fake."""
     real, fake = real.clone().requires_grad_(), fake.clone().requires_grad_()
     by_real, by_fake = torch.autograd.grad(of.discriminator(real, fake).mean(), (real, fake))
@@ -208,7 +208,7 @@ def test_loss_and_its_derivatives_are_finite_in_float32_up_to_80(
     reals, fakes = torch.full((3,), real), torch.full((3,), fake)
     assert case.loss.discriminator(reals, fakes).isfinite().all()
     assert case.loss.generator(fakes, reals).isfinite().all()
-    assert all(slope.isfinite().all() for slope in slopes(case.loss, reals, fakes))
+    assert all(gradient.isfinite().all() for gradient in gradients(case.loss, reals, fakes))
 
 
 # the way they push
@@ -218,7 +218,7 @@ def test_loss_and_its_derivatives_are_finite_in_float32_up_to_80(
 def test_discriminator_parts_real_from_fake_and_generator_follows_the_real(case: Case) -> None:
     between_the_targets = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
     real, fake = between_the_targets, between_the_targets.flip(0)
-    by_real, by_fake, of_generator = slopes(case.loss, real, fake)
+    by_real, by_fake, of_generator = gradients(case.loss, real, fake)
     assert by_real.mean() < 0
     assert by_fake.mean() > 0
     if case.loss != CASES["least_squares_of_pearson"].loss:
@@ -227,7 +227,7 @@ def test_discriminator_parts_real_from_fake_and_generator_follows_the_real(case:
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - WITH_TARGETS))
 def test_loss_without_targets_pushes_no_logit_the_wrong_way(name: str) -> None:
-    by_real, by_fake, of_generator = slopes(
+    by_real, by_fake, of_generator = gradients(
         CASES[name].loss, logits(50, seed=7, scale=6), logits(50, seed=8, scale=6)
     )
     assert (by_real <= 0).all()
@@ -253,14 +253,14 @@ def test_loss_that_estimates_the_value_is_minus_the_value_of_the_original_game()
 
 def test_minimax_is_a_zero_sum_game() -> None:
     real, fake = logits(9, seed=9), logits(9, seed=10)
-    _, of_discriminator, of_generator = slopes(loss("Minimax"), real, fake)
+    _, of_discriminator, of_generator = gradients(loss("Minimax"), real, fake)
     torch.testing.assert_close(of_generator, -of_discriminator)
 
 
 def test_non_saturating_generator_learns_where_minimax_does_not() -> None:
     sure_of_a_fake = torch.tensor([-30.0])
-    _, _, minimax = slopes(loss("Minimax"), sure_of_a_fake, sure_of_a_fake)
-    _, _, non_saturating = slopes(loss("NonSaturating"), sure_of_a_fake, sure_of_a_fake)
+    _, _, minimax = gradients(loss("Minimax"), sure_of_a_fake, sure_of_a_fake)
+    _, _, non_saturating = gradients(loss("NonSaturating"), sure_of_a_fake, sure_of_a_fake)
     assert minimax.abs() < 1e-12
     torch.testing.assert_close(non_saturating, torch.tensor([-1.0]))
 
@@ -408,7 +408,7 @@ def test_bound_of_equal_distributions_is_zero_at_its_optimum(name: str) -> None:
 @every_divergence
 def test_exact_generator_minimises_what_the_discriminator_maximises(name: str) -> None:
     real, fake = logits(9, seed=16), logits(9, seed=17)
-    _, of_discriminator, of_generator = slopes(exact(name), real, fake)
+    _, of_discriminator, of_generator = gradients(exact(name), real, fake)
     torch.testing.assert_close(of_generator, -of_discriminator)
 
 

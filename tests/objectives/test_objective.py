@@ -37,7 +37,7 @@ def refusal(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("penalties", "constrained"), [({}, False), ({"drift": DRIFT}, False), ({"r2": R2}, True)]
 )
-def test_it_knows_whether_a_penalty_holds_ds_slope_down(
+def test_it_knows_whether_a_penalty_constrains_ds_gradient(
     penalties: dict[str, Any], constrained: bool
 ) -> None:
     assert objective(penalty=penalties).penalizes_gradient == constrained

@@ -68,8 +68,8 @@ def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
     real = torch.tensor([0.9], requires_grad=True)
     real_output = Output(torch.zeros(1, 2), real)
     terms = discriminator_terms(Objective.build(node), real_output, output(0.0))
-    (slope,) = torch.autograd.grad(sum(terms.values()), real)
-    assert slope.item() == pytest.approx(0, abs=1e-7)
+    (gradient,) = torch.autograd.grad(sum(terms.values()), real)
+    assert gradient.item() == pytest.approx(0, abs=1e-7)
 
 
 @pytest.mark.parametrize(

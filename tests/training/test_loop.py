@@ -211,10 +211,10 @@ def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoi
     assert last.step == run.checkpoints.saved_step < 9
     assert all(t.isfinite().all() for t in last.tensors.values())
     assert all(step <= last.step + 1 for step in row_steps(run))
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    assert f"The last good checkpoint is step {run.checkpoints.saved_step}." in told
-    assert len(told.splitlines()) <= 12
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert f"The last good checkpoint is step {run.checkpoints.saved_step}." in message
+    assert len(message.splitlines()) <= 12
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator", "ema"])

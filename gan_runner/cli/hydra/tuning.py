@@ -168,7 +168,7 @@ def _parse_space(key: str, space: str) -> Override:
         override = None
     if override is None or not override.is_sweep_override():
         raise ConfigError(
-            f"nothing to draw from, {printable(key)}={printable(space)} in hydra.sweeper.params. "
+            f"not a search space, {printable(key)}={printable(space)} in hydra.sweeper.params. "
             "Write interval(a,b), tag(log,interval(a,b)), choice(a,b,c) or range(a,b)."
         )
     interval = override.value()
@@ -176,7 +176,7 @@ def _parse_space(key: str, space: str) -> Override:
         low, high = _bounds(interval)
         if low > high or (_is_logarithmic(interval) and low <= 0):
             raise ConfigError(
-                f"no interval to draw from, {printable(key)}={printable(space)}. "
+                f"invalid interval, {printable(key)}={printable(space)}. "
                 "The first end is the smaller one, and above 0 for log."
             )
     return override
