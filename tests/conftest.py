@@ -35,7 +35,7 @@ from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.sweeps import processes
-from gan_runner.sweeps.job import carry_out
+from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, Outcome, outcome
 from gan_runner.system.signals import SIGNALS
 
@@ -226,7 +226,7 @@ def small_run(path: Path, *overrides: str) -> list[str]:
 
 
 def left_behind(run: Path) -> dict[str, object]:
-    """Everything of a run that an interruption must not change: the last weights, optimisers and
+    """Everything of a run that an interruption must not change: the last weights, optimizers and
     streams, the rows without their times, the series of TensorBoard, the pictures."""
     last = checkpoint.select(run / "checkpoints", "last")
     facts = last.facts.plain()
@@ -274,7 +274,7 @@ def run_here(
     """Carries out the jobs of a sweep in this process."""
     for job in jobs:
         job.prepare()
-        on_end(job, outcome(job, code=carry_out(job), seconds=1.0))
+        on_end(job, outcome(job, code=run_job(job), seconds=1.0))
 
 
 @pytest.fixture

@@ -235,7 +235,7 @@ def refuse_batch_of_one(model: GenerativeModel, batch_size: int) -> None:
         layer = network.minibatch if isinstance(network, DiscriminatorNetwork) else "none"
         if layer != "none":
             raise ConfigError(
-                "D has nothing to compare the only example of a batch with, train.batch_size=1 "
+                "a minibatch layer needs more than one example, train.batch_size=1 "
                 f"with model.{name}.minibatch={layer}. "
                 f"Raise the batch size or use model.{name}.minibatch=none."
             )

@@ -12,7 +12,7 @@ from conftest import Answer, call_command, left_behind, model_settings, small_ru
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
@@ -43,7 +43,7 @@ def model(option: str, layer: str, *, conditioning: str = "none", **discriminato
     sizes = {"mlp": {"hidden": [16]}, "r3gan": {"widths": [8], "cardinality": [2]}}
     settings = {"minibatch": layer, "minibatch_kernels": 6, "minibatch_dims": 3}
     plain["discriminator"] |= {**sizes.get(option, {"width": 8}), **settings, **HE, **discriminator}
-    return make({**plain, "conditioning": conditioning}, Model, where="model")
+    return build_component({**plain, "conditioning": conditioning}, Model, where="model")
 
 
 def discriminator(option: str, layer: str, **changes: Any) -> nn.Module:
@@ -203,8 +203,8 @@ def test_a_gradient_penalty_reaches_every_weight(option: str, layer: str) -> Non
     for parameter in network.parameters():  # the blocks of r3gan begin at 0
         nn.init.normal_(parameter, std=0.1)
     points = torch.randn(6, 1, 8, 8, requires_grad=True)
-    (slope,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     gradients = {name: p.grad for name, p in network.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
 
@@ -214,8 +214,8 @@ def test_a_gradient_penalty_reaches_every_weight(option: str, layer: str) -> Non
 def test_the_penalty_of_twins_is_finite(option: str, layer: str) -> None:
     network = discriminator(option, layer)
     points = torch.randn(1, 1, 8, 8).repeat(6, 1, 1, 1).requires_grad_()
-    (slope,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
 
 

@@ -11,7 +11,7 @@ from conftest import model_settings
 from torch import Tensor, nn
 from torch.export import Dim
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Space
 from gan_runner.data.columns import Column, Columns
@@ -42,7 +42,7 @@ def model(option: str, *, network: dict[str, Any] | None = None, **changes: Any)
     settings |= network or {}
     for part in {"generator", "discriminator", "encoder"} & {*plain}:
         plain[part] |= {key: value for key, value in settings.items() if key in plain[part]}
-    return make({**plain, "latent_size": 12, **changes}, GenerativeModel, where="model")
+    return build_component({**plain, "latent_size": 12, **changes}, GenerativeModel, where="model")
 
 
 def inputs(made: GenerativeModel, count: int) -> tuple[Tensor, ...]:

@@ -88,7 +88,7 @@ class Composer:
     def known_settings(self, lines: Sequence[str]) -> list[str]:
         """Every setting and group that the chosen options have, by dotted key; none if the options
         alone can't be composed."""
-        from gan_runner.config.schema import flat
+        from gan_runner.config.schema import flatten
 
         overrides = OverridesParser.create().parse_overrides(list(lines))
         chosen = [override.input_line or "" for override in overrides if _is_choice(override)]
@@ -97,7 +97,7 @@ class Composer:
         except _RAISED:
             return []
         tree: Any = OmegaConf.to_container(_without_hydra(config))
-        return [*flat(tree), *GROUPS]
+        return [*flatten(tree), *GROUPS]
 
 
 def compose(lines: Sequence[str]) -> DictConfig:
