@@ -139,5 +139,5 @@ def test_missing_data_is_a_data_error_and_leaves_no_folder(tmp_path: Path) -> No
 
 def test_numbers_that_are_not_finite_end_a_run_with_its_checkpoint_named() -> None:
     diverging = {"loss": "wgan", "train.steps": 400, "optimizer.discriminator.lr": 1e30}
-    with pytest.raises(gan_runner.NumbersError, match="run folder|checkpoint"):
+    with pytest.raises(gan_runner.NumbersError, match=r"run folder|checkpoint"):
         gan_runner.fit({**QUICK, **diverging}, quiet=True)
