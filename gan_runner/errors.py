@@ -64,7 +64,7 @@ def printable(text: object, limit: int = 200) -> str:
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """The remedy for a misspelt name: the nearest of the choices, or all if they are few."""
+    """The remedy for a misspelled name: the nearest of the choices, or all if they are few."""
     choices = sorted(choices)
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.6)
     if near:

@@ -14,7 +14,7 @@ from gan_runner.errors import ConfigError, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import train_and_record
 from gan_runner.runs.open import create
-from gan_runner.storage.run_folder import claimed
+from gan_runner.storage.run_folder import claim_until_begun
 from gan_runner.system.signals import Interrupted
 
 Overrides = Sequence[str] | Mapping[str, Any]
@@ -36,7 +36,7 @@ def fit(
     command = _command(overrides, plugins)
     composed = command.composer().compose(command.lines)
     config = parse_config(composed, command.plugins)
-    with claimed(run_folder(composed), generated=not command.names_folder) as path:
+    with claim_until_begun(run_folder(composed), generated=not command.names_folder) as path:
         write_records(composed, path)
         run = create(config, path, Terminal(quiet=quiet))
         try:
@@ -61,7 +61,7 @@ def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine
         shown = printable(overrides)
         raise ConfigError(f"not a list, overrides={shown}. Write each in a list: [{shown!r}].")
     if isinstance(overrides, Mapping):
-        overrides = [f"{key}={_written(value)}" for key, value in overrides.items()]
+        overrides = [f"{key}={_to_hydra_grammar(value)}" for key, value in overrides.items()]
     files = [word for file in plugin_files(plugins) for word in ("--plugin", str(file))]
     command = read_command_line([*overrides, *files])
     asked = {
@@ -79,7 +79,7 @@ def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine
     return command
 
 
-def _written(value: Any) -> str:
+def _to_hydra_grammar(value: Any) -> str:
     """A value of Python in Hydra's grammar."""
     match value:
         case None:
@@ -87,16 +87,16 @@ def _written(value: Any) -> str:
         case bool():
             return str(value).lower()
         case list() | tuple():
-            return f"[{','.join(_written(item) for item in value)}]"
+            return f"[{','.join(_to_hydra_grammar(item) for item in value)}]"
         case dict():
-            return "{" + ",".join(f"{k}:{_written(v)}" for k, v in value.items()) + "}"
+            return "{" + ",".join(f"{k}:{_to_hydra_grammar(v)}" for k, v in value.items()) + "}"
         case str() | Path():
-            return _quoted(str(value))
+            return _quote(str(value))
         case _:
             return str(value)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """A text, in quotes unless it is a name or an option."""
     if re.fullmatch(r"[A-Za-z_]\w*", text) and text.lower() not in _CONSTANTS:
         return text

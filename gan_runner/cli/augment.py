@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import check_file, count, device, run_with_options, write_file
+from gan_runner.cli.command import (
+    check_file,
+    parse_count,
+    parse_device,
+    run_with_options,
+    write_file,
+)
 from gan_runner.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -57,7 +63,7 @@ def _parser() -> Arguments:
     )
     parser.add_argument(
         "--updates",
-        type=count,
+        type=parse_count,
         default=300,
         metavar="N",
         help="of a network, on batches of 64, however many examples it has (300)",
@@ -65,18 +71,18 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument(
-        "--raw", action="store_true", help="the generator itself, not its weight average"
-    )
+    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="the numbers as a picture")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="(that of the run)")
-    parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda ... (auto)")
+    parser.add_argument(
+        "--device", type=parse_device, default="auto", help="auto, cpu, cuda ... (auto)"
+    )
     return parser
 
 
 def _counts(text: str) -> tuple[int, ...]:
-    return tuple(sorted({count(part) for part in text.split(",")}))
+    return tuple(sorted({parse_count(part) for part in text.split(",")}))
 
 
 def _ratios(text: str) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
-from gan_runner.system.files import write_asked
+from gan_runner.system.files import write_user_file
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.threads import share_cores
 
@@ -65,7 +65,7 @@ def write_file(path: Path, content: str | bytes, option: str) -> None:
     """Write the file that a command was asked for. Raises what `check_file` raises."""
     check_file(path, option)
     try:
-        write_asked(path, content.encode() if isinstance(content, str) else content)
+        write_user_file(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise _write_error(path, option, error) from None
 
@@ -74,14 +74,14 @@ def _write_error(path: Path, option: str, error: OSError) -> MachineError:
     return MachineError(f"can't write, {option}={printable(path)}. {printable(error)}")
 
 
-def count(text: str) -> int:
+def parse_count(text: str) -> int:
     """How many of something, from a command line."""
     if not (text.isdecimal() and 1 <= int(text) <= 10_000_000):
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10,000,000")
     return int(text)
 
 
-def device(text: str) -> str:
+def parse_device(text: str) -> str:
     """The name of a device, from a command line."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"{text} is not auto, cpu, cuda, cuda:1 or mps")

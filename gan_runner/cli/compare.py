@@ -127,10 +127,10 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
 
     for board in comparison.boards:
         terminal.say(printable(findings.title(board)))
-        heads = [*comparison.grouping.group_by, *findings.heads(board)]
+        heads = [*comparison.grouping.group_by, *findings.board_heads(board)]
         columns = comparison.grouping.group_by
         rows = [
-            [*(line.group.values if columns else ()), *findings.cells(board, line)]
+            [*(line.group.values if columns else ()), *findings.line_cells(board, line)]
             for line in board.lines
         ]
         terminal.framed_table(
@@ -147,7 +147,7 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
     for note in comparison.grouping.notes:
         terminal.say(f"note: {printable(note, 400)}")
     for group in comparison.grouping.groups:
-        if verdicts := findings.health(group):
+        if verdicts := findings.verdict_counts(group):
             terminal.say(f"health: {printable(group.label)}: {printable(', '.join(verdicts), 400)}")
 
 

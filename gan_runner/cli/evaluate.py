@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import count, device, run_with_options, write_file
+from gan_runner.cli.command import parse_count, parse_device, run_with_options, write_file
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.metrics.registry import METRICS
 
@@ -54,13 +54,16 @@ def _parser() -> Arguments:
         "--checkpoint", default="last", metavar="last|best|all|STEP", help="which one (last)"
     )
     parser.add_argument(
-        "--num", type=count, metavar="N", help="samples, and at most as many real examples"
+        "--num", type=parse_count, metavar="N", help="samples, and at most as many real examples"
     )
     parser.add_argument(
         "--metrics", metavar="A,B", help="metrics by name (those of the run, else all that apply)"
     )
     parser.add_argument(
-        "--importance-samples", type=count, metavar="K", help="for the likelihood of autoencoders"
+        "--importance-samples",
+        type=parse_count,
+        metavar="K",
+        help="for the likelihood of autoencoders",
     )
     parser.add_argument("--space", metavar="SPACE", help="classifier, random, inception, identity")
     parser.add_argument("--inception-weights", type=Path, metavar="FILE", help="for inception")
@@ -77,7 +80,9 @@ def _parser() -> Arguments:
     )
     parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="(that of the run)")
-    parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda ... (auto)")
+    parser.add_argument(
+        "--device", type=parse_device, default="auto", help="auto, cpu, cuda ... (auto)"
+    )
     return parser
 
 

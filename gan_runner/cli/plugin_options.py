@@ -89,7 +89,7 @@ def _option(kind: type[Any]) -> FileOption:
     assert group is not None, "other classes are left out"
     name, where = snake_case(kind.__name__), f"{kind.__module__}.{kind.__name__}"
     settings = getattr(kind, "Settings", kind)  # those of a method are a class of their own
-    node = {"name": kind.__name__, **_defaults(settings, _inherited(group), where=where)}
+    node = {"name": kind.__name__, **_defaults(settings, _inherited_values(group), where=where)}
     if group == "loss":
         node |= {"d_steps": 1, "clip": None, "penalty": {}}
     if group == "optimizer":
@@ -105,7 +105,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _inherited(group: str) -> dict[str, Any]:
+def _inherited_values(group: str) -> dict[str, Any]:
     """The values of settings that a family shares, where a plugin's class doesn't say others: those
     of an option of ours."""
     match group:

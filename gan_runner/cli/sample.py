@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import check_file, count, device, run_with_options, write_file
+from gan_runner.cli.command import (
+    check_file,
+    parse_count,
+    parse_device,
+    run_with_options,
+    write_file,
+)
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -37,7 +43,7 @@ def run_command(arguments: list[str]) -> int:
 def _parser() -> Arguments:
     parser = Arguments("gan-sample", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument("--num", type=count, metavar="N", help="how many samples (64)")
+    parser.add_argument("--num", type=parse_count, metavar="N", help="how many samples (64)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
     parser.add_argument(
         "--out",
@@ -51,12 +57,10 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument(
-        "--raw", action="store_true", help="the generator itself, not its weight average"
-    )
+    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
     parser.add_argument(
         "--interpolate",
-        type=count,
+        type=parse_count,
         metavar="N",
         help="N points on the arc between two latent points: a row of the grid for each pair "
         "(--num rows, 8), or the frames of a .gif",
@@ -74,13 +78,16 @@ def _parser() -> Arguments:
         help="a class by name or number, again for more (conditional models; all classes in turn)",
     )
     parser.add_argument(
-        "--per-class", type=count, metavar="N", help="N samples of each class, instead of --num"
+        "--per-class",
+        type=parse_count,
+        metavar="N",
+        help="N samples of each class, instead of --num",
     )
     parser.add_argument(
         "--truncation", type=_threshold, metavar="T", help="redraw latent coordinates beyond T"
     )
     parser.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
+        "--device", type=parse_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
     )
     return parser
 
@@ -122,15 +129,15 @@ def _refuse_other_files(trained: Trained, out: Path) -> None:
     shown, suffix = f"--out={printable(out)}", out.suffix.lower()
     kind = trained.sampler.space.kind
     if kind == "table" and suffix not in (".csv", ".png", ".npz"):
-        raise _unfit_file(shown, "image", kind, "a .csv, .npz or .png file")
+        raise _wrong_file_error(shown, "image", kind, "a .csv, .npz or .png file")
     if kind in ("vectors", "sequences") and suffix not in (".png", ".npz"):
         needed = "table" if suffix == ".csv" else "image"
-        raise _unfit_file(shown, needed, kind, "a .npz or .png file")
+        raise _wrong_file_error(shown, needed, kind, "a .npz or .png file")
     if kind == "images" and suffix == ".csv":
-        raise _unfit_file(shown, "table", kind, "a .png or .npz file")
+        raise _wrong_file_error(shown, "table", kind, "a .png or .npz file")
 
 
-def _unfit_file(shown: str, needed: str, kind: str, fit: str) -> ConfigError:
+def _wrong_file_error(shown: str, needed: str, kind: str, fit: str) -> ConfigError:
     has = "a table" if kind == "table" else kind
     return ConfigError(f"{shown} needs {needed} data, and the run has {has}. Use {fit}.")
 

@@ -16,7 +16,7 @@ from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code
 from gan_runner.config.groups import GROUPS, help_text
 from gan_runner.errors import printable
-from gan_runner.system.signals import Interrupted, end_at_once, leave
+from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 
 if TYPE_CHECKING:
     from gan_runner.cli.hydra.command_line import CommandLine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The command `gan-train`."""
-    leave(run_command(sys.argv[1:]))
+    exit_process(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: list[str]) -> int:
@@ -64,7 +64,7 @@ def _run(arguments: list[str]) -> int:
     from gan_runner.cli.hydra.command_line import read_command_line
     from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
     from gan_runner.config.plugins import load_plugins
-    from gan_runner.storage.run_folder import claimed
+    from gan_runner.storage.run_folder import claim_until_begun
 
     command = read_command_line(arguments)
     if command.asks_hydra:
@@ -84,7 +84,7 @@ def _run(arguments: list[str]) -> int:
     if command.dry_run:
         return _run_dry(config)
     generated = not command.names_folder
-    with claimed(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
+    with claim_until_begun(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
         write_records(composed, path)
         return _create(config, path)
 
@@ -113,7 +113,7 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
         f"{group}={chosen[group]}"
         for group in GROUPS
         if group.replace("/", ".") not in changed
-        and str(chosen.get(group)) in command.offered(group)
+        and str(chosen.get(group)) in command.options_of(group)
     ]
     composed = command.composer().compose([*lines, *command.changes])
     return parse_config(composed, command.plugins)

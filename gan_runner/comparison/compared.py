@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gan_runner.comparison.grouping import Grouping, group_runs
 from gan_runner.comparison.leaderboard import Board, Step, boards
-from gan_runner.comparison.record import Record, find
+from gan_runner.comparison.record import Record, find_records
 from gan_runner.evaluation.metrics.registry import Direction
 
 
@@ -33,7 +33,7 @@ def compare(
 ) -> Comparison:
     """The runs at some places, compared. Raises ConfigError for a place, a setting or a metric
     that isn't there."""
-    records = find(places)
+    records = find_records(places)
     grouping = group_runs(records, by)
     found = [
         board

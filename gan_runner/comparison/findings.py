@@ -54,51 +54,53 @@ def headline(board: Board) -> str:
     unsure = [line.group.label for line in lines if line.tied is None and not line.leader]
     parts = [first]
     if tied:
-        parts.append(f"Tied with it, as the intervals overlap: {_some(tied)}.")
+        parts.append(f"Tied with it, as the intervals overlap: {_list_some(tied)}.")
     if unsure and ahead.leader:
-        parts.append(f"Too few seeds to compare with it: {_some(unsure)}.")
-    return " ".join([*parts, *_missing(board)])
+        parts.append(f"Too few seeds to compare with it: {_list_some(unsure)}.")
+    return " ".join([*parts, *_missing_notes(board)])
 
 
-def reached(board: Board) -> str:
+def result_text(board: Board) -> str:
     """What a single run came to."""
     values = [value for line in board.lines for value in line.values]
     if not values:
         return "not measured yet."
     (value,) = values
-    best = "" if value.best is None else f"; the best was {number(value.best)}"
+    best = "" if value.best is None else f"; the best was {number_text(value.best)}"
     at = "" if value.best is None else f" at step {value.best_step}"
-    return f"{number(value.final)} at step {value.final_step}{best}{at}."
+    return f"{number_text(value.final)} at step {value.final_step}{best}{at}."
 
 
-def heads(board: Board) -> list[str]:
+def board_heads(board: Board) -> list[str]:
     """What a board shows of each group, beside the settings of the groups."""
     ends = ["least", "greatest"] if board.direction is None else ["best run", "worst run"]
     return ["n", "final mean", "95 %", *ends, "best step", "95 %", "", "not in it"]
 
 
-def cells(board: Board, line: Line) -> list[str]:
+def line_cells(board: Board, line: Line) -> list[str]:
     """The figures of a group under `heads`."""
     n = str(len(line.values))
     if line.final is None:
-        return [n, *["-"] * 6, standing(line), left_out(line)]
-    least, greatest = number(line.final.least), number(line.final.greatest)
+        return [n, *["-"] * 6, standing_text(line), left_out_text(line)]
+    least, greatest = number_text(line.final.least), number_text(line.final.greatest)
     ends = [greatest, least] if board.direction == "max" else [least, greatest]
     if board.direction == "half":
-        ends = [number(v) for v in _by_half([value.final for value in line.values])]
-    best = ["-", "-"] if line.best is None else [number(line.best.mean), interval(line.best)]
-    final = [number(line.final.mean), interval(line.final)]
-    return [n, *final, *ends, *best, standing(line), left_out(line)]
+        ends = [number_text(v) for v in _by_half([value.final for value in line.values])]
+    best = (
+        ["-", "-"] if line.best is None else [number_text(line.best.mean), interval_text(line.best)]
+    )
+    final = [number_text(line.final.mean), interval_text(line.final)]
+    return [n, *final, *ends, *best, standing_text(line), left_out_text(line)]
 
 
 def value_cells(measure: Measure, value: Value) -> list[str]:
     """A number of one run under VALUE_HEADS."""
     best_step = "-" if value.best_step is None else str(value.best_step)
-    final = [number(value.final), str(value.final_step)]
-    return [measure.name, *final, number(value.best), best_step, measure.protocol]
+    final = [number_text(value.final), str(value.final_step)]
+    return [measure.name, *final, number_text(value.best), best_step, measure.protocol]
 
 
-def standing(line: Line) -> str:
+def standing_text(line: Line) -> str:
     """How a group stands to the leader."""
     if line.leader:
         return "leads"
@@ -107,7 +109,7 @@ def standing(line: Line) -> str:
     return "tied" if line.tied else ""
 
 
-def left_out(line: Line) -> str:
+def left_out_text(line: Line) -> str:
     """The runs of a group that aren't among its values, and how they ended."""
     counted = {value.record.name for value in line.values}
     ended = Counter(r.outcome for r in line.group.records if r.name not in counted)
@@ -142,7 +144,7 @@ def protocol_text(protocol: Mapping[str, Any]) -> str:
     return ", ".join(f"{k} {v if isinstance(v, str) else json.dumps(v)}" for k, v in plain.items())
 
 
-def health(group: Group) -> list[str]:
+def verdict_counts(group: Group) -> list[str]:
     """The verdicts of a group's runs, each with the number of runs that had it."""
     counts = Counter(name for record in group.records for name in record.summary.verdicts)
     count = len(group.records)
@@ -155,22 +157,26 @@ def verdict_text(verdict: Verdict) -> str:
     return " ".join([f"{verdict.name} at step {verdict.step}:", *sentences])
 
 
-def number(value: float | None) -> str:
+def number_text(value: float | None) -> str:
     """A figure with four digits."""
     return "-" if value is None else f"{value:.4g}"
 
 
-def interval(of: SeedStatistics) -> str:
+def interval_text(of: SeedStatistics) -> str:
     return "-" if of.low is None else f"{of.low:.3g} to {of.high:.3g}"
 
 
 def _figure(of: SeedStatistics | None) -> str:
     if of is None:
         return "no number"
-    return number(of.mean) if of.low is None else f"{number(of.mean)} (95 %: {interval(of)})"
+    return (
+        number_text(of.mean)
+        if of.low is None
+        else f"{number_text(of.mean)} (95 %: {interval_text(of)})"
+    )
 
 
-def _some(labels: Sequence[str]) -> str:
+def _list_some(labels: Sequence[str]) -> str:
     more = len(labels) - _NAMED
     return "; ".join(labels[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
@@ -180,7 +186,7 @@ def _seeds(line: Line) -> str:
     return "1 run" if count == 1 else f"{count} runs"
 
 
-def _missing(board: Board) -> list[str]:
+def _missing_notes(board: Board) -> list[str]:
     total = sum(len(line.group.records) for line in board.lines)
     counted = sum(len(line.values) for line in board.lines)
     return [] if counted == total else [f"{total - counted} of {total} runs are not in it."]

@@ -51,8 +51,10 @@ def group_runs(records: Sequence[Record], by: Sequence[str] = ()) -> Grouping:
     ]
     tables = [_settings(record) for record in known]
     keys = list(dict.fromkeys(key for table in tables for key in table))
-    differing = [key for key in keys if key not in _IGNORED and _differs(key, tables)]
-    chosen = [_find_setting(name, keys) for name in by] or _distinguishing(differing, tables)
+    differing = [key for key in keys if key not in _IGNORED and _has_several_values(key, tables)]
+    chosen = [_find_setting(name, keys) for name in by] or _distinguishing_settings(
+        differing, tables
+    )
     labels = _short_names(chosen, keys)
     members: dict[tuple[str, ...], list[int]] = {}
     for index, table in enumerate(tables):
@@ -74,11 +76,13 @@ def _settings(record: Record) -> dict[str, Any]:
     return {str(k): v for k, v in settings.items() if not str(k).startswith("choices")}
 
 
-def _differs(key: str, tables: Sequence[Mapping[str, Any]]) -> bool:
+def _has_several_values(key: str, tables: Sequence[Mapping[str, Any]]) -> bool:
     return len({_values_of([key], table) for table in tables}) > 1
 
 
-def _distinguishing(differing: Sequence[str], tables: Sequence[Mapping[str, Any]]) -> list[str]:
+def _distinguishing_settings(
+    differing: Sequence[str], tables: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """As few of the settings as distinguish what all of them do: the others follow.
 
     Options of groups, as in loss=hinge, come before what they set.

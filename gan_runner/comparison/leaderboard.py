@@ -75,7 +75,7 @@ def boards(
         return []
     measures = _measures_called(name, records)
     if not measures and metric is not None:
-        raise ConfigError(_unknown(metric, records))
+        raise ConfigError(_unknown_metric(metric, records))
     measures = measures or _measures_called(measures_of(records)[0].name, records)
     return [
         _board(
@@ -107,7 +107,7 @@ def series_of(record: Record, measure: Measure) -> Series:
     return record.measured.get(measure, {})
 
 
-def better(direction: Direction, value: float) -> float:
+def sort_value(direction: Direction, value: float) -> float:
     """A number that is less the better the value is."""
     return {"min": value, "max": -value, "half": abs(value - 0.5)}[direction]
 
@@ -137,7 +137,7 @@ def _measures_called(name: str, records: Sequence[Record]) -> list[Measure]:
     return [Measure(n, LOGGED) for n in logged[:1]]
 
 
-def _unknown(metric: str, records: Sequence[Record]) -> str:
+def _unknown_metric(metric: str, records: Sequence[Record]) -> str:
     measured = measures_of(records)
     known = {name for m in measured for name in (m.name, m.metric) if name is not None}
     known |= {name for record in records for name in record.logged}
@@ -179,7 +179,7 @@ def _board(
         (r.protocols[measure.protocol] for g in groups for r in g.records if measure in r.measured),
         {},
     )
-    ranked = _ranked(here, direction, ranked_by)
+    ranked = _rank(here, direction, ranked_by)
     return Board(measure, protocol, direction, ranked_by, tuple(ranked))
 
 
@@ -210,18 +210,18 @@ def _value(record: Record, measure: Measure, direction: Direction | None) -> Val
         return None
     last, first_best = max(series), None
     if direction is not None:
-        first_best = min(series, key=lambda step: (better(direction, series[step]), step))
+        first_best = min(series, key=lambda step: (sort_value(direction, series[step]), step))
     best = None if first_best is None else series[first_best]
     return Value(record, series[last], last, best, first_best)
 
 
-def _ranked(lines: Sequence[Line], direction: Direction | None, by: Step) -> list[Line]:
+def _rank(lines: Sequence[Line], direction: Direction | None, by: Step) -> list[Line]:
     if direction is None:
         return list(lines)
 
     def place(line: Line) -> tuple[bool, float]:
         found = line.final if by == "final" else line.best
-        return (True, 0.0) if found is None else (False, better(direction, found.mean))
+        return (True, 0.0) if found is None else (False, sort_value(direction, found.mean))
 
     ordered = sorted(lines, key=place)
     ahead = ordered[0].final if by == "final" else ordered[0].best

@@ -78,7 +78,7 @@ class Record(NamedTuple):
         return self.summary.settings.get("seed")
 
 
-def find(places: Iterable[Path]) -> list[Record]:
+def find_records(places: Iterable[Path]) -> list[Record]:
     """Every run at these places or below them, once. Raises ConfigError for a place without any."""
     found: dict[Path, tuple[Path, Path]] = {}
     for place in places:
@@ -96,7 +96,7 @@ def find(places: Iterable[Path]) -> list[Record]:
         for run in runs:
             found.setdefault(run.resolve(), (place, run))
     names = _names(list(found.values()))
-    return [_read(run, name) for name, (_, run) in zip(names, found.values(), strict=True)]
+    return [_read_record(run, name) for name, (_, run) in zip(names, found.values(), strict=True)]
 
 
 def _names(found: list[tuple[Path, Path]]) -> list[str]:
@@ -114,10 +114,10 @@ def _names(found: list[tuple[Path, Path]]) -> list[str]:
     return [str(run) for _, run in found]
 
 
-def _read(path: Path, name: str) -> Record:
+def _read_record(path: Path, name: str) -> Record:
     folder = RunFolder(path)
-    logged, seconds = _logged(folder)
-    measured, protocols = _measured(folder)
+    logged, seconds = _read_metrics(folder)
+    measured, protocols = _read_evaluations(folder)
     return Record(
         name=name,
         summary=summarize(path),
@@ -129,7 +129,7 @@ def _read(path: Path, name: str) -> Record:
     )
 
 
-def _logged(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | None]:
+def _read_metrics(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | None]:
     found: dict[str, dict[int, float]] = {}
     seconds = None
     with suppress(OSError):
@@ -145,7 +145,7 @@ def _logged(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | Non
     return found, seconds
 
 
-def _measured(
+def _read_evaluations(
     folder: RunFolder,
 ) -> tuple[dict[Measure, dict[int, float]], dict[str, Mapping[str, Any]]]:
     found: dict[Measure, dict[int, float]] = {}

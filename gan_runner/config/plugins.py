@@ -51,7 +51,7 @@ def find_plugins(files: Iterable[Path] = ()) -> tuple[Plugin, ...]:
     taken."""
     named = [Path(text) for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
     paths = dict.fromkeys(path.expanduser().resolve() for path in (*named, *files))
-    plugins = (*_installed(), *map(_of_file, paths))
+    plugins = (*_installed_plugins(), *map(_plugin_of_file, paths))
     _refuse_taken_options(plugins)
     return plugins
 
@@ -101,11 +101,11 @@ def used_plugins(settings: Mapping[str, Any], plugins: Sequence[Plugin]) -> list
     """Which of the imported plugins give a class, or a metric, that these settings name."""
     from gan_runner.config.schema import UsedPlugin  # not before: pydantic would slow down --help
 
-    names = set(_names(settings))
+    names = set(_component_names(settings))
     return [
         UsedPlugin(name=p.name, version=p.version, sha256=p.sha256).model_dump()
         for p in plugins
-        if names & set(_given_names(p))
+        if names & set(_defined_names(p))
     ]
 
 
@@ -137,14 +137,14 @@ def changed_plugins(used: Sequence[UsedPlugin]) -> list[str]:
                     f"the plugin {printable(plugin.name)} has changed since the run began."
                 )
         else:
-            here = {p.name: p.version for p in _installed()}.get(plugin.name)
+            here = {p.name: p.version for p in _installed_plugins()}.get(plugin.name)
             if here is not None and here != plugin.version:
                 was, now = printable(plugin.version), printable(here)
                 lines.append(f"the plugin {printable(plugin.name)} was {was}, and is {now}.")
     return lines
 
 
-def _installed() -> Iterator[Plugin]:
+def _installed_plugins() -> Iterator[Plugin]:
     """The packages with entry points, by name."""
     found: dict[str, tuple[str | None, list[str]]] = {}
     for point in entry_points(group=ENTRY_POINTS):
@@ -152,10 +152,10 @@ def _installed() -> Iterator[Plugin]:
         version = None if point.dist is None else point.dist.version
         found.setdefault(name, (version, []))[1].append(point.module)
     for name, (version, modules) in sorted(found.items()):
-        yield Plugin(name, version, None, tuple(sorted(modules)), _conf_of(modules))
+        yield Plugin(name, version, None, tuple(sorted(modules)), _conf_folder_of(modules))
 
 
-def _conf_of(modules: Sequence[str]) -> Path | None:
+def _conf_folder_of(modules: Sequence[str]) -> Path | None:
     """The folder `conf` of a package, found without importing it."""
     for top in dict.fromkeys(module.partition(".")[0] for module in modules):
         spec = find_spec(top)
@@ -165,7 +165,7 @@ def _conf_of(modules: Sequence[str]) -> Path | None:
     return None
 
 
-def _of_file(path: Path) -> Plugin:
+def _plugin_of_file(path: Path) -> Plugin:
     if not path.is_file():
         raise ConfigError(f"no such file, --plugin={printable(path)}. Name a Python file.")
     if path.suffix != ".py":
@@ -221,21 +221,21 @@ def _sha256(path: Path) -> str:
 
 
 def _is_installed(name: str) -> bool:
-    return any(p.name == name and set(p.modules) <= set(sys.modules) for p in _installed())
+    return any(p.name == name and set(p.modules) <= set(sys.modules) for p in _installed_plugins())
 
 
-def _names(settings: Mapping[str, Any]) -> Iterator[str]:
+def _component_names(settings: Mapping[str, Any]) -> Iterator[str]:
     """The names of components and metrics in nested settings."""
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _names(value)
+            yield from _component_names(value)
         elif key == "name" and isinstance(value, str):
             yield value
         elif key in ("metric", "metrics"):
             yield from [value] if isinstance(value, str) else value or ()
 
 
-def _given_names(plugin: Plugin) -> Iterator[str]:
+def _defined_names(plugin: Plugin) -> Iterator[str]:
     """The classes and functions that the modules of an imported plugin define, and the numbers that
     a metric gives."""
     tops = {module.partition(".")[0] for module in plugin.modules}

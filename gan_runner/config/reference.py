@@ -52,7 +52,7 @@ class Option(NamedTuple):
     classes: Mapping[str, str]
     brings: tuple[str, ...]
 
-    def typed(self, classes: Mapping[str, Sequence[type[BaseModel]]]) -> Option:
+    def with_types(self, classes: Mapping[str, Sequence[type[BaseModel]]]) -> Option:
         """The same with the types of its settings: `classes` by the key of the node that they
         check, "" for the whole configuration."""
         types = {
@@ -197,7 +197,7 @@ def _texts(
     schema: Mapping[str, Any], named: Mapping[str, Any], prefix: str
 ) -> Iterator[tuple[str, str]]:
     for key, described in schema["properties"].items():
-        inner = _resolved(described, named)
+        inner = _resolve_reference(described, named)
         if "properties" in inner:
             yield from _texts(inner, named, f"{prefix}{key}.")
         else:
@@ -206,12 +206,12 @@ def _texts(
 
 def type_text(schema: Mapping[str, Any], named: Mapping[str, Any]) -> str:
     """A type of a JSON schema in words; `named` are the schema's definitions."""
-    schema = _resolved(schema, named)
+    schema = _resolve_reference(schema, named)
     if "anyOf" in schema:
         texts = [type_text(each, named) for each in schema["anyOf"]]
         return ("; or " if "list" in texts[0] else " or ").join(texts)
     if "enum" in schema:
-        return _either([str(value) for value in schema["enum"]])
+        return _list_choices([str(value) for value in schema["enum"]])
     if "const" in schema:
         return str(schema["const"])
     kind = schema.get("type", "any")
@@ -220,13 +220,13 @@ def type_text(schema: Mapping[str, Any], named: Mapping[str, Any]) -> str:
     return f"{kind}{_range(schema)}" if kind in ("integer", "number") else _WORDS[kind]
 
 
-def _resolved(schema: Mapping[str, Any], named: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolve_reference(schema: Mapping[str, Any], named: Mapping[str, Any]) -> Mapping[str, Any]:
     resolved = named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
     assert isinstance(resolved, Mapping)
     return resolved
 
 
-def _either(values: Sequence[str]) -> str:
+def _list_choices(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"
 
 
@@ -234,7 +234,7 @@ def _range(schema: Mapping[str, Any]) -> str:
     """The range of a number, beginning with a space; without limits that nobody reaches."""
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
-        return f" from {_plain(low)} to {_plain(high)}"
+        return f" from {_number_text(low)} to {_number_text(high)}"
     bounds = {
         "at least": low,
         "above": schema.get("exclusiveMinimum"),
@@ -244,14 +244,14 @@ def _range(schema: Mapping[str, Any]) -> str:
     if schema["type"] == "integer" and bounds["above"] is not None:
         bounds["at least"], bounds["above"] = bounds["above"] + 1, None
     texts = [
-        f"{words} {_plain(bound)}"
+        f"{words} {_number_text(bound)}"
         for words, bound in bounds.items()
         if bound is not None and abs(bound) < _HUGE
     ]
     return f" {', '.join(texts)}" if texts else ""
 
 
-def _plain(bound: float) -> str:
+def _number_text(bound: float) -> str:
     return f"{int(bound):,}" if bound == int(bound) else f"{bound:g}"
 
 

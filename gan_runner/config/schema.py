@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from gan_runner.config.component import Component, validated
+from gan_runner.config.component import Component, parse_settings
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.files import write_text
 
@@ -98,7 +98,7 @@ class Config(Component):
 
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""
-        fixed = {k: v for k, v in flat(self.plain()).items() if k not in (*FREE, "plugins")}
+        fixed = {k: v for k, v in flatten(self.plain()).items() if k not in (*FREE, "plugins")}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
@@ -107,7 +107,7 @@ def parse(plain: Mapping[str, Any]) -> Config:
 
     Raises ConfigError. Needs no torch, so that a fault answers at once.
     """
-    return validated(plain, Config)
+    return parse_settings(plain, Config)
 
 
 def read(path: Path) -> Config:
@@ -167,12 +167,12 @@ def text(config: Config) -> str:
     return yaml.safe_dump(config.plain(), sort_keys=False)
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The leaves of nested mappings by dotted key; an empty mapping is a leaf."""
     leaves: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            leaves |= flat(value, f"{prefix}{key}.")
+            leaves |= flatten(value, f"{prefix}{key}.")
         else:
             leaves[f"{prefix}{key}"] = value
     return leaves
@@ -204,11 +204,11 @@ def settings(config: Config) -> dict[str, Any]:
         for key, nodes in chosen.items()
         if isinstance(nodes, Mapping)  # a configuration that was refused may have anything here
     }
-    return {**flat(config.plain()), **named}
+    return {**flatten(config.plain()), **named}
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Dotted keys whose values differ, with both values; a missing one is None."""
-    left, right = flat(ours), flat(theirs)
+    left, right = flatten(ours), flatten(theirs)
     keys = sorted(left.keys() | right.keys())
     return {k: (left.get(k), right.get(k)) for k in keys if left.get(k) != right.get(k)}

@@ -29,14 +29,14 @@ class ConfusionMatrices(NamedTuple):
     def tables(self) -> Iterator[tuple[Sequence[str], list[list[str]]]]:
         """Each as the heads and the rows of a table of text."""
         names = [printable(name, limit=20) for name in self.classes]
-        for title, matrix in self._titled():
+        for title, matrix in self._titled_matrices():
             rows = zip(names, matrix.tolist(), strict=True)
             yield [title, *names], [[name, *map(str, counts)] for name, counts in rows]
 
     def picture(self) -> NDArray[np.uint8]:
         """Both beside each other, [H, W, 3]."""
-        return confusion_picture(list(self._titled()), self.classes)
+        return confusion_picture(list(self._titled_matrices()), self.classes)
 
-    def _titled(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    def _titled_matrices(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
         for name, result in self.tstr._asdict().items():
             yield f"{_TITLES[name]}, accuracy {result.accuracy:.1%}", result.confusion

@@ -68,7 +68,7 @@ def prepare_reference(
     Raises ConfigError for a space that doesn't fit the data, MachineError for what is missing.
     """
     space = feature_space(settings, dataset, data, cache=cache, device=device, say=say)
-    examples, labels = _in_use(data, settings)
+    examples, labels = _choose_examples(data, settings)
     held_out = dataset.test(cache, track)
     test = None if held_out is None or held_out.labels is None else held_out
     rows = classified_rows(data, examples, labels, held_out)
@@ -89,10 +89,12 @@ def prepare_reference(
         train=train_features,
         held_out=held_out_features,
         held_out_digest=of_held_out,
-        unseen=examples if held_out is None else _in_use(held_out, settings)[0],
+        unseen=examples if held_out is None else _choose_examples(held_out, settings)[0],
         split="train" if held_out is None else "held out",
         rows=rows,
-        tstr=_task(data, rows, examples, labels, test, settings) if Need.TSTR in needs else None,
+        tstr=_tstr_task(data, rows, examples, labels, test, settings)
+        if Need.TSTR in needs
+        else None,
         has_test=test is not None,
     )
 
@@ -103,7 +105,7 @@ def as_arrays(examples: Tensor, labels: Tensor | None) -> LabeledArrays:
     return LabeledArrays(examples.flatten(1).numpy(), labels.numpy())
 
 
-def _in_use(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor | None]:
+def _choose_examples(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor | None]:
     """Real examples and their labels, on the CPU: all, or a draw of `num`, in their order."""
     chosen = torch.arange(len(data))
     if len(data) > settings.num:
@@ -113,7 +115,7 @@ def _in_use(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor | None]:
     return examples, None if data.labels is None else data.labels.cpu()[chosen]
 
 
-def _task(
+def _tstr_task(
     data: Data,
     rows: ClassifiedRows | None,
     examples: Tensor,

@@ -60,7 +60,7 @@ def make_report(
     *,
     weights: str,
 ) -> EvaluationReport:
-    """The report on what was measured of these inputs; `weights` are `average` or `raw`."""
+    """The report on what was measured of these inputs; `weights` are `ema` or `raw`."""
     numbers = [m for each in measured.values() for m in each if math.isfinite(m.value)]
     wanted, classes = settings.best.metric, _by_class(inputs, reference, tuple(measured))
     confusion = inputs.tstr and ConfusionMatrices(inputs.tstr, reference.data.class_names)

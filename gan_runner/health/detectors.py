@@ -110,7 +110,7 @@ def oscillation(history: History, settings: Health) -> str | None:
     norms = history.training.values_over("grad_norm/generator", limits.span)
     if not norms or min(norms) <= 0:
         return None
-    count = swings(norms, limits.factor)
+    count = count_swings(norms, limits.factor)
     if count < limits.swings:
         return None
     return (
@@ -132,10 +132,10 @@ def divergence(history: History, settings: Health) -> str | None:
     spread = history.samples.values_over("health/diversity", limits.span)
     if spread and min(spread) >= limits.spread and spread[-1] >= spread[0]:
         return f"samples spread {min(spread):.3g} times as far as reals or more {since}"
-    return _overconfident(history, settings) or _rewarded(history, settings)
+    return _overconfident_logits(history, settings) or _rewarded_by_penalty(history, settings)
 
 
-def _overconfident(history: History, settings: Health) -> str | None:
+def _overconfident_logits(history: History, settings: Health) -> str | None:
     """Logits that are far apart though D errs. Not a critic's, whose loss is the gap itself."""
     limits, training = settings.divergence, history.training
     rows = training.rows_over(limits.span)
@@ -153,8 +153,8 @@ def _overconfident(history: History, settings: Health) -> str | None:
     )
 
 
-def _rewarded(history: History, settings: Health) -> str | None:
-    """A penalty below 0 drives D towards what it should hold down."""
+def _rewarded_by_penalty(history: History, settings: Health) -> str | None:
+    """A penalty below 0 drives D toward what it should hold down."""
     span = settings.divergence.span
     rows = history.training.rows_over(span)
     for name in rows[-1] if rows else ():
@@ -164,11 +164,11 @@ def _rewarded(history: History, settings: Health) -> str | None:
     return None
 
 
-def memorisation(history: History, settings: Health) -> str | None:
+def memorization(history: History, settings: Health) -> str | None:
     """Samples far nearer to training examples than to held-out ones. Meehan et al. 2020."""
-    name = history.names.memorisation
+    name = history.names.memorization
     values = history.evaluations.values_over(name, 0)
-    if not values or max(values) >= settings.memorisation.ratio:
+    if not values or max(values) >= settings.memorization.ratio:
         return None
     return f"{name} {max(values):.2f}, about 1 where nothing is copied"
 
@@ -190,7 +190,7 @@ def past_the_best(history: History, settings: Health) -> str | None:
     )
 
 
-def swings(values: Sequence[float], factor: float) -> int:
+def count_swings(values: Sequence[float], factor: float) -> int:
     """How often positive values turn, where each way up or down is by at least a factor."""
     low = high = values[0]
     rising, count = None, 0
@@ -211,6 +211,6 @@ DETECTORS: dict[str, Callable[[History, Health], str | None]] = {
     "discriminator_useless": discriminator_useless,
     "oscillation": oscillation,
     "divergence": divergence,
-    "memorisation": memorisation,
+    "memorization": memorization,
     "past_the_best": past_the_best,
 }

@@ -29,7 +29,7 @@ class Reals:
         # pixels share one scale: a corner that is always black must not outweigh the rest
         deviation = described.std() if examples.ndim == 4 else described.std(0)
         self._deviation = torch.where(deviation > 0, deviation, 1.0)
-        self._features = self._standardized(examples)
+        self._features = self._standardize(examples)
         between = _distances(self._features, self._features)
         self._spread = _off_diagonal(between)
         # k + 1, since each is its own nearest
@@ -38,7 +38,7 @@ class Reals:
         self._radii = radii.clamp_min(_NEAR * float(self._spread.median()))
         nearest = _nearest_other(between)
         self._twin = _TWIN * float(nearest.median())
-        self._own_twins = _share(nearest <= self._twin)
+        self._own_twins = _share_of_true(nearest <= self._twin)
 
     @classmethod
     def of(cls, data: Data, *, count: int, neighbors: int) -> Reals:
@@ -62,19 +62,19 @@ class Reals:
         `health/precision`: the share of samples near some real.
         `health/duplicates`: the share of samples with a twin in the batch, less that of reals.
         """
-        features = self._standardized(fakes)
+        features = self._standardize(fakes)
         between = _distances(features, features)
         near = _distances(self._features, features) <= self._radii[:, None]
-        twins = _share(_nearest_other(between) <= self._twin)
+        twins = _share_of_true(_nearest_other(between) <= self._twin)
         spread = float(self._spread.mean())
         return {
             "health/diversity": float(_off_diagonal(between).mean()) / spread if spread else 1.0,
-            "health/coverage": _share(near.any(1)),
-            "health/precision": _share(near.any(0)),
+            "health/coverage": _share_of_true(near.any(1)),
+            "health/precision": _share_of_true(near.any(0)),
             "health/duplicates": max(0.0, twins - self._own_twins),
         }
 
-    def _standardized(self, examples: Tensor) -> Tensor:
+    def _standardize(self, examples: Tensor) -> Tensor:
         scaled = (_describe(examples) - self._mean) / self._deviation
         return scaled.nan_to_num(nan=_FARTHEST).clamp(-_FARTHEST, _FARTHEST)
 
@@ -101,5 +101,5 @@ def _nearest_other(square: Tensor) -> Tensor:
     return square.clone().fill_diagonal_(torch.inf).min(1).values
 
 
-def _share(true: Tensor) -> float:
+def _share_of_true(true: Tensor) -> float:
     return float(true.float().mean())

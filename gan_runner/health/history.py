@@ -19,11 +19,11 @@ SHARE = "eval/share/"
 
 class EvaluationNames(NamedTuple):
     """What rows call the numbers of evaluations that are watched: the one whose best is kept, with
-    the direction in which it is better, and that of memorisation."""
+    the direction in which it is better, and that of memorization."""
 
     best: str
     direction: Literal["min", "max"]
-    memorisation: str
+    memorization: str
 
 
 class Series:

@@ -99,7 +99,7 @@ def evaluation_names(evaluation: Evaluation, data: Data) -> EvaluationNames:
     return EvaluationNames(
         best=f"eval/{known[evaluation.best.metric].name_in(space)}",
         direction=evaluation.best.direction,
-        memorisation=f"eval/{known['memorisation'].name_in(space)}",
+        memorization=f"eval/{known['memorization'].name_in(space)}",
     )
 
 

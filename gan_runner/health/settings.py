@@ -22,7 +22,7 @@ class Action(Component):
     discriminator_useless: Response
     oscillation: Response
     divergence: Response
-    memorisation: Response
+    memorization: Response
     past_the_best: Response
 
 
@@ -89,7 +89,7 @@ class Divergence(Component):
     span: PositiveInt
 
 
-class Memorisation(Component):
+class Memorization(Component):
     ratio: Share
 
 
@@ -113,7 +113,7 @@ class Health(Component):
     discriminator_useless: Useless
     oscillation: Oscillation
     divergence: Divergence
-    memorisation: Memorisation
+    memorization: Memorization
     past_the_best: PastTheBest
 
     def check(self, *, evaluated: bool) -> None:

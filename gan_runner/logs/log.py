@@ -14,7 +14,7 @@ from gan_runner.logs import tensorboard
 from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.pictures.png import Picture, save_png
 from gan_runner.storage.rows import best_evaluation
-from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.system.files import write_text
 
 PICTURES = ("step", "reconstructions", "confusion")
@@ -54,7 +54,7 @@ class Log:
         with self._folder.evaluations.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **report.plain()}) + "\n")
         if report.neighbors is not None:
-            self._tensorboard.picture("eval/neighbours", step, report.neighbors)
+            self._tensorboard.picture("eval/neighbors", step, report.neighbors)
         if report.confusion is not None:
             confusion = report.confusion.picture()
             save_png(confusion, self._folder.samples / picture_name(step, "confusion"))
@@ -87,7 +87,7 @@ class Log:
 
     def event(self, kind: str, step: int, text: str) -> None:
         """Log an event in events.jsonl."""
-        entry = {"time": now(), "kind": kind, "step": step, "text": text}
+        entry = {"time": current_time(), "kind": kind, "step": step, "text": text}
         with self._folder.events.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
@@ -100,7 +100,7 @@ class Log:
     def note(self, text: str) -> None:
         """Write to train.log only."""
         with self._folder.train_log.open("a", encoding="utf-8") as file:
-            file.write(f"{now()} {text}\n")
+            file.write(f"{current_time()} {text}\n")
 
     def flush(self) -> None:
         """Write every row to the disk: a checkpoint must never be ahead of its rows."""

@@ -13,7 +13,7 @@ _IN_PLACE_FROM = 2**18  # numbers in a tensor
 
 
 class LeakyReLU(nn.LeakyReLU):
-    """torch's, and ReLU with a slope of 0, without a second derivative.
+    """torch's, and ReLU with a slope of 0, in training without a second derivative.
 
     The derivative is a constant on either side of 0. torch's operator has a second derivative, of
     zeros, which the backward pass of a gradient penalty carries through all layers once more: a
@@ -21,7 +21,7 @@ class LeakyReLU(nn.LeakyReLU):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not (x.requires_grad and torch.is_grad_enabled()):
+        if not (self.training and x.requires_grad and torch.is_grad_enabled()):
             return super().forward(x)
         if self.inplace and x.numel() >= _IN_PLACE_FROM:
             # fresh memory costs up to 5 % of a step here; calling Python in the backward pass would

@@ -219,7 +219,8 @@ class Model(GenerativeModel):
 
     @abstractmethod
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
-        """[N, latent_size] -> [N, *shape]."""
+        """[N, latent_size] -> [N, *shape]. Its modules get the labels if they are
+        ClassConditional; torch's Sequential within it passes none on."""
 
     @abstractmethod
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
@@ -234,7 +235,7 @@ def refuse_batch_of_one(model: GenerativeModel, batch_size: int) -> None:
         layer = network.minibatch if isinstance(network, DiscriminatorNetwork) else "none"
         if layer != "none":
             raise ConfigError(
-                "D has nothing to compare the only example of a batch with, train.batch_size=1 "
+                "a minibatch layer needs more than one example, train.batch_size=1 "
                 f"with model.{name}.minibatch={layer}. "
                 f"Raise the batch size or use model.{name}.minibatch=none."
             )

@@ -16,6 +16,7 @@ the example does to the others' logits: so do the authors of `stddev` with WGAN-
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -65,7 +66,7 @@ class StandardDeviation(nn.Module):
         self.group = group
 
     def forward(self, features: Tensor) -> Tensor:
-        with torch.autocast(features.device.type, enabled=False):
+        with _no_autocast(features.device):
             x = _flatten_to_float32(features)
             groups = max(1, x.shape[0] // self.group)
             index = torch.arange(x.shape[0], device=x.device) % groups
@@ -91,11 +92,17 @@ class Discrimination(nn.Module):
         self.kernels = kernels
 
     def forward(self, features: Tensor) -> Tensor:
-        with torch.autocast(features.device.type, enabled=False):
+        with _no_autocast(features.device):
             x = _flatten_to_float32(features)
             points = self.projection(x).unflatten(1, (self.kernels, -1))
             distances = (points[:, None] - points[None]).abs().sum(-1)  # [N, N, kernels]
             return torch.cat((x, (-distances).exp().sum(1)), dim=1)
+
+
+def _no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    if not torch.amp.is_autocast_available(device.type):  # as on the meta device
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
 
 
 def _flatten_to_float32(features: Tensor) -> Tensor:

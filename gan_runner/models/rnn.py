@@ -30,7 +30,7 @@ class RecurrentNetwork(Network):
     @classmethod
     def _check_norm(cls, norm: Norm) -> Norm:
         if norm != "none":
-            raise ValueError("Recurrent networks have no norm here, use none")
+            raise ValueError("Recurrent networks need norm=none")
         return norm
 
 
@@ -113,6 +113,9 @@ class StepInputs(nn.Module):
 class Recurrent(nn.Module):
     """Sequences [N, T, inputs] -> the state of the last layer after each step, [N, T, hidden].
 
+    Under autocast to bfloat16 the recurrence stays in float32 on a CPU that can't multiply bfloat16
+    itself: torch's fused LSTM fails there.
+
     Biases begin at 0, those of an LSTM's forget gate at 1 (Jozefowicz et al. 2015).
     """
 
@@ -131,6 +134,12 @@ class Recurrent(nn.Module):
                     WEIGHTS[init](gate)
 
     def forward(self, sequences: Tensor) -> Tensor:
+        if not _lacks_bf16(sequences.device):
+            return self._states(sequences)
+        with torch.autocast(sequences.device.type, enabled=False):
+            return self._states(sequences.float())
+
+    def _states(self, sequences: Tensor) -> Tensor:
         states: Tensor
         if sequences.is_cuda and sequences.requires_grad:
             # a penalty may differentiate the gradient by the examples, which cuDNN can't
@@ -139,6 +148,13 @@ class Recurrent(nn.Module):
         else:
             states, _ = self.layers(sequences)
         return states
+
+
+def _lacks_bf16(device: torch.device) -> bool:
+    """Whether autocast is on where the device can't multiply bfloat16."""
+    if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return False
+    return not torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class MeanOfSteps(nn.Module):

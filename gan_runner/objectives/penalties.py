@@ -15,7 +15,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import relu
 
-from gan_runner.augmentations import Memory
+from gan_runner.augmentations.base import Memory
 from gan_runner.augmentations.transforms import add_noise, mirror, translate, uniform
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.objectives.terms import Term

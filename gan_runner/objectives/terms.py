@@ -12,7 +12,7 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from gan_runner.augmentations import Memory
+from gan_runner.augmentations.base import Memory
 from gan_runner.config.component import Component
 from gan_runner.models.discriminator import DiscriminatorOutput
 

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gan_runner.config.component import validated
+from gan_runner.config.component import parse_settings
 from gan_runner.errors import ConfigError, printable
 from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.evaluation.report import EvaluationReport
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.open import Trained, load_training_data
-from gan_runner.system.machine import device_named
+from gan_runner.system.machine import find_device
 
 
 def evaluation_settings(trained: Trained, changes: Mapping[str, Any]) -> Evaluation:
     """The run's own settings, with those that aren't None changed. Raises ConfigError."""
     plain = trained.experiment.evaluation.model_dump(mode="json")
     plain |= {name: value for name, value in changes.items() if value is not None}
-    return validated(plain, Evaluation, where="evaluation")
+    return parse_settings(plain, Evaluation, where="evaluation")
 
 
 def make_evaluator(
@@ -42,7 +42,7 @@ def make_evaluator(
         trained.experiment.dataset,
         load_training_data(trained, folder, terminal.track),
         cache=folder,
-        device=device_named(device),
+        device=find_device(device),
         say=terminal.say,
         track=terminal.track,
     )

@@ -11,7 +11,7 @@ import torch
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
 from gan_runner.storage.status import State
 from gan_runner.system.signals import Interrupted
-from gan_runner.system.units import span
+from gan_runner.system.units import duration_text
 from gan_runner.training.loop import train
 from gan_runner.training.run import Run
 
@@ -120,7 +120,7 @@ def _summary(run: Run) -> str:
     path = shlex.quote(printable(run.path, limit=1000))
     done = "completed" if run.reason_to_stop is None else "stopped after"
     return (
-        f"{done} {run.state.step} steps in {span(run.state.seconds)}: {path}\n"
+        f"{done} {run.state.step} steps in {duration_text(run.state.seconds)}: {path}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
         f"  look      tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"

@@ -26,7 +26,7 @@ from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
-from gan_runner.system.signals import unwinding
+from gan_runner.system.signals import raise_on_signals
 from gan_runner.training.build import build, resolve_lengths
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.restore import load_network, saved_classes, take_weights
@@ -75,7 +75,7 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
     space = found.facts.space
     averaged = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
-    parts, where = experiment.model.parts(space, len(names)), machine.device_named(device)
+    parts, where = experiment.model.parts(space, len(names)), machine.find_device(device)
     networks: dict[str, nn.Module] = {}
     for part in ("generator", "encoder"):
         if part in parts:
@@ -83,7 +83,7 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
             load_network(network, found, "ema" if part == "generator" and averaged else part)
             networks[part] = network.to(where)
     sampler = experiment.method.sampler(
-        networks, space, names, weights="average" if averaged else "raw"
+        networks, space, names, weights="ema" if averaged else "raw"
     )
     return Trained(sampler, found.step, experiment, found.facts.data)
 
@@ -113,7 +113,7 @@ def saved_experiment(config: Config) -> Experiment:
 
 def prepare_machine(config: Config) -> torch.device:
     """The device of a run, with torch's threads and determinism set. Raises MachineError."""
-    return machine.prepare(
+    return machine.prepare_device(
         device=config.device, threads=config.threads, deterministic=config.deterministic
     )
 
@@ -126,7 +126,7 @@ def load_data(
     Raises DataError, and ConfigError for settings that don't fit the data.
     """
     config = experiment.config
-    with unwinding():
+    with raise_on_signals():
         data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
     _check_classes(experiment, data)
@@ -150,7 +150,7 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
         what = "no labels" if data.labels is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
-            "Use labelled data, or model.conditioning=none."
+            "Use labeled data, or model.conditioning=none."
         )
     if experiment.model.conditional and data.labels is not None:
         counts = data.labels.bincount(minlength=data.classes)

@@ -116,10 +116,10 @@ def is_complete(folder: RunFolder, experiment: Experiment) -> bool:
         last = checkpoint.select(folder.checkpoints, "last")
     except CheckpointError:
         return False
-    return last.step == asked_steps(folder, experiment)
+    return last.step == requested_steps(folder, experiment)
 
 
-def asked_steps(folder: RunFolder, experiment: Experiment) -> int | None:
+def requested_steps(folder: RunFolder, experiment: Experiment) -> int | None:
     """How long the run is to be; None where that is given in epochs, and its folder doesn't say
     how many examples there were."""
     if experiment.config.train.epochs is None:

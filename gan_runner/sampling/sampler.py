@@ -17,7 +17,7 @@ from gan_runner.models.codes import Code
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.latents import draw_latents
 
-Weights = Literal["average", "raw"]
+Weights = Literal["ema", "raw"]
 """Whether the weights sampled are the moving average of the generator's, or its own."""
 
 _CHUNK = 256  # examples in a forward pass

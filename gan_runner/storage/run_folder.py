@@ -47,7 +47,7 @@ class RunFolder:
 
         The folder may come from a stranger: writing and deleting in it must not leave it.
         """
-        for path in _below(self.path):
+        for path in _walk(self.path):
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise CheckpointError(
                     f"neither a file nor a folder, {printable(path)}. "
@@ -141,7 +141,7 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
 
 
 @contextmanager
-def claimed(
+def claim_until_begun(
     path: Path,
     *,
     generated: bool,
@@ -175,7 +175,7 @@ def discard(path: Path, made: list[Path]) -> None:
     _remove_empty(made)
 
 
-def now() -> str:
+def current_time() -> str:
     """The present moment for a status or an event, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
@@ -204,12 +204,12 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[Path]:
     """What lies in a folder and in its folders, links not followed."""
     for path in folder.iterdir() if folder.is_dir() else []:
         yield path
         if path.is_dir() and not path.is_symlink():
-            yield from _below(path)
+            yield from _walk(path)
 
 
 def _candidates(path: Path) -> Iterator[Path]:

@@ -95,7 +95,7 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     with suppress(CheckpointError):
         plain = config.read_plain(folder.config)
         chosen = plain.get("choices")
-        return {**(chosen if isinstance(chosen, dict) else {}), **config.flat(plain)}
+        return {**(chosen if isinstance(chosen, dict) else {}), **config.flatten(plain)}
     return {}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gan_runner.errors import Fault
 from gan_runner.sweeps.jobs import Job, Outcome, outcome
 from gan_runner.sweeps.shares import gpu_of, threads_each, visible_gpus
-from gan_runner.system.signals import watched
+from gan_runner.system.signals import watch_signals
 
 if TYPE_CHECKING:
     from gan_runner.sweeps.progress import SweepProgress
@@ -49,8 +49,8 @@ def run_in_processes(
     A process doesn't outlive this one: it stops at a saved step when the pipe to it breaks.
     """
     waiting, running, is_passed_on = list(reversed(jobs)), list[_Child](), False
-    start = _starter(n_jobs)
-    with watched() as signals:
+    start = _make_start(n_jobs)
+    with watch_signals() as signals:
         try:
             while running or (waiting and signals.received is None):
                 while waiting and len(running) < n_jobs and signals.received is None:
@@ -72,7 +72,7 @@ def run_in_processes(
 Start = Callable[[Job, int], subprocess.Popen[str]]
 
 
-def _starter(n_jobs: int) -> Start:
+def _make_start(n_jobs: int) -> Start:
     """How a job is started in one of `n_jobs` slots."""
     import torch
 

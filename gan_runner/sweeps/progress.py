@@ -12,7 +12,7 @@ from gan_runner.errors import CheckpointError, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.rows import last_step
 from gan_runner.sweeps.jobs import DONE, Job, Outcome
-from gan_runner.system.units import span
+from gan_runner.system.units import duration_text
 
 _DRAW_EVERY = 1.0  # seconds between updates of the live display
 _LINE_EVERY = 30.0  # seconds between plain lines on what is running
@@ -51,7 +51,7 @@ class SweepProgress:
         number = f"[{len(self._outcomes)}/{self._total}]"
         reason = "" if outcome.state in DONE else f": {printable(outcome.first_line)}"
         steps = "" if outcome.step is None else f" at step {outcome.step}"
-        took = f" in {span(outcome.seconds)}" if outcome.seconds else ""
+        took = f" in {duration_text(outcome.seconds)}" if outcome.seconds else ""
         self._terminal.say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
         self._draw()
 
@@ -108,5 +108,5 @@ def _position(progress: _JobProgress) -> str:
     moment, first = progress.first
     if progress.step > first:
         left = (progress.steps - progress.step) * (time.monotonic() - moment)
-        text += f", {span(left / (progress.step - first))} left"
+        text += f", {duration_text(left / (progress.step - first))} left"
     return text

@@ -9,14 +9,14 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from gan_runner.config.component import Component
 
 
-class Sweeping(Component):
+class SweepSettings(Component):
     """How large a sweep may be, and what becomes of combinations that are invalid."""
 
     max_jobs: PositiveInt
     on_invalid: Literal["abort", "skip"]
 
 
-class Cluster(Component):
+class ClusterSettings(Component):
     """What a job asks of a cluster, in the terms of submitit and Slurm's sbatch; null leaves it to
     the cluster."""
 
@@ -49,7 +49,7 @@ class TunedMethod(Component):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
-class Tuning(Component):
+class TuningSettings(Component):
     """A tuned comparison: `samples` settings for each method, one drawn as `seed` says but for the
     first, and `repeats` runs of the best. A method of null is left out."""
 

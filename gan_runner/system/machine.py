@@ -19,7 +19,7 @@ from gan_runner import __version__
 from gan_runner.errors import ConfigError, MachineError, printable
 
 
-def prepare(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
+def prepare_device(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
     """Set torch's CPU threads, `None` for its own choice, and determinism; the device to train on.
 
     Raises MachineError if the device isn't there.
@@ -31,7 +31,7 @@ def prepare(*, device: str, threads: int | None, deterministic: bool) -> torch.d
     # not use_deterministic_algorithms, which imports torch's compiler for two seconds
     torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.backends.cudnn.benchmark = not deterministic
-    return device_named(device)
+    return find_device(device)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def device_named(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
     """The device of a setting: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
 
     Raises MachineError if it isn't there, ConfigError for another name.

@@ -23,7 +23,7 @@ class Interrupted(BaseException):
         self.exit_code = 128 + number
 
 
-class Watch:
+class SignalWatch:
     """Notes the first signal, so that the step can be finished; the second one ends at once."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
     _handle(end)
 
 
-def leave(exit_code: int) -> NoReturn:
+def exit_process(exit_code: int) -> NoReturn:
     """End the process when all is done. What torch does at exit takes two seconds, in which a
     signal could still change the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -64,15 +64,15 @@ def leave(exit_code: int) -> NoReturn:
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
+def watch_signals() -> Iterator[SignalWatch]:
     """Within this context a signal is noted only."""
-    watch = Watch()
+    watch = SignalWatch()
     with _with_handler(watch.note):
         yield watch
 
 
 @contextmanager
-def unwinding() -> Iterator[None]:
+def raise_on_signals() -> Iterator[None]:
     """Within this context a signal raises Interrupted, so that what is half made is removed."""
     with _with_handler(_raise):
         yield

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gan_runner.logs.log import Log
-from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State, Status, Verdict
 from gan_runner.system import machine
 
@@ -54,7 +54,9 @@ class Recorder:
     def close(self, step: int, *, state: State, exit_code: int, reason: str) -> None:
         """Record how the run ended and let the folder go. Raises OSError."""
         try:
-            self.update_status(state=state, exit_code=exit_code, reason=reason, ended=now())
+            self.update_status(
+                state=state, exit_code=exit_code, reason=reason, ended=current_time()
+            )
             self.log.event("end", step, f"{state}: {reason}")
             self.log.close(success=None if state == "interrupted" else exit_code == 0)
         finally:

@@ -19,7 +19,7 @@ from gan_runner.logs.log import Log, best_step
 from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.storage.facts import Facts
-from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State
 from gan_runner.system import machine
 from gan_runner.training.checkpoints import Checkpoints
@@ -81,7 +81,9 @@ class Run:
     @property
     def sampler(self) -> Sampler:
         """What the run is sampled and evaluated by: the moving average, where there is one."""
-        return self._sampler(self.state.sampled, "raw" if self.state.ema is None else "average")
+        return self._sampler(
+            self.state.sampling_network, "raw" if self.state.ema is None else "ema"
+        )
 
     def begin(self) -> None:
         """Log what is logged once, say that the run is running, and have ready what evaluates it.
@@ -105,7 +107,7 @@ class Run:
             reason=None,
             verdicts=self.recorder.verdicts_until(step),
             step=step,
-            started=status.started or now(),
+            started=status.started or current_time(),
             ended=None,
             git=machine.git_commit(),
             parameters=self.state.sizes(),
@@ -133,7 +135,7 @@ class Run:
         }
         values = {
             **sums,
-            **method.derived(sums),
+            **method.derived_numbers(sums),
             **{f"learning_rate/{part}": rate * state.rate_factor for part, rate in rates.items()},
             "speed/images_per_second": images_per_step * self._clock.steps_per_second(state.step),
             **(self._compare_samples() if self.probe_is_due else {}),

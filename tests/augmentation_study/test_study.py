@@ -301,7 +301,7 @@ def test_a_sick_generator_is_not_said_to_help_and_the_run_is_left_as_it_was(
     assert "warning: the data has no test split" in answer.out
     protocol = found["protocol"]
     assert protocol["test"]["source"] == "a third of each class"
-    assert (protocol["checkpoint"], protocol["weights"]) == (1, "average")
+    assert (protocol["checkpoint"], protocol["weights"]) == (1, "ema")
     assert protocol["classifier"]["name"] == "logistic"
     assert (protocol["seeds"], protocol["generator_per_class"]) == ([0, 1], "all")
     assert np.asarray(Image.open("x.png")).shape[2] == 3

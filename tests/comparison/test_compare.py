@@ -155,9 +155,9 @@ def test_runs_of_several_folders_are_named_by_them(tmp_path: Path) -> None:
     made(places[0] / "seed=0", 1.0)
     made(places[1] / "seed=1", 1.0)
     made(places[2], 1.0)
-    found = [one.name for one in record.find(places)]
+    found = [one.name for one in record.find_records(places)]
     assert found == ["first/seed=0", "second/seed=1", "alone"]
-    assert [one.name for one in record.find(places[:1])] == ["seed=0"]
+    assert [one.name for one in record.find_records(places[:1])] == ["seed=0"]
 
 
 def test_a_run_that_is_named_twice_counts_once(tmp_path: Path, here: Here) -> None:
@@ -278,14 +278,14 @@ def test_every_number_of_an_evaluation_has_a_direction_but_those_that_have_no_be
     without = {number.name for number in numbers().values() if number.direction is None}
     # a copy of the data and a stranger to it are both bad; trtr is of the real data alone
     closest = {f"closest_record_{what}" for what in ("share", "train", "held_out")}
-    assert without == {"memorisation", "trtr_accuracy", *closest}
+    assert without == {"memorization", "trtr_accuracy", *closest}
 
 
 @pytest.mark.parametrize(
     ("name", "direction", "best"),
     [
         *(("frechet_identity", "min", 1.0), ("fid", "min", 1.0), ("precision_random", "max", 3.0)),
-        *(("one_nn_accuracy_identity", "half", 1.0), ("memorisation_identity", None, None)),
+        *(("one_nn_accuracy_identity", "half", 1.0), ("memorization_identity", None, None)),
         *(("column_wasserstein/age", "min", 1.0), ("from_elsewhere", None, None)),
     ],
 )

@@ -93,7 +93,7 @@ def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> No
     assert all(found[part] == expected[part] for part in ("tensors", "rows", "pictures"))
 
 
-def test_sines_are_learnt(configured: Callable[..., Config], tmp_path: Path) -> None:
+def test_sines_are_learned(configured: Callable[..., Config], tmp_path: Path) -> None:
     asked = (
         *("dataset=sines", "dataset.length=8", "dataset.dimensions=1", "dataset.noise=0"),
         *("dataset.frequencies=[[1,1]]", "dataset.amplitude=[0.8,0.8]", "dataset.count=2000"),
@@ -163,18 +163,18 @@ def test_sequences_are_no_pictures_of_their_own(trained: Path, here: Here, out: 
 # ---------------------------------------------------------------- what is measured
 
 
-def test_sequences_are_measured_flattened_and_by_what_can_be_learnt_from_them(
+def test_sequences_are_measured_flattened_and_by_what_can_be_learned_from_them(
     trained: Path, here: Here
 ) -> None:
     assert here("gan-evaluate", str(trained), "--out", "numbers.json").code == 0
     (found,) = json.loads(Path("numbers.json").read_text())["evaluations"]
     results = found["results"]
-    assert {"mmd_identity", "memorisation_identity", "sliced_wasserstein"} <= set(results)
+    assert {"mmd_identity", "memorization_identity", "sliced_wasserstein"} <= set(results)
     assert results["trtr_accuracy"]["value"] > 0.9
     assert 0 <= results["tstr_accuracy"]["value"] <= results["trtr_accuracy"]["value"]
 
 
-def test_without_labels_nothing_is_learnt_from_samples(here: Here) -> None:
+def test_without_labels_nothing_is_learned_from_samples(here: Here) -> None:
     asked = ("train.eval_every=2", "evaluation.metrics=[mmd,tstr]")
     assert here("gan-train", *small("run", *asked)).code == 0
     row = json.loads(Path("run", "evaluations.jsonl").read_text())
@@ -220,7 +220,7 @@ def test_an_array_of_sequences_is_trained_on_and_sampled_in_its_units(here: Here
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         (["dataset.length=7"], "Use model.latent_size=14, or model.generator.latent=whole"),
         (["model.conditioning=projection"], "model.conditioning"),
@@ -232,10 +232,12 @@ def test_an_array_of_sequences_is_trained_on_and_sampled_in_its_units(here: Here
         (["evaluation.space=classifier"], "wrong space for sequences, evaluation.space=classifier"),
     ],
 )
-def test_what_cannot_be_is_refused_before_training(here: Here, asked: list[str], told: str) -> None:
+def test_what_cannot_be_is_refused_before_training(
+    here: Here, asked: list[str], message: str
+) -> None:
     answer = here("gan-train", *small("run", *asked))
     assert answer.code == 2
-    assert told in " ".join(answer.err.split())
+    assert message in " ".join(answer.err.split())
     assert not Path("run").exists()
 
 

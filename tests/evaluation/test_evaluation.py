@@ -13,7 +13,7 @@ import torch
 from conftest import Answer, call_command, left_behind, small_run
 from PIL import Image
 
-from gan_runner.config.component import validated
+from gan_runner.config.component import parse_settings
 from gan_runner.config.schema import Config
 from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
@@ -60,7 +60,7 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     """The evaluator of a configuration's data, with some settings changed."""
     experiment, cache, track = build(config), Path(config.cache), Terminal().track
     return Evaluator(
-        validated({**SETTINGS, **settings}, Evaluation),
+        parse_settings({**SETTINGS, **settings}, Evaluation),
         experiment.dataset,
         experiment.dataset.training(cache, track),
         cache=cache,
@@ -222,8 +222,8 @@ def test_counts_of_modes_are_those_of_the_samples(
     results = json.loads(out.read_text())["evaluations"][0]["results"]
     samples = np.load(arrays)["samples"].astype(np.float64)
     angles = np.arange(8) * 2 * np.pi / 8
-    centres = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    distances = np.linalg.norm(samples[:, None] - centres, axis=2).min(axis=1)
+    centers = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    distances = np.linalg.norm(samples[:, None] - centers, axis=2).min(axis=1)
     share = (distances <= 3 * 0.02).mean()
     assert results["high_quality"]["value"] == pytest.approx(share, abs=1e-6)
 
@@ -285,13 +285,13 @@ def test_a_single_example_can_be_trained_on_but_not_compared_with(
 
 
 def test_every_setting_of_the_file_is_known_and_checked() -> None:
-    assert validated(SETTINGS, Evaluation).num == 300
+    assert parse_settings(SETTINGS, Evaluation).num == 300
     with pytest.raises(ConfigError, match=r"evaluation\.num"):
-        validated({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
     with pytest.raises(ConfigError, match=r"[Dd]id you mean"):
-        validated({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
     with pytest.raises(ConfigError, match=r"evaluation\.metrics.*use null for all"):
-        validated({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
 
 
 def test_images_without_labels_are_compared_by_a_random_network(
@@ -377,7 +377,7 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
     assert values["high_quality"] > 0.97
     assert 0.4 < values["one_nn_accuracy_identity"] < 0.6
     assert min(values["precision_identity"], values["recall_identity"]) > 0.9
-    assert 0.5 < values["memorisation_identity"] < 2
+    assert 0.5 < values["memorization_identity"] < 2
 
 
 def test_other_held_out_examples_are_not_taken_for_those_before(
@@ -391,16 +391,16 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     for cache in "a", "a", "b":  # the second time beside what the first one kept
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
         config = configured(*array, f"cache={tmp_path / cache}")
-        evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
+        evaluator = evaluator_of(config, space="random", metrics=["memorization", "frechet"])
         results = measure(evaluator, Given(torch.zeros(1, 1, 8, 8))).results
         found.append({result.name: result for result in results})
         images[held_out[::2]] = 0
     first, changed, fresh = found
     assert first["frechet_random"] == changed["frechet_random"]
-    memorisation = [each["memorisation_random"] for each in (first, changed, fresh)]
-    assert memorisation[1] == memorisation[2]
-    assert memorisation[0].value != memorisation[1].value
-    assert memorisation[0].protocol.id != memorisation[1].protocol.id
+    memorization = [each["memorization_random"] for each in (first, changed, fresh)]
+    assert memorization[1] == memorization[2]
+    assert memorization[0].value != memorization[1].value
+    assert memorization[0].protocol.id != memorization[1].protocol.id
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -424,7 +424,7 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
     np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
     config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
-    evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
+    evaluator = evaluator_of(config, num=20, space="random", metrics=["memorization"])
     training = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
     copies = torch.from_numpy(images[training]).float().div(127.5).sub(1)[:, None]
     shown = measure(evaluator, Given(copies)).neighbors

@@ -12,7 +12,7 @@ import torch
 from conftest import EVERY_DATASET, track
 from torch import Tensor, nn
 
-from gan_runner.config.component import make, validated
+from gan_runner.config.component import build_component, parse_settings
 from gan_runner.data import Data, Space, digest
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.digits import Digits
@@ -209,7 +209,7 @@ def small_mnist(root: Path) -> Dataset:
     (raw / "train-labels-idx1-ubyte").write_bytes(labels)
     settings = {"download": False, "image_size": 8, "flip": False, "count": 60, "seed": 0}
     plain = {"name": "StackedMNIST", "root": str(root), **EVERY_DATASET, **settings}
-    return make(plain, Dataset, where="dataset")
+    return build_component(plain, Dataset, where="dataset")
 
 
 @pytest.mark.usefixtures("quick")
@@ -217,7 +217,7 @@ def test_stacked_digits_are_evaluated_in_their_own_space(tmp_path: Path) -> None
     dataset = small_mnist(tmp_path)
     data = dataset.load(tmp_path, track)
     expected = stacked_classifier(data, cache=tmp_path, device=CPU, say=silent)
-    settings = validated(EVALUATION, Evaluation, where="evaluation")
+    settings = parse_settings(EVALUATION, Evaluation, where="evaluation")
     evaluator = Evaluator(
         settings, dataset, data, cache=tmp_path, device=CPU, say=unexpected, track=track
     )

@@ -19,12 +19,12 @@ def classes(order: str, *, seed: int) -> Tensor:
         "alternating": torch.arange(10).repeat(400),
         "shuffled": torch.randperm(4000, generator=stream) % 10,
     }[order]
-    centres = 3 * torch.randn(10, 8, generator=torch.Generator().manual_seed(0))
-    return centres[labels] + torch.randn(4000, 8, generator=stream)
+    centers = 3 * torch.randn(10, 8, generator=torch.Generator().manual_seed(0))
+    return centers[labels] + torch.randn(4000, 8, generator=stream)
 
 
 @pytest.mark.parametrize("order", ["sorted", "alternating"])
-@pytest.mark.parametrize("metric", ["mmd", "memorisation"])
+@pytest.mark.parametrize("metric", ["mmd", "memorization"])
 def test_in_which_order_classes_come_moves_no_number(metric: str, order: str) -> None:
     fake, found = classes("shuffled", seed=9), []
     for way in order, "shuffled":
@@ -32,7 +32,7 @@ def test_in_which_order_classes_come_moves_no_number(metric: str, order: str) ->
         (number,) = MEASURES[metric](inputs(classes(way, seed=1), fake, **sets))
         found.append(number.value)
     # as far as chance goes: other examples of the same classes
-    nothing = {"mmd": 1e-3, "memorisation": 0.05}[metric]
+    nothing = {"mmd": 1e-3, "memorization": 0.05}[metric]
     assert found[0] == pytest.approx(found[1], abs=nothing)
 
 
@@ -53,6 +53,6 @@ def test_columns_whose_names_begin_alike_are_all_measured() -> None:
     }
 
 
-def test_a_single_held_out_example_tells_nothing_of_memorisation() -> None:
+def test_a_single_held_out_example_tells_nothing_of_memorization() -> None:
     many = classes("shuffled", seed=0)[:50]
-    assert MEASURES["memorisation"](inputs(many, many, train=many, held_out=many[:1])) == []
+    assert MEASURES["memorization"](inputs(many, many, train=many, held_out=many[:1])) == []

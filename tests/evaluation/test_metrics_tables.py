@@ -11,7 +11,7 @@ import torch
 from gan_runner.data.columns import Column, Columns
 from gan_runner.evaluation.confusion import ConfusionMatrices
 from gan_runner.evaluation.metrics.tables import (
-    closest,
+    closest_record_distances,
     correlation_difference,
     labeled_arrays,
     total_variation,
@@ -89,21 +89,21 @@ def test_a_constant_is_correlated_with_nothing() -> None:
 
 def test_copies_of_training_rows_are_at_distance_zero_of_them_alone() -> None:
     train, held_out = RNG.normal(size=(40, 3)), RNG.normal(size=(40, 3))
-    found = closest(train[:20], train, held_out)
+    found = closest_record_distances(train[:20], train, held_out)
     assert (found.train, found.share) == (0, 1)
     assert found.held_out > 0.1
 
 
 def test_fresh_rows_are_as_near_to_either_set_whatever_their_sizes() -> None:
     fake, train, held_out = (RNG.normal(size=(size, 2)) for size in (2000, 1500, 300))
-    found = closest(fake, train, held_out)
+    found = closest_record_distances(fake, train, held_out)
     assert found.share == pytest.approx(0.5, abs=0.05)
     assert found.train == pytest.approx(found.held_out, rel=0.15)
 
 
 def test_ties_count_for_half() -> None:
     rows = np.zeros((4, 1))
-    assert closest(rows, rows, rows).share == 0.5
+    assert closest_record_distances(rows, rows, rows).share == 0.5
 
 
 # ---------------------------------------------------------------- TSTR
@@ -112,8 +112,8 @@ def test_ties_count_for_half() -> None:
 def blobs(count: int, *, distance: float, seed: int) -> LabeledArrays:
     stream = np.random.default_rng(seed)
     labels = np.arange(count, dtype=np.int64) % 3
-    centres = distance * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    return LabeledArrays(stream.normal(size=(count, 2)) + centres[labels], labels)
+    centers = distance * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    return LabeledArrays(stream.normal(size=(count, 2)) + centers[labels], labels)
 
 
 def test_samples_like_the_real_rows_teach_as_much_as_those() -> None:
@@ -195,13 +195,13 @@ def test_a_confusion_matrix_has_true_classes_in_rows() -> None:
 
 
 def test_rows_have_the_class_that_they_hold_or_else_the_one_that_is_given() -> None:
-    colour, ill = Column("colour", ("blue", "red")), Column("ill", ("no", "yes"), label=True)
+    color, ill = Column("color", ("blue", "red")), Column("ill", ("no", "yes"), label=True)
     rows = torch.tensor([[5.0, 0.0, 1.0, 1.0, 0.0], [6.0, 1.0, 0.0, 0.0, 1.0]])
-    held = labeled_arrays(rows, None, Columns((Column("age"), colour, ill), 1.0, True))
+    held = labeled_arrays(rows, None, Columns((Column("age"), color, ill), 1.0, True))
     assert held is not None
     assert held.features.tolist() == [[5, 0, 1], [6, 1, 0]]
     assert held.labels.tolist() == [0, 1]
-    without = Columns((Column("age"), colour), 1.0, True)
+    without = Columns((Column("age"), color), 1.0, True)
     assert labeled_arrays(rows[:, :3], None, without) is None
     given = labeled_arrays(rows[:, :3], torch.tensor([1, 1]), without)
     assert given is not None

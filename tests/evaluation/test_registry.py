@@ -16,7 +16,7 @@ import yaml
 from metric_inputs import inputs
 from torch import Tensor
 
-from gan_runner.config.component import validated
+from gan_runner.config.component import parse_settings
 from gan_runner.config.groups import conf_folder
 from gan_runner.data.columns import Column, Columns
 from gan_runner.errors import ConfigError
@@ -103,7 +103,7 @@ def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
         assert MEASURES["extent"](plain)[0].name_in(plain.space) == "extent_identity"
         settings = {**SETTINGS, "metrics": ["extent"]}
         settings["best"] = {"metric": "extent", "direction": "max"}
-        assert validated(settings, Evaluation).best.metric == "extent"
+        assert parse_settings(settings, Evaluation).best.metric == "extent"
     assert "extent" not in METRICS
 
 
@@ -137,7 +137,7 @@ def test_numbers_are_called_in_rows_as_ever() -> None:
         "closest_record_held_out",
     }
     spaced = {"frechet", "kid", "precision", "recall", "density", "coverage", "mmd"}
-    spaced |= {"memorisation", "one_nn_accuracy"}
+    spaced |= {"memorization", "one_nn_accuracy"}
     for space in SPACES:
         names = plain | {f"{name}_{space}" for name in spaced}
         if space == "inception":

@@ -13,19 +13,19 @@ import yaml
 from conftest import fields
 
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import validated
+from gan_runner.config.component import parse_settings
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
 from gan_runner.health import EvaluationNames, Health, Monitor, Reals, Verdict
-from gan_runner.health.detectors import DETECTORS, swings
+from gan_runner.health.detectors import DETECTORS, count_swings
 from gan_runner.health.history import Series
 from gan_runner.health.settings import Action
 from gan_runner.training.build import build
 
 PLAIN = yaml.safe_load((conf_folder() / "health" / "standard.yaml").read_text())
 Row = dict[str, float]
-NAMES = EvaluationNames("eval/frechet_identity", "min", "eval/memorisation_identity")
+NAMES = EvaluationNames("eval/frechet_identity", "min", "eval/memorization_identity")
 
 
 def settings(**changes: Any) -> Health:
@@ -34,7 +34,7 @@ def settings(**changes: Any) -> Health:
     for key, value in changes.items():
         group, _, name = key.rpartition("__")
         (plain[group] if group else plain)[name] = value
-    return validated(plain, Health, where="health")
+    return parse_settings(plain, Health, where="health")
 
 
 def watch(rows: list[Row], **changes: Any) -> list[Verdict]:
@@ -142,7 +142,7 @@ SICK = {
     ),
     "a class lost": ("mode_collapse", shares([1.0, 0.9, 0.8, 0.08, 0.02])),
     "penalty of the wrong sign": ("divergence", history(500, penalty__r1=-9.8)),
-    "D without slope": (
+    "D without gradient": (
         "discriminator_useless",
         history(
             800,
@@ -187,8 +187,8 @@ SICK = {
         [sampled(step, step / 10, 0.0, 0.0) for step in range(100, 501, 100)],
     ),
     "copies": (
-        "memorisation",
-        [{"step": step, "eval/memorisation_identity": 0.2} for step in (500, 1000)],
+        "memorization",
+        [{"step": step, "eval/memorization_identity": 0.2} for step in (500, 1000)],
     ),
     "worse and worse": (
         "past_the_best",
@@ -251,7 +251,7 @@ HEALTHY = {
     "a critic whose zero drifts": history(2000, ill_from=1000, loss__generator=80.0),
     "better and better": evaluated([9.0, 5.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.8, 0.7]),
     "noise near zero": evaluated([9.0, 0.01, 0.03, 0.02, 0.05, 0.03, 0.02, 0.04]),
-    "no copies": [{"step": s, "eval/memorisation_identity": 0.97} for s in (500, 1000, 1500)],
+    "no copies": [{"step": s, "eval/memorization_identity": 0.97} for s in (500, 1000, 1500)],
 }
 
 
@@ -318,10 +318,10 @@ def test_the_best_has_the_direction_that_is_asked_for() -> None:
 
 
 def test_swings_count_turns_by_a_factor() -> None:
-    assert swings([1, 5, 1, 5, 1], 3) == 3
-    assert swings([1, 2, 1, 2, 1], 3) == 0
-    assert swings([1, 10, 100, 1000], 3) == 0
-    assert swings([1, 2, 4, 3, 2, 1, 0.5, 2, 4], 3) == 2
+    assert count_swings([1, 5, 1, 5, 1], 3) == 3
+    assert count_swings([1, 2, 1, 2, 1], 3) == 0
+    assert count_swings([1, 10, 100, 1000], 3) == 0
+    assert count_swings([1, 2, 4, 3, 2, 1, 0.5, 2, 4], 3) == 2
 
 
 # ---------------------------------------------------------------- stopping
@@ -459,12 +459,12 @@ def test_a_vae_gets_advice_that_it_can_follow() -> None:
 
 
 def ring(count: int, seed: int, modes: tuple[int, ...] = tuple(range(8))) -> torch.Tensor:
-    """Points [count, 2] around some of eight centres on a circle of radius 2."""
+    """Points [count, 2] around some of eight centers on a circle of radius 2."""
     stream = torch.Generator().manual_seed(seed)
     chosen = torch.tensor(modes)[torch.randint(len(modes), (count,), generator=stream)]
     angles = chosen * (2 * torch.pi / 8)
-    centres = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)
-    return centres + 0.02 * torch.randn(count, 2, generator=stream)
+    centers = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)
+    return centers + 0.02 * torch.randn(count, 2, generator=stream)
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = 
         change(run)
     train(run)
     run.close(state="completed", exit_code=0, reason="test")
-    told = json.loads((path / "status.json").read_text())["verdicts"]
-    return [(verdict["name"], verdict["evidence"]) for verdict in told]
+    saved = json.loads((path / "status.json").read_text())["verdicts"]
+    return [(verdict["name"], verdict["evidence"]) for verdict in saved]
 
 
 def names(found: Verdicts) -> set[str]:

@@ -43,7 +43,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     load = counting("composed", ConfigLoaderImpl.load_configuration)
     monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", load)
     # by its only way from plain data; those of components have classes of their own
-    monkeypatch.setattr(schema, "validated", counting("validated", schema.validated))
+    monkeypatch.setattr(schema, "parse_settings", counting("validated", schema.parse_settings))
     build, counted_build = building.build, counting("built", building.build)
     for module in [building, *BUILDERS]:
         if getattr(module, "build", None) is build:
@@ -94,10 +94,10 @@ def test_the_process_of_a_job_validates_twice_and_builds_once(
     order = configured(*TINY, "train.steps=2").plain()
     path = tmp_path / "job"
     if steps == 3:
-        assert job.carry_out(Job("job", path, parse(order))) == 0
+        assert job.run_job(Job("job", path, parse(order))) == 0
     order["train"]["steps"] = steps
     calls.clear()
-    assert job.carry_out(Job("job", path, parse(order))) == 0
+    assert job.run_job(Job("job", path, parse(order))) == 0
     assert calls == {"validated": 2, "built": 1}
     assert RunFolder(path).status().step == steps
 

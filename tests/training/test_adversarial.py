@@ -15,7 +15,7 @@ import yaml
 from conftest import COMPARING_NOTHING, PLAIN
 from torch import Tensor, nn
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.models import Model
@@ -55,7 +55,7 @@ def node(option: Path) -> dict[str, Any]:
 def stepper(**changes: Any) -> Optimizer:
     schedule = {"shape": "constant", "warmup": 0, "steps": None, "final": 0.0}
     common = {"lr": 0.01, "weight_decay": 0.0, "clip_norm": None, "schedule": schedule}
-    return make({**common, **(changes or ADAM)}, Optimizer, where="optimizer")
+    return build_component({**common, **(changes or ADAM)}, Optimizer, where="optimizer")
 
 
 def method(loss: dict[str, Any] | None = None, **changes: Any) -> Adversarial:
@@ -90,7 +90,7 @@ def model(space: Space, *, norm: str) -> Model:
         "generator": network,
         "discriminator": {**network, **COMPARING_NOTHING},
     }
-    return make(plain, Model, where="model")
+    return build_component(plain, Model, where="model")
 
 
 def state(
@@ -280,7 +280,7 @@ def test_accuracy_is_the_share_on_the_right_side_of_the_middle(
     made = method()
     of = state(made)
     of.networks["discriminator"] = Slope(slope)
-    of.optimizers["discriminator"] = made.updates.optimizers.discriminator.over(
+    of.optimizers["discriminator"] = made.updates.optimizers.discriminator.build(
         of.discriminator.parameters()
     )
     far = iter([Batch(torch.full((6, 2), 100.0))])

@@ -14,7 +14,7 @@ from conftest import COMPARING_NOTHING, PLAIN
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.models import Model
@@ -52,14 +52,14 @@ def model(space: Space, *, norm: str = "layer", width: int = 4) -> Model:
         "generator": network,
         "discriminator": {**network, **COMPARING_NOTHING},
     }
-    return make(node, Model, where="model")
+    return build_component(node, Model, where="model")
 
 
 def optimizers(name: str, settings: dict[str, Any] | None = None) -> Optimizers:
     schedule = {"shape": "constant", "warmup": 3, "steps": None, "final": 0.0}
     common = {"lr": 0.01, "weight_decay": 0.01, "clip_norm": None, "schedule": schedule}
     node = {"name": name, **common, **(STEPPERS[name] if settings is None else settings)}
-    made = make(node, Optimizer, where="optimizer")
+    made = build_component(node, Optimizer, where="optimizer")
     return Optimizers(made, made)
 
 
@@ -304,8 +304,8 @@ def test_the_average_begins_as_the_generator_and_is_only_evaluated() -> None:
 
 def test_samples_come_from_the_average_where_there_is_one() -> None:
     with_ema, raw = fresh(), fresh(with_ema=False)
-    assert with_ema.sampled is with_ema.ema
-    assert raw.sampled is raw.generator
+    assert with_ema.sampling_network is with_ema.ema
+    assert raw.sampling_network is raw.generator
 
 
 def test_a_frozen_copy_leaves_the_original_as_it_was() -> None:

@@ -56,13 +56,13 @@ class CommandLine:
     @property
     def multirun(self) -> bool:
         """Whether it is a sweep."""
-        mode = self._last("hydra.mode")
+        mode = self._last_override("hydra.mode")
         return bool(self.flags.multirun) or (mode is not None and str(mode.value()) == "MULTIRUN")
 
     @property
     def resume(self) -> str | None:
         """The run folder that `resume` names."""
-        override = self._last("resume")
+        override = self._last_override("resume")
         if override is None or override.value() is None:
             return None
         # to Hydra, a path with a comma in it is a list of values
@@ -72,13 +72,13 @@ class CommandLine:
     @property
     def dry_run(self) -> bool:
         """Whether the run is only to be tried out."""
-        override = self._last("dry_run")
+        override = self._last_override("dry_run")
         return override is not None and override.value() is True
 
     @property
     def names_folder(self) -> bool:
         """Whether it says where the run folder is to be."""
-        return self._last("hydra.run.dir") is not None
+        return self._last_override("hydra.run.dir") is not None
 
     @property
     def changes(self) -> list[str]:
@@ -101,7 +101,7 @@ class CommandLine:
         folders += [plugin.conf for plugin in self.plugins if plugin.conf is not None]
         return folders if added is None else [*folders, Path(added).absolute()]
 
-    def offered(self, group: str) -> list[str]:
+    def options_of(self, group: str) -> list[str]:
         """The options of a group, in every folder and of the plugins that are single files."""
         of_files = [option.name for option in self.file_options if option.group == group]
         return [*options(group, *self.folders), *of_files]
@@ -115,7 +115,7 @@ class CommandLine:
             file_options=self.file_options,
         )
 
-    def _last(self, key: str) -> Override | None:
+    def _last_override(self, key: str) -> Override | None:
         """The override of a key that counts: the last one."""
         return next((o for o in reversed(self.overrides) if o.key_or_group == key), None)
 
@@ -170,7 +170,7 @@ def _refuse_unknown_options(command: CommandLine) -> None:
             raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
-            offered = command.offered(group)
+            offered = command.options_of(group)
             for name in _option_names(override):
                 if name not in offered:
                     remedy = did_you_mean(name, offered) or "gan-train --help lists them."

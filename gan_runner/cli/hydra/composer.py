@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_runner.config.groups import GROUPS, conf_folder
+from gan_runner.config.renames import new_name
 from gan_runner.errors import ConfigError, Fault, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Composer:
     def known_settings(self, lines: Sequence[str]) -> list[str]:
         """Every setting and group that the chosen options have, by dotted key; none if the options
         alone can't be composed."""
-        from gan_runner.config.schema import flat
+        from gan_runner.config.schema import flatten
 
         overrides = OverridesParser.create().parse_overrides(list(lines))
         chosen = [override.input_line or "" for override in overrides if _is_choice(override)]
@@ -96,7 +97,7 @@ class Composer:
         except _RAISED:
             return []
         tree: Any = OmegaConf.to_container(_without_hydra(config))
-        return [*flat(tree), *GROUPS]
+        return [*flatten(tree), *GROUPS]
 
 
 def compose(lines: Sequence[str]) -> DictConfig:
@@ -191,7 +192,7 @@ def _explain(error: Exception, known_settings: Callable[[], list[str]]) -> Fault
         return ConfigError(f"can't read this setting, {shown}. {remedy}")
     text = str(error).strip()
     if match := re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text):
-        remedy = did_you_mean(match[1], known_settings())
+        remedy = new_name(match[1]) or did_you_mean(match[1], known_settings())
         remedy = remedy or "gan-train --cfg job prints all settings."
         return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
     if match := re.match(r"Multiple values for ([^.]*)\.", text):

@@ -18,14 +18,14 @@ from gan_runner.config.groups import GROUPS
 from gan_runner.errors import ConfigError, printable
 
 if TYPE_CHECKING:
-    from gan_runner.sweeps.settings import Sweeping
+    from gan_runner.sweeps.settings import SweepSettings
 
 _OUR_LAUNCHERS = "hydra_plugins.gan_runner_sweeps."
 _CHOSEN = {group.partition("/")[0] for group in GROUPS}
 _COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
 
 
-def for_composition(overrides: Sequence[Override]) -> list[str]:
+def overrides_for_composition(overrides: Sequence[Override]) -> list[str]:
     """The overrides of a sweep, so that Hydra can compose what its jobs share.
 
     It leaves out what is swept over, and would then look for dataset.root in the default data set
@@ -45,13 +45,13 @@ def for_composition(overrides: Sequence[Override]) -> list[str]:
     return lines
 
 
-def sweep_settings(config: DictConfig) -> Sweeping:
+def sweep_settings(config: DictConfig) -> SweepSettings:
     """The settings of the sweep itself. Raises ConfigError."""
-    from gan_runner.config.component import validated
-    from gan_runner.sweeps.settings import Sweeping
+    from gan_runner.config.component import parse_settings
+    from gan_runner.sweeps.settings import SweepSettings
 
     plain: Any = OmegaConf.to_container(config.sweeping, resolve=True)
-    return validated(plain, Sweeping, where="sweeping")
+    return parse_settings(plain, SweepSettings, where="sweeping")
 
 
 def sweep_folder(config: DictConfig) -> Path:

@@ -15,8 +15,8 @@ from gan_runner.cli.hydra.plugins import SweepContext
 from gan_runner.cli.hydra.sweep_settings import (
     check_launcher,
     check_search,
-    for_composition,
     number_of_jobs,
+    overrides_for_composition,
     sweep_folder,
     sweep_settings,
 )
@@ -28,7 +28,7 @@ def run_sweep(command: CommandLine) -> int:
     """Make or continue a sweep; the exit code. Raises a Fault before the first job, Interrupted."""
     composer = command.composer()
     share_plugins(command.plugins)  # with the processes of the jobs
-    config = composer.compose(for_composition(command.overrides), multirun=True)
+    config = composer.compose(overrides_for_composition(command.overrides), multirun=True)
     with explain_errors():
         words = command.words
         if not any(word.startswith("sweep=") for word in words):
@@ -38,7 +38,7 @@ def run_sweep(command: CommandLine) -> int:
         check_search(config)
         sweep.announce(number_of_jobs(config))
         _run_jobs(sweep, composer, config)
-    return sweep.conclude()
+    return sweep.finish()
 
 
 def _run_jobs(sweep: Sweep, composer: Composer, config: DictConfig) -> None:
@@ -52,7 +52,7 @@ def _run_jobs(sweep: Sweep, composer: Composer, config: DictConfig) -> None:
         )
         sweeper.sweep(list(config.hydra.overrides.task))
     except ValueError:  # Optuna's, if no job of a search was done, which the table says better
-        if not sweep.is_fruitless:
+        if not sweep.all_failed:
             raise
     finally:
         sweep.release()

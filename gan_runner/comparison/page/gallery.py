@@ -40,12 +40,12 @@ class Gallery(NamedTuple):
 
 def gallery(groups: Sequence[Group]) -> Gallery:
     """The pictures of some runs of each group, at some of the steps that most of them have."""
-    pairs = list(_in_turn(groups))
+    pairs = list(_take_turns(groups))
     shown = pairs[:_MOST_RUNS]
     every = _steps([record for _, record in shown])
-    steps = _spaced(every, _MOST_STEPS)
+    steps = _choose_evenly(every, _MOST_STEPS)
     while len(steps) > 1 and _bytes(shown, steps) > _MOST_BYTES:
-        steps = _spaced(steps, max(1, len(steps) // 2))
+        steps = _choose_evenly(steps, max(1, len(steps) // 2))
     while _bytes(shown, steps) > _MOST_BYTES:
         shown.pop()
     order = {id(group): place for place, group in enumerate(groups)}
@@ -64,7 +64,7 @@ def gallery(groups: Sequence[Group]) -> Gallery:
     return Gallery(tuple(steps), strips, tuple(notes))
 
 
-def _in_turn(groups: Sequence[Group]) -> Iterator[tuple[Group, Record]]:
+def _take_turns(groups: Sequence[Group]) -> Iterator[tuple[Group, Record]]:
     """A run of each group, then another one of each, as long as they have pictures."""
     queues = [(group, [r for r in group.records if r.pictures]) for group in groups]
     for turn in range(max((len(queue) for _, queue in queues), default=0)):
@@ -83,7 +83,7 @@ def _steps(records: Sequence[Record]) -> list[int]:
     return sorted(step for step, count in counts.items() if 2 * count >= most)
 
 
-def _spaced(steps: Sequence[int], most: int) -> list[int]:
+def _choose_evenly(steps: Sequence[int], most: int) -> list[int]:
     """At most so many steps, evenly, the last one among them."""
     if len(steps) <= most:
         return list(steps)

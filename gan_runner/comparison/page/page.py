@@ -22,7 +22,7 @@ from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.page import plots, results, tables
 from gan_runner.errors import printable
-from gan_runner.storage.run_folder import now
+from gan_runner.storage.run_folder import current_time
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST, _LONGEST_NAME = 600, 200  # letters of a text from outside
@@ -57,7 +57,7 @@ def page(comparison: Comparison, *, title: str | None = None) -> str:
             verdicts=results.verdicts(comparison.records[0]) if alone else [],
             sections=sections,
             version=__version__,
-            time=now(),
+            time=current_time(),
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )

@@ -61,7 +61,11 @@ def read_cached(
     except (OSError, ValueError):  # whatever is wrong with it: to compute it again is always right
         return None
     same_facts = facts.items() <= found.facts.items()
-    return found if same_facts and _forms(found.tensors) == _forms(like) else None
+    return (
+        found
+        if same_facts and _dtypes_and_shapes(found.tensors) == _dtypes_and_shapes(like)
+        else None
+    )
 
 
 def write_cached(path: Path, content: CachedTensors, *, say: Callable[[str], None]) -> None:
@@ -81,5 +85,5 @@ def _read(path: Path) -> CachedTensors:
     return CachedTensors(tensors, facts)
 
 
-def _forms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[object, ...]]:
+def _dtypes_and_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[object, ...]]:
     return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}

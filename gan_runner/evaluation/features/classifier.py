@@ -153,7 +153,7 @@ class _Training(NamedTuple):
         self.network.train()
         for batch in self._order(indices, steps):
             images, labels = self._batch(batch)
-            loss = cross_entropy(self.network(self._shifted(images)), labels)
+            loss = cross_entropy(self.network(self._shift(images)), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -183,7 +183,7 @@ class _Training(NamedTuple):
         labels = self.data.labels.index_select(0, indices.to(self.data.labels.device))
         return self.data.space.encode(images), labels.to(self.device)
 
-    def _shifted(self, images: Tensor) -> Tensor:
+    def _shift(self, images: Tensor) -> Tensor:
         """A batch shifted as one by up to 2 px, 1 px below 32 px; edges go on."""
         height, width = images.shape[2:]
         reach = 1 if max(height, width) < 32 else 2

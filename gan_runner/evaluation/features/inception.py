@@ -100,7 +100,7 @@ def _state(content: bytes, weights: Path) -> dict[str, Tensor]:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return {str(name): torch.as_tensor(tensor) for name, tensor in found.items()}
     except Exception as error:  # a damaged pickle may raise anything
-        raise _damaged(weights, error) from None
+        raise _damaged_error(weights, error) from None
 
 
 def _network(state: dict[str, Tensor], weights: Path) -> nn.Module:
@@ -113,11 +113,11 @@ def _network(state: dict[str, Tensor], weights: Path) -> nn.Module:
         try:
             network: nn.Module = _module().FeatureExtractorInceptionV3("inception", ["2048"], ours)
         except RuntimeError as error:  # names or shapes differ
-            raise _damaged(weights, error) from None
+            raise _damaged_error(weights, error) from None
     return network
 
 
-def _damaged(weights: Path, error: Exception) -> DataError:
+def _damaged_error(weights: Path, error: Exception) -> DataError:
     return DataError(
         f"not the weights of InceptionV3 ({printable(error)}), "
         f"evaluation.inception_weights={printable(weights)}. Delete the file and download it again."

@@ -119,7 +119,7 @@ class RandomNetwork(FeatureSpace):
     recipe: ClassVar[str] = "random-1"
 
     def __init__(self, space: Space, *, device: torch.device) -> None:
-        network = build_network(lambda: _strided(space.shape, size=64), seed=0)
+        network = build_network(lambda: _build_strided(space.shape, size=64), seed=0)
         version = tensor_digest(self.recipe, network.state_dict())[:12]
         super().__init__(version=version, size=64, device=device, facts={"recipe": self.recipe})
         self._space = space
@@ -130,7 +130,7 @@ class RandomNetwork(FeatureSpace):
         return features
 
 
-def _strided(shape: tuple[int, ...], *, size: int) -> nn.Module:
+def _build_strided(shape: tuple[int, ...], *, size: int) -> nn.Module:
     """Halve images [N, *shape] until they are at most 4 px, then project them to [N, size]."""
     channels, *sides = shape
     halvings = max(0, math.ceil(math.log2(max(sides) / 4)))

@@ -37,7 +37,7 @@ def images_by_class(
             "share_real": float(real.float().mean()),
             "share_fake": float(classified.float().mean()),
             **({} if labels is None else _accuracy(classified[fake])),
-            **_of_a_class(inputs, real, fake, metrics),
+            **_measure_class(inputs, real, fake, metrics),
         }
     return found
 
@@ -51,7 +51,7 @@ def rows_by_class(inputs: MetricInputs, rows: ClassifiedRows, metrics: Sequence[
             "share_real": float(of.real.float().mean()),
             "share_fake": float(of.fake.float().mean()),
             **recalls(inputs.tstr, label),
-            **_of_a_class(inputs, of.real, of.fake, metrics),
+            **_measure_class(inputs, of.real, of.fake, metrics),
         }
         for label, of in enumerate(rows.members(inputs.fake, inputs.labels))
     }
@@ -62,7 +62,7 @@ def _accuracy(classified: Tensor) -> dict[str, float]:
     return {"label_accuracy": float(classified.float().mean())} if len(classified) else {}
 
 
-def _of_a_class(
+def _measure_class(
     inputs: MetricInputs, real: Tensor, fake: Tensor, metrics: Sequence[str]
 ) -> dict[str, float]:
     """The metrics that compare samples with reals, of one class, as far as it has both."""

@@ -68,9 +68,9 @@ def _frechet(of: MetricInputs) -> list[Measurement]:
     count = min(len(of.real), len(of.fake))
     if of.real.ndim == 3 and count < frechet.EXAMPLES_PER_DIMENSION * of.space.size:
         return []  # of long sequences, whose covariance takes minutes and isn't known
-    real, fake = frechet.fit(of.real_features), frechet.fit(of.fake_features)
-    doubt = frechet.doubt(real, fake)
-    return [Measurement("frechet", frechet.distance(real, fake), doubt=doubt)]
+    real, fake = frechet.fit_gaussian(of.real_features), frechet.fit_gaussian(of.fake_features)
+    doubt = frechet.sample_size_warning(real, fake)
+    return [Measurement("frechet", frechet.frechet_distance(real, fake), doubt=doubt)]
 
 
 @computes(METRICS["kid"])
@@ -121,17 +121,17 @@ def _mmd(of: MetricInputs) -> list[Measurement]:
     return [Measurement("mmd", kernels.mmd(real, fake), parameters=kernel | _THINNED)]
 
 
-@computes(METRICS["memorisation"])
-def _memorisation(of: MetricInputs) -> list[Measurement]:
+@computes(METRICS["memorization"])
+def _memorization(of: MetricInputs) -> list[Measurement]:
     if of.train is None or of.held_out is None or len(of.held_out) < 2:
         return []
     fake, held_out = (
         neighbors.thin_out(each, _SEARCHED) for each in (of.fake_features, of.held_out)
     )
-    value = neighbors.memorisation(fake, of.train, held_out)
+    value = neighbors.memorization(fake, of.train, held_out)
     counts = {"n_train": len(of.train), "n_held_out": len(held_out), "n_searched": len(fake)}
     parameters = counts | _THINNED | of.held_out_parameters
-    return [Measurement("memorisation", value, parameters=parameters)]
+    return [Measurement("memorization", value, parameters=parameters)]
 
 
 @computes(METRICS["modes"])
@@ -265,7 +265,9 @@ def _closest_record(of: MetricInputs) -> list[Measurement]:
     if of.columns is None or of.train is None or of.held_out is None:
         return []
     fake = neighbors.thin_out(of.fake_features, _SEARCHED)
-    found = tables.closest(*(each.cpu().numpy() for each in (fake, of.train, of.held_out)))
+    found = tables.closest_record_distances(
+        *(each.cpu().numpy() for each in (fake, of.train, of.held_out))
+    )
     values = {
         "closest_record_share": found.share,
         "closest_record_train": found.train,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbors import as_float64, nearest
+from gan_runner.evaluation.metrics.neighbors import as_float64, find_nearest
 
 _HIGH_QUALITY = 3  # standard deviations, which hold 98.9 % of a Gaussian in the plane
 
@@ -40,7 +40,7 @@ def modes_of_mixture(samples: Tensor, centers: Tensor, *, std: float) -> ModesOf
     samples, good or bad, make up the masses of their nearest modes, of which `reverse_kl` is
     KL(generated || uniform) (Lin et al. 2018, arXiv:1712.04086).
     """
-    distances, indices = nearest(samples, centers)
+    distances, indices = find_nearest(samples, centers)
     good = distances <= _HIGH_QUALITY * std
     counts = torch.bincount(indices, minlength=len(centers))
     masses = counts.double() / len(samples)
@@ -66,7 +66,7 @@ def modes_of_classes(labels: Tensor, *, weights: Tensor) -> Modes:
         raise ValueError(f"Labels are one or more numbers from 0 to {classes - 1}.")
     counts = torch.bincount(labels.cpu(), minlength=classes)
     masses = counts.double() / len(labels)
-    real = _normalized(weights.cpu())
+    real = _normalize(weights.cpu())
     return Modes(
         covered=int(((counts > 0) & (real > 0)).sum()),
         modes=int((real > 0).sum()),
@@ -90,7 +90,7 @@ def classifier_score(probabilities: Tensor) -> float:
     return math.exp(max(float(divergence.sum(1).mean()), 0.0))
 
 
-def _normalized(weights: Tensor) -> Tensor:
+def _normalize(weights: Tensor) -> Tensor:
     """Masses [K] with a sum of 1, float64."""
     weights = weights.double()
     if weights.ndim != 1 or not bool((weights >= 0).all()) or not weights.sum() > 0:

@@ -73,18 +73,18 @@ def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
     real, fake = both_as_float64(thin_out(real, count), thin_out(fake, count), at_least=2)
     right = 0.0
     for one, other in ((real, fake), (fake, real)):
-        own = _nearest(one, one, others_only=True).distances
-        foreign = _nearest(one, other).distances
+        own = _find_nearest(one, one, others_only=True).distances
+        foreign = _find_nearest(one, other).distances
         right += float((own < foreign).sum()) + 0.5 * float((own == foreign).sum())
     return right / (2 * count)
 
 
-def nearest(queries: Tensor, references: Tensor) -> Nearest:
+def find_nearest(queries: Tensor, references: Tensor) -> Nearest:
     """The nearest of the references [M, D] to each query [N, D]. Equal rows are at distance 0."""
-    return _nearest(*both_as_float64(queries, references, at_least=1))
+    return _find_nearest(*both_as_float64(queries, references, at_least=1))
 
 
-def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
+def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
     """How near fakes [N, D] come to training examples, over how near they come to held-out ones.
 
     Both are measured by how near fresh examples, the held-out ones, come to the same set:
@@ -102,9 +102,11 @@ def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
     """
     fake, train = both_as_float64(fake, train, at_least=1)
     held_out, _ = both_as_float64(held_out, train, at_least=2)
-    fresh_apart = _median(_nearest(held_out, held_out, others_only=True).distances)
-    near = _median(_nearest(fake, train).distances) * fresh_apart
-    far = _median(_nearest(held_out, train).distances) * _median(_nearest(fake, held_out).distances)
+    fresh_apart = _median(_find_nearest(held_out, held_out, others_only=True).distances)
+    near = _median(_find_nearest(fake, train).distances) * fresh_apart
+    far = _median(_find_nearest(held_out, train).distances) * _median(
+        _find_nearest(fake, held_out).distances
+    )
     if far == 0:
         return 1.0 if near == 0 else float("inf")
     return near / far
@@ -183,7 +185,7 @@ def _radii(features: Tensor, k: int) -> Tensor:
     return torch.cat(found)
 
 
-def _nearest(queries: Tensor, references: Tensor, *, others_only: bool = False) -> Nearest:
+def _find_nearest(queries: Tensor, references: Tensor, *, others_only: bool = False) -> Nearest:
     """`others_only`: the queries are the references, and none is its own neighbor."""
     found = []
     for rows, squared in _tiles(queries, references):

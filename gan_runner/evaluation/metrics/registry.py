@@ -124,9 +124,9 @@ METRICS: dict[str, Metric] = {
             of_a_class=True,
         ),
         Metric(
-            "memorisation",
+            "memorization",
             # a copy of the data and a stranger to it are both bad
-            (Number("memorisation", None, "memorisation_{space}"),),
+            (Number("memorization", None, "memorization_{space}"),),
             "Distance to training examples over that to held-out ones; far below 1 are copies.",
             "Meehan et al. 2020, arXiv:2004.05675",
             needs=(Need.HELD_OUT,),

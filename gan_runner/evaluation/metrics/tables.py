@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, cat
 
 from gan_runner.data.columns import Columns
-from gan_runner.evaluation.metrics.neighbors import nearest, thin_out
+from gan_runner.evaluation.metrics.neighbors import find_nearest, thin_out
 from gan_runner.evaluation.metrics.tstr import LabeledArrays
 
 Array = NDArray[Any]
@@ -63,14 +63,14 @@ class Closest(NamedTuple):
     share: float
 
 
-def closest(fake: Array, train: Array, held_out: Array) -> Closest:
+def closest_record_distances(fake: Array, train: Array, held_out: Array) -> Closest:
     """Distances to the closest record, for rows [N, D] in comparable units.
 
     Platzer & Reutterer 2021, arXiv:2104.00635, section 2.2. The longer of `train` and `held_out`
     is thinned out to the length of the other: more rows would have a closer one among them.
     """
     count = min(len(train), len(held_out))
-    near, far = (_closest(fake, each, count) for each in (train, held_out))
+    near, far = (_closest_distances(fake, each, count) for each in (train, held_out))
     share = (near < far).mean() + (near == far).mean() / 2
     return Closest(float(np.median(near)), float(np.median(far)), float(share))
 
@@ -98,7 +98,7 @@ def _correlations(table: Array) -> NDArray[np.float64]:
     return found
 
 
-def _closest(rows: Array, others: Array, count: int) -> NDArray[np.float64]:
+def _closest_distances(rows: Array, others: Array, count: int) -> NDArray[np.float64]:
     """The Euclidean distance of each row to the closest of so many of the others, [N]."""
     among = thin_out(torch.as_tensor(others), count)
-    return nearest(torch.as_tensor(rows), among).distances.numpy()
+    return find_nearest(torch.as_tensor(rows), among).distances.numpy()

@@ -159,8 +159,8 @@ class WithDiscriminator(Method):
                 _with_auxiliary(discriminator, fake, on_fake),
             )
 
-    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
-        return self.objective.derived(row)
+    def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
+        return self.objective.derived_numbers(row)
 
     def sampler(
         self,

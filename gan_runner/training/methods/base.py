@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.config.component import Component, choices
+from gan_runner.config.component import Component, find_classes
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
@@ -126,7 +126,7 @@ class Method(ABC):
         """Combinations that work, but not as their authors meant."""
 
     @abstractmethod
-    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
+    def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
         """The numbers that follow from those of a logged row."""
 
     def with_optimizers(self: M, optimizers: Optimizers) -> M:
@@ -157,12 +157,12 @@ class Method(ABC):
 def is_of_family(node: Mapping[str, Any], family: type) -> bool:
     """Whether a node of the configuration names a class of a family."""
     name = node.get("name")
-    return isinstance(name, str) and name in choices(family)
+    return isinstance(name, str) and name in find_classes(family)
 
 
 @torch.no_grad()
 def update_ema(ema: nn.Module, generator: nn.Module, decay: float) -> None:
-    """Move the average towards the generator; the statistics of batch norm are averaged too."""
+    """Move the average toward the generator; the statistics of batch norm are averaged too."""
     torch._foreach_lerp_(list(ema.parameters()), list(generator.parameters()), 1.0 - decay)
     current = dict(generator.named_buffers())
     for name, averaged in ema.named_buffers():
