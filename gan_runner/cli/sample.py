@@ -223,7 +223,7 @@ def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, i
 
 
 def _conditions(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-    """What each sample was conditioned on: its label [N], or its codes [N, K] in order."""
+    """The condition of each sample: its label [N], or its codes [N, K] in order."""
     import torch
 
     if labels is not None:

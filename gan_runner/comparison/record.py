@@ -1,4 +1,4 @@
-"""What a run left to compare it by: numbers by step, evaluations with their protocols, pictures.
+"""The record of a run for comparisons: numbers by step, evaluations with their protocols, pictures.
 
 Read from its files without torch, and nothing is touched. The folder may come from a stranger: what
 isn't a plain file or a number, and what is too much, is left out.
@@ -70,7 +70,7 @@ class Record(NamedTuple):
 
     @property
     def status(self) -> Status:
-        """What the run says of itself; empty where that is unreadable."""
+        """The run's status; empty where that is unreadable."""
         return self.summary.status
 
     @property

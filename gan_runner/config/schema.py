@@ -91,7 +91,7 @@ class Config(Component):
         return json.loads(self.model_dump_json())  # type: ignore[no-any-return]
 
     def choice(self, group: str) -> str:
-        """What the command line calls the option of a group, as far as it is known."""
+        """The name on the command line of the option of a group, as far as it is known."""
         if group in self.choices:
             return f"{group}={printable(self.choices[group])}"
         return f"{group}.name={printable(getattr(self, group).get('name'))}"

@@ -1,4 +1,4 @@
-"""What an evaluation finds: numbers with their protocols, classes, doubts, pictures."""
+"""The report of an evaluation: numbers with their protocols, classes, doubts, pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training ends: its exit code, what the run folder says of it, what the user is shown."""
+"""The end of a training: its exit code, its record in the run folder, the report to the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every file under conf/ composes, builds and says where it comes from; overrides do what they say."""
+"""Every file under conf/ composes, builds and says where it comes from; overrides take effect."""
 
 from __future__ import annotations
 

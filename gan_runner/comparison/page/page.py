@@ -74,7 +74,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def _outcomes(comparison: Comparison) -> str:
-    """How many runs there are, and how they ended."""
+    """The number of runs, and how they ended."""
     outcomes = Counter(record.outcome for record in comparison.records)
     if len(comparison.records) == 1:
         return next(iter(outcomes))
@@ -98,7 +98,7 @@ def _environment() -> Environment:
 
 
 def _finalize(value: object) -> object:
-    """What is printed for a value: markup as it is, a text in one line and not too long."""
+    """The output for a value: markup as it is, a text in one line and not too long."""
     return value if hasattr(value, "__html__") else printable(value, _LONGEST)
 
 
