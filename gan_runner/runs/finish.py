@@ -122,6 +122,6 @@ def _summary(run: Run) -> str:
     return (
         f"{done} {run.state.step} steps in {duration_text(run.state.seconds)}: {path}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
-        f"  look      tensorboard --logdir {path}\n"
+        f"  curves    tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"
     )

@@ -277,10 +277,10 @@ def _load_slots(
             raise ValueError(f"optimizer state of another shape: {name}")
 
 
-def _encode_rng(generator: torch.Generator) -> str:
-    return base64.b64encode(generator.get_state().numpy().tobytes()).decode()
+def _encode_rng(rng: torch.Generator) -> str:
+    return base64.b64encode(rng.get_state().numpy().tobytes()).decode()
 
 
-def _decode_rng(text: str, generator: torch.Generator) -> None:
+def _decode_rng(text: str, rng: torch.Generator) -> None:
     raw = bytearray(base64.b64decode(text, validate=True))
-    generator.set_state(torch.frombuffer(raw, dtype=torch.uint8))
+    rng.set_state(torch.frombuffer(raw, dtype=torch.uint8))
