@@ -132,7 +132,7 @@ def test_a_loaded_state_goes_on_bit_for_bit(name: str, space: Space) -> None:
     assert_same(train(state, 3, space, stepper), train(other, 3, space, stepper))
 
 
-def test_every_slot_of_the_optimisers_is_saved_by_the_name_of_its_parameter() -> None:
+def test_every_slot_of_the_optimizers_is_saved_by_the_name_of_its_parameter() -> None:
     state = train(fresh(), 1)
     names = state.tensors().keys()
     for part in "generator", "discriminator":
@@ -148,7 +148,7 @@ def test_a_state_of_step_0_has_no_slots_and_is_loaded() -> None:
     assert_same(state, other)
 
 
-def test_an_optimiser_without_momentum_has_nothing_to_save() -> None:
+def test_an_optimizer_without_momentum_has_nothing_to_save() -> None:
     stepper = optimizers("SGD", PLAIN_SGD)
     state = train(fresh(stepper=stepper), 2, stepper=stepper)
     assert not any("optimizer" in name for name in state.tensors())
