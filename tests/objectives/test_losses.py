@@ -150,8 +150,8 @@ every_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda path: path.
 
 
 def logits(n: int, *, seed: int, scale: float = 2.0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return scale * torch.randn(n, generator=generator, dtype=torch.float64)
+    rng = torch.Generator().manual_seed(seed)
+    return scale * torch.randn(n, generator=rng, dtype=torch.float64)
 
 
 def gradients(of: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:

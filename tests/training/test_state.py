@@ -179,7 +179,7 @@ def test_statistics_of_batch_norm_and_vectors_of_spectral_norm_are_saved() -> No
         assert_same(train(state, 2, IMAGES), train(other, 2, IMAGES))
 
 
-def test_a_state_without_an_average_saves_none() -> None:
+def test_a_state_without_an_ema_saves_none() -> None:
     state = train(fresh(with_ema=False), 2)
     assert not any(name.startswith("ema.") for name in state.tensors())
     other = fresh(with_ema=False, seed=1)
@@ -248,7 +248,7 @@ def test_weights_alone_are_taken_over_and_nothing_else() -> None:
     assert not state.optimizers["generator"].state
 
 
-def test_where_the_other_run_has_no_average_its_generator_is_the_start_of_ours() -> None:
+def test_where_the_other_run_has_no_ema_its_generator_is_the_start_of_ours() -> None:
     tensors, _ = saved(train(fresh(with_ema=False), 3))
     state = fresh(seed=1)
     state.load_weights(tensors)
@@ -289,20 +289,20 @@ def test_a_fresh_state_neither_reads_nor_moves_the_global_generator() -> None:
     assert_same(first, fresh())
 
 
-def test_the_average_begins_as_the_generator_and_is_only_evaluated() -> None:
+def test_the_ema_begins_as_the_generator_and_is_only_evaluated() -> None:
     state = fresh(norm="batch")
-    average = state.ema
-    assert average is not None
-    for own, other in zip(average.parameters(), state.generator.parameters(), strict=True):
+    ema = state.ema
+    assert ema is not None
+    for own, other in zip(ema.parameters(), state.generator.parameters(), strict=True):
         assert torch.equal(own, other)
         assert own.data_ptr() != other.data_ptr()
         assert not own.requires_grad
-    assert not any(module.training for module in average.modules())
+    assert not any(module.training for module in ema.modules())
     assert state.generator.training
     assert all(parameter.requires_grad for parameter in state.generator.parameters())
 
 
-def test_samples_come_from_the_average_where_there_is_one() -> None:
+def test_samples_come_from_the_ema_where_there_is_one() -> None:
     with_ema, raw = fresh(), fresh(with_ema=False)
     assert with_ema.sampling_network is with_ema.ema
     assert raw.sampling_network is raw.generator

@@ -33,7 +33,7 @@ from gan_runner.training.state import TrainState
 
 @dataclass(frozen=True)
 class WithDiscriminator(Method):
-    """What methods with a discriminator have in common: its update, and the terms of the game.
+    """The base class of methods with a discriminator: its update, and the terms of the game.
 
     `discriminates_together`: reals and fakes may go through D as one batch, since it treats each
     example alone (it has no batch norm, nor a minibatch layer).

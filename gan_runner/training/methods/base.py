@@ -1,4 +1,4 @@
-"""How networks are trained: what every method has, and the update that all of them make."""
+"""The base class of training methods, and the update that all of them make."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NoSettings(Component):
 
 @dataclass(frozen=True)
 class UpdateSettings:
-    """What all updates of a run have in common, whatever they optimize.
+    """The settings that all updates of a run share, whatever they optimize.
 
     `ema` is the decay of the generator's exponential moving average, 0 for none, which forgets its
     start over about `ema_warmup` steps. `bf16`: forward passes in bfloat16; weights, losses and
@@ -54,13 +54,13 @@ class UpdateSettings:
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """How a set of networks is trained. The loop knows nothing more of it than `step`.
+    """A way to train a set of networks. The loop knows nothing more of it than `step`.
 
     A method has no state: what changes is in TrainState. `conf/method/` names a subclass.
     """
 
     Settings: ClassVar[type[Component]] = NoSettings
-    """What a file under `conf/method/` sets beside the name."""
+    """The class of the settings of a file under `conf/method/`, beside the name."""
 
     model: GenerativeModel
     updates: UpdateSettings
@@ -85,13 +85,13 @@ class Method(ABC):
     @classmethod
     @abstractmethod
     def default_norms(cls, config: Config) -> Mapping[str, str]:
-        """What `norm: auto` means for each network that this method trains. Raises ConfigError for
-        a loss that it can't use."""
+        """The meaning of `norm: auto` for each network that this method trains. Raises ConfigError
+        for a loss that it can't use."""
 
     @property
     @abstractmethod
     def batches_per_step(self) -> int:
-        """How many batches of real examples a step takes."""
+        """The number of batches of real examples that a step takes."""
 
     @abstractmethod
     def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
@@ -109,7 +109,7 @@ class Method(ABC):
         *,
         weights: Weights,
     ) -> Sampler:
-        """What samples of trained networks are drawn by. `networks` has the generator that is
+        """The sampler of trained networks. `networks` has the generator that is
         sampled, and an encoder where there is one; `class_names` are those of the classes that a
         conditional model is given."""
 
@@ -162,11 +162,11 @@ def is_of_family(node: Mapping[str, Any], family: type) -> bool:
 
 @torch.no_grad()
 def update_ema(ema: nn.Module, generator: nn.Module, decay: float) -> None:
-    """Move the average toward the generator; the statistics of batch norm are averaged too."""
+    """Move the EMA toward the generator; the statistics of batch norm are averaged too."""
     torch._foreach_lerp_(list(ema.parameters()), list(generator.parameters()), 1.0 - decay)
     current = dict(generator.named_buffers())
     for name, averaged in ema.named_buffers():
         if name.endswith(("running_mean", "running_var")):
             averaged.lerp_(current[name], 1.0 - decay)
-        else:  # counters, and the unit vectors of spectral norm, whose mean is no unit vector
+        else:  # counters, and the unit vectors of spectral norm, whose mean isn't a unit vector
             averaged.copy_(current[name])

@@ -1,4 +1,4 @@
-"""What D is given of a batch: augmented, and packed."""
+"""The input of D for a batch: augmented, and packed."""
 
 from __future__ import annotations
 
