@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,7 +28,7 @@ from gan_runner.cli import evaluate as gan_evaluate
 from gan_runner.cli import report as gan_report
 from gan_runner.cli import runs as gan_runs
 from gan_runner.cli import sample as gan_sample
-from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.cli.hydra.composer import compose, parse_config, plain_settings
 from gan_runner.config.schema import Config
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import train_to_end
@@ -45,6 +47,17 @@ SMALL = (
     "train.batch_size=16",
     "train.samples=9",
 )
+
+
+@cache
+def _composed_model(option: str) -> dict[str, Any]:
+    return plain_settings(compose([f"model={option}"]))["model"]
+
+
+def model_settings(option: str) -> dict[str, Any]:
+    """All settings of a model, the shared ones with them, to be changed at will."""
+    return deepcopy(_composed_model(option))
+
 
 PLAIN = {
     "conditioning": "none",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from gan_runner.api.trained_run import asks_raw, plugin_files
 from gan_runner.config.plugins import find_plugins, load_plugins
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.evaluate import evaluation_settings, make_evaluator, measure
@@ -31,9 +32,9 @@ def evaluate(
     are given. Raises CheckpointError, DataError, ConfigError and MachineError, as gan-evaluate
     reports them.
     """
-    load_plugins(find_plugins(map(Path, plugins)))
+    load_plugins(find_plugins(plugin_files(plugins)))
     folder = Path(run).expanduser().absolute()
-    trained = load_generator(folder, which=str(checkpoint), raw=weights == "raw", device=device)
+    trained = load_generator(folder, which=str(checkpoint), raw=asks_raw(weights), device=device)
     asked = {
         "metrics": None if metrics is None else list(metrics),
         "num": num,

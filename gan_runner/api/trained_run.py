@@ -147,12 +147,17 @@ def open_run(
     Raises CheckpointError for a folder that isn't a run's, or is damaged, and for a plugin that is
     missing; MachineError for a device that isn't there; ConfigError.
     """
+    load_plugins(find_plugins(plugin_files(plugins)))
+    folder = Path(path).expanduser().absolute()
+    raw = asks_raw(weights)
+    return TrainedRun(folder, load_generator(folder, which=str(checkpoint), raw=raw, device=device))
+
+
+def asks_raw(weights: str) -> bool:
+    """Whether the raw weights are asked for. Raises ConfigError for anything but raw and ema."""
     if weights not in ("ema", "raw"):
         raise ConfigError(f"weights={printable(weights)} isn't known. Use 'ema' or 'raw'.")
-    folder = Path(path).expanduser().absolute()
-    load_plugins(find_plugins(plugin_files(plugins)))
-    raw = weights == "raw"
-    return TrainedRun(folder, load_generator(folder, which=str(checkpoint), raw=raw, device=device))
+    return weights == "raw"
 
 
 def plugin_files(plugins: Sequence[str | Path]) -> list[Path]:

@@ -212,11 +212,11 @@ class Model(GenerativeModel):
         return self.discriminator.with_minibatch_layer(self.plain_discriminator(shape))
 
     def _generator(self, latent_size: int, space: Space) -> ClassConditional:
-        def build(size: int) -> Sequential:
-            network = self.plain_generator(size, space.shape)
-            return network if isinstance(network, Sequential) else Sequential(*network)
+        def make(size: int) -> Sequential:
+            # a plugin's may be torch's own, which takes no labels
+            return Sequential(*self.plain_generator(size, space.shape))
 
-        return add_categories(build, latent_size, space.columns)
+        return add_categories(make, latent_size, space.columns)
 
     @abstractmethod
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""Every file under conf/ composes, builds and says where it comes from; overrides take effect."""
+"""Every file under conf/ composes, builds and names its source; overrides do what they say."""
 
 from __future__ import annotations
 

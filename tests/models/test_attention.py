@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
-from conftest import Answer, call_command, left_behind, small_run
+from conftest import Answer, call_command, left_behind, model_settings, small_run
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -31,8 +30,7 @@ def _same_numbers_every_time() -> Iterator[None]:
 
 
 def model(attention: Any, *, norm: str = "none", init: str = "he") -> Model:
-    path = Path(__file__).parents[2] / "conf" / "model" / "resnet.yaml"
-    plain = yaml.safe_load(path.read_text())
+    plain = model_settings("resnet")
     for network in "generator", "discriminator":
         plain[network] |= {"width": 8, "norm": norm, "init": init, "attention": attention}
     return build_component({**plain, "latent_size": 6}, Model, where="model")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
-from conftest import Answer, call_command, left_behind, small_run
+from conftest import Answer, call_command, left_behind, model_settings, small_run
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -40,8 +39,7 @@ def _same_numbers_every_time() -> Iterator[None]:
 
 
 def model(option: str, layer: str, *, conditioning: str = "none", **discriminator: Any) -> Model:
-    path = Path(__file__).parents[2] / "conf" / "model" / f"{option}.yaml"
-    plain = yaml.safe_load(path.read_text())
+    plain = model_settings(option)
     sizes = {"mlp": {"hidden": [16]}, "r3gan": {"widths": [8], "cardinality": [2]}}
     settings = {"minibatch": layer, "minibatch_kernels": 6, "minibatch_dims": 3}
     plain["discriminator"] |= {**sizes.get(option, {"width": 8}), **settings, **HE, **discriminator}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import fields
+from conftest import fields, model_settings
 from pydantic import BaseModel
 from torch import Tensor, nn
 
@@ -40,7 +40,7 @@ def _same_numbers_every_time() -> Iterator[None]:
 
 def node(option: str, *, norm: str = "none", init: str = "he", width: int = 8) -> dict[str, Any]:
     """The option's YAML, made small."""
-    plain = yaml.safe_load((OPTIONS[0].parent / f"{option}.yaml").read_text())
+    plain = model_settings(option)
     size = {"hidden": [16, 16]} if option == "mlp" else {"width": width}
     for network in "generator", "discriminator":
         plain[network] |= {**size, "norm": norm, "init": init}
@@ -101,7 +101,7 @@ def test_every_model_has_an_option_and_every_option_a_model() -> None:
 
 @pytest.mark.parametrize("path", OPTIONS, ids=lambda path: path.stem)
 def test_an_option_spells_out_every_setting_of_its_class_and_makes_it(path: Path) -> None:
-    plain = yaml.safe_load(path.read_text())
+    plain = model_settings(path.stem)
     made = build_component(plain, Model, where="model")
     made.check(Space("sequences", (24, 2)) if path.stem == "rnn" else images(3, 32, 32))
     assert keys({k: v for k, v in plain.items() if k != "name"}) == fields(type(made))
@@ -237,7 +237,7 @@ def test_simple_conv_at_28_px_is_the_network_of_the_tutorials() -> None:
 
 
 def test_infogan_has_the_layers_of_the_papers_table() -> None:
-    plain = yaml.safe_load((OPTIONS[0].parent / "infogan.yaml").read_text())
+    plain = model_settings("infogan")
     plain["discriminator"]["norm"] = "batch"
     generator, discriminator = build_component(plain, Model, where="model").networks(
         images(1, 28, 28)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
+from conftest import model_settings
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -36,8 +36,7 @@ CODE = {"categorical": [3], "continuous": 2, "weight": 1.0}
 
 def model(option: str, *, network: dict[str, Any] | None = None, **changes: Any) -> GenerativeModel:
     """The option's YAML made small; `network` are settings of both networks."""
-    plain = yaml.safe_load((conf_folder() / "model" / f"{option}.yaml").read_text())
-    plain = plain.get("model", plain)
+    plain = model_settings(option)
     layered = isinstance(plain["generator"].get("hidden"), list)
     settings = {**SMALL, "hidden": [8, 8] if layered else 8, "norm": NORMS.get(option, "batch")}
     settings |= network or {}

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
-from conftest import Answer, call_command, left_behind, small_run
+from conftest import Answer, call_command, left_behind, model_settings, small_run
 from torch import nn
 
 from gan_runner.config.component import build_component
@@ -35,8 +34,7 @@ def _same_numbers_every_time() -> Iterator[None]:
 
 
 def model(*, discriminator: Any = None, conditioning: str = "none", **settings: Any) -> Model:
-    path = Path(__file__).parents[2] / "conf" / "model" / "r3gan.yaml"
-    plain = yaml.safe_load(path.read_text())
+    plain = model_settings("r3gan")
     for network in "generator", "discriminator":
         plain[network] |= {"widths": [8], "cardinality": [2], **settings}
     plain["discriminator"] |= discriminator or {}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from conftest import model_settings
 from torch import Tensor, nn
 
 from gan_runner.config.component import build_component
@@ -24,7 +25,7 @@ IMAGES, VECTORS = Space("images", (1, 8, 8)), Space("vectors", (2,), (0.0,) * 2,
 
 
 def rnn(*, generator: Any = None, discriminator: Any = None, **changes: Any) -> Model:
-    plain = yaml.safe_load((conf_folder() / "model" / "rnn.yaml").read_text())
+    plain = model_settings("rnn")
     plain["generator"] |= {"hidden": 8, "latent": "per_step", **(generator or {})}
     plain["discriminator"] |= {"hidden": 8, **(discriminator or {})}
     return build_component({**plain, "latent_size": 18, **changes}, Model, where="model")

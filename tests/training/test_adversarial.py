@@ -23,7 +23,7 @@ from gan_runner.models.discriminator import Discriminator, DiscriminatorOutput
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Penalty
 from gan_runner.training.methods import Adversarial, UpdateSettings
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput
 from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.state import TrainState, fresh_state
 

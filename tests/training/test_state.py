@@ -21,7 +21,7 @@ from gan_runner.models import Model
 from gan_runner.objectives.objective import Objective
 from gan_runner.storage.facts import StateFacts
 from gan_runner.training.methods import Adversarial, UpdateSettings
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput
 from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.state import Sums, TrainState, fresh_state, frozen_copy
 

@@ -52,6 +52,9 @@ def metric(
     """
 
     def attach(measure: Measure) -> Measure:
+        earlier = MEASURES.get(measure.__name__)
+        if earlier is not None and earlier.__module__ == measure.__module__:
+            del METRICS[measure.__name__]  # its file is imported again
         entry = Metric(measure.__name__, numbers, description, source, needs, of_a_class)
         # how a configuration may name it, too, as in evaluation.best.metric
         vars(measure)["numbers"] = tuple(number.name for number in numbers)

@@ -26,8 +26,12 @@ from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Critic
 from gan_runner.sampling.sampler import Sampler, Weights
-from gan_runner.training.methods.base import Method, UpdateSettings, is_of_family
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import (
+    DiscriminatorInput,
+    Method,
+    UpdateSettings,
+    is_of_family,
+)
 from gan_runner.training.state import TrainState
 
 

@@ -1,21 +1,24 @@
-"""The base class of training methods, and the update that all of them make."""
+"""The base class of training methods, and what several share: the step of an optimizer, the moving
+average, the input of a discriminator."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from gan_runner.augmentations import Augmentation
+from gan_runner.augmentations import Adaptive, Augmentation, Moment
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
+from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
+from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.training.optimizers import Optimizers
 from gan_runner.training.state import TrainState
@@ -152,6 +155,54 @@ class Method(ABC):
         if state.ema is not None:
             update_ema(state.ema, state.generator, self.updates.ema_decay(state.step))
         state.step += 1
+
+
+@dataclass(frozen=True)
+class DiscriminatorInput:
+    """The augmentations by name, one after the other, and how many examples make a pack.
+
+    Reals and fakes are changed alike, each time anew. All changes are differentiable, so that G
+    learns through them; penalties are computed on D's input.
+    """
+
+    augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
+    packing: int = 1
+
+    def __call__(self, batch: Batch, state: TrainState) -> Batch:
+        """[N, C, ...] -> [N / packing, packing * C, ...]: a pack lies along the channels."""
+        examples = batch.examples
+        for name, augmentation in self.augmentations.items():
+            examples = augmentation(examples, _moment(name, state))
+        if self.packing > 1:
+            packs, (first, *rest) = len(examples) // self.packing, examples.shape[1:]
+            examples = examples.reshape(packs, self.packing * first, *rest)
+        return batch._replace(examples=examples)
+
+    def adapt(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput, state: TrainState
+    ) -> dict[str, Tensor]:
+        """Adapt to D's output on a batch; the strengths, to be logged."""
+        strengths: dict[str, Tensor] = {}
+        images = len(real.logits) * self.packing
+        for name, augmentation in self.augmentations.items():
+            if isinstance(augmentation, Adaptive):
+                memory = _moment(name, state).memory
+                found = augmentation.adapt(real, fake, memory, images=images)
+                strengths |= {f"augment/{name}/{key}": value for key, value in found.items()}
+        return strengths
+
+    def check_space(self, space: Space) -> None:
+        """Raise ConfigError, with the remedy, for augmentations that examples can't have."""
+        for name, augmentation in self.augmentations.items():
+            if augmentation.images_only and space.kind != "images":
+                raise ConfigError(
+                    f"{name} changes images, augment={name} with {space.kind}. "
+                    "Use augment=instance_noise."
+                )
+
+
+def _moment(name: str, state: TrainState) -> Moment:
+    return Moment(state.step, state.rng.augment, state.memory(f"augment.{name}"))
 
 
 def is_of_family(node: Mapping[str, Any], family: type) -> bool:
