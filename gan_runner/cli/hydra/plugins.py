@@ -147,7 +147,7 @@ class SweepLauncher(Launcher):
 class ProcessLauncher(SweepLauncher):
     """Each job in a process of its own on this machine, `n_jobs` at a time."""
 
-    _is_here = True
+    _is_local = True
 
     def __init__(self, n_jobs: object) -> None:
         self._n_jobs = n_jobs
@@ -162,7 +162,7 @@ class ProcessLauncher(SweepLauncher):
 class ClusterLauncher(SweepLauncher):
     """Each job in a job of a cluster."""
 
-    _is_here = False
+    _is_local = False
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
