@@ -1,4 +1,4 @@
-"""What may go wrong for a user: one class for each exit code, and how it is told.
+"""The faults of a user or a machine: one class for each exit code, and how it is reported.
 
 A fault names the setting, its value and the remedy: `<what>, <key>=<value>. <remedy>`.
 """

@@ -32,7 +32,7 @@ _ITERATIONS = 1000
 
 
 class TrainingTask(NamedTuple):
-    """What a classifier is fitted to: encoded examples [N, *shape] and their labels [N] below
+    """The training data of a classifier: encoded examples [N, *shape] and their labels [N] below
     `classes`, on the device to train on; the number of a network's updates; the seed of its weights
     and of the order of examples."""
 

@@ -1,4 +1,4 @@
-"""What a study of augmentation found, in sentences that claim no more than was measured."""
+"""The findings of an augmentation study, in sentences that claim no more than was measured."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def percent_text(interval: Interval, *, signed: bool) -> str:
 
 
 def doubts(data: ClassifierData, plan: Plan) -> list[str]:
-    """What makes the numbers optimistic, or less general than they seem."""
+    """Reasons why the numbers are optimistic, or less general than they seem."""
     found = []
     if data.generator_saw_test:
         found.append(
@@ -83,7 +83,7 @@ def doubts(data: ClassifierData, plan: Plan) -> list[str]:
 
 
 def scope(plan: Plan) -> str:
-    """What the intervals mean."""
+    """The meaning of the intervals."""
     return (
         f"intervals: {CONFIDENCE:.0%}, over {plan.seeds} seeds and the test examples; those of the "
         "differences hold together for each number of real examples. They don't cover a generator "

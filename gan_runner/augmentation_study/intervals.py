@@ -1,4 +1,4 @@
-"""How sure a mean over seeds and test examples is."""
+"""Confidence intervals of means over seeds and test examples."""
 
 from __future__ import annotations
 

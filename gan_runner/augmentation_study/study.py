@@ -49,14 +49,14 @@ class ClassifierData(NamedTuple):
 
     @property
     def counts(self) -> dict[int, int]:
-        """How many real examples each class has that occurs."""
+        """The number of real examples of each class that occurs."""
         assert self.real.labels is not None
         counts = self.real.labels.bincount().tolist()
         return {label: count for label, count in enumerate(counts) if count}
 
 
 class Plan(NamedTuple):
-    """What is compared: each number of real examples a class with each ratio, seeds 0, 1 ..."""
+    """The comparison: each number of real examples a class with each ratio, seeds 0, 1 ..."""
 
     classifier: str
     per_class: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What the commands beside gan-train share: how they end, and options of the same meaning."""
+"""The shared code of the commands beside gan-train: their end, and options of the same meaning."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _write_error(path: Path, option: str, error: OSError) -> MachineError:
 
 
 def parse_count(text: str) -> int:
-    """How many of something, from a command line."""
+    """A number of examples, from a command line."""
     if not (text.isdecimal() and 1 <= int(text) <= 10_000_000):
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10,000,000")
     return int(text)

@@ -114,11 +114,11 @@ def _sample(options: argparse.Namespace) -> None:
     )
     _refuse_other_files(trained, options.out)
     classes = _classes(options, trained)
-    latent, columns = _latent(options, trained, classes)
+    latent, grid_columns = _latent(options, trained, classes)
     labels = _labels(options, classes, len(latent))
     examples = trained.sampler.decode(latent, labels)
     try:
-        _write(options, trained, examples, _conditions(trained, latent, labels), columns)
+        _write(options, trained, examples, _conditions(trained, latent, labels), grid_columns)
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
     Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
@@ -223,7 +223,7 @@ def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, i
 
 
 def _conditions(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-    """What each sample was conditioned on: its label [N], or its codes [N, K] in order."""
+    """The condition of each sample: its label [N], or its codes [N, K] in order."""
     import torch
 
     if labels is not None:
@@ -237,13 +237,13 @@ def _write(
     trained: Trained,
     examples: Tensor,
     conditions: dict[str, Tensor],
-    columns: int | None,
+    grid_columns: int | None,
 ) -> None:
     suffix = options.out.suffix.lower()
     if suffix in _FILES:
         check_file(options.out, "--out")
     if suffix == ".png":
-        _write_grid(options.out, trained, examples, conditions.get("labels"), columns)
+        _write_grid(options.out, trained, examples, conditions.get("labels"), grid_columns)
     elif suffix == ".npz":
         _write_arrays(options.out, trained, examples, conditions)
     elif suffix == ".csv":
@@ -259,12 +259,12 @@ def _write_grid(
     trained: Trained,
     examples: Tensor,
     labels: Tensor | None,
-    columns: int | None,
+    grid_columns: int | None,
 ) -> None:
     from gan_runner.sampling.pictures.examples import draw_examples
     from gan_runner.sampling.pictures.png import encode_png
 
-    grid = draw_examples(examples, trained.sampler.space, columns=columns, labels=labels)
+    grid = draw_examples(examples, trained.sampler.space, grid_columns=grid_columns, labels=labels)
     write_file(path, encode_png(grid), "--out")
 
 

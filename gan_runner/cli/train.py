@@ -105,7 +105,8 @@ def _resume(command: CommandLine, run: str) -> int:
 
 
 def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Config:
-    """What the command line asks of a run, composed with the options that the run chose."""
+    """The changes that the command line asks of a run, composed with the options that the run
+    chose."""
     from gan_runner.cli.hydra.composer import parse_config
 
     changed = command.changed_keys

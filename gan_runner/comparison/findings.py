@@ -1,4 +1,4 @@
-"""What a comparison says in words and figures, for a terminal and for a page alike.
+"""The findings of a comparison in words and figures, for a terminal and for a page alike.
 
 Texts may hold names and settings from outside: whoever shows them escapes them.
 """
@@ -23,7 +23,7 @@ NO_EVALUATIONS = (
 )
 
 VALUE_HEADS = ("metric", "final", "at step", "best", "at step", "protocol")
-"""What is shown of each number of one run."""
+"""The columns of the table of one run's numbers."""
 
 _BETTER = {"min": "less is better", "max": "more is better", "half": "nearer to 0.5 is better"}
 _NAMED = 4  # groups in a sentence
@@ -61,7 +61,7 @@ def headline(board: Board) -> str:
 
 
 def result_text(board: Board) -> str:
-    """What a single run came to."""
+    """The result of a single run, in a sentence."""
     values = [value for line in board.lines for value in line.values]
     if not values:
         return "not measured yet."
@@ -72,7 +72,7 @@ def result_text(board: Board) -> str:
 
 
 def board_heads(board: Board) -> list[str]:
-    """What a board shows of each group, beside the settings of the groups."""
+    """The column heads of a board, beside the settings of the groups."""
     ends = ["least", "greatest"] if board.direction is None else ["best run", "worst run"]
     return ["n", "final mean", "95 %", *ends, "best step", "95 %", "", "not in it"]
 
@@ -101,7 +101,7 @@ def value_cells(measure: Measure, value: Value) -> list[str]:
 
 
 def standing_text(line: Line) -> str:
-    """How a group stands to the leader."""
+    """The standing of a group relative to the leader."""
     if line.leader:
         return "leads"
     if line.final is None:
@@ -119,7 +119,7 @@ def left_out_text(line: Line) -> str:
 
 
 def notes(board: Board) -> list[str]:
-    """What to doubt about a board."""
+    """Warnings about a board."""
     values = [value for line in board.lines for value in line.values]
     found = []
     steps = {value.final_step for value in values}

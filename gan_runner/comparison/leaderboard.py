@@ -19,7 +19,7 @@ LOGGED = "as logged"
 
 
 class Value(NamedTuple):
-    """What one run has reached. Best needs a direction."""
+    """The final and the best value of one run. Best needs a direction."""
 
     record: Record
     final: float
@@ -95,7 +95,7 @@ def measures_of(records: Iterable[Record]) -> list[Measure]:
 
 
 def values_of(record: Record) -> list[tuple[Measure, Value]]:
-    """What a run has reached in everything that was measured."""
+    """The values of a run in everything that was measured."""
     reached = [(m, _value(record, m, _direction(m, [record]))) for m in record.measured]
     return [(measure, value) for measure, value in reached if value is not None]
 
@@ -123,8 +123,8 @@ def _usual_metric(records: Sequence[Record]) -> str | None:
 
 
 def _measures_called(name: str, records: Sequence[Record]) -> list[Measure]:
-    """What a name stands for, the most used first: a number as rows call it, those of a metric in
-    any space, or else a logged number."""
+    """The measures that a name stands for, the most used first: a number as rows call it, those of
+    a metric in any space, or else a logged number."""
     name = name.removeprefix("eval/")
     counts = Counter(measure for record in records for measure in record.measured)
     known = numbers_of(name)
@@ -148,7 +148,7 @@ def _unknown_metric(metric: str, records: Sequence[Record]) -> str:
 
 
 def _direction(measure: Measure, records: Sequence[Record]) -> Direction | None:
-    """What is better, as the runs' configuration says or as it is known of the metric."""
+    """The better direction, as the runs' configuration says or as it is known of the metric."""
     if measure.metric is None:
         return None
     settings = [record.summary.settings for record in records]

@@ -1,4 +1,4 @@
-"""What a run left to compare it by: numbers by step, evaluations with their protocols, pictures.
+"""The record of a run for comparisons: numbers by step, evaluations with their protocols, pictures.
 
 Read from its files without torch, and nothing is touched. The folder may come from a stranger: what
 isn't a plain file or a number, and what is too much, is left out.
@@ -27,8 +27,8 @@ Series = Mapping[int, float]
 ENDED = ("completed", "stopped")
 """States of a run whose last numbers are final."""
 
-_LARGEST = 1e39  # no float32 is larger
-_LARGEST_FILE = 1 << 28  # bytes, hundreds of thousands of rows
+_LARGEST_NUMBER = 1e39  # no float32 is larger
+_LARGEST_FILE_BYTES = 1 << 28  # bytes, hundreds of thousands of rows
 _MOST_NAMES = 300  # of numbers in a run
 _PICTURE = re.compile(r"step_(\d{8,18})\.png")
 
@@ -70,7 +70,7 @@ class Record(NamedTuple):
 
     @property
     def status(self) -> Status:
-        """What the run says of itself; empty where that is unreadable."""
+        """The run's status; empty where that is unreadable."""
         return self.summary.status
 
     @property
@@ -161,7 +161,7 @@ def _read_evaluations(
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a file, none of one that is too large to hold. Raises OSError."""
-    if path.lstat().st_size > _LARGEST_FILE:
+    if path.lstat().st_size > _LARGEST_FILE_BYTES:
         print(f"warning: too large to compare, {printable(path)}.", file=sys.stderr)
         return
     damaged: list[None] = []
@@ -224,7 +224,7 @@ def _number(value: object) -> float | None:
         return None
     with suppress(OverflowError):
         number = float(value)
-        return number if math.isfinite(number) and abs(number) < _LARGEST else None
+        return number if math.isfinite(number) and abs(number) < _LARGEST_NUMBER else None
     return None
 
 

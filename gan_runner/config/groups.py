@@ -64,7 +64,7 @@ def conf_folder() -> Path:
 
 
 def options(group: str, *folders: Path) -> dict[str, str]:
-    """What a group offers: each option with the first sentence of its file's header."""
+    """The options of a group: each with the first sentence of its file's header."""
     found: dict[str, str] = {}
     for folder in folders or (conf_folder(),):
         for path in sorted((folder / group).glob("*.yaml")):
@@ -73,7 +73,7 @@ def options(group: str, *folders: Path) -> dict[str, str]:
 
 
 def help_text(*folders: Path, others: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """What `gan-train --help` prints: the options of ours, of further folders, and `others` with
+    """The text of `gan-train --help`: the options of ours, of further folders, and `others` with
     their headlines by group."""
     lines = []
     for group in GROUPS:

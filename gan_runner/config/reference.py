@@ -71,7 +71,7 @@ class Option(NamedTuple):
 def read_option(
     group: str, name: str, folder: Path | None = None, *, package: str | None = None
 ) -> Option:
-    """What the file of an option says, without types; `folder` is the configuration's, `package`
+    """The content of an option's file, without types; `folder` is the configuration's, `package`
     the key of the node for its settings where a defaults list puts them elsewhere.
 
     A group of "" means a file of the configuration's own folder. Raises OSError where there is no

@@ -11,7 +11,6 @@ RENAMED = {
     "augment.diffaugment.colour": "augment.diffaugment.color",
     "evaluation.neighbours": "evaluation.neighbors",
     "health.samples.neighbours": "health.samples.neighbors",
-    "health.memorisation": "health.memorization",
     "health.memorisation.ratio": "health.memorization.ratio",
     "health.action.memorisation": "health.action.memorization",
 }

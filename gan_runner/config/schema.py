@@ -33,7 +33,7 @@ FREE = (
     "dataset.download",
 )
 
-_LARGEST_FILE = 1 << 16
+_LARGEST_FILE_BYTES = 1 << 16
 
 
 Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
@@ -91,7 +91,7 @@ class Config(Component):
         return json.loads(self.model_dump_json())  # type: ignore[no-any-return]
 
     def choice(self, group: str) -> str:
-        """What the command line calls the option of a group, as far as it is known."""
+        """The name on the command line of the option of a group, as far as it is known."""
         if group in self.choices:
             return f"{group}={printable(self.choices[group])}"
         return f"{group}.name={printable(getattr(self, group).get('name'))}"
@@ -127,7 +127,7 @@ def read_plain(path: Path) -> dict[str, Any]:
     Raises CheckpointError for anything but plain data.
     """
     try:
-        if path.stat().st_size > _LARGEST_FILE:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise CheckpointError(f"not a configuration, {printable(path)}. It is too large.")
         plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""How a number came about. Numbers of different protocols are never compared."""
+"""The protocol of a measured number. Numbers of different protocols are never compared."""
 
 from __future__ import annotations
 

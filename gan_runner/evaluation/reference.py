@@ -63,7 +63,7 @@ def prepare_reference(
     say: Callable[[str], None],
     track: Track,
 ) -> Reference:
-    """What metrics with these needs compare samples of a data set with.
+    """The reals that metrics with these needs compare samples of a data set with.
 
     Raises ConfigError for a space that doesn't fit the data, MachineError for what is missing.
     """
@@ -123,7 +123,7 @@ def _tstr_task(
     test: Data | None,
     settings: Evaluation,
 ) -> TSTRTask | None:
-    """What classifiers of rows or sequences are tested on; None of other data."""
+    """The task of classifiers of rows or sequences; None of other data."""
     if rows is not None:
         return rows.tstr_task(seed=settings.seed)
     if data.space.kind != "sequences" or labels is None:

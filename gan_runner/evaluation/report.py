@@ -1,4 +1,4 @@
-"""What an evaluation finds: numbers with their protocols, classes, doubts, pictures."""
+"""The report of an evaluation: numbers with their protocols, classes, doubts, pictures."""
 
 from __future__ import annotations
 
@@ -152,4 +152,4 @@ def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:
         distances = torch.linalg.vector_norm(features - feature, dim=1)
         closest = distances.argsort()[: _NEIGHBORS_SHOWN - 1].to(examples.device)
         rows.append(torch.cat([example[None], examples[closest].cpu()]))
-    return draw_examples(torch.cat(rows), space, columns=_NEIGHBORS_SHOWN)
+    return draw_examples(torch.cat(rows), space, grid_columns=_NEIGHBORS_SHOWN)

@@ -1,4 +1,4 @@
-"""What is measured, and how: the settings of an evaluation."""
+"""The settings of an evaluation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BestMetric(Component):
 
 
 class Evaluation(Component):
-    """What is measured, and how. `metrics: null` are all that apply to the data."""
+    """The metrics and how they are measured. `metrics: null` are all that apply to the data."""
 
     num: Annotated[int, Field(ge=2, le=1_000_000)]
     space: Literal["auto", "classifier", "random", "inception", "identity", "scaled"]

@@ -1,4 +1,4 @@
-"""What to try against each illness, in settings of gan-runner."""
+"""Advice against each illness, in settings of gan-runner."""
 
 from __future__ import annotations
 

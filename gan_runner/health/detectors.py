@@ -191,7 +191,7 @@ def past_the_best(history: History, settings: Health) -> str | None:
 
 
 def count_swings(values: Sequence[float], factor: float) -> int:
-    """How often positive values turn, where each way up or down is by at least a factor."""
+    """The number of turns of positive values, where each way up or down is by at least a factor."""
     low = high = values[0]
     rising, count = None, 0
     for value in values[1:]:

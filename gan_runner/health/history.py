@@ -1,4 +1,4 @@
-"""What the monitor remembers of the rows: series of three kinds, and the best evaluation so far."""
+"""The monitor's memory of the rows: series of three kinds, and the best evaluation so far."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LEVELS = ("loss/discriminator", "logits/gap", "grad_norm/generator")
 """Whose sizes are watched. The gap is the distance between both mean logits."""
 
 SHARE = "eval/share/"
-"""What the names of the shares of classes begin with."""
+"""The prefix of the names of the shares of classes."""
 
 
 class EvaluationNames(NamedTuple):
-    """What rows call the numbers of evaluations that are watched: the one whose best is kept, with
-    the direction in which it is better, and that of memorization."""
+    """The names in rows of the numbers of evaluations that are watched: the one whose best is kept,
+    with the direction in which it is better, and that of memorization."""
 
     best: str
     direction: Literal["min", "max"]

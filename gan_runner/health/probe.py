@@ -93,8 +93,8 @@ class HealthProbe:
 
 
 def evaluation_names(evaluation: Evaluation, data: Data) -> EvaluationNames:
-    """What rows call the numbers of evaluations that are watched. Raises ConfigError for a space
-    that doesn't fit the data."""
+    """The names in rows of the numbers of evaluations that are watched. Raises ConfigError for a
+    space that doesn't fit the data."""
     space, known = space_name(evaluation, data), numbers()
     return EvaluationNames(
         best=f"eval/{known[evaluation.best.metric].name_in(space)}",

@@ -1,4 +1,5 @@
-"""What is called sick, how long it must last, and what follows. conf/health gives the reasons."""
+"""The thresholds of each verdict, how long it must last, and what follows. conf/health gives the
+reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ Factor = Annotated[float, Field(gt=1)]
 
 
 class Action(Component):
-    """What each verdict does."""
+    """The action of each verdict."""
 
     mode_collapse: Response
     discriminator_saturated: Response
@@ -128,6 +129,6 @@ class Health(Component):
 
     @property
     def longest_span(self) -> int:
-        """How many steps back any of this looks."""
+        """The number of steps that the longest span covers."""
         groups = [group for group in self.model_dump().values() if isinstance(group, dict)]
         return max(int(span) for group in groups for key, span in group.items() if "span" in key)

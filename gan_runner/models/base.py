@@ -1,4 +1,5 @@
-"""What every model is: a recipe that makes a generator and the networks that it is trained with."""
+"""The base classes of models: settings that make a generator and the networks that it is trained
+with."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from gan_runner.config.component import Component
 
 
 class Loss(Component):
-    """What the two networks minimize. It knows logits and its own settings, nothing else.
+    """The losses of the two networks. It knows logits and its own settings, nothing else.
 
     `paired` says that the generator's loss compares fakes with reals, and so needs real logits.
     `estimates_value` says that D's loss is -V(D, G), the value of the original game.

@@ -18,7 +18,7 @@ from gan_runner.objectives.terms import Matching, Term, WeightTerm
 
 
 class GameSettings(Component):
-    """What a file under `conf/loss/` sets beside the loss's own settings."""
+    """The settings of a file under `conf/loss/` beside the loss's own."""
 
     d_steps: PositiveInt
     clip: PositiveFloat | None
@@ -27,7 +27,7 @@ class GameSettings(Component):
 
 @dataclass(frozen=True)
 class Objective:
-    """What D and G minimize. `d_steps`: updates of D to one of G; `clip_value`: the bound of D's
+    """The objective of D and G. `d_steps`: updates of D to one of G; `clip_value`: the bound of D's
     weights after each of its updates. Terms are by the names that the user gave them."""
 
     loss: Loss
@@ -73,7 +73,8 @@ class Objective:
         return self.loss.paired or bool(self.matching)
 
     def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
-        """What follows from a logged row: the estimate of V(D, G) where the loss is that game.
+        """Numbers that follow from a logged row: the estimate of V(D, G) where the loss is that
+        game.
 
         Goodfellow et al. 2014, eq. 1; -log 4 at the equilibrium.
         """

@@ -31,7 +31,7 @@ def make_evaluator(
     cache: Path | None = None,
     device: str = "auto",
 ) -> Evaluator:
-    """What measures generators against the data that a run was trained on, which is read again.
+    """The evaluator of generators against the data that a run was trained on, which is read again.
 
     `cache`: another folder than the run's for features and classifiers. Raises DataError where the
     data can't be read, CheckpointError where it isn't the same any more, and what Evaluator raises.

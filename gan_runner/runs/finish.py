@@ -1,4 +1,4 @@
-"""How a training ends: its exit code, what the run folder says of it, what the user is shown."""
+"""The end of a training: its exit code, its record in the run folder, the report to the user."""
 
 from __future__ import annotations
 
@@ -122,6 +122,6 @@ def _summary(run: Run) -> str:
     return (
         f"{done} {run.state.step} steps in {duration_text(run.state.seconds)}: {path}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
-        f"  look      tensorboard --logdir {path}\n"
+        f"  curves    tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"
     )

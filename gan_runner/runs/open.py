@@ -64,7 +64,7 @@ class Trained(NamedTuple):
 
 
 def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained:
-    """The generator of a checkpoint: `last`, `best` or a step; its average unless `raw`.
+    """The generator of a checkpoint: `last`, `best` or a step; its EMA unless `raw`.
 
     Raises CheckpointError if the run or the checkpoint is refused.
     """

@@ -44,8 +44,8 @@ _RESOLVED = (
 
 
 class Changes(NamedTuple):
-    """What a command line asks of a saved run: the whole composed configuration, and the dotted
-    keys (or groups) in it that the user named."""
+    """The changes that a command line asks of a saved run: the whole composed configuration, and
+    the dotted keys (or groups) in it that the user named."""
 
     config: Config | None
     named: tuple[str, ...]
@@ -120,8 +120,8 @@ def is_complete(folder: RunFolder, experiment: Experiment) -> bool:
 
 
 def requested_steps(folder: RunFolder, experiment: Experiment) -> int | None:
-    """How long the run is to be; None where that is given in epochs, and its folder doesn't say
-    how many examples there were."""
+    """The number of steps that the run is to have; None where that is given in epochs, and its
+    folder doesn't say how many examples there were."""
     if experiment.config.train.epochs is None:
         return experiment.config.train.steps
     examples = folder.status().examples

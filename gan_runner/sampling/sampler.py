@@ -47,7 +47,7 @@ class Sampler:
 
     @property
     def classes(self) -> int:
-        """How many classes it is conditioned on; 0 if it isn't conditional."""
+        """The number of classes that it is conditioned on; 0 if it isn't conditional."""
         return len(self.class_names)
 
     @property

@@ -205,7 +205,7 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """What lies in a folder and in its folders, links not followed."""
+    """Everything in a folder and in its folders, links not followed."""
     for path in folder.iterdir() if folder.is_dir() else []:
         yield path
         if path.is_dir() and not path.is_symlink():

@@ -73,7 +73,7 @@ Start = Callable[[Job, int], subprocess.Popen[str]]
 
 
 def _make_start(n_jobs: int) -> Start:
-    """How a job is started in one of `n_jobs` slots."""
+    """The function that starts a job in one of `n_jobs` slots."""
     import torch
 
     threads = threads_each(n_jobs, torch.get_num_threads())

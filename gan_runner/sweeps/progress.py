@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: a live display on a terminal, plain lines in a pipe."""
+"""The progress of a sweep: a live display on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LINE_EVERY = 30.0  # seconds between plain lines on what is running
 
 @dataclass
 class _JobProgress:
-    """How far a running job is, as its files say."""
+    """The progress of a running job, as its files say."""
 
     began: float
     steps: int | None = None

@@ -10,15 +10,15 @@ from gan_runner.config.component import Component
 
 
 class SweepSettings(Component):
-    """How large a sweep may be, and what becomes of combinations that are invalid."""
+    """The limits of a sweep, and what becomes of combinations that are invalid."""
 
     max_jobs: PositiveInt
     on_invalid: Literal["abort", "skip"]
 
 
 class ClusterSettings(Component):
-    """What a job asks of a cluster, in the terms of submitit and Slurm's sbatch; null leaves it to
-    the cluster."""
+    """The resources that a job asks of a cluster, in the terms of submitit and Slurm's sbatch; null
+    leaves it to the cluster."""
 
     n_jobs: PositiveInt
     executor: Literal["slurm", "local"]

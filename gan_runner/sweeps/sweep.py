@@ -196,7 +196,7 @@ class Sweep:
         self._held = False
 
     def value(self, name: str) -> float | None:
-        """What a search learns of a job; None if it has failed, or is invalid."""
+        """The value of a job for a search; None if it has failed, or is invalid."""
         outcome = self._outcomes.get(name)
         return self._jobs[name].value() if outcome and outcome.state in DONE else None
 

@@ -30,7 +30,7 @@ class Contender(NamedTuple):
 
 
 class TuningResult(NamedTuple):
-    """What was found of a contender: the value of each sample and, for the best one, of each new
+    """The result of a contender: the value of each sample and, for the best one, of each new
     seed; None where a run has failed. `best` is None if all have."""
 
     contender: Contender
@@ -40,7 +40,7 @@ class TuningResult(NamedTuple):
 
     @property
     def row(self) -> tuple[str, ...]:
-        """What a table says of it, beneath `HEAD`."""
+        """Its row of a table, beneath `HEAD`."""
         tried = f"{len(_without_failures(self.values))} of {len(self.values)}"
         if self.best is None:
             return (self.contender.name, "every run has failed", tried, "", "0", "", "")

@@ -36,8 +36,8 @@ def prepare_device(*, device: str, threads: int | None, deterministic: bool) -> 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What must be equal for a resumed run to be exact; `device` is the name of a GPU, or a type
-    such as `cpu`."""
+    """The facts that must be equal for a resumed run to be exact; `device` is the name of a GPU, or
+    a type such as `cpu`."""
 
     versions: Mapping[str, str]
     device: str

@@ -1,4 +1,4 @@
-"""How long a run has trained, and how fast it trains."""
+"""The time that a run has trained, and its speed."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class Pictures:
         """Samples, in a column for each class as far as they fit."""
         labels, classes = sampler.label_each(self._count), sampler.classes
         examples = sampler.sample(self._count, labels=labels, seed=self._seed)
-        columns = classes if 1 < classes <= _MOST_GRID_COLUMNS else None
-        return draw_examples(examples, self._data.space, columns=columns, labels=labels)
+        grid_columns = classes if 1 < classes <= _MOST_GRID_COLUMNS else None
+        return draw_examples(examples, self._data.space, grid_columns=grid_columns, labels=labels)
 
     def reals(self) -> Picture:
         """The first real examples."""
@@ -43,7 +43,11 @@ class Pictures:
         models, and for points in a plane."""
         if sampler.encoder is None or self._data.space.kind == "vectors":
             return None
-        columns = math.ceil(math.sqrt(self._samples))
-        rows = self._data.examples[: columns * max(1, columns // 2)].cpu().split(columns)
+        grid_columns = math.ceil(math.sqrt(self._samples))
+        rows = (
+            self._data.examples[: grid_columns * max(1, grid_columns // 2)]
+            .cpu()
+            .split(grid_columns)
+        )
         drawn = [torch.cat((row, sampler.reconstruct(row))) for row in rows]
-        return draw_examples(torch.cat(drawn), self._data.space, columns=columns)
+        return draw_examples(torch.cat(drawn), self._data.space, grid_columns=grid_columns)

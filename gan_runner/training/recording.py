@@ -1,4 +1,4 @@
-"""What a run says while it goes on: its status, warnings and verdicts, and how it ended."""
+"""The record of a run while it goes on: its status, warnings and verdicts, and how it ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gan_runner.system import machine
 
 
 class Recorder:
-    """Keeps `status.json` and the events of a run, and tells the person who waits."""
+    """Keeps `status.json` and the events of a run, and prints them for the person who waits."""
 
     def __init__(self, folder: RunFolder, log: Log, device: torch.device) -> None:
         self.folder = folder

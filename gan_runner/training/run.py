@@ -80,7 +80,7 @@ class Run:
 
     @property
     def sampler(self) -> Sampler:
-        """What the run is sampled and evaluated by: the moving average, where there is one."""
+        """The sampler of the run: of the moving average, where there is one."""
         return self._sampler(
             self.state.sampling_network, "raw" if self.state.ema is None else "ema"
         )
@@ -225,7 +225,7 @@ class Run:
         self.recorder.warn(self.state.step, text)
 
     def facts(self) -> Facts:
-        """What a checkpoint says beside its tensors."""
+        """The facts of a checkpoint beside its tensors."""
         return Facts(
             state=self.state.facts(),
             classes=self._class_names(),

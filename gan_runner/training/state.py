@@ -126,7 +126,7 @@ class TrainState:
         }
 
     def memory(self, name: str) -> Memory:
-        """What the term or augmentation of this name keeps; empty the first time."""
+        """The memory of the term or augmentation of this name; empty the first time."""
         return self.memories.setdefault(name, {})
 
     def tensors(self) -> dict[str, Tensor]:
@@ -169,8 +169,8 @@ class TrainState:
     def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
         """Take over saved networks and optimizers, with learning rates times a factor.
 
-        The step, the random streams and the open row stay: what comes is no repetition. Raises
-        ValueError or RuntimeError if it doesn't fit.
+        The step, the random streams and the open row stay: the steps that come aren't a repetition.
+        Raises ValueError or RuntimeError if it doesn't fit.
         """
         self._load_parts(tensors)
         self.rate_factor *= rate_factor
@@ -277,10 +277,10 @@ def _load_slots(
             raise ValueError(f"optimizer state of another shape: {name}")
 
 
-def _encode_rng(generator: torch.Generator) -> str:
-    return base64.b64encode(generator.get_state().numpy().tobytes()).decode()
+def _encode_rng(rng: torch.Generator) -> str:
+    return base64.b64encode(rng.get_state().numpy().tobytes()).decode()
 
 
-def _decode_rng(text: str, generator: torch.Generator) -> None:
+def _decode_rng(text: str, rng: torch.Generator) -> None:
     raw = bytearray(base64.b64decode(text, validate=True))
-    generator.set_state(torch.frombuffer(raw, dtype=torch.uint8))
+    rng.set_state(torch.frombuffer(raw, dtype=torch.uint8))

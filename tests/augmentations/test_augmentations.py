@@ -21,7 +21,7 @@ from gan_runner.config.component import build_component
 from gan_runner.errors import ConfigError
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.training.build import build
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput
 
 Here = Callable[..., Answer]
 OPTIONS = ("ada", "diffaugment", "instance_noise")

@@ -183,8 +183,8 @@ def test_without_labels_nothing_is_learned_from_samples(here: Here) -> None:
 
 
 def test_health_looks_at_sequences() -> None:
-    generator = torch.Generator().manual_seed(0)
-    examples = torch.randn(300, 6, 2, generator=generator)
+    rng = torch.Generator().manual_seed(0)
+    examples = torch.randn(300, 6, 2, generator=rng)
     data = Data(examples, Space("sequences", (6, 2), (0.0, 0.0), (1.0, 1.0)))
     reals = Reals.of(data, count=128, neighbors=5)
     assert reals.compare(examples[:128])["health/diversity"] == pytest.approx(1, abs=0.1)

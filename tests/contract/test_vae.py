@@ -120,7 +120,7 @@ def test_an_autoencoder_brings_its_loss_and_the_users_choice_wins() -> None:
     assert isinstance(vectors.method, VAE)
 
 
-def test_only_the_average_of_a_vae_is_off_by_itself() -> None:
+def test_only_the_ema_of_a_vae_is_off_by_itself() -> None:
     assert experiment("model=vae").config.train.ema == 0
     assert experiment("model=vae", "train.ema=0.9").config.train.ema == 0.9
     assert experiment("model=vae_gan").config.train.ema == 0.999

@@ -105,7 +105,7 @@ def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluat
     assert one.facts.state.rng == other.facts.state.rng
 
 
-def test_evaluation_without_a_weight_average_leaves_batch_norm_untouched(tmp_path: Path) -> None:
+def test_evaluation_without_an_ema_leaves_batch_norm_untouched(tmp_path: Path) -> None:
     norm = ("model.generator.norm=batch", "train.ema=0", "train.steps=10")
     plain = trained(tmp_path / "plain", *norm)
     other = trained(tmp_path / "other", *norm, *EVALUATED)

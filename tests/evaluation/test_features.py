@@ -60,8 +60,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(256, shape, generator=generator).to(torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(256, shape, generator=rng).to(torch.uint8)
 
 
 def labeled(*shape: int, classes: int = 3) -> Data:

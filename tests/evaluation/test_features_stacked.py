@@ -53,8 +53,8 @@ class Trained(NamedTuple):
 
 def stacks(digits: Tensor, labels: Tensor) -> Data:
     """Images of three digits each [N, 3, H, W], in the first channel all of them in their order."""
-    generator = torch.Generator().manual_seed(0)
-    others = [torch.randperm(len(digits), generator=generator) for _ in range(2)]
+    rng = torch.Generator().manual_seed(0)
+    others = [torch.randperm(len(digits), generator=rng) for _ in range(2)]
     drawn = torch.stack([torch.arange(len(digits)), *others], dim=1)
     examples = digits[drawn].squeeze(2)
     joint = labels[drawn] @ torch.tensor([100, 10, 1])
@@ -69,8 +69,8 @@ def first(data: Data) -> Data:
 
 def noise(count: int, classes: int = 10) -> Data:
     """Stacks of images without sense, whose labels go through the classes."""
-    generator = torch.Generator().manual_seed(0)
-    digits = torch.randint(256, (count, 1, 8, 8), generator=generator).to(torch.uint8)
+    rng = torch.Generator().manual_seed(0)
+    digits = torch.randint(256, (count, 1, 8, 8), generator=rng).to(torch.uint8)
     return stacks(digits, torch.arange(count) % classes)
 
 

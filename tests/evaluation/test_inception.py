@@ -49,8 +49,8 @@ def space(weights: Path) -> FeatureSpace:
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(256, shape, generator=generator).to(torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(256, shape, generator=rng).to(torch.uint8)
 
 
 def test_features_are_2048_numbers_and_probabilities_of_1008_classes(space: FeatureSpace) -> None:

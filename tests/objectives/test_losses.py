@@ -150,8 +150,8 @@ every_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda path: path.
 
 
 def logits(n: int, *, seed: int, scale: float = 2.0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return scale * torch.randn(n, generator=generator, dtype=torch.float64)
+    rng = torch.Generator().manual_seed(seed)
+    return scale * torch.randn(n, generator=rng, dtype=torch.float64)
 
 
 def gradients(of: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -406,7 +406,7 @@ def test_bound_of_equal_distributions_is_zero_at_its_optimum(name: str) -> None:
 
 
 @every_divergence
-def test_exact_generator_minimises_what_the_discriminator_maximises(name: str) -> None:
+def test_exact_generator_minimizes_what_the_discriminator_maximizes(name: str) -> None:
     real, fake = logits(9, seed=16), logits(9, seed=17)
     _, of_discriminator, of_generator = gradients(exact(name), real, fake)
     torch.testing.assert_close(of_generator, -of_discriminator)

@@ -53,11 +53,11 @@ def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> 
 
 
 def test_the_configuration_is_that_of_the_run(answer: Answer, here: Here) -> None:
-    message = yaml.safe_load(answer.out.partition("\n\n")[0].partition("\nparameters")[0])
+    printed = yaml.safe_load(answer.out.partition("\n\n")[0].partition("\nparameters")[0])
     assert here("gan-train", *small_run(Path("run"), "train.steps=40")).code == 0
     ran = yaml.safe_load(Path("run/config.yaml").read_text())
-    assert message == ran
-    assert message["choices"]["dataset"] == "digits"
+    assert printed == ran
+    assert printed["choices"]["dataset"] == "digits"
 
 
 def test_the_sizes_are_those_of_the_run(answer: Answer, here: Here) -> None:
@@ -90,8 +90,8 @@ def test_the_time_is_that_of_all_steps(here: Here) -> None:
     settings = ["dataset=ring", "threads=1", "device=cpu", "train.steps=10000000000"]
     answer = here("gan-train", *settings, "dry_run=true")
     (step,) = re.findall(r"a step +([\d.e-]+) s", answer.out)
-    message = r"to the end +(\d+) d (?:(\d+) h )?for 10,000,000,000 steps"
-    ((days, hours),) = re.findall(message, answer.out)
+    pattern = r"to the end +(\d+) d (?:(\d+) h )?for 10,000,000,000 steps"
+    ((days, hours),) = re.findall(pattern, answer.out)
     seconds = 86_400 * int(days) + 3600 * int(hours or 0)
     assert seconds == pytest.approx(1e10 * float(step), abs=3600 + 0.01 * seconds)
 

@@ -169,7 +169,7 @@ def test_samples_carry_no_graph() -> None:
 
 
 def grid(examples: Tensor, *, columns: int | None = None) -> np.ndarray:
-    return draw_examples(examples, images(*examples.shape[1:]), columns=columns)
+    return draw_examples(examples, images(*examples.shape[1:]), grid_columns=columns)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

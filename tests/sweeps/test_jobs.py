@@ -308,7 +308,7 @@ def job(tmp_path: Path, configured: Callable[..., Config]) -> Job:
 
 
 @pytest.mark.parametrize(
-    ("code", "state", "message"),
+    ("code", "state", "recorded"),
     [
         (3, "failed", 3),
         (-signal.SIGKILL, "failed", 137),
@@ -318,12 +318,12 @@ def job(tmp_path: Path, configured: Callable[..., Config]) -> Job:
     ],
 )
 def test_an_end_that_a_process_couldnt_record_is_recorded(
-    job: Job, code: int, state: str, message: int
+    job: Job, code: int, state: str, recorded: int
 ) -> None:
     RunFolder(job.path).write_status(Status(state="running", step=4, started="before"))
     ended = outcome(job, code=code, seconds=2.0)
-    assert (ended.state, ended.code, ended.step) == (state, message, 4)
-    assert (status(job.path)["state"], status(job.path)["exit_code"]) == (state, message)
+    assert (ended.state, ended.code, ended.step) == (state, recorded, 4)
+    assert (status(job.path)["state"], status(job.path)["exit_code"]) == (state, recorded)
     assert status(job.path)["started"] == "before"
     assert ended.failed
 

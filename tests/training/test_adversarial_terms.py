@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.objectives.objective import Objective
 from gan_runner.training.methods import Adversarial
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput
 from gan_runner.training.state import TrainState
 
 R1 = {"name": "R1", "weight": 3.0, "every": 1}

@@ -45,12 +45,12 @@ def refusal(name: str, **changes: Any) -> str:
 # ---------------------------------------------------------------- optimizers
 
 
-def test_every_optimiser_is_tested() -> None:
+def test_every_optimizer_is_tested() -> None:
     assert set(OWN) == set(find_classes(Optimizer))
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_each_optimiser_is_torchs_of_that_name_with_the_settings_given(name: str) -> None:
+def test_each_optimizer_is_torchs_of_that_name_with_the_settings_given(name: str) -> None:
     made = optimizer(name).build(nn.Linear(2, 2).parameters())
     assert type(made) is getattr(torch.optim, name)
     settings = {k: tuple(v) if isinstance(v, list) else v for k, v in OWN[name].items()}
@@ -64,7 +64,7 @@ def test_an_update_is_fused_where_torch_can(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_each_optimiser_updates_every_parameter_it_is_given(name: str) -> None:
+def test_each_optimizer_updates_every_parameter_it_is_given(name: str) -> None:
     network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
     before = [parameter.clone() for parameter in network.parameters()]
     stepper = optimizer(name).build(network.parameters())
@@ -87,7 +87,7 @@ def test_each_optimiser_updates_every_parameter_it_is_given(name: str) -> None:
         ("SGD", {"momentum": 0.9}, "momentum"),
     ],
 )
-def test_an_optimiser_names_the_setting_that_gives_it_momentum(
+def test_an_optimizer_names_the_setting_that_gives_it_momentum(
     name: str, changes: dict[str, Any], expected: str | None
 ) -> None:
     assert optimizer(name, **changes).momentum_setting == expected

@@ -1,4 +1,4 @@
-"""What the arguments of gan-train say: Hydra's flags, and overrides in Hydra's grammar."""
+"""The arguments of gan-train: Hydra's flags, and overrides in Hydra's grammar."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class CommandLine:
         return [*options(group, *self.folders), *of_files]
 
     def composer(self) -> Composer:
-        """What composes it."""
+        """The composer of its configuration."""
         return Composer(
             self.folders,
             primary=self.flags.config_name,

@@ -1,4 +1,4 @@
-"""What Hydra's own flags print: --cfg, --info, --hydra-help, and the shell's completion."""
+"""The answers to Hydra's own flags: --cfg, --info, --hydra-help, and the shell's completion."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class SweepContext(HydraContext):
-    """What Hydra hands on from a sweeper to its launcher, with the sweep that both work for."""
+    """The context that Hydra hands from a sweeper to its launcher, with the sweep that both work
+    for."""
 
     composer: Composer
     sweep: Sweep
@@ -115,7 +116,7 @@ class SweepLauncher(Launcher):
 
     @abstractmethod
     def job_runner(self) -> JobRunner:
-        """What brings jobs to their end. Raises ConfigError for invalid settings."""
+        """The function that runs jobs to their end. Raises ConfigError for invalid settings."""
 
     @property
     def _is_search(self) -> bool:
@@ -146,7 +147,7 @@ class SweepLauncher(Launcher):
 class ProcessLauncher(SweepLauncher):
     """Each job in a process of its own on this machine, `n_jobs` at a time."""
 
-    _is_here = True
+    _is_local = True
 
     def __init__(self, n_jobs: object) -> None:
         self._n_jobs = n_jobs
@@ -161,7 +162,7 @@ class ProcessLauncher(SweepLauncher):
 class ClusterLauncher(SweepLauncher):
     """Each job in a job of a cluster."""
 
-    _is_here = False
+    _is_local = False
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
@@ -177,7 +178,7 @@ class ClusterLauncher(SweepLauncher):
 
 
 def _job_return(value: float | None) -> JobReturn:
-    """What a search learns of a job: its value, None if it failed. Never an exception, for which
+    """The result of a job for a search: its value, None if it failed. Never an exception, for which
     Hydra's sweepers would give up all other jobs."""
     returned = JobReturn(status=JobStatus.COMPLETED)
     returned.return_value = value

@@ -1,4 +1,4 @@
-"""What the overrides of a sweep mean: how many jobs, what they share, what a search looks for."""
+"""The overrides of a sweep: how many jobs, what they share, what a search looks for."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def shared_keys(config: DictConfig) -> set[str]:
 
 
 def number_of_jobs(config: DictConfig) -> int:
-    """How many jobs a sweep has: the trials of a search, or all combinations of its values."""
+    """The number of jobs of a sweep: the trials of a search, or all combinations of its values."""
     if tuning.is_tuned(config):
         contenders, repeats = tuning.contenders(config), tuning.tuning_settings(config).repeats
         return sum(len(one.samples) + repeats for one in contenders)
@@ -111,7 +111,8 @@ def number_of_jobs(config: DictConfig) -> int:
 
 
 def _values(config: DictConfig) -> dict[str, int]:
-    """How many values a sweep tries of each key; an interval stands for two, more than one."""
+    """The number of values that a sweep tries of each key; an interval stands for two, more than
+    one."""
     given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
     return {override.get_key_element(): _count(override) for override in given}
 

@@ -1,4 +1,4 @@
-"""What came out: the headline and the leaderboards, as data for `leaderboard.html`."""
+"""The results: the headline and the leaderboards, as data for `leaderboard.html`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAR = 10  # times
 
 
 def headline(comparison: Comparison) -> str:
-    """What the page says first."""
+    """The first sentence of the page."""
     if not comparison.boards:
         return findings.NO_EVALUATIONS
     first = comparison.boards[0]

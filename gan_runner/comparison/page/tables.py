@@ -1,4 +1,4 @@
-"""How the groups differ, what they cost, and every run, as data for `differences.html`,
+"""The differences between groups, their cost, and every run, as data for `differences.html`,
 `resources.html` and `runs.html`."""
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def differences(comparison: Comparison) -> dict[str, Any]:
 
 
 def resources(comparison: Comparison) -> dict[str, Any]:
-    """What the runs of each group took, on average."""
+    """The mean time and memory of the runs of each group."""
     names = named_groups(comparison)
     rows = []
     for group in ordered_groups(comparison):

@@ -1,4 +1,4 @@
-"""How well the codes of a generator that never had labels agree with the classes of the data."""
+"""The agreement of a generator's codes, found without labels, with the classes of the data."""
 
 from __future__ import annotations
 

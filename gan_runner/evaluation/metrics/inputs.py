@@ -1,4 +1,4 @@
-"""What metrics are computed from, and what they give."""
+"""The inputs and the outputs of metrics."""
 
 from __future__ import annotations
 

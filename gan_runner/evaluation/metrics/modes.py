@@ -1,4 +1,4 @@
-"""How many modes of the data a generator has found, and how evenly it visits them."""
+"""The number of modes of the data that a generator covers, and how evenly it does."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _CENTER_EXAMPLES = 1000
 
 
 class Manifold(NamedTuple):
-    """How two sets cover each other. The first two lie in [0, 1], as does coverage."""
+    """The mutual coverage of two sets. The first two lie in [0, 1], as does coverage."""
 
     precision: float
     recall: float
@@ -63,7 +63,7 @@ def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
 
 
 def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
-    """How often the nearest other example of [N, D] and [M, D] is on the same side.
+    """The share of examples whose nearest other one of [N, D] and [M, D] is on the same side.
 
     0.5 where both are alike, 1 where they lie apart, below 0.5 where fakes are copies of these
     reals; equal distances count half. The longer set is thinned out. Leave-one-out, Lopez-Paz &

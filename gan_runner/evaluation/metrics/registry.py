@@ -17,7 +17,7 @@ Direction = Literal["min", "max", "half"]
 
 
 class Need(Enum):
-    """What a metric is computed from beside examples; its value is the text of a message."""
+    """An input of a metric beside examples; its value is the text of a message."""
 
     HELD_OUT = "held-out examples"
     CLASSIFIER = "the feature space of a classifier"

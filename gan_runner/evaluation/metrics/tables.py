@@ -1,4 +1,4 @@
-"""How alike two tables are: column by column, between columns, and row by row.
+"""The similarity of two tables: column by column, between columns, and row by row.
 
 The arrays hold a number for each numeric column and a one among zeros for each categorical one.
 """

@@ -29,8 +29,8 @@ class LabeledArrays(NamedTuple):
 
 
 class ClassifierResult(NamedTuple):
-    """How a classifier did on the test examples: its accuracy in [0, 1], and the counts of true
-    classes (rows) by predicted ones (columns), int64 [K, K]."""
+    """The result of a classifier on the test examples: its accuracy in [0, 1], and the counts of
+    true classes (rows) by predicted ones (columns), int64 [K, K]."""
 
     accuracy: float
     confusion: NDArray[np.int64]
