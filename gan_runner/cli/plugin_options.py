@@ -65,7 +65,7 @@ def _classes(plugin: Plugin) -> Iterator[type[Any]]:
         if not isabstract(kind):
             yield kind
         elif not kind.__subclasses__():
-            lacking = ", ".join(sorted(kind.__abstractmethods__))
+            lacking = ", ".join(sorted(vars(kind)["__abstractmethods__"]))
             raise ConfigError(
                 f"an incomplete class, {printable(f'{name}.{kind.__name__}')}. "
                 f"Give it what it lacks: {printable(lacking)}."
