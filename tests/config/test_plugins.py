@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from plugin_files import write_package
 
-from gan_runner.config.component import Component, choices
+from gan_runner.config.component import Component, find_classes
 from gan_runner.config.plugins import (
     VARIABLE,
     changed_plugins,
@@ -181,12 +181,12 @@ def test_two_classes_of_one_name_are_refused_and_a_class_made_again_is_not() -> 
         return type("Mine", (Family,), {"__module__": module, "__qualname__": "Mine"})
 
     first = define("a")
-    assert choices(Family) == {"Mine": first}
+    assert find_classes(Family) == {"Mine": first}
     again = define("a")
-    assert choices(Family) == {"Mine": again}
+    assert find_classes(Family) == {"Mine": again}
     other = define("b")
     with pytest.raises(ConfigError, match=r"two classes of one name, name=Mine: a.Mine and b.Mine"):
-        choices(Family)
+        find_classes(Family)
     del other
 
 

@@ -51,7 +51,7 @@ class Plain(gan_runner.Optimizer):
     def momentum_setting(self) -> str | None:
         return None
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, self.lr)
 '''
 
