@@ -82,7 +82,7 @@ class Given(torch.nn.Module):
         super().__init__()
         self.examples = torch.nn.Parameter(examples)
 
-    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+    def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
         return self.examples[torch.arange(len(latent)) % len(self.examples)]
 
 
@@ -332,7 +332,7 @@ def test_a_class_that_no_sample_shows_has_no_share(
             super().__init__()
             self.unused = torch.nn.Parameter(torch.zeros(1))
 
-        def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
             return torch.rand(len(latent), 3, 8, 8) * 0.7 - 1.0
 
     found = measure(evaluator, Dark())
@@ -365,7 +365,7 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
             self.used = 0
             self.unused = torch.nn.Parameter(torch.zeros(1))
 
-        def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
             self.used += len(latent)
             return fresh[self.used - len(latent) : self.used]
 
