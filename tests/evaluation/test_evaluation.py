@@ -83,7 +83,7 @@ class Given(torch.nn.Module):
         self.examples = torch.nn.Parameter(examples)
 
     def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
-        return self.examples[torch.arange(len(latent)) % len(self.examples)]
+        return self.examples[torch.arange(len(latents)) % len(self.examples)]
 
 
 @pytest.fixture(scope="module")
@@ -333,7 +333,7 @@ def test_a_class_that_no_sample_shows_has_no_share(
             self.unused = torch.nn.Parameter(torch.zeros(1))
 
         def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
-            return torch.rand(len(latent), 3, 8, 8) * 0.7 - 1.0
+            return torch.rand(len(latents), 3, 8, 8) * 0.7 - 1.0
 
     found = measure(evaluator, Dark())
     assert found.shares == {"dark": 2.0, "light": 0.0}
@@ -366,8 +366,8 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
             self.unused = torch.nn.Parameter(torch.zeros(1))
 
         def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
-            self.used += len(latent)
-            return fresh[self.used - len(latent) : self.used]
+            self.used += len(latents)
+            return fresh[self.used - len(latents) : self.used]
 
     found = measure(evaluator, Copies())
     values = {result.name: result.value for result in found.results}
