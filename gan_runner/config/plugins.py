@@ -118,7 +118,7 @@ def require_plugins(used: Sequence[UsedPlugin]) -> None:
             version = f"sha256 {plugin.sha256[:12]}"
         else:
             module, version = "", f"version {printable(plugin.version)}"
-            remedy = f"Install it: pip install {printable(plugin.name)}."
+            remedy = "Install the package that it was trained with."
         loaded = module in sys.modules if module else _is_installed(plugin.name)
         if not loaded:
             raise CheckpointError(

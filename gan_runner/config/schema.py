@@ -115,8 +115,14 @@ def read(path: Path) -> Config:
 
     Raises CheckpointError for anything but plain data with known keys.
     """
+    plain = read_plain(path)
+    if "choices" in plain and "method" not in plain:
+        raise CheckpointError(
+            f"the run was made by an earlier version of gan-runner, {printable(path.parent)}. "
+            "Use that version, or train a new run."
+        )
     try:
-        return parse(read_plain(path))
+        return parse(plain)
     except ConfigError as error:
         raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
 

@@ -87,6 +87,11 @@ def read(path: Path) -> Checkpoint:
                 f"checkpoint of another format, {printable(path)}: format {printable(version)}. "
                 f"This version of gan-runner reads format {FORMAT}."
             )
+        if "generators" in stored.facts and "rng" not in stored.facts:
+            raise CheckpointError(
+                f"the checkpoint was made by an earlier version of gan-runner, {printable(path)}. "
+                "Use that version, or train a new run."
+            )
         facts = parse_facts(stored.facts)
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint, {printable(path)}.") from None

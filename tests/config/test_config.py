@@ -346,3 +346,12 @@ def test_differences_name_what_changed_what_came_and_what_went() -> None:
     ours, theirs = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 5}, "e": 4}
     assert differences(ours, theirs) == {"a.c": (2, 5), "d": (3, None), "e": (None, 4)}
     assert differences(ours, ours) == {}
+
+
+def test_the_configuration_of_an_earlier_version_is_called_that(
+    tmp_path: Path, plain: dict[str, Any]
+) -> None:
+    del plain["method"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(plain))
+    with pytest.raises(CheckpointError, match=r"^the run was made by an earlier version .*, /"):
+        read(tmp_path / "config.yaml")
