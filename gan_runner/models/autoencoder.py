@@ -98,6 +98,6 @@ class Autoencoder(GenerativeModel):
 
 
 def as_decoder(generator: nn.Module) -> Decoder:
-    """The generator of an autoencoder, or its weight average, by its type."""
+    """The generator of an autoencoder, or its EMA, by its type."""
     assert isinstance(generator, Decoder)
     return generator
