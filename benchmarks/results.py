@@ -25,7 +25,7 @@ COLUMNS = (
     *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "correlation_difference"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
     *("frechet_classifier", "kid_classifier", "precision_classifier", "recall_classifier"),
-    *("density_classifier", "coverage_classifier", "classifier_score", "memorisation_classifier"),
+    *("density_classifier", "coverage_classifier", "classifier_score", "memorization_classifier"),
     "mmd_identity",
 )
 """The numbers that tables show, in this order, where a recipe has them. All are in the record."""

@@ -145,8 +145,8 @@ def draw(rooms: Sequence[str], imports: Sequence[Arrow], path: Path) -> None:
                 "patchA": texts[room].get_bbox_patch(),
                 "patchB": texts[target].get_bbox_patch(),
             }
-            look = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 2}
-            axes.annotate("", places[target], places[room], arrowprops=ends | look)
+            style = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 2}
+            axes.annotate("", places[target], places[room], arrowprops=ends | style)
     about = json.dumps(plan(rooms, imports))
     figure.savefig(path, bbox_inches="tight", metadata=METADATA | {"Description": about})
     plt.close(figure)

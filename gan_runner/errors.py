@@ -1,4 +1,4 @@
-"""What may go wrong for a user: one class for each exit code, and how it is told.
+"""The faults of a user or a machine: one class for each exit code, and how it is reported.
 
 A fault names the setting, its value and the remedy: `<what>, <key>=<value>. <remedy>`.
 """
@@ -64,7 +64,7 @@ def printable(text: object, limit: int = 200) -> str:
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """The remedy for a misspelt name: the nearest of the choices, or all if they are few."""
+    """The remedy for a misspelled name: the nearest of the choices, or all if they are few."""
     choices = sorted(choices)
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.6)
     if near:

@@ -1,4 +1,4 @@
-"""The entry point of gan-train, as it always was: `python -m gan_runner.train`."""
+"""The entry point of gan-train and of `python -m gan_runner.train`; the command is in `cli`."""
 
 from __future__ import annotations
 

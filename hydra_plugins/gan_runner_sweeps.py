@@ -7,17 +7,17 @@ from __future__ import annotations
 from gan_runner.cli.hydra import plugins
 
 
-class Grid(plugins.Grid):
+class GridSweeper(plugins.GridSweeper):
     """`hydra/sweeper=grid`."""
 
 
-class Tuned(plugins.Tuned):
+class TunedSweeper(plugins.TunedSweeper):
     """`hydra/sweeper=tuned`."""
 
 
-class Processes(plugins.Processes):
+class ProcessLauncher(plugins.ProcessLauncher):
     """`hydra/launcher=processes`."""
 
 
-class Cluster(plugins.Cluster):
+class ClusterLauncher(plugins.ClusterLauncher):
     """`hydra/launcher=slurm`."""

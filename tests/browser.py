@@ -1,4 +1,4 @@
-"""A headless Chromium, told over pipes what to open and asked what it shows."""
+"""A headless Chromium, driven over pipes: it opens a page and says what that shows."""
 
 from __future__ import annotations
 

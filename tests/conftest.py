@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,14 +28,14 @@ from gan_runner.cli import evaluate as gan_evaluate
 from gan_runner.cli import report as gan_report
 from gan_runner.cli import runs as gan_runs
 from gan_runner.cli import sample as gan_sample
-from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.cli.hydra.composer import compose, parse_config, plain_settings
 from gan_runner.config.schema import Config
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.sweeps import processes
-from gan_runner.sweeps.job import carry_out
+from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, Outcome, outcome
 from gan_runner.system.signals import SIGNALS
 
@@ -45,6 +47,17 @@ SMALL = (
     "train.batch_size=16",
     "train.samples=9",
 )
+
+
+@cache
+def _composed_model(option: str) -> dict[str, Any]:
+    return plain_settings(compose([f"model={option}"]))["model"]
+
+
+def model_settings(option: str) -> dict[str, Any]:
+    """All settings of a model, the shared ones with them, to be changed at will."""
+    return deepcopy(_composed_model(option))
+
 
 PLAIN = {
     "conditioning": "none",
@@ -213,7 +226,7 @@ def small_run(path: Path, *overrides: str) -> list[str]:
 
 
 def left_behind(run: Path) -> dict[str, object]:
-    """Everything of a run that an interruption must not change: the last weights, optimisers and
+    """Everything of a run that an interruption must not change: the last weights, optimizers and
     streams, the rows without their times, the series of TensorBoard, the pictures."""
     last = checkpoint.select(run / "checkpoints", "last")
     facts = last.facts.plain()
@@ -256,12 +269,12 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run_here(
-    jobs: Sequence[Job], *, n_jobs: int, progress: object, ended: Callable[[Job, Outcome], None]
+    jobs: Sequence[Job], *, n_jobs: int, progress: object, on_end: Callable[[Job, Outcome], None]
 ) -> None:
     """Carries out the jobs of a sweep in this process."""
     for job in jobs:
         job.prepare()
-        ended(job, outcome(job, code=carry_out(job), seconds=1.0))
+        on_end(job, outcome(job, code=run_job(job), seconds=1.0))
 
 
 @pytest.fixture

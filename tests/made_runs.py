@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_runner.evaluation.metrics.registry import numbers
+
 Rows = Sequence[dict[str, Any]]
 
 PROTOCOL = {"data": "d1", "space": "identity", "n_fake": 1000, "parameters": {}}
@@ -46,7 +48,7 @@ def made(
     status |= {"verdicts": list(verdicts), "warnings": [], "device": "cpu"}
     (path / "config.yaml").write_text(json.dumps(settings))  # JSON is YAML
     (path / "status.json").write_text(json.dumps(status))
-    result = {"protocol": {**(protocol or PROTOCOL), "id": "as the run says"}}
+    result = {"protocol": {**(protocol or PROTOCOL), "id": "as the run says"}} | fields(name)
     steps = range(100, 100 * len(values) + 1, 100)
     pairs = list(zip(steps, values, strict=True))
     results = [{name: {"value": value, **result}} for value in values]
@@ -55,3 +57,15 @@ def made(
     logged = [{"step": s, "seconds": s / 10, "loss/generator": v + seed} for s, v in pairs]
     write_rows(path / "metrics.jsonl", logged)
     return path
+
+
+def fields(name: str) -> dict[str, str]:
+    """The fields of a result that has this name in rows."""
+    number, _, column = name.partition("/")
+    names = {
+        known.name_in(space): {"metric": known.name, "space": space}
+        for known in numbers().values()
+        for space in ("identity", "random", "inception")
+    }
+    found = names.get(number, {"metric": number, "space": "data"})
+    return {**found, "column": column} if column else found

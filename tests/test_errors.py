@@ -53,7 +53,7 @@ def test_a_fault_without_a_text_is_still_told(capsys: pytest.CaptureFixture[str]
 
 
 HOSTILE = {
-    "colour": "\x1b[31mred\x1b[0m",
+    "color": "\x1b[31mred\x1b[0m",
     "title of the window": "\x1b]0;title\x07",
     "one-byte escape": "\x9b2J",
     "overwriting": "harmless\rdeadly",

@@ -32,7 +32,7 @@ def test_a_derived_seed_suits_every_generator_of_torch() -> None:
         torch.Generator().manual_seed(seed)
 
 
-def test_streams_of_neighbouring_seeds_are_unrelated() -> None:
+def test_streams_of_neighboring_seeds_are_unrelated() -> None:
     streams = [
         torch.randn(1000, generator=torch.Generator().manual_seed(derive(seed, "latent")))
         for seed in range(20)

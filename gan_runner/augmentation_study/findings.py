@@ -1,4 +1,4 @@
-"""What a study of augmentation found, in sentences that claim no more than was measured."""
+"""The findings of an augmentation study, in sentences that claim no more than was measured."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from gan_runner.augmentation_study.chart import Panel
+from gan_runner.augmentation_study.classifiers import CLASSIFIERS
 from gan_runner.augmentation_study.intervals import Interval
-from gan_runner.augmentation_study.learners import LEARNERS
-from gan_runner.augmentation_study.study import CONFIDENCE, Comparison, Plan, Split
+from gan_runner.augmentation_study.study import CONFIDENCE, ClassifierData, Plan, RatioResult
 from gan_runner.data import digest
 from gan_runner.errors import printable
 from gan_runner.runs.open import Trained
@@ -18,75 +18,72 @@ from gan_runner.system import machine
 _CLAIMS = {
     "helps": "helps",
     "hurts": "hurts",
-    "no difference": "makes no difference that {seeds} seeds could tell",
+    "no difference": "makes no measurable difference with {seeds} seeds",
 }
 
 
-def sentences(compared: Sequence[Comparison], *, seeds: int) -> list[str]:
+def sentences(results: Sequence[RatioResult], *, seeds: int) -> list[str]:
     """For each number of real examples, whether augmentation helps."""
     return [
-        sentence([c for c in compared if c.per_class == per_class and c.ratio], seeds=seeds)
-        for per_class in dict.fromkeys(c.per_class for c in compared)
+        sentence([r for r in results if r.per_class == per_class and r.ratio], seeds=seeds)
+        for per_class in dict.fromkeys(r.per_class for r in results)
     ]
 
 
-def sentence(rows: Sequence[Comparison], *, seeds: int) -> str:
+def sentence(results: Sequence[RatioResult], *, seeds: int) -> str:
     """Whether augmentation helps with one number of real examples, at each ratio above 0."""
     claims = []
     for verdict, claim in _CLAIMS.items():
-        named = [_named(row) for row in rows if row.verdict == verdict]
-        if named:
-            claims.append(f"{claim.format(seeds=seeds)} at {' and '.join(named)}")
-    if all(row.verdict == "no difference" for row in rows):
+        ratios = [_ratio_text(result) for result in results if result.verdict == verdict]
+        if ratios:
+            claims.append(f"{claim.format(seeds=seeds)} at {' and '.join(ratios)}")
+    if all(result.verdict == "no difference" for result in results):
         claims.insert(0, "does not help")
-    head = f"With {rows[0].per_class} real examples of each class, augmentation"
+    head = f"With {results[0].per_class} real examples of each class, augmentation"
     return f"{head} {'; it '.join(claims)}."
 
 
-def points(interval: Interval, *, signed: bool) -> str:
+def percent_text(interval: Interval, *, signed: bool) -> str:
     """A share in percent, or a difference of two, with its interval: `+3.10 (+1.20 to +5.00)`."""
     form = "+.2f" if signed else ".1f"
     mean, low, high = _percent(interval)
     return f"{mean:{form}} ({low:{form}} to {high:{form}})"
 
 
-def doubts(split: Split, plan: Plan) -> list[str]:
-    """What makes the numbers optimistic, or less general than they look."""
-    told = []
-    if split.seen:
-        told.append(
-            "the data has no test split, and the generator learnt from the examples that the "
-            "classifier is tested on: synthetic ones may copy them. Optimistic. Train the "
-            f"generator with dataset.per_class={plan.per_class[0]}, which leaves others."
+def doubts(data: ClassifierData, plan: Plan) -> list[str]:
+    """Reasons why the numbers are optimistic, or less general than they seem."""
+    found = []
+    if data.generator_saw_test:
+        found.append(
+            "the data has no test split, and the generator was trained on the examples that the "
+            "classifier is tested on: synthetic ones may copy them, so the numbers are optimistic. "
+            f"Train the generator with dataset.per_class={plan.per_class[0]}, which leaves others."
         )
-    leaking = [str(n) for n in plan.per_class if n != split.learnt_from]
-    if leaking and not split.seen:
-        learnt = (
-            "the whole training split"
-            if split.learnt_from is None
-            else f"{split.learnt_from} of each class"
+    leaking = [str(n) for n in plan.per_class if n != data.per_class]
+    if leaking and not data.generator_saw_test:
+        count = data.per_class
+        amount = "the whole training split" if count is None else f"{count} of each class"
+        found.append(
+            f"the generator was trained on {amount}, the classifier on {', '.join(leaking)} real "
+            "examples of each class: synthetic ones add what those lack, so the numbers are "
+            f"optimistic. Train the generator with dataset.per_class={leaking[0]}."
         )
-        told.append(
-            f"the generator learnt from {learnt}, the classifier from {', '.join(leaking)} real "
-            "examples of each class: synthetic ones bring what those don't know. Optimistic. "
-            f"Honest is a generator trained with dataset.per_class={leaking[0]}."
+    if data.init_from is not None:
+        found.append(
+            f"the generator began with the weights of init_from={printable(data.init_from)}, "
+            "which may have been trained on other examples."
         )
-    if split.started_from is not None:
-        told.append(
-            f"the generator began with the weights of init_from={printable(split.started_from)}, "
-            "which may have learnt from other examples."
-        )
-    fixed = [str(n) for n in plan.per_class if n == max(split.counts.values())]
+    fixed = [str(n) for n in plan.per_class if n == max(data.counts.values())]
     if fixed:
-        told.append(
+        found.append(
             f"all seeds have the same real examples at {', '.join(fixed)} of each class, there are "
             "no others: the intervals don't cover other real examples."
         )
-    return told
+    return found
 
 
 def scope(plan: Plan) -> str:
-    """What the intervals mean."""
+    """The meaning of the intervals."""
     return (
         f"intervals: {CONFIDENCE:.0%}, over {plan.seeds} seeds and the test examples; those of the "
         "differences hold together for each number of real examples. They don't cover a generator "
@@ -94,34 +91,35 @@ def scope(plan: Plan) -> str:
     )
 
 
-def honest(split: Split, plan: Plan) -> str | None:
-    """A line if the generator learnt from exactly the real examples of the classifier."""
-    if split.learnt_from not in plan.per_class or split.seen or split.started_from is not None:
+def same_examples_note(data: ClassifierData, plan: Plan) -> str | None:
+    """A line if generator and classifier are trained on exactly the same real examples."""
+    count = data.per_class
+    if count not in plan.per_class or data.generator_saw_test or data.init_from is not None:
         return None
     return (
-        f"at {split.learnt_from} of each class, the classifier's real examples are exactly those "
-        f"that the generator learnt from (dataset.per_class={split.learnt_from})."
+        f"at {count} of each class, the classifier's real examples are exactly those that the "
+        f"generator was trained on (dataset.per_class={count})."
     )
 
 
-def plain(
-    trained: Trained, split: Split, plan: Plan, compared: Sequence[Comparison]
+def plain_report(
+    trained: Trained, data: ClassifierData, plan: Plan, results: Sequence[RatioResult]
 ) -> dict[str, Any]:
     """All of it as plain data, with the whole protocol."""
     return {
-        "protocol": _protocol(trained, split, plan),
-        "results": [_result(row) for row in compared],
-        "findings": sentences(compared, seeds=plan.seeds),
+        "protocol": _protocol(trained, data, plan),
+        "results": [_plain_result(result) for result in results],
+        "findings": sentences(results, seeds=plan.seeds),
         "scope": scope(plan),
-        "doubts": doubts(split, plan),
+        "doubts": doubts(data, plan),
     }
 
 
-def panels(compared: Sequence[Comparison]) -> list[Panel]:
+def panels(results: Sequence[RatioResult]) -> list[Panel]:
     """The accuracies, and the differences from ratio 0, over the number of real examples."""
-    places = list(dict.fromkeys(row.per_class for row in compared))
-    ratios = list(dict.fromkeys(row.ratio for row in compared))
-    found = {(row.ratio, row.per_class): row for row in compared}
+    places = list(dict.fromkeys(result.per_class for result in results))
+    ratios = list(dict.fromkeys(result.ratio for result in results))
+    found = {(result.ratio, result.per_class): result for result in results}
     accuracies: dict[str, list[Interval | None]] = {}
     differences: dict[str, list[Interval | None]] = {}
     for ratio in ratios:
@@ -137,19 +135,19 @@ def panels(compared: Sequence[Comparison]) -> list[Panel]:
     ]
 
 
-def _protocol(trained: Trained, split: Split, plan: Plan) -> dict[str, Any]:
+def _protocol(trained: Trained, data: ClassifierData, plan: Plan) -> dict[str, Any]:
     return {
         "data": trained.data[:12],
         "dataset": trained.experiment.config.dataset,
-        "test": {"source": split.source, "digest": digest(split.test)[:12], "n": len(split.test)},
-        "n_real_available": len(split.real),
-        "generator_learnt_from": split.learnt_from or "all",
-        "generator_started_from": split.started_from,
+        "test": {"source": data.source, "digest": digest(data.test)[:12], "n": len(data.test)},
+        "n_real_available": len(data.real),
+        "generator_per_class": data.per_class or "all",
+        "generator_init_from": data.init_from,
         "real_per_class": plan.per_class,
         "synthetic_ratio": plan.ratios,
         "synthetic": "equally many of each class; batches are drawn from real and synthetic alike",
         "seeds": list(range(plan.seeds)),
-        "classifier": {"name": plan.classifier, **LEARNERS[plan.classifier].recipe}
+        "classifier": {"name": plan.classifier, **CLASSIFIERS[plan.classifier].settings}
         | ({} if plan.classifier == "logistic" else {"updates": plan.updates}),
         "checkpoint": trained.step,
         "weights": trained.sampler.weights,
@@ -158,16 +156,16 @@ def _protocol(trained: Trained, split: Split, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _result(row: Comparison) -> dict[str, Any]:
+def _plain_result(result: RatioResult) -> dict[str, Any]:
     return {
-        "real_per_class": row.per_class,
-        "synthetic_ratio": row.ratio,
-        "n_real": row.n_real,
-        "n_synthetic": row.n_synthetic,
-        "accuracies": row.accuracies,
-        "accuracy": row.accuracy._asdict(),
-        "difference": row.difference and row.difference._asdict(),
-        "verdict": row.verdict or None,
+        "real_per_class": result.per_class,
+        "synthetic_ratio": result.ratio,
+        "n_real": result.n_real,
+        "n_synthetic": result.n_synthetic,
+        "accuracies": result.accuracies,
+        "accuracy": result.accuracy._asdict(),
+        "difference": result.difference and result.difference._asdict(),
+        "verdict": result.verdict or None,
     }
 
 
@@ -175,6 +173,6 @@ def _percent(share: Interval) -> Interval:
     return Interval(*(100 * value for value in share))
 
 
-def _named(row: Comparison) -> str:
-    assert row.difference is not None
-    return f"ratio {row.ratio:g}: {points(row.difference, signed=True)} points"
+def _ratio_text(result: RatioResult) -> str:
+    assert result.difference is not None
+    return f"ratio {result.ratio:g}: {percent_text(result.difference, signed=True)} points"

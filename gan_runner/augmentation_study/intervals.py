@@ -1,4 +1,4 @@
-"""How sure a mean over seeds and test examples is."""
+"""Confidence intervals of means over seeds and test examples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def crossed(outcomes: Tensor, *, confidence: float) -> Interval:
+def crossed_interval(outcomes: Tensor, *, confidence: float) -> Interval:
     """The mean of outcomes [seeds, examples], each seed on the same examples, at least two of both.
 
     Other seeds and other examples would both change it. Its variance is that of the means over

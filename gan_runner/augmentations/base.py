@@ -1,4 +1,4 @@
-"""What every augmentation of D's input is."""
+"""The base classes of augmentations of D's input."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from gan_runner.config.component import Component
 from gan_runner.models.discriminator import DiscriminatorOutput
 
 Memory = dict[str, Tensor]
-"""What one augmentation, or one term of an objective, keeps from update to update; it is a part of
-TrainState."""
+"""The tensors that one augmentation, or one term of an objective, keeps from update to update; it
+is a part of TrainState."""
 
 
 class Moment(NamedTuple):
-    """What an augmentation depends on beside the examples: the number of finished steps, its random
-    stream, and what it keeps."""
+    """The arguments of an augmentation beside the examples: the number of finished steps, its
+    random stream, and what it keeps."""
 
     step: int
     rng: torch.Generator

@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import check_file, count, device, exit_code, write_file
+from gan_runner.cli.command import (
+    check_file,
+    parse_count,
+    parse_device,
+    run_with_options,
+    write_file,
+)
 from gan_runner.errors import ConfigError, printable
 
 if TYPE_CHECKING:
-    from gan_runner.augmentation_study.study import Comparison, Plan, Split
+    from gan_runner.augmentation_study.study import ClassifierData, Plan, RatioResult
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import Trained
 
@@ -30,7 +36,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return exit_code(lambda: _augment(_parser().parse_args(arguments)))
+    return run_with_options(_augment, _parser(), arguments)
 
 
 def _parser() -> Arguments:
@@ -57,7 +63,7 @@ def _parser() -> Arguments:
     )
     parser.add_argument(
         "--updates",
-        type=count,
+        type=parse_count,
         default=300,
         metavar="N",
         help="of a network, on batches of 64, however many examples it has (300)",
@@ -65,18 +71,18 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument(
-        "--raw", action="store_true", help="the generator itself, not its weight average"
-    )
+    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="the numbers as a picture")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="(that of the run)")
-    parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda ... (auto)")
+    parser.add_argument(
+        "--device", type=parse_device, default="auto", help="auto, cpu, cuda ... (auto)"
+    )
     return parser
 
 
 def _counts(text: str) -> tuple[int, ...]:
-    return tuple(sorted({count(part) for part in text.split(",")}))
+    return tuple(sorted({parse_count(part) for part in text.split(",")}))
 
 
 def _ratios(text: str) -> tuple[float, ...]:
@@ -99,8 +105,7 @@ def _seeds(text: str) -> int:
 
 def _augment(options: argparse.Namespace) -> None:
     _check_outputs(options)
-    from gan_runner.augmentation_study import findings
-    from gan_runner.augmentation_study import study as augmentation
+    from gan_runner.augmentation_study import findings, study
     from gan_runner.augmentation_study.chart import chart
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import load_generator, load_training_data
@@ -112,32 +117,32 @@ def _augment(options: argparse.Namespace) -> None:
     )
     if not trained.sampler.class_names:
         raise ConfigError(
-            f"the run knows no classes, {printable(options.run)}. "
+            f"the run has no classes, {printable(options.run)}. "
             "Train one with model.conditioning=projection."
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
-    data = load_training_data(trained, cache, terminal.track)
-    split = augmentation.split(trained.experiment, data, cache, terminal.track)
+    training_data = load_training_data(trained, cache, terminal.track)
+    data = study.split_data(trained.experiment, training_data, cache, terminal.track)
     plan = _plan(options, trained)
-    augmentation.check(plan, split)
-    _introduce(trained, split, plan, terminal)
-    work = augmentation.cells(trained, split, plan)
+    study.check_plan(plan, data)
+    _introduce(trained, data, plan, terminal)
+    work = study.train_classifiers(trained.sampler, data, plan)
     total = len(plan.per_class) * len(plan.ratios) * plan.seeds
     done = list(terminal.track(work, description="training classifiers", total=total))
-    compared = augmentation.comparisons(done)
-    _show(compared, terminal)
-    for sentence in findings.sentences(compared, seeds=plan.seeds):
+    results = study.compare_ratios(done)
+    _show(results, terminal)
+    for sentence in findings.sentences(results, seeds=plan.seeds):
         terminal.say(sentence)
     terminal.say(findings.scope(plan))
-    for doubt in findings.doubts(split, plan):
+    for doubt in findings.doubts(data, plan):
         terminal.say(f"warning: {doubt}")
     if options.out is not None:
-        found = {"format": 1, "run": str(options.run)}
-        found |= findings.plain(trained, split, plan, compared)
-        write_file(options.out, json.dumps(found, indent=2) + "\n", "--out")
+        report = {"format": 1, "run": str(options.run)}
+        report |= findings.plain_report(trained, data, plan, results)
+        write_file(options.out, json.dumps(report, indent=2) + "\n", "--out")
         terminal.say(f"numbers: {printable(options.out)}")
     if options.plot is not None:
-        write_file(options.plot, encode_png(chart(findings.panels(compared))), "--plot")
+        write_file(options.plot, encode_png(chart(findings.panels(results))), "--plot")
         terminal.say(f"plot: {printable(options.plot)}")
 
 
@@ -152,12 +157,12 @@ def _check_outputs(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace, trained: Trained) -> Plan:
-    from gan_runner.augmentation_study.learners import usual
+    from gan_runner.augmentation_study.classifiers import default_classifier
     from gan_runner.augmentation_study.study import Plan
 
     own = trained.experiment.dataset.per_class
     return Plan(
-        classifier=options.classifier or usual(trained.sampler.space),
+        classifier=options.classifier or default_classifier(trained.sampler.space),
         per_class=options.real_per_class or (_PER_CLASS if own is None else (own,)),
         ratios=options.synthetic_ratio,
         seeds=options.seeds,
@@ -165,34 +170,34 @@ def _plan(options: argparse.Namespace, trained: Trained) -> Plan:
     )
 
 
-def _introduce(trained: Trained, split: Split, plan: Plan, terminal: Terminal) -> None:
+def _introduce(trained: Trained, data: ClassifierData, plan: Plan, terminal: Terminal) -> None:
     from gan_runner.augmentation_study import findings
 
     name = printable(trained.experiment.config.dataset["name"])
     terminal.say(
-        f"{name}: {len(split.real)} real examples to learn from, {len(split.test)} others to be "
-        f"tested on; synthetic ones of step {trained.step}, "
-        f"{trained.sampler.weights} weights; classifier {plan.classifier}."
+        f"{name}: {len(data.real)} real examples to train on, {len(data.test)} others to test on; "
+        f"synthetic ones of step {trained.step}, {trained.sampler.weights} weights; "
+        f"classifier {plan.classifier}."
     )
-    if told := findings.honest(split, plan):
-        terminal.say(told)
+    if note := findings.same_examples_note(data, plan):
+        terminal.say(note)
 
 
-def _show(compared: list[Comparison], terminal: Terminal) -> None:
-    from gan_runner.augmentation_study.findings import points
+def _show(results: list[RatioResult], terminal: Terminal) -> None:
+    from gan_runner.augmentation_study.findings import percent_text
 
     terminal.table(
         ["real a class", "ratio", "real + synthetic", "accuracy %", "difference, points", ""],
         [
             [
-                str(row.per_class),
-                f"{row.ratio:g}",
-                f"{row.n_real} + {row.n_synthetic}",
-                points(row.accuracy, signed=False),
-                "-" if row.difference is None else points(row.difference, signed=True),
-                row.verdict,
+                str(result.per_class),
+                f"{result.ratio:g}",
+                f"{result.n_real} + {result.n_synthetic}",
+                percent_text(result.accuracy, signed=False),
+                "-" if result.difference is None else percent_text(result.difference, signed=True),
+                result.verdict,
             ]
-            for row in compared
+            for result in results
         ],
     )
 

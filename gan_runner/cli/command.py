@@ -1,16 +1,20 @@
-"""What the commands beside gan-train share: how they end, and options of the same meaning."""
+"""The shared code of the commands beside gan-train: their end, and options of the same meaning."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from gan_runner.cli.arguments import Arguments
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
-from gan_runner.system.files import write_asked
+from gan_runner.system.files import write_user_file
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.threads import share_cores
+
+_DEFECT = 1  # of ours
 
 
 def exit_code(work: Callable[[], int | None]) -> int:
@@ -26,8 +30,24 @@ def exit_code(work: Callable[[], int | None]) -> int:
         from gan_runner.runs.finish import as_fault
 
         if (known := as_fault(error)) is None:
-            raise
+            traceback.print_exc()
+            return _DEFECT
         return report(known)
+
+
+def run_with_options(
+    work: Callable[[argparse.Namespace], int | None], parser: Arguments, arguments: list[str] | None
+) -> int:
+    """Do the work of a command with its options, its plugins imported; the exit code."""
+
+    def read_and_work() -> int | None:
+        from gan_runner.config.plugins import find_plugins, load_plugins
+
+        options = parser.parse_args(arguments)
+        load_plugins(find_plugins(options.plugin))
+        return work(options)
+
+    return exit_code(read_and_work)
 
 
 def check_file(path: Path, option: str) -> None:
@@ -38,30 +58,30 @@ def check_file(path: Path, option: str) -> None:
             raise ConfigError(f"a folder, {option}={printable(path)}. Name a file.")
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refused(path, option, error) from None
+        raise _write_error(path, option, error) from None
 
 
 def write_file(path: Path, content: str | bytes, option: str) -> None:
     """Write the file that a command was asked for. Raises what `check_file` raises."""
     check_file(path, option)
     try:
-        write_asked(path, content.encode() if isinstance(content, str) else content)
+        write_user_file(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        raise _refused(path, option, error) from None
+        raise _write_error(path, option, error) from None
 
 
-def _refused(path: Path, option: str, error: OSError) -> MachineError:
+def _write_error(path: Path, option: str, error: OSError) -> MachineError:
     return MachineError(f"can't write, {option}={printable(path)}. {printable(error)}")
 
 
-def count(text: str) -> int:
-    """How many of something, from a command line."""
+def parse_count(text: str) -> int:
+    """A number of examples, from a command line."""
     if not (text.isdecimal() and 1 <= int(text) <= 10_000_000):
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10,000,000")
     return int(text)
 
 
-def device(text: str) -> str:
+def parse_device(text: str) -> str:
     """The name of a device, from a command line."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"{text} is not auto, cpu, cuda, cuda:1 or mps")

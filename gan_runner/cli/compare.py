@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import exit_code, write_file
+from gan_runner.cli.command import run_with_options, write_file
 from gan_runner.errors import printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return exit_code(lambda: _compare(_parser().parse_args(arguments)))
+    return run_with_options(_compare, _parser(), arguments)
 
 
 def _parser() -> Arguments:
@@ -127,10 +127,10 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
 
     for board in comparison.boards:
         terminal.say(printable(findings.title(board)))
-        heads = [*comparison.grouping.columns, *findings.heads(board)]
-        columns = comparison.grouping.columns
+        heads = [*comparison.grouping.group_by, *findings.board_heads(board)]
+        columns = comparison.grouping.group_by
         rows = [
-            [*(line.group.values if columns else ()), *findings.cells(board, line)]
+            [*(line.group.values if columns else ()), *findings.line_cells(board, line)]
             for line in board.lines
         ]
         terminal.framed_table(
@@ -147,8 +147,8 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
     for note in comparison.grouping.notes:
         terminal.say(f"note: {printable(note, 400)}")
     for group in comparison.grouping.groups:
-        if told := findings.health(group):
-            terminal.say(f"health: {printable(group.label)}: {printable(', '.join(told), 400)}")
+        if verdicts := findings.verdict_counts(group):
+            terminal.say(f"health: {printable(group.label)}: {printable(', '.join(verdicts), 400)}")
 
 
 if __name__ == "__main__":

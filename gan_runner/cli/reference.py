@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.config.component import Component, choices
+from gan_runner.config.component import Component, find_classes
 from gan_runner.config.reference import Option, read_option
 from gan_runner.config.schema import Config
 from gan_runner.datasets import Dataset
@@ -19,7 +19,7 @@ from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
 from gan_runner.objectives.terms import Term
-from gan_runner.sweeps.settings import Cluster, Sweeping, Tuning
+from gan_runner.sweeps.settings import ClusterSettings, SweepSettings, TuningSettings
 from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizer
 
@@ -30,9 +30,9 @@ _FIXED: dict[str, type[Component]] = {
     "dataset": Dataset,
     "evaluation": Evaluation,
     "health": Health,
-    "sweeping": Sweeping,
-    "hydra.sweeper": Tuning,
-    "hydra.launcher": Cluster,
+    "sweeping": SweepSettings,
+    "hydra.sweeper": TuningSettings,
+    "hydra.launcher": ClusterSettings,
 }
 """The classes that check a node whatever the options, by the node's key."""
 _FAMILIES: dict[str, tuple[type[Component], ...]] = {
@@ -52,15 +52,15 @@ def typed_option(group: str, name: str) -> Option:
     classes: dict[str, list[type[Component]]] = {key: [kind] for key, kind in _FIXED.items()}
     for key, kind in _named_classes(option):
         classes.setdefault(key, []).append(kind)
-    return option.typed(classes)
+    return option.with_types(classes)
 
 
 def _named_classes(option: Option) -> Iterator[tuple[str, type[Component]]]:
     for key, name in option.classes.items():
         above = key.rpartition(".")[0]
         for family in _FAMILIES.get(key) or _FAMILIES.get(above, ()):
-            kinds: dict[str, type[Component]] = choices(family)
+            kinds: dict[str, type[Component]] = find_classes(family)
             if name in kinds:
                 yield key, kinds[name]
-        if key == "method" and name in choices(Method):
-            yield key, choices(Method)[name].Settings
+        if key == "method" and name in find_classes(Method):
+            yield key, find_classes(Method)[name].Settings

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import exit_code, write_file
+from gan_runner.cli.command import run_with_options, write_file
 from gan_runner.errors import ConfigError, printable
 
 
@@ -18,7 +18,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return exit_code(lambda: _report(_parser().parse_args(arguments)))
+    return run_with_options(_report, _parser(), arguments)
 
 
 def _parser() -> Arguments:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import exit_code
+from gan_runner.cli.command import run_with_options
 from gan_runner.errors import ConfigError, did_you_mean, printable
-from gan_runner.system.units import size, span
+from gan_runner.system.units import duration_text, size_text
 
 if TYPE_CHECKING:
     from gan_runner.storage.summary import Summary
@@ -31,7 +31,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return exit_code(lambda: _list(_parser().parse_args(arguments)))
+    return run_with_options(_list_runs, _parser(), arguments)
 
 
 def _parser() -> Arguments:
@@ -108,7 +108,7 @@ def _since(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text} is not a span or a date, as 12h, 2d or 2026-11-01")
 
 
-def _list(options: argparse.Namespace) -> None:
+def _list_runs(options: argparse.Namespace) -> None:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.storage.summary import run_folders, summarize
 
@@ -121,7 +121,7 @@ def _list(options: argparse.Namespace) -> None:
     now = datetime.now().timestamp()
     runs = [summarize(path) for path in run_folders(top)]
     _refuse_unknown(options.where, runs)
-    chosen = sorted((run for run in runs if _fits(run, options)), key=lambda run: run.path.parts)
+    chosen = sorted((run for run in runs if _matches(run, options)), key=lambda run: run.path.parts)
     chosen.sort(key=_ORDERS[options.sort])
     terminal = Terminal()
     if options.json:
@@ -144,7 +144,7 @@ def _refuse_unknown(where: list[tuple[str, str]], runs: list[Summary]) -> None:
             raise ConfigError(f"no run has this setting, --where {shown}. {remedy}")
 
 
-def _fits(run: Summary, options: argparse.Namespace) -> bool:
+def _matches(run: Summary, options: argparse.Namespace) -> bool:
     return (
         (options.state is None or run.state in options.state)
         and (options.since is None or run.last_change >= options.since)
@@ -165,7 +165,7 @@ def _equals(value: object, text: str) -> bool:
     return json.dumps(value, default=str).replace(" ", "") == text.replace(" ", "")
 
 
-def _best_first(run: Summary) -> tuple[object, ...]:
+def _best_sort_key(run: Summary) -> tuple[object, ...]:
     """Runs without an evaluation come last, and only values of one protocol are compared."""
     if run.best is None:
         return (1,)
@@ -175,7 +175,7 @@ def _best_first(run: Summary) -> tuple[object, ...]:
 
 _ORDERS: dict[str, Callable[[Summary], Any]] = {
     "step": lambda run: (run.step is None, -(run.step or 0)),
-    "best": _best_first,
+    "best": _best_sort_key,
     "age": lambda run: -run.last_change,
     "size": lambda run: -run.size,
     "name": lambda run: run.path.parts,
@@ -210,8 +210,8 @@ def _cells(run: Summary, top: Path, now: float) -> list[str]:
         best or "-",
         protocol or "-",
         ",".join(run.verdicts) or "-",
-        span(max(0.0, now - run.last_change)),
-        size(run.size),
+        duration_text(max(0.0, now - run.last_change)),
+        size_text(run.size),
     )
     return [printable(cell) for cell in cells]
 

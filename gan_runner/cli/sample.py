@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import check_file, count, device, exit_code, write_file
+from gan_runner.cli.command import (
+    check_file,
+    parse_count,
+    parse_device,
+    run_with_options,
+    write_file,
+)
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -31,13 +37,13 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return exit_code(lambda: _sample(_parser().parse_args(arguments)))
+    return run_with_options(_sample, _parser(), arguments)
 
 
 def _parser() -> Arguments:
     parser = Arguments("gan-sample", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument("--num", type=count, metavar="N", help="how many samples (64)")
+    parser.add_argument("--num", type=parse_count, metavar="N", help="how many samples (64)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
     parser.add_argument(
         "--out",
@@ -51,12 +57,10 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument(
-        "--raw", action="store_true", help="the generator itself, not its weight average"
-    )
+    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
     parser.add_argument(
         "--interpolate",
-        type=count,
+        type=parse_count,
         metavar="N",
         help="N points on the arc between two latent points: a row of the grid for each pair "
         "(--num rows, 8), or the frames of a .gif",
@@ -74,13 +78,16 @@ def _parser() -> Arguments:
         help="a class by name or number, again for more (conditional models; all classes in turn)",
     )
     parser.add_argument(
-        "--per-class", type=count, metavar="N", help="N samples of each class, instead of --num"
+        "--per-class",
+        type=parse_count,
+        metavar="N",
+        help="N samples of each class, instead of --num",
     )
     parser.add_argument(
         "--truncation", type=_threshold, metavar="T", help="redraw latent coordinates beyond T"
     )
     parser.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
+        "--device", type=parse_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
     )
     return parser
 
@@ -107,11 +114,11 @@ def _sample(options: argparse.Namespace) -> None:
     )
     _refuse_other_files(trained, options.out)
     classes = _classes(options, trained)
-    latent, columns = _latent(options, trained, classes)
+    latent, grid_columns = _latent(options, trained, classes)
     labels = _labels(options, classes, len(latent))
     examples = trained.sampler.decode(latent, labels)
     try:
-        _write(options, trained, examples, _told(trained, latent, labels), columns)
+        _write(options, trained, examples, _conditions(trained, latent, labels), grid_columns)
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
     Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
@@ -122,12 +129,17 @@ def _refuse_other_files(trained: Trained, out: Path) -> None:
     shown, suffix = f"--out={printable(out)}", out.suffix.lower()
     kind = trained.sampler.space.kind
     if kind == "table" and suffix not in (".csv", ".png", ".npz"):
-        raise ConfigError(f"rows are no pictures, {shown}. Use a .csv, .npz or .png file.")
+        raise _wrong_file_error(shown, "image", kind, "a .csv, .npz or .png file")
     if kind in ("vectors", "sequences") and suffix not in (".png", ".npz"):
-        what = "rows of a table" if suffix == ".csv" else "pictures"
-        raise ConfigError(f"{kind} are no {what}, {shown}. Use a .npz or .png file.")
+        needed = "table" if suffix == ".csv" else "image"
+        raise _wrong_file_error(shown, needed, kind, "a .npz or .png file")
     if kind == "images" and suffix == ".csv":
-        raise ConfigError(f"images are no rows of a table, {shown}. Use a .png or .npz file.")
+        raise _wrong_file_error(shown, "table", kind, "a .png or .npz file")
+
+
+def _wrong_file_error(shown: str, needed: str, kind: str, fit: str) -> ConfigError:
+    has = "a table" if kind == "table" else kind
+    return ConfigError(f"{shown} needs {needed} data, and the run has {has}. Use {fit}.")
 
 
 def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
@@ -138,7 +150,7 @@ def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
         remedy = "Train one with model.conditioning=concat."
         if trained.sampler.encoder is not None:
             remedy = "Autoencoders have none: train a GAN with model.conditioning=concat."
-        raise ConfigError(f"the run knows no classes, {asked}. {remedy}")
+        raise ConfigError(f"the run has no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
         raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")
     return [_class(text, trained.sampler) for text in options.label or []] or list(
@@ -210,8 +222,8 @@ def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, i
     return rows, len(along)
 
 
-def _told(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-    """What the generator was told of each sample: its label [N], or its codes [N, K] in order."""
+def _conditions(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+    """The condition of each sample: its label [N], or its codes [N, K] in order."""
     import torch
 
     if labels is not None:
@@ -224,18 +236,18 @@ def _write(
     options: argparse.Namespace,
     trained: Trained,
     examples: Tensor,
-    told: dict[str, Tensor],
-    columns: int | None,
+    conditions: dict[str, Tensor],
+    grid_columns: int | None,
 ) -> None:
     suffix = options.out.suffix.lower()
     if suffix in _FILES:
         check_file(options.out, "--out")
     if suffix == ".png":
-        _write_grid(options.out, trained, examples, told.get("labels"), columns)
+        _write_grid(options.out, trained, examples, conditions.get("labels"), grid_columns)
     elif suffix == ".npz":
-        _write_arrays(options.out, trained, examples, told)
+        _write_arrays(options.out, trained, examples, conditions)
     elif suffix == ".csv":
-        _write_rows(options.out, trained, examples, told.get("labels"))
+        _write_rows(options.out, trained, examples, conditions.get("labels"))
     elif suffix == ".gif":
         _write_animation(options.out, trained, examples, frames=options.interpolate)
     else:
@@ -247,16 +259,18 @@ def _write_grid(
     trained: Trained,
     examples: Tensor,
     labels: Tensor | None,
-    columns: int | None,
+    grid_columns: int | None,
 ) -> None:
     from gan_runner.sampling.pictures.examples import draw_examples
     from gan_runner.sampling.pictures.png import encode_png
 
-    grid = draw_examples(examples, trained.sampler.space, columns=columns, labels=labels)
+    grid = draw_examples(examples, trained.sampler.space, grid_columns=grid_columns, labels=labels)
     write_file(path, encode_png(grid), "--out")
 
 
-def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str, Tensor]) -> None:
+def _write_arrays(
+    path: Path, trained: Trained, examples: Tensor, conditions: dict[str, Tensor]
+) -> None:
     """Samples with their labels, which are the numbers of the data where its classes are numbers,
     else places in `class_names`; or with their codes."""
     import numpy as np
@@ -265,7 +279,7 @@ def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str
     from gan_runner.sampling.sampler import is_whole_number
 
     with path.open("wb") as file:
-        arrays: dict[str, Any] = {name: values.numpy() for name, values in told.items()}
+        arrays: dict[str, Any] = {name: values.numpy() for name, values in conditions.items()}
         if "labels" in arrays:
             names = trained.sampler.class_names
             if all(map(is_whole_number, names)):
@@ -276,7 +290,7 @@ def _write_arrays(path: Path, trained: Trained, examples: Tensor, told: dict[str
 
 
 def _write_rows(path: Path, trained: Trained, examples: Tensor, labels: Tensor | None) -> None:
-    """Names, and rows in the table's own units; the class that was told is a column again."""
+    """Names, and rows in the table's own units; the class of the condition is a column again."""
     import csv
 
     columns = trained.sampler.space.columns

@@ -7,16 +7,16 @@ configuration answer at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code
-from gan_runner.config.groups import GROUPS, help_text, options
+from gan_runner.config.groups import GROUPS, help_text
 from gan_runner.errors import printable
-from gan_runner.system.signals import Interrupted, end_at_once, leave
+from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 
 if TYPE_CHECKING:
     from gan_runner.cli.hydra.command_line import CommandLine
@@ -27,23 +27,44 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The command `gan-train`."""
-    leave(run_command(sys.argv[1:]))
+    exit_process(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    if any(argument in ("-h", "--help") for argument in arguments):
-        print(help_text(), end="")
-        return 0
+    asks_help = any(argument in ("-h", "--help") for argument in arguments)
     try:
-        return exit_code(lambda: _run(arguments))
+        return exit_code(lambda: _help(arguments) if asks_help else _run(arguments))
     except Interrupted as interrupted:
         return interrupted.exit_code
+
+
+def _help(arguments: list[str]) -> None:
+    """Print all options, those of plugins among them; a single file is imported for that."""
+    from gan_runner.config.plugins import find_plugins
+
+    plugins = find_plugins(_plugin_flags(arguments))
+    others: dict[str, dict[str, str]] = {}
+    if any(plugin.file is not None for plugin in plugins):
+        from gan_runner.cli.plugin_options import file_options
+
+        for option in file_options(plugins):
+            others.setdefault(option.group, {})[option.name] = option.headline
+    folders = [plugin.conf for plugin in plugins if plugin.conf is not None]
+    print(help_text(*folders, others=others), end="")
+
+
+def _plugin_flags(arguments: list[str]) -> list[Path]:
+    known, _ = Arguments("gan-train", add_help=False).parse_known_args(arguments)
+    files: list[Path] = known.plugin
+    return files
 
 
 def _run(arguments: list[str]) -> int:
     from gan_runner.cli.hydra.command_line import read_command_line
     from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
+    from gan_runner.config.plugins import load_plugins
+    from gan_runner.storage.run_folder import claim_until_begun
 
     command = read_command_line(arguments)
     if command.asks_hydra:
@@ -56,12 +77,14 @@ def _run(arguments: list[str]) -> int:
 
         return run_sweep(command)
     if command.resume is not None:
+        load_plugins(command.plugins)
         return _resume(command, command.resume)
     composed = command.composer().compose(command.lines)
-    config = parse_config(composed)
+    config = parse_config(composed, command.plugins)
     if command.dry_run:
         return _run_dry(config)
-    with _claimed(run_folder(composed), generated=not command.names_folder) as path:
+    generated = not command.names_folder
+    with claim_until_begun(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
         write_records(composed, path)
         return _create(config, path)
 
@@ -82,16 +105,19 @@ def _resume(command: CommandLine, run: str) -> int:
 
 
 def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Config:
-    """What the command line asks of a run, composed with the options that the run chose."""
+    """The changes that the command line asks of a run, composed with the options that the run
+    chose."""
     from gan_runner.cli.hydra.composer import parse_config
 
+    changed = command.changed_keys
     lines = [
-        f"{group}={option}"
-        for group, option in chosen.items()
-        if group in GROUPS and group.replace("/", ".") not in command.changed_keys
-        if option in options(group)
+        f"{group}={chosen[group]}"
+        for group in GROUPS
+        if group.replace("/", ".") not in changed
+        and str(chosen.get(group)) in command.options_of(group)
     ]
-    return parse_config(command.composer().compose([*lines, *command.changes]))
+    composed = command.composer().compose([*lines, *command.changes])
+    return parse_config(composed, command.plugins)
 
 
 def _run_dry(config: Config) -> int:
@@ -100,24 +126,6 @@ def _run_dry(config: Config) -> int:
 
     run_dry(config, Terminal())
     return 0
-
-
-@contextmanager
-def _claimed(path: Path, *, generated: bool) -> Iterator[Path]:
-    """A run folder that no other process has. Nothing is left of it unless the run begins."""
-    from gan_runner.storage.run_folder import claim, discard
-
-    path, made = claim(path, generated=generated)
-
-    def discard_unless_begun() -> None:
-        if not (path / "status.json").exists():
-            discard(path, made)
-
-    end_at_once(undo=discard_unless_begun)
-    try:
-        yield path
-    finally:
-        discard_unless_begun()
 
 
 def _create(config: Config, path: Path) -> int:

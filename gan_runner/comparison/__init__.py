@@ -1,1 +1,1 @@
-"""Runs held against each other: read, grouped, ranked over seeds, and told in words."""
+"""Runs compared with each other: read, grouped, ranked over seeds, and described in words."""

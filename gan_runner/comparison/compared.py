@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gan_runner.comparison.grouping import Grouping, grouped
-from gan_runner.comparison.leaderboard import Board, Direction, Step, boards
-from gan_runner.comparison.record import Record, find
+from gan_runner.comparison.grouping import Grouping, group_runs
+from gan_runner.comparison.leaderboard import Board, Step, boards
+from gan_runner.comparison.record import Record, find_records
+from gan_runner.evaluation.metrics.registry import Direction
 
 
 class Comparison(NamedTuple):
@@ -32,8 +33,8 @@ def compare(
 ) -> Comparison:
     """The runs at some places, compared. Raises ConfigError for a place, a setting or a metric
     that isn't there."""
-    records = find(places)
-    grouping = grouped(records, by)
+    records = find_records(places)
+    grouping = group_runs(records, by)
     found = [
         board
         for metric in metrics or (None,)

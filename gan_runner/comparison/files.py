@@ -9,19 +9,19 @@ from typing import Any
 
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.leaderboard import Board, Line
-from gan_runner.comparison.spread import Spread
+from gan_runner.comparison.seed_statistics import SeedStatistics
 from gan_runner.errors import printable
 
 FORMAT = 1
 
-_FIELDS = Spread._fields[1:]
+_FIELDS = SeedStatistics._fields[1:]
 
 
 def as_json(comparison: Comparison) -> str:
     """The boards with every run's values, all digits kept. JSON escapes what isn't ASCII."""
     plain = {
         "format": FORMAT,
-        "columns": list(comparison.grouping.columns),
+        "columns": list(comparison.grouping.group_by),
         "boards": [_plain(board) for board in comparison.boards],
         "differing": {k: list(v) for k, v in comparison.grouping.differing.items()},
         "notes": list(comparison.grouping.notes),
@@ -32,25 +32,25 @@ def as_json(comparison: Comparison) -> str:
 def as_csv(comparison: Comparison) -> str:
     """A row for each group on each board, all digits kept."""
     text = io.StringIO()
-    columns = comparison.grouping.columns
+    group_by = comparison.grouping.group_by
     table = csv.writer(text, lineterminator="\n")
     numbers = [f"{step}_{field}" for step in ("final", "best") for field in _FIELDS]
-    heads = ["metric", "protocol", "direction", *columns, "n", *numbers, "leader", "tied", "runs"]
+    heads = ["metric", "protocol", "direction", *group_by, "n", *numbers, "leader", "tied", "runs"]
     table.writerow([_cell(head) for head in heads])
     for board in comparison.boards:
         for line in board.lines:
-            table.writerow([_cell(value) for value in _row(board, line, bool(columns))])
+            table.writerow([_cell(value) for value in _row(board, line, bool(group_by))])
     return text.getvalue()
 
 
-def _row(board: Board, line: Line, has_columns: bool) -> list[Any]:
+def _row(board: Board, line: Line, has_values: bool) -> list[Any]:
     numbers = [
         None if of is None else getattr(of, field)
         for of in (line.final, line.best)
         for field in _FIELDS
     ]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in line.outcomes.items())
-    values = line.group.values if has_columns else ()
+    values = line.group.values if has_values else ()
     named = [board.measure.name, board.measure.protocol, board.direction]
     return [*named, *values, len(line.values), *numbers, line.leader, line.tied, outcomes]
 

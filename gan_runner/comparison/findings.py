@@ -1,4 +1,4 @@
-"""What a comparison says in words and figures, for a terminal and for a page alike.
+"""The findings of a comparison in words and figures, for a terminal and for a page alike.
 
 Texts may hold names and settings from outside: whoever shows them escapes them.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.leaderboard import LOGGED, Board, Line, Value
 from gan_runner.comparison.record import ENDED, Measure
-from gan_runner.comparison.spread import Spread
+from gan_runner.comparison.seed_statistics import SeedStatistics
 from gan_runner.storage.status import Verdict
 
 NO_EVALUATIONS = (
@@ -23,7 +23,7 @@ NO_EVALUATIONS = (
 )
 
 VALUE_HEADS = ("metric", "final", "at step", "best", "at step", "protocol")
-"""What is told of each number of one run."""
+"""The columns of the table of one run's numbers."""
 
 _BETTER = {"min": "less is better", "max": "more is better", "half": "nearer to 0.5 is better"}
 _NAMED = 4  # groups in a sentence
@@ -32,9 +32,9 @@ _FEW = 5  # seeds, below which a bootstrap interval says little
 
 def title(board: Board) -> str:
     """The metric, what is better, and the protocol's digest."""
-    told = "no order" if board.direction is None else _BETTER[board.direction]
+    order = "no order" if board.direction is None else _BETTER[board.direction]
     protocol = "as logged" if board.measure.protocol == LOGGED else board.measure.protocol
-    return f"{board.measure.name} ({told}), protocol {protocol}"
+    return f"{board.measure.name} ({order}), protocol {protocol}"
 
 
 def headline(board: Board) -> str:
@@ -54,52 +54,54 @@ def headline(board: Board) -> str:
     unsure = [line.group.label for line in lines if line.tied is None and not line.leader]
     parts = [first]
     if tied:
-        parts.append(f"Tied with it, as the intervals overlap: {_some(tied)}.")
+        parts.append(f"Tied with it, as the intervals overlap: {_list_some(tied)}.")
     if unsure and ahead.leader:
-        parts.append(f"Can't be told from it, for want of seeds: {_some(unsure)}.")
-    return " ".join([*parts, *_missing(board)])
+        parts.append(f"Too few seeds to compare with it: {_list_some(unsure)}.")
+    return " ".join([*parts, *_missing_notes(board)])
 
 
-def reached(board: Board) -> str:
-    """What a single run came to."""
+def result_text(board: Board) -> str:
+    """The result of a single run, in a sentence."""
     values = [value for line in board.lines for value in line.values]
     if not values:
         return "not measured yet."
     (value,) = values
-    best = "" if value.best is None else f"; the best was {number(value.best)}"
+    best = "" if value.best is None else f"; the best was {number_text(value.best)}"
     at = "" if value.best is None else f" at step {value.best_step}"
-    return f"{number(value.final)} at step {value.final_step}{best}{at}."
+    return f"{number_text(value.final)} at step {value.final_step}{best}{at}."
 
 
-def heads(board: Board) -> list[str]:
-    """What a board tells of each group, beside the columns of the groups."""
+def board_heads(board: Board) -> list[str]:
+    """The column heads of a board, beside the settings of the groups."""
     ends = ["least", "greatest"] if board.direction is None else ["best run", "worst run"]
     return ["n", "final mean", "95 %", *ends, "best step", "95 %", "", "not in it"]
 
 
-def cells(board: Board, line: Line) -> list[str]:
+def line_cells(board: Board, line: Line) -> list[str]:
     """The figures of a group under `heads`."""
     n = str(len(line.values))
     if line.final is None:
-        return [n, *["-"] * 6, standing(line), left_out(line)]
-    least, greatest = number(line.final.least), number(line.final.greatest)
+        return [n, *["-"] * 6, standing_text(line), left_out_text(line)]
+    least, greatest = number_text(line.final.least), number_text(line.final.greatest)
     ends = [greatest, least] if board.direction == "max" else [least, greatest]
     if board.direction == "half":
-        ends = [number(v) for v in _by_half([value.final for value in line.values])]
-    best = ["-", "-"] if line.best is None else [number(line.best.mean), interval(line.best)]
-    final = [number(line.final.mean), interval(line.final)]
-    return [n, *final, *ends, *best, standing(line), left_out(line)]
+        ends = [number_text(v) for v in _by_half([value.final for value in line.values])]
+    best = (
+        ["-", "-"] if line.best is None else [number_text(line.best.mean), interval_text(line.best)]
+    )
+    final = [number_text(line.final.mean), interval_text(line.final)]
+    return [n, *final, *ends, *best, standing_text(line), left_out_text(line)]
 
 
 def value_cells(measure: Measure, value: Value) -> list[str]:
     """A number of one run under VALUE_HEADS."""
     best_step = "-" if value.best_step is None else str(value.best_step)
-    final = [number(value.final), str(value.final_step)]
-    return [measure.name, *final, number(value.best), best_step, measure.protocol]
+    final = [number_text(value.final), str(value.final_step)]
+    return [measure.name, *final, number_text(value.best), best_step, measure.protocol]
 
 
-def standing(line: Line) -> str:
-    """How a group stands to the leader."""
+def standing_text(line: Line) -> str:
+    """The standing of a group relative to the leader."""
     if line.leader:
         return "leads"
     if line.final is None:
@@ -107,17 +109,17 @@ def standing(line: Line) -> str:
     return "tied" if line.tied else ""
 
 
-def left_out(line: Line) -> str:
+def left_out_text(line: Line) -> str:
     """The runs of a group that aren't among its values, and how they ended."""
     counted = {value.record.name for value in line.values}
     ended = Counter(r.outcome for r in line.group.records if r.name not in counted)
     unmeasured = sum(count for outcome, count in ended.items() if outcome in ENDED)
-    told = [f"{count} {outcome}" for outcome, count in ended.items() if outcome not in ENDED]
-    return ", ".join([*told, *([f"{unmeasured} not measured so"] if unmeasured else [])])
+    others = [f"{count} {outcome}" for outcome, count in ended.items() if outcome not in ENDED]
+    return ", ".join([*others, *([f"{unmeasured} not measured so"] if unmeasured else [])])
 
 
 def notes(board: Board) -> list[str]:
-    """What to doubt about a board."""
+    """Warnings about a board."""
     values = [value for line in board.lines for value in line.values]
     found = []
     steps = {value.final_step for value in values}
@@ -142,11 +144,11 @@ def protocol_text(protocol: Mapping[str, Any]) -> str:
     return ", ".join(f"{k} {v if isinstance(v, str) else json.dumps(v)}" for k, v in plain.items())
 
 
-def health(group: Group) -> list[str]:
-    """The verdicts of a group's runs, each with the number of runs that it was told of."""
-    told = Counter(name for record in group.records for name in record.summary.verdicts)
+def verdict_counts(group: Group) -> list[str]:
+    """The verdicts of a group's runs, each with the number of runs that had it."""
+    counts = Counter(name for record in group.records for name in record.summary.verdicts)
     count = len(group.records)
-    return [f"{name} ({runs} of {count})" for name, runs in sorted(told.items())]
+    return [f"{name} ({runs} of {count})" for name, runs in sorted(counts.items())]
 
 
 def verdict_text(verdict: Verdict) -> str:
@@ -155,22 +157,26 @@ def verdict_text(verdict: Verdict) -> str:
     return " ".join([f"{verdict.name} at step {verdict.step}:", *sentences])
 
 
-def number(value: float | None) -> str:
+def number_text(value: float | None) -> str:
     """A figure with four digits."""
     return "-" if value is None else f"{value:.4g}"
 
 
-def interval(of: Spread) -> str:
+def interval_text(of: SeedStatistics) -> str:
     return "-" if of.low is None else f"{of.low:.3g} to {of.high:.3g}"
 
 
-def _figure(of: Spread | None) -> str:
+def _figure(of: SeedStatistics | None) -> str:
     if of is None:
         return "no number"
-    return number(of.mean) if of.low is None else f"{number(of.mean)} (95 %: {interval(of)})"
+    return (
+        number_text(of.mean)
+        if of.low is None
+        else f"{number_text(of.mean)} (95 %: {interval_text(of)})"
+    )
 
 
-def _some(labels: Sequence[str]) -> str:
+def _list_some(labels: Sequence[str]) -> str:
     more = len(labels) - _NAMED
     return "; ".join(labels[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
@@ -180,7 +186,7 @@ def _seeds(line: Line) -> str:
     return "1 run" if count == 1 else f"{count} runs"
 
 
-def _missing(board: Board) -> list[str]:
+def _missing_notes(board: Board) -> list[str]:
     total = sum(len(line.group.records) for line in board.lines)
     counted = sum(len(line.values) for line in board.lines)
     return [] if counted == total else [f"{total - counted} of {total} runs are not in it."]

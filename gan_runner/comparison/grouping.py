@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 from gan_runner.comparison.record import Record
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
-# what a run is looked at by, or where it runs, and names of what other settings say
-_NO_DIFFERENCE = {
+# how a run is shown and where it runs, and names of what other settings say
+_IGNORED = {
     *("seed", "device", "threads", "cache", "dataset.download", "experiment"),
     *("train.log_every", "train.sample_every", "train.save_every", "train.keep", "train.samples"),
 }
-_TELLING = ("dataset", "loss", "model")  # what a person would name first, and by its value alone
+_NAMED_FIRST = ("dataset", "loss", "model")  # as a person would, and by its value alone
 _MISSING = "-"
 
 
 class Group(NamedTuple):
-    """Runs with the same settings but for the seed. `values` are those of the columns."""
+    """Runs with the same settings but for the seed. `values` are those of `group_by`."""
 
     label: str
     values: tuple[str, ...]
@@ -28,18 +28,18 @@ class Group(NamedTuple):
 
 
 class Grouping(NamedTuple):
-    """`columns` are the settings that tell the groups apart, by their shortest names; `differing`
+    """`group_by` are the settings that distinguish the groups, by their shortest names; `differing`
     is what differs at all: a setting, and its value in each group; `shared` what doesn't."""
 
-    columns: tuple[str, ...]
+    group_by: tuple[str, ...]
     groups: tuple[Group, ...]
     differing: Mapping[str, tuple[str, ...]]
     shared: Mapping[str, str]
     notes: tuple[str, ...]
 
 
-def grouped(records: Sequence[Record], by: Sequence[str] = ()) -> Grouping:
-    """Runs in groups by the settings `by`, or by all that differ, told by as few as it takes.
+def group_runs(records: Sequence[Record], by: Sequence[str] = ()) -> Grouping:
+    """Runs in groups by the settings `by`, or by as few as distinguish all that differ.
 
     Raises ConfigError for a setting that no run has.
     """
@@ -51,21 +51,23 @@ def grouped(records: Sequence[Record], by: Sequence[str] = ()) -> Grouping:
     ]
     tables = [_settings(record) for record in known]
     keys = list(dict.fromkeys(key for table in tables for key in table))
-    differing = [key for key in keys if key not in _NO_DIFFERENCE and _differs(key, tables)]
-    chosen = [_meant(name, keys) for name in by] or _fewest(differing, tables)
-    labels = _short(chosen, keys)
+    differing = [key for key in keys if key not in _IGNORED and _has_several_values(key, tables)]
+    chosen = [_find_setting(name, keys) for name in by] or _distinguishing_settings(
+        differing, tables
+    )
+    labels = _short_names(chosen, keys)
     members: dict[tuple[str, ...], list[int]] = {}
     for index, table in enumerate(tables):
-        members.setdefault(_told(chosen, table), []).append(index)
+        members.setdefault(_values_of(chosen, table), []).append(index)
     groups = tuple(
         Group(_label(labels, values, known), values, tuple(known[i] for i in indices))
         for values, indices in sorted(members.items(), key=lambda item: _order(item[0]))
     )
     parts = [members[group.values] for group in groups]
-    listed = {key: tuple(_within(key, tables, part) for part in parts) for key in differing}
-    notes += _mixed(listed, groups) + _twice(groups)
-    same = {k: _shown(tables[0].get(k)) for k in keys if k not in differing} if tables else {}
-    return Grouping(tuple(labels), groups, listed, same, tuple(notes))
+    listed = {key: tuple(_values_within(key, tables, part) for part in parts) for key in differing}
+    notes += _note_mixed_groups(listed, groups) + _note_repeated_seeds(groups)
+    shared = {k: _setting_text(tables[0].get(k)) for k in keys if k not in differing}
+    return Grouping(tuple(labels), groups, listed, shared, tuple(notes))
 
 
 def _settings(record: Record) -> dict[str, Any]:
@@ -74,19 +76,21 @@ def _settings(record: Record) -> dict[str, Any]:
     return {str(k): v for k, v in settings.items() if not str(k).startswith("choices")}
 
 
-def _differs(key: str, tables: Sequence[Mapping[str, Any]]) -> bool:
-    return len({_told([key], table) for table in tables}) > 1
+def _has_several_values(key: str, tables: Sequence[Mapping[str, Any]]) -> bool:
+    return len({_values_of([key], table) for table in tables}) > 1
 
 
-def _fewest(differing: Sequence[str], tables: Sequence[Mapping[str, Any]]) -> list[str]:
-    """As few of the settings as tell apart what all of them tell apart: the others follow.
+def _distinguishing_settings(
+    differing: Sequence[str], tables: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """As few of the settings as distinguish what all of them do: the others follow.
 
     Options of groups, as in loss=hinge, come before what they set.
     """
     chosen: list[str] = []
 
     def place(key: str) -> tuple[int, int, int]:
-        named = _TELLING.index(key) if key in _TELLING else len(_TELLING)
+        named = _NAMED_FIRST.index(key) if key in _NAMED_FIRST else len(_NAMED_FIRST)
         return named, key.count("."), differing.index(key)
 
     for key in sorted(differing, key=place):
@@ -100,14 +104,14 @@ def _fewest(differing: Sequence[str], tables: Sequence[Mapping[str, Any]]) -> li
 
 
 def _count(keys: Sequence[str], tables: Sequence[Mapping[str, Any]]) -> int:
-    return len({_told(keys, table) for table in tables})
+    return len({_values_of(keys, table) for table in tables})
 
 
-def _told(keys: Sequence[str], table: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(_shown(table[key]) if key in table else _MISSING for key in keys)
+def _values_of(keys: Sequence[str], table: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(_setting_text(table[key]) if key in table else _MISSING for key in keys)
 
 
-def _shown(value: object) -> str:
+def _setting_text(value: object) -> str:
     """A setting as it is written on a command line; 1 and 1.0 are one value."""
     if isinstance(value, str):
         return value
@@ -116,10 +120,10 @@ def _shown(value: object) -> str:
     return json.dumps(value, default=str, skipkeys=True)
 
 
-def _meant(name: str, keys: Sequence[str]) -> str:
-    """The setting of a name on a command line: in full, or its end if that is no other's."""
+def _find_setting(name: str, keys: Sequence[str]) -> str:
+    """The setting of a name on a command line: in full, or its end if that is unique."""
     if name == "seed":
-        raise ConfigError("a group is what its seeds share, --by seed. Leave it out.")
+        raise ConfigError("runs that differ in the seed alone are one group, --by seed. Remove it.")
     ends = [key for key in keys if key.endswith(f".{name}")]
     if name in keys or len(ends) == 1:
         return name if name in keys else ends[0]
@@ -128,8 +132,8 @@ def _meant(name: str, keys: Sequence[str]) -> str:
     raise ConfigError(f"no run has this setting, --by {printable(name)}. {remedy}")
 
 
-def _short(chosen: Sequence[str], keys: Iterable[str]) -> list[str]:
-    """Each setting by the shortest end of its name that is no other's."""
+def _short_names(chosen: Sequence[str], keys: Iterable[str]) -> list[str]:
+    """Each setting by the shortest end of its name that is unique."""
     ends = Counter(end for key in keys for end in _ends(key))
     return [next((end for end in _ends(key) if ends[end] == 1), key) for key in chosen]
 
@@ -139,14 +143,14 @@ def _ends(key: str) -> list[str]:
     return [".".join(parts[begin:]) for begin in range(len(parts) - 1, -1, -1)]
 
 
-def _label(columns: Sequence[str], values: Sequence[str], known: Sequence[Record]) -> str:
-    if not columns:
+def _label(group_by: Sequence[str], values: Sequence[str], known: Sequence[Record]) -> str:
+    if not group_by:
         return known[0].name if len(known) == 1 else "all runs"
-    if len(columns) == 1 and not _is_number(values[0]):
+    if len(group_by) == 1 and not _is_number(values[0]):
         return values[0]
     return ", ".join(
-        value if column in _TELLING else f"{column}={value}"
-        for column, value in zip(columns, values, strict=True)
+        value if name in _NAMED_FIRST else f"{name}={value}"
+        for name, value in zip(group_by, values, strict=True)
     )
 
 
@@ -165,22 +169,22 @@ def _order(values: Sequence[str]) -> list[tuple[float, str]]:
     ]
 
 
-def _within(key: str, tables: Sequence[Mapping[str, Any]], part: Sequence[int]) -> str:
-    values = dict.fromkeys(_told([key], tables[index])[0] for index in part)
+def _values_within(key: str, tables: Sequence[Mapping[str, Any]], part: Sequence[int]) -> str:
+    values = dict.fromkeys(_values_of([key], tables[index])[0] for index in part)
     return " | ".join(values)
 
 
-def _mixed(listed: Mapping[str, tuple[str, ...]], groups: Sequence[Group]) -> list[str]:
+def _note_mixed_groups(listed: Mapping[str, tuple[str, ...]], groups: Sequence[Group]) -> list[str]:
     mixed = [key for key, values in listed.items() if any(" | " in value for value in values)]
     if not mixed or not groups:
         return []
     return [f"runs of one group differ in more than the seed: {', '.join(mixed[:8])}."]
 
 
-def _twice(groups: Sequence[Group]) -> list[str]:
+def _note_repeated_seeds(groups: Sequence[Group]) -> list[str]:
     return [
-        f"{group.label}: {count} runs have the seed {seed}, so they are no independent runs."
+        f"{group.label}: {count} runs have the seed {seed}, so they aren't independent runs."
         for group in groups
-        for seed, count in Counter(_shown(record.seed) for record in group.records).items()
+        for seed, count in Counter(_setting_text(record.seed) for record in group.records).items()
         if count > 1
     ]

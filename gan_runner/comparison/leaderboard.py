@@ -8,35 +8,18 @@ from typing import Any, Literal, NamedTuple
 
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.record import ENDED, Measure, Record, Series
-from gan_runner.comparison.spread import Spread, spread
+from gan_runner.comparison.seed_statistics import SeedStatistics, seed_statistics
 from gan_runner.errors import ConfigError, did_you_mean, printable
-
-Direction = Literal["min", "max", "half"]
-"""What is better: less, more, or what is nearer to 0.5."""
+from gan_runner.evaluation.metrics.registry import Direction, numbers, numbers_of
 
 Step = Literal["final", "best"]
 
 LOGGED = "as logged"
 """Stands for a protocol where there is none."""
 
-# beginnings of names that evaluations give, as precision_identity
-_DIRECTIONS: dict[str, Direction] = {
-    **dict.fromkeys(("frechet", "fid", "kid", "sliced_wasserstein", "mmd"), "min"),
-    **dict.fromkeys(("reverse_kl", "total_variation"), "min"),
-    **dict.fromkeys(("precision", "recall", "density", "coverage"), "max"),
-    **dict.fromkeys(("classifier_score", "inception_score", "label_accuracy"), "max"),
-    **dict.fromkeys(("modes_covered", "high_quality"), "max"),
-    **dict.fromkeys(("code_accuracy", "elbo", "log_likelihood"), "max"),
-    "tstr_accuracy": "max",
-    **dict.fromkeys(("column_wasserstein", "column_variation"), "min"),
-    "correlation_difference": "min",
-    "one_nn": "half",
-}
-_RENAMED = {"frechet": "fid", "classifier_score": "inception_score"}  # in Inception's space
-
 
 class Value(NamedTuple):
-    """What one run has reached. Without a direction there is no best."""
+    """The final and the best value of one run. Best needs a direction."""
 
     record: Record
     final: float
@@ -48,12 +31,12 @@ class Value(NamedTuple):
 class Line(NamedTuple):
     """A group on a board. `outcomes` counts its runs by how they ended; only those that ended by
     themselves are among the `values`. `tied` says whether its interval overlaps the leader's, None
-    if that can't be told."""
+    if that isn't known."""
 
     group: Group
     values: tuple[Value, ...]
-    final: Spread | None
-    best: Spread | None
+    final: SeedStatistics | None
+    best: SeedStatistics | None
     outcomes: Mapping[str, int]
     leader: bool = False
     tied: bool | None = None
@@ -87,18 +70,18 @@ def boards(
     metric that no run has.
     """
     records = [record for group in groups for record in group.records]
-    name = metric or _kept(records)
+    name = metric or _usual_metric(records)
     if name is None:
         return []
-    measures = _meant(name, records)
+    measures = _measures_called(name, records)
     if not measures and metric is not None:
-        raise ConfigError(_unknown(metric, records))
-    measures = measures or _meant(measures_of(records)[0].name, records)
+        raise ConfigError(_unknown_metric(metric, records))
+    measures = measures or _measures_called(measures_of(records)[0].name, records)
     return [
         _board(
             groups,
             measure,
-            direction or _direction(measure.name, records),
+            direction or _direction(measure, records),
             ranked_by=ranked_by,
             unfinished=unfinished,
         )
@@ -112,8 +95,8 @@ def measures_of(records: Iterable[Record]) -> list[Measure]:
 
 
 def values_of(record: Record) -> list[tuple[Measure, Value]]:
-    """What a run has reached in everything that was measured."""
-    reached = [(m, _value(record, m, _direction(m.name, [record]))) for m in record.measured]
+    """The values of a run in everything that was measured."""
+    reached = [(m, _value(record, m, _direction(m, [record]))) for m in record.measured]
     return [(measure, value) for measure, value in reached if value is not None]
 
 
@@ -124,12 +107,12 @@ def series_of(record: Record, measure: Measure) -> Series:
     return record.measured.get(measure, {})
 
 
-def better(direction: Direction, value: float) -> float:
+def sort_value(direction: Direction, value: float) -> float:
     """A number that is less the better the value is."""
     return {"min": value, "max": -value, "half": abs(value - 0.5)}[direction]
 
 
-def _kept(records: Sequence[Record]) -> str | None:
+def _usual_metric(records: Sequence[Record]) -> str | None:
     """The metric whose best checkpoint most of the evaluated runs keep."""
     names = Counter(
         str(record.summary.settings.get("evaluation.best.metric"))
@@ -139,15 +122,14 @@ def _kept(records: Sequence[Record]) -> str | None:
     return names.most_common(1)[0][0] if names else None
 
 
-def _meant(name: str, records: Sequence[Record]) -> list[Measure]:
-    """What a name stands for: evaluations, whatever the space, or else a logged number."""
+def _measures_called(name: str, records: Sequence[Record]) -> list[Measure]:
+    """The measures that a name stands for, the most used first: a number as rows call it, those of
+    a metric in any space, or else a logged number."""
     name = name.removeprefix("eval/")
     counts = Counter(measure for record in records for measure in record.measured)
-    exact = [measure for measure in counts if measure.name == name]
-    found = exact or [
-        measure
-        for measure in counts
-        if measure.name.startswith(f"{name}_") or measure.name == _RENAMED.get(name)
+    known = numbers_of(name)
+    found = [measure for measure in counts if measure.name == name] or [
+        measure for measure in counts if measure.metric in known and measure.column is None
     ]
     if found:
         return sorted(found, key=lambda measure: -counts[measure])
@@ -155,8 +137,9 @@ def _meant(name: str, records: Sequence[Record]) -> list[Measure]:
     return [Measure(n, LOGGED) for n in logged[:1]]
 
 
-def _unknown(metric: str, records: Sequence[Record]) -> str:
-    known = {measure.name for measure in measures_of(records)}
+def _unknown_metric(metric: str, records: Sequence[Record]) -> str:
+    measured = measures_of(records)
+    known = {name for m in measured for name in (m.name, m.metric) if name is not None}
     known |= {name for record in records for name in record.logged}
     remedy = did_you_mean(metric, known) or f"There are {', '.join(sorted(known)[:12])} ..."
     if not known:
@@ -164,23 +147,22 @@ def _unknown(metric: str, records: Sequence[Record]) -> str:
     return f"no run has this metric, --metric {printable(metric)}. {printable(remedy, 600)}"
 
 
-def _direction(name: str, records: Sequence[Record]) -> Direction | None:
-    """What is better, as the runs' configuration says or as the metric is known."""
-    name = name.removeprefix("eval/")
-    said = {
-        str(record.summary.settings.get("evaluation.best.direction"))
-        for record in records
-        if _is_named(name, str(record.summary.settings.get("evaluation.best.metric")))
+def _direction(measure: Measure, records: Sequence[Record]) -> Direction | None:
+    """The better direction, as the runs' configuration says or as it is known of the metric."""
+    if measure.metric is None:
+        return None
+    settings = [record.summary.settings for record in records]
+    configured = {
+        str(each.get("evaluation.best.direction"))
+        for each in settings
+        if each.get("evaluation.best.metric") == measure.metric
     }
-    configured: tuple[Direction, ...] = ("min", "max")
-    for direction in configured:
-        if said == {direction}:
+    directions: tuple[Direction, ...] = ("min", "max")
+    for direction in directions:
+        if configured == {direction}:
             return direction
-    return next((d for metric, d in _DIRECTIONS.items() if _is_named(name, metric)), None)
-
-
-def _is_named(name: str, metric: str) -> bool:
-    return name in (metric, _RENAMED.get(metric)) or name.startswith((f"{metric}_", f"{metric}/"))
+    number = numbers().get(measure.metric)
+    return None if number is None else number.direction
 
 
 def _board(
@@ -197,7 +179,7 @@ def _board(
         (r.protocols[measure.protocol] for g in groups for r in g.records if measure in r.measured),
         {},
     )
-    ranked = _ranked(here, direction, ranked_by)
+    ranked = _rank(here, direction, ranked_by)
     return Board(measure, protocol, direction, ranked_by, tuple(ranked))
 
 
@@ -216,8 +198,8 @@ def _line(group: Group, measure: Measure, direction: Direction | None, *, unfini
     return Line(
         group=group,
         values=found,
-        final=spread([value.final for value in found]) if found else None,
-        best=spread(best) if best else None,
+        final=seed_statistics([value.final for value in found]) if found else None,
+        best=seed_statistics(best) if best else None,
         outcomes=Counter(record.outcome for record in group.records),
     )
 
@@ -228,18 +210,18 @@ def _value(record: Record, measure: Measure, direction: Direction | None) -> Val
         return None
     last, first_best = max(series), None
     if direction is not None:
-        first_best = min(series, key=lambda step: (better(direction, series[step]), step))
+        first_best = min(series, key=lambda step: (sort_value(direction, series[step]), step))
     best = None if first_best is None else series[first_best]
     return Value(record, series[last], last, best, first_best)
 
 
-def _ranked(lines: Sequence[Line], direction: Direction | None, by: Step) -> list[Line]:
+def _rank(lines: Sequence[Line], direction: Direction | None, by: Step) -> list[Line]:
     if direction is None:
         return list(lines)
 
     def place(line: Line) -> tuple[bool, float]:
         found = line.final if by == "final" else line.best
-        return (True, 0.0) if found is None else (False, better(direction, found.mean))
+        return (True, 0.0) if found is None else (False, sort_value(direction, found.mean))
 
     ordered = sorted(lines, key=place)
     ahead = ordered[0].final if by == "final" else ordered[0].best

@@ -1,7 +1,7 @@
-"""What a run left to compare it by: numbers by step, evaluations with their protocols, pictures.
+"""The record of a run for comparisons: numbers by step, evaluations with their protocols, pictures.
 
 Read from its files without torch, and nothing is touched. The folder may come from a stranger: what
-is no plain file, no number or too much is left out.
+isn't a plain file or a number, and what is too much, is left out.
 """
 
 from __future__ import annotations
@@ -27,17 +27,23 @@ Series = Mapping[int, float]
 ENDED = ("completed", "stopped")
 """States of a run whose last numbers are final."""
 
-_LARGEST = 1e39  # no float32 is larger
-_LARGEST_FILE = 1 << 28  # bytes, hundreds of thousands of rows
+_LARGEST_NUMBER = 1e39  # no float32 is larger
+_LARGEST_FILE_BYTES = 1 << 28  # bytes, hundreds of thousands of rows
 _MOST_NAMES = 300  # of numbers in a run
 _PICTURE = re.compile(r"step_(\d{8,18})\.png")
 
 
 class Measure(NamedTuple):
-    """A measured number: its name, and the digest of how it came about."""
+    """A measured number: its name in rows, and the digest of how it came about.
+
+    `metric` is its name in the registry of metrics, None for a number that was only logged;
+    `column` is the column of a table that it is of.
+    """
 
     name: str
     protocol: str
+    metric: str | None = None
+    column: str | None = None
 
 
 class Record(NamedTuple):
@@ -64,7 +70,7 @@ class Record(NamedTuple):
 
     @property
     def status(self) -> Status:
-        """What the run says of itself; empty where that is unreadable."""
+        """The run's status; empty where that is unreadable."""
         return self.summary.status
 
     @property
@@ -72,12 +78,12 @@ class Record(NamedTuple):
         return self.summary.settings.get("seed")
 
 
-def find(places: Iterable[Path]) -> list[Record]:
+def find_records(places: Iterable[Path]) -> list[Record]:
     """Every run at these places or below them, once. Raises ConfigError for a place without any."""
     found: dict[Path, tuple[Path, Path]] = {}
     for place in places:
         if not place.is_dir():
-            what = "a file, no folder" if place.exists() else "no such folder"
+            what = "not a folder" if place.exists() else "no such folder"
             raise ConfigError(
                 f"{what}, RUN={printable(place)}. Name a run folder, or a folder of runs."
             )
@@ -90,11 +96,11 @@ def find(places: Iterable[Path]) -> list[Record]:
         for run in runs:
             found.setdefault(run.resolve(), (place, run))
     names = _names(list(found.values()))
-    return [_read(run, name) for name, (_, run) in zip(names, found.values(), strict=True)]
+    return [_read_record(run, name) for name, (_, run) in zip(names, found.values(), strict=True)]
 
 
 def _names(found: list[tuple[Path, Path]]) -> list[str]:
-    """Names as short as they can be told apart: of the place that was given, of what lies in it."""
+    """The shortest names that differ: of the place that was given, of what lies in it."""
     several = len({place for place, run in found if place != run}) > 1
     names = []
     for place, run in found:
@@ -108,10 +114,10 @@ def _names(found: list[tuple[Path, Path]]) -> list[str]:
     return [str(run) for _, run in found]
 
 
-def _read(path: Path, name: str) -> Record:
+def _read_record(path: Path, name: str) -> Record:
     folder = RunFolder(path)
-    logged, seconds = _logged(folder)
-    measured, protocols = _measured(folder)
+    logged, seconds = _read_metrics(folder)
+    measured, protocols = _read_evaluations(folder)
     return Record(
         name=name,
         summary=summarize(path),
@@ -123,7 +129,7 @@ def _read(path: Path, name: str) -> Record:
     )
 
 
-def _logged(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | None]:
+def _read_metrics(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | None]:
     found: dict[str, dict[int, float]] = {}
     seconds = None
     with suppress(OSError):
@@ -139,16 +145,14 @@ def _logged(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | Non
     return found, seconds
 
 
-def _measured(
+def _read_evaluations(
     folder: RunFolder,
 ) -> tuple[dict[Measure, dict[int, float]], dict[str, Mapping[str, Any]]]:
     found: dict[Measure, dict[int, float]] = {}
     protocols: dict[str, Mapping[str, Any]] = {}
     with suppress(OSError):
         for row in _rows(folder.evaluations):
-            for name, value, protocol in _results(row):
-                # made anew: a stranger's `id` might put numbers together that don't belong so
-                measure = Measure(name, digest_of(protocol))
+            for measure, value, protocol in _results(row):
                 if measure in found or len(found) < _MOST_NAMES:
                     found.setdefault(measure, {})[row["step"]] = value
                     protocols[measure.protocol] = protocol
@@ -157,7 +161,7 @@ def _measured(
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a file, none of one that is too large to hold. Raises OSError."""
-    if path.lstat().st_size > _LARGEST_FILE:
+    if path.lstat().st_size > _LARGEST_FILE_BYTES:
         print(f"warning: too large to compare, {printable(path)}.", file=sys.stderr)
         return
     damaged: list[None] = []
@@ -166,8 +170,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         if not all(_is_finite(value) for value in _values(row)):
             damaged.append(None)
     if damaged:
-        told = f"{len(damaged)} damaged rows left out, or what is no number in them"
-        print(f"warning: {told}, {printable(path)}.", file=sys.stderr)
+        what = f"left out {len(damaged)} damaged rows or values that aren't numbers"
+        print(f"warning: {what}, {printable(path)}.", file=sys.stderr)
 
 
 def _values(row: Mapping[str, Any]) -> Iterator[object]:
@@ -184,13 +188,23 @@ def _is_finite(value: object) -> bool:
     return _number(value) is not None
 
 
-def _results(row: Mapping[str, Any]) -> Iterator[tuple[str, float, Mapping[str, Any]]]:
+def _results(row: Mapping[str, Any]) -> Iterator[tuple[Measure, float, Mapping[str, Any]]]:
     results = row.get("results")
     for name, result in results.items() if isinstance(results, dict) else ():
         if isinstance(result, dict) and _is_protocol(result.get("protocol")):
             value = _number(result.get("value"))
+            protocol = {k: v for k, v in result["protocol"].items() if k != "id"}
+            # made anew: a stranger's `id` might put numbers together that don't belong so
+            measure = Measure(name, digest_of(protocol), *_fields(result, "metric", "column"))
             if value is not None:
-                yield name, value, {k: v for k, v in result["protocol"].items() if k != "id"}
+                yield measure, value, protocol
+
+
+def _fields(result: Mapping[str, Any], *keys: str) -> Iterator[str | None]:
+    """Texts of a result, None for one that it lacks."""
+    for key in keys:
+        text = result.get(key)
+        yield text if isinstance(text, str) else None
 
 
 def _is_protocol(found: object) -> bool:
@@ -205,12 +219,12 @@ def _is_protocol(found: object) -> bool:
 
 
 def _number(value: object) -> float | None:
-    """A finite number; None for what is none."""
+    """A finite number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     with suppress(OverflowError):
         number = float(value)
-        return number if math.isfinite(number) and abs(number) < _LARGEST else None
+        return number if math.isfinite(number) and abs(number) < _LARGEST_NUMBER else None
     return None
 
 

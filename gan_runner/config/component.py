@@ -1,6 +1,6 @@
 """From a node of the configuration to the object that it names.
 
-The catalogue is closed: `name: Hinge` is looked up among the subclasses of one base class that
+The registry is closed: `name: Hinge` is looked up among the subclasses of one base class that
 this package defines. There is no dotted path and no import by name, so a configuration from a
 stranger can choose among our classes and do nothing else.
 """
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gan_runner.config.renames import new_name
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
 
@@ -27,19 +28,30 @@ C = TypeVar("C", bound=Component)
 T = TypeVar("T")
 
 
-def choices(family: type[T]) -> dict[str, type[T]]:
-    """The concrete classes of a family by name."""
+def find_classes(family: type[T]) -> dict[str, type[T]]:
+    """The concrete classes of a family by name. Raises ConfigError for two classes of one name."""
     found: dict[str, type[T]] = {}
     for child in family.__subclasses__():
-        found |= choices(child)
-        if not inspect.isabstract(child):
-            found[child.__name__] = child
+        own = {} if inspect.isabstract(child) else {child.__name__: child}
+        for name, kind in {**find_classes(child), **own}.items():
+            _refuse_clash(name, kind, found.get(name, kind))
+            found[name] = kind
     return found
 
 
-def chosen_class(node: Mapping[str, Any], family: type[T], *, where: str) -> type[T]:
+def _refuse_clash(name: str, one: type[Any], other: type[Any]) -> None:
+    """Raise ConfigError unless both are one class; a module that was read anew has it anew."""
+    places = [f"{kind.__module__}.{kind.__qualname__}" for kind in (other, one)]
+    if places[0] != places[1]:
+        raise ConfigError(
+            f"two classes of one name, name={name}: {printable(' and '.join(places))}. "
+            "Rename that of the plugin."
+        )
+
+
+def find_class(node: Mapping[str, Any], family: type[T], *, where: str) -> type[T]:
     """The class that `node` names. Raises ConfigError for a name that the family doesn't have."""
-    named = choices(family)
+    named = find_classes(family)
     if not isinstance(node, Mapping) or "name" not in node:
         raise ConfigError(f"missing name, {where}. Choose one of: {', '.join(sorted(named))}.")
     name = node["name"]
@@ -49,16 +61,16 @@ def chosen_class(node: Mapping[str, Any], family: type[T], *, where: str) -> typ
     return named[name]
 
 
-def make(node: Mapping[str, Any], family: type[C], *, where: str) -> C:
+def build_component(node: Mapping[str, Any], family: type[C], *, where: str) -> C:
     """The object that `node` names and sets; `where` is the node's place in the configuration.
 
     Raises ConfigError for a name the family doesn't have, and for settings that don't fit.
     """
-    chosen = chosen_class(node, family, where=where)
-    return validated({k: v for k, v in node.items() if k != "name"}, chosen, where=where)
+    chosen = find_class(node, family, where=where)
+    return parse_settings({k: v for k, v in node.items() if k != "name"}, chosen, where=where)
 
 
-def validated(plain: Mapping[str, Any], kind: type[C], *, where: str = "") -> C:
+def parse_settings(plain: Mapping[str, Any], kind: type[C], *, where: str = "") -> C:
     """Plain data as an object of `kind`, or ConfigError with the first fault in it.
 
     Validation goes through JSON: in this mode pydantic's strict types still take a list for a
@@ -78,7 +90,7 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     key = ".".join([where, *path] if where else path)
     value = printable(json.dumps(first["input"]), limit=80)
     if first["type"] == "extra_forbidden":
-        remedy = did_you_mean(path[-1], _settings(kind, path[:-1]))
+        remedy = new_name(key) or did_you_mean(path[-1], _setting_names(kind, path[:-1]))
         return f"unknown setting, {key}={value}. {remedy}"
     if first["type"] == "missing":
         return f"missing setting, {key}. Every setting must be given."
@@ -87,7 +99,7 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     return f"invalid setting, {key}={value}. {expected}."
 
 
-def _settings(kind: type[Component], path: list[str]) -> list[str]:
+def _setting_names(kind: type[Component], path: list[str]) -> list[str]:
     """The names that a nested setting knows, for a suggestion."""
     for part in path:
         field = kind.model_fields.get(part)

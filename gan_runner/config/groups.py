@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 GROUPS = (
@@ -37,13 +38,14 @@ settings (any value of conf/config.yaml and of the chosen options):
 sweeps (-m): the same command with the same name skips what is complete and goes on with the rest
   sweep=NAME                      into outputs/sweeps/NAME/
   hydra.launcher.n_jobs=N         jobs at a time, each in a process of its own
-  sweeping.on_invalid=skip        leaves impossible combinations out instead of refusing them all
+  sweeping.on_invalid=skip        leaves invalid combinations out instead of refusing them all
   sweeping.max_jobs=N             allows more than 500 jobs
   hydra/sweeper=search            a search by Optuna for the best evaluation.best.metric
   hydra/sweeper=tuned             as many random settings for each; the best again on new seeds
   hydra/launcher=slurm            jobs of a cluster
 
 flags:
+  --plugin FILE   losses, models, data sets, metrics ... of your own; also of GAN_RUNNER_PLUGINS
   --cfg job       print the configuration instead of training
   -m              train every combination of comma-separated values
   -sc install=bash    install tab completion:  eval "$(gan-train -sc install=bash)"
@@ -62,7 +64,7 @@ def conf_folder() -> Path:
 
 
 def options(group: str, *folders: Path) -> dict[str, str]:
-    """What a group offers: each option with the first sentence of its file's header."""
+    """The options of a group: each with the first sentence of its file's header."""
     found: dict[str, str] = {}
     for folder in folders or (conf_folder(),):
         for path in sorted((folder / group).glob("*.yaml")):
@@ -70,12 +72,14 @@ def options(group: str, *folders: Path) -> dict[str, str]:
     return found
 
 
-def help_text() -> str:
-    """What `gan-train --help` prints."""
+def help_text(*folders: Path, others: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """The text of `gan-train --help`: the options of ours, of further folders, and `others` with
+    their headlines by group."""
     lines = []
     for group in GROUPS:
         lines.append(f"  {group}")
-        lines += [f"    {name:<22} {headline}" for name, headline in options(group).items()]
+        offered = {**(others or {}).get(group, {}), **options(group, conf_folder(), *folders)}
+        lines += [f"    {name:<22} {_short(headline)}" for name, headline in offered.items()]
     return _HELP.format(groups="\n".join(lines) + "\n")
 
 
@@ -84,5 +88,9 @@ def _headline(path: Path) -> str:
         for line in file:
             text = line.strip("# \n")
             if line.startswith("#") and not text.startswith("@package"):
-                return text if len(text) <= 76 else text[:73].rsplit(" ", 1)[0] + " ..."
+                return _short(text)
     return ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 76 else text[:73].rsplit(" ", 1)[0] + " ..."

@@ -52,7 +52,7 @@ class Option(NamedTuple):
     classes: Mapping[str, str]
     brings: tuple[str, ...]
 
-    def typed(self, classes: Mapping[str, Sequence[type[BaseModel]]]) -> Option:
+    def with_types(self, classes: Mapping[str, Sequence[type[BaseModel]]]) -> Option:
         """The same with the types of its settings: `classes` by the key of the node that they
         check, "" for the whole configuration."""
         types = {
@@ -68,19 +68,22 @@ class Option(NamedTuple):
 # ---------------------------------------------------------------- from YAML files
 
 
-def read_option(group: str, name: str, folder: Path | None = None) -> Option:
-    """What the file of an option says, without types; `folder` is the configuration's.
+def read_option(
+    group: str, name: str, folder: Path | None = None, *, package: str | None = None
+) -> Option:
+    """The content of an option's file, without types; `folder` is the configuration's, `package`
+    the key of the node for its settings where a defaults list puts them elsewhere.
 
     A group of "" means a file of the configuration's own folder. Raises OSError where there is no
     such file.
     """
     root = folder or conf_folder()
     text = (root / group / f"{name}.yaml").read_text(encoding="utf-8")
-    package = _package(text, group)
+    package = _package(text, group) if package is None else package
     tree = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(tree, yaml.MappingNode), "every file of the configuration is a mapping"
     plain = yaml.safe_load(text)
-    base, brings = _defaults(plain.get("defaults", []), group, root)
+    base, brings = _defaults(plain.get("defaults", []), group, package, root)
     settings = {s.key: s for s in _settings(tree, text.splitlines(), package)}
     for setting in (setting for option in base for setting in option.settings):
         settings.setdefault(setting.key, setting)
@@ -92,6 +95,19 @@ def read_option(group: str, name: str, folder: Path | None = None) -> Option:
         dict(_classes(plain, package)),
         tuple(brings),
     )
+
+
+def plain_option(group: str, name: str) -> dict[str, Any]:
+    """The values of an option of ours, nested, with those that its file takes in. Raises OSError
+    where there is none."""
+    plain: dict[str, Any] = {}
+    for setting in read_option(group, name, package="").settings:
+        *nodes, last = setting.key.split(".")
+        node = plain
+        for key in nodes:
+            node = node.setdefault(key, {})
+        node[last] = yaml.safe_load(setting.value)
+    return plain
 
 
 def header(text: str) -> str:
@@ -113,13 +129,20 @@ def _package(text: str, group: str) -> str:
     return group.replace("/", ".")
 
 
-def _defaults(entries: Sequence[Any], group: str, root: Path) -> tuple[list[Option], list[str]]:
-    """The files of the same group that a file takes in, and the options that it chooses."""
+def _defaults(
+    entries: Sequence[Any], group: str, package: str, root: Path
+) -> tuple[list[Option], list[str]]:
+    """The files that a file of this package takes in, and the options that it chooses."""
     base, brings = [], []
     for entry in entries:
         if isinstance(entry, str):
-            if (root / group / f"{entry}.yaml").exists():
-                base.append(read_option(group, entry, root))
+            path, _, given = entry.partition("@")
+            folder, _, name = path.rpartition("/") if path[0] == "/" else (group, "", path)
+            inner = None
+            if given:
+                inner = ".".join(filter(None, (package, given.replace("_here_", ""))))
+            if (root / folder.lstrip("/") / f"{name}.yaml").exists():
+                base.append(read_option(folder.lstrip("/"), name, root, package=inner))
             continue
         for choice, option in entry.items():
             brings.append(f"{choice.removeprefix('override ').lstrip('/')}={option}")
@@ -174,7 +197,7 @@ def _texts(
     schema: Mapping[str, Any], named: Mapping[str, Any], prefix: str
 ) -> Iterator[tuple[str, str]]:
     for key, described in schema["properties"].items():
-        inner = _resolved(described, named)
+        inner = _resolve_reference(described, named)
         if "properties" in inner:
             yield from _texts(inner, named, f"{prefix}{key}.")
         else:
@@ -183,12 +206,12 @@ def _texts(
 
 def type_text(schema: Mapping[str, Any], named: Mapping[str, Any]) -> str:
     """A type of a JSON schema in words; `named` are the schema's definitions."""
-    schema = _resolved(schema, named)
+    schema = _resolve_reference(schema, named)
     if "anyOf" in schema:
         texts = [type_text(each, named) for each in schema["anyOf"]]
         return ("; or " if "list" in texts[0] else " or ").join(texts)
     if "enum" in schema:
-        return _either([str(value) for value in schema["enum"]])
+        return _list_choices([str(value) for value in schema["enum"]])
     if "const" in schema:
         return str(schema["const"])
     kind = schema.get("type", "any")
@@ -197,13 +220,13 @@ def type_text(schema: Mapping[str, Any], named: Mapping[str, Any]) -> str:
     return f"{kind}{_range(schema)}" if kind in ("integer", "number") else _WORDS[kind]
 
 
-def _resolved(schema: Mapping[str, Any], named: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolve_reference(schema: Mapping[str, Any], named: Mapping[str, Any]) -> Mapping[str, Any]:
     resolved = named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
     assert isinstance(resolved, Mapping)
     return resolved
 
 
-def _either(values: Sequence[str]) -> str:
+def _list_choices(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"
 
 
@@ -211,7 +234,7 @@ def _range(schema: Mapping[str, Any]) -> str:
     """The range of a number, beginning with a space; without limits that nobody reaches."""
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
-        return f" from {_plain(low)} to {_plain(high)}"
+        return f" from {_number_text(low)} to {_number_text(high)}"
     bounds = {
         "at least": low,
         "above": schema.get("exclusiveMinimum"),
@@ -221,14 +244,14 @@ def _range(schema: Mapping[str, Any]) -> str:
     if schema["type"] == "integer" and bounds["above"] is not None:
         bounds["at least"], bounds["above"] = bounds["above"] + 1, None
     texts = [
-        f"{words} {_plain(bound)}"
+        f"{words} {_number_text(bound)}"
         for words, bound in bounds.items()
         if bound is not None and abs(bound) < _HUGE
     ]
     return f" {', '.join(texts)}" if texts else ""
 
 
-def _plain(bound: float) -> str:
+def _number_text(bound: float) -> str:
     return f"{int(bound):,}" if bound == int(bound) else f"{bound:g}"
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from gan_runner.config.component import Component, validated
+from gan_runner.config.component import Component, parse_settings
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.files import write_text
 
@@ -33,7 +33,7 @@ FREE = (
     "dataset.download",
 )
 
-_LARGEST_FILE = 1 << 16
+_LARGEST_FILE_BYTES = 1 << 16
 
 
 Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
@@ -56,6 +56,14 @@ class Train(Component):
     ema_warmup: Annotated[float, Field(ge=1)]
 
 
+class UsedPlugin(Component):
+    """A plugin that gave something to a run: a package's version, or a file's sha256."""
+
+    name: str
+    version: str | None
+    sha256: str | None
+
+
 class Config(Component):
     """A run's configuration. The groups stay plain here; their own classes check them."""
 
@@ -76,20 +84,21 @@ class Config(Component):
     evaluation: dict[str, Any]
     health: dict[str, Any]
     choices: dict[str, str]
+    plugins: tuple[UsedPlugin, ...]
 
     def plain(self) -> dict[str, Any]:
         """The configuration as plain data, as `config.yaml` has it."""
         return json.loads(self.model_dump_json())  # type: ignore[no-any-return]
 
     def choice(self, group: str) -> str:
-        """What the command line calls the option of a group, as far as it is known."""
+        """The name on the command line of the option of a group, as far as it is known."""
         if group in self.choices:
             return f"{group}={printable(self.choices[group])}"
         return f"{group}.name={printable(getattr(self, group).get('name'))}"
 
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""
-        fixed = {k: v for k, v in flat(self.plain()).items() if k not in FREE}
+        fixed = {k: v for k, v in flatten(self.plain()).items() if k not in (*FREE, "plugins")}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
@@ -98,7 +107,7 @@ def parse(plain: Mapping[str, Any]) -> Config:
 
     Raises ConfigError. Needs no torch, so that a fault answers at once.
     """
-    return validated(plain, Config)
+    return parse_settings(plain, Config)
 
 
 def read(path: Path) -> Config:
@@ -115,10 +124,10 @@ def read(path: Path) -> Config:
 def read_plain(path: Path) -> dict[str, Any]:
     """The same as plain data with any keys, as an older or newer version may have left it.
 
-    Raises CheckpointError for what is no plain data.
+    Raises CheckpointError for anything but plain data.
     """
     try:
-        if path.stat().st_size > _LARGEST_FILE:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise CheckpointError(f"not a configuration, {printable(path)}. It is too large.")
         plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
     except FileNotFoundError:
@@ -158,12 +167,12 @@ def text(config: Config) -> str:
     return yaml.safe_dump(config.plain(), sort_keys=False)
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The leaves of nested mappings by dotted key; an empty mapping is a leaf."""
     leaves: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            leaves |= flat(value, f"{prefix}{key}.")
+            leaves |= flatten(value, f"{prefix}{key}.")
         else:
             leaves[f"{prefix}{key}"] = value
     return leaves
@@ -195,11 +204,11 @@ def settings(config: Config) -> dict[str, Any]:
         for key, nodes in chosen.items()
         if isinstance(nodes, Mapping)  # a configuration that was refused may have anything here
     }
-    return {**flat(config.plain()), **named}
+    return {**flatten(config.plain()), **named}
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Dotted keys whose values differ, with both values; a missing one is None."""
-    left, right = flat(ours), flat(theirs)
+    left, right = flatten(ours), flatten(theirs)
     keys = sorted(left.keys() | right.keys())
     return {k: (left.get(k), right.get(k)) for k in keys if left.get(k) != right.get(k)}

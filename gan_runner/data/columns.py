@@ -26,7 +26,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        """How many numbers of an example it takes: one for each category."""
+        """The number of values of an example that it takes: one for each category."""
         return 0 if self.condition else len(self.categories) or 1
 
 
@@ -51,12 +51,12 @@ class Columns:
 
     @property
     def width(self) -> int:
-        """How many numbers an example is."""
+        """The number of values of an example."""
         return sum(column.width for column in self.columns)
 
     @property
     def categories(self) -> int:
-        """How many of these belong to categorical columns."""
+        """The number of these that belong to categorical columns."""
         return sum(column.width for column in self.columns if column.categories)
 
     @property

@@ -14,7 +14,7 @@ from gan_runner.data.columns import Columns
 
 @dataclass(frozen=True)
 class Space:
-    """What one example is, and how networks see it.
+    """The kind and shape of one example, and how networks see it.
 
     `images`: uint8 [C, H, W], which networks see as float32 in [-1, 1].
     `vectors`: float32 [D] in the data's own units, which networks see as (x - offset) / scale.
@@ -67,7 +67,7 @@ class Data:
 
     @property
     def classes(self) -> int:
-        """How many classes there are by name or by label; 0 without labels."""
+        """The number of classes by name or by label; 0 without labels."""
         if self.labels is None:
             return 0
         return max(len(self.class_names), int(self.labels.max()) + 1)

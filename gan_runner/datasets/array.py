@@ -82,7 +82,8 @@ class Array(Dataset):
         return DataError(f"{what}, {self._setting}. {remedy}")
 
     def _kind_of(self, samples: Samples) -> Literal["images", "vectors", "sequences"]:
-        """What the samples are; DataError unless they are real numbers of a fitting shape."""
+        """The kind of the samples. Raises DataError unless they are real numbers of a fitting
+        shape."""
         kind = self.kind
         if kind == "auto":
             kind = "vectors" if samples.ndim == 2 else "images"

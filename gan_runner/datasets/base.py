@@ -59,7 +59,8 @@ class Dataset(Component):
 
     @abstractmethod
     def space(self) -> Space | None:
-        """What one example is, if it follows from the settings; None if the data must be read."""
+        """The space of the examples, if it follows from the settings; None if the data must be
+        read."""
 
     @abstractmethod
     def check_present(self) -> None:

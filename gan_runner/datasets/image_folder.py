@@ -105,12 +105,12 @@ class ImageFolder(Dataset):
     ) -> Iterator[tuple[str, Pixels | None]]:
         """Names and pixels in the files' order; None for a damaged image that may be left out."""
         with ThreadPoolExecutor() as pool:
-            results = _in_order(pool, lambda file: self._attempt(root / file.name), files)
+            results = _map_in_order(pool, lambda file: self._try_decode(root / file.name), files)
             pairs = zip(files, results, strict=True)
             for file, result in track(pairs, description="decoding images", total=len(files)):
                 yield file.name, self._pixels_or_none(file.name, result)
 
-    def _attempt(self, path: Path) -> Pixels | Damaged:
+    def _try_decode(self, path: Path) -> Pixels | Damaged:
         with file_faults(path, setting=self._setting):
             return decode(path, size=self.image_size, channels=self.channels)
 
@@ -124,7 +124,7 @@ class ImageFolder(Dataset):
         raise DataError(f"{what}, {self._setting}. {remedy}")
 
 
-def _in_order(
+def _map_in_order(
     pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Sequence[Item]
 ) -> Iterator[Result]:
     """Results in the order of the items, few enough ahead to fit in memory."""

@@ -54,7 +54,9 @@ def split_at(data: Data, indices: Tensor) -> PerClassSplit:
     """Labeled data at these indices, and elsewhere."""
     inside = torch.zeros(len(data), dtype=torch.bool)
     inside[indices] = True
-    return PerClassSplit(_at(data, inside), None if bool(inside.all()) else _at(data, ~inside))
+    return PerClassSplit(
+        _select(data, inside), None if bool(inside.all()) else _select(data, ~inside)
+    )
 
 
 def class_name(data: Data, label: int) -> str:
@@ -63,6 +65,6 @@ def class_name(data: Data, label: int) -> str:
     return f"'{printable(names[label])}'" if label < len(names) else str(label)
 
 
-def _at(data: Data, where: Tensor) -> Data:
+def _select(data: Data, where: Tensor) -> Data:
     assert data.labels is not None, "split by class"
     return replace(data, examples=data.examples[where], labels=data.labels[where])

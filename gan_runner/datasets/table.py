@@ -60,16 +60,16 @@ class Table(Tabular):
         table = read_csv(self._file, delimiter=delimiter, setting=self.setting)
         self._check_named(table)
         used = {name: cells for name, cells in table.columns.items() if name not in self.ignore}
-        table = self._without_missing(TextTable(used, table.lines))
+        table = self._drop_missing_values(TextTable(used, table.lines))
         categorical = {name: self._is_categorical(name, table) for name in table.columns}
         label = self._label_of(categorical)
         filled = [
-            self._categorical(name, cells, label=name == label)
+            self._categorical_values(name, cells, label=name == label)
             if categorical[name] or name == label
-            else self._numeric(name, table)
+            else self._numeric_values(name, table)
             for name, cells in table.columns.items()
         ]
-        return TableContents(filled, self._doubts(filled))
+        return TableContents(filled, self._kind_warnings(filled))
 
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self.setting}. {remedy}")
@@ -97,7 +97,7 @@ class Table(Tabular):
                     )
                 settings[name] = setting
 
-    def _without_missing(self, table: TextTable) -> TextTable:
+    def _drop_missing_values(self, table: TextTable) -> TextTable:
         """The table without missing values. Raises DataError for some, unless they may go."""
         absent = {value.lower() for value in self.missing_values}
         holes = {
@@ -143,7 +143,7 @@ class Table(Tabular):
         called = [name for name in categorical if name.lower() in _LABELS]
         return next((name for name in called + last if categorical[name]), None)
 
-    def _doubts(self, filled: list[ColumnValues]) -> tuple[str, ...]:
+    def _kind_warnings(self, filled: list[ColumnValues]) -> tuple[str, ...]:
         """A warning about columns whose kind was guessed."""
         codes = [
             printable(column.name)
@@ -159,7 +159,7 @@ class Table(Tabular):
             f"If they are numbers, use dataset.numeric=[{listed}]; else dataset.categorical.",
         )
 
-    def _categorical(self, name: str, cells: list[str], *, label: bool) -> ColumnValues:
+    def _categorical_values(self, name: str, cells: list[str], *, label: bool) -> ColumnValues:
         """A column of categories. Raises DataError for too many of them."""
         names = categories(cells)
         if len(names) > min(_MOST_CATEGORIES, max(2, len(cells) // 2)):
@@ -171,7 +171,7 @@ class Table(Tabular):
         values = np.array([places[cell] for cell in cells], dtype=np.int64)
         return ColumnValues(Column(name, names, label=label), values)
 
-    def _numeric(self, name: str, table: TextTable) -> ColumnValues:
+    def _numeric_values(self, name: str, table: TextTable) -> ColumnValues:
         """A column of numbers. Raises DataError for a cell that isn't one."""
         cells = [self._with_decimal_point(cell) for cell in table.columns[name]]
         if not all(map(is_number, cells)):

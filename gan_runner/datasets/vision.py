@@ -65,7 +65,7 @@ class Torchvision(Dataset):
 
     def check_present(self) -> None:
         if not self.download:
-            self._ensure(self._files(self._folder, "train"), self._folder)
+            self._download_missing(self._files(self._folder, "train"), self._folder)
 
     @property
     def _folder(self) -> Path:
@@ -102,7 +102,7 @@ class Torchvision(Dataset):
     def _setting(self) -> str:
         return f"dataset.root={printable(self.root)}"
 
-    def _ensure(self, files: Sequence[Path], root: Path) -> None:
+    def _download_missing(self, files: Sequence[Path], root: Path) -> None:
         """Download the files if one is missing. Raises DataError if `download` is false."""
         missing = [file for file in files if not file.is_file()]
         if missing and not self.download:
@@ -112,7 +112,7 @@ class Torchvision(Dataset):
         if missing:
             fetch(type(self).__name__, root)
 
-    def _damaged(self, path: Path, reason: str) -> DataError:
+    def _damaged_error(self, path: Path, reason: str) -> DataError:
         remedy = "Delete the file and have it downloaded again with dataset.download=true."
         return DataError(f"damaged {printable(path)}: it {reason}, {self._setting}. {remedy}")
 
@@ -131,15 +131,17 @@ class IDX(Torchvision):
     def _read(self, root: Path, split: SplitName) -> LabeledImages:
         # read here, and not by torchvision, which believes the headers and is slow to import
         files = self._files(root, split)
-        self._ensure(files, root)
+        self._download_missing(files, root)
         images_file, labels_file = files
         images = self._read_idx(images_file, shape=self.native[1:])
         labels = self._read_idx(labels_file, shape=())
         if len(labels) != len(images):
-            raise self._damaged(labels_file, f"has {len(labels)} labels for {len(images)} images")
+            raise self._damaged_error(
+                labels_file, f"has {len(labels)} labels for {len(images)} images"
+            )
         if labels.max() >= len(self._class_names):
             reason = f"has a label {labels.max()} where there are {len(self._class_names)} classes"
-            raise self._damaged(labels_file, reason)
+            raise self._damaged_error(labels_file, reason)
         return LabeledImages(
             torch.from_numpy(images)[:, None], torch.from_numpy(labels).long(), self._class_names
         )
@@ -149,7 +151,7 @@ class IDX(Torchvision):
             with file_faults(path, setting=self._setting):
                 return read_idx(path, shape=shape)
         except ValueError as reason:
-            raise self._damaged(path, str(reason)) from None
+            raise self._damaged_error(path, str(reason)) from None
 
 
 class MNIST(IDX):
@@ -182,7 +184,7 @@ class CIFAR10(Torchvision):
 
     def _read(self, root: Path, split: SplitName) -> LabeledImages:
         source, digests = torchvision().datasets.CIFAR10, self._digests(root)
-        self._ensure(list(digests), root)
+        self._download_missing(list(digests), root)
         with file_faults(root / source.base_folder, setting=self._setting):
             self._check_digests(digests)
             stored = source(root, train=split == "train")
@@ -201,7 +203,7 @@ class CIFAR10(Torchvision):
         intact = torchvision().datasets.utils.check_integrity
         for path, md5 in digests.items():
             if not intact(path, md5):
-                raise self._damaged(path, "differs from the published file")
+                raise self._damaged_error(path, "differs from the published file")
 
 
 def _resize(images: Tensor, size: int | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""How likely an autoencoder thinks examples are: bounds, estimated from streams of their own."""
+"""The likelihood of examples under an autoencoder: bounds, estimated from streams of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a number came about. Numbers of different protocols are never compared."""
+"""The protocol of a measured number. Numbers of different protocols are never compared."""
 
 from __future__ import annotations
 
@@ -45,16 +45,27 @@ def digest_of(protocol: Mapping[str, Any]) -> str:
 
 
 class Result(NamedTuple):
-    """One measured number; `error` is its standard error where there is an estimate of it."""
+    """One measured number, and how it came about.
+
+    `name` is its name in rows, `metric` that in the registry. `error` is its standard error where
+    there is an estimate of it; `column` is the column of a table that it is of, None if it is of
+    whole examples.
+    """
 
     name: str
+    metric: str
     value: float
     protocol: Protocol
     error: float | None = None
+    column: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        """As plain data."""
-        found: dict[str, Any] = {"value": self.value}
-        if self.error is not None:
-            found["error"] = self.error
-        return {**found, "protocol": self.protocol.plain()}
+        """As plain data under its name: the value, what was measured in which space, and how."""
+        optional = {"error": self.error, "column": self.column}
+        return {
+            "metric": self.metric,
+            "space": self.protocol.space,
+            "value": self.value,
+            **{key: value for key, value in optional.items() if value is not None},
+            "protocol": self.protocol.plain(),
+        }

@@ -1,4 +1,4 @@
-"""What is measured, and how: the settings of an evaluation."""
+"""The settings of an evaluation."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 from gan_runner.config.component import Component
 from gan_runner.data import Data
 from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
-from gan_runner.evaluation.metrics.measures import METRICS, NUMBERS
+from gan_runner.evaluation.metrics.registry import METRICS, numbers, numbers_of
 
 
-class Best(Component):
-    """The metric whose best checkpoint is kept."""
+class BestMetric(Component):
+    """The number whose best checkpoint is kept."""
 
     metric: str
     direction: Literal["min", "max"]
 
     @field_validator("metric")
     @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in NUMBERS:
-            raise ValueError(f"Unknown metric {name}. {did_you_mean(name, NUMBERS)}")
+    def _check_metric(cls, name: str) -> str:
+        if name not in numbers():
+            # a metric of several numbers has none of its own name
+            remedy = did_you_mean(name, numbers_of(name) or numbers())
+            raise ValueError(f"Unknown metric {name}. {remedy}")
         return name
 
 
 class Evaluation(Component):
-    """What is measured, and how. `metrics: null` are all that apply to the data."""
+    """The metrics and how they are measured. `metrics: null` are all that apply to the data."""
 
     num: Annotated[int, Field(ge=2, le=1_000_000)]
     space: Literal["auto", "classifier", "random", "inception", "identity", "scaled"]
     inception_weights: str | None
     metrics: tuple[str, ...] | None
     seed: NonNegativeInt
-    neighbours: PositiveInt
+    neighbors: PositiveInt
     projections: PositiveInt
     importance_samples: PositiveInt
-    best: Best
+    best: BestMetric
 
     @field_validator("metrics")
     @classmethod
-    def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _check_metrics(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if names is not None and not names:
             raise ValueError("Name a metric, or use null for all that apply to the data")
         for name in names or ():
@@ -51,22 +53,22 @@ class Evaluation(Component):
 
 
 def space_name(settings: Evaluation, data: Data) -> str:
-    """The space that is meant. Raises ConfigError if it doesn't fit the data."""
+    """The space that the settings mean. Raises ConfigError if it doesn't fit the data."""
     images = data.space.kind == "images"
     of_vectors = "scaled" if data.space.kind == "table" else "identity"
     auto = ("random" if data.labels is None else "classifier") if images else of_vectors
     name = auto if settings.space == "auto" else settings.space
     if images == (name in ("identity", "scaled")):
-        raise ConfigError(f"no space for {data.space.kind}, evaluation.space={name}. Use auto.")
+        raise ConfigError(f"wrong space for {data.space.kind}, evaluation.space={name}. Use auto.")
     if name == "classifier" and data.labels is None:
         raise ConfigError("the data has no labels, evaluation.space=classifier. Use random.")
     return name
 
 
 def refuse_single_examples(data: Data, *, name: str) -> None:
-    """Raise DataError where samples would be held against one example, of which no number tells."""
+    """Raise DataError where samples would be compared with a single example."""
     if len(data) < 2:
         raise DataError(
-            f"samples can't be measured by a single example, dataset.name={printable(name)}. "
+            f"samples can't be compared with a single example, dataset.name={printable(name)}. "
             "Use more data, or train.eval_every=0 to train without evaluation."
         )

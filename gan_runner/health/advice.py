@@ -1,4 +1,4 @@
-"""What to try against each illness, in settings of gan-runner."""
+"""Advice against each illness, in settings of gan-runner."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ _ADVICE = {
     "smaller steps, optimizer.discriminator.lr={discriminator_slower:g} "
     "optimizer.generator.lr={generator_slower:g}; "
     "bounded ones, optimizer.discriminator.clip_norm=1.0. Penalties must have positive weights.",
-    "memorisation": "Take an earlier checkpoint (gan-sample RUN --checkpoint best) or train for "
+    "memorization": "Take an earlier checkpoint (gan-sample RUN --checkpoint best) or train for "
     "less, train.steps={half}; more data; a smoother D, loss/penalty=r1.",
     "past_the_best": "The best state is kept: gan-sample RUN --checkpoint best. End there with "
     "health.patience={patience}, or go on more slowly, "
     "optimizer.generator.schedule.shape=linear optimizer.discriminator.schedule.shape=linear.",
 }
-_ALONE = {  # for a VAE, which has no discriminator
+_WITHOUT_D = {  # for a VAE
     "mode_collapse": "A weaker divergence, loss.beta=0.5, if elbo/divergence is near 0; smaller "
     "steps, optimizer.generator.lr={generator_slower:g}; a larger decoder.",
     "divergence": "Smaller steps, optimizer.generator.lr={generator_slower:g}; bounded ones, "
     "optimizer.generator.clip_norm=1.0.",
-    "memorisation": "Take an earlier checkpoint (gan-sample RUN --checkpoint best) or train for "
+    "memorization": "Take an earlier checkpoint (gan-sample RUN --checkpoint best) or train for "
     "less, train.steps={half}; more data; a stronger divergence, loss.beta=2.",
     "past_the_best": "The best state is kept: gan-sample RUN --checkpoint best. End there with "
     "health.patience={patience}, or go on more slowly, optimizer.generator.schedule.shape=linear.",
 }
-_USUAL_RATE = 0.001  # where the rows don't say
+_USUAL_RATE = 0.001  # where the rows have none
 
 
 def advice(name: str, history: History) -> str:
     """One line with settings to try, learning rates by what they are now."""
-    generator = history.rate("generator") or _USUAL_RATE
-    discriminator = history.rate("discriminator") or _USUAL_RATE
+    generator = history.learning_rate("generator") or _USUAL_RATE
+    discriminator = history.learning_rate("discriminator") or _USUAL_RATE
     since_best = history.step - history.best.step if history.best else history.step
-    advices = {**_ADVICE, **_ALONE} if history.of_vae else _ADVICE
+    advices = {**_ADVICE, **_WITHOUT_D} if history.of_vae else _ADVICE
     return advices[name].format(
-        generator_slower=_rounded(generator / 4),
-        discriminator_slower=_rounded(discriminator / 4),
-        discriminator_faster=_rounded(max(discriminator * 4, _USUAL_RATE)),
+        generator_slower=_round(generator / 4),
+        discriminator_slower=_round(discriminator / 4),
+        discriminator_faster=_round(max(discriminator * 4, _USUAL_RATE)),
         half=max(1, history.step // 2),
         patience=max(1, since_best),
     )
 
 
-def _rounded(rate: float) -> float:
+def _round(rate: float) -> float:
     return float(f"{rate:.2g}")

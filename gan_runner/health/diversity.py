@@ -9,77 +9,77 @@ from torch.nn.functional import adaptive_avg_pool2d
 from gan_runner.data import Data
 from gan_runner.seeds import derive
 
-_TWIN = 0.1  # of the median distance to the nearest neighbour among reals
+_TWIN = 0.1  # of the median distance to the nearest neighbor among reals
 _NEAR = 0.2  # of the median distance between reals: generators miss narrow modes by so much
-_COARSE = 8  # pixels: a network's features would cost more than the step that they look at
+_COARSE = 8  # pixels: a network's features would cost more than the step
 _FARTHEST = 1e6  # standard deviations; what diverged stays a finite number
 
 
 class Reals:
-    """Real examples that samples are held against, prepared once.
+    """Real examples that samples are compared with, prepared once.
 
     Vectors are compared with unit variance in each number, images as means over a grid of 8 x 8:
-    enough to see what is alike, and a hundredth of the cost of a network's features.
+    enough to find what is alike, at a hundredth of the cost of a network's features.
     """
 
-    def __init__(self, examples: Tensor, *, neighbours: int) -> None:
+    def __init__(self, examples: Tensor, *, neighbors: int) -> None:
         """`examples` as stored: uint8 [N, C, H, W] or float32 [N, D], at least two of them."""
-        described = _described(examples)
+        described = _describe(examples)
         self._mean = described.mean(0)
         # pixels share one scale: a corner that is always black must not outweigh the rest
         deviation = described.std() if examples.ndim == 4 else described.std(0)
         self._deviation = torch.where(deviation > 0, deviation, 1.0)
-        self._features = self._standardized(examples)
+        self._features = self._standardize(examples)
         between = _distances(self._features, self._features)
         self._spread = _off_diagonal(between)
         # k + 1, since each is its own nearest
-        k = min(neighbours + 1, len(examples))
+        k = min(neighbors + 1, len(examples))
         radii = between.kthvalue(k, dim=1).values
         self._radii = radii.clamp_min(_NEAR * float(self._spread.median()))
         nearest = _nearest_other(between)
         self._twin = _TWIN * float(nearest.median())
-        self._own_twins = _share(nearest <= self._twin)
+        self._own_twins = _share_of_true(nearest <= self._twin)
 
     @classmethod
-    def drawn(cls, data: Data, *, count: int, neighbours: int) -> Reals:
+    def of(cls, data: Data, *, count: int, neighbors: int) -> Reals:
         """At most `count` examples of a data set, the same ones in each run and resume."""
-        stream = torch.Generator().manual_seed(derive(0, "health"))
-        chosen = torch.randperm(len(data), generator=stream)[:count]
+        rng = torch.Generator().manual_seed(derive(0, "health"))
+        chosen = torch.randperm(len(data), generator=rng)[:count]
         if len(chosen) == 1:
             chosen = chosen.repeat(2)  # one has no distance to another
-        return cls(data.examples[chosen.to(data.examples.device)], neighbours=neighbours)
+        return cls(data.examples[chosen.to(data.examples.device)], neighbors=neighbors)
 
     def __len__(self) -> int:
         return len(self._features)
 
-    def against(self, fakes: Tensor) -> dict[str, float]:
+    def compare(self, fakes: Tensor) -> dict[str, float]:
         """How a batch of as many samples, as stored, compares with these reals.
 
         `health/diversity`: the mean distance between two samples over that between two reals.
         `health/coverage`: the share of reals that have a sample near them, that is within the
-        distance of their k-th real neighbour (Naeem et al. 2020, arXiv:2002.09797), or within a
+        distance of their k-th real neighbor (Naeem et al. 2020, arXiv:2002.09797), or within a
         fifth of the median distance between reals, so that a mode counts as found before it is hit.
         `health/precision`: the share of samples near some real.
         `health/duplicates`: the share of samples with a twin in the batch, less that of reals.
         """
-        features = self._standardized(fakes)
+        features = self._standardize(fakes)
         between = _distances(features, features)
         near = _distances(self._features, features) <= self._radii[:, None]
-        twins = _share(_nearest_other(between) <= self._twin)
+        twins = _share_of_true(_nearest_other(between) <= self._twin)
         spread = float(self._spread.mean())
         return {
             "health/diversity": float(_off_diagonal(between).mean()) / spread if spread else 1.0,
-            "health/coverage": _share(near.any(1)),
-            "health/precision": _share(near.any(0)),
+            "health/coverage": _share_of_true(near.any(1)),
+            "health/precision": _share_of_true(near.any(0)),
             "health/duplicates": max(0.0, twins - self._own_twins),
         }
 
-    def _standardized(self, examples: Tensor) -> Tensor:
-        scaled = (_described(examples) - self._mean) / self._deviation
+    def _standardize(self, examples: Tensor) -> Tensor:
+        scaled = (_describe(examples) - self._mean) / self._deviation
         return scaled.nan_to_num(nan=_FARTHEST).clamp(-_FARTHEST, _FARTHEST)
 
 
-def _described(examples: Tensor) -> Tensor:
+def _describe(examples: Tensor) -> Tensor:
     """What is compared of examples, float32 [N, D] on the CPU."""
     numbers = examples.cpu().float()
     if numbers.ndim == 4:
@@ -89,7 +89,7 @@ def _described(examples: Tensor) -> Tensor:
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distances [N, M]; by a matrix product they'd be too rough to know twins."""
+    """Euclidean distances [N, M]; by a matrix product they'd be too rough to find twins."""
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
@@ -101,5 +101,5 @@ def _nearest_other(square: Tensor) -> Tensor:
     return square.clone().fill_diagonal_(torch.inf).min(1).values
 
 
-def _share(true: Tensor) -> float:
+def _share_of_true(true: Tensor) -> float:
     return float(true.float().mean())

@@ -1,4 +1,4 @@
-"""What the monitor remembers of the rows: series of three kinds, and what was best so far."""
+"""The monitor's memory of the rows: series of three kinds, and the best evaluation so far."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ LEVELS = ("loss/discriminator", "logits/gap", "grad_norm/generator")
 """Whose sizes are watched. The gap is the distance between both mean logits."""
 
 SHARE = "eval/share/"
-"""What the names of the shares of classes begin with."""
+"""The prefix of the names of the shares of classes."""
+
+
+class EvaluationNames(NamedTuple):
+    """The names in rows of the numbers of evaluations that are watched: the one whose best is kept,
+    with the direction in which it is better, and that of memorization."""
+
+    best: str
+    direction: Literal["min", "max"]
+    memorization: str
 
 
 class Series:
@@ -35,18 +44,18 @@ class Series:
     def last_step(self) -> int:
         return _step(self._rows[-1]) if self._rows else 0
 
-    def over(self, span: int) -> list[Row]:
+    def rows_over(self, span: int) -> list[Row]:
         """The rows that together span at least so many steps up to the last; none if they don't.
 
-        Two rows at least: what is seen once may be chance.
+        Two rows at least: what one row shows may be chance.
         """
         begin = self.last_step - span
         index = bisect_right(self._rows, begin, key=_step) - 1
         return self._rows[min(index, len(self._rows) - 2) :] if index >= 0 else []
 
-    def lasting(self, name: str, span: int) -> list[float]:
+    def values_over(self, name: str, span: int) -> list[float]:
         """A number through the span; nothing if a row of the span lacks it."""
-        rows = self.over(span)
+        rows = self.rows_over(span)
         return [row[name] for row in rows] if all(name in row for row in rows) else []
 
 
@@ -54,10 +63,9 @@ def _step(row: Row) -> int:
     return int(row["step"])
 
 
-class Best(NamedTuple):
-    """The best evaluation so far."""
+class BestSoFar(NamedTuple):
+    """The best evaluation so far, and the value of the first one."""
 
-    name: str
     step: int
     value: float
     first: float
@@ -68,8 +76,7 @@ class History:
 
     def __init__(
         self,
-        metric: str,
-        direction: Literal["min", "max"],
+        names: EvaluationNames,
         *,
         sample_span: int,
         longest_span: int,
@@ -78,40 +85,40 @@ class History:
         self.training = Series(longest_span)
         self.samples = Series(longest_span)
         self.evaluations = Series(longest_span)
-        self.shares_found: dict[str, float] = {}
+        self.largest_shares: dict[str, float] = {}
         """The largest share of each class in all evaluations but the last two."""
-        self.best: Best | None = None
-        self.sign = 1.0 if direction == "min" else -1.0
-        self.kept_coverage = 0.0
+        self.best: BestSoFar | None = None
+        self.names = names
+        self.sign = 1.0 if names.direction == "min" else -1.0
+        self.lasting_coverage = 0.0
         """The highest coverage that lasted for the sample span."""
         self.largest_gradient = 0.0
         """Of the generator."""
         self.of_vae = False
-        self._metric = metric
         self._sample_span = sample_span
         self._sizes: dict[str, list[float]] = {name: [] for name in LEVELS}
 
     def add(self, row: Row) -> None:
-        """Take a row over. One may be of several kinds."""
+        """Add a row. One may be of several kinds."""
         self.step = int(row["step"])
         if "loss/discriminator" in row:
             self._train(row)
         self.of_vae = self.of_vae or "elbo" in row
         if "health/diversity" in row:
             self.samples.add(row)
-            lasted = self.samples.lasting("health/coverage", self._sample_span)
-            self.kept_coverage = max(self.kept_coverage, min(lasted, default=0.0))
+            lasted = self.samples.values_over("health/coverage", self._sample_span)
+            self.lasting_coverage = max(self.lasting_coverage, min(lasted, default=0.0))
         if any(name.startswith("eval/") for name in row):
             self._evaluate(row)
 
-    def usual(self, name: str) -> float:
+    def usual_size(self, name: str) -> float:
         """The lowest decile of a level over all rows: what it was before a growth began."""
         sizes = self._sizes[name]
         return sizes[len(sizes) // 10] if sizes else 0.0
 
-    def rate(self, network: str) -> float | None:
+    def learning_rate(self, network: str) -> float | None:
         """The learning rate in the last training row, if it was logged."""
-        rows = self.training.over(0)
+        rows = self.training.rows_over(0)
         return rows[-1].get(f"learning_rate/{network}") if rows else None
 
     def _train(self, row: Row) -> None:
@@ -123,18 +130,16 @@ class History:
             insort(self._sizes[name], abs(row[name]))
 
     def _evaluate(self, row: Row) -> None:
-        """Keep the row with the wanted metric as `best`, whatever the space of its name."""
-        wanted = f"eval/{self._metric}"
-        found = [name for name in row if name == wanted or name.startswith(wanted + "_")]
-        value = {"best": row[found[0]]} if found else {}
-        before = self.evaluations.over(0)
+        """Add the row to the evaluations, the number whose best is kept as `best`."""
+        value = row.get(self.names.best)
+        before = self.evaluations.rows_over(0)
         for share in (name for name in (before[0] if before else ()) if name.startswith(SHARE)):
-            self.shares_found[share] = max(self.shares_found.get(share, 0.0), before[0][share])
-        self.evaluations.add({**row, **value})
-        if not found:
+            self.largest_shares[share] = max(self.largest_shares.get(share, 0.0), before[0][share])
+        self.evaluations.add(row if value is None else {**row, "best": value})
+        if value is None:
             return
-        best, name = self.best, found[0]
+        best = self.best
         if best is None:
-            self.best = Best(name, self.step, row[name], first=row[name])
-        elif self.sign * row[name] < self.sign * best.value:
-            self.best = Best(name, self.step, row[name], best.first)
+            self.best = BestSoFar(self.step, value, first=value)
+        elif self.sign * value < self.sign * best.value:
+            self.best = BestSoFar(self.step, value, best.first)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from gan_runner.health.advice import advice
-from gan_runner.health.history import History
+from gan_runner.health.detectors import DETECTORS
+from gan_runner.health.history import EvaluationNames, History
 from gan_runner.health.settings import Health
-from gan_runner.health.signs import SIGNS
 from gan_runner.storage.status import Verdict
 
 
@@ -19,28 +18,26 @@ class Monitor:
     metrics.jsonl has, and goes on.
     """
 
-    def __init__(self, settings: Health, *, metric: str, direction: Literal["min", "max"]) -> None:
-        """`metric` and `direction` say which evaluation is best: `frechet` is the first of
-        `eval/frechet` and `eval/frechet_<space>` that a row has."""
+    def __init__(self, settings: Health, names: EvaluationNames) -> None:
         self._settings = settings
-        self._metric, self._direction = metric, direction
+        self._names = names
         self._watched = [n for n, what in settings.action.model_dump().items() if what != "off"]
         self._well_since: dict[str, int] = {}
         self._ill: set[str] = set()
         self._history = self._empty()
 
     def observe(self, row: Mapping[str, float]) -> list[Verdict]:
-        """Verdicts on a row. Each is told once, and again only when it was gone for a while."""
+        """Verdicts on a row. Each is given once, and again only when it was gone for a while."""
         self._history.add(row)
         verdicts = []
         for name in self._watched:
-            evidence = SIGNS[name](self._history, self._settings)
+            evidence = DETECTORS[name](self._history, self._settings)
             if evidence is None:
                 self._recover(name)
                 continue
             if name not in self._ill:
-                told = advice(name, self._history)
-                verdicts.append(Verdict(name, self._history.step, evidence, told))
+                remedy = advice(name, self._history)
+                verdicts.append(Verdict(name, self._history.step, evidence, remedy))
             self._ill.add(name)
             self._well_since.pop(name, None)
         return verdicts
@@ -58,12 +55,14 @@ class Monitor:
         if patience is not None and best is not None:
             waited = history.evaluations.last_step - best.step
             if waited >= patience:
-                return f"no better {best.name} for {waited} steps, health.patience={patience}"
+                return (
+                    f"no better {self._names.best} for {waited} steps, health.patience={patience}"
+                )
         span, tolerance = settings.convergence.span, settings.convergence.tolerance
         if tolerance is None:
             return None
         names = ("loss/discriminator", "loss/generator")
-        swings = [_range(history.training.lasting(name, span)) for name in names]
+        swings = [_range(history.training.values_over(name, span)) for name in names]
         if all(s is not None and s <= tolerance for s in swings):
             return (
                 f"both losses stayed within {tolerance:g} for {span} steps, "
@@ -72,15 +71,14 @@ class Monitor:
         return None
 
     def _recover(self, name: str) -> None:
-        """Note a row without the illness; enough steps of them, and it may be told again."""
+        """Note a row without the illness; after enough steps of them it may be reported again."""
         step = self._history.step
         if step - self._well_since.setdefault(name, step) >= self._settings.recovery:
             self._ill.discard(name)
 
     def _empty(self) -> History:
         return History(
-            self._metric,
-            self._direction,
+            self._names,
             sample_span=self._settings.mode_collapse.span,
             longest_span=self._settings.longest_span,
         )

@@ -1,4 +1,4 @@
-"""The health of a run in training: samples held against reals now and then, rows watched always."""
+"""The health of a run in training: samples compared with reals at intervals, all rows watched."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from gan_runner.data import Data
 from gan_runner.errors import CheckpointError, printable
-from gan_runner.evaluation.metrics.measures import IN_INCEPTION
-from gan_runner.evaluation.settings import Evaluation
-from gan_runner.health import Health, Monitor, Reals, Verdict
+from gan_runner.evaluation.metrics.registry import numbers
+from gan_runner.evaluation.settings import Evaluation, space_name
+from gan_runner.health import EvaluationNames, Health, Monitor, Reals, Verdict
 from gan_runner.sampling.sampler import Sampler
 
 
-class Checkups:
-    """Adds numbers on samples to the rows, and reads verdicts from the rows.
+class HealthProbe:
+    """Compares samples with reals, and reads verdicts from the rows.
 
     Nothing of it is saved: the rows of metrics.jsonl bring it to where it was.
     """
@@ -35,19 +35,14 @@ class Checkups:
         """
         self._actions = settings.action.model_dump()
         self._limit = settings.rollback.times
-        self._settings = settings.samples
+        self._every = settings.samples.every
         self._rollbacks = rollbacks
         self._restarts = 0
         self._asked_at = -1
-        self._reals = Reals.drawn(
-            data, count=settings.samples.count, neighbours=settings.samples.neighbours
+        self._reals = Reals.of(
+            data, count=settings.samples.count, neighbors=settings.samples.neighbors
         )
-        best = evaluation.best
-        renamed = IN_INCEPTION if evaluation.space == "inception" else {}
-        self._monitor = Monitor(
-            settings, metric=renamed.get(best.metric, best.metric), direction=best.direction
-        )
-        self._looked = 0
+        self._monitor = Monitor(settings, evaluation_names(evaluation, data))
         for row in _rows(metrics):
             try:
                 self.observe(row)
@@ -56,20 +51,20 @@ class Checkups:
                     f"not the rows of a run, {printable(metrics)}. {printable(error)}"
                 ) from None
 
-    def numbers(self, step: int, sampler: Sampler) -> dict[str, float]:
-        """How samples of the same latent points compare with reals, if it is time to look.
+    def is_due(self, step: int) -> bool:
+        """Whether samples are compared at this step, whatever else is logged there."""
+        return step % self._every == 0
 
-        `sampler` is that of the raw weights: their average hides for a while that they fell ill.
+    def compare_samples(self, sampler: Sampler) -> dict[str, float]:
+        """How samples of the same latent points each time compare with reals.
+
+        `sampler` is that of the raw weights: their EMA hides for a while that they fell ill.
         """
-        if step - self._looked < self._settings.every:
-            return {}
-        return self._reals.against(sampler.sample(len(self._reals), seed=0))
+        return self._reals.compare(sampler.sample(len(self._reals), seed=0))
 
     def observe(self, row: dict[str, Any]) -> list[Verdict]:
-        """What a logged row tells of the run's health."""
+        """Verdicts on a logged row."""
         step = int(row["step"])
-        if "health/diversity" in row:
-            self._looked = step
         gone_back = sum(before < step for before in self._rollbacks)
         if gone_back > self._restarts:
             self._monitor.restart()
@@ -95,6 +90,17 @@ class Checkups:
     def reason_to_stop(self) -> str | None:
         """Why training should end by a rule of the settings, or None."""
         return self._monitor.reason_to_stop()
+
+
+def evaluation_names(evaluation: Evaluation, data: Data) -> EvaluationNames:
+    """The names in rows of the numbers of evaluations that are watched. Raises ConfigError for a
+    space that doesn't fit the data."""
+    space, known = space_name(evaluation, data), numbers()
+    return EvaluationNames(
+        best=f"eval/{known[evaluation.best.metric].name_in(space)}",
+        direction=evaluation.best.direction,
+        memorization=f"eval/{known['memorization'].name_in(space)}",
+    )
 
 
 def _rows(metrics: Path) -> list[dict[str, Any]]:

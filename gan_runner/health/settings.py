@@ -1,4 +1,5 @@
-"""What is called sick, how long it must last, and what follows. conf/health gives the reasons."""
+"""The thresholds of each verdict, how long it must last, and what follows. conf/health gives the
+reasons."""
 
 from __future__ import annotations
 
@@ -9,21 +10,21 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from gan_runner.config.component import Component
 from gan_runner.errors import ConfigError
 
-What = Literal["off", "warn", "stop", "rollback"]
+Response = Literal["off", "warn", "stop", "rollback"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(gt=1)]
 
 
 class Action(Component):
-    """What each verdict does."""
+    """The action of each verdict."""
 
-    mode_collapse: What
-    discriminator_saturated: What
-    discriminator_useless: What
-    oscillation: What
-    divergence: What
-    memorisation: What
-    past_the_best: What
+    mode_collapse: Response
+    discriminator_saturated: Response
+    discriminator_useless: Response
+    oscillation: Response
+    divergence: Response
+    memorization: Response
+    past_the_best: Response
 
 
 class Rollback(Component):
@@ -42,11 +43,11 @@ class Convergence(Component):
 
 
 class Samples(Component):
-    """How often, and how many, samples are held against as many real examples."""
+    """Every so many steps, so many samples are compared with as many real examples."""
 
     every: PositiveInt
     count: Annotated[int, Field(ge=8, le=4096)]
-    neighbours: PositiveInt
+    neighbors: PositiveInt
 
 
 class Collapse(Component):
@@ -89,7 +90,7 @@ class Divergence(Component):
     span: PositiveInt
 
 
-class Memorisation(Component):
+class Memorization(Component):
     ratio: Share
 
 
@@ -113,7 +114,7 @@ class Health(Component):
     discriminator_useless: Useless
     oscillation: Oscillation
     divergence: Divergence
-    memorisation: Memorisation
+    memorization: Memorization
     past_the_best: PastTheBest
 
     def check(self, *, evaluated: bool) -> None:
@@ -128,6 +129,6 @@ class Health(Component):
 
     @property
     def longest_span(self) -> int:
-        """How many steps back any of this looks."""
+        """The number of steps that the longest span covers."""
         groups = [group for group in self.model_dump().values() if isinstance(group, dict)]
         return max(int(span) for group in groups for key, span in group.items() if "span" in key)

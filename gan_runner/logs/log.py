@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gan_runner.errors import NumbersError, printable
-from gan_runner.evaluation.evaluator import Measured
+from gan_runner.evaluation.report import EvaluationReport
 from gan_runner.logs import tensorboard
 from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.pictures.png import Picture, save_png
 from gan_runner.storage.rows import best_evaluation
-from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.system.files import write_text
 
 PICTURES = ("step", "reconstructions", "confusion")
@@ -32,29 +32,31 @@ class Log:
         folder.samples.mkdir(exist_ok=True)
 
     def row(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
-        """Log named numbers. Raises NumbersError, and writes no row, if one is NaN or Inf."""
+        """Log the numbers of training. Raises NumbersError, and writes no row, if one is NaN or
+        Inf."""
+        self.numbers(step, seconds, values)
+        self._terminal.row(step, values)
+
+    def numbers(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
+        """Log named numbers that no terminal shows. Raises NumbersError as `row` does."""
         for name, value in values.items():
             if not math.isfinite(value):
                 raise NumbersError(f"not a finite number at step {step}, {name}={value}.")
         row = {"step": step, "seconds": round(seconds, 3), **values}
         self._metrics.write(json.dumps(row) + "\n")
         self._tensorboard.scalars(step, values)
-        self._terminal.row(step, values)
 
-    def evaluation(self, step: int, seconds: float, measured: Measured) -> dict[str, float]:
+    def evaluation(self, step: int, seconds: float, report: EvaluationReport) -> dict[str, float]:
         """Log an evaluation: its numbers as a row, which is returned; all of it in a file."""
-        values = {f"eval/{result.name}": result.value for result in measured.results}
-        values |= {f"eval/share/{name}": share for name, share in measured.shares.items()}
-        self._metrics.write(
-            json.dumps({"step": step, "seconds": round(seconds, 3), **values}) + "\n"
-        )
+        values = {f"eval/{result.name}": result.value for result in report.results}
+        values |= {f"eval/share/{name}": share for name, share in report.shares.items()}
+        self.numbers(step, seconds, values)
         with self._folder.evaluations.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **measured.plain()}) + "\n")
-        self._tensorboard.scalars(step, values)
-        if measured.neighbours is not None:
-            self._tensorboard.picture("eval/neighbours", step, measured.neighbours)
-        if measured.confusion is not None:
-            confusion = measured.confusion.picture()
+            file.write(json.dumps({"step": step, **report.plain()}) + "\n")
+        if report.neighbors is not None:
+            self._tensorboard.picture("eval/neighbors", step, report.neighbors)
+        if report.confusion is not None:
+            confusion = report.confusion.picture()
             save_png(confusion, self._folder.samples / picture_name(step, "confusion"))
             self._tensorboard.picture("eval/confusion", step, confusion)
         return values
@@ -85,7 +87,7 @@ class Log:
 
     def event(self, kind: str, step: int, text: str) -> None:
         """Log an event in events.jsonl."""
-        entry = {"time": now(), "kind": kind, "step": step, "text": text}
+        entry = {"time": current_time(), "kind": kind, "step": step, "text": text}
         with self._folder.events.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
@@ -98,7 +100,7 @@ class Log:
     def note(self, text: str) -> None:
         """Write to train.log only."""
         with self._folder.train_log.open("a", encoding="utf-8") as file:
-            file.write(f"{now()} {text}\n")
+            file.write(f"{current_time()} {text}\n")
 
     def flush(self) -> None:
         """Write every row to the disk: a checkpoint must never be ahead of its rows."""

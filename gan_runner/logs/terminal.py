@@ -35,8 +35,12 @@ _DRAW_EVERY_SECONDS = 0.1  # updates of the live display
 class Terminal:
     """Standard output. A reader that goes away (`| head`) silences it and harms nothing else."""
 
-    def __init__(self) -> None:
-        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    def __init__(self, *, quiet: bool = False) -> None:
+        """`quiet`: nothing is shown."""
+        self._quiet = quiet
+        self._console = Console(
+            highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=quiet
+        )
         self._live: Progress | None = None
         self._overview: Live | None = None
         self._task = TaskID(0)
@@ -46,6 +50,8 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One or more whole lines."""
+        if self._quiet:
+            return
         try:
             if self._console.is_terminal:
                 self._console.print(text)

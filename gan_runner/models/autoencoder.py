@@ -1,4 +1,4 @@
-"""What variational autoencoders share: a decoder, which is the generator, and an encoder."""
+"""The parts of variational autoencoders: a decoder, which is the generator, and an encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What every model is: a recipe that makes a generator and the networks that it is trained with."""
+"""The base classes of models: settings that make a generator and the networks that it is trained
+with."""
 
 from __future__ import annotations
 
@@ -211,13 +212,16 @@ class Model(GenerativeModel):
         return self.discriminator.with_minibatch_layer(self.plain_discriminator(shape))
 
     def _generator(self, latent_size: int, space: Space) -> ClassConditional:
-        return add_categories(
-            lambda size: self.plain_generator(size, space.shape), latent_size, space.columns
-        )
+        def make(size: int) -> Sequential:
+            # a plugin's may be torch's own, which takes no labels
+            return Sequential(*self.plain_generator(size, space.shape))
+
+        return add_categories(make, latent_size, space.columns)
 
     @abstractmethod
-    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
-        """[N, latent_size] -> [N, *shape]."""
+    def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:
+        """[N, latent_size] -> [N, *shape]. Its modules get the labels if they are
+        ClassConditional; torch's Sequential within it passes none on."""
 
     @abstractmethod
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
@@ -232,7 +236,7 @@ def refuse_batch_of_one(model: GenerativeModel, batch_size: int) -> None:
         layer = network.minibatch if isinstance(network, DiscriminatorNetwork) else "none"
         if layer != "none":
             raise ConfigError(
-                "D has nothing to compare the only example of a batch with, train.batch_size=1 "
+                "a minibatch layer needs more than one example, train.batch_size=1 "
                 f"with model.{name}.minibatch={layer}. "
                 f"Raise the batch size or use model.{name}.minibatch=none."
             )

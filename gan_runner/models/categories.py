@@ -1,4 +1,4 @@
-"""How a generator ends in categories: the Gumbel-softmax distribution.
+"""The categorical outputs of a generator: the Gumbel-softmax distribution.
 
 Jang, Gu & Poole 2017, arXiv:1611.01144; Maddison, Mnih & Teh 2017, arXiv:1611.00712.
 """

@@ -33,12 +33,12 @@ class Code(Component):
 
     @property
     def size(self) -> int:
-        """How many dimensions of a latent point are codes: one each."""
+        """The number of dimensions of a latent point that are codes: one each."""
         return len(self.categorical) + self.continuous
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the codes are called, as in `categorical.0` and `continuous.1`."""
+        """The names of the codes, as in `categorical.0` and `continuous.1`."""
         return (
             *(f"categorical.{index}" for index in range(len(self.categorical))),
             *(f"continuous.{index}" for index in range(self.continuous)),

@@ -33,7 +33,7 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.Lay
 
 
 class ConditioningSettings(NamedTuple):
-    """What conditioning needs beside the plain networks.
+    """The settings of conditioning beside the plain networks.
 
     `label_size`: of the learned vector of a class. `auxiliary_weight`: of the loss of predicting
     it. `spectral`: whether D is under spectral norm.

@@ -70,7 +70,7 @@ class ConvVAE(ConvAutoencoder):
         return {}
 
 
-class VAEGAN(ConvAutoencoder):
+class ConvVAEGAN(ConvAutoencoder):
     """A decoder, an encoder, and a discriminator whose last features measure likeness."""
 
     option: ClassVar[str] = "vae_gan"

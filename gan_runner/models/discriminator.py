@@ -1,4 +1,5 @@
-"""What every discriminator is: a body up to the last features, and a head that makes logits."""
+"""The base class of discriminators: a body up to the last features, and a head that makes
+logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How labels reach the layers of a generator that use them: as an argument of `forward`."""
+"""The way of labels to the layers of a generator that use them: as an argument of `forward`."""
 
 from __future__ import annotations
 

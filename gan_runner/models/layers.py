@@ -1,4 +1,4 @@
-"""What the networks share: norms, 4x4 convolutions of stride 2, and initial weights."""
+"""Layers that the networks share: norms, 4x4 convolutions of stride 2, and initial weights."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class R3GAN(Model):
 
 
 class Stage(NamedTuple):
-    """What is done to maps of one size."""
+    """The blocks for maps of one size."""
 
     size: Size
     width: int

@@ -58,7 +58,7 @@ class ResNet(Model):
 
     Width is constant up to 32 px, as in the paper's networks for CIFAR-10. Maps larger than
     32, 64 and 128 px have a half, a quarter and an eighth of it: its networks for ImageNet narrow
-    towards the image too. D halves until 8 px. Sides are 3 to 7 px doubled at least once (8, 28,
+    toward the image too. D halves until 8 px. Sides are 3 to 7 px doubled at least once (8, 28,
     32, 64, 128), or up to 31 px doubled at least twice (100).
     """
 

@@ -30,7 +30,7 @@ class RecurrentNetwork(Network):
     @classmethod
     def _check_norm(cls, norm: Norm) -> Norm:
         if norm != "none":
-            raise ValueError("Recurrent networks have no norm here, use none")
+            raise ValueError("Recurrent networks need norm=none")
         return norm
 
 

@@ -9,7 +9,7 @@ from gan_runner.models.autoencoder import Autoencoder
 from gan_runner.models.mlp import Perceptron, refuse_norms_of_maps
 
 
-class VAE(Autoencoder):
+class DenseVAE(Autoencoder):
     """Fully connected, for vectors, sequences and images, which are flattened inside."""
 
     generator: Perceptron

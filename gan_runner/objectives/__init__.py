@@ -1,1 +1,1 @@
-"""What is optimized: losses, penalties, terms, the evidence lower bound."""
+"""The objectives: losses, penalties, terms, the evidence lower bound."""

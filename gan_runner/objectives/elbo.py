@@ -30,7 +30,7 @@ class Posterior(NamedTuple):
 
     def sample(self, noise: Tensor) -> Tensor:
         """Points of it from standard normal noise [N, latent_size], differentiable by both
-        tensors: the reparameterisation. Kingma & Welling 2014, section 2.4."""
+        tensors: the reparameterization. Kingma & Welling 2014, section 2.4."""
         return self.mean + (self.log_variance / 2).exp() * noise
 
     def divergence(self) -> Tensor:

@@ -1,7 +1,7 @@
 """Every adversarial loss, on logits, side by side.
 
 Logits are unbounded: r = D(x) of real examples, f = D(G(z)) of fakes, both [N]. A loss is per
-example, [N]; both networks minimise theirs. With s = softplus, -log sigmoid(t) = s(-t).
+example, [N]; both networks minimize theirs. With s = softplus, -log sigmoid(t) = s(-t).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gan_runner.config.component import Component
 
 
 class Loss(Component):
-    """What the two networks minimise. It knows logits and its own settings, nothing else.
+    """The losses of the two networks. It knows logits and its own settings, nothing else.
 
     `paired` says that the generator's loss compares fakes with reals, and so needs real logits.
     `estimates_value` says that D's loss is -V(D, G), the value of the original game.
@@ -41,7 +41,7 @@ class Loss(Component):
 
 
 class Minimax(Loss):
-    """The zero-sum game: G maximises what D minimises. Goodfellow et al. 2014, eq. 1."""
+    """The zero-sum game: G maximizes what D minimizes. Goodfellow et al. 2014, eq. 1."""
 
     estimates_value: ClassVar[bool] = True
     labels: ClassVar[bool] = True
@@ -126,7 +126,7 @@ class RelativisticAverage(Relativistic):
     """Each example against the average of the other side: RaSGAN."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        real, fake = relative(real, fake)
+        real, fake = subtract_means(real, fake)
         return softplus(-real) + softplus(fake)
 
 
@@ -134,7 +134,7 @@ class RelativisticAverageLeastSquares(Relativistic):
     """Each example against the average of the other side: RaLSGAN."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        real, fake = relative(real, fake)
+        real, fake = subtract_means(real, fake)
         return (real - 1).square() + (fake + 1).square()
 
 
@@ -142,11 +142,11 @@ class RelativisticAverageHinge(Relativistic):
     """Each example against the average of the other side: RaHingeGAN."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        real, fake = relative(real, fake)
+        real, fake = subtract_means(real, fake)
         return relu(1 - real) + relu(1 + fake)
 
 
-def relative(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+def subtract_means(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Both sides, each less the average of the other."""
     return real - fake.mean(), fake - real.mean()
 
@@ -154,7 +154,7 @@ def relative(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 class FDivergence(Loss):
     """A variational bound of E_Q[f(p/q)], P the data and Q the fakes. Nowozin et al. 2016, eq. 6.
 
-    `exact`: G minimises the bound itself. `heuristic`: G maximises g(f) (section 3.2), which is
+    `exact`: G minimizes the bound itself. `heuristic`: G maximizes g(f) (section 3.2), which is
     to the bound what the non-saturating loss is to minimax.
     """
 
@@ -175,7 +175,7 @@ class FDivergence(Loss):
         return -self.conjugate(fake) if self.generator_loss == "exact" else -self.activation(fake)
 
 
-def grown(v: Tensor) -> Tensor:
+def capped_exp(v: Tensor) -> Tensor:
     """exp(v), above e^10 as its tangent: one example must not drown a batch, or overflow."""
     inside = v.clamp(max=10.0)
     return exp(inside) * (1 + v - inside)
@@ -188,14 +188,14 @@ class KullbackLeibler(FDivergence):
         return v
 
     def conjugate(self, v: Tensor) -> Tensor:
-        return grown(v - 1)
+        return capped_exp(v - 1)
 
 
 class ReverseKullbackLeibler(FDivergence):
     """KL(Q, P): f(u) = -log u, F(t) = -1 - log(-t)."""
 
     def activation(self, v: Tensor) -> Tensor:
-        return -grown(-v)
+        return -capped_exp(-v)
 
     def conjugate(self, v: Tensor) -> Tensor:
         return v - 1
@@ -215,10 +215,10 @@ class SquaredHellinger(FDivergence):
     """Hellinger's distance squared: f(u) = (sqrt u - 1)^2, F(t) = t / (1 - t)."""
 
     def activation(self, v: Tensor) -> Tensor:
-        return 1 - grown(-v)
+        return 1 - capped_exp(-v)
 
     def conjugate(self, v: Tensor) -> Tensor:
-        return grown(v) - 1
+        return capped_exp(v) - 1
 
 
 class JensenShannon(FDivergence):

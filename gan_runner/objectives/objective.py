@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import PositiveFloat, PositiveInt
 
-from gan_runner.config.component import Component, make, validated
+from gan_runner.config.component import Component, build_component, parse_settings
 from gan_runner.config.schema import Name
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
@@ -18,7 +18,7 @@ from gan_runner.objectives.terms import Matching, Term, WeightTerm
 
 
 class GameSettings(Component):
-    """What a file under `conf/loss/` sets beside the loss's own settings."""
+    """The settings of a file under `conf/loss/` beside the loss's own."""
 
     d_steps: PositiveInt
     clip: PositiveFloat | None
@@ -27,7 +27,7 @@ class GameSettings(Component):
 
 @dataclass(frozen=True)
 class Objective:
-    """What D and G minimize. `d_steps`: updates of D to one of G; `clip_value`: the bound of D's
+    """The objective of D and G. `d_steps`: updates of D to one of G; `clip_value`: the bound of D's
     weights after each of its updates. Terms are by the names that the user gave them."""
 
     loss: Loss
@@ -42,10 +42,10 @@ class Objective:
         """`node` is the configuration's `loss`. Raises ConfigError for a setting that's wrong."""
         common = {key: node[key] for key in GameSettings.model_fields if key in node}
         own = {key: value for key, value in node.items() if key not in common}
-        settings = validated(common, GameSettings, where="loss")
-        loss = make(own, Loss, where="loss")
+        settings = parse_settings(common, GameSettings, where="loss")
+        loss = build_component(own, Loss, where="loss")
         terms = {
-            name: make(term, Term, where=f"loss.penalty.{name}")
+            name: build_component(term, Term, where=f"loss.penalty.{name}")
             for name, term in settings.penalty.items()
         }
         return cls(
@@ -72,8 +72,9 @@ class Objective:
         """Whether G's update needs D's output on reals."""
         return self.loss.paired or bool(self.matching)
 
-    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
-        """What follows from a logged row: the estimate of V(D, G) where the loss is that game.
+    def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
+        """Numbers that follow from a logged row: the estimate of V(D, G) where the loss is that
+        game.
 
         Goodfellow et al. 2014, eq. 1; -log 4 at the equilibrium.
         """
@@ -93,7 +94,7 @@ class Objective:
         smoothing = [n for n, p in self.penalties.items() if isinstance(p, LabelSmoothing)]
         if smoothing and not self.loss.labels:
             raise ConfigError(
-                f"this loss has no labels to smooth, loss.penalty.{smoothing[0]} with "
+                f"label smoothing needs a loss with labels, loss.penalty.{smoothing[0]} with "
                 f"loss.name={loss_name}. "
                 "Use loss=non_saturating, minimax or lsgan, where it lowers the label of reals."
             )

@@ -30,7 +30,7 @@ class Penalty(Term):
     With `every: k` it is computed at each k-th update of D and weighted k-fold (lazy
     regularization, Karras et al. 2020, appendix B).
 
-    `signed` says that it may be below 0, so that it isn't a penalty in the strict sense.
+    `signed` says that it may well be below 0, where it isn't a penalty in the strict sense.
     `penalizes_gradient` says that it constrains D's gradient by the examples, which batch norm in D
     makes ill-defined. `differentiates` names the outputs, `real` and `fake`, whose logits it
     differentiates by the examples, so that these must require gradients. `exact` says that it

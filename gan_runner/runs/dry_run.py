@@ -18,7 +18,7 @@ from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.system import machine
 from gan_runner.system.signals import end_at_once
-from gan_runner.system.units import size, span
+from gan_runner.system.units import duration_text, size_text
 from gan_runner.training.loop import real_batches
 from gan_runner.training.run import Run
 
@@ -65,9 +65,12 @@ def _estimate(run: Run, seconds: float) -> list[tuple[str, str]]:
         *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),
         ("examples", f"{len(run.data):,} of shape {list(run.data.space.shape)}"),
         ("device", f"{run.device}, threads={run.config.threads}"),
-        ("peak memory so far", size(machine.peak_memory(run.device))),
+        ("peak memory so far", size_text(machine.peak_memory(run.device))),
         ("a step", f"{seconds:.3g} s, {examples / seconds:,.0f} examples per second"),
-        ("to the end", f"{span(plan.steps * seconds)} for {plan.steps:,} steps{evaluated}"),
+        (
+            "to the end",
+            f"{duration_text(plan.steps * seconds)} for {plan.steps:,} steps{evaluated}",
+        ),
         ("on the disk then", _disk(run, plan)),
     ]
 
@@ -86,5 +89,5 @@ def _disk(run: Run, plan: Train) -> str:
     rows = plan.steps // plan.log_every if plan.log_every else 1
     parts = kept * saved, 2 * pictures * picture.stat().st_size, rows * row
     count = f"up to {kept}" if plan.eval_every else f"{kept}"
-    of = f"{count} checkpoint{'s' * (kept > 1)} of {size(saved)}, pictures, rows"
-    return f"{size(sum(parts))}: {of}"
+    of = f"{count} checkpoint{'s' * (kept > 1)} of {size_text(saved)}, pictures, rows"
+    return f"{size_text(sum(parts))}: {of}"

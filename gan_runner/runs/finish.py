@@ -1,4 +1,4 @@
-"""How a training ends: its exit code, what the run folder says of it, what the user is told."""
+"""The end of a training: its exit code, its record in the run folder, the report to the user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
 from gan_runner.storage.status import State
 from gan_runner.system.signals import Interrupted
-from gan_runner.system.units import span
+from gan_runner.system.units import duration_text
 from gan_runner.training.loop import train
 from gan_runner.training.run import Run
 
@@ -19,9 +19,24 @@ _DEFECT = 1
 
 
 def train_to_end(run: Run) -> int:
-    """Train a run to its end, whatever that is, and record it; the exit code.
+    """Train a run to its end, whatever that is, record it and report it; the exit code.
 
     Interrupted goes on to the caller, once it is recorded.
+    """
+    try:
+        train_and_record(run)
+    except Fault as fault:
+        return report(fault)
+    except Exception as error:
+        return _report_defect(run, error)
+    return 0
+
+
+def train_and_record(run: Run) -> None:
+    """Train a run to its end, whatever that is, and record it.
+
+    What ends it goes on to the caller once it is recorded: a Fault, with what can be gone on from;
+    Interrupted; any other exception, which is a defect of ours.
     """
     try:
         train(run)
@@ -33,15 +48,15 @@ def train_to_end(run: Run) -> int:
     except Exception as error:
         fault = as_fault(error)
         if fault is None:
-            return _report_defect(run, error)
+            _record_defect(run, error)
+            raise
         _close(run, "failed", fault.exit_code, str(fault))
-        return report(type(fault)(f"{fault}\n{_last_checkpoint(run)}"))
+        raise type(fault)(f"{fault}\n{_last_checkpoint(run)}") from None
     if run.reason_to_stop is None:
         _close(run, "completed", 0, "all steps done")
     else:
         _close(run, "stopped", 0, f"stopped: {run.reason_to_stop}")
     run.terminal.say(_summary(run))
-    return 0
 
 
 def as_fault(error: Exception) -> Fault | None:
@@ -63,13 +78,16 @@ def as_fault(error: Exception) -> Fault | None:
     return None
 
 
-def _report_defect(run: Run, error: Exception) -> int:
+def _record_defect(run: Run, error: Exception) -> None:
     text = "".join(traceback.format_exception(error))
     try:
         run.log.note(text)
     except OSError:
         print(text, file=sys.stderr)
     _close(run, "failed", _DEFECT, f"defect: {printable(error)}")
+
+
+def _report_defect(run: Run, error: Exception) -> int:
     print(
         f"error: a defect in gan-runner, {type(error).__name__}: {printable(error)}.\n"
         f"The traceback is in {printable(run.folder.train_log)}.",
@@ -88,9 +106,10 @@ def _close(run: Run, state: State, exit_code: int, reason: str) -> None:
 
 
 def _last_checkpoint(run: Run) -> str:
-    if run.saved_step < 0:
+    if run.checkpoints.saved_step < 0:
         return f"No checkpoint was saved yet. The run folder is {printable(run.path)}."
-    return f"The last good checkpoint is step {run.saved_step}. Go on with: {_resume_command(run)}"
+    step = run.checkpoints.saved_step
+    return f"The last good checkpoint is step {step}. Go on with: {_resume_command(run)}"
 
 
 def _resume_command(run: Run) -> str:
@@ -101,8 +120,8 @@ def _summary(run: Run) -> str:
     path = shlex.quote(printable(run.path, limit=1000))
     done = "completed" if run.reason_to_stop is None else "stopped after"
     return (
-        f"{done} {run.state.step} steps in {span(run.state.seconds)}: {path}\n"
+        f"{done} {run.state.step} steps in {duration_text(run.state.seconds)}: {path}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
-        f"  look      tensorboard --logdir {path}\n"
+        f"  curves    tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"
     )

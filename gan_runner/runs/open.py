@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.plugins import require_plugins
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.data.batches import to_device
@@ -25,7 +26,7 @@ from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
-from gan_runner.system.signals import unwinding
+from gan_runner.system.signals import raise_on_signals
 from gan_runner.training.build import build, resolve_lengths
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.restore import load_network, saved_classes, take_weights
@@ -63,7 +64,7 @@ class Trained(NamedTuple):
 
 
 def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained:
-    """The generator of a checkpoint: `last`, `best` or a step; its average unless `raw`.
+    """The generator of a checkpoint: `last`, `best` or a step; its EMA unless `raw`.
 
     Raises CheckpointError if the run or the checkpoint is refused.
     """
@@ -74,7 +75,7 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
     space = found.facts.space
     averaged = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
-    parts, where = experiment.model.parts(space, len(names)), machine.device_named(device)
+    parts, where = experiment.model.parts(space, len(names)), machine.find_device(device)
     networks: dict[str, nn.Module] = {}
     for part in ("generator", "encoder"):
         if part in parts:
@@ -82,13 +83,13 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
             load_network(network, found, "ema" if part == "generator" and averaged else part)
             networks[part] = network.to(where)
     sampler = experiment.method.sampler(
-        networks, space, names, weights="average" if averaged else "raw"
+        networks, space, names, weights="ema" if averaged else "raw"
     )
     return Trained(sampler, found.step, experiment, found.facts.data)
 
 
 def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
-    """The data that a generator learnt from, read again.
+    """The data that a generator was trained on, read again.
 
     Raises DataError where it can't be read, CheckpointError if it is not the same any more.
     """
@@ -102,7 +103,8 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
 
 
 def saved_experiment(config: Config) -> Experiment:
-    """The components of a saved configuration. Raises CheckpointError if it is no valid one."""
+    """The components of a saved configuration. Raises CheckpointError if it is invalid."""
+    require_plugins(config.plugins)
     try:
         return build(config)
     except ConfigError as error:
@@ -111,7 +113,7 @@ def saved_experiment(config: Config) -> Experiment:
 
 def prepare_machine(config: Config) -> torch.device:
     """The device of a run, with torch's threads and determinism set. Raises MachineError."""
-    return machine.prepare(
+    return machine.prepare_device(
         device=config.device, threads=config.threads, deterministic=config.deterministic
     )
 
@@ -124,7 +126,7 @@ def load_data(
     Raises DataError, and ConfigError for settings that don't fit the data.
     """
     config = experiment.config
-    with unwinding():
+    with raise_on_signals():
         data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
     _check_classes(experiment, data)
@@ -148,7 +150,7 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
         what = "no labels" if data.labels is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
-            "Use labelled data, or model.conditioning=none."
+            "Use labeled data, or model.conditioning=none."
         )
     if experiment.model.conditional and data.labels is not None:
         counts = data.labels.bincount(minlength=data.classes)

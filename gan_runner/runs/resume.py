@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.plugins import changed_plugins
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.errors import CheckpointError, ConfigError, printable
@@ -43,8 +44,8 @@ _RESOLVED = (
 
 
 class Changes(NamedTuple):
-    """What a command line asks of a saved run: the whole composed configuration, and the dotted
-    keys (or groups) in it that the user named."""
+    """The changes that a command line asks of a saved run: the whole composed configuration, and
+    the dotted keys (or groups) in it that the user named."""
 
     config: Config | None
     named: tuple[str, ...]
@@ -68,12 +69,13 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     experiment, data = load_data(experiment, terminal, device)
     state = _saved_state(found, experiment, data, device)
     if found is not None:
-        warnings += inexact(found, device)
+        warnings += exactness_warnings(found, device)
+        warnings += changed_plugins(experiment.config.plugins)
     check_length(state.step, experiment.config)
     _rewind(folder, found, experiment)
     write_text(folder.config, configuration.text(experiment.config))
     run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
-    run.saved_step = -1 if found is None else state.step
+    run.checkpoints.saved_step = -1 if found is None else state.step
     for warning in warnings:
         run.warn(warning)
     return run
@@ -114,12 +116,12 @@ def is_complete(folder: RunFolder, experiment: Experiment) -> bool:
         last = checkpoint.select(folder.checkpoints, "last")
     except CheckpointError:
         return False
-    return last.step == asked_steps(folder, experiment)
+    return last.step == requested_steps(folder, experiment)
 
 
-def asked_steps(folder: RunFolder, experiment: Experiment) -> int | None:
-    """How long the run is to be; None where that is given in epochs, and its folder doesn't say
-    how many examples there were."""
+def requested_steps(folder: RunFolder, experiment: Experiment) -> int | None:
+    """The number of steps that the run is to have; None where that is given in epochs, and its
+    folder doesn't say how many examples there were."""
     if experiment.config.train.epochs is None:
         return experiment.config.train.steps
     examples = folder.status().examples
@@ -172,7 +174,7 @@ def _rewind(folder: RunFolder, found: Checkpoint | None, experiment: Experiment)
     checkpoint.make_best(folder.checkpoints, best)
 
 
-def inexact(found: Checkpoint, device: torch.device) -> list[str]:
+def exactness_warnings(found: Checkpoint, device: torch.device) -> list[str]:
     """One line if the run can't go on bit for bit here, none if it can."""
     before, here = found.facts.fingerprint, machine.fingerprint(device)
     if before == here:

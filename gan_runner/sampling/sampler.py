@@ -17,7 +17,7 @@ from gan_runner.models.codes import Code
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.latents import draw_latents
 
-Weights = Literal["average", "raw"]
+Weights = Literal["ema", "raw"]
 """Whether the weights sampled are the moving average of the generator's, or its own."""
 
 _CHUNK = 256  # examples in a forward pass
@@ -47,7 +47,7 @@ class Sampler:
 
     @property
     def classes(self) -> int:
-        """How many classes it is conditioned on; 0 if it isn't conditional."""
+        """The number of classes that it is conditioned on; 0 if it isn't conditional."""
         return len(self.class_names)
 
     @property

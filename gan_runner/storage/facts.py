@@ -60,7 +60,7 @@ class Facts:
     """The digest of the training data."""
 
     space: Space
-    """What one example is."""
+    """The space of one example."""
 
     fingerprint: Fingerprint
     """The versions, the device and the threads that an exact resume needs."""

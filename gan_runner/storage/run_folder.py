@@ -6,8 +6,8 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
@@ -47,7 +47,7 @@ class RunFolder:
 
         The folder may come from a stranger: writing and deleting in it must not leave it.
         """
-        for path in _below(self.path):
+        for path in _walk(self.path):
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise CheckpointError(
                     f"neither a file nor a folder, {printable(path)}. "
@@ -140,6 +140,29 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
     )
 
 
+@contextmanager
+def claim_until_begun(
+    path: Path,
+    *,
+    generated: bool,
+    undo_on: Callable[[Callable[[], None]], object] = lambda undo: None,
+) -> Iterator[Path]:
+    """A run folder that no other process has, made by `claim`. Nothing is left of it unless the run
+    begins; `undo_on` is given what undoes it, for ends of the process that come as no exception.
+    """
+    path, made = claim(path, generated=generated)
+
+    def discard_unless_begun() -> None:
+        if not (path / "status.json").exists():
+            discard(path, made)
+
+    undo_on(discard_unless_begun)
+    try:
+        yield path
+    finally:
+        discard_unless_begun()
+
+
 def discard(path: Path, made: list[Path]) -> None:
     """Undo a claim: remove a run whose training never began.
 
@@ -152,7 +175,7 @@ def discard(path: Path, made: list[Path]) -> None:
     _remove_empty(made)
 
 
-def now() -> str:
+def current_time() -> str:
     """The present moment for a status or an event, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
@@ -181,12 +204,12 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """What lies in a folder and in its folders, links not followed."""
+def _walk(folder: Path) -> Iterator[Path]:
+    """Everything in a folder and in its folders, links not followed."""
     for path in folder.iterdir() if folder.is_dir() else []:
         yield path
         if path.is_dir() and not path.is_symlink():
-            yield from _below(path)
+            yield from _walk(path)
 
 
 def _candidates(path: Path) -> Iterator[Path]:

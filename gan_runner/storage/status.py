@@ -138,22 +138,22 @@ def _parse(plain: Mapping[str, Any]) -> Status:
         step=count_or_none(plain.get("step")),
         checkpoint=_text_or_none(plain.get("checkpoint")),
         reason=_text_or_none(plain.get("reason")),
-        warnings=tuple(text for text in _list(plain, "warnings") if isinstance(text, str)),
-        verdicts=tuple(_parse_verdict(verdict) for verdict in _list(plain, "verdicts")),
+        warnings=tuple(text for text in _get_list(plain, "warnings") if isinstance(text, str)),
+        verdicts=tuple(_parse_verdict(verdict) for verdict in _get_list(plain, "verdicts")),
         started=_text_or_none(plain.get("started")),
         ended=_text_or_none(plain.get("ended")),
-        versions=_members(plain.get("versions"), _text_or_none),
+        versions=_parse_members(plain.get("versions"), _text_or_none),
         device=_text_or_none(plain.get("device")),
         threads=count_or_none(plain.get("threads")),
         git=git if isinstance(git, dict) else None,
-        parameters=_members(plain.get("parameters"), count_or_none),
+        parameters=_parse_members(plain.get("parameters"), count_or_none),
         examples=count_or_none(plain.get("examples")),
         peak_memory=count_or_none(plain.get("peak_memory")),
         others={key: value for key, value in plain.items() if key not in known},
     )
 
 
-def _list(plain: Mapping[str, Any], key: str) -> list[Any]:
+def _get_list(plain: Mapping[str, Any], key: str) -> list[Any]:
     values = plain.get(key, [])
     if not isinstance(values, list):
         raise TypeError(key)
@@ -175,7 +175,7 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _members(value: object, read: Callable[[object], T | None]) -> dict[str, T]:
+def _parse_members(value: object, read: Callable[[object], T | None]) -> dict[str, T]:
     """The members of a JSON object, but for those that can't be read."""
     members = value.items() if isinstance(value, dict) else ()
     return {key: member for key, each in members if (member := read(each)) is not None}

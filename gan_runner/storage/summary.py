@@ -95,7 +95,7 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     with suppress(CheckpointError):
         plain = config.read_plain(folder.config)
         chosen = plain.get("choices")
-        return {**(chosen if isinstance(chosen, dict) else {}), **config.flat(plain)}
+        return {**(chosen if isinstance(chosen, dict) else {}), **config.flatten(plain)}
     return {}
 
 
@@ -165,13 +165,11 @@ def _best(folder: RunFolder, settings: Mapping[str, Any]) -> BestEvaluation | No
 
 
 def _result(row: Mapping[str, Any], metric: str) -> tuple[str, str | None]:
-    """The name that an evaluation gave its best number, as in frechet_classifier; its protocol."""
+    """The name of a metric's number in an evaluation, as in frechet_classifier; its protocol."""
     results = row.get("results")
-    results = results if isinstance(results, dict) else {}
-    # others may have the same value by chance; only `fid` hasn't the metric's name in its own
-    for name in sorted(results, key=lambda name: not name.startswith(metric)):
-        result = results[name]
-        if isinstance(result, dict) and result.get("value") == row["best"]:
+    for name, result in results.items() if isinstance(results, dict) else ():
+        # that of a single column of a table isn't the one whose best is kept
+        if isinstance(result, dict) and result.get("metric") == metric and "column" not in result:
             protocol = result.get("protocol")
             identifier = protocol.get("id") if isinstance(protocol, dict) else None
             return name, identifier if isinstance(identifier, str) else None

@@ -62,7 +62,7 @@ def read_tensors(path: Path) -> StoredTensors:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {})[_KEY]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        facts = dict(json.loads(text, parse_constant=_refuse, parse_float=_finite))
+        facts = dict(json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_finite))
         return StoredTensors(tensors, facts, facts.pop("sha256"))
     except (SafetensorError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
@@ -83,10 +83,10 @@ def tensor_digest(text: str, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _refuse(constant: str) -> float:
+def _refuse_constant(constant: str) -> float:
     raise ValueError(f"{constant} in its metadata")
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
-    return number if math.isfinite(number) else _refuse(text)
+    return number if math.isfinite(number) else _refuse_constant(text)

@@ -14,16 +14,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gan_runner.errors import ConfigError, MachineError, printable
-from gan_runner.sweeps.job import carry_out
+from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, Outcome, outcome
-from gan_runner.sweeps.settings import Cluster
-from gan_runner.system.signals import watched
+from gan_runner.sweeps.settings import ClusterSettings
+from gan_runner.system.signals import watch_signals
 
 if TYPE_CHECKING:
     from gan_runner.sweeps.progress import SweepProgress
 
 _POLL_SECONDS = 1.0
-_GRACE_SECONDS = 60.0  # for cancelled jobs to save
+_GRACE_SECONDS = 60.0  # for canceled jobs to save
 _LATE = (
     "out of time on the cluster, hydra.launcher.timeout_min={} with max_num_timeout={}. "
     "Raise one of them; the same command goes on."
@@ -33,26 +33,26 @@ _LATE = (
 def run_on_cluster(
     jobs: Sequence[Job],
     *,
-    settings: Cluster,
+    settings: ClusterSettings,
     progress: SweepProgress,
-    ended: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, Outcome], None],
 ) -> None:
-    """Run every job to its end, whatever that is. Raises Interrupted once all are cancelled,
+    """Run every job to its end, whatever that is. Raises Interrupted once all are canceled,
     MachineError if there is no such cluster."""
     executor = _executor(settings)
     if not jobs:
         return
     began = time.monotonic()
     late = _LATE.format(settings.timeout_min, settings.max_num_timeout)
-    with watched() as signals:
+    with watch_signals() as signals:
         running = list(zip(jobs, _submit(executor, Task(late), jobs), strict=True))
         try:
             for job in jobs:
-                progress.started(job)
+                progress.start(job)
             while running and signals.received is None:
                 for job, task in [pair for pair in running if pair[1].done()]:
                     running.remove((job, task))
-                    ended(job, _outcome(job, task, late, seconds=time.monotonic() - began))
+                    on_end(job, _outcome(job, task, late, seconds=time.monotonic() - began))
                 progress.update([job for job, _ in running])
                 time.sleep(_POLL_SECONDS)
         finally:
@@ -62,8 +62,8 @@ def run_on_cluster(
 
 @dataclass(frozen=True)
 class Task:
-    """A job, as it is done on a node. One that is preempted goes on in the same way; `late` tells
-    of one that has no time left."""
+    """A job, as it is done on a node. One that is preempted goes on in the same way; `late` is
+    the fault of one that has no time left."""
 
     late: str
 
@@ -71,7 +71,7 @@ class Task:
         _raise_when_late(self.late)
         job.prepare()
         with job.folder.train_log.open("a", encoding="utf-8") as log, redirect_stderr(log):
-            return carry_out(job)
+            return run_job(job)
 
     def checkpoint(self, job: Job) -> Any:
         from submitit.helpers import DelayedSubmission
@@ -84,7 +84,7 @@ def _raise_when_late(late: str) -> None:
     the middle of a step that is taken for a defect."""
     from submitit.core.utils import UncompletedJobError
 
-    def raising(handler: Callable[..., Any]) -> Callable[..., None]:
+    def raise_fault(handler: Callable[..., Any]) -> Callable[..., None]:
         def handle(number: int, frame: FrameType | None) -> None:
             try:
                 handler(number, frame)
@@ -96,7 +96,7 @@ def _raise_when_late(late: str) -> None:
     for number in (signal.SIGUSR1, signal.SIGUSR2):  # one of them, as submitit chooses
         handler = signal.getsignal(number)
         if callable(handler):
-            signal.signal(number, raising(handler))
+            signal.signal(number, raise_fault(handler))
 
 
 def _submit(executor: Any, task: Task, jobs: Sequence[Job]) -> list[Any]:
@@ -108,7 +108,7 @@ def _submit(executor: Any, task: Task, jobs: Sequence[Job]) -> list[Any]:
     return submitted
 
 
-def _executor(settings: Cluster) -> Any:
+def _executor(settings: ClusterSettings) -> Any:
     try:
         import submitit
     except ImportError:
@@ -123,7 +123,9 @@ def _executor(settings: Cluster) -> Any:
             slurm_max_num_timeout=settings.max_num_timeout,
         )
     except RuntimeError as error:
-        raise MachineError(f"no Slurm here, hydra/launcher=slurm. {printable(error)}") from None
+        raise MachineError(
+            f"Slurm is not available, hydra/launcher=slurm. {printable(error)}"
+        ) from None
     slurm = {
         "signal_delay_s": settings.signal_delay_s,
         "array_parallelism": settings.n_jobs,

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.plugins import find_plugins, load_plugins
 from gan_runner.errors import Fault, report
 from gan_runner.storage.run_folder import RunFolder
-from gan_runner.sweeps.jobs import Job, asked_settings, has_begun, record
-from gan_runner.system.signals import Interrupted, end_at_once, leave
+from gan_runner.sweeps.jobs import Job, has_begun, record, requested_settings
+from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 from gan_runner.system.threads import share_cores
 
 if TYPE_CHECKING:
@@ -36,16 +37,17 @@ def main() -> None:
     end_at_once()
     path, order = Path(sys.argv[1]), json.loads(sys.stdin.readline() or "null")
     if order is None:  # the sweep is dead already
-        leave(128 + signal.SIGTERM)
+        exit_process(128 + signal.SIGTERM)
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
     config = configuration.parse(order["config"])
-    leave(carry_out(Job(path.name, path, config, threads=order["threads"])))
+    exit_process(run_job(Job(path.name, path, config, threads=order["threads"])))
 
 
-def carry_out(job: Job) -> int:
+def run_job(job: Job) -> int:
     """Train a job to its end; its exit code. A fault is recorded in its folder."""
     share_cores()
     try:
+        load_plugins(find_plugins())
         return _train(job)
     except Interrupted as interrupted:
         return interrupted.exit_code
@@ -88,7 +90,7 @@ def _create_or_reopen(job: Job, terminal: Terminal) -> Run | None:
     folder.refuse_links()
     _await_release(folder)
     if has_begun(folder):
-        changes = Changes(job.config, asked_settings(job.config))
+        changes = Changes(job.config, requested_settings(job.config))
         return reopen(job.path, changes, terminal)
     _remove_attempt(folder)
     threads = job.config.threads or job.threads

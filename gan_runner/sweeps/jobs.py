@@ -13,7 +13,7 @@ from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError
 from gan_runner.storage.rows import best_evaluation
-from gan_runner.storage.run_folder import RunFolder, now
+from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State, Status
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import SIGNALS
@@ -76,7 +76,7 @@ class Outcome(NamedTuple):
     @property
     def first_line(self) -> str:
         """The reason, in a line."""
-        return in_a_line(self.reason)
+        return first_line(self.reason)
 
     @property
     def refused(self) -> bool:
@@ -84,13 +84,13 @@ class Outcome(NamedTuple):
         return self.failed and self.code in (ConfigError.exit_code, CheckpointError.exit_code)
 
 
-def in_a_line(text: str) -> str:
+def first_line(text: str) -> str:
     """The first line of a fault, and of a list its first item."""
     first, second, *_ = [*text.splitlines(), "", ""]
     return f"{first} {second.strip()}" if first.endswith(":") else first
 
 
-def asked_settings(config: Config) -> tuple[str, ...]:
+def requested_settings(config: Config) -> tuple[str, ...]:
     """The settings of a job that its folder must have, or take over where it may, by dotted key.
 
     Threads that nobody asked for stay what they were, and a length given in epochs is turned into
@@ -99,7 +99,7 @@ def asked_settings(config: Config) -> tuple[str, ...]:
     left = {"threads"} if config.threads is None else set()
     if config.train.epochs is not None:
         left.add("train.steps")
-    keys = configuration.flat(config.plain())
+    keys = configuration.flatten(config.plain())
     return tuple(key for key in keys if key not in left and not key.startswith("choices"))
 
 
@@ -115,14 +115,14 @@ def refuse_other_settings(job: Job) -> None:
     can't change."""
     from gan_runner.runs.resume import Changes, apply_changes
 
-    changes = Changes(job.config, asked_settings(job.config))
+    changes = Changes(job.config, requested_settings(job.config))
     apply_changes(configuration.read(job.folder.config), changes)
 
 
 def is_done(job: Job, experiment: Experiment) -> bool:
     """Whether the run ended by itself, as long as it is asked to be, and its last checkpoint is
     whole. `experiment` is what is asked for; other settings have been refused."""
-    from gan_runner.runs.resume import asked_steps, is_complete
+    from gan_runner.runs.resume import is_complete, requested_steps
     from gan_runner.storage import checkpoint
 
     folder = job.folder
@@ -131,7 +131,7 @@ def is_done(job: Job, experiment: Experiment) -> bool:
         if folder.status().state == "stopped":
             checkpoint.select(folder.checkpoints, "last")
             saved = configuration.read(folder.config)
-            return asked_steps(folder, experiment) == saved.train.steps
+            return requested_steps(folder, experiment) == saved.train.steps
         return is_complete(folder, experiment)
     except CheckpointError:
         return False  # the job itself will say what is wrong
@@ -176,7 +176,12 @@ def record(job: Job, *, state: State, code: int, reason: str) -> None:
     if status.state not in _OPEN or status.exit_code == code:
         return
     ended = replace(
-        status, state=state, exit_code=code, reason=reason, ended=now(), step=status.step or 0
+        status,
+        state=state,
+        exit_code=code,
+        reason=reason,
+        ended=current_time(),
+        step=status.step or 0,
     )
     with suppress(InUseError, MachineError, OSError):  # another process, or the disk: it can't be
         folder.lock()

@@ -31,7 +31,7 @@ def job_name(overrides: Sequence[str], fixed: Collection[str]) -> str:
     items = []
     for text, parts in zip(differing, keys, strict=True):
         _, equals, value = text.partition("=")
-        items.append(_short(parts, keys) + (f"={_unquoted(value)}" if equals else ""))
+        items.append(_short(parts, keys) + (f"={_unquote(value)}" if equals else ""))
     exact = ",".join(items)
     name = re.sub(r"[^\w.+=,~-]", "-", exact, flags=re.ASCII)
     if name == exact and len(name) <= _NAME_CHARACTERS and all(map(_is_readable, differing)):
@@ -70,6 +70,6 @@ def _is_readable(override: str) -> bool:
     return not equals or empty or _READABLE.fullmatch(value) is not None
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     """A value without what only Hydra's grammar needs: [r2,drift] is r2+drift."""
     return re.sub(r"[\[\]'\"]", "", value).replace(",", "+") or "none"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gan_runner.errors import Fault
 from gan_runner.sweeps.jobs import Job, Outcome, outcome
 from gan_runner.sweeps.shares import gpu_of, threads_each, visible_gpus
-from gan_runner.system.signals import watched
+from gan_runner.system.signals import watch_signals
 
 if TYPE_CHECKING:
     from gan_runner.sweeps.progress import SweepProgress
@@ -42,26 +42,26 @@ def run_in_processes(
     *,
     n_jobs: int,
     progress: SweepProgress,
-    ended: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, Outcome], None],
 ) -> None:
     """Run every job to its end, whatever that is. Raises Interrupted once all have stopped.
 
     A process doesn't outlive this one: it stops at a saved step when the pipe to it breaks.
     """
     waiting, running, is_passed_on = list(reversed(jobs)), list[_Child](), False
-    start = _starter(n_jobs)
-    with watched() as signals:
+    start = _make_start(n_jobs)
+    with watch_signals() as signals:
         try:
             while running or (waiting and signals.received is None):
                 while waiting and len(running) < n_jobs and signals.received is None:
-                    _begin(waiting.pop(), start, running, progress, ended)
+                    _begin(waiting.pop(), start, running, progress, on_end)
                 if signals.received is not None and not is_passed_on:
                     is_passed_on = True
                     for child in running:
                         child.process.send_signal(signals.received)
                 for child in [c for c in running if c.process.poll() is not None]:
                     running.remove(child)
-                    ended(child.job, _ended(child))
+                    on_end(child.job, _outcome_of(child))
                 progress.update([child.job for child in running])
                 time.sleep(_POLL_SECONDS)
             signals.check()
@@ -72,8 +72,8 @@ def run_in_processes(
 Start = Callable[[Job, int], subprocess.Popen[str]]
 
 
-def _starter(n_jobs: int) -> Start:
-    """How a job is started in one of `n_jobs` slots."""
+def _make_start(n_jobs: int) -> Start:
+    """The function that starts a job in one of `n_jobs` slots."""
     import torch
 
     threads = threads_each(n_jobs, torch.get_num_threads())
@@ -107,21 +107,21 @@ def _begin(
     start: Start,
     running: list[_Child],
     progress: SweepProgress,
-    ended: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, Outcome], None],
 ) -> None:
     slot = next(k for k in range(len(running) + 1) if k not in {c.slot for c in running})
     try:
         logged = job.folder.train_log.stat().st_size if job.folder.train_log.exists() else 0
         running.append(_Child(job, slot, start(job, slot), time.monotonic(), logged))
     except Fault as fault:
-        ended(job, Outcome("failed", fault.exit_code, None, 0.0, str(fault)))
+        on_end(job, Outcome("failed", fault.exit_code, None, 0.0, str(fault)))
     except OSError as error:
-        ended(job, Outcome("failed", 4, None, 0.0, f"can't begin: {error}"))
+        on_end(job, Outcome("failed", 4, None, 0.0, f"can't begin: {error}"))
     else:
-        progress.started(job)
+        progress.start(job)
 
 
-def _ended(child: _Child) -> Outcome:
+def _outcome_of(child: _Child) -> Outcome:
     assert child.process.stdin is not None
     with suppress(BrokenPipeError):
         child.process.stdin.close()

@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: a live display on a terminal, plain lines in a pipe."""
+"""The progress of a sweep: a live display on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gan_runner.errors import CheckpointError, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.rows import last_step
 from gan_runner.sweeps.jobs import DONE, Job, Outcome
-from gan_runner.system.units import span
+from gan_runner.system.units import duration_text
 
 _DRAW_EVERY = 1.0  # seconds between updates of the live display
 _LINE_EVERY = 30.0  # seconds between plain lines on what is running
@@ -20,7 +20,7 @@ _LINE_EVERY = 30.0  # seconds between plain lines on what is running
 
 @dataclass
 class _JobProgress:
-    """How far a running job is, as its files say."""
+    """The progress of a running job, as its files say."""
 
     began: float
     steps: int | None = None
@@ -38,24 +38,24 @@ class SweepProgress:
         self._running: dict[str, _JobProgress] = {}
         self._updated = time.monotonic()
 
-    def started(self, job: Job) -> None:
+    def start(self, job: Job) -> None:
         """A process has begun with the job."""
         self._running[job.name] = _JobProgress(time.monotonic())
         if not self._terminal.is_live:
             self._terminal.say(f"started  {printable(job.name)}")
 
-    def ended(self, job: Job, outcome: Outcome) -> None:
+    def end(self, job: Job, outcome: Outcome) -> None:
         """The job has ended."""
         self._running.pop(job.name, None)
         self._outcomes.append(outcome)
         number = f"[{len(self._outcomes)}/{self._total}]"
         reason = "" if outcome.state in DONE else f": {printable(outcome.first_line)}"
         steps = "" if outcome.step is None else f" at step {outcome.step}"
-        took = f" in {span(outcome.seconds)}" if outcome.seconds else ""
+        took = f" in {duration_text(outcome.seconds)}" if outcome.seconds else ""
         self._terminal.say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
         self._draw()
 
-    def skipped(self, outcome: Outcome) -> None:
+    def skip(self, outcome: Outcome) -> None:
         """A job was done before."""
         self._outcomes.append(outcome)
 
@@ -108,5 +108,5 @@ def _position(progress: _JobProgress) -> str:
     moment, first = progress.first
     if progress.step > first:
         left = (progress.steps - progress.step) * (time.monotonic() - moment)
-        text += f", {span(left / (progress.step - first))} left"
+        text += f", {duration_text(left / (progress.step - first))} left"
     return text

@@ -1,4 +1,4 @@
-"""The settings of a sweep as types. They are no part of a run's configuration."""
+"""The settings of a sweep as types. They don't belong to a run's configuration."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from gan_runner.config.component import Component
 
 
-class Sweeping(Component):
-    """How large a sweep may be, and what becomes of combinations that are invalid."""
+class SweepSettings(Component):
+    """The limits of a sweep, and what becomes of combinations that are invalid."""
 
     max_jobs: PositiveInt
     on_invalid: Literal["abort", "skip"]
 
 
-class Cluster(Component):
-    """What a job asks of a cluster, in the terms of submitit and Slurm's sbatch; null leaves it to
-    the cluster."""
+class ClusterSettings(Component):
+    """The resources that a job asks of a cluster, in the terms of submitit and Slurm's sbatch; null
+    leaves it to the cluster."""
 
     n_jobs: PositiveInt
     executor: Literal["slurm", "local"]
@@ -49,7 +49,7 @@ class TunedMethod(Component):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
-class Tuning(Component):
+class TuningSettings(Component):
     """A tuned comparison: `samples` settings for each method, one drawn as `seed` says but for the
     first, and `repeats` runs of the best. A method of null is left out."""
 

@@ -1,4 +1,4 @@
-"""What of the machine each of several jobs at a time gets."""
+"""The share of the machine for each of several jobs at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from gan_runner.errors import ConfigError, printable
 
 
-def checked_n_jobs(n_jobs: object) -> int:
-    """How many jobs run at a time. Raises ConfigError for what is no such number."""
+def check_n_jobs(n_jobs: object) -> int:
+    """The number of jobs at a time. Raises ConfigError for anything but a number from 1."""
     if not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs < 1:
         raise ConfigError(
             f"not a number of jobs, hydra.launcher.n_jobs={printable(n_jobs)}. Use 1 or more."

@@ -17,17 +17,17 @@ from gan_runner.sweeps.jobs import (
     DONE,
     Job,
     Outcome,
+    first_line,
     has_begun,
-    in_a_line,
     is_done,
     refuse_other_settings,
 )
 from gan_runner.sweeps.progress import SweepProgress
-from gan_runner.sweeps.settings import Sweeping
+from gan_runner.sweeps.settings import SweepSettings
 from gan_runner.sweeps.tuning import TuningResult
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import Interrupted
-from gan_runner.system.units import span
+from gan_runner.system.units import duration_text
 
 JOB_FAILED = 8
 _LISTED = 8  # lines of invalid jobs in a fault
@@ -41,18 +41,22 @@ class Candidate(NamedTuple):
     config: Callable[[], Config]
 
 
-class Carrier(Protocol):
-    """Brings jobs to their end, whatever that is, and calls `ended` with each."""
+class JobRunner(Protocol):
+    """Brings jobs to their end, whatever that is, and calls `on_end` with each."""
 
     def __call__(
-        self, jobs: Sequence[Job], *, progress: SweepProgress, ended: Callable[[Job, Outcome], None]
+        self,
+        jobs: Sequence[Job],
+        *,
+        progress: SweepProgress,
+        on_end: Callable[[Job, Outcome], None],
     ) -> None: ...
 
 
 class Sweep:
     """One sweep of this process. A search launches it in several batches, a grid in one."""
 
-    def __init__(self, settings: Sweeping, folder: Path, command: Sequence[str]) -> None:
+    def __init__(self, settings: SweepSettings, folder: Path, command: Sequence[str]) -> None:
         self._settings = settings
         self._folder = RunFolder(folder)
         self._command = shlex.join(["gan-train", *command])
@@ -110,17 +114,17 @@ class Sweep:
             else:
                 jobs[candidate.name] = job
         if faults and (self._settings.on_invalid == "abort" or not jobs) and not searching:
-            raise _all_of(faults, len(jobs) + len(faults))
+            raise _joint_fault(faults, len(jobs) + len(faults))
         for name, why in faults.items():
-            first = in_a_line(str(why))
+            first = first_line(str(why))
             self._terminal.say(f"invalid, left out: {printable(name)}: {printable(first)}")
             self._outcomes[name] = Outcome("invalid", why.exit_code, None, 0.0, str(why))
-            self._progress.skipped(self._outcomes[name])
+            self._progress.skip(self._outcomes[name])
         self._names = list(dict.fromkeys([*self._names, *(c.name for c in candidates)]))
         self._jobs |= jobs
         return jobs
 
-    def hold(self) -> None:
+    def lock(self) -> None:
         """Make the folder of the sweep, and keep other processes out of it.
 
         Raises InUseError if another process carries out the same sweep, MachineError.
@@ -142,14 +146,14 @@ class Sweep:
             ) from None
         self._held = True
 
-    def carry_out(self, jobs: Sequence[Job], carrier: Carrier) -> None:
+    def run_jobs(self, jobs: Sequence[Job], carrier: JobRunner) -> None:
         """Bring every job to its end, those aside that are complete already. Raises Interrupted."""
         left = [job for job in jobs if job.name not in self._done]
         for job in jobs:
             if job.name in self._done:
                 self._skip(job)
         try:
-            carrier(left, progress=self._progress, ended=self._ended)
+            carrier(left, progress=self._progress, on_end=self._note_end)
         except Interrupted:
             self._terminal.end()
             done = sum(not outcome.failed for outcome in self._outcomes.values())
@@ -160,12 +164,12 @@ class Sweep:
             self._terminal.end()
 
     def record(self, found: Sequence[TuningResult], *, metric: str) -> None:
-        """Keep what a tuned comparison has found, in `tuned.json`, and for `conclude` to show."""
+        """Keep what a tuned comparison has found, in `tuned.json`, and for `finish` to show."""
         self._tuned, self._metric = found, metric
         plain = {"format": 1, "metric": metric, "methods": [one.record for one in found]}
         write_text(self.path / "tuned.json", json.dumps(plain, indent=1) + "\n")
 
-    def conclude(self) -> int:
+    def finish(self) -> int:
         """Show how all jobs ended; the exit code."""
         if self._outcomes:
             self._terminal.say(f"\nsweep {printable(self.path)}")
@@ -184,7 +188,7 @@ class Sweep:
             self._terminal.say("The log of a job is its train.log. Go on with:")
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             return JOB_FAILED
-        return ConfigError.exit_code if self.is_fruitless else 0
+        return ConfigError.exit_code if self.all_failed else 0
 
     def release(self) -> None:
         """Let other processes have the folder."""
@@ -192,26 +196,26 @@ class Sweep:
         self._held = False
 
     def value(self, name: str) -> float | None:
-        """What a search learns of a job; None if it has failed, or can't be."""
+        """The value of a job for a search; None if it has failed, or is invalid."""
         outcome = self._outcomes.get(name)
         return self._jobs[name].value() if outcome and outcome.state in DONE else None
 
     @property
-    def is_fruitless(self) -> bool:
+    def all_failed(self) -> bool:
         """Whether jobs have ended and none of them is done."""
         states = [outcome.state for outcome in self._outcomes.values()]
         return bool(states) and not any(state in DONE for state in states)
 
-    def _ended(self, job: Job, outcome: Outcome) -> None:
+    def _note_end(self, job: Job, outcome: Outcome) -> None:
         self._outcomes[job.name] = outcome
-        self._progress.ended(job, outcome)
+        self._progress.end(job, outcome)
 
     def _skip(self, job: Job) -> None:
         status = job.folder.status()
         self._terminal.say(f"already complete: {printable(job.path)}")
         outcome = Outcome(status.state or "completed", 0, status.step, 0.0, "already complete")
         self._outcomes[job.name] = outcome
-        self._progress.skipped(outcome)
+        self._progress.skip(outcome)
 
     def _row(self, name: str) -> tuple[str, ...]:
         outcome, job = self._outcomes[name], self._jobs.get(name)
@@ -222,15 +226,15 @@ class Sweep:
             outcome.state,
             "" if outcome.step is None else str(outcome.step),
             "" if value is None else f"{value:.5g}",
-            span(outcome.seconds) if outcome.seconds else "",
+            duration_text(outcome.seconds) if outcome.seconds else "",
             "" if ended else printable(outcome.first_line, limit=100),
         )
 
 
-def _all_of(faults: dict[str, Fault], count: int) -> Fault:
+def _joint_fault(faults: dict[str, Fault], count: int) -> Fault:
     """One fault for all: of their kind, if they are of one."""
     kinds = {type(fault) for fault in faults.values()}
-    lines = [f"  {name}: {in_a_line(str(fault))}" for name, fault in faults.items()]
+    lines = [f"  {name}: {first_line(str(fault))}" for name, fault in faults.items()]
     if len(lines) > _LISTED:
         lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
     remedy = "Change them, or leave them out with sweeping.on_invalid=skip."

@@ -30,7 +30,7 @@ class Contender(NamedTuple):
 
 
 class TuningResult(NamedTuple):
-    """What was found of a contender: the value of each sample and, for the best one, of each new
+    """The result of a contender: the value of each sample and, for the best one, of each new
     seed; None where a run has failed. `best` is None if all have."""
 
     contender: Contender
@@ -40,11 +40,11 @@ class TuningResult(NamedTuple):
 
     @property
     def row(self) -> tuple[str, ...]:
-        """What a table says of it, beneath `HEAD`."""
-        tried = f"{len(_known(self.values))} of {len(self.values)}"
+        """Its row of a table, beneath `HEAD`."""
+        tried = f"{len(_without_failures(self.values))} of {len(self.values)}"
         if self.best is None:
             return (self.contender.name, "every run has failed", tried, "", "0", "", "")
-        known = _known(self.repeats)
+        known = _without_failures(self.repeats)
         spread = (f"{mean(known):.4g}", f"{min(known):.4g} to {max(known):.4g}") if known else ()
         return (
             self.contender.name,
@@ -114,5 +114,5 @@ def _best_of(
     )
 
 
-def _known(values: Sequence[float | None]) -> list[float]:
+def _without_failures(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]

@@ -16,9 +16,9 @@ def write_text(path: Path, text: str) -> None:
     _write(path, text.encode())
 
 
-def write_asked(path: Path, content: bytes) -> None:
+def write_user_file(path: Path, content: bytes) -> None:
     """The same for a file that a person has named: what a link points to is replaced, and the link
-    stays; what is there and is no file, such as a pipe, is written to.
+    stays; what is there and isn't a file, such as a pipe, is written to.
 
     Raises OSError.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import resource
 import subprocess
 from collections.abc import Mapping
@@ -15,10 +16,10 @@ import numpy as np
 import torch
 
 from gan_runner import __version__
-from gan_runner.errors import MachineError
+from gan_runner.errors import ConfigError, MachineError, printable
 
 
-def prepare(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
+def prepare_device(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
     """Set torch's CPU threads, `None` for its own choice, and determinism; the device to train on.
 
     Raises MachineError if the device isn't there.
@@ -30,13 +31,13 @@ def prepare(*, device: str, threads: int | None, deterministic: bool) -> torch.d
     # not use_deterministic_algorithms, which imports torch's compiler for two seconds
     torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.backends.cudnn.benchmark = not deterministic
-    return device_named(device)
+    return find_device(device)
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What must be equal for a resumed run to be exact; `device` is the name of a GPU, or a type
-    such as `cpu`."""
+    """The facts that must be equal for a resumed run to be exact; `device` is the name of a GPU, or
+    a type such as `cpu`."""
 
     versions: Mapping[str, str]
     device: str
@@ -83,11 +84,14 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def device_named(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
     """The device of a setting: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
 
-    Raises MachineError if it isn't there.
+    Raises MachineError if it isn't there, ConfigError for another name.
     """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        shown = printable(name)
+        raise ConfigError(f"device={shown} isn't known. Use auto, cpu, cuda, cuda:1 or mps.")
     if name == "auto":
         return torch.device(_best_device())
     kind, _, index = name.partition(":")

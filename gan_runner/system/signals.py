@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -22,7 +23,7 @@ class Interrupted(BaseException):
         self.exit_code = 128 + number
 
 
-class Watch:
+class SignalWatch:
     """Notes the first signal, so that the step can be finished; the second one ends at once."""
 
     def __init__(self) -> None:
@@ -53,7 +54,7 @@ def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
     _handle(end)
 
 
-def leave(exit_code: int) -> NoReturn:
+def exit_process(exit_code: int) -> NoReturn:
     """End the process when all is done. What torch does at exit takes two seconds, in which a
     signal could still change the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -63,22 +64,25 @@ def leave(exit_code: int) -> NoReturn:
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
+def watch_signals() -> Iterator[SignalWatch]:
     """Within this context a signal is noted only."""
-    watch = Watch()
-    with _handled(watch.note):
+    watch = SignalWatch()
+    with _with_handler(watch.note):
         yield watch
 
 
 @contextmanager
-def unwinding() -> Iterator[None]:
+def raise_on_signals() -> Iterator[None]:
     """Within this context a signal raises Interrupted, so that what is half made is removed."""
-    with _handled(_raise):
+    with _with_handler(_raise):
         yield
 
 
 @contextmanager
-def _handled(handler: object) -> Iterator[None]:
+def _with_handler(handler: object) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets no other thread handle signals
+        return
     before = {number: signal.getsignal(number) for number in SIGNALS}
     _handle(handler)
     try:

@@ -1,4 +1,4 @@
-"""How torch's CPU threads wait for each other. Imported before torch, needs nothing of it."""
+"""The way torch's CPU threads wait for each other. Imported before torch, needs nothing of it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.config.component import chosen_class, make, validated
+from gan_runner.config.component import build_component, find_class, parse_settings
 from gan_runner.config.schema import Config
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
@@ -25,17 +25,17 @@ def build(config: Config) -> Experiment:
 
     Raises ConfigError for settings and combinations that can't be.
     """
-    method_class = chosen_class(config.method, Method, where="method")
+    method_class = find_class(config.method, Method, where="method")
     config = resolve(config)
     optimizers = _optimizers(config.optimizer)
-    model = make(config.model, GenerativeModel, where="model")
+    model = build_component(config.model, GenerativeModel, where="model")
     own = {key: value for key, value in config.method.items() if key != "name"}
     method = method_class.build(
         config,
-        settings=validated(own, method_class.Settings, where="method"),
+        settings=parse_settings(own, method_class.Settings, where="method"),
         model=model,
         augmentations={
-            name: make(node, Augmentation, where=f"augment.{name}")
+            name: build_component(node, Augmentation, where=f"augment.{name}")
             for name, node in config.augment.items()
         },
         updates=UpdateSettings(
@@ -50,9 +50,9 @@ def build(config: Config) -> Experiment:
         config=config,
         method=method,
         model=model,
-        dataset=make(config.dataset, Dataset, where="dataset"),
-        evaluation=validated(config.evaluation, Evaluation, where="evaluation"),
-        health=validated(config.health, Health, where="health"),
+        dataset=build_component(config.dataset, Dataset, where="dataset"),
+        evaluation=parse_settings(config.evaluation, Evaluation, where="evaluation"),
+        health=parse_settings(config.health, Health, where="health"),
         warnings=tuple(method.warnings()),
     )
     check_combinations(experiment)
@@ -68,7 +68,7 @@ def resolve(config: Config) -> Config:
     The groups are plain data, so nothing has to be validated again. Raises ConfigError for a loss
     that can't be.
     """
-    method_class = chosen_class(config.method, Method, where="method")
+    method_class = find_class(config.method, Method, where="method")
     conditional = config.model.get("conditioning", "none") != "none"
     return config.model_copy(
         update={
@@ -126,5 +126,8 @@ def _optimizers(node: Mapping[str, Any]) -> Optimizers:
                 f"unknown setting, optimizer.{key}. Choose one of: {', '.join(Optimizers._fields)}."
             )
     return Optimizers(
-        *(make(node.get(f, {}), Optimizer, where=f"optimizer.{f}") for f in Optimizers._fields)
+        *(
+            build_component(node.get(f, {}), Optimizer, where=f"optimizer.{f}")
+            for f in Optimizers._fields
+        )
     )

@@ -1,4 +1,4 @@
-"""What a configuration names, as objects."""
+"""The objects that a configuration names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Experiment:
         return self.method.updates.optimizers
 
     def steps(self, examples: int) -> int:
-        """How many steps it has on so many examples: as many as take all batches of its epochs, if
+        """The number of steps on so many examples: as many as take all batches of its epochs, if
         its length is given in epochs."""
         plan = self.config.train
         if plan.epochs is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gan_runner.data.batches import Batch, batches
-from gan_runner.system.signals import watched
+from gan_runner.system.signals import watch_signals
 from gan_runner.training.run import Run
 
 
@@ -16,7 +16,7 @@ def train(run: Run) -> None:
     """
     plan, state, method = run.config.train, run.state, run.experiment.method
     reals = real_batches(run)
-    with watched() as signals:
+    with watch_signals() as signals:
         run.begin()
         if run.config.init_from is not None:
             run.save()  # the run that it started from may change, or go
@@ -24,17 +24,19 @@ def train(run: Run) -> None:
             run.go_back_if_ill()
             method.step(state, reals)
             run.terminal.step(state.step)
-            if due(state.step, plan.log_every, plan.steps):
+            if is_due(state.step, plan.log_every, plan.steps):
                 run.row()
-            if due(state.step, plan.sample_every, plan.steps):
+            elif run.probe_is_due:
+                run.probe()
+            if is_due(state.step, plan.sample_every, plan.steps):
                 run.sample()
-            if plan.eval_every > 0 and due(state.step, plan.eval_every, plan.steps):
+            if plan.eval_every > 0 and is_due(state.step, plan.eval_every, plan.steps):
                 run.evaluate()
-            if due(state.step, plan.save_every, plan.steps):
+            if is_due(state.step, plan.save_every, plan.steps):
                 run.save()
         run.save()
         signals.check()
-    run.verify()
+    run.checkpoints.verify()
 
 
 def real_batches(run: Run) -> Iterator[Batch]:
@@ -51,6 +53,6 @@ def real_batches(run: Run) -> Iterator[Batch]:
     )
 
 
-def due(step: int, every: int, last: int) -> bool:
+def is_due(step: int, every: int, last: int) -> bool:
     """Whether something done every so many steps, and at the last one, is to be done now."""
     return step == last or (every > 0 and step % every == 0)

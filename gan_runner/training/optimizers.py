@@ -1,4 +1,4 @@
-"""Optimisers and their schedules. A file under `conf/optimizer/` names a class for each network."""
+"""Optimizers and their schedules. A file under `conf/optimizer/` names a class for each network."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Schedule(Component):
 
 
 class Optimizer(Component):
-    """Settings that every optimiser has. `clip_norm` bounds the norm of all gradients together."""
+    """Settings that every optimizer has. `clip_norm` bounds the norm of all gradients together."""
 
     lr: PositiveFloat
     weight_decay: NonNegativeFloat
@@ -67,11 +67,11 @@ class Optimizer(Component):
     @property
     @abstractmethod
     def momentum_setting(self) -> str | None:
-        """The setting that gives this optimiser a momentum, or None if it has none."""
+        """The setting that gives this optimizer a momentum, or None if it has none."""
 
     @abstractmethod
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser of these parameters, one fused update where torch has it."""
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of these parameters, one fused update where torch has it."""
 
 
 class WithBetas(Optimizer):
@@ -86,7 +86,7 @@ class WithBetas(Optimizer):
 
 
 class WithMomentum(Optimizer):
-    """Optimisers whose momentum is a setting of its own."""
+    """Optimizers whose momentum is a setting of its own."""
 
     momentum: Decay
 
@@ -98,7 +98,7 @@ class WithMomentum(Optimizer):
 class Adam(WithBetas):
     """Kingma & Ba 2015, arXiv:1412.6980."""
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(
             parameters, self.lr, self.betas, self.eps, self.weight_decay, fused=True
         )
@@ -107,7 +107,7 @@ class Adam(WithBetas):
 class AdamW(WithBetas):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, arXiv:1711.05101."""
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
             parameters, self.lr, self.betas, self.eps, self.weight_decay, fused=True
         )
@@ -119,7 +119,7 @@ class RMSprop(WithMomentum):
     alpha: Decay
     eps: PositiveFloat
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(
             parameters, self.lr, self.alpha, self.eps, self.weight_decay, self.momentum
         )
@@ -136,7 +136,7 @@ class SGD(WithMomentum):
             raise ValueError("nesterov=true needs a momentum above 0")
         return self
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(
             parameters,
             self.lr,
@@ -148,7 +148,7 @@ class SGD(WithMomentum):
 
 
 class Optimizers(NamedTuple):
-    """The settings of both optimisers: they change nothing and are not saved."""
+    """The settings of both optimizers: they change nothing and are not saved."""
 
     generator: Optimizer
     discriminator: Optimizer

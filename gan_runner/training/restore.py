@@ -21,18 +21,18 @@ _MOST_CLASSES = 1_000_000  # of more, a stranger's checkpoint only wants our mem
 
 def restore(state: TrainState, found: Checkpoint) -> None:
     """Take over the saved state. Raises CheckpointError if it doesn't fit."""
-    with _fitting(found):
+    with _explain_misfit(found):
         state.load(found.tensors, found.facts.state)
 
 
 def go_back(state: TrainState, found: Checkpoint, *, rate_factor: float) -> None:
     """Take over the saved networks and optimizers. Raises CheckpointError if they don't fit."""
-    with _fitting(found):
+    with _explain_misfit(found):
         state.go_back(found.tensors, rate_factor=rate_factor)
 
 
 @contextmanager
-def _fitting(found: Checkpoint) -> Iterator[None]:
+def _explain_misfit(found: Checkpoint) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:

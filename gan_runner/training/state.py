@@ -23,7 +23,7 @@ from gan_runner.training.optimizers import Optimizers
 class Sums:
     """Running sums of named scalars since the last logged row. They stay on the device.
 
-    Terms of one update are added as one vector: one kernel, and no synchronisation. Adding step
+    Terms of one update are added as one vector: one kernel, and no synchronization. Adding step
     by step in double precision makes a row independent of any save and resume within it.
     """
 
@@ -69,7 +69,7 @@ class Streams(NamedTuple):
     augment: torch.Generator
 
     @classmethod
-    def seeded(cls, seed: int, device: torch.device) -> Streams:
+    def from_seed(cls, seed: int, device: torch.device) -> Streams:
         """Streams of their own for each purpose, as they are at step 0."""
         # "view" was the name of the last one when it was first drawn from
         purposes = ("latent", "penalty", "view")
@@ -114,7 +114,7 @@ class TrainState:
         return self.networks["encoder"]
 
     @property
-    def sampled(self) -> nn.Module:
+    def sampling_network(self) -> nn.Module:
         """The network that samples come from: the moving average where there is one."""
         return self.generator if self.ema is None else self.ema
 
@@ -126,7 +126,7 @@ class TrainState:
         }
 
     def memory(self, name: str) -> Memory:
-        """What the term or augmentation of this name keeps; empty the first time."""
+        """The memory of the term or augmentation of this name; empty the first time."""
         return self.memories.setdefault(name, {})
 
     def tensors(self) -> dict[str, Tensor]:
@@ -150,39 +150,39 @@ class TrainState:
             rate_factor=self.rate_factor,
             rollbacks=tuple(self.rollbacks),
             counts=dict(self.sums.counts),
-            rng={name: _encoded(g) for name, g in self.rng._asdict().items()},
+            rng={name: _encode_rng(g) for name, g in self.rng._asdict().items()},
         )
 
     def load(self, tensors: Mapping[str, Tensor], facts: StateFacts) -> None:
         """Take over a saved state. Raises ValueError or RuntimeError if it doesn't fit."""
-        self._load_learnt(tensors)
+        self._load_parts(tensors)
         device = next(self.generator.parameters()).device
-        totals = _under("sums", tensors)
+        totals = _with_prefix("sums", tensors)
         # in the order in which they were first added: it is the order of the columns of a row
         self.sums.counts = dict(facts.counts)
         self.sums.totals = {k: totals[k].to(device) for k in self.sums.counts}
         for name, stream in self.rng._asdict().items():
-            _decode(facts.rng[name], stream)
+            _decode_rng(facts.rng[name], stream)
         self.step, self.seconds = facts.step, facts.seconds
         self.rate_factor, self.rollbacks = facts.rate_factor, list(facts.rollbacks)
 
     def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
-        """Take over saved networks and optimisers, with learning rates times a factor.
+        """Take over saved networks and optimizers, with learning rates times a factor.
 
-        The step, the random streams and the open row stay: what comes is no repetition. Raises
-        ValueError or RuntimeError if it doesn't fit.
+        The step, the random streams and the open row stay: the steps that come aren't a repetition.
+        Raises ValueError or RuntimeError if it doesn't fit.
         """
-        self._load_learnt(tensors)
+        self._load_parts(tensors)
         self.rate_factor *= rate_factor
         self.rollbacks.append(self.step)
 
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over the weights only. Raises RuntimeError if they don't fit the networks."""
         for part, module in self.networks.items():
-            module.load_state_dict(_under(part, tensors))
+            module.load_state_dict(_with_prefix(part, tensors))
         if self.ema is not None:
-            raw = _under("generator", tensors)
-            self.ema.load_state_dict(_under("ema", tensors) or raw)
+            raw = _with_prefix("generator", tensors)
+            self.ema.load_state_dict(_with_prefix("ema", tensors) or raw)
 
     def weights_are_finite(self) -> bool:
         """Whether no weight or buffer of the networks is NaN or Inf. Reads the device."""
@@ -191,13 +191,13 @@ class TrainState:
         sums = [v.float().sum() if v.numel() else v.new_zeros(()) for v in values]
         return bool(torch.stack(sums).isfinite().all())
 
-    def _load_learnt(self, tensors: Mapping[str, Tensor]) -> None:
+    def _load_parts(self, tensors: Mapping[str, Tensor]) -> None:
         for part, module in self._modules():
-            module.load_state_dict(_under(part, tensors))
+            module.load_state_dict(_with_prefix(part, tensors))
         for part, optimizer, module in self._optimizers():
-            _load_slots(optimizer, dict(module.named_parameters()), _under(part, tensors))
+            _load_slots(optimizer, dict(module.named_parameters()), _with_prefix(part, tensors))
         self.memories = {}
-        for name, value in _under("memory", tensors).items():
+        for name, value in _with_prefix("memory", tensors).items():
             owner, _, key = name.rpartition(".")
             self.memory(owner)[key] = value.to(next(self.generator.parameters()).device)
 
@@ -235,10 +235,10 @@ def fresh_state(
         networks=networks,
         ema=frozen_copy(networks["generator"]) if with_ema else None,
         optimizers={
-            part: optimizers.of(part).over(network.parameters())
+            part: optimizers.of(part).build(network.parameters())
             for part, network in networks.items()
         },
-        rng=Streams.seeded(seed, device),
+        rng=Streams.from_seed(seed, device),
         sums=Sums(),
     )
 
@@ -248,7 +248,7 @@ def frozen_copy(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module).requires_grad_(False).eval()
 
 
-def _under(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     prefix = part + "."
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -258,7 +258,7 @@ def _load_slots(
     parameters: Mapping[str, nn.Parameter],
     saved: Mapping[str, Tensor],
 ) -> None:
-    """Give each parameter its optimiser state back, in the memory layout of the parameter.
+    """Give each parameter its optimizer state back, in the memory layout of the parameter.
 
     An update over another layout rounds some elements differently (vector and scalar code), and
     the resumed run would leave the path of the uninterrupted one.
@@ -266,7 +266,7 @@ def _load_slots(
     for name, tensor in saved.items():
         parameter_name, slot = name.rsplit(".", 1)
         if parameter_name not in parameters:
-            raise ValueError(f"optimiser state of an unknown parameter {parameter_name}")
+            raise ValueError(f"optimizer state of an unknown parameter {parameter_name}")
         parameter = parameters[parameter_name]
         if slot == "step":
             fused = optimizer.defaults.get("fused")
@@ -274,13 +274,13 @@ def _load_slots(
         elif tensor.shape == parameter.shape:
             optimizer.state[parameter][slot] = torch.empty_like(parameter).detach().copy_(tensor)
         else:
-            raise ValueError(f"optimiser state of another shape: {name}")
+            raise ValueError(f"optimizer state of another shape: {name}")
 
 
-def _encoded(generator: torch.Generator) -> str:
-    return base64.b64encode(generator.get_state().numpy().tobytes()).decode()
+def _encode_rng(rng: torch.Generator) -> str:
+    return base64.b64encode(rng.get_state().numpy().tobytes()).decode()
 
 
-def _decode(text: str, generator: torch.Generator) -> None:
+def _decode_rng(text: str, rng: torch.Generator) -> None:
     raw = bytearray(base64.b64decode(text, validate=True))
-    generator.set_state(torch.frombuffer(raw, dtype=torch.uint8))
+    rng.set_state(torch.frombuffer(raw, dtype=torch.uint8))

@@ -17,11 +17,11 @@ from gan_runner.augmentations import ADA, Augmentation, Memory, Moment
 from gan_runner.augmentations.ada import transform_colors, transform_geometry
 from gan_runner.augmentations.transforms import cut_out, mirror, translate
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.errors import ConfigError
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.training.build import build
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput
 
 Here = Callable[..., Answer]
 OPTIONS = ("ada", "diffaugment", "instance_noise")
@@ -38,7 +38,7 @@ def images(count: int = 6, channels: int = 3, height: int = 8, width: int = 8) -
 
 def made(name: str, **changes: Any) -> Augmentation:
     node = parse_config(compose([f"augment={name}"])).augment[name]
-    return make({**node, **changes}, Augmentation, where="augment")
+    return build_component({**node, **changes}, Augmentation, where="augment")
 
 
 def at(step: int = 0, memory: Memory | None = None, seed: int = 0) -> Moment:
@@ -140,13 +140,13 @@ def test_instance_noise_fades_out_linearly() -> None:
 def test_diffaugment_changes_only_what_it_is_told_to() -> None:
     of = made("diffaugment", color=False, translation=0.0, cutout=0.0)
     assert torch.equal(of(images(), at()), images())
-    grey = images(40, 1)
-    coloured = made("diffaugment", color=True, translation=0.0, cutout=0.0)(grey, at())
+    gray = images(40, 1)
+    colored = made("diffaugment", color=True, translation=0.0, cutout=0.0)(gray, at())
     # of one channel brightness and contrast remain: each image times and plus something
-    slope = coloured.std((1, 2, 3)) / grey.std((1, 2, 3))
-    centred = grey - grey.mean((1, 2, 3), keepdim=True)
-    expected = coloured.mean((1, 2, 3), keepdim=True) + slope.view(-1, 1, 1, 1) * centred
-    assert torch.allclose(coloured, expected, atol=1e-5)
+    slope = colored.std((1, 2, 3)) / gray.std((1, 2, 3))
+    centered = gray - gray.mean((1, 2, 3), keepdim=True)
+    expected = colored.mean((1, 2, 3), keepdim=True) + slope.view(-1, 1, 1, 1) * centered
+    assert torch.allclose(colored, expected, atol=1e-5)
     assert 0.5 <= slope.min() < 0.7 and 1.3 < slope.max() <= 1.5
 
 
@@ -168,8 +168,8 @@ def test_ada_makes_each_change_with_its_probability() -> None:
 def test_a_hue_turns_colors_about_gray_and_keeps_gray_and_saturation() -> None:
     vivid = images(200)
     found = transform_colors(vivid, torch.tensor(1.0), stream())
-    grey = images(200, 1).repeat(1, 3, 1, 1)
-    still = transform_colors(grey, torch.tensor(1.0), stream())
+    gray = images(200, 1).repeat(1, 3, 1, 1)
+    still = transform_colors(gray, torch.tensor(1.0), stream())
     assert torch.allclose(still[:, 0], still[:, 1], atol=1e-5)
     assert torch.allclose(still[:, 1], still[:, 2], atol=1e-5)
     assert found.isfinite().all()

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Answer, call_command
-from made_runs import LOSSES, PROTOCOL, made
+from made_runs import LOSSES, PROTOCOL, made, write_rows
 from scipy import stats
 
-from gan_runner.comparison import leaderboard, record
-from gan_runner.comparison.spread import spread
-from gan_runner.evaluation.metrics.measures import NUMBERS
+from gan_runner.comparison import record
+from gan_runner.comparison.seed_statistics import seed_statistics
+from gan_runner.evaluation.metrics.registry import numbers
 
 Here = Callable[..., Answer]
 
@@ -64,13 +64,13 @@ def test_the_aggregation_is_what_numpy_makes_of_the_rows(
             series.append(rows)
         table = np.array(series)
         for name, column in (("final", table[:, -1]), ("best", table.min(axis=1))):
-            told = group[name]
-            assert told["n"] == 4
-            assert told["mean"] == pytest.approx(column.mean(), rel=1e-12)
-            assert (told["least"], told["greatest"]) == (column.min(), column.max())
-            resamples = [np.mean(drawn) for drawn in itertools.product(column, repeat=4)]
+            statistics = group[name]
+            assert statistics["n"] == 4
+            assert statistics["mean"] == pytest.approx(column.mean(), rel=1e-12)
+            assert (statistics["least"], statistics["greatest"]) == (column.min(), column.max())
+            resamples = [np.mean(resample) for resample in itertools.product(column, repeat=4)]
             low, high = np.quantile(resamples, [0.025, 0.975])  # all that there are
-            assert (told["low"], told["high"]) == pytest.approx((low, high), rel=0.02)
+            assert (statistics["low"], statistics["high"]) == pytest.approx((low, high), rel=0.02)
 
 
 @pytest.mark.parametrize("n", [2, 5, 12])
@@ -79,18 +79,18 @@ def test_the_interval_is_scipys_percentile_bootstrap_of_the_mean(n: int) -> None
     low, high = stats.bootstrap(
         (values,), np.mean, method="percentile", n_resamples=10_000, rng=np.random.default_rng(0)
     ).confidence_interval
-    found = spread(values[::-1].tolist())
+    found = seed_statistics(values[::-1].tolist())
     assert (found.low, found.high) == pytest.approx((low, high), rel=1e-12)
 
 
 def test_the_interval_depends_on_the_values_alone() -> None:
     values = [3.0, 1.0, 2.0, 5.0]
     np.random.seed(3)
-    assert spread(values) == spread(values[::-1])
+    assert seed_statistics(values) == seed_statistics(values[::-1])
 
 
 def test_one_value_has_no_interval() -> None:
-    assert spread([2.0]) == (1, 2.0, None, None, 2.0, 2.0)
+    assert seed_statistics([2.0]) == (1, 2.0, None, None, 2.0, 2.0)
 
 
 # ---------------------------------------------------------------- groups
@@ -132,9 +132,9 @@ def test_by_groups_by_what_is_asked_and_says_what_it_mixes(tmp_path: Path, here:
 
 @pytest.mark.parametrize(
     ("by", "words"),
-    [("los", "Did you mean 'loss'?"), ("seed", "what its seeds share"), ("lr", "Say which")],
+    [("los", "Did you mean 'loss'?"), ("seed", "are one group"), ("lr", "Say which")],
 )
-def test_what_can_not_be_grouped_by_is_told(
+def test_a_setting_that_can_not_be_grouped_by_is_refused(
     tmp_path: Path, here: Here, by: str, words: str
 ) -> None:
     made(tmp_path / "runs" / "a", 1.0)
@@ -144,20 +144,20 @@ def test_what_can_not_be_grouped_by_is_told(
     assert f"--by {by}" in answer.err
 
 
-def test_a_seed_that_occurs_twice_is_told(tmp_path: Path, here: Here) -> None:
+def test_a_seed_that_occurs_twice_is_noted(tmp_path: Path, here: Here) -> None:
     for name in "ab":
         made(tmp_path / "runs" / name, 1.0, seed=7)
     assert "2 runs have the seed 7" in here("gan-compare", "runs").out
 
 
-def test_runs_of_several_folders_are_told_apart_by_them(tmp_path: Path) -> None:
+def test_runs_of_several_folders_are_named_by_them(tmp_path: Path) -> None:
     places = [tmp_path / name for name in ("first", "second", "alone")]
     made(places[0] / "seed=0", 1.0)
     made(places[1] / "seed=1", 1.0)
     made(places[2], 1.0)
-    found = [one.name for one in record.find(places)]
+    found = [one.name for one in record.find_records(places)]
     assert found == ["first/seed=0", "second/seed=1", "alone"]
-    assert [one.name for one in record.find(places[:1])] == ["seed=0"]
+    assert [one.name for one in record.find_records(places[:1])] == ["seed=0"]
 
 
 def test_a_run_that_is_named_twice_counts_once(tmp_path: Path, here: Here) -> None:
@@ -179,14 +179,14 @@ def test_groups_whose_intervals_overlap_the_leaders_are_tied_with_it(
         for seed, value in enumerate(finals):
             made(tmp_path / "runs" / f"{loss}{seed}", value, loss=loss, seed=seed)
     (board,) = compared()["boards"]
-    told = [(g["group"], g["leader"], g["tied"]) for g in board["groups"]]
-    assert told == [("a", True, None), ("b", False, True), ("c", False, False)]
+    standings = [(g["group"], g["leader"], g["tied"]) for g in board["groups"]]
+    assert standings == [("a", True, None), ("b", False, True), ("c", False, False)]
 
 
 def test_one_seed_each_is_too_few_to_tell_groups_apart(tmp_path: Path, here: Here) -> None:
     for loss, value in (("a", 1.0), ("b", 2.0)):
         made(tmp_path / "runs" / loss, value, loss=loss)
-    assert "Can't be told from it, for want of seeds: b." in here("gan-compare", "runs").out
+    assert "Too few seeds to compare with it: b." in here("gan-compare", "runs").out
 
 
 def test_the_luckiest_step_stands_beside_the_final_one_and_does_not_decide(
@@ -235,7 +235,7 @@ def test_a_group_of_which_every_run_failed_is_shown(tmp_path: Path, compared: Co
     assert [group["final"] is None for group in board["groups"]] == [False, True, True]
 
 
-def test_verdicts_are_told(tmp_path: Path, here: Here) -> None:
+def test_verdicts_are_reported(tmp_path: Path, here: Here) -> None:
     sick = {"name": "mode_collapse", "step": 50, "evidence": "All alike.", "advice": "Add r1."}
     made(tmp_path / "runs" / "a", 1.0, verdicts=[sick])
     made(tmp_path / "runs" / "b", 1.0, seed=1)
@@ -275,17 +275,18 @@ def test_the_digest_of_a_protocol_is_the_one_that_evaluations_carry(
 
 
 def test_every_number_of_an_evaluation_has_a_direction_but_those_that_have_no_better_end() -> None:
-    known = {name for name in NUMBERS if leaderboard._direction(name, [])}
+    without = {number.name for number in numbers().values() if number.direction is None}
     # a copy of the data and a stranger to it are both bad; trtr is of the real data alone
-    assert set(NUMBERS) - known == {"memorisation", "closest_record_share", "trtr_accuracy"}
-    assert leaderboard._direction("column_wasserstein/age", []) == "min"
+    closest = {f"closest_record_{what}" for what in ("share", "train", "held_out")}
+    assert without == {"memorization", "trtr_accuracy", *closest}
 
 
 @pytest.mark.parametrize(
     ("name", "direction", "best"),
     [
         *(("frechet_identity", "min", 1.0), ("fid", "min", 1.0), ("precision_random", "max", 3.0)),
-        *(("one_nn_accuracy_identity", "half", 1.0), ("memorisation_identity", None, None)),
+        *(("one_nn_accuracy_identity", "half", 1.0), ("memorization_identity", None, None)),
+        *(("column_wasserstein/age", "min", 1.0), ("from_elsewhere", None, None)),
     ],
 )
 def test_the_best_step_is_the_best_in_the_sense_of_the_metric(
@@ -297,6 +298,54 @@ def test_the_best_step_is_the_best_in_the_sense_of_the_metric(
     assert board["direction"] == direction
     assert group["final"]["mean"] == 2.0
     assert (group["best"] and group["best"]["mean"]) == best
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        *(("one_nn", "one_nn_accuracy_random"), ("frechet", "fid")),
+        *(("one_nn_accuracy_random", "one_nn_accuracy_random"), ("eval/fid", "fid")),
+    ],
+)
+def test_a_number_is_found_by_its_metric_in_any_space_or_by_its_name_in_one(
+    tmp_path: Path, compared: Compared, asked: str, found: str
+) -> None:
+    for name in ("one_nn_accuracy_random", "fid"):
+        made(tmp_path / "runs" / name, 1.0, name=name)
+    (board,) = compared("--metric", asked)["boards"]
+    assert board["metric"] == found
+
+
+def test_a_metric_of_several_numbers_is_a_board_for_each(
+    tmp_path: Path, compared: Compared
+) -> None:
+    for name in ("precision", "recall"):
+        made(tmp_path / "runs" / name, 1.0, name=f"{name}_random", loss=name)
+    boards = compared("--metric", "manifold")["boards"]
+    assert [board["metric"] for board in boards] == ["precision_random", "recall_random"]
+
+
+def test_the_mean_over_columns_stands_for_its_metric_and_each_column_for_itself(
+    tmp_path: Path, compared: Compared
+) -> None:
+    for seed, column in enumerate((None, "age")):
+        name = "column_wasserstein" + (f"/{column}" if column else "")
+        made(tmp_path / "runs" / str(seed), 1.0 + seed, name=name, loss=str(seed))
+    for asked in ("columns", "column_wasserstein", "column_wasserstein/age"):
+        (board,) = compared("--metric", asked)["boards"]
+        assert board["metric"] == asked.replace("columns", "column_wasserstein")
+
+
+def test_a_result_that_names_no_metric_is_compared_by_its_name_alone(
+    tmp_path: Path, compared: Compared
+) -> None:
+    run = made(tmp_path / "runs" / "a", 1.0)
+    rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["results"]["frechet_identity"] |= {"metric": ["frechet"], "column": 3}
+    write_rows(run / "evaluations.jsonl", rows)
+    (board,) = compared("--metric", "frechet_identity")["boards"]
+    assert (board["direction"], board["groups"][0]["final"]["mean"]) == (None, 1.0)
 
 
 def test_a_logged_number_can_be_compared_and_is_not_ranked_unasked(
@@ -313,7 +362,7 @@ def test_a_logged_number_can_be_compared_and_is_not_ranked_unasked(
     assert labels(ranked) == ["b", "a"]
 
 
-def test_runs_without_evaluations_are_told_how_to_get_them(tmp_path: Path, here: Here) -> None:
+def test_runs_without_evaluations_say_how_to_get_them(tmp_path: Path, here: Here) -> None:
     (made(tmp_path / "runs" / "a", 1.0) / "evaluations.jsonl").unlink()
     answer = here("gan-compare", "runs")
     assert answer.code == 0
@@ -331,7 +380,7 @@ def test_runs_without_evaluations_are_told_how_to_get_them(tmp_path: Path, here:
         (["runs", "--csv", "empty"], "--csv=empty"),
     ],
 )
-def test_a_slip_is_told_in_short(
+def test_a_slip_is_answered_in_short(
     tmp_path: Path, here: Here, arguments: list[str], words: str
 ) -> None:
     made(tmp_path / "runs" / "a", 1.0)
@@ -368,11 +417,11 @@ def test_torn_and_foreign_rows_are_left_out_and_counted(tmp_path: Path, here: He
     torn = whole.splitlines()[1].replace("200", "902")[:-30]
     (run / "evaluations.jsonl").write_text("\n".join([whole, *foreign, nan, huge, torn]))
     (run / "metrics.jsonl").write_bytes(b"\xff\xfe\n{}\n" + b"9" * 3_000_000)
-    answer = here("gan-compare", "runs", "--json", "told.json")
-    (board,) = json.loads((tmp_path / "told.json").read_text())["boards"]
+    answer = here("gan-compare", "runs", "--json", "found.json")
+    (board,) = json.loads((tmp_path / "found.json").read_text())["boards"]
     assert board["groups"][0]["final"]["mean"] == 4.0
-    # what is no row, or has no step, or a result that is no number; not the torn last line
-    assert "8 damaged rows left out, or what is no number in them, runs/a/eval" in answer.err
+    # what isn't a row, or has no step, or a result that isn't a number; not the torn last line
+    assert "left out 8 damaged rows or values that aren't numbers, runs/a/eval" in answer.err
     assert "runs/a/metrics.jsonl" in answer.err
 
 
@@ -396,7 +445,7 @@ def test_pipes_and_links_in_a_run_folder_stop_nobody(tmp_path: Path, here: Here)
     assert here("gan-compare", "runs").code == 0
 
 
-def test_a_run_with_an_unreadable_configuration_is_told(tmp_path: Path, here: Here) -> None:
+def test_a_run_with_an_unreadable_configuration_is_noted(tmp_path: Path, here: Here) -> None:
     made(tmp_path / "runs" / "a", 1.0)
     (made(tmp_path / "runs" / "b", 1.0) / "config.yaml").write_text("[")
     answer = here("gan-compare", "runs")
@@ -404,7 +453,7 @@ def test_a_run_with_an_unreadable_configuration_is_told(tmp_path: Path, here: He
     assert "b: its config.yaml can't be read" in answer.out
 
 
-def test_rows_of_any_size_are_not_read_and_this_is_told(
+def test_rows_of_any_size_are_not_read_and_a_warning_says_so(
     tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record, "_LARGEST_FILE", 2000)

@@ -20,11 +20,11 @@ from conftest import Answer
 from jinja2 import UndefinedError
 from made_runs import made, write_rows
 
-from gan_runner.comparison.grouping import grouped
+from gan_runner.comparison.grouping import group_runs
 from gan_runner.comparison.page.curves import curves
 from gan_runner.comparison.page.gallery import gallery
 from gan_runner.comparison.page.page import _environment
-from gan_runner.comparison.record import find
+from gan_runner.comparison.record import find_records
 
 Here = Callable[..., Answer]
 
@@ -49,7 +49,7 @@ class Elements(HTMLParser):
 
 
 def png(width: int = 4, height: int = 4) -> bytes:
-    """A grey picture."""
+    """A gray picture."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + content))
@@ -189,8 +189,8 @@ def test_large_pictures_are_shown_of_few_steps_and_few_runs(tmp_path: Path) -> N
         for loss in ("hinge", "lsgan"):
             run = made(tmp_path / "runs" / f"{loss}{seed}", 1.0, loss=loss, seed=seed)
             pictured(run, 100, 200, content=large)
-    records = find([tmp_path / "runs"])
-    found = gallery(grouped(records).groups)
+    records = find_records([tmp_path / "runs"])
+    found = gallery(group_runs(records).groups)
     shown = [picture for strip in found.strips for picture in strip.pictures]
     assert None not in shown and len(shown) * len(large) <= 24 << 20
     assert found.steps == (200,)
@@ -295,7 +295,7 @@ def test_a_curve_is_the_mean_of_the_runs_in_a_band_of_all_of_them(tmp_path: Path
     table = np.random.default_rng(2).normal(size=(3, 40))
     for seed, values in enumerate(table):
         made(tmp_path / str(seed), *values, seed=seed)
-    (group,) = grouped(find([tmp_path])).groups
+    (group,) = group_runs(find_records([tmp_path])).groups
     (curve,) = curves([group], lambda record: record.logged["loss/generator"])
     assert curve is not None
     logged = table + np.arange(3)[:, None]  # as `made` logs it
@@ -310,7 +310,7 @@ def test_a_curve_is_the_mean_of_the_runs_in_a_band_of_all_of_them(tmp_path: Path
 def test_of_many_steps_each_stretch_becomes_a_point(tmp_path: Path) -> None:
     made(tmp_path / "a", *np.linspace(0, 1, 5000))
     made(tmp_path / "b", 7.0, seed=1)  # failed early
-    (group,) = grouped(find([tmp_path]), by=["loss"]).groups
+    (group,) = group_runs(find_records([tmp_path]), by=["loss"]).groups
     (curve,) = curves([group], lambda record: record.logged["loss/generator"])
     assert curve is not None
     assert len(curve.steps) == 200

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.config.component import Component, choices, make, validated
+from gan_runner.config.component import Component, build_component, find_classes, parse_settings
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
@@ -26,7 +26,7 @@ class Plant(Component):
     """A family of the tests."""
 
     @abstractmethod
-    def colour(self) -> str: ...
+    def color(self) -> str: ...
 
 
 class Leaves(Component):
@@ -41,18 +41,18 @@ class Tree(Plant):
     evergreen: bool
     leaves: Leaves
 
-    def colour(self) -> str:
+    def color(self) -> str:
         return "green"
 
 
 class Flowering(Plant):
-    """Abstract: it leaves the colour open."""
+    """Abstract: it leaves the color open."""
 
     petals: int
 
 
 class Rose(Flowering):
-    def colour(self) -> str:
+    def color(self) -> str:
         return "red"
 
 
@@ -64,12 +64,12 @@ def tree(**changes: Any) -> dict[str, Any]:
 
 def refusal(node: Any) -> str:
     with pytest.raises(ConfigError) as caught:
-        make(node, Plant, where="garden.plant")
+        build_component(node, Plant, where="garden.plant")
     return str(caught.value)
 
 
 def test_a_name_and_its_settings_make_the_object() -> None:
-    made = make(tree(), Plant, where="garden.plant")
+    made = build_component(tree(), Plant, where="garden.plant")
     assert made == Tree(
         height=8.5,
         rings=40,
@@ -80,10 +80,10 @@ def test_a_name_and_its_settings_make_the_object() -> None:
 
 
 def test_a_family_offers_its_concrete_classes_of_any_depth_by_name() -> None:
-    assert choices(Plant) == {"Tree": Tree, "Rose": Rose}
+    assert find_classes(Plant) == {"Tree": Tree, "Rose": Rose}
 
 
-def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
+def test_a_misspelled_name_is_answered_with_the_nearest() -> None:
     assert refusal({"name": "Rsoe"}) == (
         "unknown garden.plant, garden.plant.name=Rsoe. Did you mean 'Rose'?"
     )
@@ -109,7 +109,7 @@ def test_a_node_without_a_name_is_told_the_names(node: Any) -> None:
 
 
 def test_a_whole_number_is_taken_for_a_float_and_a_list_for_a_tuple() -> None:
-    made = make(tree(height=8, place=[1, 2]), Plant, where="garden.plant")
+    made = build_component(tree(height=8, place=[1, 2]), Plant, where="garden.plant")
     assert isinstance(made, Tree)
     assert (made.height, made.place) == (8.0, (1.0, 2.0))
     assert isinstance(made.height, float)
@@ -206,14 +206,14 @@ def test_a_value_is_shown_short_and_without_control_characters() -> None:
 
 
 def test_settings_never_change() -> None:
-    made = make(tree(), Plant, where="garden.plant")
+    made = build_component(tree(), Plant, where="garden.plant")
     with pytest.raises(ValidationError):
         made.height = 9.0  # type: ignore[attr-defined]
 
 
 def test_settings_outside_a_family_are_checked_alike() -> None:
     with pytest.raises(ConfigError, match=r"unknown setting, lenght=1\. Did you mean 'length'\?"):
-        validated({"lenght": 1, "length": 1, "shape": "round"}, Leaves)
+        parse_settings({"lenght": 1, "length": 1, "shape": "round"}, Leaves)
 
 
 # ---------------------------------------------------------------- our own families
@@ -226,7 +226,7 @@ def components(kind: type[Component] = Component) -> list[type[Component]]:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_a_class_is_abstract_or_final(family: type[Component]) -> None:
-    made = choices(family)
+    made = find_classes(family)
     assert family not in made.values()
     for kind in made.values():
         assert not kind.__subclasses__()
@@ -247,4 +247,4 @@ def test_no_class_overrides_a_method_that_is_not_abstract() -> None:
 def test_no_two_classes_of_a_family_share_a_name() -> None:
     for family in FAMILIES:
         concrete = [k for k in components(family) if not getattr(k, "__abstractmethods__", None)]
-        assert len(concrete) == len(choices(family)) > 0
+        assert len(concrete) == len(find_classes(family)) > 0

@@ -1,4 +1,4 @@
-"""Every file under conf/ composes, builds and says where it comes from; overrides do as told."""
+"""Every file under conf/ composes, builds and names its source; overrides do what they say."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from omegaconf import OmegaConf
 
 from gan_runner.augmentations import Augmentation
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import Component, choices
+from gan_runner.config.component import Component, find_classes
 from gan_runner.config.groups import GROUPS, conf_folder, options
-from gan_runner.config.schema import Config, Train
+from gan_runner.config.schema import Config, Train, flatten
 from gan_runner.data import Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
-from gan_runner.models import GenerativeModel
+from gan_runner.models import GenerativeModel, Model
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
 from gan_runner.objectives.penalties import R1, Drift
 from gan_runner.objectives.terms import Term
-from gan_runner.sweeps.settings import Cluster, Sweeping, Tuning
+from gan_runner.sweeps.settings import ClusterSettings, SweepSettings, TuningSettings
 from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizer, Optimizers
 
 CONF = conf_folder()
-FILES = sorted(path for path in CONF.rglob("*/*.yaml") if CONF / "hydra" not in path.parents)
+OTHERS = {CONF / "hydra", CONF / "shared"}
+FILES = sorted(path for path in CONF.rglob("*/*.yaml") if not OTHERS & {*path.parents})
 NEEDED = {
     "loss/elbo": ["model=vae"],
     "method/vae": ["model=vae"],
@@ -74,9 +75,26 @@ def experiment(*overrides: str) -> Experiment:
 
 
 def content(path: Path) -> dict[str, Any]:
-    """What a file sets in its group."""
+    """What a file sets in its group, with the shared settings that it takes in."""
     plain = yaml.safe_load(path.read_text())
-    return plain.get(group(path), plain)
+    entries = plain.pop("defaults", [])
+    own = plain.get(group(path), plain)
+    for entry in (entry for entry in entries if str(entry).startswith("/shared/")):
+        common = shared(entry)
+        assert not flatten(own).keys() & flatten(common).keys(), (
+            "a shared setting is spelled out once"
+        )
+        own = OmegaConf.to_container(OmegaConf.merge(own, common))
+    return own
+
+
+def shared(entry: str) -> dict[str, Any]:
+    """What an entry of a defaults list takes in."""
+    path, _, _ = entry.removeprefix("/").partition("@")
+    plain = yaml.safe_load((CONF / f"{path}.yaml").read_text())
+    if plain.pop("defaults", None):
+        return {**plain, "discriminator": shared("/shared/minibatch")}
+    return {"discriminator": plain} if entry.endswith("discriminator") else plain
 
 
 def header(path: Path) -> str:
@@ -92,7 +110,7 @@ def names(settings: Any) -> Any:
 
 
 def named_fields(family: type[Component], settings: dict[str, Any]) -> dict[str, Any]:
-    return {"name": None, **fields(choices(family)[settings["name"]])}
+    return {"name": None, **fields(find_classes(family)[settings["name"]])}
 
 
 # ---------------------------------------------------------------- every file
@@ -101,6 +119,13 @@ def named_fields(family: type[Component], settings: dict[str, Any]) -> dict[str,
 def test_every_group_has_its_folder_and_every_folder_its_group() -> None:
     assert {group(path) for path in FILES} == set(GROUPS)
     assert set(GROUPS) == {*FAMILIES, "evaluation", "health", "experiment"}
+
+
+def test_shared_settings_are_no_group_and_every_model_of_a_game_takes_them_in() -> None:
+    assert "shared" not in {name.partition("/")[0] for name in GROUPS}
+    games = {path.stem for path in FILES if "/shared/model@_here_" in path.read_text()}
+    models = {content(path)["name"]: path.stem for path in FILES if group(path) == "model"}
+    assert games == {models[name] for name in find_classes(Model)}
 
 
 @every_file
@@ -134,7 +159,7 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
     match group(path):
         case "optimizer":
             expected = {k: named_fields(Optimizer, settings[k]) for k in Optimizers._fields}
-        case "loss" if settings["name"] in choices(VariationalObjective):
+        case "loss" if settings["name"] in find_classes(VariationalObjective):
             expected = named_fields(VariationalObjective, settings)
         case "loss":
             prescribed = dict.fromkeys(GameSettings.model_fields)
@@ -150,7 +175,7 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
             own = named_fields(Dataset, settings)
             expected = {k: v for k, v in own.items() if k not in Dataset.model_fields}
         case "method":
-            expected = {"name": None, **fields(choices(Method)[settings["name"]].Settings)}
+            expected = {"name": None, **fields(find_classes(Method)[settings["name"]].Settings)}
         case other:
             expected = named_fields(FAMILIES[other], settings)
     assert names(settings) == expected
@@ -159,6 +184,7 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {"method", "model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
+    groups |= {"plugins"}  # recorded, not set
     added = {"defaults", "resume", "dry_run", "hydra", "dataset"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
@@ -168,14 +194,14 @@ def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
 def test_sweeps_yaml_spells_out_exactly_the_settings_of_sweeps() -> None:
     settings = yaml.safe_load((CONF / "sweeps.yaml").read_text())
     assert set(settings) == {"defaults", "sweep", "sweeping", "hydra"}
-    assert set(settings["sweeping"]) == set(Sweeping.model_fields)
+    assert set(settings["sweeping"]) == set(SweepSettings.model_fields)
     tuned = yaml.safe_load((CONF / "hydra" / "sweeper" / "tuned.yaml").read_text())
-    assert set(tuned) == set(Tuning.model_fields) | {"_target_"}
+    assert set(tuned) == set(TuningSettings.model_fields) | {"_target_"}
 
 
 def test_the_launcher_for_slurm_spells_out_exactly_its_settings() -> None:
     settings = yaml.safe_load((CONF / "hydra" / "launcher" / "slurm.yaml").read_text())
-    assert set(settings) == set(Cluster.model_fields) | {"_target_"}
+    assert set(settings) == set(ClusterSettings.model_fields) | {"_target_"}
 
 
 @pytest.mark.parametrize("launcher", ["processes", "slurm"])
@@ -197,8 +223,8 @@ def test_every_class_is_offered_by_a_file(family: str) -> None:
     nodes = [content(path) for path in FILES if group(path) == family]
     if family == "optimizer":
         nodes = [node[part] for node in nodes for part in Optimizers._fields]
-    others = choices(VariationalObjective) if family == "loss" else {}
-    classes = {*choices(FAMILIES[family]), *others}
+    others = find_classes(VariationalObjective) if family == "loss" else {}
+    classes = {*find_classes(FAMILIES[family]), *others}
     assert {node["name"] for node in nodes} == classes
 
 
@@ -301,7 +327,7 @@ def test_settings_of_the_brought_model_can_be_set() -> None:
         (["loss=r3gan"], "layer"),
     ],
 )
-def test_auto_is_layer_norm_where_ds_slope_is_held_down_and_batch_norm_elsewhere(
+def test_auto_is_layer_norm_where_ds_gradient_is_penalized_and_batch_norm_elsewhere(
     overrides: list[str], norm: str
 ) -> None:
     auto = ["model.generator.norm=auto", "model.discriminator.norm=auto"]
@@ -320,7 +346,7 @@ def test_a_norm_that_the_user_names_stays() -> None:
 
 
 @pytest.mark.parametrize("penalty", ["r1", "r2", "gradient", "divergence", "dragan"])
-def test_batch_norm_in_d_is_refused_with_a_penalty_on_its_slope(penalty: str) -> None:
+def test_batch_norm_in_d_is_refused_with_a_gradient_penalty(penalty: str) -> None:
     norm = "model.discriminator.norm=batch"
     with pytest.raises(ConfigError, match=rf"{norm} with loss\.penalty\.{penalty}\."):
         experiment("loss=hinge", f"loss/penalty={penalty}", norm)

@@ -14,7 +14,7 @@ import yaml
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config import schema as config
-from gan_runner.config.schema import FREE, Config, differences, flat, parse, read, text
+from gan_runner.config.schema import FREE, Config, differences, flatten, parse, read, text
 from gan_runner.errors import CheckpointError, ConfigError
 
 
@@ -100,7 +100,7 @@ def test_a_setting_at_the_edge_of_its_range_is_taken(
     plain: dict[str, Any], key: str, value: Any
 ) -> None:
     made = parse(changed(plain, key, value))
-    assert flat(made.plain())[key] == value
+    assert flatten(made.plain())[key] == value
 
 
 def test_every_setting_must_be_given(plain: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def test_every_setting_must_be_given(plain: dict[str, Any]) -> None:
             parse({**plain, "train": train})
 
 
-def test_a_misspelt_setting_is_answered_with_the_nearest(plain: dict[str, Any]) -> None:
+def test_a_misspelled_setting_is_answered_with_the_nearest(plain: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"train\.step=5\. Did you mean 'steps'\?"):
         parse({**plain, "train": {**plain["train"], "step": 5}})
 
@@ -140,6 +140,7 @@ OTHER = {
     "train.samples": 1,
     "train.ema": 0.1,
     "train.ema_warmup": 1.5,
+    "plugins": [{"name": "mine.py", "version": None, "sha256": "0"}],
 }
 
 
@@ -148,11 +149,11 @@ def test_the_digest_ignores_what_a_resumed_run_may_change_and_nothing_else(
 ) -> None:
     plain["dataset"] |= {"root": "data", "path": None, "download": True}
     before = parse(plain).digest()
-    for key in flat(plain):
+    for key in flatten(plain):
         value = OTHER[key] if key.split(".")[0] in Config.model_fields and _is_own(key) else "other"
         after = parse(changed(plain, key, value))
         assert after.plain() != plain
-        assert (after.digest() == before) == (key in FREE), key
+        assert (after.digest() == before) == (key in (*FREE, "plugins")), key
 
 
 def _is_own(key: str) -> bool:
@@ -315,7 +316,7 @@ def test_the_largest_file_is_read_in_a_moment(
     plain: dict[str, Any], received: Callable[[str | bytes], Config]
 ) -> None:
     content = yaml.safe_dump(plain) + "x: ["
-    content += "1," * ((config._LARGEST_FILE - len(content)) // 2 - 1) + "]"
+    content += "1," * ((config._LARGEST_FILE_BYTES - len(content)) // 2 - 1) + "]"
     begun = time.monotonic()
     with pytest.raises(CheckpointError, match="unknown setting, x="):
         received(content)
@@ -338,7 +339,7 @@ def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
 
 def test_leaves_are_named_by_dotted_keys_and_an_empty_group_is_a_leaf() -> None:
     tree = {"a": {"b": 1, "c": {"d": [1, {"e": 2}]}}, "f": {}}
-    assert flat(tree) == {"a.b": 1, "a.c.d": [1, {"e": 2}], "f": {}}
+    assert flatten(tree) == {"a.b": 1, "a.c.d": [1, {"e": 2}], "f": {}}
 
 
 def test_differences_name_what_changed_what_came_and_what_went() -> None:

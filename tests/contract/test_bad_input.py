@@ -97,7 +97,11 @@ def content(folder: Path) -> dict[str, bytes | None]:
         (["--foo"], ["--foo", "--help"]),
         (["--cfg", "foo"], ["--cfg", "foo", "'job'"]),
         (["-m", "--cfg", "job"], ["-m can't be combined with --cfg job."]),
-        (["--config-dir", "nowhere"], ["nowhere"]),
+        (["--config-dir", "nowhere"], ["--config-dir=nowhere"]),
+        (["--config-path", "nowhere"], ["--config-path=nowhere"]),
+        (["--resolve"], ["--resolve needs --cfg"]),
+        (["hydra.job.chdir=true"], ["hydra.job.chdir=true", "Remove it."]),
+        (["+hydra.job.env_set.A=1"], ["hydra.job.env_set.A=1", "Remove it."]),
         (["--experimental-rerun", "config.pickle"], ["pickle"]),
     ],
 )

@@ -42,10 +42,10 @@ def test_a_run_leaves_what_the_contract_promises(here: Here, tmp_path: Path) -> 
         *("last.json", "step_00000002.safetensors")
     ]
     assert [path.name for path in (run / "samples").iterdir()] == ["step_00000002.png"]
-    told = status(run)
-    assert (told["state"], told["exit_code"], told["step"]) == ("completed", 0, 2)
-    assert told["checkpoint"] == "step_00000002.safetensors"
-    assert told["format"] == 1
+    saved = status(run)
+    assert (saved["state"], saved["exit_code"], saved["step"]) == ("completed", 0, 2)
+    assert saved["checkpoint"] == "step_00000002.safetensors"
+    assert saved["format"] == 1
     assert f"saved step 2 {run}/checkpoints/step_00000002.safetensors" in answer.out
 
 

@@ -54,10 +54,17 @@ def set_config(run: Path, **changes: Any) -> None:
     (run / "config.yaml").write_text(json.dumps({**SETTINGS, **changes}))
 
 
-def evaluated(run: Path, *values: object, name: str = "frechet_random", id_: str = "aa") -> Path:
+def evaluated(
+    run: Path,
+    *values: object,
+    name: str = "frechet_random",
+    metric: str = "frechet",
+    id_: str = "aa",
+) -> Path:
     """Gives a run an evaluation at each tenth step."""
+    result = {"metric": metric, "space": "random", "protocol": {"id": id_}}
     lines = [
-        {"step": 10 * n, "best": v, "results": {name: {"value": v, "protocol": {"id": id_}}}}
+        {"step": 10 * n, "best": v, "results": {name: {"value": v, **result}}}
         for n, v in enumerate(values, start=1)
     ]
     (run / "evaluations.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -264,7 +271,8 @@ def test_the_best_evaluation_is_that_of_the_runs_own_direction(
     tmp_path: Path, listed: Listed
 ) -> None:
     low = evaluated(fake(tmp_path / "runs" / "low"), 3.0, 0.1 + 0.2, 5.0)
-    high = evaluated(fake(tmp_path / "runs" / "high"), 3.0, 5.0, 5.0, name="coverage_random")
+    coverage = {"name": "coverage_random", "metric": "coverage"}
+    high = evaluated(fake(tmp_path / "runs" / "high"), 3.0, 5.0, 5.0, **coverage)
     set_config(high, evaluation={"best": {"metric": "coverage", "direction": "max"}})
     with (low / "evaluations.jsonl").open("a") as file:
         file.write('{"step": 40, "best": null}\n{"step": 50, "best": NaN}\n[]\n{"step": 60, "be')
@@ -281,13 +289,17 @@ def test_a_value_that_another_metric_shares_is_not_taken_for_its_own(
 ) -> None:
     run = fake(tmp_path / "runs" / "a")
     results = {
-        name: {"value": 1.0, "protocol": {"id": id_}}
-        for name, id_ in (("coverage_random", "aa"), ("frechet_random", "bb"), ("modes", "cc"))
+        name: {"metric": metric, "value": 1.0, "protocol": {"id": id_}}
+        for name, metric, id_ in (
+            ("coverage_random", "coverage", "aa"),
+            ("fid", "frechet", "bb"),
+            ("frechet_random", "elsewhere", "cc"),
+        )
     }
     row = {"step": 1, "best": 1.0, "results": results}
     (run / "evaluations.jsonl").write_text(json.dumps(row) + "\n")
     (found,) = listed()
-    assert (found["best"]["metric"], found["best"]["protocol"]) == ("frechet_random", "bb")
+    assert (found["best"]["metric"], found["best"]["protocol"]) == ("fid", "bb")
 
 
 def test_each_verdict_is_named_once(tmp_path: Path, listed: Listed) -> None:
@@ -391,7 +403,7 @@ def test_values_are_ordered_only_within_a_metric_and_a_protocol(
     evaluated(fake(runs / "b"), 1.0, id_="bb")
     evaluated(fake(runs / "c"), 8.0, id_="aa")
     for name, value in (("d", 0.1), ("e", 0.7)):
-        evaluated(fake(runs / name), value, name="coverage_random")
+        evaluated(fake(runs / name), value, name="coverage_random", metric="coverage")
         best = {"metric": "coverage", "direction": "max"}
         set_config(runs / name, evaluation={"best": best})
     assert names(listed("--sort", "best")) == ["e", "d", "c", "a", "b"]

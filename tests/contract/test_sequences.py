@@ -93,7 +93,7 @@ def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> No
     assert all(found[part] == expected[part] for part in ("tensors", "rows", "pictures"))
 
 
-def test_sines_are_learnt(configured: Callable[..., Config], tmp_path: Path) -> None:
+def test_sines_are_learned(configured: Callable[..., Config], tmp_path: Path) -> None:
     asked = (
         *("dataset=sines", "dataset.length=8", "dataset.dimensions=1", "dataset.noise=0"),
         *("dataset.frequencies=[[1,1]]", "dataset.amplitude=[0.8,0.8]", "dataset.count=2000"),
@@ -157,24 +157,24 @@ def test_an_interpolation_goes_from_one_sequence_to_another(trained: Path, here:
 def test_sequences_are_no_pictures_of_their_own(trained: Path, here: Here, out: str) -> None:
     answer = here("gan-sample", str(trained), "--interpolate", "3", "--out", out)
     assert answer.code == 2
-    assert "sequences are no pictures" in answer.err and ".npz" in answer.err
+    assert "needs image data, and the run has sequences" in answer.err and ".npz" in answer.err
 
 
 # ---------------------------------------------------------------- what is measured
 
 
-def test_sequences_are_measured_flattened_and_by_what_can_be_learnt_from_them(
+def test_sequences_are_measured_flattened_and_by_what_can_be_learned_from_them(
     trained: Path, here: Here
 ) -> None:
     assert here("gan-evaluate", str(trained), "--out", "numbers.json").code == 0
     (found,) = json.loads(Path("numbers.json").read_text())["evaluations"]
     results = found["results"]
-    assert {"mmd_identity", "memorisation_identity", "sliced_wasserstein"} <= set(results)
+    assert {"mmd_identity", "memorization_identity", "sliced_wasserstein"} <= set(results)
     assert results["trtr_accuracy"]["value"] > 0.9
     assert 0 <= results["tstr_accuracy"]["value"] <= results["trtr_accuracy"]["value"]
 
 
-def test_without_labels_nothing_is_learnt_from_samples(here: Here) -> None:
+def test_without_labels_nothing_is_learned_from_samples(here: Here) -> None:
     asked = ("train.eval_every=2", "evaluation.metrics=[mmd,tstr]")
     assert here("gan-train", *small("run", *asked)).code == 0
     row = json.loads(Path("run", "evaluations.jsonl").read_text())
@@ -183,12 +183,12 @@ def test_without_labels_nothing_is_learnt_from_samples(here: Here) -> None:
 
 
 def test_health_looks_at_sequences() -> None:
-    generator = torch.Generator().manual_seed(0)
-    examples = torch.randn(300, 6, 2, generator=generator)
+    rng = torch.Generator().manual_seed(0)
+    examples = torch.randn(300, 6, 2, generator=rng)
     data = Data(examples, Space("sequences", (6, 2), (0.0, 0.0), (1.0, 1.0)))
-    reals = Reals.drawn(data, count=128, neighbours=5)
-    assert reals.against(examples[:128])["health/diversity"] == pytest.approx(1, abs=0.1)
-    collapsed = reals.against(examples[:1].expand(128, -1, -1))
+    reals = Reals.of(data, count=128, neighbors=5)
+    assert reals.compare(examples[:128])["health/diversity"] == pytest.approx(1, abs=0.1)
+    collapsed = reals.compare(examples[:1].expand(128, -1, -1))
     assert collapsed["health/diversity"] < 0.01
     assert collapsed["health/duplicates"] > 0.9
 
@@ -196,7 +196,7 @@ def test_health_looks_at_sequences() -> None:
 # ---------------------------------------------------------------- arrays of one's own
 
 
-def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Here) -> None:
+def test_an_array_of_sequences_is_trained_on_and_sampled_in_its_units(here: Here) -> None:
     drawn = np.random.default_rng(0).normal((500, -3), (20, 0.1), (64, 10, 2))
     np.savez("own.npz", samples=drawn, labels=np.arange(64) % 2)
     asked = (
@@ -207,7 +207,7 @@ def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Her
     assert here("gan-train", *asked).code == 0
     (row,) = map(json.loads, Path("run", "evaluations.jsonl").read_text().splitlines())
     assert row["results"]["tstr_accuracy"]["protocol"]["parameters"]["n_test"] == 32
-    assert any("learnt from" in doubt for doubt in row["doubts"])
+    assert any("training examples" in doubt for doubt in row["doubts"])
     assert "frechet_identity" not in row["results"]  # of 20 numbers each, from 64 examples
     assert here("gan-sample", "run", "--num", "40", "--out", "x.npz").code == 0
     made = np.load("x.npz")["samples"]
@@ -220,7 +220,7 @@ def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Her
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         (["dataset.length=7"], "Use model.latent_size=14, or model.generator.latent=whole"),
         (["model.conditioning=projection"], "model.conditioning"),
@@ -229,13 +229,15 @@ def test_an_array_of_sequences_is_learnt_from_and_sampled_in_its_units(here: Her
         (["model.generator.layers=0"], "model.generator.layers=0"),
         (["dataset.frequencies=[[0.5,1]]", "model.conditioning=concat"], "a single class"),
         (["dataset.frequencies=[[0.5,4]]"], "dataset.length / 2 = 3 cycles"),
-        (["evaluation.space=classifier"], "no space for sequences, evaluation.space=classifier"),
+        (["evaluation.space=classifier"], "wrong space for sequences, evaluation.space=classifier"),
     ],
 )
-def test_what_cannot_be_is_refused_before_training(here: Here, asked: list[str], told: str) -> None:
+def test_what_cannot_be_is_refused_before_training(
+    here: Here, asked: list[str], message: str
+) -> None:
     answer = here("gan-train", *small("run", *asked))
     assert answer.code == 2
-    assert told in " ".join(answer.err.split())
+    assert message in " ".join(answer.err.split())
     assert not Path("run").exists()
 
 

@@ -67,8 +67,8 @@ def await_line(process: subprocess.Popen[str], text: str) -> None:
 
 
 def status(run: Path) -> tuple[str, int, int]:
-    told = json.loads((run / "status.json").read_text())
-    return told["state"], told["exit_code"], told["step"]
+    saved = json.loads((run / "status.json").read_text())
+    return saved["state"], saved["exit_code"], saved["step"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

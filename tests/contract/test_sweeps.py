@@ -57,8 +57,8 @@ def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
     first = here("gan-train", *settings)
     assert first.code == 8
     runs = [tmp_path / "outputs" / "sweeps" / "s" / f"seed={seed}" for seed in range(4)]
-    told = [(status(run)["state"], status(run)["exit_code"]) for run in runs]
-    assert told == [("failed", 1), ("failed", 9), ("failed", 137), ("completed", 0)]
+    saved = [(status(run)["state"], status(run)["exit_code"]) for run in runs]
+    assert saved == [("failed", 1), ("failed", 9), ("failed", 137), ("completed", 0)]
     assert "a defect" in (runs[0] / "train.log").read_text()
     assert "SIGKILL" in str(status(runs[2])["reason"])
     assert "error: ended with exit code 9\n" in (runs[1] / "train.log").read_text()

@@ -120,7 +120,7 @@ def test_an_autoencoder_brings_its_loss_and_the_users_choice_wins() -> None:
     assert isinstance(vectors.method, VAE)
 
 
-def test_only_the_average_of_a_vae_is_off_by_itself() -> None:
+def test_only_the_ema_of_a_vae_is_off_by_itself() -> None:
     assert experiment("model=vae").config.train.ema == 0
     assert experiment("model=vae", "train.ema=0.9").config.train.ema == 0.9
     assert experiment("model=vae_gan").config.train.ema == 0.999
@@ -153,8 +153,8 @@ def test_a_decoder_of_vectors_or_sequences_is_unbounded_and_its_encoder_sees_the
     assert examples.shape == (3, *shape)
     assert examples.abs().max() > 1
     assert torch.equal(examples, decoder.unbounded(latent))
-    told = parts["encoder"].network(examples).chunk(2, dim=1)
-    assert all(map(torch.equal, parts["encoder"](examples), told))
+    plain = parts["encoder"].network(examples).chunk(2, dim=1)
+    assert all(map(torch.equal, parts["encoder"](examples), plain))
 
 
 def test_a_vae_learns_sequences_beyond_one(tmp_path: Path) -> None:
@@ -181,8 +181,8 @@ def test_a_step_of_a_vae_is_the_gradient_of_its_bound() -> None:
     mean, log_variance = other.encoder(x)
     noise = torch.randn(mean.shape, generator=other.rng.latent)
     outputs = as_decoder(other.generator).unbounded(mean + (log_variance / 2).exp() * noise)
-    p, grey = outputs.sigmoid(), (x + 1) / 2
-    reconstruction = -(grey * p.log() + (1 - grey) * (1 - p).log()).sum() / BATCH
+    p, gray = outputs.sigmoid(), (x + 1) / 2
+    reconstruction = -(gray * p.log() + (1 - gray) * (1 - p).log()).sum() / BATCH
     divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum() / BATCH
     (reconstruction + 2 * divergence).backward()
     for part in ("generator", "encoder"):
@@ -218,16 +218,18 @@ def test_the_three_losses_of_a_vae_gan_are_those_of_the_paper() -> None:
     fooled = torch.nn.functional.softplus(-head(body(fakes))).mean()
     for part, loss in (("encoder", divergence + like), ("generator", 0.5 * like + fooled)):
         parameters = list(other.networks[part].parameters())
-        slopes = torch.autograd.grad(loss, parameters, retain_graph=True)
-        for after, before, slope in zip(weights(state, part), parameters, slopes, strict=True):
-            torch.testing.assert_close(after, before.detach() - slope, rtol=1e-4, atol=1e-5)
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=True)
+        for after, before, gradient in zip(
+            weights(state, part), parameters, gradients, strict=True
+        ):
+            torch.testing.assert_close(after, before.detach() - gradient, rtol=1e-4, atol=1e-5)
     terms = state.sums.means()
     assert terms["elbo/reconstruction"] == pytest.approx(like.item(), rel=1e-4)
     assert terms["loss/generator"] == pytest.approx(fooled.item(), rel=1e-4)
     logits = discriminator(x).logits, discriminator(fakes).logits
-    judged = torch.nn.functional.softplus(-logits[0]).mean()
-    judged = judged + torch.nn.functional.softplus(logits[1]).mean()
-    assert terms["loss/discriminator"] == pytest.approx(judged.item(), rel=1e-4)
+    expected = torch.nn.functional.softplus(-logits[0]).mean()
+    expected = expected + torch.nn.functional.softplus(logits[1]).mean()
+    assert terms["loss/discriminator"] == pytest.approx(expected.item(), rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +278,7 @@ def test_an_autoencoder_is_resumed_bit_for_bit(
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A VAE that has learnt the digits a little, measured twice."""
+    """A VAE that has learned the digits a little, measured twice."""
     path = tmp_path_factory.mktemp("vae") / "run"
     settings = ["train.steps=400", "train.log_every=50", "train.eval_every=200"]
     settings += ["model.generator.hidden=[64]", "model.encoder.hidden=[64]", "train.batch_size=64"]
@@ -290,7 +292,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_vae_learns_the_digits(run: Path) -> None:
     first, *_, last = (row for row in rows(run) if "elbo" in row)
-    assert last["elbo"] > first["elbo"] + 5  # 28 nats are learnt at once: the mean digit
+    assert last["elbo"] > first["elbo"] + 5  # 28 nats are learned at once: the mean digit
     assert last["elbo"] > -27
     assert last["elbo/divergence"] > 1  # the code is used
     trained = load_generator(run, which="last", raw=False, device="cpu")

@@ -1,4 +1,4 @@
-"""The catalogue of data sets, and those that need no file of the user's."""
+"""The registry of data sets, and those that need no file of the user's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 import yaml
 from conftest import EVERY_DATASET, track
 
-from gan_runner.config.component import choices, make
+from gan_runner.config.component import build_component, find_classes
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Grid, Ring, digits
 from gan_runner.errors import ConfigError, DataError, MachineError
@@ -31,7 +31,7 @@ def node(option: str, **changes: Any) -> dict[str, Any]:
 
 
 def dataset(option: str, **changes: Any) -> Dataset:
-    return make(node(option, **changes), Dataset, where="dataset")
+    return build_component(node(option, **changes), Dataset, where="dataset")
 
 
 def load(option: str, **changes: Any) -> Data:
@@ -41,18 +41,18 @@ def load(option: str, **changes: Any) -> Data:
 @pytest.mark.parametrize("option", [path.stem for path in OPTIONS])
 def test_every_option_spells_out_exactly_the_settings_of_its_class(option: str) -> None:
     settings = node(option)
-    kind = choices(Dataset)[settings.pop("name")]
+    kind = find_classes(Dataset)[settings.pop("name")]
     assert set(settings) == set(kind.model_fields)
     assert isinstance(dataset(option), kind)
 
 
 def test_every_class_has_an_option() -> None:
-    assert {node(path.stem)["name"] for path in OPTIONS} == set(choices(Dataset))
+    assert {node(path.stem)["name"] for path in OPTIONS} == set(find_classes(Dataset))
 
 
-@pytest.mark.parametrize("name", choices(Dataset))
+@pytest.mark.parametrize("name", find_classes(Dataset))
 def test_no_class_has_a_default(name: str) -> None:
-    assert all(field.is_required() for field in choices(Dataset)[name].model_fields.values())
+    assert all(field.is_required() for field in find_classes(Dataset)[name].model_fields.values())
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_importing_the_data_sets_imports_no_heavy_library() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_digits_are_8_by_8_grey_images_with_labels() -> None:
+def test_digits_are_8_by_8_gray_images_with_labels() -> None:
     data = load("digits")
     assert data.examples.shape == (1797, 1, 8, 8)
     assert data.examples.dtype == torch.uint8

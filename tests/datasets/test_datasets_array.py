@@ -12,7 +12,7 @@ import torch
 from conftest import EVERY_DATASET, track
 from numpy.typing import NDArray
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import npy
@@ -25,7 +25,7 @@ def dataset(path: Path | None, **changes: Any) -> Dataset:
     settings = {"kind": "auto", "range": [0, 1], "standardize": True, "flip": False}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "Array", "path": None if path is None else str(path), **settings}
-    return make(node, Dataset, where="dataset")
+    return build_component(node, Dataset, where="dataset")
 
 
 def load(path: Path | None, **changes: Any) -> Data:
@@ -68,7 +68,7 @@ def test_color_images_become_channels_first(channels: int, file: Path) -> None:
     assert data.labels is None
 
 
-def test_images_of_two_axes_are_grey(file: Path) -> None:
+def test_images_of_two_axes_are_gray(file: Path) -> None:
     data = load(saved(file, colors()[..., 0]))
     assert data.space.shape == (1, 6, 4)
     assert np.array_equal(data.examples[:, 0].numpy(), colors()[..., 0])

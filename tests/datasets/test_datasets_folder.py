@@ -21,7 +21,7 @@ import torch
 from conftest import EVERY_DATASET, track
 from PIL import Image
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import decoding, npy
@@ -40,7 +40,7 @@ def dataset(root: Path | None, **changes: Any) -> Dataset:
     settings = {"image_size": 8, "channels": 3, "flip": True, "on_damaged": "error"}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "ImageFolder", "root": None if root is None else str(root), **settings}
-    return make(node, Dataset, where="dataset")
+    return build_component(node, Dataset, where="dataset")
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_picture_taken_sideways_is_turned_upright(root: Path, cache: Path) -> 
     assert examples[0, :, 7, 0].tolist() == list(RED)
 
 
-def test_16_bits_of_grey_are_scaled_not_clipped(root: Path, cache: Path) -> None:
+def test_16_bits_of_gray_are_scaled_not_clipped(root: Path, cache: Path) -> None:
     Image.fromarray(np.full((8, 8), 0x8080, np.uint16)).save(root / "a.png")
     assert only(dataset(root, channels=1).load(cache, track)) == [0x80]
     assert only(dataset(root, channels=3).load(cache, track)) == [0x80] * 3

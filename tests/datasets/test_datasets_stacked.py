@@ -11,18 +11,18 @@ import pytest
 import torch
 from conftest import EVERY_DATASET, track
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, vision
 from gan_runner.errors import DataError
 
-LEARNT, UNSEEN = range(30), range(100, 120)  # digits by the ink of all their pixels
+SEEN, UNSEEN = range(30), range(100, 120)  # digits by the ink of all their pixels
 
 
 def dataset(root: Path, **changes: Any) -> Dataset:
     settings = {"download": False, "image_size": None, "flip": False, "count": 200, "seed": 0}
     plain = {"name": "StackedMNIST", "root": str(root), **EVERY_DATASET, **settings, **changes}
-    return make(plain, Dataset, where="dataset")
+    return build_component(plain, Dataset, where="dataset")
 
 
 def load(root: Path, **changes: Any) -> Data:
@@ -54,7 +54,7 @@ def root(tmp_path: Path) -> Path:
     """The root of a small made MNIST, each of whose digits has an ink of its own."""
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    write(raw, "train", LEARNT)
+    write(raw, "train", SEEN)
     write(raw, "t10k", UNSEEN)
     return tmp_path
 
@@ -64,7 +64,7 @@ def test_an_image_is_three_whole_digits_one_in_each_channel(root: Path) -> None:
     assert examples.shape == (200, 3, 28, 28)
     assert examples.dtype == torch.uint8
     assert (examples == inks(examples)[:, :, None, None]).all()
-    assert set(inks(examples).flatten().tolist()) == set(LEARNT)
+    assert set(inks(examples).flatten().tolist()) == set(SEEN)
 
 
 def test_labels_say_what_the_channels_show(root: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_channel_shows_every_digit_before_it_shows_one_again(root: Path) -> No
     shown = inks(load(root, count=75).examples)
     for channel in shown.unbind(1):
         first, second, third = (part.tolist() for part in channel.split(30))
-        assert sorted(first) == sorted(second) == list(LEARNT)
+        assert sorted(first) == sorted(second) == list(SEEN)
         assert first != second
         assert len(set(third)) == 15
 
@@ -116,7 +116,7 @@ def test_held_out_images_are_made_of_the_test_split(root: Path) -> None:
 
 
 def test_held_out_images_are_a_draw_of_their_own(root: Path) -> None:
-    write(root / "MNIST" / "raw", "t10k", LEARNT)
+    write(root / "MNIST" / "raw", "t10k", SEEN)
     examples = held_out(root)
     assert examples is not None
     assert not torch.equal(examples, load(root).examples)
@@ -154,7 +154,7 @@ def test_missing_digits_are_downloaded_as_those_of_mnist(
 ) -> None:
     def fetch(name: str, root: Path) -> None:
         (root / name / "raw").mkdir(parents=True)
-        write(root / name / "raw", "train", LEARNT)
+        write(root / name / "raw", "train", SEEN)
 
     monkeypatch.setattr(vision, "fetch", fetch)
     assert len(load(tmp_path, download=True)) == 200

@@ -12,7 +12,7 @@ import yaml
 from conftest import EVERY_DATASET
 
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Columns, Data, digest
 from gan_runner.datasets import Tabular
@@ -59,7 +59,7 @@ def load(tmp_path: Path) -> Load:
             | {"path": str(path)}
             | {k: yaml.safe_load(v) for k, v in asked}
         )
-        return loaded(make(node, Tabular, where="dataset"), tmp_path)
+        return loaded(build_component(node, Tabular, where="dataset"), tmp_path)
 
     return call
 

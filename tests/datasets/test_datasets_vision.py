@@ -19,7 +19,7 @@ import pytest
 import torch
 from conftest import EVERY_DATASET, track
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers.torchvision import torchvision
@@ -31,7 +31,7 @@ IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 def dataset(name: str, root: Path, **changes: Any) -> Dataset:
     settings = {"download": False, "image_size": None, "flip": False, **EVERY_DATASET, **changes}
-    return make({"name": name, "root": str(root), **settings}, Dataset, where="dataset")
+    return build_component({"name": name, "root": str(root), **settings}, Dataset, where="dataset")
 
 
 def load(name: str, root: Path, **changes: Any) -> Data:

@@ -11,7 +11,7 @@ import torch
 from conftest import EVERY_DATASET, track
 from torch import Tensor
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
@@ -31,7 +31,9 @@ SETTINGS: dict[str, Any] = {
 
 
 def sines(**changes: Any) -> Dataset:
-    return make({"name": "Sines", **EVERY_DATASET, **SETTINGS, **changes}, Dataset, where="dataset")
+    return build_component(
+        {"name": "Sines", **EVERY_DATASET, **SETTINGS, **changes}, Dataset, where="dataset"
+    )
 
 
 def load(**changes: Any) -> Data:

@@ -13,12 +13,13 @@ import torch
 from conftest import Answer, call_command, left_behind, small_run
 from PIL import Image
 
-from gan_runner.config.component import validated
+from gan_runner.config.component import parse_settings
 from gan_runner.config.schema import Config
 from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
-from gan_runner.evaluation.evaluator import Evaluator, Measured
-from gan_runner.evaluation.metrics.measures import METRICS
+from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.evaluation.report import EvaluationReport
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.logs.terminal import Terminal
 from gan_runner.sampling.sampler import Sampler
@@ -31,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "inception_weights": None,
     "metrics": None,
     "seed": 0,
-    "neighbours": 5,
+    "neighbors": 5,
     "projections": 32,
     "importance_samples": 5,
     "best": {"metric": "sliced_wasserstein", "direction": "min"},
@@ -59,7 +60,7 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     """The evaluator of a configuration's data, with some settings changed."""
     experiment, cache, track = build(config), Path(config.cache), Terminal().track
     return Evaluator(
-        validated({**SETTINGS, **settings}, Evaluation),
+        parse_settings({**SETTINGS, **settings}, Evaluation),
         experiment.dataset,
         experiment.dataset.training(cache, track),
         cache=cache,
@@ -69,9 +70,9 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
     )
 
 
-def measure(evaluator: Evaluator, generator: torch.nn.Module) -> Measured:
-    """What is measured of samples for latent points [N, 4]."""
-    return evaluator.measure(Sampler(generator, evaluator._data.space, 4))
+def measure(evaluator: Evaluator, generator: torch.nn.Module) -> EvaluationReport:
+    """The report on samples for latent points [N, 4]."""
+    return evaluator.measure(Sampler(generator, evaluator._reference.data.space, 4))
 
 
 class Given(torch.nn.Module):
@@ -104,7 +105,7 @@ def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluat
     assert one.facts.state.rng == other.facts.state.rng
 
 
-def test_evaluation_without_a_weight_average_leaves_batch_norm_untouched(tmp_path: Path) -> None:
+def test_evaluation_without_an_ema_leaves_batch_norm_untouched(tmp_path: Path) -> None:
     norm = ("model.generator.norm=batch", "train.ema=0", "train.steps=10")
     plain = trained(tmp_path / "plain", *norm)
     other = trained(tmp_path / "other", *norm, *EVALUATED)
@@ -221,14 +222,14 @@ def test_counts_of_modes_are_those_of_the_samples(
     results = json.loads(out.read_text())["evaluations"][0]["results"]
     samples = np.load(arrays)["samples"].astype(np.float64)
     angles = np.arange(8) * 2 * np.pi / 8
-    centres = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    distances = np.linalg.norm(samples[:, None] - centres, axis=2).min(axis=1)
+    centers = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    distances = np.linalg.norm(samples[:, None] - centers, axis=2).min(axis=1)
     share = (distances <= 3 * 0.02).mean()
     assert results["high_quality"]["value"] == pytest.approx(share, abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "words"),
     [
         (["--metrics", "frechett"], 2, "frechet"),
         (["--metrics", ""], 2, "evaluation.metrics"),
@@ -240,12 +241,12 @@ def test_counts_of_modes_are_those_of_the_samples(
         (["--out", "/proc/x/y.json"], 4, "--out"),
     ],
 )
-def test_a_fault_of_the_user_is_told_in_short(
-    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, told: str
+def test_a_fault_of_the_user_is_reported_in_short(
+    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, words: str
 ) -> None:
     answer = here("gan-evaluate", str(evaluated), *arguments)
     assert answer.code == code, answer.err
-    assert told in answer.err
+    assert words in answer.err
     assert len(answer.err.splitlines()) <= 12
 
 
@@ -264,7 +265,7 @@ def test_other_data_than_the_run_was_trained_on_is_refused(
     assert "the data" in answer.err
 
 
-def test_a_single_example_can_be_learnt_from_but_not_measured_by(
+def test_a_single_example_can_be_trained_on_but_not_compared_with(
     tmp_path: Path, here: Callable[..., Answer]
 ) -> None:
     np.save(tmp_path / "one.npy", np.zeros((1, 8, 8), dtype=np.uint8))
@@ -284,13 +285,13 @@ def test_a_single_example_can_be_learnt_from_but_not_measured_by(
 
 
 def test_every_setting_of_the_file_is_known_and_checked() -> None:
-    assert validated(SETTINGS, Evaluation).num == 300
+    assert parse_settings(SETTINGS, Evaluation).num == 300
     with pytest.raises(ConfigError, match=r"evaluation\.num"):
-        validated({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "num": 0}, Evaluation, where="evaluation")
     with pytest.raises(ConfigError, match=r"[Dd]id you mean"):
-        validated({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "metrics": ["frechett"]}, Evaluation, where="evaluation")
     with pytest.raises(ConfigError, match=r"evaluation\.metrics.*use null for all"):
-        validated({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
+        parse_settings({**SETTINGS, "metrics": []}, Evaluation, where="evaluation")
 
 
 def test_images_without_labels_are_compared_by_a_random_network(
@@ -345,6 +346,10 @@ def test_a_class_that_no_sample_shows_has_no_share(
 def test_every_metric_has_its_row_in_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     assert all(f"\n| `{name}` |" in page for name in METRICS)
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for metric in METRICS.values():
+        (row,) = [row for row in rows if row.startswith(f"| `{metric.name}` |")]
+        assert all(f"`{number.name}`" in row for number in metric.numbers), row
 
 
 def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) -> None:
@@ -372,7 +377,7 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
     assert values["high_quality"] > 0.97
     assert 0.4 < values["one_nn_accuracy_identity"] < 0.6
     assert min(values["precision_identity"], values["recall_identity"]) > 0.9
-    assert 0.5 < values["memorisation_identity"] < 2
+    assert 0.5 < values["memorization_identity"] < 2
 
 
 def test_other_held_out_examples_are_not_taken_for_those_before(
@@ -381,21 +386,21 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     path = tmp_path / "data.npz"
     array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
     images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
-    unlearnt = indices_by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    held_out = indices_by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
     found = []
     for cache in "a", "a", "b":  # the second time beside what the first one kept
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
         config = configured(*array, f"cache={tmp_path / cache}")
-        evaluator = evaluator_of(config, space="random", metrics=["memorisation", "frechet"])
+        evaluator = evaluator_of(config, space="random", metrics=["memorization", "frechet"])
         results = measure(evaluator, Given(torch.zeros(1, 1, 8, 8))).results
         found.append({result.name: result for result in results})
-        images[unlearnt[::2]] = 0
+        images[held_out[::2]] = 0
     first, changed, fresh = found
     assert first["frechet_random"] == changed["frechet_random"]
-    memorisation = [each["memorisation_random"] for each in (first, changed, fresh)]
-    assert memorisation[1] == memorisation[2]
-    assert memorisation[0].value != memorisation[1].value
-    assert memorisation[0].protocol.id != memorisation[1].protocol.id
+    memorization = [each["memorization_random"] for each in (first, changed, fresh)]
+    assert memorization[1] == memorization[2]
+    assert memorization[0].value != memorization[1].value
+    assert memorization[0].protocol.id != memorization[1].protocol.id
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -419,10 +424,10 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
     np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
     config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
-    evaluator = evaluator_of(config, num=20, space="random", metrics=["memorisation"])
-    learnt = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
-    copies = torch.from_numpy(images[learnt]).float().div(127.5).sub(1)[:, None]
-    shown = measure(evaluator, Given(copies)).neighbours
+    evaluator = evaluator_of(config, num=20, space="random", metrics=["memorization"])
+    training = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    copies = torch.from_numpy(images[training]).float().div(127.5).sub(1)[:, None]
+    shown = measure(evaluator, Given(copies)).neighbors
     assert shown is not None
     # a picture's rows begin with a sample, beside which lies the example that it is a copy of
     side = shown.shape[0] // 8

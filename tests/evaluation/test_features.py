@@ -18,8 +18,13 @@ from torch import Tensor
 from gan_runner.data import Data, Space
 from gan_runner.datasets.digits import Digits
 from gan_runner.evaluation.features import classifier as training
-from gan_runner.evaluation.features.classifier import Classifier, classifier, held_out
-from gan_runner.evaluation.features.spaces import FeatureSpace, Identity, RandomNetwork, drawn
+from gan_runner.evaluation.features.classifier import Classifier, classifier, held_out_size
+from gan_runner.evaluation.features.spaces import (
+    FeatureSpace,
+    Identity,
+    RandomNetwork,
+    build_network,
+)
 from gan_runner.storage.tensors import facts_digest
 
 CPU = torch.device("cpu")
@@ -55,11 +60,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(256, shape, generator=generator).to(torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(256, shape, generator=rng).to(torch.uint8)
 
 
-def labelled(*shape: int, classes: int = 3) -> Data:
+def labeled(*shape: int, classes: int = 3) -> Data:
     labels = torch.arange(shape[0]) % classes
     return Data(noise(*shape), Space("images", shape[1:]), labels)
 
@@ -147,7 +152,7 @@ FOREIGN: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("fault", FOREIGN)
 @pytest.mark.usefixtures("quick")
 def test_a_foreign_file_is_never_trusted(fault: str, tmp_path: Path) -> None:
-    data = labelled(20, 1, 8, 8)
+    data = labeled(20, 1, 8, 8)
     space = classifier(data, cache=tmp_path, device=CPU, say=silent)
     (path,) = (tmp_path / "classifiers").iterdir()
     whole = path.read_bytes()
@@ -165,14 +170,14 @@ def test_a_cache_that_cannot_be_written_costs_a_line_only(tmp_path: Path) -> Non
     cache = tmp_path / "file"
     cache.touch()
     said: list[str] = []
-    space = classifier(labelled(20, 1, 8, 8), cache=cache, device=CPU, say=said.append)
+    space = classifier(labeled(20, 1, 8, 8), cache=cache, device=CPU, say=said.append)
     assert space.features(noise(2, 1, 8, 8)).shape == (2, 128)
-    assert len(said) == 3 and said[2].startswith("can't keep what was computed, ")
+    assert len(said) == 3 and said[2].startswith("can't cache what was computed, ")
 
 
 @pytest.mark.usefixtures("quick")
 def test_who_trains_second_takes_the_weights_of_the_first(tmp_path: Path) -> None:
-    data, spaces = labelled(20, 1, 8, 8), list[FeatureSpace]()
+    data, spaces = labeled(20, 1, 8, 8), list[FeatureSpace]()
 
     def other_process(line: str) -> None:
         if line.startswith("training") and not spaces:
@@ -186,7 +191,7 @@ def test_who_trains_second_takes_the_weights_of_the_first(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("quick")
 def test_the_version_changes_with_the_weights(tmp_path: Path) -> None:
-    data = labelled(20, 1, 8, 8)
+    data = labeled(20, 1, 8, 8)
     other = replace(data, examples=data.examples.flip(0))
     spaces = [classifier(d, cache=tmp_path, device=CPU, say=silent) for d in (data, other)]
     assert len({space.version for space in spaces}) == 2
@@ -197,15 +202,17 @@ def test_the_version_changes_with_the_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("side", [8, 28, 32, 64, 128])
 def test_networks_take_images_of_any_size_and_number_of_channels(side: int, channels: int) -> None:
     examples, space = noise(3, channels, side, side), Space("images", (channels, side, side))
-    network = drawn(lambda: Classifier(space.shape, 5), seed=0).eval()
+    network = build_network(lambda: Classifier(space.shape, 5), seed=0).eval()
     assert network(space.encode(examples)).shape == (3, 5)
     assert RandomNetwork(space, device=CPU).features(examples).shape == (3, 64)
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("shape", [(7, 1, 8, 8), (9, 3, 20, 33)])
-def test_few_images_and_oblong_ones_can_be_learnt(shape: tuple[int, ...], tmp_path: Path) -> None:
-    space = classifier(labelled(*shape), cache=tmp_path, device=CPU, say=silent)
+def test_a_classifier_can_be_trained_on_few_images_and_on_oblong_ones(
+    shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    space = classifier(labeled(*shape), cache=tmp_path, device=CPU, say=silent)
     assert space.features(noise(*shape)).isfinite().all()
     assert 0 <= space.facts["accuracy"] <= 1
 
@@ -213,12 +220,12 @@ def test_few_images_and_oblong_ones_can_be_learnt(shape: tuple[int, ...], tmp_pa
 @pytest.mark.parametrize(
     "data",
     [
-        replace(labelled(20, 1, 8, 8), labels=None),
+        replace(labeled(20, 1, 8, 8), labels=None),
         Data(torch.zeros(9, 2), Space("vectors", (2,), (0, 0), (1, 1)), torch.zeros(9).long()),
     ],
 )
 def test_data_without_labels_or_pixels_is_refused(data: Data, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="labelled images"):
+    with pytest.raises(ValueError, match="labeled images"):
         classifier(data, cache=tmp_path, device=CPU, say=unexpected)
 
 
@@ -228,12 +235,12 @@ def test_data_without_labels_or_pixels_is_refused(data: Data, tmp_path: Path) ->
 def test_a_sixth_is_held_out_and_a_few_hundred_where_there_are_enough(
     count: int, expected: int
 ) -> None:
-    assert held_out(count) == expected
+    assert held_out_size(count) == expected
 
 
 @pytest.mark.usefixtures("quick")
 def test_training_and_looking_leave_generators_and_modes_as_they_were(tmp_path: Path) -> None:
-    data = labelled(20, 1, 8, 8)
+    data = labeled(20, 1, 8, 8)
     before = torch.get_rng_state()
     with torch.no_grad():
         spaces = [
@@ -249,7 +256,7 @@ def test_training_and_looking_leave_generators_and_modes_as_they_were(tmp_path: 
 
 @pytest.mark.usefixtures("quick")
 def test_training_depends_on_no_global_seed(tmp_path: Path) -> None:
-    data = labelled(20, 1, 8, 8)
+    data = labeled(20, 1, 8, 8)
     with torch.random.fork_rng(devices=[]):
         versions = set()
         for seed in range(2):

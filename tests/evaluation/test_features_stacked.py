@@ -12,7 +12,7 @@ import torch
 from conftest import EVERY_DATASET, track
 from torch import Tensor, nn
 
-from gan_runner.config.component import make, validated
+from gan_runner.config.component import build_component, parse_settings
 from gan_runner.data import Data, Space, digest
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.digits import Digits
@@ -53,8 +53,8 @@ class Trained(NamedTuple):
 
 def stacks(digits: Tensor, labels: Tensor) -> Data:
     """Images of three digits each [N, 3, H, W], in the first channel all of them in their order."""
-    generator = torch.Generator().manual_seed(0)
-    others = [torch.randperm(len(digits), generator=generator) for _ in range(2)]
+    rng = torch.Generator().manual_seed(0)
+    others = [torch.randperm(len(digits), generator=rng) for _ in range(2)]
     drawn = torch.stack([torch.arange(len(digits)), *others], dim=1)
     examples = digits[drawn].squeeze(2)
     joint = labels[drawn] @ torch.tensor([100, 10, 1])
@@ -69,8 +69,8 @@ def first(data: Data) -> Data:
 
 def noise(count: int, classes: int = 10) -> Data:
     """Stacks of images without sense, whose labels go through the classes."""
-    generator = torch.Generator().manual_seed(0)
-    digits = torch.randint(256, (count, 1, 8, 8), generator=generator).to(torch.uint8)
+    rng = torch.Generator().manual_seed(0)
+    digits = torch.randint(256, (count, 1, 8, 8), generator=rng).to(torch.uint8)
     return stacks(digits, torch.arange(count) % classes)
 
 
@@ -139,24 +139,24 @@ def test_the_version_is_its_own_and_changes_with_the_weights(trained: Trained) -
     data = noise(60)
     other = replace(data, examples=data.examples.flip(0))
     versions = {trained.space.version, trained.digit.version}
-    for learnt in data, other:
-        space = stacked_classifier(learnt, cache=trained.cache, device=CPU, say=silent)
+    for train in data, other:
+        space = stacked_classifier(train, cache=trained.cache, device=CPU, say=silent)
         versions.add(space.version)
     assert len(versions) == 4
     assert all(len(bytes.fromhex(version)) == 6 for version in versions)
 
 
 @pytest.mark.usefixtures("quick")
-def test_no_more_is_learnt_from_than_mnist_has(
+def test_the_classifier_is_trained_on_no_more_than_mnist_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stacked, "_LEARNT", 30)
+    monkeypatch.setattr(stacked, "_TRAINING", 30)
     data = noise(60)
     space = stacked_classifier(data, cache=tmp_path, device=CPU, say=silent)
     part = replace(data, examples=data.examples[:30], labels=first(data).labels)
     assert part.labels is not None
-    learnt = Data(part.examples[:, :1], Space("images", (1, 8, 8)), part.labels[:30])
-    assert space.facts["data"] == digest(learnt)
+    train = Data(part.examples[:, :1], Space("images", (1, 8, 8)), part.labels[:30])
+    assert space.facts["data"] == digest(train)
     assert space.facts["held_out"] == 10
 
 
@@ -190,7 +190,7 @@ def test_what_is_no_stack_of_digits_is_refused(data: Data, tmp_path: Path) -> No
 EVALUATION = {
     **{"num": 40, "space": "auto", "inception_weights": None, "metrics": ["frechet"], "seed": 0},
     **{
-        "neighbours": 5,
+        "neighbors": 5,
         "projections": 8,
         "importance_samples": 5,
         "best": {"metric": "frechet", "direction": "min"},
@@ -209,7 +209,7 @@ def small_mnist(root: Path) -> Dataset:
     (raw / "train-labels-idx1-ubyte").write_bytes(labels)
     settings = {"download": False, "image_size": 8, "flip": False, "count": 60, "seed": 0}
     plain = {"name": "StackedMNIST", "root": str(root), **EVERY_DATASET, **settings}
-    return make(plain, Dataset, where="dataset")
+    return build_component(plain, Dataset, where="dataset")
 
 
 @pytest.mark.usefixtures("quick")
@@ -217,7 +217,7 @@ def test_stacked_digits_are_evaluated_in_their_own_space(tmp_path: Path) -> None
     dataset = small_mnist(tmp_path)
     data = dataset.load(tmp_path, track)
     expected = stacked_classifier(data, cache=tmp_path, device=CPU, say=silent)
-    settings = validated(EVALUATION, Evaluation, where="evaluation")
+    settings = parse_settings(EVALUATION, Evaluation, where="evaluation")
     evaluator = Evaluator(
         settings, dataset, data, cache=tmp_path, device=CPU, say=unexpected, track=track
     )

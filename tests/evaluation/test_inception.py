@@ -49,8 +49,8 @@ def space(weights: Path) -> FeatureSpace:
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(256, shape, generator=generator).to(torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(256, shape, generator=rng).to(torch.uint8)
 
 
 def test_features_are_2048_numbers_and_probabilities_of_1008_classes(space: FeatureSpace) -> None:
@@ -63,9 +63,9 @@ def test_features_are_2048_numbers_and_probabilities_of_1008_classes(space: Feat
     torch.testing.assert_close(probabilities.sum(1), torch.ones(2))
 
 
-def test_grey_images_are_repeated_to_three_channels(space: FeatureSpace) -> None:
-    grey = noise(2, 1, 8, 8)
-    assert space.features(grey).equal(space.features(grey.repeat(1, 3, 1, 1)))
+def test_gray_images_are_repeated_to_three_channels(space: FeatureSpace) -> None:
+    gray = noise(2, 1, 8, 8)
+    assert space.features(gray).equal(space.features(gray.repeat(1, 3, 1, 1)))
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 8, 8), (2, 2, 8, 8), (2, 5)])

@@ -1,34 +1,14 @@
-"""Metrics by their names: what of the examples they look at, and what they call their numbers."""
+"""The functions of the metrics: which of the examples they use, and the numbers that they give."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
+from metric_inputs import inputs
 from torch import Tensor
 
-from gan_runner.data import Space
 from gan_runner.data.columns import Column, Columns
-from gan_runner.evaluation.features.spaces import Identity
-from gan_runner.evaluation.metrics.measures import METRICS, Compared
-
-NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("train", "held_out", "centres", "std", "class_counts", "labels", "category")),
-    **{"neighbours": 5, "projections": 16, "seed": 0},
-}
-
-
-def compared(real: Tensor, fake: Tensor, **more: Any) -> Compared:
-    """Vectors [N, D] and [M, D] as they are, and what more there is to compare."""
-    return Compared(
-        space=Identity(Space("vectors", (real.shape[1],))),
-        real=real,
-        fake=fake,
-        real_features=real,
-        fake_features=fake,
-        **{**NOTHING, **more},
-    )
+from gan_runner.evaluation.metrics.measures import MEASURES
 
 
 def classes(order: str, *, seed: int) -> Tensor:
@@ -39,20 +19,20 @@ def classes(order: str, *, seed: int) -> Tensor:
         "alternating": torch.arange(10).repeat(400),
         "shuffled": torch.randperm(4000, generator=stream) % 10,
     }[order]
-    centres = 3 * torch.randn(10, 8, generator=torch.Generator().manual_seed(0))
-    return centres[labels] + torch.randn(4000, 8, generator=stream)
+    centers = 3 * torch.randn(10, 8, generator=torch.Generator().manual_seed(0))
+    return centers[labels] + torch.randn(4000, 8, generator=stream)
 
 
 @pytest.mark.parametrize("order", ["sorted", "alternating"])
-@pytest.mark.parametrize("metric", ["mmd", "memorisation"])
+@pytest.mark.parametrize("metric", ["mmd", "memorization"])
 def test_in_which_order_classes_come_moves_no_number(metric: str, order: str) -> None:
     fake, found = classes("shuffled", seed=9), []
     for way in order, "shuffled":
         sets = {"train": classes(way, seed=2), "held_out": classes(way, seed=3)}
-        (number,) = METRICS[metric](compared(classes(way, seed=1), fake, **sets))
+        (number,) = MEASURES[metric](inputs(classes(way, seed=1), fake, **sets))
         found.append(number.value)
     # as far as chance goes: other examples of the same classes
-    nothing = {"mmd": 1e-3, "memorisation": 0.05}[metric]
+    nothing = {"mmd": 1e-3, "memorization": 0.05}[metric]
     assert found[0] == pytest.approx(found[1], abs=nothing)
 
 
@@ -62,16 +42,17 @@ def test_columns_whose_names_begin_alike_are_all_measured() -> None:
     columns = Columns(tuple(map(Column, names)), temperature=1.0, straight_through=False)
     real = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
     fake = real + real.std(0, correction=0) * torch.tensor([3.0, 1.0, 0.0, 2.0])
-    numbers = {n.name: n.value for n in METRICS["columns"](compared(real, fake, columns=columns))}
-    assert numbers.pop("column_wasserstein") == pytest.approx(1.5, rel=1e-4)
-    assert numbers.pop("column_wasserstein/age") == 0
+    found = MEASURES["columns"](inputs(real, fake, columns=columns))
+    numbers = {(each.number, each.column): each.value for each in found}
+    assert numbers.pop(("column_wasserstein", None)) == pytest.approx(1.5, rel=1e-4)
+    assert numbers.pop(("column_wasserstein", "age")) == 0
     shown = asked[:57] + "..."
     assert numbers == {
-        f"column_wasserstein/{place}: {shown}": pytest.approx(value, rel=1e-4)
+        ("column_wasserstein", f"{place}: {shown}"): pytest.approx(value, rel=1e-4)
         for place, value in ((1, 3), (2, 1), (4, 2))
     }
 
 
-def test_a_single_held_out_example_tells_nothing_of_memorisation() -> None:
+def test_a_single_held_out_example_tells_nothing_of_memorization() -> None:
     many = classes("shuffled", seed=0)[:50]
-    assert METRICS["memorisation"](compared(many, many, train=many, held_out=many[:1])) == []
+    assert MEASURES["memorization"](inputs(many, many, train=many, held_out=many[:1])) == []

@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 
 from gan_runner.evaluation.metrics import frechet
-from gan_runner.evaluation.metrics.frechet import Gaussian, distance, doubt, fitted
+from gan_runner.evaluation.metrics.frechet import (
+    Gaussian,
+    fit_gaussian,
+    frechet_distance,
+    sample_size_warning,
+)
 
 
 def features(count: int, size: int, *, seed: int = 0) -> Tensor:
@@ -33,7 +38,7 @@ def by_scipy(a: Tensor, b: Tensor) -> float:
 
 def test_distance_of_a_shifted_and_scaled_gaussian_is_the_closed_form() -> None:
     size, mean, scale = 7, torch.linspace(-1, 2, 7), 2.5
-    found = distance(
+    found = frechet_distance(
         gaussian(torch.zeros(size), torch.eye(size)),
         gaussian(mean, scale**2 * torch.eye(size)),
     )
@@ -44,21 +49,23 @@ def test_distance_of_a_shifted_and_scaled_gaussian_is_the_closed_form() -> None:
 def test_distance_of_diagonal_covariances_is_that_of_their_roots() -> None:
     a, b = torch.tensor([4.0, 9.0, 0.0]), torch.tensor([1.0, 0.0, 0.0])
     zero = torch.zeros(3)
-    found = distance(gaussian(zero, a.diag()), gaussian(zero, b.diag()))
+    found = frechet_distance(gaussian(zero, a.diag()), gaussian(zero, b.diag()))
     assert found == pytest.approx(1 + 9, rel=1e-12)
 
 
 @pytest.mark.parametrize("size", [2, 16, 64])
 def test_distance_is_that_of_scipys_matrix_root(size: int) -> None:
     a, b = features(500, size), features(400, size, seed=1)
-    assert distance(fitted(a), fitted(b)) == pytest.approx(by_scipy(a, b), rel=1e-8)
+    assert frechet_distance(fit_gaussian(a), fit_gaussian(b)) == pytest.approx(
+        by_scipy(a, b), rel=1e-8
+    )
 
 
 def test_fit_is_the_unbiased_one_and_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x = features(100, 5) + 1000
-    whole = fitted(x)
+    whole = fit_gaussian(x)
     monkeypatch.setattr(frechet, "_CHUNK", 7)
-    chunked = fitted(x)
+    chunked = fit_gaussian(x)
     expected = torch.from_numpy(np.cov(x.double().numpy().T))
     torch.testing.assert_close(whole.covariance, expected, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(chunked.covariance, expected, rtol=1e-9, atol=1e-12)
@@ -69,43 +76,43 @@ def test_fit_is_the_unbiased_one_and_chunks_do_not_matter(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("count", [2, 20, 63, 64, 65, 300])
 def test_distance_to_itself_is_zero_even_with_fewer_examples_than_dimensions(count: int) -> None:
-    of = fitted(features(count, 64))
+    of = fit_gaussian(features(count, 64))
     variance = float(of.covariance.trace())
-    assert 0 <= distance(of, of) < 1e-10 * variance
+    assert 0 <= frechet_distance(of, of) < 1e-10 * variance
 
 
 def test_distance_with_fewer_examples_than_dimensions_is_finite_and_of_both_ways() -> None:
-    a, b = fitted(features(30, 64)), fitted(features(40, 64, seed=1))
-    assert 0 < distance(a, b) < float("inf")
-    assert distance(a, b) == pytest.approx(distance(b, a), rel=1e-9)
+    a, b = fit_gaussian(features(30, 64)), fit_gaussian(features(40, 64, seed=1))
+    assert 0 < frechet_distance(a, b) < float("inf")
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-9)
 
 
 def test_distance_of_constant_features_is_that_of_their_means() -> None:
-    a, b = fitted(torch.ones(5, 3)), fitted(torch.zeros(5, 3))
-    assert distance(a, b) == 3
+    a, b = fit_gaussian(torch.ones(5, 3)), fit_gaussian(torch.zeros(5, 3))
+    assert frechet_distance(a, b) == 3
 
 
 def test_distance_ignores_a_rotation_of_both() -> None:
     a, b = features(300, 8).double(), features(300, 8, seed=1).double()
     stream = torch.Generator().manual_seed(2)
     rotation = torch.linalg.qr(torch.randn(8, 8, generator=stream, dtype=torch.float64)).Q
-    turned = distance(fitted(a @ rotation), fitted(b @ rotation))
-    assert turned == pytest.approx(distance(fitted(a), fitted(b)), rel=1e-9)
+    turned = frechet_distance(fit_gaussian(a @ rotation), fit_gaussian(b @ rotation))
+    assert turned == pytest.approx(frechet_distance(fit_gaussian(a), fit_gaussian(b)), rel=1e-9)
 
 
 def test_two_draws_of_one_gaussian_are_as_far_apart_as_doubt_says() -> None:
     size, count = 32, 10 * 32
     stream = torch.Generator().manual_seed(0)
     draws = torch.randn(20, 2, count, size, generator=stream)
-    found = [distance(fitted(a), fitted(b)) for a, b in draws]
+    found = [frechet_distance(fit_gaussian(a), fit_gaussian(b)) for a, b in draws]
     of_means, of_covariances = size * 2 / count, size * (size + 1) / 4 * 2 / count
     assert np.mean(found) == pytest.approx(of_means + of_covariances, rel=0.05)
 
 
 def test_few_examples_for_the_dimension_are_doubted_with_the_numbers() -> None:
-    few, many = fitted(features(79, 8)), fitted(features(80, 8))
-    assert doubt(many, many) is None
-    line = doubt(many, few)
+    few, many = fit_gaussian(features(79, 8)), fit_gaussian(features(80, 8))
+    assert sample_size_warning(many, many) is None
+    line = sample_size_warning(many, few)
     assert line is not None
     assert "\n" not in line
     assert all(number in line for number in ("80", "79", "8 dimensions", "upwards"))
@@ -113,19 +120,19 @@ def test_few_examples_for_the_dimension_are_doubted_with_the_numbers() -> None:
 
 def test_one_example_other_shapes_and_nan_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 2"):
-        fitted(torch.zeros(1, 3))
+        fit_gaussian(torch.zeros(1, 3))
     with pytest.raises(ValueError, match="at least"):
-        fitted(torch.zeros(0, 3))
+        fit_gaussian(torch.zeros(0, 3))
     with pytest.raises(ValueError, match="matrix"):
-        fitted(torch.zeros(3))
+        fit_gaussian(torch.zeros(3))
     with pytest.raises(ValueError, match="NaN"):
-        fitted(torch.tensor([[1.0], [float("nan")]]))
+        fit_gaussian(torch.tensor([[1.0], [float("nan")]]))
     with pytest.raises(ValueError, match="2 and 3 dimensions"):
-        distance(fitted(torch.zeros(4, 2)), fitted(torch.zeros(4, 3)))
+        frechet_distance(fit_gaussian(torch.zeros(4, 2)), fit_gaussian(torch.zeros(4, 3)))
 
 
 def test_fitting_and_measuring_leave_the_features_as_they_were() -> None:
     x = features(50, 4)
     before = x.clone()
-    distance(fitted(x), fitted(x))
+    frechet_distance(fit_gaussian(x), fit_gaussian(x))
     assert torch.equal(x, before)

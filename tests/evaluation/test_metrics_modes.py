@@ -18,18 +18,18 @@ from gan_runner.evaluation.metrics.modes import (
 )
 
 STD = 0.1
-CENTRES = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
+CENTERS = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
 
 
-def around(*centres: int, count: int = 1000) -> Tensor:
+def around(*centers: int, count: int = 1000) -> Tensor:
     """Equally many samples of each of these Gaussians."""
     stream = torch.Generator().manual_seed(0)
-    means = CENTRES[list(centres)].repeat_interleave(count, 0)
+    means = CENTERS[list(centers)].repeat_interleave(count, 0)
     return means + STD * torch.randn(len(means), 2, generator=stream)
 
 
 def of_mixture(samples: Tensor) -> ModesOfMixture:
-    return modes_of_mixture(samples, CENTRES, std=STD)
+    return modes_of_mixture(samples, CENTERS, std=STD)
 
 
 # mixtures
@@ -52,13 +52,13 @@ def test_dropped_modes_are_missed_in_the_count_and_in_the_masses_but_not_in_qual
 
 
 def test_collapse_to_one_mode_has_the_largest_divergence() -> None:
-    found = of_mixture(CENTRES[:1].expand(10, -1))
+    found = of_mixture(CENTERS[:1].expand(10, -1))
     expected = ModesOfMixture(1, 4, 1.0, math.log(4), 0.75)
     assert found == pytest.approx(expected)
 
 
 def test_uneven_masses_have_their_divergence_and_distance_from_uniform() -> None:
-    found = of_mixture(CENTRES[[0] * 5 + [1] * 2 + [2] * 2 + [3]])
+    found = of_mixture(CENTERS[[0] * 5 + [1] * 2 + [2] * 2 + [3]])
     masses = [0.5, 0.2, 0.2, 0.1]
     assert found.reverse_kl == pytest.approx(sum(p * math.log(p * 4) for p in masses))
     assert found.total_variation == pytest.approx(0.25)

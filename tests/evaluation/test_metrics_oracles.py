@@ -27,7 +27,7 @@ class Given(nn.Module):
 
 
 def drawn(count: int, size: int, *, seed: int, shift: float) -> Tensor:
-    """Correlated features that are no Gaussian, float32 [count, size]."""
+    """Correlated features that are not Gaussian, float32 [count, size]."""
     stream = torch.Generator().manual_seed(seed)
     mixing = torch.randn(size, size, generator=stream) / size**0.5
     return torch.randn(count, size, generator=stream).mm(mixing).relu() + shift
@@ -39,7 +39,7 @@ def test_the_frechet_distance_is_that_of_torchmetrics(count: int, size: int) -> 
     fake = drawn(count - 50, size, seed=1, shift=0.1)
     oracle = FrechetInceptionDistance(feature=Given(size), normalize=True)
     oracle.update(real, real=True), oracle.update(fake, real=False)
-    ours = frechet.distance(frechet.fitted(real), frechet.fitted(fake))
+    ours = frechet.frechet_distance(frechet.fit_gaussian(real), frechet.fit_gaussian(fake))
     assert ours == pytest.approx(float(oracle.compute()), rel=1e-3)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics import neighbours
+from gan_runner.evaluation.metrics import neighbors
 from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
 
 
@@ -18,7 +18,7 @@ def features(count: int, size: int = 3, *, seed: int = 0) -> Tensor:
 
 def sliced(real: Tensor, fake: Tensor, *, projections: int = 200, seed: int = 0) -> float:
     stream = torch.Generator().manual_seed(seed)
-    return sliced_wasserstein(real, fake, projections=projections, generator=stream)
+    return sliced_wasserstein(real, fake, projections=projections, rng=stream)
 
 
 def test_distance_on_the_line_is_that_of_sorted_examples() -> None:
@@ -63,7 +63,7 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = features(40), features(25, seed=1)
     whole = sliced(x, y)
     for tile in (1, 100):
-        monkeypatch.setattr(neighbours, "TILE", tile)
+        monkeypatch.setattr(neighbors, "TILE", tile)
         assert sliced(x, y) == pytest.approx(whole, rel=1e-12)
 
 

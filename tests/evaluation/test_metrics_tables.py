@@ -9,15 +9,21 @@ import pytest
 import torch
 
 from gan_runner.data.columns import Column, Columns
+from gan_runner.evaluation.confusion import ConfusionMatrices
 from gan_runner.evaluation.metrics.tables import (
-    closest,
+    closest_record_distances,
     correlation_difference,
-    labelled,
+    labeled_arrays,
     total_variation,
     wasserstein,
 )
-from gan_runner.evaluation.metrics.tstr import Exam, Labelled, Told, Tstr, confusion
-from gan_runner.sampling.pictures.confusion import Confusion
+from gan_runner.evaluation.metrics.tstr import (
+    TSTR,
+    ClassifierResult,
+    LabeledArrays,
+    TSTRTask,
+    confusion,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -83,36 +89,36 @@ def test_a_constant_is_correlated_with_nothing() -> None:
 
 def test_copies_of_training_rows_are_at_distance_zero_of_them_alone() -> None:
     train, held_out = RNG.normal(size=(40, 3)), RNG.normal(size=(40, 3))
-    found = closest(train[:20], train, held_out)
+    found = closest_record_distances(train[:20], train, held_out)
     assert (found.train, found.share) == (0, 1)
     assert found.held_out > 0.1
 
 
 def test_fresh_rows_are_as_near_to_either_set_whatever_their_sizes() -> None:
     fake, train, held_out = (RNG.normal(size=(size, 2)) for size in (2000, 1500, 300))
-    found = closest(fake, train, held_out)
+    found = closest_record_distances(fake, train, held_out)
     assert found.share == pytest.approx(0.5, abs=0.05)
     assert found.train == pytest.approx(found.held_out, rel=0.15)
 
 
 def test_ties_count_for_half() -> None:
     rows = np.zeros((4, 1))
-    assert closest(rows, rows, rows).share == 0.5
+    assert closest_record_distances(rows, rows, rows).share == 0.5
 
 
 # ---------------------------------------------------------------- TSTR
 
 
-def blobs(count: int, *, distance: float, seed: int) -> Labelled:
+def blobs(count: int, *, distance: float, seed: int) -> LabeledArrays:
     stream = np.random.default_rng(seed)
     labels = np.arange(count, dtype=np.int64) % 3
-    centres = distance * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    return Labelled(stream.normal(size=(count, 2)) + centres[labels], labels)
+    centers = distance * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    return LabeledArrays(stream.normal(size=(count, 2)) + centers[labels], labels)
 
 
 def test_samples_like_the_real_rows_teach_as_much_as_those() -> None:
     train, test, synthetic = (blobs(120, distance=8, seed=seed) for seed in range(3))
-    found = Exam(train, test, classes=3, seed=0).taken(synthetic)
+    found = TSTRTask(train, test, classes=3, seed=0).evaluate(synthetic)
     assert found.real.accuracy > 0.97
     assert found.synthetic.accuracy > 0.97
     assert found.real.confusion.sum() == 120
@@ -121,8 +127,8 @@ def test_samples_like_the_real_rows_teach_as_much_as_those() -> None:
 
 def test_samples_with_wrong_classes_teach_what_is_wrong() -> None:
     train, test, synthetic = (blobs(120, distance=8, seed=seed) for seed in range(3))
-    shifted = Labelled(synthetic.features, (synthetic.labels + 1) % 3)
-    found = Exam(train, test, classes=3, seed=0).taken(shifted)
+    shifted = LabeledArrays(synthetic.features, (synthetic.labels + 1) % 3)
+    found = TSTRTask(train, test, classes=3, seed=0).evaluate(shifted)
     assert found.real.accuracy > 0.97
     assert found.synthetic.accuracy < 0.03
     assert np.trace(np.roll(found.synthetic.confusion, -1, axis=1)) > 115
@@ -130,16 +136,16 @@ def test_samples_with_wrong_classes_teach_what_is_wrong() -> None:
 
 def test_samples_of_one_class_teach_this_class_only() -> None:
     train, test = (blobs(60, distance=8, seed=seed) for seed in range(2))
-    collapsed = Labelled(train.features, np.full(60, 2, np.int64))
-    found = Exam(train, test, classes=3, seed=0).taken(collapsed)
+    collapsed = LabeledArrays(train.features, np.full(60, 2, np.int64))
+    found = TSTRTask(train, test, classes=3, seed=0).evaluate(collapsed)
     assert found.synthetic.accuracy == pytest.approx(1 / 3)
     assert found.synthetic.confusion[:, 2].tolist() == [20, 20, 20]
 
 
 def test_units_of_the_features_do_not_matter() -> None:
     parts = [blobs(90, distance=6, seed=seed) for seed in range(3)]
-    scaled = [Labelled(p.features * [1e-4, 1e5] + [7, 1e6], p.labels) for p in parts]
-    one, other = (Exam(*p[:2], classes=3, seed=0).taken(p[2]) for p in (parts, scaled))
+    scaled = [LabeledArrays(p.features * [1e-4, 1e5] + [7, 1e6], p.labels) for p in parts]
+    one, other = (TSTRTask(*p[:2], classes=3, seed=0).evaluate(p[2]) for p in (parts, scaled))
     assert one.synthetic.accuracy == pytest.approx(other.synthetic.accuracy, abs=0.03)
 
 
@@ -148,23 +154,23 @@ def test_tstr_gives_the_same_twice_and_leaves_numpys_stream_alone() -> None:
     np.random.seed(3)
     expected = np.random.random()
     np.random.seed(3)
-    first, again = (Exam(*parts[:2], classes=3, seed=5).taken(parts[2]) for _ in range(2))
+    first, again = (TSTRTask(*parts[:2], classes=3, seed=5).evaluate(parts[2]) for _ in range(2))
     assert np.array_equal(first.synthetic.confusion, again.synthetic.confusion)
     assert np.random.random() == expected
 
 
-def test_what_real_rows_teach_is_learnt_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_classifier_of_real_rows_is_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from gan_runner.evaluation.metrics import tstr
 
-    learnt, predicted = [], tstr._predicted
+    fitted, predicted = [], tstr._predict
     monkeypatch.setattr(
-        tstr, "_predicted", lambda of, *a, **k: learnt.append(of) or predicted(of, *a, **k)
+        tstr, "_predict", lambda of, *a, **k: fitted.append(of) or predicted(of, *a, **k)
     )
     train, test, *synthetic = (blobs(30, distance=2, seed=seed) for seed in range(4))
-    exam = Exam(train, test, classes=3, seed=0)
-    first, second = map(exam.taken, synthetic)
+    task = TSTRTask(train, test, classes=3, seed=0)
+    first, second = map(task.evaluate, synthetic)
     assert first.real == second.real
-    assert [id(of) for of in learnt] == [id(train), *map(id, synthetic)]
+    assert [id(of) for of in fitted] == [id(train), *map(id, synthetic)]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +186,7 @@ def test_what_real_rows_teach_is_learnt_once(monkeypatch: pytest.MonkeyPatch) ->
 def test_arrays_that_do_not_fit_are_refused(features: Any, labels: Any) -> None:
     fine = blobs(9, distance=1, seed=0)
     with pytest.raises(ValueError, match=r"Features|Labels"):
-        Exam(fine, fine, classes=3, seed=0).taken(Labelled(features, labels))
+        TSTRTask(fine, fine, classes=3, seed=0).evaluate(LabeledArrays(features, labels))
 
 
 def test_a_confusion_matrix_has_true_classes_in_rows() -> None:
@@ -188,16 +194,16 @@ def test_a_confusion_matrix_has_true_classes_in_rows() -> None:
     assert found.tolist() == [[1, 0, 1], [0, 1, 0], [0, 1, 0]]
 
 
-def test_rows_give_their_class_as_it_was_told_or_as_they_hold_it() -> None:
-    colour, ill = Column("colour", ("blue", "red")), Column("ill", ("no", "yes"), label=True)
+def test_rows_have_the_class_that_they_hold_or_else_the_one_that_is_given() -> None:
+    color, ill = Column("color", ("blue", "red")), Column("ill", ("no", "yes"), label=True)
     rows = torch.tensor([[5.0, 0.0, 1.0, 1.0, 0.0], [6.0, 1.0, 0.0, 0.0, 1.0]])
-    held = labelled(rows, None, Columns((Column("age"), colour, ill), 1.0, True))
+    held = labeled_arrays(rows, None, Columns((Column("age"), color, ill), 1.0, True))
     assert held is not None
     assert held.features.tolist() == [[5, 0, 1], [6, 1, 0]]
     assert held.labels.tolist() == [0, 1]
-    told = Columns((Column("age"), colour), 1.0, True)
-    assert labelled(rows[:, :3], None, told) is None
-    given = labelled(rows[:, :3], torch.tensor([1, 1]), told)
+    without = Columns((Column("age"), color), 1.0, True)
+    assert labeled_arrays(rows[:, :3], None, without) is None
+    given = labeled_arrays(rows[:, :3], torch.tensor([1, 1]), without)
     assert given is not None
     assert given.labels.tolist() == [1, 1]
 
@@ -207,9 +213,9 @@ def test_rows_give_their_class_as_it_was_told_or_as_they_hold_it() -> None:
 
 @pytest.mark.parametrize("classes", [2, 5, 60])
 def test_a_confusion_matrix_is_drawn_with_its_diagonal_in_blue(classes: int) -> None:
-    told = Told(1.0, np.eye(classes, dtype=np.int64) * 7)
+    perfect = ClassifierResult(1.0, np.eye(classes, dtype=np.int64) * 7)
     names = ("\x1b[31m<b>" * 9, *map(str, range(1, classes)))
-    drawn = Confusion(Tstr(told, told), names).picture()
+    drawn = ConfusionMatrices(TSTR(perfect, perfect), names).picture()
     assert drawn.dtype == np.uint8 and drawn.shape[2] == 3
     blue = (drawn == (0, 114, 178)).all(axis=2)
     assert blue.sum() > 2 * classes * 4

@@ -199,9 +199,9 @@ def compare(left: Path, right: Path) -> int:
         if not other.exists():
             continue
         ours, theirs = (json.loads(p.read_text()) for p in (path, other))
-        told = next(_differences(ours, theirs), None)
-        different += told is not None
-        print(f"{path.stem}: {told or 'identical'}")
+        difference = next(_differences(ours, theirs), None)
+        different += difference is not None
+        print(f"{path.stem}: {difference or 'identical'}")
     return int(different > 0)
 
 

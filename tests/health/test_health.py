@@ -13,18 +13,19 @@ import yaml
 from conftest import fields
 
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import validated
+from gan_runner.config.component import parse_settings
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
-from gan_runner.health import Health, Monitor, Reals, Verdict
+from gan_runner.health import EvaluationNames, Health, Monitor, Reals, Verdict
+from gan_runner.health.detectors import DETECTORS, count_swings
 from gan_runner.health.history import Series
 from gan_runner.health.settings import Action
-from gan_runner.health.signs import SIGNS, swings
 from gan_runner.training.build import build
 
 PLAIN = yaml.safe_load((conf_folder() / "health" / "standard.yaml").read_text())
 Row = dict[str, float]
+NAMES = EvaluationNames("eval/frechet_identity", "min", "eval/memorization_identity")
 
 
 def settings(**changes: Any) -> Health:
@@ -33,11 +34,11 @@ def settings(**changes: Any) -> Health:
     for key, value in changes.items():
         group, _, name = key.rpartition("__")
         (plain[group] if group else plain)[name] = value
-    return validated(plain, Health, where="health")
+    return parse_settings(plain, Health, where="health")
 
 
 def watch(rows: list[Row], **changes: Any) -> list[Verdict]:
-    monitor = Monitor(settings(**changes), metric="frechet", direction="min")
+    monitor = Monitor(settings(**changes), NAMES)
     return [verdict for row in rows for verdict in monitor.observe(row)]
 
 
@@ -141,7 +142,7 @@ SICK = {
     ),
     "a class lost": ("mode_collapse", shares([1.0, 0.9, 0.8, 0.08, 0.02])),
     "penalty of the wrong sign": ("divergence", history(500, penalty__r1=-9.8)),
-    "D without slope": (
+    "D without gradient": (
         "discriminator_useless",
         history(
             800,
@@ -186,8 +187,8 @@ SICK = {
         [sampled(step, step / 10, 0.0, 0.0) for step in range(100, 501, 100)],
     ),
     "copies": (
-        "memorisation",
-        [{"step": step, "eval/memorisation_identity": 0.2} for step in (500, 1000)],
+        "memorization",
+        [{"step": step, "eval/memorization_identity": 0.2} for step in (500, 1000)],
     ),
     "worse and worse": (
         "past_the_best",
@@ -250,7 +251,7 @@ HEALTHY = {
     "a critic whose zero drifts": history(2000, ill_from=1000, loss__generator=80.0),
     "better and better": evaluated([9.0, 5.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.8, 0.7]),
     "noise near zero": evaluated([9.0, 0.01, 0.03, 0.02, 0.05, 0.03, 0.02, 0.04]),
-    "no copies": [{"step": s, "eval/memorisation_identity": 0.97} for s in (500, 1000, 1500)],
+    "no copies": [{"step": s, "eval/memorization_identity": 0.97} for s in (500, 1000, 1500)],
 }
 
 
@@ -259,16 +260,16 @@ def test_a_healthy_run_gets_no_verdict(case: str) -> None:
     assert watch(HEALTHY[case]) == []
 
 
-def test_every_verdict_has_an_action_a_sign_and_a_sick_run() -> None:
-    assert set(Action.model_fields) == set(SIGNS) == {name for name, _ in SICK.values()}
+def test_every_verdict_has_an_action_a_detector_and_a_sick_run() -> None:
+    assert set(Action.model_fields) == set(DETECTORS) == {name for name, _ in SICK.values()}
 
 
-def test_an_illness_is_told_once() -> None:
+def test_an_illness_is_reported_once() -> None:
     verdicts = watch(history(5000, sample=sampled(0, duplicates=0.6)))
     assert [v.step for v in verdicts] == [300]
 
 
-def test_an_illness_is_told_again_only_after_it_was_gone_for_a_while() -> None:
+def test_an_illness_is_reported_again_only_after_it_was_gone_for_a_while() -> None:
     def batches(*sick: range) -> list[Row]:
         return [
             sampled(step, duplicates=0.6 if any(step in part for part in sick) else 0.0)
@@ -286,7 +287,7 @@ def test_rows_fed_again_give_the_same_verdicts_at_the_same_steps(case: str) -> N
     _, rows = SICK[case]
     whole = watch(rows)
     for cut in range(0, len(rows), 7):
-        monitor = Monitor(settings(), metric="frechet", direction="min")
+        monitor = Monitor(settings(), NAMES)
         replayed = [v for row in rows[:cut] for v in monitor.observe(row)]
         assert replayed == [v for v in whole if v in replayed]
         assert replayed + [v for row in rows[cut:] for v in monitor.observe(row)] == whole
@@ -307,27 +308,27 @@ def test_spans_are_steps_whatever_the_interval_of_rows() -> None:
     assert [v.step for v in watch(rare)] == [3000]
 
 
-def test_the_best_has_the_direction_that_it_was_told() -> None:
+def test_the_best_has_the_direction_that_is_asked_for() -> None:
     rows = evaluated([0.1, 0.5, 0.9, 0.5, 0.4, 0.3, 0.3, 0.3])
     falling = [{**row, "eval/coverage_identity": row["eval/frechet_identity"]} for row in rows]
-    monitor = Monitor(settings(), metric="coverage", direction="max")
+    monitor = Monitor(settings(), NAMES._replace(best="eval/coverage_identity", direction="max"))
     (verdict,) = [v for row in falling for v in monitor.observe(row)]
     assert (verdict.name, verdict.step) == ("past_the_best", 3500)
     assert "eval/coverage_identity was best at step 1500, 0.9" in verdict.evidence
 
 
 def test_swings_count_turns_by_a_factor() -> None:
-    assert swings([1, 5, 1, 5, 1], 3) == 3
-    assert swings([1, 2, 1, 2, 1], 3) == 0
-    assert swings([1, 10, 100, 1000], 3) == 0
-    assert swings([1, 2, 4, 3, 2, 1, 0.5, 2, 4], 3) == 2
+    assert count_swings([1, 5, 1, 5, 1], 3) == 3
+    assert count_swings([1, 2, 1, 2, 1], 3) == 0
+    assert count_swings([1, 10, 100, 1000], 3) == 0
+    assert count_swings([1, 2, 4, 3, 2, 1, 0.5, 2, 4], 3) == 2
 
 
 # ---------------------------------------------------------------- stopping
 
 
 def test_patience_ends_a_run_that_gets_no_better() -> None:
-    monitor = Monitor(settings(patience=1500), metric="frechet", direction="min")
+    monitor = Monitor(settings(patience=1500), NAMES)
     reasons = []
     for row in evaluated([9.0, 5.0, 6.0, 5.0, 7.0]):
         monitor.observe(row)
@@ -344,7 +345,7 @@ def test_losses_that_stand_still_end_a_run_if_asked_to() -> None:
     ]
     for tolerance, ends in ((0.1, True), (1e-3, False), (None, False)):
         plain = {**PLAIN["convergence"], "tolerance": tolerance}
-        monitor = Monitor(settings(convergence=plain), metric="kid", direction="min")
+        monitor = Monitor(settings(convergence=plain), NAMES)
         stopped = []
         for row in rows:
             monitor.observe(row)
@@ -356,7 +357,7 @@ def test_losses_that_stand_still_end_a_run_if_asked_to() -> None:
 @pytest.mark.parametrize("every", [1, 7, 50])
 def test_a_span_is_looked_over_however_often_rows_are_logged(every: int) -> None:
     convergence = {"tolerance": 0.1, "span": 2000}
-    monitor = Monitor(settings(convergence=convergence), metric="kid", direction="min")
+    monitor = Monitor(settings(convergence=convergence), NAMES)
     for step in range(every, 5000, every):
         monitor.observe(trained(step, loss__discriminator=1.0, loss__generator=1.0))
         if monitor.reason_to_stop() is not None:
@@ -373,9 +374,9 @@ def test_rows_older_than_every_span_are_forgotten() -> None:
     series = Series(100)
     for step in range(1, 5001):
         series.add({"step": step})
-    assert [row["step"] for row in series.over(100)] == list(range(4900, 5001))
-    assert len(series.over(150)) <= 201
-    assert series.over(1000) == []
+    assert [row["step"] for row in series.rows_over(100)] == list(range(4900, 5001))
+    assert len(series.rows_over(150)) <= 201
+    assert series.rows_over(1000) == []
 
 
 def test_a_class_that_was_found_long_ago_is_missed() -> None:
@@ -458,35 +459,35 @@ def test_a_vae_gets_advice_that_it_can_follow() -> None:
 
 
 def ring(count: int, seed: int, modes: tuple[int, ...] = tuple(range(8))) -> torch.Tensor:
-    """Points [count, 2] around some of eight centres on a circle of radius 2."""
+    """Points [count, 2] around some of eight centers on a circle of radius 2."""
     stream = torch.Generator().manual_seed(seed)
     chosen = torch.tensor(modes)[torch.randint(len(modes), (count,), generator=stream)]
     angles = chosen * (2 * torch.pi / 8)
-    centres = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)
-    return centres + 0.02 * torch.randn(count, 2, generator=stream)
+    centers = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)
+    return centers + 0.02 * torch.randn(count, 2, generator=stream)
 
 
 @pytest.fixture
 def reals() -> Reals:
-    return Reals(ring(256, 0), neighbours=5)
+    return Reals(ring(256, 0), neighbors=5)
 
 
 def test_other_reals_are_as_diverse_as_reals(reals: Reals) -> None:
-    found = reals.against(ring(256, 1))
+    found = reals.compare(ring(256, 1))
     assert found["health/diversity"] == pytest.approx(1, abs=0.05)
     assert found["health/coverage"] == found["health/precision"] == 1
     assert found["health/duplicates"] < 0.02
 
 
 def test_coverage_sees_a_collapse_that_distances_cannot(reals: Reals) -> None:
-    found = reals.against(ring(256, 1, modes=(0, 4)))
+    found = reals.compare(ring(256, 1, modes=(0, 4)))
     assert found["health/diversity"] > 0.7
     assert found["health/coverage"] == pytest.approx(0.25, abs=0.08)
     assert found["health/precision"] == 1
 
 
 def test_one_output_has_no_diversity_and_only_twins(reals: Reals) -> None:
-    found = reals.against(torch.full((256, 2), 0.3))
+    found = reals.compare(torch.full((256, 2), 0.3))
     assert found == {
         "health/diversity": 0,
         "health/coverage": 0,
@@ -496,20 +497,20 @@ def test_one_output_has_no_diversity_and_only_twins(reals: Reals) -> None:
 
 
 def test_a_few_outputs_repeated_are_duplicates(reals: Reals) -> None:
-    found = reals.against(ring(16, 1).repeat(16, 1))
+    found = reals.compare(ring(16, 1).repeat(16, 1))
     assert found["health/duplicates"] > 0.95
 
 
 def test_duplicates_among_reals_are_not_held_against_samples() -> None:
-    repeated = Reals(ring(128, 0).repeat(2, 1), neighbours=5)
-    assert repeated.against(ring(128, 1).repeat(2, 1))["health/duplicates"] == 0
+    repeated = Reals(ring(128, 0).repeat(2, 1), neighbors=5)
+    assert repeated.compare(ring(128, 1).repeat(2, 1))["health/duplicates"] == 0
 
 
 def test_samples_that_ran_away_stay_finite_numbers(reals: Reals) -> None:
     for value in (1e30, float("inf"), float("nan")):
         fakes = ring(256, 1)
         fakes[::2] = value
-        found = reals.against(fakes)
+        found = reals.compare(fakes)
         assert all(map(torch.isfinite, map(torch.tensor, found.values())))
         assert found["health/diversity"] > 4
 
@@ -526,8 +527,8 @@ def test_reals_are_drawn_alike_and_no_stream_but_their_own_moves(kind: str) -> N
         "one example": Data(images[:1], Space("images", (3, 16, 16))),
     }[kind]
     before = torch.get_rng_state()
-    first, again = (Reals.drawn(data, count=64, neighbours=5) for _ in range(2))
+    first, again = (Reals.of(data, count=64, neighbors=5) for _ in range(2))
     fakes = data.examples[:1].repeat(len(first), *[1] * (data.examples.ndim - 1))
-    assert first.against(fakes) == again.against(fakes)
-    assert all(map(torch.isfinite, map(torch.tensor, first.against(fakes).values())))
+    assert first.compare(fakes) == again.compare(fakes)
+    assert all(map(torch.isfinite, map(torch.tensor, first.compare(fakes).values())))
     assert torch.equal(torch.get_rng_state(), before)

@@ -40,11 +40,11 @@ NOTICED = {
 }
 
 
-Told = list[tuple[str, str]]
+Verdicts = list[tuple[str, str]]
 """Names and evidence."""
 
 
-def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = None) -> Told:
+def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = None) -> Verdicts:
     """The verdicts of a training, as its status tells them; `change` makes the run ill."""
     path.mkdir()
     run = create(config, path, Terminal())
@@ -52,11 +52,11 @@ def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = 
         change(run)
     train(run)
     run.close(state="completed", exit_code=0, reason="test")
-    told = json.loads((path / "status.json").read_text())["verdicts"]
-    return [(verdict["name"], verdict["evidence"]) for verdict in told]
+    saved = json.loads((path / "status.json").read_text())["verdicts"]
+    return [(verdict["name"], verdict["evidence"]) for verdict in saved]
 
 
-def names(found: Told) -> set[str]:
+def names(found: Verdicts) -> set[str]:
     return {name for name, _ in found}
 
 

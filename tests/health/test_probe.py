@@ -1,4 +1,4 @@
-"""Health in a run: verdicts reach the user once, may end the run, and looking leaves no trace."""
+"""Health in a run: verdicts reach the user once, may end the run, and probes leave no trace."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def useless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("useless") / "run", *USELESS)
 
 
-def test_a_verdict_is_told_once_everywhere(useless: Path) -> None:
+def test_a_verdict_is_reported_once_everywhere(useless: Path) -> None:
     (verdict,) = [v for v in status(useless)["verdicts"] if v["name"] == VERDICT]
     assert verdict["step"] < 900
     assert verdict["evidence"] and "optimizer.discriminator.lr=" in verdict["advice"]
-    told = [e for e in lines(useless / "events.jsonl") if e["kind"] == "verdict"]
-    assert [e["step"] for e in told if VERDICT in e["text"]] == [verdict["step"]]
+    events = [e for e in lines(useless / "events.jsonl") if e["kind"] == "verdict"]
+    assert [e["step"] for e in events if VERDICT in e["text"]] == [verdict["step"]]
     assert (useless / "train.log").read_text().count(f"verdict at step {verdict['step']}") == 1
     (file,) = (useless / "tensorboard").glob("events*")
     tags = {
@@ -72,19 +72,81 @@ def test_a_verdict_is_told_once_everywhere(useless: Path) -> None:
     assert ("verdicts/text_summary", verdict["step"]) in tags
 
 
-def test_samples_are_held_against_reals_as_often_as_asked(useless: Path) -> None:
-    looked = [row["step"] for row in lines(useless / "metrics.jsonl") if "health/diversity" in row]
-    assert looked == list(range(20, 901, 20))
+def probed(run: Path) -> list[int]:
+    """The steps at which samples were compared with reals."""
+    return [row["step"] for row in lines(run / "metrics.jsonl") if "health/diversity" in row]
+
+
+def test_samples_are_compared_with_reals_as_often_as_asked(useless: Path) -> None:
+    assert probed(useless) == list(range(20, 901, 20))
+
+
+UNEVEN = (  # probes between rows, and a verdict that only probes give
+    "train.log_every=50",
+    "health.samples.every=30",
+    "health.mode_collapse.diversity=1.0",
+    "health.mode_collapse.span=60",
+    "model.generator.init=normal",
+)
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("uneven") / "run", *UNEVEN, "train.steps=200")
+
+
+def test_samples_are_compared_at_steps_without_a_row_as_well(uneven: Path) -> None:
+    assert probed(uneven) == [30, 60, 90, 120, 150, 180]
+    assert [row["step"] for row in rows(uneven)] == [50, 100, 150, 200]
+    (shared,) = [row for row in lines(uneven / "metrics.jsonl") if row["step"] == 150]
+    assert {"loss/generator", "health/diversity"} <= set(shared)
+    found = [(name, row["step"]) for row in lines(uneven / "metrics.jsonl") for name in row]
+    assert len(set(found)) == len(found)
+
+
+def test_a_probe_between_rows_can_give_a_verdict(uneven: Path) -> None:
+    (verdict,) = [v for v in status(uneven)["verdicts"] if v["name"] == "mode_collapse"]
+    assert verdict["step"] == 90
+
+
+def test_probes_do_not_change_the_rows_of_training(tmp_path: Path, uneven: Path) -> None:
+    run = trained(tmp_path / "run", *UNEVEN, "train.steps=200", "health.samples.every=1000")
+    assert probed(run) == []
+
+    def numbers(found: Path) -> list[dict[str, Any]]:
+        times = ("seconds", "speed/images_per_second")
+        return [
+            {k: v for k, v in row.items() if not k.startswith("health/") and k not in times}
+            for row in rows(found)
+        ]
+
+    assert numbers(run) == numbers(uneven)
+
+
+@pytest.mark.parametrize("steps", [100, 150])
+def test_a_resumed_run_has_the_same_probes(tmp_path: Path, uneven: Path, steps: int) -> None:
+    run = trained(tmp_path / "run", *UNEVEN, f"train.steps={steps}")
+    assert call_command("gan-train", f"resume={run}", "train.steps=200") == 0
+    one, other = left_behind(run), left_behind(uneven)
+    assert one["rows"] == other["rows"]
+    assert one["tensors"] == other["tensors"]
+    assert status(run)["verdicts"] == status(uneven)["verdicts"]
+
+
+def test_a_run_can_be_probed_without_any_other_row(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", "train.log_every=0", "train.steps=50")
+    assert probed(run) == [20, 40]
+    assert [row["step"] for row in rows(run)] == [50]
 
 
 def test_a_verdict_can_end_the_run_with_its_state_kept(tmp_path: Path) -> None:
     run = trained(tmp_path / "run", *USELESS, f"health.action.{VERDICT}=stop")
-    told = status(run)
-    assert told["state"] == "stopped"
-    assert told["exit_code"] == 0
-    assert told["reason"].startswith(f"stopped: {VERDICT}")
-    assert told["step"] < 900
-    assert checkpoint.select(run / "checkpoints", "last").step == told["step"]
+    ended = status(run)
+    assert ended["state"] == "stopped"
+    assert ended["exit_code"] == 0
+    assert ended["reason"].startswith(f"stopped: {VERDICT}")
+    assert ended["step"] < 900
+    assert checkpoint.select(run / "checkpoints", "last").step == ended["step"]
 
 
 def test_a_stopped_run_goes_on_when_it_is_resumed(tmp_path: Path, useless: Path) -> None:
@@ -103,7 +165,7 @@ def test_a_resumed_run_comes_to_the_same_verdicts(tmp_path: Path, useless: Path)
     assert left_behind(run)["rows"] == left_behind(useless)["rows"]
 
 
-def test_looking_leaves_the_training_untouched(tmp_path: Path) -> None:
+def test_probes_leave_the_training_untouched(tmp_path: Path) -> None:
     often = trained(tmp_path / "often", "train.steps=40", "train.ema=0")
     never = trained(
         tmp_path / "never", "train.steps=40", "train.ema=0", "health.samples.every=1000"
@@ -161,8 +223,8 @@ ILL = (  # by thresholds that every young generator is beyond
 
 
 def rollbacks(run: Path) -> list[tuple[int, str]]:
-    told = lines(run / "events.jsonl")
-    return [(event["step"], event["text"]) for event in told if event["kind"] == "rollback"]
+    events = lines(run / "events.jsonl")
+    return [(event["step"], event["text"]) for event in events if event["kind"] == "rollback"]
 
 
 @pytest.fixture(scope="module")

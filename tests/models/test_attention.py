@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
-from conftest import Answer, call_command, left_behind, small_run
+from conftest import Answer, call_command, left_behind, model_settings, small_run
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
@@ -31,11 +30,10 @@ def _same_numbers_every_time() -> Iterator[None]:
 
 
 def model(attention: Any, *, norm: str = "none", init: str = "he") -> Model:
-    path = Path(__file__).parents[2] / "conf" / "model" / "resnet.yaml"
-    plain = yaml.safe_load(path.read_text())
+    plain = model_settings("resnet")
     for network in "generator", "discriminator":
         plain[network] |= {"width": 8, "norm": norm, "init": init, "attention": attention}
-    return make({**plain, "latent_size": 6}, Model, where="model")
+    return build_component({**plain, "latent_size": 6}, Model, where="model")
 
 
 def networks(attention: Any, size: tuple[int, int] = (32, 32), **changes: Any) -> Networks:
@@ -121,9 +119,9 @@ def test_of_a_rectangle_the_longer_side_counts() -> None:
 def test_every_map_that_there_is_can_be_attended(size: int) -> None:
     with pytest.raises(ConfigError) as caught:
         networks(99, (size, size))
-    told = str(caught.value)
-    assert told.startswith("the generator has no maps of 99 px, model.generator.attention=99. ")
-    there = [int(s) for s in told.rpartition("maps of ")[2].removesuffix(" px.").split(", ")]
+    message = str(caught.value)
+    assert message.startswith("the generator has no maps of 99 px, model.generator.attention=99. ")
+    there = [int(s) for s in message.rpartition("maps of ")[2].removesuffix(" px.").split(", ")]
     generator = model(there).plain_generator(6, (1, size, size))
     assert len(attentions(generator)) == len(there)
     assert generator(torch.randn(2, 6)).shape == (2, 1, size, size)
@@ -159,8 +157,8 @@ def test_a_gradient_penalty_reaches_every_weight_of_attention() -> None:
     (block,) = attentions(discriminator)
     block.gamma.data.fill_(1.0)
     points = torch.randn(3, 1, 16, 16, requires_grad=True)
-    (slope,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     gradients = [parameter.grad for parameter in block.parameters()]
     assert len(gradients) == 5
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients)

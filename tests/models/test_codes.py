@@ -167,18 +167,18 @@ def test_a_traversal_changes_one_code_along_each_row(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--traverse", "code.continuous.2"], "Did you mean"),
         (["--traverse", "x", "--interpolate", "4"], "--interpolate and --traverse"),
     ],
 )
 def test_a_code_that_there_is_not_is_refused(
-    coded: Path, here: Here, arguments: list[str], told: str
+    coded: Path, here: Here, arguments: list[str], message: str
 ) -> None:
     answer = here("gan-sample", str(coded), *arguments)
     assert answer.code == 2
-    assert told in answer.err
+    assert message in answer.err
 
 
 def test_a_run_without_codes_says_how_to_get_them(here: Here) -> None:
@@ -189,7 +189,7 @@ def test_a_run_without_codes_says_how_to_get_them(here: Here) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "message"),
     [
         (["model.code.categorical=[0]"], "model.code.categorical.0=0"),
         (["model.code.categorical=[1]"], "greater than or equal to 2"),
@@ -197,7 +197,7 @@ def test_a_run_without_codes_says_how_to_get_them(here: Here) -> None:
         (["model.code.categorical=[10]", "model.conditioning=concat"], "without labels"),
     ],
 )
-def test_codes_that_can_not_be_are_refused(lines: list[str], told: str) -> None:
+def test_codes_that_can_not_be_are_refused(lines: list[str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build(parse_config(compose(lines)))
-    assert told in str(caught.value)
+    assert message in str(caught.value)

@@ -231,7 +231,7 @@ def test_samples_have_the_labels_that_were_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--label", "eleven"], "--label=eleven"),
         (["--label", "10"], "--label=10"),
@@ -239,11 +239,11 @@ def test_samples_have_the_labels_that_were_asked_for(
     ],
 )
 def test_a_class_that_there_is_not_is_refused(
-    conditional: Path, here: Here, arguments: list[str], told: str
+    conditional: Path, here: Here, arguments: list[str], message: str
 ) -> None:
     answer = here("gan-sample", str(conditional), *arguments)
     assert answer.code == 2
-    assert told in answer.err
+    assert message in answer.err
 
 
 def test_an_unconditional_run_has_no_classes_to_ask_for(here: Here) -> None:
@@ -313,20 +313,20 @@ def test_a_place_is_not_taken_for_a_class_that_is_a_number(of_numbers: Path, her
 
 
 @pytest.mark.parametrize(
-    ("labels", "told", "code"),
+    ("labels", "message", "code"),
     [
         ([-1, *[0, 1] * 10], "label -1 of sample 0 is out of range", 3),
         ([1000000, *[0, 1] * 10], "class 1000000 has a single example", 2),
     ],
 )
 def test_labels_that_can_not_be_meant_are_refused(
-    here: Here, labels: list[int], told: str, code: int
+    here: Here, labels: list[int], message: str, code: int
 ) -> None:
     np.savez("x.npz", images=np.zeros((21, 8, 8), dtype=np.uint8), labels=np.array(labels))
     asked = ("dataset=array", "dataset.path=x.npz", "model.conditioning=concat")
     answer = here("gan-train", *small_run(Path("run"), *asked))
     assert (answer.code, Path("run").exists()) == (code, False)
-    assert told in answer.err
+    assert message in answer.err
 
 
 def test_a_metric_that_can_not_be_told_is_refused(conditional: Path, here: Here) -> None:
@@ -335,4 +335,4 @@ def test_a_metric_that_can_not_be_told_is_refused(conditional: Path, here: Here)
     assert "code_accuracy" in answer.err
     answer = here("gan-evaluate", str(conditional), "--metrics", "code_accuracy,frechet")
     assert answer.code == 0
-    assert "code_accuracy can't be told" in answer.out + answer.err
+    assert "code_accuracy can't be computed" in answer.out + answer.err

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
-from conftest import Answer, call_command, left_behind, small_run
+from conftest import Answer, call_command, left_behind, model_settings, small_run
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
@@ -40,12 +39,11 @@ def _same_numbers_every_time() -> Iterator[None]:
 
 
 def model(option: str, layer: str, *, conditioning: str = "none", **discriminator: Any) -> Model:
-    path = Path(__file__).parents[2] / "conf" / "model" / f"{option}.yaml"
-    plain = yaml.safe_load(path.read_text())
+    plain = model_settings(option)
     sizes = {"mlp": {"hidden": [16]}, "r3gan": {"widths": [8], "cardinality": [2]}}
     settings = {"minibatch": layer, "minibatch_kernels": 6, "minibatch_dims": 3}
     plain["discriminator"] |= {**sizes.get(option, {"width": 8}), **settings, **HE, **discriminator}
-    return make({**plain, "conditioning": conditioning}, Model, where="model")
+    return build_component({**plain, "conditioning": conditioning}, Model, where="model")
 
 
 def discriminator(option: str, layer: str, **changes: Any) -> nn.Module:
@@ -205,8 +203,8 @@ def test_a_gradient_penalty_reaches_every_weight(option: str, layer: str) -> Non
     for parameter in network.parameters():  # the blocks of r3gan begin at 0
         nn.init.normal_(parameter, std=0.1)
     points = torch.randn(6, 1, 8, 8, requires_grad=True)
-    (slope,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     gradients = {name: p.grad for name, p in network.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
 
@@ -216,8 +214,8 @@ def test_a_gradient_penalty_reaches_every_weight(option: str, layer: str) -> Non
 def test_the_penalty_of_twins_is_finite(option: str, layer: str) -> None:
     network = discriminator(option, layer)
     points = torch.randn(1, 1, 8, 8).repeat(6, 1, 1, 1).requires_grad_()
-    (slope,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(network(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import fields
+from conftest import fields, model_settings
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from gan_runner.config.component import choices, make
+from gan_runner.config.component import build_component, find_classes
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks, activations, dcgan, resnet, simple_conv
@@ -40,7 +40,7 @@ def _same_numbers_every_time() -> Iterator[None]:
 
 def node(option: str, *, norm: str = "none", init: str = "he", width: int = 8) -> dict[str, Any]:
     """The option's YAML, made small."""
-    plain = yaml.safe_load((OPTIONS[0].parent / f"{option}.yaml").read_text())
+    plain = model_settings(option)
     size = {"hidden": [16, 16]} if option == "mlp" else {"width": width}
     for network in "generator", "discriminator":
         plain[network] |= {**size, "norm": norm, "init": init}
@@ -48,7 +48,7 @@ def node(option: str, *, norm: str = "none", init: str = "he", width: int = 8) -
 
 
 def model(option: str, **changes: Any) -> Model:
-    return make(node(option, **changes), Model, where="model")
+    return build_component(node(option, **changes), Model, where="model")
 
 
 def networks(option: str, space: Space = DIGIT, **changes: Any) -> Networks:
@@ -94,15 +94,15 @@ def keys(plain: Any) -> Any:
 
 def test_every_model_has_an_option_and_every_option_a_model() -> None:
     named = {yaml.safe_load(path.read_text())["name"] for path in OPTIONS}
-    assert named == set(choices(Model)) == CLASSES
+    assert named == set(find_classes(Model)) == CLASSES
     # tests/test_r3gan.py and tests/test_rnn.py look at the last two
     assert [path.stem for path in OPTIONS] == sorted([*NAMES, "r3gan", "rnn"])
 
 
 @pytest.mark.parametrize("path", OPTIONS, ids=lambda path: path.stem)
 def test_an_option_spells_out_every_setting_of_its_class_and_makes_it(path: Path) -> None:
-    plain = yaml.safe_load(path.read_text())
-    made = make(plain, Model, where="model")
+    plain = model_settings(path.stem)
+    made = build_component(plain, Model, where="model")
     made.check(Space("sequences", (24, 2)) if path.stem == "rnn" else images(3, 32, 32))
     assert keys({k: v for k, v in plain.items() if k != "name"}) == fields(type(made))
 
@@ -115,7 +115,7 @@ def test_no_setting_has_a_default() -> None:
             required(t) for t in nested
         )
 
-    assert all(required(kind) for kind in choices(Model).values())
+    assert all(required(kind) for kind in find_classes(Model).values())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_settings_out_of_range_are_refused_by_name(option: str, key: str, value:
     plain = node(option)
     plain["generator"][key] = value
     with pytest.raises(ConfigError, match=rf"model\.generator\.{key}"):
-        make(plain, Model, where="model")
+        build_component(plain, Model, where="model")
 
 
 # ---------------------------------------------------------------- shapes
@@ -211,7 +211,9 @@ def test_mlp_has_the_hidden_layers_that_it_was_given() -> None:
     plain = node("mlp")
     plain["generator"] |= {"hidden": [7, 5], "activation": "silu"}
     plain["discriminator"] |= {"hidden": [3], "activation": "tanh"}
-    generator, discriminator = make(plain, Model, where="model").networks(Space("vectors", (2,)))
+    generator, discriminator = build_component(plain, Model, where="model").networks(
+        Space("vectors", (2,))
+    )
     assert shapes(generator) == [(6, 7), (7, 5), (5, 2)]
     assert shapes(discriminator) == [(2, 3), (3, 1)]
     assert sum(isinstance(m, nn.SiLU) for m in generator) == 2
@@ -235,9 +237,11 @@ def test_simple_conv_at_28_px_is_the_network_of_the_tutorials() -> None:
 
 
 def test_infogan_has_the_layers_of_the_papers_table() -> None:
-    plain = yaml.safe_load((OPTIONS[0].parent / "infogan.yaml").read_text())
+    plain = model_settings("infogan")
     plain["discriminator"]["norm"] = "batch"
-    generator, discriminator = make(plain, Model, where="model").networks(images(1, 28, 28))
+    generator, discriminator = build_component(plain, Model, where="model").networks(
+        images(1, 28, 28)
+    )
     maps = 7 * 7 * 128
     assert shapes(generator) == [(64, 1024), (1024, maps), (128, 64, 4), (64, 1, 4)]
     assert shapes(discriminator.body) == [(1, 64, 4), (64, 128, 4), (maps, 1024)]
@@ -447,8 +451,8 @@ def test_a_gradient_penalty_reaches_every_weight_of_the_discriminator(
         return
     discriminator = networks(option, images(1, 16, 16), norm=norm).discriminator
     points = torch.randn(3, 1, 16, 16, requires_grad=True)
-    (slope,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     gradients = {name: p.grad for name, p in discriminator.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
 

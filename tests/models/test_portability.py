@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
+from conftest import model_settings
 from torch import Tensor, nn
 from torch.export import Dim
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Space
 from gan_runner.data.columns import Column, Columns
@@ -36,14 +36,13 @@ CODE = {"categorical": [3], "continuous": 2, "weight": 1.0}
 
 def model(option: str, *, network: dict[str, Any] | None = None, **changes: Any) -> GenerativeModel:
     """The option's YAML made small; `network` are settings of both networks."""
-    plain = yaml.safe_load((conf_folder() / "model" / f"{option}.yaml").read_text())
-    plain = plain.get("model", plain)
+    plain = model_settings(option)
     layered = isinstance(plain["generator"].get("hidden"), list)
     settings = {**SMALL, "hidden": [8, 8] if layered else 8, "norm": NORMS.get(option, "batch")}
     settings |= network or {}
     for part in {"generator", "discriminator", "encoder"} & {*plain}:
         plain[part] |= {key: value for key, value in settings.items() if key in plain[part]}
-    return make({**plain, "latent_size": 12, **changes}, GenerativeModel, where="model")
+    return build_component({**plain, "latent_size": 12, **changes}, GenerativeModel, where="model")
 
 
 def inputs(made: GenerativeModel, count: int) -> tuple[Tensor, ...]:

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
-from conftest import Answer, call_command, left_behind, small_run
+from conftest import Answer, call_command, left_behind, model_settings, small_run
 from torch import nn
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
@@ -35,13 +34,12 @@ def _same_numbers_every_time() -> Iterator[None]:
 
 
 def model(*, discriminator: Any = None, conditioning: str = "none", **settings: Any) -> Model:
-    path = Path(__file__).parents[2] / "conf" / "model" / "r3gan.yaml"
-    plain = yaml.safe_load(path.read_text())
+    plain = model_settings("r3gan")
     for network in "generator", "discriminator":
         plain[network] |= {"widths": [8], "cardinality": [2], **settings}
     plain["discriminator"] |= discriminator or {}
     plain |= {"latent_size": 6, "conditioning": conditioning}
-    return make(plain, Model, where="model")
+    return build_component(plain, Model, where="model")
 
 
 def networks(*shape: int, **settings: Any) -> Networks:
@@ -227,8 +225,8 @@ def test_at_the_start_every_blocks_last_layer_learns() -> None:
 def test_a_gradient_penalty_reaches_every_weight() -> None:
     discriminator = roused(networks(1, 12, 12).discriminator)
     points = torch.randn(3, 1, 12, 12, requires_grad=True)
-    (slope,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
-    slope.square().sum().backward()
+    (gradient,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
+    gradient.square().sum().backward()
     gradients = {name: p.grad for name, p in discriminator.named_parameters() if "weight" in name}
     assert all(g is not None and g.isfinite().all() and g.any() for g in gradients.values())
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from conftest import model_settings
 from torch import Tensor, nn
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
@@ -24,10 +25,10 @@ IMAGES, VECTORS = Space("images", (1, 8, 8)), Space("vectors", (2,), (0.0,) * 2,
 
 
 def rnn(*, generator: Any = None, discriminator: Any = None, **changes: Any) -> Model:
-    plain = yaml.safe_load((conf_folder() / "model" / "rnn.yaml").read_text())
+    plain = model_settings("rnn")
     plain["generator"] |= {"hidden": 8, "latent": "per_step", **(generator or {})}
     plain["discriminator"] |= {"hidden": 8, **(discriminator or {})}
-    return make({**plain, "latent_size": 18, **changes}, Model, where="model")
+    return build_component({**plain, "latent_size": 18, **changes}, Model, where="model")
 
 
 def networks(classes: int = 0, **changes: Any) -> Networks:
@@ -137,7 +138,7 @@ def test_sequences_are_scored_each_for_itself() -> None:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_the_slope_of_d_can_be_learnt_from(cell: str) -> None:
+def test_the_gradient_norm_of_d_can_be_learned_from(cell: str) -> None:
     """The gradient of a gradient penalty, against finite differences of the penalty."""
     discriminator = networks(discriminator={"cell": cell}).discriminator.double()
     weight = recurrent_of(discriminator)[0].layers.weight_hh_l0
@@ -280,7 +281,7 @@ def test_models_of_images_refuse_sequences(option: str) -> None:
     for network in "generator", "discriminator":
         plain[network]["norm"] = "none"
     with pytest.raises(ConfigError) as caught:
-        make(plain, Model, where="model").check(SEQUENCES)
+        build_component(plain, Model, where="model").check(SEQUENCES)
     assert str(caught.value) == (
         f"{option} can't build examples of shape [6, 2], model={option}. "
         "Use model=rnn for sequences."
@@ -290,7 +291,9 @@ def test_models_of_images_refuse_sequences(option: str) -> None:
 @pytest.mark.parametrize("way", ["none", *WAYS])
 def test_mlp_takes_sequences_flattened_and_unbounded(way: str) -> None:
     plain = yaml.safe_load((Path(conf_folder()) / "model" / "mlp.yaml").read_text())
-    made = make({**plain, "conditioning": way}, Model, where="model").networks(SEQUENCES, 3)
+    made = build_component({**plain, "conditioning": way}, Model, where="model").networks(
+        SEQUENCES, 3
+    )
     labels = () if way == "none" else (torch.arange(3),)
     sequences = made.generator(100 * torch.randn(3, 64), *labels)
     assert sequences.shape == (3, STEPS, SIZE)

@@ -76,17 +76,17 @@ def test_the_bernoulli_likelihood_is_that_of_pixels_as_probabilities() -> None:
     found = Bernoulli(logits=outputs).log_prob((white + 1) / 2).flatten(1).sum(1)
     torch.testing.assert_close(BERNOULLI.log_likelihood(white, outputs), found)
     p = (likelihood_mean(outputs) + 1) / 2
-    grey = (images() + 1) / 2
-    cross = (grey * p.log() + (1 - grey) * (1 - p).log()).flatten(1).sum(1)
+    gray = (images() + 1) / 2
+    cross = (gray * p.log() + (1 - gray) * (1 - p).log()).flatten(1).sum(1)
     torch.testing.assert_close(BERNOULLI.log_likelihood(images(), outputs), cross)
 
 
 def test_the_bernoulli_likelihood_of_certain_outputs_is_finite_and_can_be_descended() -> None:
     outputs = torch.full((1, 1, 4, 4), 200.0, requires_grad=True)
     value = BERNOULLI.log_likelihood(-torch.ones(1, 1, 4, 4), outputs)
-    (slope,) = torch.autograd.grad(value.sum(), outputs)
+    (gradient,) = torch.autograd.grad(value.sum(), outputs)
     assert value.item() == pytest.approx(-3200.0)
-    assert torch.equal(slope, -torch.ones_like(slope))
+    assert torch.equal(gradient, -torch.ones_like(gradient))
 
 
 @pytest.mark.parametrize("shape", [(4,), (3, 2), (1, 4, 4)])
@@ -117,7 +117,7 @@ def test_the_likeness_of_features_is_half_their_squared_distance() -> None:
     torch.testing.assert_close(feature_reconstruction(one, other, scale=0.5), -4 * normal)
 
 
-# ---------------------------------------------------------------- reparameterisation
+# ---------------------------------------------------------------- reparameterization
 
 
 def test_points_of_a_posterior_have_its_mean_and_variance() -> None:
@@ -140,8 +140,8 @@ def test_the_gradients_of_the_bound_are_those_of_its_definition() -> None:
         else:
             normal = Normal(mean, log_variance.exp().sqrt())
             p = ((mean + normal.stddev * noise) @ weight).sigmoid()
-            grey = ((x + 1) / 2).flatten(1)
-            bound = (grey * p.log() + (1 - grey) * (1 - p).log()).sum(1)
+            gray = ((x + 1) / 2).flatten(1)
+            bound = (gray * p.log() + (1 - gray) * (1 - p).log()).sum(1)
             bound = bound - kl_divergence(normal, Normal(0.0, 1.0)).sum(1)
         gradients.append(torch.autograd.grad(bound.sum(), (mean, log_variance)))
     for one, other in zip(*gradients, strict=True):

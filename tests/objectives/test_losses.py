@@ -12,7 +12,7 @@ import torch
 import yaml
 from torch import Tensor, exp, sigmoid
 
-from gan_runner.config.component import choices, make
+from gan_runner.config.component import build_component, find_classes
 from gan_runner.errors import ConfigError
 from gan_runner.objectives.losses import FDivergence, Loss
 from gan_runner.objectives.penalties import Penalty
@@ -25,7 +25,7 @@ Form = Callable[[Tensor, Tensor], Tensor]
 
 
 def loss(name: str, **settings: Any) -> Loss:
-    return make({"name": name, **settings}, Loss, where="loss")
+    return build_component({"name": name, **settings}, Loss, where="loss")
 
 
 def nll(t: Tensor) -> Tensor:
@@ -150,11 +150,11 @@ every_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda path: path.
 
 
 def logits(n: int, *, seed: int, scale: float = 2.0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return scale * torch.randn(n, generator=generator, dtype=torch.float64)
+    rng = torch.Generator().manual_seed(seed)
+    return scale * torch.randn(n, generator=rng, dtype=torch.float64)
 
 
-def slopes(of: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def gradients(of: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The derivatives of D's mean loss by real and fake, and of G's by fake."""
     real, fake = real.clone().requires_grad_(), fake.clone().requires_grad_()
     by_real, by_fake = torch.autograd.grad(of.discriminator(real, fake).mean(), (real, fake))
@@ -166,7 +166,7 @@ def slopes(of: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 def test_every_loss_has_a_case() -> None:
-    assert {type(case.loss) for case in CASES.values()} == set(choices(Loss).values())
+    assert {type(case.loss) for case in CASES.values()} == set(find_classes(Loss).values())
 
 
 @every_loss
@@ -208,7 +208,7 @@ def test_loss_and_its_derivatives_are_finite_in_float32_up_to_80(
     reals, fakes = torch.full((3,), real), torch.full((3,), fake)
     assert case.loss.discriminator(reals, fakes).isfinite().all()
     assert case.loss.generator(fakes, reals).isfinite().all()
-    assert all(slope.isfinite().all() for slope in slopes(case.loss, reals, fakes))
+    assert all(gradient.isfinite().all() for gradient in gradients(case.loss, reals, fakes))
 
 
 # the way they push
@@ -218,7 +218,7 @@ def test_loss_and_its_derivatives_are_finite_in_float32_up_to_80(
 def test_discriminator_parts_real_from_fake_and_generator_follows_the_real(case: Case) -> None:
     between_the_targets = torch.linspace(0.05, 0.95, 10, dtype=torch.float64)
     real, fake = between_the_targets, between_the_targets.flip(0)
-    by_real, by_fake, of_generator = slopes(case.loss, real, fake)
+    by_real, by_fake, of_generator = gradients(case.loss, real, fake)
     assert by_real.mean() < 0
     assert by_fake.mean() > 0
     if case.loss != CASES["least_squares_of_pearson"].loss:
@@ -227,7 +227,7 @@ def test_discriminator_parts_real_from_fake_and_generator_follows_the_real(case:
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - WITH_TARGETS))
 def test_loss_without_targets_pushes_no_logit_the_wrong_way(name: str) -> None:
-    by_real, by_fake, of_generator = slopes(
+    by_real, by_fake, of_generator = gradients(
         CASES[name].loss, logits(50, seed=7, scale=6), logits(50, seed=8, scale=6)
     )
     assert (by_real <= 0).all()
@@ -253,14 +253,14 @@ def test_loss_that_estimates_the_value_is_minus_the_value_of_the_original_game()
 
 def test_minimax_is_a_zero_sum_game() -> None:
     real, fake = logits(9, seed=9), logits(9, seed=10)
-    _, of_discriminator, of_generator = slopes(loss("Minimax"), real, fake)
+    _, of_discriminator, of_generator = gradients(loss("Minimax"), real, fake)
     torch.testing.assert_close(of_generator, -of_discriminator)
 
 
 def test_non_saturating_generator_learns_where_minimax_does_not() -> None:
     sure_of_a_fake = torch.tensor([-30.0])
-    _, _, minimax = slopes(loss("Minimax"), sure_of_a_fake, sure_of_a_fake)
-    _, _, non_saturating = slopes(loss("NonSaturating"), sure_of_a_fake, sure_of_a_fake)
+    _, _, minimax = gradients(loss("Minimax"), sure_of_a_fake, sure_of_a_fake)
+    _, _, non_saturating = gradients(loss("NonSaturating"), sure_of_a_fake, sure_of_a_fake)
     assert minimax.abs() < 1e-12
     torch.testing.assert_close(non_saturating, torch.tensor([-1.0]))
 
@@ -280,8 +280,8 @@ def test_least_squares_is_zero_at_its_targets() -> None:
 
 
 def test_only_the_relativistic_losses_are_paired() -> None:
-    paired = {name for name, kind in choices(Loss).items() if kind.paired}
-    assert paired == {name for name in choices(Loss) if name.startswith("Relativistic")}
+    paired = {name for name, kind in find_classes(Loss).items() if kind.paired}
+    assert paired == {name for name in find_classes(Loss) if name.startswith("Relativistic")}
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.loss.paired])
@@ -360,7 +360,7 @@ def bound(of: Loss, v: Tensor) -> Tensor:
 
 
 def test_every_divergence_has_its_theory() -> None:
-    assert THEORY.keys() == choices(FDivergence).keys()
+    assert THEORY.keys() == find_classes(FDivergence).keys()
 
 
 @every_divergence
@@ -406,9 +406,9 @@ def test_bound_of_equal_distributions_is_zero_at_its_optimum(name: str) -> None:
 
 
 @every_divergence
-def test_exact_generator_minimises_what_the_discriminator_maximises(name: str) -> None:
+def test_exact_generator_minimizes_what_the_discriminator_maximizes(name: str) -> None:
     real, fake = logits(9, seed=16), logits(9, seed=17)
-    _, of_discriminator, of_generator = slopes(exact(name), real, fake)
+    _, of_discriminator, of_generator = gradients(exact(name), real, fake)
     torch.testing.assert_close(of_generator, -of_discriminator)
 
 
@@ -432,7 +432,7 @@ def test_jensen_shannon_is_minimax_and_its_heuristic_is_non_saturating() -> None
 
 
 def test_every_loss_is_abstract_or_final() -> None:
-    assert not [kind for kind in choices(Loss).values() if kind.__subclasses__()]
+    assert not [kind for kind in find_classes(Loss).values() if kind.__subclasses__()]
 
 
 @pytest.mark.parametrize(
@@ -448,15 +448,15 @@ def test_every_loss_is_abstract_or_final() -> None:
 )
 def test_settings_that_make_no_loss_are_refused(node: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"loss\."):
-        make(node, Loss, where="loss")
+        build_component(node, Loss, where="loss")
 
 
 @every_option
 def test_option_spells_every_setting_of_its_loss_and_its_penalties(option: Path) -> None:
     node = yaml.safe_load(option.read_text())
-    assert node.keys() == OF_THE_RUN | choices(Loss)[node["name"]].model_fields.keys()
+    assert node.keys() == OF_THE_RUN | find_classes(Loss)[node["name"]].model_fields.keys()
     for key, penalty in node["penalty"].items():
-        made = make(penalty, Penalty, where=f"loss.penalty.{key}")
+        made = build_component(penalty, Penalty, where=f"loss.penalty.{key}")
         assert penalty.keys() == {"name"} | type(made).model_fields.keys()
 
 
@@ -464,7 +464,7 @@ def test_option_spells_every_setting_of_its_loss_and_its_penalties(option: Path)
 def test_option_makes_its_loss(option: Path) -> None:
     node = yaml.safe_load(option.read_text())
     own = {key: value for key, value in node.items() if key not in OF_THE_RUN - {"name"}}
-    assert type(make(own, Loss, where="loss")).__name__ == node["name"]
+    assert type(build_component(own, Loss, where="loss")).__name__ == node["name"]
     assert node["d_steps"] >= 1
     assert node["clip"] is None or node["clip"] > 0
 
@@ -476,14 +476,14 @@ def test_option_names_its_paper(option: Path) -> None:
 
 
 def test_every_loss_is_an_option() -> None:
-    assert {yaml.safe_load(o.read_text())["name"] for o in OPTIONS} == choices(Loss).keys()
+    assert {yaml.safe_load(o.read_text())["name"] for o in OPTIONS} == find_classes(Loss).keys()
 
 
 @pytest.mark.parametrize(
     "family", ["KullbackLeibler", "ReverseKullbackLeibler", "SquaredHellinger"]
 )
 def test_a_divergence_stays_finite_at_logits_where_exp_overflows(family: str) -> None:
-    loss = make({"name": family, "generator_loss": "heuristic"}, Loss, where="loss")
+    loss = build_component({"name": family, "generator_loss": "heuristic"}, Loss, where="loss")
     logits = torch.tensor([-500.0, 500.0], requires_grad=True)
     total = (loss.discriminator(logits, logits) + loss.generator(logits, None)).sum()
     total.backward()

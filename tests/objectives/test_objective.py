@@ -37,7 +37,7 @@ def refusal(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("penalties", "constrained"), [({}, False), ({"drift": DRIFT}, False), ({"r2": R2}, True)]
 )
-def test_it_knows_whether_a_penalty_holds_ds_slope_down(
+def test_it_knows_whether_a_penalty_constrains_ds_gradient(
     penalties: dict[str, Any], constrained: bool
 ) -> None:
     assert objective(penalty=penalties).penalizes_gradient == constrained
@@ -45,14 +45,14 @@ def test_it_knows_whether_a_penalty_holds_ds_slope_down(
 
 def test_the_estimate_of_the_game_is_derived_where_the_loss_is_that_game() -> None:
     row = {"loss/discriminator": 1.3}
-    assert objective("Minimax").derived(row) == {"value/game": -1.3}
-    assert objective("Wasserstein").derived(row) == {}
+    assert objective("Minimax").derived_numbers(row) == {"value/game": -1.3}
+    assert objective("Wasserstein").derived_numbers(row) == {}
 
 
 # ---------------------------------------------------------------- refusals
 
 
-def test_a_misspelt_penalty_is_answered_with_the_nearest() -> None:
+def test_a_misspelled_penalty_is_answered_with_the_nearest() -> None:
     message = refusal(penalty={"gp": {**GRADIENT, "name": "GradientPenatly"}})
     assert message == (
         "unknown loss.penalty.gp, loss.penalty.gp.name=GradientPenatly. "

@@ -1,4 +1,4 @@
-"""The penalties on critics whose slopes are known."""
+"""The penalties on critics whose gradient norms are known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from gan_runner.config.component import choices, make
+from gan_runner.config.component import build_component, find_classes
 from gan_runner.errors import ConfigError
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.objectives.penalties import Consistency, Critic, Penalty
@@ -19,14 +19,16 @@ CONF = Path(__file__).parents[2] / "conf" / "loss"
 OPTIONS = sorted(
     path
     for path in (CONF / "penalty").glob("*.yaml")
-    if yaml.safe_load(path.read_text())["name"] in choices(Penalty)
+    if yaml.safe_load(path.read_text())["name"] in find_classes(Penalty)
 )
 
 every_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda path: path.stem)
 
 
 def penalty(name: str, **settings: Any) -> Penalty:
-    return make({"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty")
+    return build_component(
+        {"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty"
+    )
 
 
 def gradient(*, target: float = 1.0, one_sided: bool = False) -> Penalty:
@@ -38,16 +40,16 @@ def dragan(*, perturbation: float = 0.5, target: float = 1.0) -> Penalty:
 
 
 def default(option: Path) -> Penalty:
-    return make(yaml.safe_load(option.read_text()), Penalty, where="penalty")
+    return build_component(yaml.safe_load(option.read_text()), Penalty, where="penalty")
 
 
 def examples(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def linear(slope: float) -> Critic:
-    """D(x) = w . x with |w| = slope."""
-    return lambda x: slope * x.flatten(1).sum(1) / x[0].numel() ** 0.5
+def linear(norm: float) -> Critic:
+    """D(x) = w . x with |w| = norm."""
+    return lambda x: norm * x.flatten(1).sum(1) / x[0].numel() ** 0.5
 
 
 def quadratic(x: Tensor) -> Tensor:
@@ -70,10 +72,10 @@ def apply(of: Penalty, critic: Critic, real: Tensor, fake: Tensor, *, seed: int 
     return of(critic, scored["real"], scored["fake"], noise, memory)
 
 
-def at_slope(of: Penalty, slope: float) -> Tensor:
+def at_gradient_norm(of: Penalty, norm: float) -> Tensor:
     """The penalty of a linear critic, for images and for vectors."""
-    of_vectors = apply(of, linear(slope), examples(6, 5), examples(6, 5, seed=1))
-    of_images = apply(of, linear(slope), examples(6, 3, 4, 4), examples(6, 3, 4, 4, seed=1))
+    of_vectors = apply(of, linear(norm), examples(6, 5), examples(6, 5, seed=1))
+    of_images = apply(of, linear(norm), examples(6, 3, 4, 4), examples(6, 3, 4, 4, seed=1))
     torch.testing.assert_close(of_images, of_vectors)
     return of_images
 
@@ -83,7 +85,7 @@ def all_equal(value: float) -> Tensor:
 
 
 def points_of(of: Penalty, real: Tensor, fake: Tensor, *, seed: int = 0) -> Tensor:
-    """The points at which the penalty asked for D's slope."""
+    """The points at which the penalty asked for D's gradient."""
     asked: list[Tensor] = []
 
     def critic(x: Tensor) -> Tensor:
@@ -100,45 +102,45 @@ def points_of(of: Penalty, real: Tensor, fake: Tensor, *, seed: int = 0) -> Tens
 # closed forms
 
 
-def test_gradient_penalty_of_a_unit_slope_critic_is_zero() -> None:
-    torch.testing.assert_close(at_slope(gradient(), 1), all_equal(0))
+def test_gradient_penalty_of_a_critic_with_gradient_norm_1_is_zero() -> None:
+    torch.testing.assert_close(at_gradient_norm(gradient(), 1), all_equal(0))
 
 
-def test_gradient_penalty_of_a_doubled_slope_is_one() -> None:
-    torch.testing.assert_close(at_slope(gradient(), 2), all_equal(1))
+def test_gradient_penalty_of_a_doubled_gradient_norm_is_one() -> None:
+    torch.testing.assert_close(at_gradient_norm(gradient(), 2), all_equal(1))
 
 
-def test_gradient_penalty_counts_a_smaller_slope_too() -> None:
-    torch.testing.assert_close(at_slope(gradient(), 0.5), all_equal(0.25))
+def test_gradient_penalty_counts_a_smaller_gradient_norm_too() -> None:
+    torch.testing.assert_close(at_gradient_norm(gradient(), 0.5), all_equal(0.25))
 
 
-def test_one_sided_gradient_penalty_spares_a_smaller_slope() -> None:
-    torch.testing.assert_close(at_slope(gradient(one_sided=True), 0.5), all_equal(0))
-    torch.testing.assert_close(at_slope(gradient(one_sided=True), 3), all_equal(4))
+def test_one_sided_gradient_penalty_spares_a_smaller_gradient_norm() -> None:
+    torch.testing.assert_close(at_gradient_norm(gradient(one_sided=True), 0.5), all_equal(0))
+    torch.testing.assert_close(at_gradient_norm(gradient(one_sided=True), 3), all_equal(4))
 
 
-def test_zero_centred_gradient_penalty_is_the_squared_slope() -> None:
-    torch.testing.assert_close(at_slope(gradient(target=0), 3), all_equal(9))
+def test_zero_centered_gradient_penalty_is_the_squared_gradient_norm() -> None:
+    torch.testing.assert_close(at_gradient_norm(gradient(target=0), 3), all_equal(9))
 
 
 @pytest.mark.parametrize("power", [2.0, 6.0])
-def test_slope_power_is_the_slope_to_that_power(power: float) -> None:
+def test_gradient_norm_power_is_the_norm_to_that_power(power: float) -> None:
     of = penalty("GradientNormPower", power=power)
-    torch.testing.assert_close(at_slope(of, 1.5), all_equal(1.5**power))
+    torch.testing.assert_close(at_gradient_norm(of, 1.5), all_equal(1.5**power))
 
 
-def test_dragan_is_the_squared_distance_of_the_slope_from_its_target() -> None:
-    torch.testing.assert_close(at_slope(dragan(), 1), all_equal(0))
-    torch.testing.assert_close(at_slope(dragan(target=0.5), 2), all_equal(2.25))
+def test_dragan_is_the_squared_distance_of_the_gradient_norm_from_its_target() -> None:
+    torch.testing.assert_close(at_gradient_norm(dragan(), 1), all_equal(0))
+    torch.testing.assert_close(at_gradient_norm(dragan(target=0.5), 2), all_equal(2.25))
 
 
-def test_r1_is_half_the_squared_slope_at_reals() -> None:
+def test_r1_is_half_the_squared_gradient_norm_at_reals() -> None:
     real, fake = examples(6, 5), examples(6, 5, seed=1)
     found = apply(penalty("R1"), quadratic, real, fake)
     torch.testing.assert_close(found, real.square().sum(1) / 2)
 
 
-def test_r2_is_half_the_squared_slope_at_fakes() -> None:
+def test_r2_is_half_the_squared_gradient_norm_at_fakes() -> None:
     real, fake = examples(6, 5), examples(6, 5, seed=1)
     found = apply(penalty("R2"), quadratic, real, fake)
     torch.testing.assert_close(found, fake.square().sum(1) / 2)
@@ -156,7 +158,7 @@ def test_penalty_at_scored_examples_scores_nothing_again(name: str) -> None:
     penalty(name)(uncalled, scored, scored, torch.Generator(), {})
 
 
-# where the slope is taken
+# where the gradient is taken
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_same_generator_makes_the_same_penalty_and_no_other_is_used(option: Path
 @every_option
 def test_penalty_is_unweighted(option: Path) -> None:
     node = yaml.safe_load(option.read_text())
-    heavy = make({**node, "weight": 0.7, "every": 4}, Penalty, where="penalty")
+    heavy = build_component({**node, "weight": 0.7, "every": 4}, Penalty, where="penalty")
     real, fake = examples(6, 5), examples(6, 5, seed=1)
     assert torch.equal(
         apply(heavy, quadratic, real, fake), apply(default(option), quadratic, real, fake)
@@ -252,7 +254,7 @@ def test_derivative_of_the_penalty_by_the_critic_is_the_numeric_one(option: Path
 
 @every_option
 @pytest.mark.parametrize("zero", ["inner", "outer"])
-def test_second_backward_is_finite_where_the_slope_is_zero(option: Path, zero: str) -> None:
+def test_second_backward_is_finite_where_the_gradient_is_zero(option: Path, zero: str) -> None:
     weights = {"inner": torch.ones(3, 5), "outer": torch.ones(5)}
     weights[zero].zero_()
     inner, outer = (w.requires_grad_() for w in weights.values())
@@ -280,7 +282,7 @@ def test_only_what_compares_logits_of_one_update_ignores_a_shift_of_them(option:
 
 
 def test_every_penalty_is_abstract_or_final() -> None:
-    assert not [kind for kind in choices(Penalty).values() if kind.__subclasses__()]
+    assert not [kind for kind in find_classes(Penalty).values() if kind.__subclasses__()]
 
 
 @pytest.mark.parametrize(
@@ -317,4 +319,4 @@ def test_penalties_of_a_loss_bear_the_names_of_the_options(loss: Path) -> None:
 
 
 def test_every_penalty_is_an_option() -> None:
-    assert {type(default(option)) for option in OPTIONS} == set(choices(Penalty).values())
+    assert {type(default(option)) for option in OPTIONS} == set(find_classes(Penalty).values())

@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gan_runner.augmentations import Memory
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.errors import ConfigError
 from gan_runner.models.discriminator import DiscriminatorOutput as Output
@@ -26,7 +26,9 @@ from gan_runner.training.build import build
 
 
 def made(name: str, **settings: Any) -> Penalty:
-    return make({"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty")
+    return build_component(
+        {"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty"
+    )
 
 
 def output(*logits: float, examples: Tensor | None = None) -> Output:
@@ -66,8 +68,8 @@ def test_label_smoothing_lowers_the_target_of_least_squares() -> None:
     real = torch.tensor([0.9], requires_grad=True)
     real_output = Output(torch.zeros(1, 2), real)
     terms = discriminator_terms(Objective.build(node), real_output, output(0.0))
-    (slope,) = torch.autograd.grad(sum(terms.values()), real)
-    assert slope.item() == pytest.approx(0, abs=1e-7)
+    (gradient,) = torch.autograd.grad(sum(terms.values()), real)
+    assert gradient.item() == pytest.approx(0, abs=1e-7)
 
 
 @pytest.mark.parametrize(

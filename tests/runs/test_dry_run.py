@@ -53,11 +53,11 @@ def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> 
 
 
 def test_the_configuration_is_that_of_the_run(answer: Answer, here: Here) -> None:
-    told = yaml.safe_load(answer.out.partition("\n\n")[0].partition("\nparameters")[0])
+    printed = yaml.safe_load(answer.out.partition("\n\n")[0].partition("\nparameters")[0])
     assert here("gan-train", *small_run(Path("run"), "train.steps=40")).code == 0
     ran = yaml.safe_load(Path("run/config.yaml").read_text())
-    assert told == ran
-    assert told["choices"]["dataset"] == "digits"
+    assert printed == ran
+    assert printed["choices"]["dataset"] == "digits"
 
 
 def test_the_sizes_are_those_of_the_run(answer: Answer, here: Here) -> None:
@@ -77,27 +77,27 @@ def test_the_sizes_are_those_of_the_run(answer: Answer, here: Here) -> None:
 def test_the_checkpoints_of_evaluations_are_counted(here: Here) -> None:
     asked = ["train.steps=30", "train.save_every=100", "train.eval_every=10", "train.keep=5"]
     asked += ["evaluation.num=64", "evaluation.metrics=[frechet]"]
-    told = here("gan-train", *small_run(Path("run"), *asked, "dry_run=true")).out
+    message = here("gan-train", *small_run(Path("run"), *asked, "dry_run=true")).out
     assert here("gan-train", *small_run(Path("run"), *asked)).code == 0
     assert 1 < len(list(Path("run/checkpoints").glob("*.safetensors"))) <= 3  # some were the best
-    assert ": up to 3 checkpoints of " in told
+    assert ": up to 3 checkpoints of " in message
     many = ["train.steps=10000000000", "train.save_every=1", "train.eval_every=1", "train.keep=2"]
-    told = here("gan-train", *small_run(Path("run2"), *asked, *many, "dry_run=true")).out
-    assert ": up to 4 checkpoints of " in told  # the last, the two before it, the best
+    message = here("gan-train", *small_run(Path("run2"), *asked, *many, "dry_run=true")).out
+    assert ": up to 4 checkpoints of " in message  # the last, the two before it, the best
 
 
 def test_the_time_is_that_of_all_steps(here: Here) -> None:
     settings = ["dataset=ring", "threads=1", "device=cpu", "train.steps=10000000000"]
     answer = here("gan-train", *settings, "dry_run=true")
     (step,) = re.findall(r"a step +([\d.e-]+) s", answer.out)
-    told = r"to the end +(\d+) d (?:(\d+) h )?for 10,000,000,000 steps"
-    ((days, hours),) = re.findall(told, answer.out)
+    pattern = r"to the end +(\d+) d (?:(\d+) h )?for 10,000,000,000 steps"
+    ((days, hours),) = re.findall(pattern, answer.out)
     seconds = 86_400 * int(days) + 3600 * int(hours or 0)
     assert seconds == pytest.approx(1e10 * float(step), abs=3600 + 0.01 * seconds)
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         (["-m", "seed=0,1"], "dry_run=true can't be combined with -m. Remove one of them."),
         (["resume=elsewhere"], "resume=elsewhere can't be combined with dry_run=true."),
@@ -105,10 +105,10 @@ def test_the_time_is_that_of_all_steps(here: Here) -> None:
         (["train.batch_size=5000"], "train.batch_size=5000"),
     ],
 )
-def test_what_can_not_be_is_refused(here: Here, asked: list[str], told: str) -> None:
+def test_what_can_not_be_is_refused(here: Here, asked: list[str], message: str) -> None:
     answer = here("gan-train", "dry_run=true", *asked)
     assert answer.code == 2
-    assert told in answer.err
+    assert message in answer.err
 
 
 def test_an_autoencoder_is_tried_out_as_well(here: Here) -> None:
@@ -118,7 +118,7 @@ def test_an_autoencoder_is_tried_out_as_well(here: Here) -> None:
 
 
 @pytest.mark.parametrize("asked", ["dry_run=yes", "dry_run=1", "dry_run=null", "~dry_run"])
-def test_a_dry_run_that_is_misspelt_trains_nothing(here: Here, asked: str) -> None:
+def test_a_dry_run_that_is_misspelled_trains_nothing(here: Here, asked: str) -> None:
     answer = here("gan-train", *small_run(Path("run"), asked))
     assert (answer.code, Path("run").exists()) == (2, False)
     assert f"not true or false, {asked}. Use dry_run=true, or remove it." in answer.err

@@ -88,7 +88,7 @@ def test_sequences_stand_in_their_order() -> None:
 def test_all_panels_have_the_axes_of_their_dimension() -> None:
     both = waves(2, size=2)
     both[1] *= 0.5
-    wide = both * (1.0, 1000.0)  # dimensions in other units look alike
+    wide = both * (1.0, 1000.0)  # dimensions in other units are drawn alike
     assert np.array_equal(drawn(both), drawn(wide))
     rows = [lit(panel(drawn(both), 0, i, 2), RGB[0])[0] for i in (0, 1)]
     assert np.ptp(rows[1]) == pytest.approx(np.ptp(rows[0]) / 2, rel=0.1)

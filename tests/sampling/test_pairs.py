@@ -1,4 +1,4 @@
-"""The picture of a table: where its points are, and in which colour."""
+"""The picture of a table: where its points are, and in which color."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_samples_carry_no_graph() -> None:
 
 
 def grid(examples: Tensor, *, columns: int | None = None) -> np.ndarray:
-    return draw_examples(examples, images(*examples.shape[1:]), columns=columns)
+    return draw_examples(examples, images(*examples.shape[1:]), grid_columns=columns)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -183,7 +183,7 @@ def test_a_grid_has_the_channels_that_a_png_can_have(channels: int, tmp_path: Pa
     assert np.array_equal(read, made)
 
 
-def test_grey_and_alpha_are_shown_as_colour_and_alpha() -> None:
+def test_gray_and_alpha_are_shown_as_color_and_alpha() -> None:
     pixel = np.array([[[70, 200]]], dtype=np.uint8)
     assert to_displayable(pixel).tolist() == [[[70, 70, 70, 200]]]
     for channels in 1, 3, 4:

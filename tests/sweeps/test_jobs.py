@@ -27,8 +27,8 @@ from gan_runner.sweeps import cluster
 from gan_runner.sweeps.jobs import Job, Outcome, outcome, record
 from gan_runner.sweeps.names import job_name
 from gan_runner.sweeps.progress import SweepProgress
-from gan_runner.sweeps.settings import Cluster
-from gan_runner.sweeps.shares import checked_n_jobs, gpu_of, threads_each, visible_gpus
+from gan_runner.sweeps.settings import ClusterSettings
+from gan_runner.sweeps.shares import check_n_jobs, gpu_of, threads_each, visible_gpus
 from gan_runner.system.signals import Interrupted
 from gan_runner.training.methods import Adversarial
 
@@ -112,7 +112,7 @@ def test_invalid_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: list[
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         (
             ["seed=range(0,501)"],
@@ -129,10 +129,10 @@ def test_invalid_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: list[
     ],
 )
 def test_a_sweep_that_cant_be_meant_is_refused(
-    here: Here, tmp_path: Path, settings: list[str], told: str
+    here: Here, tmp_path: Path, settings: list[str], message: str
 ) -> None:
     answer = here("gan-train", *TINY, "-m", *settings)
-    assert (answer.code, told in answer.err) == (2, True), answer.err
+    assert (answer.code, message in answer.err) == (2, True), answer.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -308,7 +308,7 @@ def job(tmp_path: Path, configured: Callable[..., Config]) -> Job:
 
 
 @pytest.mark.parametrize(
-    ("code", "state", "told"),
+    ("code", "state", "recorded"),
     [
         (3, "failed", 3),
         (-signal.SIGKILL, "failed", 137),
@@ -318,12 +318,12 @@ def job(tmp_path: Path, configured: Callable[..., Config]) -> Job:
     ],
 )
 def test_an_end_that_a_process_couldnt_record_is_recorded(
-    job: Job, code: int, state: str, told: int
+    job: Job, code: int, state: str, recorded: int
 ) -> None:
     RunFolder(job.path).write_status(Status(state="running", step=4, started="before"))
     ended = outcome(job, code=code, seconds=2.0)
-    assert (ended.state, ended.code, ended.step) == (state, told, 4)
-    assert (status(job.path)["state"], status(job.path)["exit_code"]) == (state, told)
+    assert (ended.state, ended.code, ended.step) == (state, recorded, 4)
+    assert (status(job.path)["state"], status(job.path)["exit_code"]) == (state, recorded)
     assert status(job.path)["started"] == "before"
     assert ended.failed
 
@@ -375,7 +375,7 @@ def test_each_job_has_a_gpu_of_its_own_where_there_are_several(
 @pytest.mark.parametrize("n_jobs", [0, -1, 1.5, "two", None, True])
 def test_a_number_of_jobs_is_a_number(n_jobs: object) -> None:
     with pytest.raises(ConfigError, match=r"hydra\.launcher\.n_jobs="):
-        checked_n_jobs(n_jobs)
+        check_n_jobs(n_jobs)
 
 
 # ---------------------------------------------------------------- progress
@@ -387,14 +387,14 @@ def test_in_a_pipe_a_sweep_says_how_far_it_is(
     moment = 100.0
     monkeypatch.setattr("time.monotonic", lambda: moment)
     progress = SweepProgress(Terminal(), total=3)
-    progress.started(job)
+    progress.start(job)
     (job.path / "config.yaml").write_text("train: {steps: 100}")
     for step in (10, 20):
         with (job.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step}) + "\n")
         moment += 40
         progress.update([job])
-    progress.ended(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
+    progress.end(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
     assert capsys.readouterr().out.splitlines() == [
         "started  job",
         "0 done, 1 running, 0 failed, 2 waiting; job step 10/100",
@@ -444,15 +444,15 @@ def test_a_search_of_which_every_job_fails_ends_with_its_table(
 
 @needs_optuna
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         (["hydra/sweeper=search"], "train.eval_every=0"),
         (["hydra/sweeper=optuna", "train.eval_every=1", "evaluation.best.direction=max"], "worst"),
     ],
 )
-def test_a_search_for_nothing_is_refused(here: Here, settings: list[str], told: str) -> None:
+def test_a_search_for_nothing_is_refused(here: Here, settings: list[str], message: str) -> None:
     answer = here("gan-train", *TINY, "-m", *settings, "seed=0,1")
-    assert (answer.code, told in answer.err) == (2, True), answer.err
+    assert (answer.code, message in answer.err) == (2, True), answer.err
 
 
 @pytest.mark.skipif(bool(OPTUNA), reason="hydra-optuna-sweeper is installed")
@@ -476,13 +476,13 @@ class Submitted:
     """A job of a cluster that never ends by itself."""
 
     def __init__(self) -> None:
-        self.cancelled = False
+        self.canceled = False
 
     def cancel(self, *, check: bool) -> None:
-        self.cancelled = True
+        self.canceled = True
 
     def done(self) -> bool:
-        return self.cancelled
+        return self.canceled
 
 
 class Executor:
@@ -513,17 +513,17 @@ def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
     executor = Executor(number)
     monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
-    settings = Cluster.model_validate_json(json.dumps(SLURM))
+    settings = ClusterSettings.model_validate_json(json.dumps(SLURM))
     progress = SweepProgress(Terminal(), total=2)
     try:
         with pytest.raises(Interrupted) as caught:
             cluster.run_on_cluster(
-                [job, job], settings=settings, progress=progress, ended=lambda *_: None
+                [job, job], settings=settings, progress=progress, on_end=lambda *_: None
             )
     finally:
         signal.signal(signal.SIGHUP, before)
     assert caught.value.exit_code == 128 + number
-    assert [task.cancelled for task in executor.tasks] == [True, True]
+    assert [task.canceled for task in executor.tasks] == [True, True]
 
 
 @pytest.mark.skipif(find_spec("submitit") is None, reason="submitit isn't installed")

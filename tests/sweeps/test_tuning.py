@@ -14,7 +14,11 @@ from omegaconf import DictConfig
 from sweep_runs import TINY, marks
 
 from gan_runner.cli.hydra.composer import Composer
-from gan_runner.cli.hydra.sweep_settings import for_composition, number_of_jobs, shared_keys
+from gan_runner.cli.hydra.sweep_settings import (
+    number_of_jobs,
+    overrides_for_composition,
+    shared_keys,
+)
 from gan_runner.cli.hydra.tuning import contenders
 from gan_runner.errors import ConfigError
 from gan_runner.sweeps.tuning import Contender, tune
@@ -28,7 +32,7 @@ LOSSES = ["minimax", "non_saturating", "lsgan", "wgan", "wgan_gp", "dragan", "va
 def composed(*overrides: str) -> DictConfig:
     """What a sweeper gets for these arguments of gan-train -m."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return Composer().compose(for_composition(parsed), multirun=True)
+    return Composer().compose(overrides_for_composition(parsed), multirun=True)
 
 
 def contenders_of(*overrides: str) -> list[Contender]:
@@ -121,22 +125,22 @@ def test_what_the_command_line_sets_no_method_sets_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         (["seed=0,1"], "Use seed=N, the search's, and hydra.sweeper.repeats=K"),
         (["experiment=lucic2018", "loss=hinge"], "methods.non_saturating=null"),
-        (["+hydra.sweeper.params={seed2: '3'}"], "nothing to draw from, seed2=3"),
-        (["+hydra.sweeper.params={a: 'interval('}"], "nothing to draw from"),
+        (["+hydra.sweeper.params={seed2: '3'}"], "not a search space, seed2=3"),
+        (["+hydra.sweeper.params={a: 'interval('}"], "not a search space"),
         ([f"{LR}=tag(log,interval(0,1))"], "above 0 for log"),
         (["hydra.sweeper.samples=0"], "hydra.sweeper.samples=0"),
         (["+hydra.sweeper.sample=3"], "hydra.sweeper.sample"),
         (["+hydra.sweeper.methods={a: {setting: {}}}"], "hydra.sweeper.methods.a.setting"),
     ],
 )
-def test_a_comparison_that_cant_be_meant_is_refused(overrides: list[str], told: str) -> None:
+def test_a_comparison_that_cant_be_meant_is_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError) as refused:
         contenders_of(*overrides)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 # ---------------------------------------------------------------- what is found
@@ -179,9 +183,9 @@ def test_a_comparison_tells_its_result_and_the_same_command_runs_nothing_twice(
     answer = here("gan-train", *COMPARISON)
     assert (answer.code, len(carried)) == (0, 6), answer.err
     folder = tmp_path / "outputs/sweeps/s"
-    told = json.loads((folder / "tuned.json").read_text())
-    assert told["metric"] == "frechet"
-    for method, name in zip(told["methods"], ("loss=hinge", "loss=lsgan"), strict=True):
+    saved = json.loads((folder / "tuned.json").read_text())
+    assert saved["metric"] == "frechet"
+    for method, name in zip(saved["methods"], ("loss=hinge", "loss=lsgan"), strict=True):
         values = [sample["value"] for sample in method["samples"]]
         assert method["name"] == name and method["best"] == values.index(min(values))
         (again,) = method["repeats"]

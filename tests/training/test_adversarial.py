@@ -15,7 +15,7 @@ import yaml
 from conftest import COMPARING_NOTHING, PLAIN
 from torch import Tensor, nn
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.models import Model
@@ -23,7 +23,7 @@ from gan_runner.models.discriminator import Discriminator, DiscriminatorOutput
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Penalty
 from gan_runner.training.methods import Adversarial, UpdateSettings
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput
 from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.state import TrainState, fresh_state
 
@@ -55,7 +55,7 @@ def node(option: Path) -> dict[str, Any]:
 def stepper(**changes: Any) -> Optimizer:
     schedule = {"shape": "constant", "warmup": 0, "steps": None, "final": 0.0}
     common = {"lr": 0.01, "weight_decay": 0.0, "clip_norm": None, "schedule": schedule}
-    return make({**common, **(changes or ADAM)}, Optimizer, where="optimizer")
+    return build_component({**common, **(changes or ADAM)}, Optimizer, where="optimizer")
 
 
 def method(loss: dict[str, Any] | None = None, **changes: Any) -> Adversarial:
@@ -90,7 +90,7 @@ def model(space: Space, *, norm: str) -> Model:
         "generator": network,
         "discriminator": {**network, **COMPARING_NOTHING},
     }
-    return make(plain, Model, where="model")
+    return build_component(plain, Model, where="model")
 
 
 def state(
@@ -280,7 +280,7 @@ def test_accuracy_is_the_share_on_the_right_side_of_the_middle(
     made = method()
     of = state(made)
     of.networks["discriminator"] = Slope(slope)
-    of.optimizers["discriminator"] = made.updates.optimizers.discriminator.over(
+    of.optimizers["discriminator"] = made.updates.optimizers.discriminator.build(
         of.discriminator.parameters()
     )
     far = iter([Batch(torch.full((6, 2), 100.0))])
@@ -326,10 +326,10 @@ def test_clip_bounds_every_weight_of_d_and_none_of_g() -> None:
     assert max(w.abs().max() for w in weights(of.generator)) > 0.1
 
 
-# ---------------------------------------------------------------- the average
+# ---------------------------------------------------------------- the EMA
 
 
-def test_the_average_follows_its_formula() -> None:
+def test_the_ema_follows_its_formula() -> None:
     made = method(ema=0.6, ema_warmup=5.0)
     assert [made.updates.ema_decay(step) for step in (0, 1, 4, 5, 1000)] == pytest.approx(
         [1 / 5, 2 / 6, 5 / 9, 0.6, 0.6]
@@ -348,7 +348,7 @@ def test_the_average_follows_its_formula() -> None:
             torch.testing.assert_close(found, wanted)
 
 
-def test_an_average_of_decay_0_is_the_generator_itself() -> None:
+def test_an_ema_of_decay_0_is_the_generator_itself() -> None:
     made = method(ema=0.0)
     of = state(made)
     made.step(of, reals())
@@ -357,7 +357,7 @@ def test_an_average_of_decay_0_is_the_generator_itself() -> None:
         torch.testing.assert_close(own, other)
 
 
-def test_without_an_average_a_step_is_the_same() -> None:
+def test_without_an_ema_a_step_is_the_same() -> None:
     made = method()
     one, other = state(made), state(made, with_ema=False)
     stream, twin = reals(), reals()
@@ -367,7 +367,7 @@ def test_without_an_average_a_step_is_the_same() -> None:
     assert same(weights(one.generator), weights(other.generator))
 
 
-def test_the_average_never_flows_back() -> None:
+def test_the_ema_never_flows_back() -> None:
     made = method()
     one, other = state(made), state(made)
     assert other.ema is not None

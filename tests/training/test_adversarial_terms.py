@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.objectives.objective import Objective
 from gan_runner.training.methods import Adversarial
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput
 from gan_runner.training.state import TrainState
 
 R1 = {"name": "R1", "weight": 3.0, "every": 1}
@@ -84,9 +84,9 @@ def test_each_penalty_is_a_term_by_the_name_that_the_user_gave_it() -> None:
 def test_a_penalty_is_the_mean_over_the_batch_times_its_weight() -> None:
     made = terms(method(penalty={"drift": DRIFT, "r1": R1}))
     real = output(1)
-    slope = real.examples.detach() + torch.tensor([2.0, 0.0, 0.0])
+    gradient = real.examples.detach() + torch.tensor([2.0, 0.0, 0.0])
     assert made["penalty/drift"] == pytest.approx(2 * real.logits.square().mean().item())
-    assert made["penalty/r1"] == pytest.approx(3 * slope.square().sum(1).mean().item() / 2)
+    assert made["penalty/r1"] == pytest.approx(3 * gradient.square().sum(1).mean().item() / 2)
 
 
 def test_terms_are_scalars_that_can_be_differentiated() -> None:

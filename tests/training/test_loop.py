@@ -18,7 +18,7 @@ from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import steps
-from gan_runner.training.loop import due
+from gan_runner.training.loop import is_due
 from gan_runner.training.run import Run
 
 TINY = (
@@ -73,7 +73,7 @@ def checkpoint_steps(run: Run) -> list[int]:
 def test_something_is_due_every_so_many_steps_and_at_the_last(
     every: int, expected: list[int]
 ) -> None:
-    assert [step for step in range(1, 8) if due(step, every, 7)] == expected
+    assert [step for step in range(1, 8) if is_due(step, every, 7)] == expected
 
 
 def test_rows_pictures_and_checkpoints_come_when_they_are_due(made: Callable[..., Run]) -> None:
@@ -208,13 +208,13 @@ def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoi
     assert (status.state, status.exit_code) == ("failed", 5)
     last = checkpoint.select(run.folder.checkpoints, "last")
     assert status.checkpoint == last.path.name
-    assert last.step == run.saved_step < 9
+    assert last.step == run.checkpoints.saved_step < 9
     assert all(t.isfinite().all() for t in last.tensors.values())
     assert all(step <= last.step + 1 for step in row_steps(run))
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    assert f"The last good checkpoint is step {run.saved_step}." in told
-    assert len(told.splitlines()) <= 12
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert f"The last good checkpoint is step {run.checkpoints.saved_step}." in message
+    assert len(message.splitlines()) <= 12
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator", "ema"])

@@ -1,4 +1,4 @@
-"""Each optimiser is torch's own with the settings given; each schedule is the curve it says."""
+"""Each optimizer is torch's own with the settings given; each schedule is the curve it says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_runner.config.component import choices, make, validated
+from gan_runner.config.component import build_component, find_classes, parse_settings
 from gan_runner.errors import ConfigError
 from gan_runner.training.optimizers import Optimizer, Schedule
 
@@ -28,12 +28,12 @@ def node(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def optimizer(name: str, **changes: Any) -> Optimizer:
-    return make(node(name, **changes), Optimizer, where="optimizer.generator")
+    return build_component(node(name, **changes), Optimizer, where="optimizer.generator")
 
 
 def schedule(shape: str, *, warmup: int = 0, steps: int | None = 100, final: float = 0) -> Schedule:
     settings = {"shape": shape, "warmup": warmup, "steps": steps, "final": final}
-    return validated(settings, Schedule)
+    return parse_settings(settings, Schedule)
 
 
 def refusal(name: str, **changes: Any) -> str:
@@ -42,16 +42,16 @@ def refusal(name: str, **changes: Any) -> str:
     return str(caught.value)
 
 
-# ---------------------------------------------------------------- optimisers
+# ---------------------------------------------------------------- optimizers
 
 
-def test_every_optimiser_is_tested() -> None:
-    assert set(OWN) == set(choices(Optimizer))
+def test_every_optimizer_is_tested() -> None:
+    assert set(OWN) == set(find_classes(Optimizer))
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_each_optimiser_is_torchs_of_that_name_with_the_settings_given(name: str) -> None:
-    made = optimizer(name).over(nn.Linear(2, 2).parameters())
+def test_each_optimizer_is_torchs_of_that_name_with_the_settings_given(name: str) -> None:
+    made = optimizer(name).build(nn.Linear(2, 2).parameters())
     assert type(made) is getattr(torch.optim, name)
     settings = {k: tuple(v) if isinstance(v, list) else v for k, v in OWN[name].items()}
     expected = {"lr": 0.02, "weight_decay": 0.05, **settings}
@@ -60,14 +60,14 @@ def test_each_optimiser_is_torchs_of_that_name_with_the_settings_given(name: str
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD"])
 def test_an_update_is_fused_where_torch_can(name: str) -> None:
-    assert optimizer(name).over(nn.Linear(2, 2).parameters()).defaults["fused"] is True
+    assert optimizer(name).build(nn.Linear(2, 2).parameters()).defaults["fused"] is True
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_each_optimiser_updates_every_parameter_it_is_given(name: str) -> None:
+def test_each_optimizer_updates_every_parameter_it_is_given(name: str) -> None:
     network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
     before = [parameter.clone() for parameter in network.parameters()]
-    stepper = optimizer(name).over(network.parameters())
+    stepper = optimizer(name).build(network.parameters())
     network(torch.ones(2, 3)).sum().backward()
     stepper.step()
     for old, new in zip(before, network.parameters(), strict=True):
@@ -87,7 +87,7 @@ def test_each_optimiser_updates_every_parameter_it_is_given(name: str) -> None:
         ("SGD", {"momentum": 0.9}, "momentum"),
     ],
 )
-def test_an_optimiser_names_the_setting_that_gives_it_momentum(
+def test_an_optimizer_names_the_setting_that_gives_it_momentum(
     name: str, changes: dict[str, Any], expected: str | None
 ) -> None:
     assert optimizer(name, **changes).momentum_setting == expected
@@ -96,7 +96,7 @@ def test_an_optimiser_names_the_setting_that_gives_it_momentum(
 def test_nesterov_without_momentum_is_refused() -> None:
     message = refusal("SGD", momentum=0.0, nesterov=True)
     assert "nesterov=true needs a momentum above 0" in message
-    assert optimizer("SGD", momentum=0.0, nesterov=False).over(nn.Linear(1, 1).parameters())
+    assert optimizer("SGD", momentum=0.0, nesterov=False).build(nn.Linear(1, 1).parameters())
 
 
 @pytest.mark.parametrize(

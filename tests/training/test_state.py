@@ -14,14 +14,14 @@ from conftest import COMPARING_NOTHING, PLAIN
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from gan_runner.config.component import make
+from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.models import Model
 from gan_runner.objectives.objective import Objective
 from gan_runner.storage.facts import StateFacts
 from gan_runner.training.methods import Adversarial, UpdateSettings
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput
 from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.state import Sums, TrainState, fresh_state, frozen_copy
 
@@ -52,14 +52,14 @@ def model(space: Space, *, norm: str = "layer", width: int = 4) -> Model:
         "generator": network,
         "discriminator": {**network, **COMPARING_NOTHING},
     }
-    return make(node, Model, where="model")
+    return build_component(node, Model, where="model")
 
 
 def optimizers(name: str, settings: dict[str, Any] | None = None) -> Optimizers:
     schedule = {"shape": "constant", "warmup": 3, "steps": None, "final": 0.0}
     common = {"lr": 0.01, "weight_decay": 0.01, "clip_norm": None, "schedule": schedule}
     node = {"name": name, **common, **(STEPPERS[name] if settings is None else settings)}
-    made = make(node, Optimizer, where="optimizer")
+    made = build_component(node, Optimizer, where="optimizer")
     return Optimizers(made, made)
 
 
@@ -132,7 +132,7 @@ def test_a_loaded_state_goes_on_bit_for_bit(name: str, space: Space) -> None:
     assert_same(train(state, 3, space, stepper), train(other, 3, space, stepper))
 
 
-def test_every_slot_of_the_optimisers_is_saved_by_the_name_of_its_parameter() -> None:
+def test_every_slot_of_the_optimizers_is_saved_by_the_name_of_its_parameter() -> None:
     state = train(fresh(), 1)
     names = state.tensors().keys()
     for part in "generator", "discriminator":
@@ -148,7 +148,7 @@ def test_a_state_of_step_0_has_no_slots_and_is_loaded() -> None:
     assert_same(state, other)
 
 
-def test_an_optimiser_without_momentum_has_nothing_to_save() -> None:
+def test_an_optimizer_without_momentum_has_nothing_to_save() -> None:
     stepper = optimizers("SGD", PLAIN_SGD)
     state = train(fresh(stepper=stepper), 2, stepper=stepper)
     assert not any("optimizer" in name for name in state.tensors())
@@ -179,7 +179,7 @@ def test_statistics_of_batch_norm_and_vectors_of_spectral_norm_are_saved() -> No
         assert_same(train(state, 2, IMAGES), train(other, 2, IMAGES))
 
 
-def test_a_state_without_an_average_saves_none() -> None:
+def test_a_state_without_an_ema_saves_none() -> None:
     state = train(fresh(with_ema=False), 2)
     assert not any(name.startswith("ema.") for name in state.tensors())
     other = fresh(with_ema=False, seed=1)
@@ -248,7 +248,7 @@ def test_weights_alone_are_taken_over_and_nothing_else() -> None:
     assert not state.optimizers["generator"].state
 
 
-def test_where_the_other_run_has_no_average_its_generator_is_the_start_of_ours() -> None:
+def test_where_the_other_run_has_no_ema_its_generator_is_the_start_of_ours() -> None:
     tensors, _ = saved(train(fresh(with_ema=False), 3))
     state = fresh(seed=1)
     state.load_weights(tensors)
@@ -289,23 +289,23 @@ def test_a_fresh_state_neither_reads_nor_moves_the_global_generator() -> None:
     assert_same(first, fresh())
 
 
-def test_the_average_begins_as_the_generator_and_is_only_evaluated() -> None:
+def test_the_ema_begins_as_the_generator_and_is_only_evaluated() -> None:
     state = fresh(norm="batch")
-    average = state.ema
-    assert average is not None
-    for own, other in zip(average.parameters(), state.generator.parameters(), strict=True):
+    ema = state.ema
+    assert ema is not None
+    for own, other in zip(ema.parameters(), state.generator.parameters(), strict=True):
         assert torch.equal(own, other)
         assert own.data_ptr() != other.data_ptr()
         assert not own.requires_grad
-    assert not any(module.training for module in average.modules())
+    assert not any(module.training for module in ema.modules())
     assert state.generator.training
     assert all(parameter.requires_grad for parameter in state.generator.parameters())
 
 
-def test_samples_come_from_the_average_where_there_is_one() -> None:
+def test_samples_come_from_the_ema_where_there_is_one() -> None:
     with_ema, raw = fresh(), fresh(with_ema=False)
-    assert with_ema.sampled is with_ema.ema
-    assert raw.sampled is raw.generator
+    assert with_ema.sampling_network is with_ema.ema
+    assert raw.sampling_network is raw.generator
 
 
 def test_a_frozen_copy_leaves_the_original_as_it_was() -> None:

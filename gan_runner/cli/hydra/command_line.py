@@ -1,4 +1,4 @@
-"""What the arguments of gan-train say: Hydra's flags, and overrides in Hydra's grammar."""
+"""The arguments of gan-train: Hydra's flags, and overrides in Hydra's grammar."""
 
 from __future__ import annotations
 
@@ -15,20 +15,27 @@ from hydra.errors import HydraException
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
+from gan_runner.cli.plugin_options import FileOption, file_options
 from gan_runner.config.groups import GROUPS, conf_folder, options
+from gan_runner.config.plugins import Plugin, find_plugins
 from gan_runner.errors import ConfigError, did_you_mean, printable
+
+_OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
 
 
 @dataclass(frozen=True)
 class CommandLine:
     """The arguments of gan-train, checked as far as they can be before anything is composed.
 
-    `flag_words` are those that aren't overrides, as they were given.
+    `flag_words` are those that aren't overrides, as they were given. `file_options` are those of
+    the plugins that are single files.
     """
 
     flags: Namespace
     overrides: tuple[Override, ...]
     flag_words: tuple[str, ...]
+    plugins: tuple[Plugin, ...] = ()
+    file_options: tuple[FileOption, ...] = ()
 
     @property
     def words(self) -> list[str]:
@@ -42,20 +49,20 @@ class CommandLine:
 
     @property
     def asks_hydra(self) -> bool:
-        """Whether Hydra is to tell something, and nothing is to be trained."""
+        """Whether Hydra is to print something, and nothing is to be trained."""
         flags = self.flags
         return bool(flags.hydra_help or flags.cfg or flags.info or flags.shell_completion)
 
     @property
     def multirun(self) -> bool:
         """Whether it is a sweep."""
-        mode = self._last("hydra.mode")
+        mode = self._last_override("hydra.mode")
         return bool(self.flags.multirun) or (mode is not None and str(mode.value()) == "MULTIRUN")
 
     @property
     def resume(self) -> str | None:
         """The run folder that `resume` names."""
-        override = self._last("resume")
+        override = self._last_override("resume")
         if override is None or override.value() is None:
             return None
         # to Hydra, a path with a comma in it is a list of values
@@ -65,13 +72,13 @@ class CommandLine:
     @property
     def dry_run(self) -> bool:
         """Whether the run is only to be tried out."""
-        override = self._last("dry_run")
+        override = self._last_override("dry_run")
         return override is not None and override.value() is True
 
     @property
     def names_folder(self) -> bool:
         """Whether it says where the run folder is to be."""
-        return self._last("hydra.run.dir") is not None
+        return self._last_override("hydra.run.dir") is not None
 
     @property
     def changes(self) -> list[str]:
@@ -85,45 +92,62 @@ class CommandLine:
         # a recipe may set anything
         return keys | {*GROUPS, "train", "seed"} if "experiment" in keys else keys
 
-    def composer(self) -> Composer:
-        """What composes it. Raises ConfigError for a folder that isn't there."""
-        flags = self.flags
-        return Composer(main=flags.config_path, primary=flags.config_name, own=own_folder(flags))
+    @property
+    def folders(self) -> list[Path]:
+        """Where the YAML files lie: our own folder, or one in its place; then those of plugins, and
+        one that is added."""
+        main, added = self.flags.config_path, self.flags.config_dir
+        folders = [conf_folder() if main is None else Path(main).absolute()]
+        folders += [plugin.conf for plugin in self.plugins if plugin.conf is not None]
+        return folders if added is None else [*folders, Path(added).absolute()]
 
-    def _last(self, key: str) -> Override | None:
+    def options_of(self, group: str) -> list[str]:
+        """The options of a group, in every folder and of the plugins that are single files."""
+        of_files = [option.name for option in self.file_options if option.group == group]
+        return [*options(group, *self.folders), *of_files]
+
+    def composer(self) -> Composer:
+        """The composer of its configuration."""
+        return Composer(
+            self.folders,
+            primary=self.flags.config_name,
+            plugins=self.plugins,
+            file_options=self.file_options,
+        )
+
+    def _last_override(self, key: str) -> Override | None:
         """The override of a key that counts: the last one."""
         return next((o for o in reversed(self.overrides) if o.key_or_group == key), None)
 
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
     """The arguments of gan-train. Raises ConfigError for what can't be meant."""
-    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
-    flags = parser.parse_intermixed_args(arguments)
-    if flags.experimental_rerun is not None:
-        parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
-    if flags.resolve and flags.cfg is None:
-        parser.error("--resolve needs --cfg")
+    flags = _parse_flags(arguments)
     words = tuple(argument for argument in arguments if argument not in flags.overrides)
     if flags.shell_completion:
         return CommandLine(flags, (), words)  # what follows isn't in Hydra's grammar
     flags.overrides = [_quote(override) for override in flags.overrides]
     with explain_errors():
         overrides = OverridesParser.create().parse_overrides(flags.overrides)
-    _refuse_unknown_options(overrides, [conf_folder(), *filter(None, [own_folder(flags)])])
-    command = CommandLine(flags, tuple(overrides), words)
+    plugins = find_plugins(flags.plugin)
+    command = CommandLine(flags, tuple(overrides), words, plugins, file_options(plugins))
+    _refuse_unknown_options(command)
+    _refuse_what_hydra_does_not_do(command)
     _refuse_combinations(command)
     return command
 
 
-def own_folder(flags: Namespace) -> Path | None:
-    """The user's own folder of options. Raises ConfigError if it isn't there."""
-    if flags.config_dir is None:
-        return None
-    folder = Path(flags.config_dir).absolute()
-    if not folder.is_dir():
-        shown = printable(flags.config_dir)
-        raise ConfigError(f"not a folder, --config-dir={shown}. Name the one with your options.")
-    return folder
+def _parse_flags(arguments: Sequence[str]) -> Namespace:
+    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
+    flags = parser.parse_intermixed_args(arguments)
+    if flags.experimental_rerun is not None:
+        parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
+    if flags.resolve and flags.cfg is None:
+        parser.error("--resolve needs --cfg")
+    for flag, folder in ("--config-path", flags.config_path), ("--config-dir", flags.config_dir):
+        if folder is not None and not Path(folder).is_dir():
+            parser.error(f"not a folder, {flag}={printable(folder)}")
+    return flags
 
 
 def _quote(override: str) -> str:
@@ -137,16 +161,16 @@ def _quote(override: str) -> str:
     return override
 
 
-def _refuse_unknown_options(overrides: Sequence[Override], folders: Sequence[Path]) -> None:
-    """Raise ConfigError for an option that no folder has. Hydra itself would take any path for an
-    option, as in loss=../dataset/mnist."""
-    for override in overrides:
+def _refuse_unknown_options(command: CommandLine) -> None:
+    """Raise ConfigError for an option that neither a folder nor a plugin's file has. Hydra itself
+    would take any path for an option, as in loss=../dataset/mnist."""
+    for override in command.overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
             raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
-            offered = options(group, *folders)
+            offered = command.options_of(group)
             for name in _option_names(override):
                 if name not in offered:
                     remedy = did_you_mean(name, offered) or "gan-train --help lists them."
@@ -163,6 +187,14 @@ def _option_names(override: Override) -> list[str]:
         chosen = value if isinstance(value, list) else [value]
         names += ["null" if name is None else str(name) for name in chosen]
     return names
+
+
+def _refuse_what_hydra_does_not_do(command: CommandLine) -> None:
+    """Raise ConfigError for settings of jobs that Hydra runs: here it composes, and runs none."""
+    for override in command.overrides:
+        if override.key_or_group.startswith(_OF_HYDRAS_JOBS):
+            shown = printable(override.input_line)
+            raise ConfigError(f"Hydra composes runs and does not start them, {shown}. Remove it.")
 
 
 def _refuse_combinations(command: CommandLine) -> None:

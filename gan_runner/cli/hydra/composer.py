@@ -13,6 +13,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
@@ -21,9 +22,12 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_runner.config.groups import GROUPS, conf_folder
+from gan_runner.config.renames import new_name
 from gan_runner.errors import ConfigError, Fault, MachineError, did_you_mean, printable
 
 if TYPE_CHECKING:
+    from gan_runner.cli.plugin_options import FileOption
+    from gan_runner.config.plugins import Plugin
     from gan_runner.config.schema import Config
 
 OPTUNA_DIRECTIONS = {"min": "minimize", "max": "maximize"}
@@ -40,15 +44,26 @@ class Composer:
     """
 
     def __init__(
-        self, *, main: str | None = None, primary: str | None = None, own: Path | None = None
+        self,
+        folders: Sequence[Path] = (),
+        *,
+        primary: str | None = None,
+        plugins: Sequence[Plugin] = (),
+        file_options: Sequence[FileOption] = (),
     ) -> None:
-        """`main` is another folder in the place of `conf/`, `primary` another file in the place of
-        its `config.yaml`, and `own` a further folder of options."""
+        """`folders` are where the files lie, the first before those after it; `primary` is the name
+        of the one that the others are composed into, `config`. `plugins` are recorded in the runs
+        that use them; `file_options` are those of single files."""
         version.setbase("1.3")
-        path = create_config_search_path(main or str(conf_folder()))
-        if own is not None:
+        main, *added = folders or [conf_folder()]
+        path = create_config_search_path(str(main))
+        for folder in added:
             last = SearchPathQuery(provider="schema")
-            path.prepend(provider="command-line", path=f"file://{own}", anchor=last)
+            path.prepend(provider="command-line", path=f"file://{folder}", anchor=last)
+        store = ConfigStore.instance()
+        for option in file_options:
+            store.store(option.name, option.node, option.group, option.package)
+        self.plugins = tuple(plugins)
         self.hydra = Hydra(task_name="train", config_loader=ConfigLoaderImpl(path))
         self.primary = primary or "config"
         find = OPTUNA_DIRECTIONS.get
@@ -73,7 +88,7 @@ class Composer:
     def known_settings(self, lines: Sequence[str]) -> list[str]:
         """Every setting and group that the chosen options have, by dotted key; none if the options
         alone can't be composed."""
-        from gan_runner.config.schema import flat
+        from gan_runner.config.schema import flatten
 
         overrides = OverridesParser.create().parse_overrides(list(lines))
         chosen = [override.input_line or "" for override in overrides if _is_choice(override)]
@@ -82,7 +97,7 @@ class Composer:
         except _RAISED:
             return []
         tree: Any = OmegaConf.to_container(_without_hydra(config))
-        return [*flat(tree), *GROUPS]
+        return [*flatten(tree), *GROUPS]
 
 
 def compose(lines: Sequence[str]) -> DictConfig:
@@ -90,11 +105,15 @@ def compose(lines: Sequence[str]) -> DictConfig:
     return Composer().compose(lines)
 
 
-def parse_config(composed: DictConfig) -> Config:
-    """The settings of a composed configuration, the run's own checked. Raises ConfigError."""
+def parse_config(composed: DictConfig, plugins: Sequence[Plugin] = ()) -> Config:
+    """The settings of a composed configuration, the run's own checked, with those of the plugins,
+    which are imported, that it uses. Raises ConfigError."""
+    from gan_runner.config.plugins import load_plugins, used_plugins
     from gan_runner.config.schema import parse
 
-    return parse(plain_settings(composed))
+    plain = plain_settings(composed)
+    load_plugins(plugins)
+    return parse({**plain, "plugins": used_plugins(plain, plugins)})
 
 
 def plain_settings(composed: DictConfig) -> dict[str, Any]:
@@ -173,7 +192,7 @@ def _explain(error: Exception, known_settings: Callable[[], list[str]]) -> Fault
         return ConfigError(f"can't read this setting, {shown}. {remedy}")
     text = str(error).strip()
     if match := re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text):
-        remedy = did_you_mean(match[1], known_settings())
+        remedy = new_name(match[1]) or did_you_mean(match[1], known_settings())
         remedy = remedy or "gan-train --cfg job prints all settings."
         return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
     if match := re.match(r"Multiple values for ([^.]*)\.", text):

@@ -1,4 +1,4 @@
-"""What Hydra's own flags print: --cfg, --info, --hydra-help, and the shell's completion."""
+"""The answers to Hydra's own flags: --cfg, --info, --hydra-help, and the shell's completion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gan_runner.cli.hydra.composer import explain_errors
 
 
 def answer_flags(command: CommandLine) -> None:
-    """Print what Hydra has to tell; nothing is trained. Raises ConfigError."""
+    """Print what Hydra is asked for; nothing is trained. Raises ConfigError."""
     flags, composer = command.flags, command.composer()
     hydra, primary = composer.hydra, composer.primary
     with explain_errors(lambda: composer.known_settings(command.lines)):

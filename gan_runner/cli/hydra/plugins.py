@@ -21,12 +21,13 @@ from omegaconf import DictConfig, OmegaConf
 if TYPE_CHECKING:
     from gan_runner.cli.hydra.composer import Composer
     from gan_runner.config.schema import Config
-    from gan_runner.sweeps.sweep import Candidate, Carrier, Sweep
+    from gan_runner.sweeps.sweep import Candidate, JobRunner, Sweep
 
 
 @dataclass
 class SweepContext(HydraContext):
-    """What Hydra hands on from a sweeper to its launcher, with the sweep that both work for."""
+    """The context that Hydra hands from a sweeper to its launcher, with the sweep that both work
+    for."""
 
     composer: Composer
     sweep: Sweep
@@ -47,7 +48,7 @@ class WithLauncher(Sweeper):
         )
 
 
-class Grid(WithLauncher):
+class GridSweeper(WithLauncher):
     """Every combination of the values that the command line lists.
 
     Hydra's own sweeper composes all jobs once more and stops at the first that can't be composed.
@@ -62,7 +63,7 @@ class Grid(WithLauncher):
         return self._launcher.launch(jobs, initial_job_idx=0)
 
 
-class Tuned(WithLauncher):
+class TunedSweeper(WithLauncher):
     """The same number of settings for every method, and the best of each again with new seeds."""
 
     def __init__(self, **_: Any) -> None:
@@ -101,27 +102,27 @@ class SweepLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        sweep, carrier = self._context.sweep, self.carrier()
+        sweep, carrier = self._context.sweep, self.job_runner()
         candidates = self._candidates(job_overrides)
-        jobs = sweep.check(candidates, searching=self._searches, here=self._is_here)
-        sweep.hold()
-        sweep.carry_out(list(jobs.values()), carrier)
+        jobs = sweep.check(candidates, searching=self._is_search, here=self._is_local)
+        sweep.lock()
+        sweep.run_jobs(list(jobs.values()), carrier)
         return [_job_return(sweep.value(candidate.name)) for candidate in candidates]
 
     @property
     @abstractmethod
-    def _is_here(self) -> bool:
+    def _is_local(self) -> bool:
         """Whether the jobs run on this machine."""
 
     @abstractmethod
-    def carrier(self) -> Carrier:
-        """What brings jobs to their end. Raises ConfigError for settings that can't be."""
+    def job_runner(self) -> JobRunner:
+        """The function that runs jobs to their end. Raises ConfigError for invalid settings."""
 
     @property
-    def _searches(self) -> bool:
+    def _is_search(self) -> bool:
         """Whether a search chooses the jobs by the values that they return."""
         sweeper = self._config.hydra.sweeper._target_
-        return not sweeper.endswith((".Grid", ".Tuned", ".BasicSweeper"))
+        return not sweeper.endswith((".GridSweeper", ".TunedSweeper", ".BasicSweeper"))
 
     def _candidates(self, jobs: Sequence[Sequence[str]]) -> list[Candidate]:
         from gan_runner.cli.hydra.sweep_settings import shared_keys
@@ -143,41 +144,41 @@ class SweepLauncher(Launcher):
         return settings
 
 
-class Processes(SweepLauncher):
+class ProcessLauncher(SweepLauncher):
     """Each job in a process of its own on this machine, `n_jobs` at a time."""
 
-    _is_here = True
+    _is_local = True
 
     def __init__(self, n_jobs: object) -> None:
         self._n_jobs = n_jobs
 
-    def carrier(self) -> Carrier:
+    def job_runner(self) -> JobRunner:
         from gan_runner.sweeps.processes import run_in_processes
-        from gan_runner.sweeps.shares import checked_n_jobs
+        from gan_runner.sweeps.shares import check_n_jobs
 
-        return partial(run_in_processes, n_jobs=checked_n_jobs(self._n_jobs))
+        return partial(run_in_processes, n_jobs=check_n_jobs(self._n_jobs))
 
 
-class Cluster(SweepLauncher):
+class ClusterLauncher(SweepLauncher):
     """Each job in a job of a cluster."""
 
-    _is_here = False
+    _is_local = False
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
 
-    def carrier(self) -> Carrier:
-        from gan_runner.config.component import validated
+    def job_runner(self) -> JobRunner:
+        from gan_runner.config.component import parse_settings
         from gan_runner.sweeps import settings
         from gan_runner.sweeps.cluster import run_on_cluster
 
         plain: Any = OmegaConf.to_container(OmegaConf.create(self._settings), resolve=True)
-        asked = validated(plain, settings.Cluster, where="hydra.launcher")
+        asked = parse_settings(plain, settings.ClusterSettings, where="hydra.launcher")
         return partial(run_on_cluster, settings=asked)
 
 
 def _job_return(value: float | None) -> JobReturn:
-    """What a search learns of a job: its value, None if it failed. Never an exception, for which
+    """The result of a job for a search: its value, None if it failed. Never an exception, for which
     Hydra's sweepers would give up all other jobs."""
     returned = JobReturn(status=JobStatus.COMPLETED)
     returned.return_value = value

@@ -1,4 +1,4 @@
-"""What the overrides of a sweep mean: how many jobs, what they share, what a search looks for."""
+"""The overrides of a sweep: how many jobs, what they share, what a search looks for."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gan_runner.config.groups import GROUPS
 from gan_runner.errors import ConfigError, printable
 
 if TYPE_CHECKING:
-    from gan_runner.sweeps.settings import Sweeping
+    from gan_runner.sweeps.settings import SweepSettings
 
 _OUR_LAUNCHERS = "hydra_plugins.gan_runner_sweeps."
 _CHOSEN = {group.partition("/")[0] for group in GROUPS}
 _COUNTED = 1_000_000  # values of a setting; of more, nobody needs to know how many
 
 
-def for_composition(overrides: Sequence[Override]) -> list[str]:
+def overrides_for_composition(overrides: Sequence[Override]) -> list[str]:
     """The overrides of a sweep, so that Hydra can compose what its jobs share.
 
     It leaves out what is swept over, and would then look for dataset.root in the default data set
@@ -45,13 +45,13 @@ def for_composition(overrides: Sequence[Override]) -> list[str]:
     return lines
 
 
-def sweep_settings(config: DictConfig) -> Sweeping:
+def sweep_settings(config: DictConfig) -> SweepSettings:
     """The settings of the sweep itself. Raises ConfigError."""
-    from gan_runner.config.component import validated
-    from gan_runner.sweeps.settings import Sweeping
+    from gan_runner.config.component import parse_settings
+    from gan_runner.sweeps.settings import SweepSettings
 
     plain: Any = OmegaConf.to_container(config.sweeping, resolve=True)
-    return validated(plain, Sweeping, where="sweeping")
+    return parse_settings(plain, SweepSettings, where="sweeping")
 
 
 def sweep_folder(config: DictConfig) -> Path:
@@ -101,7 +101,7 @@ def shared_keys(config: DictConfig) -> set[str]:
 
 
 def number_of_jobs(config: DictConfig) -> int:
-    """How many jobs a sweep has: the trials of a search, or all combinations of its values."""
+    """The number of jobs of a sweep: the trials of a search, or all combinations of its values."""
     if tuning.is_tuned(config):
         contenders, repeats = tuning.contenders(config), tuning.tuning_settings(config).repeats
         return sum(len(one.samples) + repeats for one in contenders)
@@ -111,7 +111,8 @@ def number_of_jobs(config: DictConfig) -> int:
 
 
 def _values(config: DictConfig) -> dict[str, int]:
-    """How many values a sweep tries of each key; an interval stands for two, more than one."""
+    """The number of values that a sweep tries of each key; an interval stands for two, more than
+    one."""
     given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
     return {override.get_key_element(): _count(override) for override in given}
 

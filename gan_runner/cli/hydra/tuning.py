@@ -19,7 +19,7 @@ from gan_runner.sweeps.names import job_name, key_of
 from gan_runner.sweeps.tuning import Contender
 
 if TYPE_CHECKING:
-    from gan_runner.sweeps.settings import TunedMethod, Tuning
+    from gan_runner.sweeps.settings import TunedMethod, TuningSettings
 
 _DIGITS = 3  # significant ones of a number that is drawn: they stand in the names of folders
 _DRAWS = 100  # for each sample that is new, where there are few to be had
@@ -30,14 +30,14 @@ def is_tuned(config: DictConfig) -> bool:
     return "repeats" in config.hydra.sweeper
 
 
-def tuning_settings(config: DictConfig) -> Tuning:
+def tuning_settings(config: DictConfig) -> TuningSettings:
     """The settings of the comparison. Raises ConfigError."""
-    from gan_runner.config.component import validated
-    from gan_runner.sweeps.settings import Tuning
+    from gan_runner.config.component import parse_settings
+    from gan_runner.sweeps.settings import TuningSettings
 
     plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del plain["_target_"]
-    return validated(plain, Tuning, where="hydra.sweeper")
+    return parse_settings(plain, TuningSettings, where="hydra.sweeper")
 
 
 def contenders(config: DictConfig) -> list[Contender]:
@@ -110,7 +110,7 @@ def _contender(
     combination: Sequence[str],
     drawn: Mapping[str, str],
     method: TunedMethod,
-    asked: Tuning,
+    asked: TuningSettings,
     *,
     random: Random,
 ) -> Contender:
@@ -168,7 +168,7 @@ def _parse_space(key: str, space: str) -> Override:
         override = None
     if override is None or not override.is_sweep_override():
         raise ConfigError(
-            f"nothing to draw from, {printable(key)}={printable(space)} in hydra.sweeper.params. "
+            f"not a search space, {printable(key)}={printable(space)} in hydra.sweeper.params. "
             "Write interval(a,b), tag(log,interval(a,b)), choice(a,b,c) or range(a,b)."
         )
     interval = override.value()
@@ -176,7 +176,7 @@ def _parse_space(key: str, space: str) -> Override:
         low, high = _bounds(interval)
         if low > high or (_is_logarithmic(interval) and low <= 0):
             raise ConfigError(
-                f"no interval to draw from, {printable(key)}={printable(space)}. "
+                f"invalid interval, {printable(key)}={printable(space)}. "
                 "The first end is the smaller one, and above 0 for log."
             )
     return override

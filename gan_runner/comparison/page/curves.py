@@ -50,7 +50,7 @@ def curves(groups: Sequence[Group], series_of: Callable[[Record], Series]) -> li
 
 
 def _curve(runs: Sequence[Series], edges: Points) -> Curve:
-    table = np.stack([_binned(series, edges) for series in runs])
+    table = np.stack([_bin_means(series, edges) for series in runs])
     there = ~np.isnan(table).all(axis=0)
     table = table[:, there]
     return Curve(
@@ -61,7 +61,7 @@ def _curve(runs: Sequence[Series], edges: Points) -> Curve:
     )
 
 
-def _binned(series: Series, edges: Points) -> Points:
+def _bin_means(series: Series, edges: Points) -> Points:
     """The mean of a run's values up to each edge from the one before; NaN where it has none."""
     steps = np.fromiter(series.keys(), np.float64, len(series))
     values = np.fromiter(series.values(), np.float64, len(series))

@@ -14,8 +14,8 @@ from gan_runner.comparison.record import Record
 from gan_runner.system.files import open_regular
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_LARGEST = 4 << 20  # bytes of a picture
-_LONGEST = 4096  # pixels of a side: a small file may unfold to any size
+_MAX_PICTURE_BYTES = 4 << 20  # bytes of a picture
+_MAX_SIDE_PIXELS = 4096  # pixels of a side: a small file may unfold to any size
 _MOST_STEPS = 12
 _MOST_RUNS = 24
 _MOST_BYTES = 24 << 20  # of all pictures
@@ -40,12 +40,12 @@ class Gallery(NamedTuple):
 
 def gallery(groups: Sequence[Group]) -> Gallery:
     """The pictures of some runs of each group, at some of the steps that most of them have."""
-    pairs = list(_in_turn(groups))
+    pairs = list(_take_turns(groups))
     shown = pairs[:_MOST_RUNS]
     every = _steps([record for _, record in shown])
-    steps = _spaced(every, _MOST_STEPS)
+    steps = _choose_evenly(every, _MOST_STEPS)
     while len(steps) > 1 and _bytes(shown, steps) > _MOST_BYTES:
-        steps = _spaced(steps, max(1, len(steps) // 2))
+        steps = _choose_evenly(steps, max(1, len(steps) // 2))
     while _bytes(shown, steps) > _MOST_BYTES:
         shown.pop()
     order = {id(group): place for place, group in enumerate(groups)}
@@ -64,7 +64,7 @@ def gallery(groups: Sequence[Group]) -> Gallery:
     return Gallery(tuple(steps), strips, tuple(notes))
 
 
-def _in_turn(groups: Sequence[Group]) -> Iterator[tuple[Group, Record]]:
+def _take_turns(groups: Sequence[Group]) -> Iterator[tuple[Group, Record]]:
     """A run of each group, then another one of each, as long as they have pictures."""
     queues = [(group, [r for r in group.records if r.pictures]) for group in groups]
     for turn in range(max((len(queue) for _, queue in queues), default=0)):
@@ -83,7 +83,7 @@ def _steps(records: Sequence[Record]) -> list[int]:
     return sorted(step for step, count in counts.items() if 2 * count >= most)
 
 
-def _spaced(steps: Sequence[int], most: int) -> list[int]:
+def _choose_evenly(steps: Sequence[int], most: int) -> list[int]:
     """At most so many steps, evenly, the last one among them."""
     if len(steps) <= most:
         return list(steps)
@@ -95,7 +95,7 @@ def _spaced(steps: Sequence[int], most: int) -> list[int]:
 
 def _bytes(shown: Sequence[tuple[Group, Record]], steps: Sequence[int]) -> int:
     paths = [r.pictures[step] for _, r in shown for step in steps if step in r.pictures]
-    return sum(min(_size(path), _LARGEST) for path in paths)
+    return sum(min(_size(path), _MAX_PICTURE_BYTES) for path in paths)
 
 
 def _size(path: Path) -> int:
@@ -110,12 +110,12 @@ def _url(path: Path | None) -> str | None:
         return None
     try:
         with open_regular(path) as file:
-            content = file.read(_LARGEST + 1)
+            content = file.read(_MAX_PICTURE_BYTES + 1)
     except OSError:
         return None
-    if not content.startswith(_SIGNATURE) or not 24 <= len(content) <= _LARGEST:
+    if not content.startswith(_SIGNATURE) or not 24 <= len(content) <= _MAX_PICTURE_BYTES:
         return None
     width, height = struct.unpack(">II", content[16:24])
-    if max(width, height) > _LONGEST:
+    if max(width, height) > _MAX_SIDE_PIXELS:
         return None
     return "data:image/png;base64," + base64.b64encode(content).decode()

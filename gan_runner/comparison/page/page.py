@@ -22,10 +22,10 @@ from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.page import plots, results, tables
 from gan_runner.errors import printable
-from gan_runner.storage.run_folder import now
+from gan_runner.storage.run_folder import current_time
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_LONGEST, _LONGEST_NAME = 600, 200  # letters of a text from outside
+_MAX_LETTERS, _MAX_NAME_LETTERS = 600, 200  # letters of a text from outside
 
 # id, which names the template, too; heading, and that of a page of one run; the section's data
 _SECTIONS: tuple[tuple[str, str, str, Callable[[Comparison], dict[str, Any]]], ...] = (
@@ -57,7 +57,7 @@ def page(comparison: Comparison, *, title: str | None = None) -> str:
             verdicts=results.verdicts(comparison.records[0]) if alone else [],
             sections=sections,
             version=__version__,
-            time=now(),
+            time=current_time(),
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
@@ -74,7 +74,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def _outcomes(comparison: Comparison) -> str:
-    """How many runs there are, and how they ended."""
+    """The number of runs, and how they ended."""
     outcomes = Counter(record.outcome for record in comparison.records)
     if len(comparison.records) == 1:
         return next(iter(outcomes))
@@ -98,10 +98,10 @@ def _environment() -> Environment:
 
 
 def _finalize(value: object) -> object:
-    """What is printed for a value: markup as it is, a text in one line and not too long."""
-    return value if hasattr(value, "__html__") else printable(value, _LONGEST)
+    """The output for a value: markup as it is, a text in one line and not too long."""
+    return value if hasattr(value, "__html__") else printable(value, _MAX_LETTERS)
 
 
 def _parts(name: object) -> list[str]:
     """The parts of a name between which a line may break."""
-    return re.split(r"(?<=[._=/])(?=[a-z])", printable(name, _LONGEST_NAME))
+    return re.split(r"(?<=[._=/])(?=[a-z])", printable(name, _MAX_NAME_LETTERS))

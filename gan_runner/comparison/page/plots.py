@@ -58,7 +58,7 @@ def samples(comparison: Comparison) -> dict[str, Any]:
 def _numbers(
     comparison: Comparison, groups: Sequence[Group]
 ) -> tuple[list[Measure], list[Measure]]:
-    """What is shown at once, and what is folded away."""
+    """The numbers that are shown at once, and those that are folded away."""
     records = [record for group in groups for record in group.records]
     compared = [board.measure for board in comparison.boards]
     measured = [m for m in measures_of(records) if m not in compared]

@@ -1,4 +1,4 @@
-"""What came out: the headline and the leaderboards, as data for `leaderboard.html`."""
+"""The results: the headline and the leaderboards, as data for `leaderboard.html`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FAR = 10  # times
 
 
 def headline(comparison: Comparison) -> str:
-    """What the page says first."""
+    """The first sentence of the page."""
     if not comparison.boards:
         return findings.NO_EVALUATIONS
     first = comparison.boards[0]
-    of = findings.reached if len(comparison.records) == 1 else findings.headline
+    of = findings.result_text if len(comparison.records) == 1 else findings.headline
     return f"{first.measure.name}: {of(first)}"
 
 
@@ -67,7 +67,7 @@ def _numbers(record: Record) -> dict[str, Any]:
 
 
 def _board(board: Board, groups: Mapping[int, NamedGroup]) -> dict[str, Any]:
-    n, mean, _, *ends, best_step, _, _, left_out = findings.heads(board)
+    n, mean, _, *ends, best_step, _, _, left_out = findings.board_heads(board)
     return {
         "metric": board.measure.name,
         "title": findings.title(board).removeprefix(board.measure.name),
@@ -81,11 +81,11 @@ def _board(board: Board, groups: Mapping[int, NamedGroup]) -> dict[str, Any]:
 def _line(board: Board, line: Line, group: NamedGroup) -> dict[str, Any]:
     names = "n final final_interval best_run worst_run best best_interval standing left_out"
     return {
-        **dict(zip(names.split(), findings.cells(board, line), strict=True)),
+        **dict(zip(names.split(), findings.line_cells(board, line), strict=True)),
         "group": group,
         "leads": line.leader,
         "marks": _marks(board, line, group.color),
-        "health": findings.health(line.group),
+        "health": findings.verdict_counts(line.group),
     }
 
 

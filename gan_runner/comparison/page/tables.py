@@ -1,4 +1,4 @@
-"""How the groups differ, what they cost, and every run, as data for `differences.html`,
+"""The differences between groups, their cost, and every run, as data for `differences.html`,
 `resources.html` and `runs.html`."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from gan_runner.comparison import findings
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.page.groups import NamedGroup, named_groups, ordered_groups
 from gan_runner.comparison.record import ENDED, Record
-from gan_runner.system.units import size, span
+from gan_runner.system.units import duration_text, size_text
 
 _MOST_GROUPS = 20  # side by side
 _SPEED = "speed/images_per_second"
@@ -40,7 +40,7 @@ def differences(comparison: Comparison) -> dict[str, Any]:
 
 
 def resources(comparison: Comparison) -> dict[str, Any]:
-    """What the runs of each group took, on average."""
+    """The mean time and memory of the runs of each group."""
     names = named_groups(comparison)
     rows = []
     for group in ordered_groups(comparison):
@@ -70,12 +70,12 @@ def _figures(runs: Sequence[Record]) -> list[str]:
     peaks = (r.status.peak_memory for r in runs)
     memory = findings.mean(peak for peak in peaks if peak is not None)
     return [
-        _NOT_RECORDED if seconds is None else span(seconds),
-        _rounded(findings.mean(speeds)),
-        _rounded(findings.mean(r.summary.step for r in runs if r.summary.step is not None)),
-        _rounded(_parameters(runs, "generator")),
-        _rounded(_parameters(runs, "discriminator")),
-        _NOT_RECORDED if memory is None else size(memory),
+        _NOT_RECORDED if seconds is None else duration_text(seconds),
+        _round(findings.mean(speeds)),
+        _round(findings.mean(r.summary.step for r in runs if r.summary.step is not None)),
+        _round(_parameters(runs, "generator")),
+        _round(_parameters(runs, "discriminator")),
+        _NOT_RECORDED if memory is None else size_text(memory),
     ]
 
 
@@ -84,7 +84,7 @@ def _parameters(runs: Sequence[Record], network: str) -> float | None:
     return findings.mean(count for count in counts if count is not None)
 
 
-def _rounded(value: float | None) -> str:
+def _round(value: float | None) -> str:
     return _NOT_RECORDED if value is None else f"{value:,.0f}"
 
 

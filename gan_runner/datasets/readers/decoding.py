@@ -51,12 +51,12 @@ def _pixels(image: Image.Image, size: int, channels: int) -> Pixels:
     image.draft(None, (3 * size, 3 * size))
     upright = ImageOps.exif_transpose(image)
     square = ImageOps.fit(
-        _in_mode(upright, MODES[channels]), (size, size), Image.Resampling.LANCZOS
+        _convert_mode(upright, MODES[channels]), (size, size), Image.Resampling.LANCZOS
     )
     return np.asarray(square).reshape(size, size, channels).transpose(2, 0, 1)
 
 
-def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+def _convert_mode(image: Image.Image, mode: str) -> Image.Image:
     from PIL import Image
 
     if image.mode.startswith("I"):  # 16 bits of gray, which convert() would clip at 255

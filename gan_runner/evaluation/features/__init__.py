@@ -1,1 +1,1 @@
-"""The spaces in which samples are compared: what a network, or nothing, makes of them."""
+"""Feature spaces, in which real and generated examples are compared, and their cache."""

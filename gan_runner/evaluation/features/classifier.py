@@ -1,4 +1,4 @@
-"""Features of a small classifier, trained once for each labelled set of images."""
+"""Features of a small classifier, trained once for each labeled set of images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from torch.nn.functional import cross_entropy, pad
 from torch.optim.lr_scheduler import OneCycleLR
 
 from gan_runner.data import Data, Space, digest
-from gan_runner.evaluation.features.cache import Kept, keep, kept
-from gan_runner.evaluation.features.spaces import FeatureSpace, drawn
+from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
+from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
 
-RECIPE = "classifier-1"  # another number whenever anything below changes what is learnt
+RECIPE = "classifier-1"  # another number whenever anything below changes the weights
 WIDTH = 128
 _BATCH, _EPOCHS, _RATE = 64, 15, 4e-3
 _STEPS = 300, 2400
@@ -29,24 +29,24 @@ def classifier(
 ) -> FeatureSpace:
     """The space of a classifier of this data set, from the cache or else trained now.
 
-    Distances in the features of a network that knows the data follow what the classes differ in,
-    where Inception's, trained on photographs, don't. Raises ValueError for data without labels
-    or pixels.
+    Distances in the features of a network that was trained on the data follow what the classes
+    differ in, where Inception's, trained on photographs, don't. Raises ValueError for data without
+    labels or pixels.
     """
     if data.labels is None or data.space.kind != "images" or len(data) < 2:
-        raise ValueError("a classifier needs labelled images, at least two")
+        raise ValueError("a classifier needs labeled images, at least two")
     classes = int(data.labels.max()) + 1
-    network = drawn(lambda: Classifier(data.space.shape, classes), seed=0)
+    network = build_network(lambda: Classifier(data.space.shape, classes), seed=0)
     facts = {"recipe": RECIPE, "data": digest(data)}
     path = cache / "classifiers" / f"{tensor_digest('|'.join(facts.values()), {})[:16]}.safetensors"
-    found = kept(path, facts, like=network.state_dict())
+    found = read_cached(path, facts, like=network.state_dict())
     if found is None:
-        trained = _trained(network, data, facts, device=device, say=say)
+        trained = _train(network, data, facts, device=device, say=say)
         # another process may have been faster: all use the weights that are on disk
-        found = kept(path, facts, like=trained.tensors)
+        found = read_cached(path, facts, like=trained.tensors)
         if found is None:
             found = trained
-            keep(path, found, say=say)
+            write_cached(path, found, say=say)
     network.load_state_dict(found.tensors)
     return ClassifierFeatures(network, data.space, found, device)
 
@@ -59,7 +59,7 @@ class Classifier(nn.Module):
         super().__init__()
         channels, *sides = shape
         halvings = max(1, math.ceil(math.log2(max(sides) / 4)))
-        # the smallest images are looked at in full first
+        # the smallest images pass the first layer in full
         strides = [1] * (max(sides) <= 16) + [2] * halvings
         layers: list[nn.Module] = []
         for left, stride in zip(reversed(range(len(strides))), strides, strict=True):
@@ -89,7 +89,7 @@ class ClassifierFeatures(FeatureSpace):
     name = "classifier"
 
     def __init__(
-        self, network: Classifier, space: Space, trained: Kept, device: torch.device
+        self, network: Classifier, space: Space, trained: CachedTensors, device: torch.device
     ) -> None:
         version = tensor_digest(RECIPE, network.state_dict())[:12]
         self._space = space
@@ -107,43 +107,43 @@ class ClassifierFeatures(FeatureSpace):
         return features
 
 
-def _trained(
+def _train(
     network: Classifier,
     data: Data,
     facts: dict[str, Any],
     *,
     device: torch.device,
     say: Callable[[str], None],
-) -> Kept:
+) -> CachedTensors:
     """Weights that fit all but a held-out sixth, and how many of that sixth they get right."""
     say(f"training the classifier for this data set, once, on {device} ...")
     started = time.perf_counter()
-    generator = torch.Generator().manual_seed(0)
-    shuffled = torch.randperm(len(data), generator=generator)
-    split = len(data) - held_out(len(data))
-    learner = _Learner(network.to(device), data, device, generator)
-    # a caller who only looks may have switched gradients off
+    rng = torch.Generator().manual_seed(0)
+    shuffled = torch.randperm(len(data), generator=rng)
+    split = len(data) - held_out_size(len(data))
+    training = _Training(network.to(device), data, device, rng)
+    # a caller that only evaluates may have switched gradients off
     with torch.enable_grad():
-        learner.fit(shuffled[:split])
-    accuracy = learner.accuracy(shuffled[split:])
+        training.fit(shuffled[:split])
+    accuracy = training.accuracy(shuffled[split:])
     seconds = time.perf_counter() - started
     say(f"trained in {seconds:.0f} s, {accuracy:.2%} of {len(data) - split} unseen images right")
     measured = {**facts, "accuracy": accuracy, "held_out": len(data) - split}
-    return Kept({k: v.cpu() for k, v in network.state_dict().items()}, measured)
+    return CachedTensors({k: v.cpu() for k, v in network.state_dict().items()}, measured)
 
 
-def held_out(count: int) -> int:
-    """A sixth, at least 300 if that leaves twice as many to learn from, at most 10,000."""
+def held_out_size(count: int) -> int:
+    """A sixth, at least 300 if that leaves twice as many to train on, at most 10,000."""
     return min(max(count // 6, min(300, count // 3), 1), 10_000)
 
 
-class _Learner(NamedTuple):
-    """What learns, and from what."""
+class _Training(NamedTuple):
+    """A network, the data that it is trained on, and the stream of its batches and shifts."""
 
     network: Classifier
     data: Data
     device: torch.device
-    generator: torch.Generator
+    rng: torch.Generator
 
     def fit(self, indices: Tensor) -> None:
         """Adam with one cycle of the learning rate, over images shifted by a pixel or two."""
@@ -153,14 +153,14 @@ class _Learner(NamedTuple):
         self.network.train()
         for batch in self._order(indices, steps):
             images, labels = self._batch(batch)
-            loss = cross_entropy(self.network(self._shifted(images)), labels)
+            loss = cross_entropy(self.network(self._shift(images)), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
 
     def accuracy(self, indices: Tensor) -> float:
-        """The part of these images that the network names correctly."""
+        """The share of these images that the network classifies right."""
         self.network.eval()
         right = 0
         with torch.no_grad():
@@ -172,7 +172,7 @@ class _Learner(NamedTuple):
     def _order(self, indices: Tensor, steps: int) -> Tensor:
         """Indices [steps, batch size], each once an epoch."""
         epochs = -(-steps * _BATCH // len(indices))
-        orders = [torch.randperm(len(indices), generator=self.generator) for _ in range(epochs)]
+        orders = [torch.randperm(len(indices), generator=self.rng) for _ in range(epochs)]
         return indices[torch.cat(orders)[: steps * _BATCH]].view(steps, _BATCH)
 
     def _batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
@@ -183,10 +183,10 @@ class _Learner(NamedTuple):
         labels = self.data.labels.index_select(0, indices.to(self.data.labels.device))
         return self.data.space.encode(images), labels.to(self.device)
 
-    def _shifted(self, images: Tensor) -> Tensor:
+    def _shift(self, images: Tensor) -> Tensor:
         """A batch shifted as one by up to 2 px, 1 px below 32 px; edges go on."""
         height, width = images.shape[2:]
         reach = 1 if max(height, width) < 32 else 2
-        down, right = torch.randint(2 * reach + 1, (2,), generator=self.generator).tolist()
+        down, right = torch.randint(2 * reach + 1, (2,), generator=self.rng).tolist()
         padded = pad(images, (reach,) * 4, mode="replicate")
         return padded[:, :, down : down + height, right : right + width]

@@ -33,7 +33,7 @@ def inception(*, weights: Path, device: torch.device) -> FeatureSpace:
 
 @final
 class Inception(FeatureSpace):
-    """Grey images are repeated to three channels; other than 1 or 3 channels are refused."""
+    """Gray images are repeated to three channels; other than 1 or 3 channels are refused."""
 
     name = "inception"
     resizing = "bilinear 299x299 (TensorFlow 1.x)"
@@ -51,7 +51,7 @@ class Inception(FeatureSpace):
         )
 
     def _features(self, batch: Tensor) -> Tensor:
-        # alpha isn't dropped: what lies under transparent pixels is seen by nobody
+        # alpha isn't dropped: nobody sees what lies under transparent pixels
         if batch.dim() != 4 or batch.shape[1] not in (1, 3):
             raise DataError(
                 f"Inception takes images of 1 or 3 channels, not examples of shape "
@@ -100,11 +100,11 @@ def _state(content: bytes, weights: Path) -> dict[str, Tensor]:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return {str(name): torch.as_tensor(tensor) for name, tensor in found.items()}
     except Exception as error:  # a damaged pickle may raise anything
-        raise _damaged(weights, error) from None
+        raise _damaged_error(weights, error) from None
 
 
 def _network(state: dict[str, Tensor], weights: Path) -> nn.Module:
-    """The network with these weights, looking only."""
+    """The network with these weights."""
     # torch-fidelity unpickles whatever it is given: it gets bytes of our own making
     ours = io.BytesIO()
     torch.save(state, ours)
@@ -113,11 +113,11 @@ def _network(state: dict[str, Tensor], weights: Path) -> nn.Module:
         try:
             network: nn.Module = _module().FeatureExtractorInceptionV3("inception", ["2048"], ours)
         except RuntimeError as error:  # names or shapes differ
-            raise _damaged(weights, error) from None
+            raise _damaged_error(weights, error) from None
     return network
 
 
-def _damaged(weights: Path, error: Exception) -> DataError:
+def _damaged_error(weights: Path, error: Exception) -> DataError:
     return DataError(
         f"not the weights of InceptionV3 ({printable(error)}), "
         f"evaluation.inception_weights={printable(weights)}. Delete the file and download it again."

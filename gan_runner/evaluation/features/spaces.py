@@ -25,15 +25,15 @@ class FeatureSpace(ABC):
     `version`: 12 hex digits that change with whatever the features depend on.
     `size`: how many numbers describe one example.
     `resizing`: how images are resized on their way in.
-    `kept`: whether features cost more to compute than to read from the disk.
-    `facts`: plain data to be kept with what is measured here.
+    `is_cached`: whether features cost more to compute than to read from the disk.
+    `facts`: plain data that go into the protocol of what is measured here.
     `logits`: features [N, size] -> logits [N, K], where the space belongs to a classifier.
     """
 
     name: ClassVar[str]
     resizing: ClassVar[str] = "none"
     batch_size: ClassVar[int] = 256
-    kept: ClassVar[bool] = True
+    is_cached: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Identity(FeatureSpace):
     """Vectors as they are, in the data's own units, on the CPU."""
 
     name = "identity"
-    kept = False
+    is_cached = False
 
     def __init__(self, space: Space) -> None:
         version = tensor_digest(f"identity-1|{space.shape}", {})[:12]
@@ -89,10 +89,10 @@ class Identity(FeatureSpace):
 
 @final
 class Scaled(FeatureSpace):
-    """Vectors as the networks see them, so that no column outweighs the others by its unit."""
+    """Vectors as the networks get them, so that no column outweighs the others by its unit."""
 
     name = "scaled"
-    kept = False
+    is_cached = False
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -109,7 +109,7 @@ class RandomNetwork(FeatureSpace):
     """Features for images without labels, from a network that was never trained: strided
     convolutions down to maps of 4 x 4, then a random projection to 64 numbers.
 
-    Distances between sets stay meaningful in such an embedding, and it favours no kind of image:
+    Distances between sets stay meaningful in such an embedding, and it favors no kind of image:
     Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models", who take a
     VGG16 with random weights. This is a smaller network, so the numbers aren't comparable to
     theirs.
@@ -119,7 +119,7 @@ class RandomNetwork(FeatureSpace):
     recipe: ClassVar[str] = "random-1"
 
     def __init__(self, space: Space, *, device: torch.device) -> None:
-        network = drawn(lambda: _strided(space.shape, size=64), seed=0)
+        network = build_network(lambda: _build_strided(space.shape, size=64), seed=0)
         version = tensor_digest(self.recipe, network.state_dict())[:12]
         super().__init__(version=version, size=64, device=device, facts={"recipe": self.recipe})
         self._space = space
@@ -130,7 +130,7 @@ class RandomNetwork(FeatureSpace):
         return features
 
 
-def _strided(shape: tuple[int, ...], *, size: int) -> nn.Module:
+def _build_strided(shape: tuple[int, ...], *, size: int) -> nn.Module:
     """Halve images [N, *shape] until they are at most 4 px, then project them to [N, size]."""
     channels, *sides = shape
     halvings = max(0, math.ceil(math.log2(max(sides) / 4)))
@@ -144,19 +144,19 @@ def _strided(shape: tuple[int, ...], *, size: int) -> nn.Module:
     return nn.Sequential(*layers, *pooled, nn.Linear(channels * 16, size))
 
 
-def drawn(build: Callable[[], Network], *, seed: int) -> Network:
+def build_network(build: Callable[[], Network], *, seed: int) -> Network:
     """A network with weights that are the same on every machine: uniform, He et al. 2015, eq. 10.
 
-    Biases are 0. The global generator is left as it was.
+    Biases are 0. The global random state is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
         network = build()  # layers draw weights of their own when they are made
-    generator = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         if parameter.dim() > 1:
             fan_in = parameter[0].numel()
-            # uniform, whose bits no vectorised logarithm or cosine rounds differently
-            uniform = torch.rand(parameter.shape, generator=generator) * 2 - 1
+            # uniform, whose bits no vectorized logarithm or cosine rounds differently
+            uniform = torch.rand(parameter.shape, generator=rng) * 2 - 1
             parameter.data.copy_(uniform * math.sqrt(6 / fan_in))
     for name, parameter in network.named_parameters():
         if name.endswith("bias"):

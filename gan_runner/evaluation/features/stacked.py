@@ -1,4 +1,4 @@
-"""Features of stacked digits: one classifier of single digits looks at each channel."""
+"""Features of stacked digits: one classifier of single digits for each channel."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from gan_runner.storage.tensors import tensor_digest
 
 RECIPE = "stacked-1"
 _DIGITS = 10
-_LEARNT = 60_000  # as many as MNIST has: those after them are the same digits again
+_TRAINING = 60_000  # as many as MNIST has: those after them are the same digits again
 
 
 def stacked_classifier(
     data: Data, *, cache: Path, device: torch.device, say: Callable[[str], None]
 ) -> FeatureSpace:
-    """The space of images of three digits, labelled 100 a + 10 b + c.
+    """The space of images of three digits, labeled 100 a + 10 b + c.
 
-    The classifier learns the digits of the first channel, and is kept and trained as any other.
+    The classifier is trained on the digits of the first channel, and cached as any other.
     Raises ValueError for data without labels or without three channels.
     """
     if data.labels is None or data.space.kind != "images" or data.space.shape[0] != 3:
-        raise ValueError("stacked digits are labelled images of three channels")
+        raise ValueError("stacked digits are labeled images of three channels")
     first = Data(
-        data.examples[:_LEARNT, :1],
+        data.examples[:_TRAINING, :1],
         Space("images", (1, *data.space.shape[1:])),
-        data.labels[:_LEARNT] // _DIGITS**2,
+        data.labels[:_TRAINING] // _DIGITS**2,
     )
     return StackedFeatures(classifier(first, cache=cache, device=device, say=say))
 
 
 @final
 class StackedFeatures(FeatureSpace):
-    """What a space of single digits tells of each channel, side by side."""
+    """The features of each channel in a space of single digits, side by side."""
 
     name = "classifier"
 
@@ -62,7 +62,7 @@ class StackedFeatures(FeatureSpace):
         """log p(abc) = log p(a) + log p(b) + log p(c), [N, 1000]."""
         assert self._digit.logits is not None
         logits = self._digit.logits(features.view(-1, self._digit.size))
-        # a digit above all that were learnt from is never seen, and keeps its place
+        # a digit above all in the training data is never predicted, and keeps its place
         logits = pad(logits, (0, _DIGITS - logits.shape[1]), value=float("-inf"))
         a, b, c = logits.log_softmax(1).view(-1, 3, _DIGITS).unbind(1)
         return (a[:, :, None, None] + b[:, None, :, None] + c[:, None, None, :]).flatten(1)

@@ -1,1 +1,1 @@
-"""What a generator is worth: features, distances, mode counts."""
+"""Metrics of generators: features, distances, mode counts."""

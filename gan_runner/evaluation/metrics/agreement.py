@@ -1,4 +1,4 @@
-"""How well what a generator was told without labels agrees with the classes of the data."""
+"""The agreement of a generator's codes, found without labels, with the classes of the data."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from gan_runner.data import Data
 from gan_runner.data.columns import Columns
-from gan_runner.evaluation.metrics.tables import labelled
-from gan_runner.evaluation.metrics.tstr import Exam, Labelled, Tstr
+from gan_runner.evaluation.metrics.tables import labeled_arrays
+from gan_runner.evaluation.metrics.tstr import TSTR, LabeledArrays, TSTRTask
 
 
 class Members(NamedTuple):
@@ -23,22 +23,23 @@ class Members(NamedTuple):
 
 
 class ClassifiedRows(NamedTuple):
-    """Rows that a generator learnt from, and rows to test with where there are any."""
+    """Training rows, and rows to test with where there are any."""
 
     columns: Columns
     classes: tuple[str, ...]
-    train: Labelled
-    test: Labelled | None
+    train: LabeledArrays
+    test: LabeledArrays | None
 
-    def exam(self, *, seed: int) -> Exam | None:
-        """What classifiers can be asked; None without test rows or without several classes."""
+    def tstr_task(self, *, seed: int) -> TSTRTask | None:
+        """The task that classifiers can be tested on; None without test rows or without several
+        classes."""
         if self.test is None or len(self.classes) < 2:
             return None
-        return Exam(self.train, self.test, classes=len(self.classes), seed=seed)
+        return TSTRTask(self.train, self.test, classes=len(self.classes), seed=seed)
 
-    def members(self, fake: Tensor, told: Tensor | None) -> Iterator[Members]:
+    def members(self, fake: Tensor, labels: Tensor | None) -> Iterator[Members]:
         """Each class with its rows; nothing where samples have no class."""
-        synthetic = labelled(fake, told, self.columns)
+        synthetic = labeled_arrays(fake, labels, self.columns)
         for label, name in enumerate(self.classes if synthetic else ()):
             assert synthetic is not None
             masks = (torch.from_numpy(rows.labels == label) for rows in (self.train, synthetic))
@@ -48,22 +49,22 @@ class ClassifiedRows(NamedTuple):
 def classified_rows(
     data: Data, real: Tensor, labels: Tensor | None, test: Data | None
 ) -> ClassifiedRows | None:
-    """The rows in use, `real` [N, D], by their classes; None for what is no labelled table."""
+    """The rows in use, `real` [N, D], by their classes; None unless they are a labeled table."""
     columns = data.space.columns
-    train = None if columns is None else labelled(real, labels, columns)
+    train = None if columns is None else labeled_arrays(real, labels, columns)
     if columns is None or train is None:
         return None
-    held_out = None if test is None else labelled(test.examples, test.labels, columns)
+    held_out = None if test is None else labeled_arrays(test.examples, test.labels, columns)
     return ClassifiedRows(columns, data.class_names, train, held_out)
 
 
-def recalls(found: Tstr | None, label: int) -> dict[str, float]:
+def recalls(found: TSTR | None, label: int) -> dict[str, float]:
     """The share of a class's test rows that each classifier gets right."""
     if found is None:
         return {}
-    told = {"trtr_recall": found.real.confusion, "tstr_recall": found.synthetic.confusion}
+    matrices = {"trtr_recall": found.real.confusion, "tstr_recall": found.synthetic.confusion}
     return {
         name: float(matrix[label, label] / matrix[label].sum())
-        for name, matrix in told.items()
+        for name, matrix in matrices.items()
         if matrix[label].any()
     }

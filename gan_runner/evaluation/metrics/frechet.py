@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbours import checked
+from gan_runner.evaluation.metrics.neighbors import as_float64
 
 _CHUNK = 4096
 EXAMPLES_PER_DIMENSION = 10
@@ -22,9 +22,9 @@ class Gaussian:
     count: int
 
 
-def fitted(features: Tensor) -> Gaussian:
+def fit_gaussian(features: Tensor) -> Gaussian:
     """The Gaussian of features [N, D]. Raises ValueError for N < 2, for NaN and Inf."""
-    chunks = [checked(chunk, at_least=1) for chunk in features.split(_CHUNK)]
+    chunks = [as_float64(chunk, at_least=1) for chunk in features.split(_CHUNK)]
     count = len(features)
     if count < 2:
         raise ValueError(f"{count} examples have no covariance, at least 2 are needed.")
@@ -36,7 +36,7 @@ def fitted(features: Tensor) -> Gaussian:
     return Gaussian(mean, covariance / (count - 1), count)
 
 
-def distance(a: Gaussian, b: Gaussian) -> float:
+def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     """|m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)), the squared distance.
 
     Dowson & Landau 1982; on features of generated images Heusel et al. 2017, arXiv:1706.08500.
@@ -48,12 +48,14 @@ def distance(a: Gaussian, b: Gaussian) -> float:
     # tr (AB)^(1/2) is the sum of the singular values of A^(1/2) B^(1/2). Eigenvalues of
     # A^(1/2) B A^(1/2) are their squares: a root of rounding noise would be added for every
     # direction in which neither set varies.
-    shared = torch.linalg.svdvals(_root(a.covariance) @ _root(b.covariance)).sum()
+    shared = torch.linalg.svdvals(
+        _matrix_square_root(a.covariance) @ _matrix_square_root(b.covariance)
+    ).sum()
     spread = a.covariance.trace() + b.covariance.trace()
     return max(float((a.mean - b.mean).square().sum() + spread - 2 * shared), 0.0)
 
 
-def doubt(a: Gaussian, b: Gaussian) -> str | None:
+def sample_size_warning(a: Gaussian, b: Gaussian) -> str | None:
     """One line where there are too few examples to believe the distance, else None.
 
     Its estimate is biased upwards (Chong & Forsyth 2020, arXiv:1911.07023). To second order
@@ -70,7 +72,7 @@ def doubt(a: Gaussian, b: Gaussian) -> str | None:
     )
 
 
-def _root(covariance: Tensor) -> Tensor:
+def _matrix_square_root(covariance: Tensor) -> Tensor:
     """The symmetric square root; negative eigenvalues are rounding."""
     values, vectors = torch.linalg.eigh(covariance)
     root: Tensor = (vectors * values.clamp_min(0).sqrt()) @ vectors.T

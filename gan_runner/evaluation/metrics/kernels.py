@@ -9,11 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbours import (
-    comparable,
+from gan_runner.evaluation.metrics.neighbors import (
+    both_as_float64,
     row_chunks,
     squared_distances,
-    thinned,
+    thin_out,
 )
 
 _BANDWIDTH_EXAMPLES = 1000
@@ -34,7 +34,7 @@ def kid(real: Tensor, fake: Tensor) -> KID:
     Binkowski et al. 2018, arXiv:1801.01401, section 4; over all examples instead of over subsets.
     Raises ValueError for fewer than 2 examples on a side.
     """
-    real, fake = comparable(real, fake, at_least=2)
+    real, fake = both_as_float64(real, fake, at_least=2)
     return _discrepancy(real, fake, _cubic)
 
 
@@ -44,9 +44,9 @@ def mmd(real: Tensor, fake: Tensor) -> float:
     Gretton et al. 2012, lemma 6. Its median heuristic for s is taken among the reals alone, so
     that all generators are measured by the same kernel.
     """
-    real, fake = comparable(real, fake, at_least=2)
-    centre = real.mean(0)  # the product form of distances loses digits far from the origin
-    real, fake = real - centre, fake - centre
+    real, fake = both_as_float64(real, fake, at_least=2)
+    center = real.mean(0)  # the product form of distances loses digits far from the origin
+    real, fake = real - center, fake - center
     twice_variance = 2 * _squared_bandwidth(real)
 
     def gaussian(a: Tensor, b: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def _cubic(a: Tensor, b: Tensor) -> Tensor:
 
 def _squared_bandwidth(features: Tensor) -> float:
     """The median squared distance of a fixed subset; of those that aren't 0, and 1 without any."""
-    features = thinned(features, _BANDWIDTH_EXAMPLES)
+    features = thin_out(features, _BANDWIDTH_EXAMPLES)
     above = torch.ones(len(features), len(features), dtype=torch.bool, device=features.device)
     squared = squared_distances(features, features)[above.triu(1)]
     different = squared[squared > 0]

@@ -1,4 +1,4 @@
-"""How many modes of the data a generator has found, and how evenly it visits them."""
+"""The number of modes of the data that a generator covers, and how evenly it does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbours import checked, nearest
+from gan_runner.evaluation.metrics.neighbors import as_float64, find_nearest
 
 _HIGH_QUALITY = 3  # standard deviations, which hold 98.9 % of a Gaussian in the plane
 
@@ -32,22 +32,22 @@ class ModesOfMixture(NamedTuple):
     total_variation: float
 
 
-def modes_of_mixture(samples: Tensor, centres: Tensor, *, std: float) -> ModesOfMixture:
-    """Modes of equally weighted Gaussians in samples [N, 2], for centres [K, 2].
+def modes_of_mixture(samples: Tensor, centers: Tensor, *, std: float) -> ModesOfMixture:
+    """Modes of equally weighted Gaussians in samples [N, 2], for centers [K, 2].
 
-    A sample is of high quality within 3 `std` of its nearest centre; a mode is covered if it is
+    A sample is of high quality within 3 `std` of its nearest center; a mode is covered if it is
     the nearest of at least one such sample (Srivastava et al. 2017, arXiv:1705.07761). All
     samples, good or bad, make up the masses of their nearest modes, of which `reverse_kl` is
     KL(generated || uniform) (Lin et al. 2018, arXiv:1712.04086).
     """
-    distances, indices = nearest(samples, centres)
+    distances, indices = find_nearest(samples, centers)
     good = distances <= _HIGH_QUALITY * std
-    counts = torch.bincount(indices, minlength=len(centres))
+    counts = torch.bincount(indices, minlength=len(centers))
     masses = counts.double() / len(samples)
-    uniform = torch.full_like(masses, 1 / len(centres))
+    uniform = torch.full_like(masses, 1 / len(centers))
     return ModesOfMixture(
         covered=len(indices[good].unique()),
-        modes=len(centres),
+        modes=len(centers),
         high_quality=float(good.double().mean()),
         reverse_kl=_divergence(masses, uniform),
         total_variation=_total_variation(masses, uniform),
@@ -57,8 +57,8 @@ def modes_of_mixture(samples: Tensor, centres: Tensor, *, std: float) -> ModesOf
 def modes_of_classes(labels: Tensor, *, weights: Tensor) -> Modes:
     """The same for predicted classes [N] (int64): those seen, and KL(generated || real).
 
-    `weights` [K] are the masses of the real classes up to a factor; a class without weight is no
-    mode, and samples in it make the divergence infinite. The protocol of stacked MNIST's 1,000
+    `weights` [K] are the masses of the real classes up to a factor; a class without weight is not
+    a mode, and samples in it make the divergence infinite. The protocol of stacked MNIST's 1,000
     modes, Metz et al. 2016, arXiv:1611.02163.
     """
     classes = len(weights)
@@ -66,7 +66,7 @@ def modes_of_classes(labels: Tensor, *, weights: Tensor) -> Modes:
         raise ValueError(f"Labels are one or more numbers from 0 to {classes - 1}.")
     counts = torch.bincount(labels.cpu(), minlength=classes)
     masses = counts.double() / len(labels)
-    real = _normalised(weights.cpu())
+    real = _normalize(weights.cpu())
     return Modes(
         covered=int(((counts > 0) & (real > 0)).sum()),
         modes=int((real > 0).sum()),
@@ -81,7 +81,7 @@ def classifier_score(probabilities: Tensor) -> float:
     The formula of the inception score (Salimans et al. 2016, arXiv:1606.03498), over all samples
     at once: its usual ten splits lower it.
     """
-    given = checked(probabilities, at_least=1)
+    given = as_float64(probabilities, at_least=1)
     sums = given.sum(1, keepdim=True)
     if float(given.min()) < 0 or float((sums - 1).abs().max()) > 1e-3:
         raise ValueError("Probabilities are positive, with a sum of 1 per row. Apply a softmax.")
@@ -90,7 +90,7 @@ def classifier_score(probabilities: Tensor) -> float:
     return math.exp(max(float(divergence.sum(1).mean()), 0.0))
 
 
-def _normalised(weights: Tensor) -> Tensor:
+def _normalize(weights: Tensor) -> Tensor:
     """Masses [K] with a sum of 1, float64."""
     weights = weights.double()
     if weights.ndim != 1 or not bool((weights >= 0).all()) or not weights.sum() > 0:

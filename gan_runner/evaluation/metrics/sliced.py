@@ -7,21 +7,21 @@ import math
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbours import comparable, row_chunks
+from gan_runner.evaluation.metrics.neighbors import both_as_float64, row_chunks
 
 
 def sliced_wasserstein(
-    real: Tensor, fake: Tensor, *, projections: int, generator: torch.Generator
+    real: Tensor, fake: Tensor, *, projections: int, rng: torch.Generator
 ) -> float:
     """Root of the mean squared W2 of [N, D] and [M, D] along random directions.
 
     Exact along each direction, for equal and for unequal numbers. The directions come from
-    `generator`. Rabin et al. 2012; Bonneel et al. 2015.
+    `rng`. Rabin et al. 2012; Bonneel et al. 2015.
     """
-    real, fake = comparable(real, fake, at_least=1)
+    real, fake = both_as_float64(real, fake, at_least=1)
     if projections < 1:
-        raise ValueError(f"projections={projections} are no directions. Use 1 or more.")
-    directions = _directions(projections, real.shape[1], generator).to(real.device)
+        raise ValueError(f"projections={projections} is not a number of directions. Use 1 or more.")
+    directions = _directions(projections, real.shape[1], rng).to(real.device)
     longer = max(real, fake, key=len)
     total = 0.0
     for rows in row_chunks(directions, longer):
@@ -29,12 +29,10 @@ def sliced_wasserstein(
     return math.sqrt(total / projections)
 
 
-def _directions(count: int, size: int, generator: torch.Generator) -> Tensor:
+def _directions(count: int, size: int, rng: torch.Generator) -> Tensor:
     """Uniform on the unit sphere, [count, size]."""
-    drawn = torch.randn(
-        count, size, generator=generator, device=generator.device, dtype=torch.float64
-    )
-    directions: Tensor = drawn / torch.linalg.vector_norm(drawn, dim=1, keepdim=True)
+    normal = torch.randn(count, size, generator=rng, device=rng.device, dtype=torch.float64)
+    directions: Tensor = normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)
     return directions
 
 

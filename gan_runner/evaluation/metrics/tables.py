@@ -1,4 +1,4 @@
-"""How alike two tables are: column by column, between columns, and row by row.
+"""The similarity of two tables: column by column, between columns, and row by row.
 
 The arrays hold a number for each numeric column and a one among zeros for each categorical one.
 """
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, cat
 
 from gan_runner.data.columns import Columns
-from gan_runner.evaluation.metrics.neighbours import nearest, thinned
-from gan_runner.evaluation.metrics.tstr import Labelled
+from gan_runner.evaluation.metrics.neighbors import find_nearest, thin_out
+from gan_runner.evaluation.metrics.tstr import LabeledArrays
 
 Array = NDArray[Any]
 
@@ -56,35 +56,37 @@ def correlation_difference(real: Array, fake: Array, *, blocks: Array) -> float:
 class Closest(NamedTuple):
     """Of the median sample, the distance to the closest training row and to the closest held-out
     row, among as many of each; `share`: of samples that are nearer to a training row, a tie for
-    half. 0.5 where the samples know nothing of single rows, 1 where they are copies."""
+    half. 0.5 where the samples depend on no single row, 1 where they are copies."""
 
     train: float
     held_out: float
     share: float
 
 
-def closest(fake: Array, train: Array, held_out: Array) -> Closest:
-    """Distances to the closest record, for rows [N, D] seen in comparable units.
+def closest_record_distances(fake: Array, train: Array, held_out: Array) -> Closest:
+    """Distances to the closest record, for rows [N, D] in comparable units.
 
     Platzer & Reutterer 2021, arXiv:2104.00635, section 2.2. The longer of `train` and `held_out`
     is thinned out to the length of the other: more rows would have a closer one among them.
     """
     count = min(len(train), len(held_out))
-    near, far = (_closest(fake, each, count) for each in (train, held_out))
+    near, far = (_closest_distances(fake, each, count) for each in (train, held_out))
     share = (near < far).mean() + (near == far).mean() / 2
     return Closest(float(np.median(near)), float(np.median(far)), float(share))
 
 
-def labelled(examples: Tensor, labels: Tensor | None, columns: Columns) -> Labelled | None:
-    """Rows [N, D] without their label, and their classes [N]: those that were told, or else those
-    in the label's column. None for rows without classes or without anything else."""
+def labeled_arrays(
+    examples: Tensor, labels: Tensor | None, columns: Columns
+) -> LabeledArrays | None:
+    """Rows [N, D] without their label, and their classes [N]: those of the label's column, or else
+    `labels`. None for rows without classes or without anything else."""
     parts = list(columns.parts(examples.cpu()))
     features = [part for column, part in parts if not column.label]
-    made = next((part.argmax(1) for column, part in parts if column.label), None)
-    classes = labels if made is None else made
+    held = next((part.argmax(1) for column, part in parts if column.label), None)
+    classes = labels if held is None else held
     if classes is None or not features:
         return None
-    return Labelled(cat(features, dim=1).numpy(), classes.cpu().numpy())
+    return LabeledArrays(cat(features, dim=1).numpy(), classes.cpu().numpy())
 
 
 def _correlations(table: Array) -> NDArray[np.float64]:
@@ -96,7 +98,7 @@ def _correlations(table: Array) -> NDArray[np.float64]:
     return found
 
 
-def _closest(rows: Array, others: Array, count: int) -> NDArray[np.float64]:
+def _closest_distances(rows: Array, others: Array, count: int) -> NDArray[np.float64]:
     """The Euclidean distance of each row to the closest of so many of the others, [N]."""
-    among = thinned(torch.as_tensor(others), count)
-    return nearest(torch.as_tensor(rows), among).distances.numpy()
+    among = thin_out(torch.as_tensor(others), count)
+    return find_nearest(torch.as_tensor(rows), among).distances.numpy()

@@ -21,37 +21,37 @@ Features = NDArray[Any]
 Classes = NDArray[np.int64]
 
 
-class Labelled(NamedTuple):
+class LabeledArrays(NamedTuple):
     """`features` [N, D] of any real type, finite, and `labels` int64 [N] in 0..K-1."""
 
     features: Features
     labels: Classes
 
 
-class Told(NamedTuple):
-    """What a classifier made of the test examples: the share that is right, in [0, 1], and how
-    many of each true class (rows) were told as which (columns), int64 [K, K]."""
+class ClassifierResult(NamedTuple):
+    """The result of a classifier on the test examples: its accuracy in [0, 1], and the counts of
+    true classes (rows) by predicted ones (columns), int64 [K, K]."""
 
     accuracy: float
     confusion: NDArray[np.int64]
 
 
-class Tstr(NamedTuple):
-    """The same classifier, learnt from `real` examples and from `synthetic` ones."""
+class TSTR(NamedTuple):
+    """The same classifier, fitted to `real` examples and to `synthetic` ones."""
 
-    real: Told
-    synthetic: Told
+    real: ClassifierResult
+    synthetic: ClassifierResult
 
 
 @dataclass(frozen=True)
-class Exam:
-    """Real `test` examples, to be told by a small perceptron. `train` are other real ones.
+class TSTRTask:
+    """Real `test` examples, to be classified by a small perceptron. `train` are other real ones.
 
     Raises ValueError for arrays that don't fit each other or hold no example.
     """
 
-    train: Labelled
-    test: Labelled
+    train: LabeledArrays
+    test: LabeledArrays
     classes: int
     seed: int
 
@@ -59,22 +59,23 @@ class Exam:
         self._check(self.train)
         self._check(self.test)
 
-    @cached_property
-    def real(self) -> Told:
-        """Once learnt from the real training examples (TRTR): the same for every generator."""
-        return self._told(self.train)
-
-    def taken(self, synthetic: Labelled) -> Tstr:
-        """Once learnt from synthetic examples (TSTR), beside TRTR. Raises ValueError."""
+    def evaluate(self, synthetic: LabeledArrays) -> TSTR:
+        """Fit to synthetic examples (TSTR), beside TRTR. Raises ValueError."""
         self._check(synthetic)
-        return Tstr(self.real, self._told(synthetic))
+        return TSTR(self.real, self._fit_and_test(synthetic))
 
-    def _told(self, learnt_from: Labelled) -> Told:
-        told = _predicted(learnt_from, self.test.features, seed=self.seed)
-        right = float((told == self.test.labels).mean())
-        return Told(right, confusion(self.test.labels, told, classes=self.classes))
+    @cached_property
+    def real(self) -> ClassifierResult:
+        """Fitted to the real training examples (TRTR): the same for every generator."""
+        return self._fit_and_test(self.train)
 
-    def _check(self, part: Labelled) -> None:
+    def _fit_and_test(self, train: LabeledArrays) -> ClassifierResult:
+        predicted = _predict(train, self.test.features, seed=self.seed)
+        accuracy = float((predicted == self.test.labels).mean())
+        matrix = confusion(self.test.labels, predicted, classes=self.classes)
+        return ClassifierResult(accuracy, matrix)
+
+    def _check(self, part: LabeledArrays) -> None:
         (features, labels), size = part, self.train.features.shape[1]
         if features.ndim != 2 or features.shape[1] != size or labels.shape != features.shape[:1]:
             raise ValueError(f"Features are [N, {size}] and labels [N].")
@@ -84,13 +85,13 @@ class Exam:
             raise ValueError("Features are finite numbers.")
 
 
-def confusion(labels: Classes, told: Classes, *, classes: int) -> NDArray[np.int64]:
-    """How many of each true class (rows) were told as which (columns), int64 [K, K]."""
-    counts = np.bincount(labels * classes + told, minlength=classes * classes)
+def confusion(labels: Classes, predicted: Classes, *, classes: int) -> NDArray[np.int64]:
+    """The counts of true classes (rows) by predicted ones (columns), int64 [K, K]."""
+    counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return counts.reshape(classes, classes).astype(np.int64)
 
 
-def _predicted(learnt_from: Labelled, features: Features, *, seed: int) -> Classes:
+def _predict(train: LabeledArrays, features: Features, *, seed: int) -> Classes:
     """Classes [N] of features [N, D], by a perceptron behind a standard scaling."""
     # here, since it takes a second that most commands need not wait
     from sklearn.exceptions import ConvergenceWarning
@@ -98,9 +99,9 @@ def _predicted(learnt_from: Labelled, features: Features, *, seed: int) -> Class
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    seen = np.unique(learnt_from.labels)
-    if len(seen) == 1:  # nothing to tell apart
-        return np.full(len(features), seen[0], dtype=np.int64)
+    present = np.unique(train.labels)
+    if len(present) == 1:  # a perceptron needs two classes
+        return np.full(len(features), present[0], dtype=np.int64)
     # all examples at once: no order and no rate to choose, and seeds hardly differ
     perceptron = MLPClassifier(
         (_WIDTH,), solver="lbfgs", alpha=_PRIOR, max_iter=_ITERATIONS, random_state=seed
@@ -108,9 +109,9 @@ def _predicted(learnt_from: Labelled, features: Features, *, seed: int) -> Class
     model = make_pipeline(StandardScaler(), perceptron)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the iterations are the protocol's
-        model.fit(_doubles(learnt_from.features), learnt_from.labels)
-    return np.asarray(model.predict(_doubles(features)), dtype=np.int64)
+        model.fit(_as_doubles(train.features), train.labels)
+    return np.asarray(model.predict(_as_doubles(features)), dtype=np.int64)
 
 
-def _doubles(features: Features) -> NDArray[np.float64]:
+def _as_doubles(features: Features) -> NDArray[np.float64]:
     return np.asarray(features, dtype=np.float64)

@@ -1,1 +1,1 @@
-"""Pictures of what is no image: tables, sequences, confusion matrices."""
+"""Examples as pictures: grids of images, and charts of vectors, tables and sequences."""

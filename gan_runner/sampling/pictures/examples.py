@@ -18,7 +18,7 @@ _PICTURE_SIDE = 512  # grids of small images are enlarged to about this many pix
 
 
 def draw_examples(
-    examples: Tensor, space: Space, *, columns: int | None = None, labels: Tensor | None = None
+    examples: Tensor, space: Space, *, grid_columns: int | None = None, labels: Tensor | None = None
 ) -> Picture:
     """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors,
     the curves of sequences, the first columns of a table against each other, in the colors of
@@ -28,21 +28,23 @@ def draw_examples(
     if space.kind == "vectors":
         return scatter(examples.cpu().numpy())
     if space.kind == "sequences":
-        return curves(examples.cpu().numpy(), grid_columns=columns)
-    return _draw_grid(examples, columns or math.ceil(math.sqrt(len(examples))))
+        return curves(examples.cpu().numpy(), grid_columns=grid_columns)
+    return _draw_grid(examples, grid_columns or math.ceil(math.sqrt(len(examples))))
 
 
-def _draw_grid(examples: Tensor, columns: int) -> Picture:
+def _draw_grid(examples: Tensor, grid_columns: int) -> Picture:
     images = to_stored_array(examples)
-    rows = math.ceil(len(images) / columns)
+    rows = math.ceil(len(images) / grid_columns)
     height, width, channels = images.shape[1:]
-    factor = max(1, round(_PICTURE_SIDE / (columns * width)))
+    factor = max(1, round(_PICTURE_SIDE / (grid_columns * width)))
     gap = max(1, factor // 2)
     cell_height, cell_width = height * factor + gap, width * factor + gap
-    canvas = np.zeros((rows * cell_height + gap, columns * cell_width + gap, channels), np.uint8)
+    canvas = np.zeros(
+        (rows * cell_height + gap, grid_columns * cell_width + gap, channels), np.uint8
+    )
     for index, image in enumerate(images):
-        top = gap + index // columns * cell_height
-        left = gap + index % columns * cell_width
+        top = gap + index // grid_columns * cell_height
+        left = gap + index % grid_columns * cell_width
         enlarged = image.repeat(factor, axis=0).repeat(factor, axis=1)
         canvas[top : top + height * factor, left : left + width * factor] = enlarged
     return to_displayable(canvas)

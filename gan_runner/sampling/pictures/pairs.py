@@ -18,7 +18,7 @@ _MOST_NAMED = 12  # categories on an axis
 _REACH = 3.5  # standard deviations from the mean to the border of a panel
 _BINS = 24
 _SPREAD = 1 / 1.16730397826  # whose powers fill cubes evenly: Roberts 2018, the R sequence
-_LONGEST = 20  # letters of a name
+_MAX_LETTERS = 20  # letters of a name
 
 
 class _Axis(NamedTuple):
@@ -121,7 +121,7 @@ def _label(axes: Any, across: _Axis, up: _Axis | None, *, below: bool, beside: b
 
 
 def _set_ticks(axes: Any, which: Literal["x", "y"], column: Column) -> None:
-    axes.set(**{f"{which}label": label_text(column.name, limit=_LONGEST)})
+    axes.set(**{f"{which}label": label_text(column.name, limit=_MAX_LETTERS)})
     if column.categories:
         names = _names(column)
         axes.set(**{f"{which}ticks": range(len(names)), f"{which}ticklabels": names})
@@ -135,7 +135,7 @@ def _names(column: Column) -> list[str]:
     """The categories as they are shown; of too many to be read, none."""
     if len(column.categories) > _MOST_NAMED:
         return []
-    return [label_text(name, limit=_LONGEST) for name in column.categories]
+    return [label_text(name, limit=_MAX_LETTERS) for name in column.categories]
 
 
 def _draw_legend(figure: Any, columns: Columns, classes: NDArray[np.int64] | None) -> None:
@@ -144,5 +144,5 @@ def _draw_legend(figure: Any, columns: Columns, classes: NDArray[np.int64] | Non
     if classes is None or label is None or len(label.categories) > len(COLORS):
         return
     for color, name in zip(COLORS, label.categories, strict=False):
-        figure.axes[0].plot([], [], "o", color=color, label=label_text(name, limit=_LONGEST))
+        figure.axes[0].plot([], [], "o", color=color, label=label_text(name, limit=_MAX_LETTERS))
     figure.legend(loc="upper right", handletextpad=0.1)

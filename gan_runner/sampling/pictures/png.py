@@ -14,7 +14,7 @@ Picture = NDArray[np.uint8]
 
 
 def to_displayable(image: NDArray[np.uint8]) -> Picture:
-    """An image [H, W, C] with a number of channels that a PNG has: 2 are grey and alpha."""
+    """An image [H, W, C] with a number of channels that a PNG has: 2 are gray and alpha."""
     if image.shape[-1] != 2:
         return image
     return np.concatenate([image[..., :1].repeat(3, axis=-1), image[..., 1:]], axis=-1)

@@ -1,4 +1,4 @@
-"""How networks are trained: a method a module. A file under `conf/method/` names a class."""
+"""Training methods, one a module. A file under `conf/method/` names a class."""
 
 from gan_runner.training.methods.adversarial import Adversarial
 from gan_runner.training.methods.base import Method, UpdateSettings

@@ -26,14 +26,18 @@ from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Critic
 from gan_runner.sampling.sampler import Sampler, Weights
-from gan_runner.training.methods.base import Method, UpdateSettings, is_of_family
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import (
+    DiscriminatorInput,
+    Method,
+    UpdateSettings,
+    is_of_family,
+)
 from gan_runner.training.state import TrainState
 
 
 @dataclass(frozen=True)
 class WithDiscriminator(Method):
-    """What methods with a discriminator have in common: its update, and the terms of the game.
+    """The base class of methods with a discriminator: its update, and the terms of the game.
 
     `discriminates_together`: reals and fakes may go through D as one batch, since it treats each
     example alone (it has no batch norm, nor a minibatch layer).
@@ -159,8 +163,8 @@ class WithDiscriminator(Method):
                 _with_auxiliary(discriminator, fake, on_fake),
             )
 
-    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
-        return self.objective.derived(row)
+    def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
+        return self.objective.derived_numbers(row)
 
     def sampler(
         self,

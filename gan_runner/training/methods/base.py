@@ -1,21 +1,24 @@
-"""How networks are trained: what every method has, and the update that all of them make."""
+"""The base class of training methods, and what several share: the step of an optimizer, the moving
+average, the input of a discriminator."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from gan_runner.augmentations import Augmentation
-from gan_runner.config.component import Component, choices
+from gan_runner.augmentations import Adaptive, Augmentation, Moment
+from gan_runner.config.component import Component, find_classes
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
+from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
+from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.training.optimizers import Optimizers
 from gan_runner.training.state import TrainState
@@ -29,7 +32,7 @@ class NoSettings(Component):
 
 @dataclass(frozen=True)
 class UpdateSettings:
-    """What all updates of a run have in common, whatever they optimize.
+    """The settings that all updates of a run share, whatever they optimize.
 
     `ema` is the decay of the generator's exponential moving average, 0 for none, which forgets its
     start over about `ema_warmup` steps. `bf16`: forward passes in bfloat16; weights, losses and
@@ -54,13 +57,13 @@ class UpdateSettings:
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """How a set of networks is trained. The loop knows nothing more of it than `step`.
+    """A way to train a set of networks. The loop knows nothing more of it than `step`.
 
     A method has no state: what changes is in TrainState. `conf/method/` names a subclass.
     """
 
     Settings: ClassVar[type[Component]] = NoSettings
-    """What a file under `conf/method/` sets beside the name."""
+    """The class of the settings of a file under `conf/method/`, beside the name."""
 
     model: GenerativeModel
     updates: UpdateSettings
@@ -85,13 +88,13 @@ class Method(ABC):
     @classmethod
     @abstractmethod
     def default_norms(cls, config: Config) -> Mapping[str, str]:
-        """What `norm: auto` means for each network that this method trains. Raises ConfigError for
-        a loss that it can't use."""
+        """The meaning of `norm: auto` for each network that this method trains. Raises ConfigError
+        for a loss that it can't use."""
 
     @property
     @abstractmethod
     def batches_per_step(self) -> int:
-        """How many batches of real examples a step takes."""
+        """The number of batches of real examples that a step takes."""
 
     @abstractmethod
     def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
@@ -109,7 +112,7 @@ class Method(ABC):
         *,
         weights: Weights,
     ) -> Sampler:
-        """What samples of trained networks are drawn by. `networks` has the generator that is
+        """The sampler of trained networks. `networks` has the generator that is
         sampled, and an encoder where there is one; `class_names` are those of the classes that a
         conditional model is given."""
 
@@ -126,7 +129,7 @@ class Method(ABC):
         """Combinations that work, but not as their authors meant."""
 
     @abstractmethod
-    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
+    def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
         """The numbers that follow from those of a logged row."""
 
     def with_optimizers(self: M, optimizers: Optimizers) -> M:
@@ -154,19 +157,67 @@ class Method(ABC):
         state.step += 1
 
 
+@dataclass(frozen=True)
+class DiscriminatorInput:
+    """The augmentations by name, one after the other, and how many examples make a pack.
+
+    Reals and fakes are changed alike, each time anew. All changes are differentiable, so that G
+    learns through them; penalties are computed on D's input.
+    """
+
+    augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
+    packing: int = 1
+
+    def __call__(self, batch: Batch, state: TrainState) -> Batch:
+        """[N, C, ...] -> [N / packing, packing * C, ...]: a pack lies along the channels."""
+        examples = batch.examples
+        for name, augmentation in self.augmentations.items():
+            examples = augmentation(examples, _moment(name, state))
+        if self.packing > 1:
+            packs, (first, *rest) = len(examples) // self.packing, examples.shape[1:]
+            examples = examples.reshape(packs, self.packing * first, *rest)
+        return batch._replace(examples=examples)
+
+    def adapt(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput, state: TrainState
+    ) -> dict[str, Tensor]:
+        """Adapt to D's output on a batch; the strengths, to be logged."""
+        strengths: dict[str, Tensor] = {}
+        images = len(real.logits) * self.packing
+        for name, augmentation in self.augmentations.items():
+            if isinstance(augmentation, Adaptive):
+                memory = _moment(name, state).memory
+                found = augmentation.adapt(real, fake, memory, images=images)
+                strengths |= {f"augment/{name}/{key}": value for key, value in found.items()}
+        return strengths
+
+    def check_space(self, space: Space) -> None:
+        """Raise ConfigError, with the remedy, for augmentations that examples can't have."""
+        for name, augmentation in self.augmentations.items():
+            if augmentation.images_only and space.kind != "images":
+                raise ConfigError(
+                    f"{name} changes images, augment={name} with {space.kind}. "
+                    "Use augment=instance_noise."
+                )
+
+
+def _moment(name: str, state: TrainState) -> Moment:
+    return Moment(state.step, state.rng.augment, state.memory(f"augment.{name}"))
+
+
 def is_of_family(node: Mapping[str, Any], family: type) -> bool:
     """Whether a node of the configuration names a class of a family."""
     name = node.get("name")
-    return isinstance(name, str) and name in choices(family)
+    return isinstance(name, str) and name in find_classes(family)
 
 
 @torch.no_grad()
 def update_ema(ema: nn.Module, generator: nn.Module, decay: float) -> None:
-    """Move the average towards the generator; the statistics of batch norm are averaged too."""
+    """Move the EMA toward the generator; the statistics of batch norm are averaged too."""
     torch._foreach_lerp_(list(ema.parameters()), list(generator.parameters()), 1.0 - decay)
     current = dict(generator.named_buffers())
     for name, averaged in ema.named_buffers():
         if name.endswith(("running_mean", "running_var")):
             averaged.lerp_(current[name], 1.0 - decay)
-        else:  # counters, and the unit vectors of spectral norm, whose mean is no unit vector
+        else:  # counters, and the unit vectors of spectral norm, whose mean isn't a unit vector
             averaged.copy_(current[name])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.augmentations import Augmentation
-from gan_runner.config.component import Component, make
+from gan_runner.config.component import Component, build_component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
@@ -44,7 +44,7 @@ class VAE(Method):
                 f"a variational autoencoder has no discriminator, {config.choice('model')} with "
                 f"{config.choice('loss')}. Use loss=elbo or model=vae_gan."
             )
-        return cls(model, updates, make(config.loss, VariationalObjective, where="loss"))
+        return cls(model, updates, build_component(config.loss, VariationalObjective, where="loss"))
 
     @classmethod
     def default_norms(cls, config: Config) -> Mapping[str, str]:
@@ -106,7 +106,7 @@ class VAE(Method):
     def warnings(self) -> list[str]:
         return []
 
-    def derived(self, row: Mapping[str, float]) -> dict[str, float]:
+    def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
         return {}
 
 

@@ -19,8 +19,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.elbo import Posterior, VariationalObjective, feature_reconstruction
 from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
-from gan_runner.training.methods.base import UpdateSettings, is_of_family
-from gan_runner.training.methods.discriminator_input import DiscriminatorInput
+from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings, is_of_family
 from gan_runner.training.methods.vae import (
     check_autoencoder,
     encode,

@@ -1,4 +1,4 @@
-"""Metrics of nearest neighbours. Distances are Euclidean, in float64, one tile at a time."""
+"""Metrics of nearest neighbors. Distances are Euclidean, in float64, one tile at a time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-TILE = 2**21  # pairs of examples that are looked at together: 16 MiB in float64
-_CENTRE_EXAMPLES = 1000
+TILE = 2**21  # pairs of examples that are compared at once: 16 MiB in float64
+_CENTER_EXAMPLES = 1000
 
 
 class Manifold(NamedTuple):
-    """How two sets cover each other. The first two lie in [0, 1], as does coverage."""
+    """The mutual coverage of two sets. The first two lie in [0, 1], as does coverage."""
 
     precision: float
     recall: float
@@ -31,7 +31,7 @@ class Nearest(NamedTuple):
 def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
     """Precision, recall, density and coverage of features [N, D] and [M, D].
 
-    A ball around each example reaches to its k-th nearest neighbour of the same set, itself
+    A ball around each example reaches to its k-th nearest neighbor of the same set, itself
     excluded. Precision is the share of fakes within any real ball, recall that of reals within any
     fake ball (Kynkäänniemi et al. 2019, arXiv:1904.06991). Density is the number of real balls
     around a fake, over k, on average; coverage the share of real balls that hold a fake (Naeem et
@@ -39,13 +39,13 @@ def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
     k examples.
     """
     if k < 1:
-        raise ValueError(f"k={k} reaches no neighbour. Use 1 or more.")
-    real, fake = comparable(real, fake, at_least=k + 1)
+        raise ValueError(f"k={k} is not a number of neighbors. Use 1 or more.")
+    real, fake = both_as_float64(real, fake, at_least=k + 1)
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
-    # a neighbour on the border counts, though the matrix product rounds its distance; by pairs, so
+    # a neighbor on the border counts, though the matrix product rounds its distance; by pairs, so
     # that an example far away blurs no distance but its own
-    centre, rounding = _centre(fake), 4 * real.shape[1] * torch.finfo(real.dtype).eps
-    of_real, of_fake = (rounding * (each - centre).square().sum(1) for each in (real, fake))
+    center, rounding = _center(fake), 4 * real.shape[1] * torch.finfo(real.dtype).eps
+    of_real, of_fake = (rounding * (each - center).square().sum(1) for each in (real, fake))
     held = torch.zeros(len(fake), dtype=torch.int64, device=real.device)
     covered = recalled = 0
     for rows, squared in _tiles(real, fake):
@@ -63,28 +63,28 @@ def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
 
 
 def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
-    """How often the nearest other example tells on which side an example of [N, D] is.
+    """The share of examples whose nearest other one of [N, D] and [M, D] is on the same side.
 
     0.5 where both are alike, 1 where they lie apart, below 0.5 where fakes are copies of these
     reals; equal distances count half. The longer set is thinned out. Leave-one-out, Lopez-Paz &
     Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
     """
     count = min(len(real), len(fake))
-    real, fake = comparable(thinned(real, count), thinned(fake, count), at_least=2)
+    real, fake = both_as_float64(thin_out(real, count), thin_out(fake, count), at_least=2)
     right = 0.0
     for one, other in ((real, fake), (fake, real)):
-        own = _nearest(one, one, others_only=True).distances
-        foreign = _nearest(one, other).distances
+        own = _find_nearest(one, one, others_only=True).distances
+        foreign = _find_nearest(one, other).distances
         right += float((own < foreign).sum()) + 0.5 * float((own == foreign).sum())
     return right / (2 * count)
 
 
-def nearest(queries: Tensor, references: Tensor) -> Nearest:
+def find_nearest(queries: Tensor, references: Tensor) -> Nearest:
     """The nearest of the references [M, D] to each query [N, D]. Equal rows are at distance 0."""
-    return _nearest(*comparable(queries, references, at_least=1))
+    return _find_nearest(*both_as_float64(queries, references, at_least=1))
 
 
-def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
+def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
     """How near fakes [N, D] come to training examples, over how near they come to held-out ones.
 
     Both are measured by how near fresh examples, the held-out ones, come to the same set:
@@ -93,34 +93,37 @@ def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
         ------------------------------------------------------------
         median d(fake, held_out) / median d(held_out, other held_out)
 
-    About 1 for a generator that knows nothing of single examples, near 0 for copies of training
-    examples. The numerator is the comparison of Meehan et al. 2020 (arXiv:2004.05675) as a ratio
-    of medians; the denominator is the same for a set that the generator hasn't seen, without which
-    any generator of typical examples seemed to copy. The sizes of both sets cancel, so that all of
-    `train` can be searched. Infinite where only the denominator is 0, 1 where nothing can be said.
+    About 1 for a generator that has learned nothing of single examples, near 0 for copies of
+    training examples. The numerator is the comparison of Meehan et al. 2020 (arXiv:2004.05675) as a
+    ratio of medians; the denominator is the same for a set that the generator wasn't trained on,
+    without which any generator of typical examples seemed to copy. The sizes of both sets cancel,
+    so that all of `train` can be searched. Infinite where only the denominator is 0, 1 where both
+    are 0.
     """
-    fake, train = comparable(fake, train, at_least=1)
-    held_out, _ = comparable(held_out, train, at_least=2)
-    fresh_apart = _median(_nearest(held_out, held_out, others_only=True).distances)
-    near = _median(_nearest(fake, train).distances) * fresh_apart
-    far = _median(_nearest(held_out, train).distances) * _median(_nearest(fake, held_out).distances)
+    fake, train = both_as_float64(fake, train, at_least=1)
+    held_out, _ = both_as_float64(held_out, train, at_least=2)
+    fresh_apart = _median(_find_nearest(held_out, held_out, others_only=True).distances)
+    near = _median(_find_nearest(fake, train).distances) * fresh_apart
+    far = _median(_find_nearest(held_out, train).distances) * _median(
+        _find_nearest(fake, held_out).distances
+    )
     if far == 0:
         return 1.0 if near == 0 else float("inf")
     return near / far
 
 
-def comparable(a: Tensor, b: Tensor, *, at_least: int) -> tuple[Tensor, Tensor]:
+def both_as_float64(a: Tensor, b: Tensor, *, at_least: int) -> tuple[Tensor, Tensor]:
     """Both sets [N, D] and [M, D] as float64 on one device.
 
     Raises ValueError for other shapes, for fewer than `at_least` examples, for NaN and Inf.
     """
-    a, b = checked(a, at_least=at_least), checked(b, at_least=at_least)
+    a, b = as_float64(a, at_least=at_least), as_float64(b, at_least=at_least)
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"Features of {a.shape[1]} and {b.shape[1]} dimensions can't be compared.")
     return a, b.to(a.device)
 
 
-def checked(features: Tensor, *, at_least: int) -> Tensor:
+def as_float64(features: Tensor, *, at_least: int) -> Tensor:
     """Features [N, D] as float64, on their device if that has it. Raises ValueError."""
     if features.ndim != 2 or features.shape[1] == 0:
         raise ValueError(f"Features are a matrix [N, D], not {list(features.shape)}.")
@@ -128,18 +131,18 @@ def checked(features: Tensor, *, at_least: int) -> Tensor:
         raise ValueError(f"{len(features)} examples are too few, at least {at_least} are needed.")
     exact = (features.cpu() if features.device.type == "mps" else features).detach().double()
     if not bool(exact.isfinite().all()):
-        raise ValueError("NaN or Inf among the features. Look at the generator's weights.")
+        raise ValueError("NaN or Inf among the features. Check the generator's weights.")
     return exact
 
 
-def thinned(features: Tensor, count: int) -> Tensor:
+def thin_out(features: Tensor, count: int) -> Tensor:
     """At most `count` of the examples, one from each of as many equal stretches, always the same.
 
     Whether examples are sorted by class or classes take turns, all classes keep their shares.
     """
-    kept = min(count, len(features))
-    borders = torch.arange(kept + 1) * len(features) // kept
-    draws = torch.rand(kept, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    size = min(count, len(features))
+    borders = torch.arange(size + 1) * len(features) // size
+    draws = torch.rand(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     places = borders[:-1] + (draws * borders.diff()).long()
     return features[places.to(features.device)]
 
@@ -159,22 +162,22 @@ def row_chunks(a: Tensor, b: Tensor) -> Iterator[slice]:
 
 def _tiles(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Rows of `a`, and their squared distances to all of `b`."""
-    centre = _centre(b)
-    a, b = a - centre, b - centre
+    center = _center(b)
+    a, b = a - center, b - center
     for rows in row_chunks(a, b):
         yield rows, squared_distances(a[rows], b)
 
 
-def _centre(features: Tensor) -> Tensor:
+def _center(features: Tensor) -> Tensor:
     """Where to put the origin, [D]: the product form of distances loses digits far from it.
 
     A median, which no single example moves.
     """
-    return thinned(features, _CENTRE_EXAMPLES).median(0).values
+    return thin_out(features, _CENTER_EXAMPLES).median(0).values
 
 
 def _radii(features: Tensor, k: int) -> Tensor:
-    """Squared distance of each example to its k-th nearest neighbour, [N]."""
+    """Squared distance of each example to its k-th nearest neighbor, [N]."""
     found = []
     for rows, squared in _tiles(features, features):
         squared.diagonal(rows.start).fill_(torch.inf)
@@ -182,8 +185,8 @@ def _radii(features: Tensor, k: int) -> Tensor:
     return torch.cat(found)
 
 
-def _nearest(queries: Tensor, references: Tensor, *, others_only: bool = False) -> Nearest:
-    """`others_only`: the queries are the references, and none is its own neighbour."""
+def _find_nearest(queries: Tensor, references: Tensor, *, others_only: bool = False) -> Nearest:
+    """`others_only`: the queries are the references, and none is its own neighbor."""
     found = []
     for rows, squared in _tiles(queries, references):
         if others_only:

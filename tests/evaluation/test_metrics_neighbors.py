@@ -1,4 +1,4 @@
-"""Metrics of nearest neighbours against loops over all pairs, and what each of them sees."""
+"""Metrics of nearest neighbors against loops over all pairs, and what each of them sees."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_runner.evaluation.metrics import neighbours
-from gan_runner.evaluation.metrics.neighbours import (
+from gan_runner.evaluation.metrics import neighbors
+from gan_runner.evaluation.metrics.neighbors import (
     Manifold,
+    find_nearest,
     manifold,
-    memorisation,
-    nearest,
+    memorization,
     one_nn_accuracy,
-    thinned,
+    thin_out,
 )
 
 
@@ -64,7 +64,7 @@ def test_fakes_like_the_reals_cover_them() -> None:
     assert found.coverage > 0.9
 
 
-def test_the_reals_themselves_cover_all_with_every_neighbour_on_its_border() -> None:
+def test_the_reals_themselves_cover_all_with_every_neighbor_on_its_border() -> None:
     x = features(200)
     assert manifold(x, x, k=5) == pytest.approx(Manifold(1, 1, 6 / 5, 1))
 
@@ -119,10 +119,10 @@ def test_a_sample_that_ran_away_changes_nothing_but_what_its_own_ball_holds(far:
     assert found.precision == pytest.approx(one_less.precision * 199 / 200)
     assert found.coverage == one_less.coverage
     assert manifold(y, x, k=5) == pytest.approx(naive_manifold(y, x, 5), rel=1e-12)
-    assert nearest(x, y[1:]).distances.tolist() == nearest(x, y).distances.tolist()
+    assert find_nearest(x, y[1:]).distances.tolist() == find_nearest(x, y).distances.tolist()
 
 
-def test_no_neighbour_and_too_few_examples_for_k_are_refused() -> None:
+def test_no_neighbor_and_too_few_examples_for_k_are_refused() -> None:
     with pytest.raises(ValueError, match="k=0"):
         manifold(features(5), features(6), k=0)
     with pytest.raises(ValueError, match="at least 6"):
@@ -132,26 +132,26 @@ def test_no_neighbour_and_too_few_examples_for_k_are_refused() -> None:
     manifold(features(6), features(6, seed=1), k=5)
 
 
-# nearest neighbours
+# nearest neighbors
 
 
 def test_nearest_is_that_of_all_pairs() -> None:
     x, y = features(50), features(70, seed=1)
-    found = nearest(x, y)
+    found = find_nearest(x, y)
     np.testing.assert_array_equal(found.indices.numpy(), pairs(x, y).argmin(1))
     np.testing.assert_allclose(found.distances.numpy(), pairs(x, y).min(1), rtol=1e-14)
 
 
 def test_equal_rows_are_at_distance_zero_even_far_from_the_origin() -> None:
     x = features(200, 64, shift=1000)
-    found = nearest(x[50:100], x)
+    found = find_nearest(x[50:100], x)
     assert torch.equal(found.indices, torch.arange(50, 100))
     assert torch.equal(found.distances, torch.zeros(50, dtype=torch.float64))
 
 
 def test_one_nn_accuracy_is_that_of_all_pairs_and_thins_the_longer_set_out() -> None:
     x, y = features(40), features(55, seed=1, shift=0.5)
-    both = torch.cat([x, thinned(y, 40)])
+    both = torch.cat([x, thin_out(y, 40)])
     apart = pairs(both, both)
     np.fill_diagonal(apart, np.inf)
     side = np.arange(80) < 40
@@ -171,61 +171,61 @@ def test_one_nn_accuracy_is_zero_for_copies_and_a_half_for_ties() -> None:
 
 def test_thinning_out_keeps_the_shares_of_sorted_and_of_alternating_classes() -> None:
     for labels in torch.arange(10).repeat_interleave(1000), torch.arange(10).repeat(1000):
-        counts = thinned(labels[:, None], 2000).flatten().bincount(minlength=10)
+        counts = thin_out(labels[:, None], 2000).flatten().bincount(minlength=10)
         assert counts.sum() == 2000
         assert counts.min() > 160 and counts.max() < 240  # 200 +- 3 deviations
     few = features(7)
-    assert torch.equal(thinned(few, 7), few) and torch.equal(thinned(few, 9), few)
-    assert torch.equal(thinned(features(100), 30), thinned(features(100), 30))
+    assert torch.equal(thin_out(few, 7), few) and torch.equal(thin_out(few, 9), few)
+    assert torch.equal(thin_out(features(100), 30), thin_out(features(100), 30))
 
 
-# memorisation
+# memorization
 
 
-def test_memorisation_of_a_generator_that_knows_no_example_is_one() -> None:
-    found = memorisation(features(800), features(3000, seed=1), features(700, seed=2))
+def test_memorization_of_a_generator_that_knows_no_example_is_one() -> None:
+    found = memorization(features(800), features(3000, seed=1), features(700, seed=2))
     assert found == pytest.approx(1, abs=0.1)
 
 
-def test_memorisation_of_copies_is_near_zero_though_train_is_many_times_larger() -> None:
+def test_memorization_of_copies_is_near_zero_though_train_is_many_times_larger() -> None:
     train, held_out = features(3000, seed=1), features(500, seed=2)
-    assert memorisation(train[::5], train, held_out) == 0
+    assert memorization(train[::5], train, held_out) == 0
     nearly = train[::5] + 0.01 * features(600, seed=3)
-    assert memorisation(nearly, train, held_out) < 0.1
+    assert memorization(nearly, train, held_out) < 0.1
 
 
-def test_memorisation_of_a_dull_generator_without_copies_is_one() -> None:
+def test_memorization_of_a_dull_generator_without_copies_is_one() -> None:
     # its samples are typical, and so near to examples that it has never seen, too
     train, held_out = features(3000, seed=1), features(500, seed=2)
-    assert memorisation(0.5 * features(500), train, held_out) == pytest.approx(1, abs=0.1)
+    assert memorization(0.5 * features(500), train, held_out) == pytest.approx(1, abs=0.1)
 
 
-def test_memorisation_falls_with_the_share_of_copies_below_the_median() -> None:
+def test_memorization_falls_with_the_share_of_copies_below_the_median() -> None:
     train, held_out, fresh = features(2000, seed=1), features(500, seed=2), features(500)
     values = []
     for share in (0, 100, 200, 300):
-        values.append(memorisation(torch.cat([train[:share], fresh[share:]]), train, held_out))
+        values.append(memorization(torch.cat([train[:share], fresh[share:]]), train, held_out))
     assert values == sorted(values, reverse=True)
     assert values[-1] == 0
 
 
-def test_memorisation_of_repeated_examples_is_never_nan() -> None:
+def test_memorization_of_repeated_examples_is_never_nan() -> None:
     same = torch.ones(10, 3)
-    assert memorisation(same, same, same) == 1
-    assert memorisation(features(10, 3), features(10, 3, seed=1), same) == 0
+    assert memorization(same, same, same) == 1
+    assert memorization(features(10, 3), features(10, 3, seed=1), same) == 0
     copied = features(10, 3, seed=2)
-    assert memorisation(copied, features(10, 3, seed=1), copied) == float("inf")
+    assert memorization(copied, features(10, 3, seed=1), copied) == float("inf")
 
 
 # promises of all
 
 
 def everything(x: Tensor, y: Tensor) -> list[float]:
-    found = nearest(x, y)
+    found = find_nearest(x, y)
     return [
         *manifold(x, y, k=3),
         one_nn_accuracy(x, y),
-        memorisation(x, y, y[::2] + 0.1),
+        memorization(x, y, y[::2] + 0.1),
         *found.distances.tolist(),
         *found.indices.tolist(),
     ]
@@ -235,7 +235,7 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = features(50), features(37, seed=1)
     whole = everything(x, y)
     for tile in (1, 100, 500):
-        monkeypatch.setattr(neighbours, "TILE", tile)
+        monkeypatch.setattr(neighbors, "TILE", tile)
         assert everything(x, y) == pytest.approx(whole, rel=1e-12)
 
 
@@ -249,12 +249,12 @@ def test_measuring_leaves_features_and_the_global_generator_as_they_were() -> No
 
 def test_other_dimensions_shapes_and_nan_are_refused() -> None:
     with pytest.raises(ValueError, match="4 and 5 dimensions"):
-        nearest(features(5), features(5, 5))
+        find_nearest(features(5), features(5, 5))
     with pytest.raises(ValueError, match="matrix"):
-        nearest(features(5), torch.zeros(5, 4, 1))
+        find_nearest(features(5), torch.zeros(5, 4, 1))
     with pytest.raises(ValueError, match="too few"):
-        nearest(features(5), features(0))
+        find_nearest(features(5), features(0))
     with pytest.raises(ValueError, match="NaN"):
         one_nn_accuracy(features(5), features(5) / 0)
     with pytest.raises(ValueError, match="at least 2"):
-        memorisation(features(5), features(5), features(1))
+        memorization(features(5), features(5), features(1))

@@ -1,8 +1,7 @@
-"""The signs of each illness: from what was seen to one line of evidence, or None."""
+"""The detector of each illness: from the history to one line of evidence, or None."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from gan_runner.health.history import LEVELS, SHARE, History, Row
@@ -14,23 +13,23 @@ def mode_collapse(history: History, settings: Health) -> str | None:
     that were found and got lost. A generator that has found nothing yet has not collapsed."""
     limits, samples = settings.mode_collapse, history.samples
     since = f"for {limits.span} steps"
-    diversity = samples.lasting("health/diversity", limits.span)
+    diversity = samples.values_over("health/diversity", limits.span)
     if diversity and max(diversity) <= limits.diversity:
         return f"samples are alike: diversity {max(diversity):.3g} of the reals' or less {since}"
-    duplicates = samples.lasting("health/duplicates", limits.span)
+    duplicates = samples.values_over("health/duplicates", limits.span)
     if duplicates and min(duplicates) >= limits.duplicates:
         return f"samples repeat: a share of {min(duplicates):.2f} or more has a twin {since}"
-    coverage, kept = samples.lasting("health/coverage", limits.span), history.kept_coverage
-    if coverage and kept > limits.coverage and max(coverage) <= limits.lost * kept:
-        return f"modes are lost: coverage {max(coverage):.2f} or less {since}, {kept:.2f} before"
+    coverage, before = samples.values_over("health/coverage", limits.span), history.lasting_coverage
+    if coverage and before > limits.coverage and max(coverage) <= limits.lost * before:
+        return f"modes are lost: coverage {max(coverage):.2f} or less {since}, {before:.2f} before"
     return _few_kinds(history, settings) or _lost_class(history, settings)
 
 
 def _few_kinds(history: History, settings: Health) -> str | None:
     """Samples that are good but cover few reals, and no more than they did."""
     limits, samples = settings.mode_collapse, history.samples
-    coverage = samples.lasting("health/coverage", limits.few_span)
-    precision = samples.lasting("health/precision", limits.few_span)
+    coverage = samples.values_over("health/coverage", limits.few_span)
+    precision = samples.values_over("health/precision", limits.few_span)
     if not coverage or max(coverage) > limits.coverage or min(precision) < limits.precision:
         return None
     if coverage[-1] > limits.rising * coverage[0]:
@@ -43,11 +42,11 @@ def _few_kinds(history: History, settings: Health) -> str | None:
 
 def _lost_class(history: History, settings: Health) -> str | None:
     """A class that samples had, and that the last two evaluations hardly find."""
-    limits, rows = settings.mode_collapse, history.evaluations.over(0)
+    limits, rows = settings.mode_collapse, history.evaluations.rows_over(0)
     for name in rows[-1] if rows else ():
         if not name.startswith(SHARE):
             continue
-        before, now = history.shares_found.get(name, 0.0), max(r[name] for r in rows if name in r)
+        before, now = history.largest_shares.get(name, 0.0), max(r[name] for r in rows if name in r)
         if before >= limits.class_found and now <= limits.class_lost:
             return (
                 f"class {name.removeprefix(SHARE)} is lost: {now:.2f} of its share or less in two "
@@ -61,8 +60,8 @@ def discriminator_saturated(history: History, settings: Health) -> str | None:
     usual: Wasserstein critics are nearly always right, and gradients shrink near the end.
     Arjovsky & Bottou 2017, arXiv:1701.04862, section 2."""
     limits, training = settings.discriminator_saturated, history.training
-    accuracy = training.lasting("accuracy/discriminator", limits.span)
-    gradient = training.lasting("grad_norm/generator", limits.span)
+    accuracy = training.values_over("accuracy/discriminator", limits.span)
+    gradient = training.values_over("grad_norm/generator", limits.span)
     if not accuracy or min(accuracy) < limits.accuracy:
         return None
     largest = history.largest_gradient
@@ -75,12 +74,12 @@ def discriminator_saturated(history: History, settings: Health) -> str | None:
 
 
 def discriminator_useless(history: History, settings: Health) -> str | None:
-    """D's logits are the same for reals and fakes, or higher for fakes, though the fakes are no
-    good; and it guesses, or gives the generator no gradient. At an equilibrium it can't tell them
+    """D's logits are the same for reals and fakes, or higher for fakes, though the fakes are
+    bad; and it guesses, or gives the generator no gradient. At an equilibrium it can't tell them
     apart either, but then the samples cover the reals."""
     limits, training = settings.discriminator_useless, history.training
-    rows = training.over(limits.span)
-    coverage = history.samples.lasting("health/coverage", limits.span)
+    rows = training.rows_over(limits.span)
+    coverage = history.samples.values_over("health/coverage", limits.span)
     if not rows or not coverage or max(coverage) > limits.coverage:
         return None
     if any(row["logits/gap"] > limits.margin * _scale(row) for row in rows):
@@ -104,14 +103,14 @@ def _scale(row: Row) -> float:
 def oscillation(history: History, settings: Health) -> str | None:
     """The generator's gradients go up and down by a large factor: it is pushed to and fro.
 
-    Losses don't tell: a critic's logits may move all together, and the loss of a D that wins
+    Losses don't show it: a critic's logits may move all together, and the loss of a D that wins
     swings between small values in healthy runs.
     """
     limits = settings.oscillation
-    norms = history.training.lasting("grad_norm/generator", limits.span)
+    norms = history.training.values_over("grad_norm/generator", limits.span)
     if not norms or min(norms) <= 0:
         return None
-    count = swings(norms, limits.factor)
+    count = count_swings(norms, limits.factor)
     if count < limits.swings:
         return None
     return (
@@ -126,24 +125,24 @@ def divergence(history: History, settings: Health) -> str | None:
     limits, training = settings.divergence, history.training
     since = f"for {limits.span} steps"
     for name in LEVELS:
-        sizes = [abs(value) for value in training.lasting(name, limits.span)]
-        usual = history.usual(name)
+        sizes = [abs(value) for value in training.values_over(name, limits.span)]
+        usual = history.usual_size(name)
         if sizes and min(sizes) >= max(limits.least, limits.growth * usual):
             return f"the size of {name} {min(sizes):.3g} or more {since}, {usual:.3g} before"
-    spread = history.samples.lasting("health/diversity", limits.span)
+    spread = history.samples.values_over("health/diversity", limits.span)
     if spread and min(spread) >= limits.spread and spread[-1] >= spread[0]:
         return f"samples spread {min(spread):.3g} times as far as reals or more {since}"
-    return _overconfident(history, settings) or _rewarded(history, settings)
+    return _overconfident_logits(history, settings) or _rewarded_by_penalty(history, settings)
 
 
-def _overconfident(history: History, settings: Health) -> str | None:
+def _overconfident_logits(history: History, settings: Health) -> str | None:
     """Logits that are far apart though D errs. Not a critic's, whose loss is the gap itself."""
     limits, training = settings.divergence, history.training
-    rows = training.over(limits.span)
+    rows = training.rows_over(limits.span)
     gaps = [row["logits/gap"] for row in rows]
     if not rows or min(gaps) < limits.logits:
         return None
-    # a tenth leaves room for losses that are no plain gap; those of a sigmoid are far below
+    # a tenth leaves room for losses that aren't the plain gap; those of a sigmoid are far below
     critic = any(abs(row["loss/discriminator"]) > row["logits/gap"] / 10 for row in rows)
     accuracy = max(row["accuracy/discriminator"] for row in rows)
     if critic or accuracy >= settings.discriminator_saturated.accuracy:
@@ -154,10 +153,10 @@ def _overconfident(history: History, settings: Health) -> str | None:
     )
 
 
-def _rewarded(history: History, settings: Health) -> str | None:
-    """A penalty below 0 drives D towards what it should hold down."""
+def _rewarded_by_penalty(history: History, settings: Health) -> str | None:
+    """A penalty below 0 drives D toward what it should hold down."""
     span = settings.divergence.span
-    rows = history.training.over(span)
+    rows = history.training.rows_over(span)
     for name in rows[-1] if rows else ():
         if name.startswith("penalty/") and all(row.get(name, 0.0) < 0 for row in rows):
             worst = max(row[name] for row in rows)
@@ -165,22 +164,19 @@ def _rewarded(history: History, settings: Health) -> str | None:
     return None
 
 
-def memorisation(history: History, settings: Health) -> str | None:
+def memorization(history: History, settings: Health) -> str | None:
     """Samples far nearer to training examples than to held-out ones. Meehan et al. 2020."""
-    rows = history.evaluations.over(0)
-    names = [name for name in (rows[-1] if rows else ()) if name.startswith("eval/memorisation")]
-    limit = settings.memorisation.ratio
-    for name in names:
-        values = [row.get(name, math.inf) for row in rows]
-        if max(values) < limit:
-            return f"{name} {max(values):.2f}, about 1 where nothing is copied"
-    return None
+    name = history.names.memorization
+    values = history.evaluations.values_over(name, 0)
+    if not values or max(values) >= settings.memorization.ratio:
+        return None
+    return f"{name} {max(values):.2f}, about 1 where nothing is copied"
 
 
 def past_the_best(history: History, settings: Health) -> str | None:
     """Every evaluation of the span is worse than the best by more than noise."""
     limits, best = settings.past_the_best, history.best
-    values = history.evaluations.lasting("best", limits.span)
+    values = history.evaluations.values_over("best", limits.span)
     if best is None or not values or history.evaluations.last_step - best.step < limits.span:
         return None
     margin = max(limits.worse * abs(best.value), limits.gain * abs(best.first - best.value))
@@ -189,13 +185,13 @@ def past_the_best(history: History, settings: Health) -> str | None:
         return None
     nearest = min(later) if history.sign > 0 else max(later)
     return (
-        f"{best.name} was best at step {best.step}, {best.value:.4g}; "
+        f"{history.names.best} was best at step {best.step}, {best.value:.4g}; "
         f"in the last {limits.span} steps {nearest:.4g} at best"
     )
 
 
-def swings(values: Sequence[float], factor: float) -> int:
-    """How often positive values turn, where each way up or down is by at least a factor."""
+def count_swings(values: Sequence[float], factor: float) -> int:
+    """The number of turns of positive values, where each way up or down is by at least a factor."""
     low = high = values[0]
     rising, count = None, 0
     for value in values[1:]:
@@ -209,12 +205,12 @@ def swings(values: Sequence[float], factor: float) -> int:
     return count
 
 
-SIGNS: dict[str, Callable[[History, Health], str | None]] = {
+DETECTORS: dict[str, Callable[[History, Health], str | None]] = {
     "mode_collapse": mode_collapse,
     "discriminator_saturated": discriminator_saturated,
     "discriminator_useless": discriminator_useless,
     "oscillation": oscillation,
     "divergence": divergence,
-    "memorisation": memorisation,
+    "memorization": memorization,
     "past_the_best": past_the_best,
 }

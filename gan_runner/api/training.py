@@ -1,0 +1,104 @@
+"""Training from Python: the same composition, run folder and end as gan-train's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gan_runner.api.trained_run import TrainedRun, open_run, plugin_files
+from gan_runner.cli.hydra.command_line import CommandLine, read_command_line
+from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
+from gan_runner.errors import ConfigError, printable
+from gan_runner.logs.terminal import Terminal
+from gan_runner.runs.finish import train_and_record
+from gan_runner.runs.open import create
+from gan_runner.storage.run_folder import claim_until_begun
+from gan_runner.system.signals import Interrupted
+
+Overrides = Sequence[str] | Mapping[str, Any]
+
+_CONSTANTS = ("null", "true", "false", "nan", "inf")  # of Hydra's grammar
+
+
+def fit(
+    overrides: Overrides = (), *, quiet: bool = False, plugins: Sequence[str | Path] = ()
+) -> TrainedRun:
+    """Train a new run to its end; the run, opened at its last checkpoint.
+
+    `overrides` are those of gan-train: `["loss=hinge", "train.steps=500"]`, or a mapping of keys to
+    values. `quiet`: nothing is printed. `plugins` are files with classes of your own.
+
+    Raises what gan-train reports, as exceptions: ConfigError, DataError, MachineError,
+    NumbersError. An interrupt ends the step, saves the state and raises KeyboardInterrupt.
+    """
+    command = _command(overrides, plugins)
+    composed = command.composer().compose(command.lines)
+    config = parse_config(composed, command.plugins)
+    with claim_until_begun(run_folder(composed), generated=not command.names_folder) as path:
+        write_records(composed, path)
+        run = create(config, path, Terminal(quiet=quiet))
+        try:
+            train_and_record(run)
+        except Interrupted:
+            raise KeyboardInterrupt from None
+    return open_run(path)
+
+
+def compose(overrides: Overrides = (), *, plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """The configuration that overrides make of the defaults, as nested plain data.
+
+    Raises ConfigError for options and settings that don't exist or don't fit.
+    """
+    command = _command(overrides, plugins)
+    return parse_config(command.composer().compose(command.lines), command.plugins).plain()
+
+
+def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine:
+    """The overrides of one new run. Raises ConfigError for what is of the command line alone."""
+    if isinstance(overrides, str):
+        shown = printable(overrides)
+        raise ConfigError(f"not a list, overrides={shown}. Write each in a list: [{shown!r}].")
+    if isinstance(overrides, Mapping):
+        overrides = [f"{key}={_to_hydra_grammar(value)}" for key, value in overrides.items()]
+    files = [word for file in plugin_files(plugins) for word in ("--plugin", str(file))]
+    command = read_command_line([*overrides, *files])
+    asked = {
+        **{word: True for word in command.flag_words if word not in files},
+        "resume": command.resume is not None,
+        "dry_run=true": command.dry_run,
+        "a list of values": command.multirun
+        or any(o.is_sweep_override() for o in command.overrides),
+    }
+    others = [what for what, is_asked in asked.items() if is_asked]
+    if others:
+        raise ConfigError(
+            f"fit and compose can't be combined with {printable(others[0])}. Use gan-train."
+        )
+    return command
+
+
+def _to_hydra_grammar(value: Any) -> str:
+    """A value of Python in Hydra's grammar."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return f"[{','.join(_to_hydra_grammar(item) for item in value)}]"
+        case dict():
+            return "{" + ",".join(f"{k}:{_to_hydra_grammar(v)}" for k, v in value.items()) + "}"
+        case str() | Path():
+            return _quote(str(value))
+        case _:
+            return str(value)
+
+
+def _quote(text: str) -> str:
+    """A text, in quotes unless it is a name or an option."""
+    if re.fullmatch(r"[A-Za-z_]\w*", text) and text.lower() not in _CONSTANTS:
+        return text
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"

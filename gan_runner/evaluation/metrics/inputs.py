@@ -1,0 +1,101 @@
+"""The inputs and the outputs of metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor
+
+from gan_runner.data.columns import Columns
+from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.metrics.registry import numbers
+from gan_runner.evaluation.metrics.tstr import TSTR
+
+
+class SplitLikelihood(NamedTuple):
+    """Bounds of log p(x) in nats, [N] each, of examples of a split; `parameters` say how."""
+
+    elbo: Tensor
+    log_likelihood: Tensor
+    split: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MetricInputs:
+    """Real and generated examples, as stored [N, *shape] and as features [N, D].
+
+    `train` are features of all training examples and `held_out` those of other real examples, where
+    there are any; `centers` [K, 2] and `std` describe a mixture in the plane, `class_counts` [K]
+    are the numbers of examples of each class of labeled data. `labels` [N] are those that a
+    conditional generator was given, `category` [N] the values of a code that it was given.
+    `likelihood` is that of an autoencoder. `columns` are those of a table, and `tstr` are the
+    results of classifiers on labeled test examples, where there are any. `held_out_data` is the
+    digest of the held-out data set: numbers that depend on it have it in their protocol.
+    """
+
+    space: FeatureSpace
+    real: Tensor
+    fake: Tensor
+    real_features: Tensor
+    fake_features: Tensor
+    train: Tensor | None
+    held_out: Tensor | None
+    centers: Tensor | None
+    std: float | None
+    class_counts: Tensor | None
+    labels: Tensor | None
+    category: Tensor | None
+    neighbors: int
+    projections: int
+    seed: int
+    likelihood: SplitLikelihood | None = None
+    columns: Columns | None = None
+    tstr: TSTR | None = None
+    held_out_data: str | None = None
+
+    @property
+    def held_out_parameters(self) -> dict[str, str]:
+        """The parameters of a number that depends on held-out examples."""
+        return {} if self.held_out_data is None else {"held_out_data": self.held_out_data}
+
+    @cached_property
+    def probabilities(self) -> Tensor | None:
+        """p(y|x) of the samples, [M, K], where the space belongs to a classifier."""
+        return self.space.probabilities_of(self.fake_features)
+
+    @cached_property
+    def predicted(self) -> Tensor | None:
+        """The class of each sample, int64 [M] on the CPU, by the classifier of the data: the
+        classes of Inception are others."""
+        if self.probabilities is None or self.space.name != "classifier":
+            return None
+        return self.probabilities.argmax(dim=1).cpu()
+
+
+class Measurement(NamedTuple):
+    """A measured number, by its name in the registry.
+
+    `column`: the column of a table that it is of, where it isn't of whole examples.
+    `error`: its standard error, where there is an estimate.
+    `compares`: whether features or the examples themselves were compared.
+    `doubt`: why not to rely on it, in a sentence.
+    `real_only`: the number of real examples, where they weren't compared with samples.
+    """
+
+    number: str
+    value: float
+    error: float | None = None
+    column: str | None = None
+    parameters: dict[str, Any] = {}  # noqa: RUF012  (a NamedTuple's default is never changed)
+    compares: Literal["features", "examples"] = "features"
+    doubt: str | None = None
+    split: str = "train"
+    real_only: int | None = None
+
+    def name_in(self, space: FeatureSpace) -> str:
+        """Its name in rows, as in `precision_identity` and `column_wasserstein/age`."""
+        name = numbers()[self.number].name_in(space.name)
+        return name if self.column is None else f"{name}/{self.column}"

@@ -1,0 +1,226 @@
+"""Every metric: its name, what it says and needs, the numbers that it gives, which are better.
+
+Nothing is computed here, so that what only compares, lists or explains needs no torch. The function
+of each metric is in `measures.py`, attached to its entry. A plugin registers an entry of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from gan_runner.errors import ConfigError, printable
+
+Direction = Literal["min", "max", "half"]
+"""Which values of a number are better: smaller, larger, or nearer to 0.5."""
+
+
+class Need(Enum):
+    """An input of a metric beside examples; its value is the text of a message."""
+
+    HELD_OUT = "held-out examples"
+    CLASSIFIER = "the feature space of a classifier"
+    MODES = "a mixture in the plane or labeled images"
+    LABELS = "a conditional generator of labeled images"
+    CODES = "a categorical latent code and labeled images"
+    LIKELIHOOD = "an autoencoder that maximizes its ELBO"
+    TSTR = "labeled rows or sequences"
+    TABLE = "a table"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that a metric gives.
+
+    `name` chooses it, in `evaluation.best.metric` and `gan-compare --metric`; `direction` is None
+    where neither end is better. `row_name` is its name in rows where that is another one, with
+    `{space}` for the feature space, and `inception_name` the one that only Inception's space gives.
+    """
+
+    name: str
+    direction: Direction | None
+    row_name: str | None = None
+    inception_name: str | None = None
+
+    def name_in(self, space: str) -> str:
+        """Its name in rows when it is measured in this space, as in `frechet_classifier`."""
+        if space == "inception" and self.inception_name is not None:
+            return self.inception_name
+        return (self.row_name or self.name).format(space=space)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric by its name in `evaluation.metrics`.
+
+    `description` is what it says, in one sentence; `of_a_class` is whether it makes sense of the
+    examples of one class alone.
+    """
+
+    name: str
+    numbers: tuple[Number, ...]
+    description: str
+    source: str | None = None
+    needs: tuple[Need, ...] = ()
+    of_a_class: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "frechet",
+            (Number("frechet", "min", "frechet_{space}", inception_name="fid"),),
+            "The distance of Gaussians fitted to features; called fid in Inception's space only.",
+            "Heusel et al. 2017, arXiv:1706.08500",
+            of_a_class=True,
+        ),
+        Metric(
+            "kid",
+            (Number("kid", "min", "kid_{space}"),),
+            "The unbiased kernel distance over all pairs, with its standard error.",
+            "Binkowski et al. 2018, arXiv:1801.01401",
+            of_a_class=True,
+        ),
+        Metric(
+            "manifold",
+            (
+                Number("precision", "max", "precision_{space}"),
+                Number("recall", "max", "recall_{space}"),
+                Number("density", "max", "density_{space}"),
+                Number("coverage", "max", "coverage_{space}"),
+            ),
+            "How far neighborhoods of samples and of real examples cover each other.",
+            "Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020, arXiv:2002.09797",
+            of_a_class=True,
+        ),
+        Metric(
+            "classifier_score",
+            (Number("classifier_score", "max", inception_name="inception_score"),),
+            "The formula of the Inception Score, which only that space may call so.",
+            "Salimans et al. 2016, arXiv:1606.03498",
+            needs=(Need.CLASSIFIER,),
+        ),
+        Metric(
+            "sliced_wasserstein",
+            (Number("sliced_wasserstein", "min"),),
+            "The cost of transport along random directions of the data itself.",
+            "Bonneel et al. 2015",
+            of_a_class=True,
+        ),
+        Metric(
+            "one_nn",
+            (Number("one_nn", "half", "one_nn_accuracy_{space}"),),
+            "How often the nearest neighbor tells real from generated; 0.5 is best.",
+            "Lopez-Paz & Oquab 2017, arXiv:1610.06545",
+            of_a_class=True,
+        ),
+        Metric(
+            "mmd",
+            (Number("mmd", "min", "mmd_{space}"),),
+            "The kernel distance with a Gaussian kernel, of at most 2,000 examples of either kind.",
+            "Gretton et al. 2012",
+            of_a_class=True,
+        ),
+        Metric(
+            "memorization",
+            # a copy of the data and a stranger to it are both bad
+            (Number("memorization", None, "memorization_{space}"),),
+            "Distance to training examples over that to held-out ones; far below 1 are copies.",
+            "Meehan et al. 2020, arXiv:2004.05675",
+            needs=(Need.HELD_OUT,),
+        ),
+        Metric(
+            "modes",
+            (
+                Number("modes_covered", "max"),
+                Number("high_quality", "max"),
+                Number("reverse_kl", "min"),
+                Number("total_variation", "min"),
+            ),
+            "Modes or classes covered, and how evenly; of a mixture, the share within 3 sigma.",
+            "Srivastava et al. 2017, arXiv:1705.07761; Metz et al. 2016, arXiv:1611.02163",
+            needs=(Need.MODES,),
+        ),
+        Metric(
+            "label_accuracy",
+            (Number("label_accuracy", "max"),),
+            "The share of samples that a classifier puts into the class they were made for.",
+            needs=(Need.LABELS,),
+        ),
+        Metric(
+            "code_accuracy",
+            (Number("code_accuracy", "max"),),
+            "How well the first categorical code agrees with the classes, paired one to one.",
+            "Chen et al. 2016, arXiv:1606.03657; Kuhn 1955",
+            needs=(Need.CODES,),
+        ),
+        Metric(
+            "likelihood",
+            (Number("elbo", "max"), Number("log_likelihood", "max")),
+            "The ELBO and the importance-weighted log-likelihood in nats, held-out if possible.",
+            "Kingma & Welling 2014, arXiv:1312.6114; Burda et al. 2016, arXiv:1509.00519",
+            needs=(Need.LIKELIHOOD,),
+        ),
+        Metric(
+            "tstr",
+            # trtr is of real examples alone
+            (Number("tstr_accuracy", "max"), Number("trtr_accuracy", None)),
+            "How well a small perceptron fitted to samples classifies held-out real examples.",
+            "Esteban et al. 2017, arXiv:1706.02633",
+            needs=(Need.TSTR,),
+        ),
+        Metric(
+            "columns",
+            (Number("column_wasserstein", "min"), Number("column_variation", "min")),
+            "The distance of each numeric and of each categorical column, and their means.",
+            "Vallender 1974",
+            needs=(Need.TABLE,),
+        ),
+        Metric(
+            "correlations",
+            (Number("correlation_difference", "min"),),
+            "The mean difference of Pearson's correlations between columns.",
+            "Pearson 1895",
+            needs=(Need.TABLE,),
+        ),
+        Metric(
+            "closest_record",
+            (
+                Number("closest_record_share", None),
+                Number("closest_record_train", None),
+                Number("closest_record_held_out", None),
+            ),
+            "The share of samples nearer to training than to held-out rows; 1 are copies.",
+            "Platzer & Reutterer 2021, arXiv:2104.00635",
+            needs=(Need.TABLE, Need.HELD_OUT),
+        ),
+    )
+}
+
+
+def register(metric: Metric) -> Metric:
+    """Add the entry of a plugin's metric. Raises ConfigError if it has a name that is taken."""
+    names = {metric.name, *(number.name for number in metric.numbers)}
+    others = {name: entry for name, entry in METRICS.items() if entry != metric}
+    taken = {*others, *(n.name for entry in others.values() for n in entry.numbers)}
+    for name in sorted(names & taken):
+        raise ConfigError(f"two metrics of one name, {printable(name)}. Rename yours.")
+    METRICS[metric.name] = metric
+    return metric
+
+
+def numbers() -> dict[str, Number]:
+    """Every number of every metric by its name."""
+    return {number.name: number for metric in METRICS.values() for number in metric.numbers}
+
+
+def numbers_of(name: str) -> tuple[str, ...]:
+    """The names of the numbers that a name stands for: those of a metric, or a number itself.
+
+    Empty for a name that is neither.
+    """
+    if name in METRICS:
+        return tuple(number.name for number in METRICS[name].numbers)
+    return (name,) if name in numbers() else ()

@@ -1,0 +1,136 @@
+"""The real examples that samples are compared with, prepared once for all generators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan_runner.data import Data, digest
+from gan_runner.datasets import Dataset, Track
+from gan_runner.datasets.mixtures import Mixture
+from gan_runner.evaluation.features.cache import cached_features
+from gan_runner.evaluation.features.choice import feature_space
+from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.metrics.classified import ClassifiedRows, classified_rows
+from gan_runner.evaluation.metrics.registry import Need
+from gan_runner.evaluation.metrics.tstr import LabeledArrays, TSTRTask
+from gan_runner.evaluation.settings import Evaluation
+from gan_runner.seeds import derive
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Real examples and what is computed of them.
+
+    `examples` [N, *shape] are the training examples in use, with their `labels` [N] and `features`.
+    `train` are features of all training examples, `held_out` those of others, where a metric needs
+    both; `held_out_digest` is empty without such examples. Likelihoods are those of `unseen`
+    examples: held-out ones, or else those in use; `split` says which. `rows` are those of a labeled
+    table. `tstr` is the task of TSTR, where a metric needs it; `has_test` is whether its test
+    examples are held-out ones.
+    """
+
+    data: Data
+    data_digest: str
+    space: FeatureSpace
+    mixture: Mixture | None
+    examples: Tensor
+    labels: Tensor | None
+    features: Tensor
+    train: Tensor | None
+    held_out: Tensor | None
+    held_out_digest: str
+    unseen: Tensor
+    split: str
+    rows: ClassifiedRows | None
+    tstr: TSTRTask | None
+    has_test: bool
+
+
+def prepare_reference(
+    settings: Evaluation,
+    needs: Collection[Need],
+    dataset: Dataset,
+    data: Data,
+    *,
+    cache: Path,
+    device: torch.device,
+    say: Callable[[str], None],
+    track: Track,
+) -> Reference:
+    """The reals that metrics with these needs compare samples of a data set with.
+
+    Raises ConfigError for a space that doesn't fit the data, MachineError for what is missing.
+    """
+    space = feature_space(settings, dataset, data, cache=cache, device=device, say=say)
+    examples, labels = _choose_examples(data, settings)
+    held_out = dataset.test(cache, track)
+    test = None if held_out is None or held_out.labels is None else held_out
+    rows = classified_rows(data, examples, labels, held_out)
+    features = partial(cached_features, space, seed=settings.seed, cache=cache, say=say)
+    of_data, of_held_out = digest(data), "" if held_out is None else digest(held_out)
+    train_features = held_out_features = None
+    if held_out is not None and Need.HELD_OUT in needs:
+        train_features = features(data.examples, part="train", data=of_data)
+        held_out_features = features(held_out.examples, part="held out", data=of_held_out)
+    return Reference(
+        data=data,
+        data_digest=of_data,
+        space=space,
+        mixture=dataset if isinstance(dataset, Mixture) else None,
+        examples=examples,
+        labels=labels,
+        features=features(examples, part="real", data=of_data),
+        train=train_features,
+        held_out=held_out_features,
+        held_out_digest=of_held_out,
+        unseen=examples if held_out is None else _choose_examples(held_out, settings)[0],
+        split="train" if held_out is None else "held out",
+        rows=rows,
+        tstr=_tstr_task(data, rows, examples, labels, test, settings)
+        if Need.TSTR in needs
+        else None,
+        has_test=test is not None,
+    )
+
+
+def as_arrays(examples: Tensor, labels: Tensor | None) -> LabeledArrays:
+    """Sequences [N, T, D] and their labels as plain arrays, the sequences flattened."""
+    assert labels is not None, "samples of a class are of labeled data"
+    return LabeledArrays(examples.flatten(1).numpy(), labels.numpy())
+
+
+def _choose_examples(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor | None]:
+    """Real examples and their labels, on the CPU: all, or a draw of `num`, in their order."""
+    chosen = torch.arange(len(data))
+    if len(data) > settings.num:
+        rng = torch.Generator().manual_seed(derive(settings.seed, "reals"))
+        chosen = torch.randperm(len(data), generator=rng)[: settings.num].sort().values
+    examples = data.examples[chosen.to(data.examples.device)].cpu()
+    return examples, None if data.labels is None else data.labels.cpu()[chosen]
+
+
+def _tstr_task(
+    data: Data,
+    rows: ClassifiedRows | None,
+    examples: Tensor,
+    labels: Tensor | None,
+    test: Data | None,
+    settings: Evaluation,
+) -> TSTRTask | None:
+    """The task of classifiers of rows or sequences; None of other data."""
+    if rows is not None:
+        return rows.tstr_task(seed=settings.seed)
+    if data.space.kind != "sequences" or labels is None:
+        return None
+    real = as_arrays(examples, labels)
+    if test is None:
+        train, held_back = (LabeledArrays(*(part[half::2] for part in real)) for half in (0, 1))
+    else:
+        train, held_back = real, as_arrays(test.examples, test.labels)
+    return TSTRTask(train, held_back, classes=data.classes, seed=settings.seed)

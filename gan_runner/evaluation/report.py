@@ -1,0 +1,155 @@
+"""The report of an evaluation: numbers with their protocols, classes, doubts, pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from gan_runner.evaluation.confusion import ConfusionMatrices
+from gan_runner.evaluation.metrics.by_class import ByClass, images_by_class, rows_by_class
+from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
+from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.evaluation.protocol import Protocol, Result
+from gan_runner.evaluation.reference import Reference
+from gan_runner.evaluation.settings import Evaluation
+from gan_runner.sampling.pictures.examples import draw_examples
+from gan_runner.sampling.pictures.png import Picture
+
+_ENOUGH = 20  # samples that a class should have, before their absence means anything
+_NEIGHBORS_SHOWN = 8  # samples beside as many of their nearest training examples
+
+Measured = Mapping[str, Sequence[Measurement]]
+"""The numbers of each metric."""
+
+
+class EvaluationReport(NamedTuple):
+    """The numbers of one generator, per class where there are labels, and what to doubt.
+
+    `best` is the value of `evaluation.best.metric`. `shares`: how often samples fall into a class,
+    over how often real examples do.
+    """
+
+    results: tuple[Result, ...]
+    best: float | None
+    classes: ByClass
+    shares: dict[str, float]
+    doubts: tuple[str, ...]
+    neighbors: Picture | None
+    confusion: ConfusionMatrices | None
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, without the pictures."""
+        confusion = {} if self.confusion is None else {"confusion": self.confusion.plain()}
+        return {
+            "best": self.best,
+            "results": {result.name: result.plain() for result in self.results},
+            "classes": self.classes,
+            "doubts": list(self.doubts),
+            **confusion,
+        }
+
+
+def make_report(
+    measured: Measured,
+    inputs: MetricInputs,
+    reference: Reference,
+    settings: Evaluation,
+    *,
+    weights: str,
+) -> EvaluationReport:
+    """The report on what was measured of these inputs; `weights` are `ema` or `raw`."""
+    numbers = [m for each in measured.values() for m in each if math.isfinite(m.value)]
+    wanted, classes = settings.best.metric, _by_class(inputs, reference, tuple(measured))
+    confusion = inputs.tstr and ConfusionMatrices(inputs.tstr, reference.data.class_names)
+    return EvaluationReport(
+        results=tuple(_result(m, inputs, reference, weights) for m in numbers),
+        best=next((m.value for m in numbers if (m.number, m.column) == (wanted, None)), None),
+        classes=classes,
+        shares=_shares(classes, len(inputs.fake)),
+        doubts=tuple(_doubts(measured, inputs, reference, asked=settings.metrics is not None)),
+        neighbors=_nearest(inputs, reference),
+        confusion=confusion,
+    )
+
+
+def _by_class(inputs: MetricInputs, reference: Reference, metrics: Sequence[str]) -> ByClass:
+    if reference.rows is not None:
+        return rows_by_class(inputs, reference.rows, metrics)
+    return images_by_class(inputs, reference.labels, reference.data.class_names, metrics)
+
+
+def _result(
+    measurement: Measurement, inputs: MetricInputs, reference: Reference, weights: str
+) -> Result:
+    space, in_features = reference.space, measurement.compares == "features"
+    facts = {k: v for k, v in space.facts.items() if k != "data"} if in_features else {}
+    protocol = Protocol(
+        data=reference.data_digest[:12],
+        split=measurement.split,
+        n_real=measurement.real_only or len(inputs.real),
+        n_fake=0 if measurement.real_only else len(inputs.fake),
+        space=space.name if in_features else "data",
+        version=space.version if in_features else "data-1",
+        resizing=space.resizing if in_features else "none",
+        seed=inputs.seed,
+        weights=weights,
+        parameters=measurement.parameters | facts,
+    )
+    return Result(
+        measurement.name_in(space),
+        measurement.number,
+        measurement.value,
+        protocol,
+        error=measurement.error,
+        column=measurement.column,
+    )
+
+
+def _shares(classes: ByClass, n_fake: int) -> dict[str, float]:
+    """How often samples fall into a class, over how often reals do, where that means anything."""
+    return {
+        name: values["share_fake"] / values["share_real"]
+        for name, values in classes.items()
+        if values["share_real"] * n_fake >= _ENOUGH
+    }
+
+
+def _doubts(
+    measured: Measured, inputs: MetricInputs, reference: Reference, *, asked: bool
+) -> Iterator[str]:
+    """What to doubt about the numbers, and what can't be computed; metrics that need what isn't
+    there only where they were `asked` for."""
+    numbers = [measurement for each in measured.values() for measurement in each]
+    yield from (m.doubt for m in numbers if m.doubt and math.isfinite(m.value))
+    for number in numbers:
+        if not math.isfinite(number.value):
+            name = number.name_in(reference.space)
+            yield f"{name} can't be computed from these samples."
+    if inputs.tstr is not None and not reference.has_test:
+        yield "tstr_accuracy is of training examples, as there is no test split."
+    for name, each in measured.items():
+        if not each and asked:
+            needs = " and ".join(need.value for need in METRICS[name].needs) or "more examples"
+            yield f"{name} can't be computed for this data and model. It needs {needs}."
+
+
+def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:
+    """Samples, each in a row beside its nearest training examples; None for other than images.
+
+    Of all training examples where their features are there, or else of those in use.
+    """
+    space = reference.data.space
+    if space.kind != "images":
+        return None
+    examples, features = reference.data.examples, reference.train
+    if features is None:
+        examples, features = reference.examples, reference.features
+    shown, rows = inputs.fake[:_NEIGHBORS_SHOWN], []
+    for example, feature in zip(shown, inputs.fake_features, strict=False):
+        distances = torch.linalg.vector_norm(features - feature, dim=1)
+        closest = distances.argsort()[: _NEIGHBORS_SHOWN - 1].to(examples.device)
+        rows.append(torch.cat([example[None], examples[closest].cpu()]))
+    return draw_examples(torch.cat(rows), space, grid_columns=_NEIGHBORS_SHOWN)

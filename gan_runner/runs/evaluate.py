@@ -1,0 +1,60 @@
+"""A saved run evaluated: its settings with changes, and the evaluator of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gan_runner.config.component import parse_settings
+from gan_runner.errors import ConfigError, printable
+from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.report import EvaluationReport
+from gan_runner.evaluation.settings import Evaluation
+from gan_runner.logs.terminal import Terminal
+from gan_runner.runs.open import Trained, load_training_data
+from gan_runner.system.machine import find_device
+
+
+def evaluation_settings(trained: Trained, changes: Mapping[str, Any]) -> Evaluation:
+    """The run's own settings, with those that aren't None changed. Raises ConfigError."""
+    plain = trained.experiment.evaluation.model_dump(mode="json")
+    plain |= {name: value for name, value in changes.items() if value is not None}
+    return parse_settings(plain, Evaluation, where="evaluation")
+
+
+def make_evaluator(
+    trained: Trained,
+    settings: Evaluation,
+    terminal: Terminal,
+    *,
+    cache: Path | None = None,
+    device: str = "auto",
+) -> Evaluator:
+    """The evaluator of generators against the data that a run was trained on, which is read again.
+
+    `cache`: another folder than the run's for features and classifiers. Raises DataError where the
+    data can't be read, CheckpointError where it isn't the same any more, and what Evaluator raises.
+    """
+    folder = (cache or Path(trained.experiment.config.cache)).expanduser()
+    return Evaluator(
+        settings,
+        trained.experiment.dataset,
+        load_training_data(trained, folder, terminal.track),
+        cache=folder,
+        device=find_device(device),
+        say=terminal.say,
+        track=terminal.track,
+    )
+
+
+def measure(evaluator: Evaluator, trained: Trained, settings: Evaluation) -> EvaluationReport:
+    """The report on a generator. Raises ConfigError if none of the metrics can be computed."""
+    report = evaluator.measure(trained.sampler)
+    if not report.results:
+        raise ConfigError(
+            "none of these metrics can be computed for the run, "
+            f"evaluation.metrics={printable(','.join(settings.metrics or ()))}. "
+            "gan-evaluate --help says what each needs."
+        )
+    return report

@@ -1,0 +1,308 @@
+"""Plugins through the commands: classes of a file or a package, and the runs that use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import small_run
+from plugin_files import LOSS, ROOT, code_blocks
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+EXTENDING = ROOT / "docs" / "extending.md"
+PACKAGE = ROOT / "examples" / "plugin"
+QUICK = [
+    *("train.steps=2", "train.batch_size=16", "train.sample_every=0", "train.samples=4"),
+    *("device=cpu", "threads=1", "train.ema=0"),
+]
+OTHERS = '''
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+import gan_runner
+
+
+class Dimmed(gan_runner.Augmentation):
+    """Examples, some of them closer to 0."""
+
+    strength: float = 0.1
+
+    def __call__(self, examples: Tensor, at) -> Tensor:
+        factors = torch.rand(len(examples), 1, 1, 1, generator=at.rng, device=examples.device)
+        return examples * (1 - self.strength * factors)
+
+
+class Plain(gan_runner.Optimizer):
+    """Gradient descent."""
+
+    lr: float = 0.01
+
+    @property
+    def momentum_setting(self) -> str | None:
+        return None
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, self.lr)
+'''
+
+
+@pytest.fixture
+def ideas(tmp_path: Path) -> Path:
+    """A file with a loss."""
+    path = tmp_path / "my_ideas.py"
+    path.write_text(LOSS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a plugin's loss, whose file lies beside its folder."""
+    folder = tmp_path_factory.mktemp("saved")
+    (folder / "my_ideas.py").write_text(LOSS)
+    (code,) = train_all(
+        folder,
+        [["--plugin", "my_ideas.py", *small_run(Path("run"), "loss=my_loss", "train.steps=4")]],
+    )
+    assert code == 0
+    return folder / "run"
+
+
+def train_all(folder: Path, lines: list[list[str]], **environment: str) -> list[int]:
+    """What gan-train answers to each line, in a process of its own; the exit codes."""
+    code = (
+        "import json, sys; from gan_runner.train import run_command;"
+        "codes = [run_command(line) for line in json.loads(sys.argv[1])]; print(codes)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(lines)],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    codes: list[int] = json.loads(done.stdout.splitlines()[-1])
+    assert not any(codes) or len(lines) == 1, done.stderr
+    return codes
+
+
+def recorded(run: Path) -> list[str]:
+    """The names of the plugins that a run used."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    return [plugin["name"] for plugin in config["plugins"]]
+
+
+# ---------------------------------------------------------------- a file
+
+
+def test_the_page_on_extending_runs_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "my_ideas.py").write_text("\n\n".join(code_blocks(EXTENDING)))
+    text = EXTENDING.read_text()
+    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("    gan-train")]
+    assert len(lines) >= 10
+    single = [line[1:] for line in lines if "-m" not in line]
+    train_all(tmp_path, [[*line, *QUICK, "evaluation.num=32"] for line in single])
+    runs = sorted(tmp_path.glob("outputs/*/*"))
+    assert len(runs) == len([line for line in single if "--help" not in line])
+    assert all(recorded(run) == ["my_ideas.py"] for run in runs)
+
+
+def test_each_block_of_the_page_on_extending_stands_alone(tmp_path: Path) -> None:
+    blocks = code_blocks(EXTENDING)
+    files = [tmp_path / f"ideas_{number}.py" for number in range(len(blocks))]
+    for file, block in zip(files, blocks, strict=True):
+        file.write_text(block)
+    code = "import runpy, sys; [runpy.run_path(path) for path in sys.argv[1:]]"
+    subprocess.run([sys.executable, "-c", code, *map(str, files)], check=True, timeout=120)
+
+
+def test_one_file_gives_components_of_every_kind_without_yaml(tmp_path: Path) -> None:
+    (tmp_path / "my_ideas.py").write_text("\n\n".join([*code_blocks(EXTENDING), OTHERS]))
+    chosen = [
+        *("loss=tempered_loss", "loss/penalty=logit_norm", "model=wide_model", "optimizer=plain"),
+        *("augment=dimmed", "loss.temperature=3", "evaluation.metrics=[spread]"),
+    ]
+    line = ["--plugin", "my_ideas.py", *chosen, *QUICK, "hydra.run.dir=run"]
+    assert train_all(tmp_path, [line]) == [0]
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["loss"]["temperature"] == 3.0
+    assert config["loss"]["penalty"]["logit_norm"] == {
+        "name": "LogitNorm",
+        "weight": 0.01,
+        "every": 1,
+    }
+    assert config["augment"]["dimmed"] == {"name": "Dimmed", "strength": 0.1}
+    assert config["model"]["width"] == 256 and config["model"]["packing"] == 1
+    assert config["optimizer"]["discriminator"]["name"] == "Plain"
+    (row,) = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
+    assert "penalty/logit_norm" in row
+
+
+def test_a_folder_conf_beside_a_file_wins(command: Command, ideas: Path) -> None:
+    option = ideas.parent / "conf" / "loss" / "my_loss.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text("name: MyLoss\ntemperature: 5.0\nd_steps: 2\nclip: null\npenalty: {}\n")
+    done = command(
+        "gan-train", "--plugin", ideas.name, "loss=my_loss", "--cfg", "job", "-p", "loss"
+    )
+    assert yaml.safe_load(done.stdout)["temperature"] == 5.0
+    assert yaml.safe_load(done.stdout)["d_steps"] == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("loss=my_los", "unknown loss, loss=my_los. Did you mean 'my_loss'?"),
+        ("loss.temperatur=3", "unknown setting, loss.temperatur. Did you mean 'loss.temperature'?"),
+    ],
+)
+def test_a_misspelt_name_of_a_plugin_gets_a_suggestion(
+    command: Command, ideas: Path, word: str, answer: str
+) -> None:
+    done = command("gan-train", "--plugin", ideas.name, "loss=my_loss", word)
+    assert (done.returncode, done.stderr) == (2, f"error: {answer}\n")
+    assert not (ideas.parent / "outputs").exists()
+
+
+def test_the_help_lists_the_options_of_a_file(command: Command, ideas: Path) -> None:
+    done = command("gan-train", "--help", "--plugin", ideas.name)
+    assert done.returncode == 0
+    assert f"    {'my_loss':<22} A loss of one's own.\n" in done.stdout
+    assert "my_loss" not in command("gan-train", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (None, "no such file, --plugin="),
+        ("import nothing_such\n", "the plugin can't be imported, plugin=my_ideas.py. ModuleNotF"),
+        (LOSS.replace(": float = 2.0", ": float"), "a setting without a default, "),
+        (LOSS.replace("MyLoss", "Hinge"), "two options of one name, loss=hinge. Rename the class"),
+        (LOSS.replace("MyLoss", "LeastSquares"), "two classes of one name, name=LeastSquares: "),
+    ],
+)
+def test_a_file_that_will_not_do_is_refused(
+    command: Command, ideas: Path, content: str | None, answer: str
+) -> None:
+    ideas.unlink() if content is None else ideas.write_text(content)
+    done = command("gan-train", "--plugin", ideas.name, *QUICK)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {answer}")
+    assert "Traceback" not in done.stderr
+    assert not (ideas.parent / "outputs").exists()
+
+
+def test_the_jobs_of_a_sweep_have_the_file(command: Command, ideas: Path) -> None:
+    words = ["loss=hinge,my_loss", "sweep=s", "hydra.launcher.n_jobs=2", *QUICK]
+    done = command("gan-train", "--plugin", ideas.name, "-m", *words)
+    assert done.returncode == 0, done.stderr + done.stdout
+    runs = sorted((ideas.parent / "outputs" / "sweeps" / "s").glob("*/config.yaml"))
+    assert sorted(recorded(run.parent) for run in runs) == [[], ["my_ideas.py"]]
+    again = command("gan-train", "--plugin", ideas.name, "-m", *words)
+    assert again.returncode == 0, again.stderr
+
+
+# ---------------------------------------------------------------- runs with a plugin
+
+
+@pytest.mark.parametrize("name", ["gan-sample", "gan-evaluate", "gan-train"])
+def test_a_run_needs_its_file_again(command: Command, saved: Path, name: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in saved.rglob("*")}
+    words = {
+        "gan-sample": [str(saved), "--out", "x.png"],
+        "gan-evaluate": [str(saved)],
+        "gan-train": [f"resume={saved}", "train.steps=40"],
+    }
+    done = command(name, *words[name], cwd=saved.parent)
+    assert done.returncode == 6
+    assert done.stderr.startswith("error: the run needs a plugin, my_ideas.py (sha256 ")
+    assert done.stderr.endswith("Give it again: --plugin my_ideas.py, or GAN_RUNNER_PLUGINS.\n")
+    assert {path: path.stat().st_mtime_ns for path in saved.rglob("*")} == before
+
+
+def test_a_run_is_sampled_with_its_file(
+    command: Command, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = saved.parent / "my_ideas.py"
+    done = command("gan-sample", str(saved), "--out", "a.npz", "--plugin", str(file))
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("GAN_RUNNER_PLUGINS", str(file))
+    done = command("gan-sample", str(saved), "--out", "b.npz")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_run_is_resumed_with_its_file_and_says_if_it_has_changed(
+    command: Command, ideas: Path
+) -> None:
+    line = ["--plugin", ideas.name, *small_run(Path("run"), "loss=my_loss", "train.steps=2")]
+    assert train_all(ideas.parent, [line]) == [0]
+    ideas.write_text(LOSS + "# changed\n")
+    done = command("gan-train", "--plugin", ideas.name, "resume=run", "train.steps=4")
+    assert done.returncode == 0, done.stderr
+    assert "the plugin my_ideas.py has changed since the run began" in done.stdout
+    done = command("gan-train", "--plugin", ideas.name, "resume=run", "loss.temperature=9")
+    assert done.returncode == 6
+    assert "loss.temperature: 2.0 -> 9\n" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["gan-sample", "gan-evaluate", "gan-train"])
+def test_a_run_never_imports_what_it_names(command: Command, saved: Path, name: str) -> None:
+    stranger = saved.parent / f"stranger_{name}"
+    stranger.mkdir()
+    config = yaml.safe_load((saved / "config.yaml").read_text())
+    trap = stranger / "trap.py"
+    trap.write_text("from pathlib import Path\nPath(__file__).with_name('sprung').touch()\n")
+    config["plugins"] = [
+        {"name": plugin, "version": "1", "sha256": sha256}
+        for plugin in ("trap", "trap.py", str(trap))
+        for sha256 in (None, 64 * "0")
+    ]
+    (stranger / "config.yaml").write_text(yaml.safe_dump(config))
+    words = {
+        "gan-sample": [str(stranger), "--out", "x.png"],
+        "gan-evaluate": [str(stranger)],
+        "gan-train": [f"resume={stranger}"],
+    }
+    done = command(name, *words[name], cwd=stranger)
+    assert done.returncode == 6
+    assert done.stderr.startswith("error: the run needs a plugin, trap (version 1).")
+    assert not (stranger / "sprung").exists()
+
+
+# ---------------------------------------------------------------- a package
+
+
+def test_the_package_of_the_examples_is_short() -> None:
+    files = [path for kind in ("py", "yaml", "toml") for path in PACKAGE.rglob(f"*.{kind}")]
+    assert sum(len(path.read_text().splitlines()) for path in files) < 120
+
+
+def test_the_package_of_the_examples_is_installed_and_trained(tmp_path: Path) -> None:
+    target = tmp_path / "site"
+    flags = ["--no-build-isolation", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", "-q", *flags, "--target", str(target)]
+    subprocess.run([*pip, str(PACKAGE)], check=True, timeout=300)
+    measured = ["evaluation.metrics=[radius_error]", "evaluation.best.metric=radius_error"]
+    line = [
+        *("loss=soft_hinge", "dataset=spiral", "model=skip_mlp", "dataset.count=100"),
+        *(*measured, "train.eval_every=2", *QUICK, "hydra.run.dir=run"),
+    ]
+    changed = ["resume=run", "train.steps=4"]
+    assert train_all(tmp_path, [line, changed], PYTHONPATH=str(target)) == [0, 0]
+    assert recorded(tmp_path / "run") == ["gan-ideas"]
+    evaluated = (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()
+    assert all("radius_error" in json.loads(line)["results"] for line in evaluated)
+    assert train_all(tmp_path, [["resume=run", "train.steps=6"]]) == [6]

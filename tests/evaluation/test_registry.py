@@ -1,0 +1,164 @@
+"""The registry of metrics: without torch, complete, and at one with the functions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from metric_inputs import inputs
+from torch import Tensor
+
+from gan_runner.config.component import parse_settings
+from gan_runner.config.groups import conf_folder
+from gan_runner.data.columns import Column, Columns
+from gan_runner.errors import ConfigError
+from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs, SplitLikelihood
+from gan_runner.evaluation.metrics.measures import MEASURES, computes
+from gan_runner.evaluation.metrics.registry import (
+    METRICS,
+    Metric,
+    Need,
+    Number,
+    numbers,
+    numbers_of,
+    register,
+)
+from gan_runner.evaluation.metrics.tstr import TSTR, ClassifierResult
+from gan_runner.evaluation.settings import Evaluation
+
+SPACES = ("classifier", "random", "inception", "identity", "scaled")
+SETTINGS = yaml.safe_load((conf_folder() / "evaluation" / "standard.yaml").read_text())
+POINTS = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+
+
+class ClassifierSpace(FeatureSpace):
+    """Examples as they are, which are logits of three classes at once."""
+
+    name = "classifier"
+
+    def __init__(self) -> None:
+        cpu = torch.device("cpu")
+        super().__init__(version="0" * 12, size=3, device=cpu, facts={}, logits=lambda x: x)
+
+    def _features(self, batch: Tensor) -> Tensor:
+        return batch
+
+
+def result() -> ClassifierResult:
+    return ClassifierResult(0.5, np.eye(2, dtype=np.int64))
+
+
+THIRD = torch.arange(30) % 3
+GIVEN: dict[Need, dict[str, Any]] = {
+    Need.HELD_OUT: {"train": POINTS, "held_out": POINTS[:20] + 0.1},
+    Need.CLASSIFIER: {"space": ClassifierSpace()},
+    Need.MODES: {"centers": POINTS[:4], "std": 0.1},
+    Need.LABELS: {"labels": THIRD, "space": ClassifierSpace()},
+    Need.CODES: {"category": THIRD, "space": ClassifierSpace()},
+    Need.LIKELIHOOD: {"likelihood": SplitLikelihood(POINTS[:, 0], POINTS[:, 1], "train", {})},
+    Need.TSTR: {"tstr": TSTR(result(), result())},
+    Need.TABLE: {"columns": Columns((Column("a"), Column("b", ("x", "y"))), 1.0, True)},
+}
+
+
+def measured(metric: str, *given: Need) -> list[str]:
+    """The numbers that a metric gives of vectors and of what is given beside them."""
+    more = {key: value for need in given for key, value in GIVEN[need].items()}
+    found = MEASURES[metric](inputs(*POINTS.split(30), **more))
+    return list(dict.fromkeys(measurement.number for measurement in found))
+
+
+def test_every_metric_has_a_function_and_every_function_a_metric() -> None:
+    assert set(MEASURES) == set(METRICS)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_metric_gives_the_numbers_of_its_entry_where_its_needs_are_met(metric: str) -> None:
+    entry = METRICS[metric]
+    assert measured(metric, *entry.needs) == [number.name for number in entry.numbers]
+    for need in entry.needs:
+        assert measured(metric, *(other for other in entry.needs if other is not need)) == []
+
+
+def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
+    entry = Metric("extent", (Number("extent", "max", "extent_{space}"),), "How far samples reach.")
+
+    def extent(of: MetricInputs) -> list[Measurement]:
+        return [Measurement("extent", float(of.fake_features.abs().max()))]
+
+    with mock.patch.dict(METRICS), mock.patch.dict(MEASURES):
+        computes(register(entry))(extent)
+        assert register(entry) is entry  # a module may be imported anew
+        assert measured("extent") == ["extent"]
+        plain = inputs(*POINTS.split(30))
+        assert MEASURES["extent"](plain)[0].name_in(plain.space) == "extent_identity"
+        settings = {**SETTINGS, "metrics": ["extent"]}
+        settings["best"] = {"metric": "extent", "direction": "max"}
+        assert parse_settings(settings, Evaluation).best.metric == "extent"
+    assert "extent" not in METRICS
+
+
+@pytest.mark.parametrize("taken", ["frechet", "modes", "recall"])
+def test_a_plugins_metric_has_names_of_its_own(taken: str) -> None:
+    entry = Metric("own", (Number(taken, "min"),), "What it says.")
+    with pytest.raises(ConfigError, match=taken):
+        register(entry)
+    with pytest.raises(ConfigError, match=taken):
+        register(replace(entry, name=taken, numbers=(Number("own", None),)))
+
+
+def test_every_need_is_some_metrics() -> None:
+    assert {need for metric in METRICS.values() for need in metric.needs} == set(Need)
+
+
+def test_no_two_numbers_have_one_name() -> None:
+    listed = [number.name for metric in METRICS.values() for number in metric.numbers]
+    assert len(set(listed)) == len(listed) == len(numbers())
+    for space in SPACES:
+        assert max(Counter(n.name_in(space) for n in numbers().values()).values()) == 1
+
+
+def test_numbers_are_called_in_rows_as_ever() -> None:
+    """Names of metrics.jsonl and TensorBoard that scripts rely on."""
+    plain = {
+        *("classifier_score", "sliced_wasserstein", "modes_covered", "high_quality", "reverse_kl"),
+        *("total_variation", "label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
+        *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "column_variation"),
+        *("correlation_difference", "closest_record_share", "closest_record_train"),
+        "closest_record_held_out",
+    }
+    spaced = {"frechet", "kid", "precision", "recall", "density", "coverage", "mmd"}
+    spaced |= {"memorization", "one_nn_accuracy"}
+    for space in SPACES:
+        names = plain | {f"{name}_{space}" for name in spaced}
+        if space == "inception":
+            names = names - {"frechet_inception", "classifier_score"} | {"fid", "inception_score"}
+        assert {number.name_in(space) for number in numbers().values()} == names
+
+
+def test_a_name_stands_for_the_numbers_of_a_metric_or_for_itself() -> None:
+    assert numbers_of("manifold") == ("precision", "recall", "density", "coverage")
+    assert numbers_of("recall") == ("recall",)
+    assert numbers_of("frechet_identity") == ()
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_what_a_metric_says_is_one_sentence(metric: Any) -> None:
+    assert metric.description.endswith(".") and ". " not in metric.description
+    assert len(metric.description) < 100
+
+
+def test_the_registry_needs_no_torch() -> None:
+    code = "import sys, gan_runner.evaluation.metrics.registry, gan_runner.evaluation.protocol; "
+    code += "print([name for name in ('torch', 'numpy', 'pydantic') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
