@@ -33,7 +33,8 @@ def file_options(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
     """The options of the plugins that are single files, which are imported for that; a YAML file
     beside one wins where it has the option.
 
-    Raises ConfigError for a setting without a default, and for an option of a name that is taken.
+    Raises ConfigError for a setting without a default, an incomplete class, and an option of a name
+    that is taken.
     """
     files = [plugin for plugin in plugins if plugin.file is not None]
     load_plugins(files)
@@ -54,13 +55,21 @@ def file_options(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
 
 
 def _classes(plugin: Plugin) -> Iterator[type[Any]]:
-    """The classes that a file defines and that can be made."""
+    """The classes of a family that a file defines, beside the bases of others. Raises ConfigError
+    for one that lacks a method."""
     (name,) = plugin.modules
-    for kind in vars(sys.modules[name]).values():
-        if not isclass(kind) or kind.__module__ != name or isabstract(kind):
+    defined = [v for v in vars(sys.modules[name]).values() if getattr(v, "__module__", "") == name]
+    for kind in filter(isclass, defined):
+        if _group(kind) is None:
             continue
-        if _group(kind) is not None:
+        if not isabstract(kind):
             yield kind
+        elif not kind.__subclasses__():
+            lacking = ", ".join(sorted(vars(kind)["__abstractmethods__"]))
+            raise ConfigError(
+                f"an incomplete class, {printable(f'{name}.{kind.__name__}')}. "
+                f"Give it what it lacks: {printable(lacking)}."
+            )
 
 
 def _group(kind: type[Any]) -> str | None:

@@ -94,7 +94,7 @@ def train_all(folder: Path, lines: list[list[str]], **environment: str) -> list[
     )
     assert done.returncode == 0, done.stderr
     codes: list[int] = json.loads(done.stdout.splitlines()[-1])
-    assert not any(codes) or len(lines) == 1, done.stderr
+    assert len(lines) == 1 or not any(codes), done.stderr
     return codes
 
 
@@ -189,6 +189,7 @@ def test_the_help_lists_the_options_of_a_file(command: Command, ideas: Path) -> 
         (None, "no such file, --plugin="),
         ("import nothing_such\n", "the plugin can't be imported, plugin=my_ideas.py. ModuleNotF"),
         (LOSS.replace(": float = 2.0", ": float"), "a setting without a default, "),
+        (LOSS.replace("def generator", "def generato"), "an incomplete class, "),
         (LOSS.replace("MyLoss", "Hinge"), "two options of one name, loss=hinge. Rename the class"),
         (LOSS.replace("MyLoss", "LeastSquares"), "two classes of one name, name=LeastSquares: "),
     ],

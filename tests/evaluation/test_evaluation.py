@@ -82,8 +82,8 @@ class Given(torch.nn.Module):
         super().__init__()
         self.examples = torch.nn.Parameter(examples)
 
-    def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        return self.examples[torch.arange(len(latent)) % len(self.examples)]
+    def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
+        return self.examples[torch.arange(len(latents)) % len(self.examples)]
 
 
 @pytest.fixture(scope="module")
@@ -332,8 +332,8 @@ def test_a_class_that_no_sample_shows_has_no_share(
             super().__init__()
             self.unused = torch.nn.Parameter(torch.zeros(1))
 
-        def forward(self, latent: torch.Tensor) -> torch.Tensor:
-            return torch.rand(len(latent), 3, 8, 8) * 0.7 - 1.0
+        def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
+            return torch.rand(len(latents), 3, 8, 8) * 0.7 - 1.0
 
     found = measure(evaluator, Dark())
     assert found.shares == {"dark": 2.0, "light": 0.0}
@@ -365,9 +365,9 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
             self.used = 0
             self.unused = torch.nn.Parameter(torch.zeros(1))
 
-        def forward(self, latent: torch.Tensor) -> torch.Tensor:
-            self.used += len(latent)
-            return fresh[self.used - len(latent) : self.used]
+        def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
+            self.used += len(latents)
+            return fresh[self.used - len(latents) : self.used]
 
     found = measure(evaluator, Copies())
     values = {result.name: result.value for result in found.results}

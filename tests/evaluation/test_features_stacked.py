@@ -23,6 +23,7 @@ from gan_runner.evaluation.features.classifier import classifier
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.features.stacked import stacked_classifier
 from gan_runner.evaluation.settings import Evaluation
+from gan_runner.models.labels import Sequential
 from gan_runner.sampling.sampler import Sampler
 
 CPU = torch.device("cpu")
@@ -221,7 +222,7 @@ def test_stacked_digits_are_evaluated_in_their_own_space(tmp_path: Path) -> None
     evaluator = Evaluator(
         settings, dataset, data, cache=tmp_path, device=CPU, say=unexpected, track=track
     )
-    generator = nn.Sequential(nn.Linear(4, 192), nn.Tanh(), nn.Unflatten(1, (3, 8, 8)))
+    generator = Sequential(nn.Linear(4, 192), nn.Tanh(), nn.Unflatten(1, (3, 8, 8)))
     (result,) = evaluator.measure(Sampler(generator, data.space, 4)).results
     assert result.name == "frechet_classifier"
     assert result.protocol.version == expected.version

@@ -100,8 +100,8 @@ def test_a_generator_with_one_output_is_noticed_within_500_steps(
             super().__init__()
             self.whole = whole
 
-        def forward(self, latent: Tensor) -> Tensor:
-            return self.whole(torch.zeros_like(latent))  # type: ignore[no-any-return]
+        def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+            return self.whole(torch.zeros_like(latents))  # type: ignore[no-any-return]
 
     def collapse(run: Run) -> None:
         assert run.state.ema is not None

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gan_runner.data import Space
+from gan_runner.models.labels import Sequential
 from gan_runner.sampling.arrays import to_stored_array
 from gan_runner.sampling.latents import draw_latents, interpolate
 from gan_runner.sampling.pictures.examples import draw_examples
@@ -25,13 +26,13 @@ def images(channels: int, height: int = 8, width: int = 8) -> Space:
     return Space("images", (channels, height, width))
 
 
-def generator(space: Space) -> nn.Sequential:
+def generator(space: Space) -> Sequential:
     """Batch norm and dropout tell training from evaluation."""
     size = torch.Size(space.shape).numel()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         hidden = [nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout()]
-        return nn.Sequential(*hidden, nn.Linear(8, size), nn.Unflatten(1, space.shape))
+        return Sequential(*hidden, nn.Linear(8, size), nn.Unflatten(1, space.shape))
 
 
 # ---------------------------------------------------------------- latent points
