@@ -11,6 +11,10 @@ from torch.nn import functional as F
 
 _IN_PLACE_FROM = 2**18  # numbers in a tensor
 
+# (x, at, slope, False) -> x times the derivative of leaky ReLU where `at` is, or its activation:
+# linear in x. Looked up once, since small networks feel it.
+_scale_by_derivative = torch.ops.aten.leaky_relu_backward.default
+
 
 class LeakyReLU(nn.LeakyReLU):
     """torch's, and ReLU with a slope of 0, in training without a second derivative.
@@ -23,14 +27,14 @@ class LeakyReLU(nn.LeakyReLU):
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and x.requires_grad and torch.is_grad_enabled()):
             return super().forward(x)
+        activated: Tensor
         if self.inplace and x.numel() >= _IN_PLACE_FROM:
-            # fresh memory costs up to 5 % of a step here; calling Python in the backward pass would
-            # cost up to 15 % with small tensors
-            activated: Tensor = _InPlaceLeakyReLU.apply(  # type: ignore[no-untyped-call]
-                x, self.negative_slope
-            )
-            return activated
-        return scale_by_derivative(x, x.detach(), self.negative_slope)
+            # fresh memory costs up to 5 % of a step here; with small tensors, calling Python in the
+            # backward pass would cost up to 15 %
+            activated = _InPlaceLeakyReLU.apply(x, self.negative_slope)  # type: ignore[no-untyped-call]
+        else:
+            activated = _scale_by_derivative(x, x.detach(), self.negative_slope, False)
+        return activated
 
 
 class _InPlaceLeakyReLU(torch.autograd.Function):
@@ -45,14 +49,7 @@ class _InPlaceLeakyReLU(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (activated,) = ctx.saved_tensors
-        return scale_by_derivative(gradients[0], activated.detach(), ctx.slope), None
-
-
-def scale_by_derivative(x: Tensor, at: Tensor, slope: float) -> Tensor:
-    """x times the derivative of leaky ReLU where `at` is (or its activation is): linear in x, and a
-    constant in `at`, which must be detached."""
-    scaled: Tensor = torch.ops.aten.leaky_relu_backward.default(x, at, slope, False)
-    return scaled
+        return _scale_by_derivative(gradients[0], activated.detach(), ctx.slope, False), None
 
 
 def likelihood_mean(outputs: Tensor) -> Tensor:

@@ -177,7 +177,7 @@ class Resample(nn.Module):
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
         self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)
 
-    def each(self, channels: int) -> Tensor:
+    def kernels(self, channels: int) -> Tensor:
         """The filter for each channel, [channels, 1, 4, 4]."""
         return self.kernel.expand(channels, -1, -1, -1)
 
@@ -192,7 +192,7 @@ class Upsample(Resample):
     def forward(self, maps: Tensor) -> Tensor:
         channels = maps.shape[1]
         doubled = F.conv_transpose2d(
-            maps, 4 * self.each(channels), stride=2, padding=1, groups=channels
+            maps, 4 * self.kernels(channels), stride=2, padding=1, groups=channels
         )
         return doubled[:, :, : self.size[0], : self.size[1]]
 
@@ -203,7 +203,7 @@ class Downsample(Resample):
     def forward(self, maps: Tensor) -> Tensor:
         channels, height, width = maps.shape[1:]
         padded = F.pad(maps, (1, 1 + width % 2, 1, 1 + height % 2))
-        return F.conv2d(padded, self.each(channels), stride=2, groups=channels)
+        return F.conv2d(padded, self.kernels(channels), stride=2, groups=channels)
 
 
 def _blocks(stage: Stage, expansion: int, gain: float) -> list[Block]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import yaml
 from conftest import model_settings
 from torch import Tensor, nn
 
 from gan_runner.config.component import build_component
-from gan_runner.config.groups import conf_folder
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, Networks
@@ -277,7 +274,7 @@ def test_projection_is_refused() -> None:
 
 @pytest.mark.parametrize("option", ["simple_conv", "dcgan", "resnet"])
 def test_models_of_images_refuse_sequences(option: str) -> None:
-    plain = yaml.safe_load((Path(conf_folder()) / "model" / f"{option}.yaml").read_text())
+    plain = model_settings(option)
     for network in "generator", "discriminator":
         plain[network]["norm"] = "none"
     with pytest.raises(ConfigError) as caught:
@@ -290,7 +287,7 @@ def test_models_of_images_refuse_sequences(option: str) -> None:
 
 @pytest.mark.parametrize("way", ["none", *WAYS])
 def test_mlp_takes_sequences_flattened_and_unbounded(way: str) -> None:
-    plain = yaml.safe_load((Path(conf_folder()) / "model" / "mlp.yaml").read_text())
+    plain = model_settings("mlp")
     made = build_component({**plain, "conditioning": way}, Model, where="model").networks(
         SEQUENCES, 3
     )
