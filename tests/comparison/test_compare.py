@@ -456,7 +456,7 @@ def test_a_run_with_an_unreadable_configuration_is_noted(tmp_path: Path, here: H
 def test_rows_of_any_size_are_not_read_and_a_warning_says_so(
     tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "_LARGEST_FILE", 2000)
+    monkeypatch.setattr(record, "_LARGEST_FILE_BYTES", 2000)
     made(tmp_path / "runs" / "a", 1.0)
     os.truncate(made(tmp_path / "runs" / "b", 2.0, seed=1) / "evaluations.jsonl", 2001)
     answer = here("gan-compare", "runs")
