@@ -96,6 +96,18 @@ def test_every_module_stands_in_a_room_and_every_room_is_listed() -> None:
     assert {name.split(".")[1] for name in MODULES if name.startswith("gan_runner.")} == {*ROOMS}
 
 
+def test_a_room_imports_only_from_rooms_before_it() -> None:
+    place = {room: number for number, room in enumerate(ROOMS)}
+    upward = {
+        f"{name} -> {target}"
+        for name in MODULES
+        if name.startswith("gan_runner.")
+        for target in ours(name)
+        if place[target.split(".")[1]] > place[name.split(".")[1]]
+    }
+    assert upward == set()
+
+
 def test_imports_point_one_way() -> None:
     done: set[str] = set()
 
