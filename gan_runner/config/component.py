@@ -1,8 +1,8 @@
 """From a node of the configuration to the object that it names.
 
 The registry is closed: `name: Hinge` is looked up among the subclasses of one base class that
-this package defines. There is no dotted path and no import by name, so a configuration from a
-stranger can choose among our classes and do nothing else.
+this package defines, or a plugin that the user names. There is no dotted path and no import by
+name, so a configuration from a stranger can choose among these classes and do nothing else.
 """
 
 from __future__ import annotations
