@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from gan_runner.system.threads import share_cores
@@ -32,7 +32,6 @@ from torch import Tensor, nn
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Space
 from gan_runner.logs.terminal import Terminal
-from gan_runner.models import Model, Networks
 from gan_runner.runs.open import create
 from gan_runner.training.build import build
 from gan_runner.training.loop import train
@@ -52,6 +51,8 @@ CASES = {
     ),
     "mlp": ((1, 28, 28), ["model=mlp", "loss=wgan_gp"]),
 }
+
+Networks = Mapping[str, nn.Module]
 
 
 def main() -> None:
@@ -136,9 +137,8 @@ class Sides:
             ),
         )
         experiment = build(self.config)
-        assert isinstance(experiment.model, Model)
         self.bare_steps = _BARE[options.case](
-            experiment.model.networks(Space("images", shape)),
+            experiment.model.build_networks(Space("images", shape)),
             images.float() / 127.5 - 1.0,
             experiment.model.latent_size,
             experiment.method.batches_per_step,
@@ -184,7 +184,7 @@ class _Turns(Terminal):
 
 def _bare_dcgan(networks: Networks, images: Tensor, latent: int, d_steps: int) -> Iterator[None]:
     """The loop of PyTorch's DCGAN tutorial, on logits."""
-    generator, discriminator = networks
+    generator, discriminator = networks["generator"], networks["discriminator"]
     criterion = nn.BCEWithLogitsLoss()
     optimizer_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
@@ -204,7 +204,7 @@ def _bare_dcgan(networks: Networks, images: Tensor, latent: int, d_steps: int) -
 
 def _bare_wgan_gp(networks: Networks, images: Tensor, latent: int, d_steps: int) -> Iterator[None]:
     """The loop of the usual WGAN-GP scripts."""
-    generator, discriminator = networks
+    generator, discriminator = networks["generator"], networks["discriminator"]
     optimizer_g = torch.optim.Adam(generator.parameters(), lr=1e-4, betas=(0.0, 0.9))
     optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=1e-4, betas=(0.0, 0.9))
     while True:

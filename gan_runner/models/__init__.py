@@ -2,13 +2,13 @@
 
 from gan_runner.models import conv_vae, dcgan, infogan, mlp, r3gan, resnet, rnn, simple_conv, vae
 from gan_runner.models.autoencoder import Autoencoder
-from gan_runner.models.base import GenerativeModel, Model, Networks
+from gan_runner.models.base import GenerativeModel
+from gan_runner.models.model import Model
 
 __all__ = [
     "Autoencoder",
     "GenerativeModel",
     "Model",
-    "Networks",
     "conv_vae",
     "dcgan",
     "infogan",

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from gan_runner.data import Space
 from gan_runner.models.activations import likelihood_mean
-from gan_runner.models.base import GenerativeModel, Network, refuse_batch_of_one
+from gan_runner.models.base import GenerativeModel, Network
+from gan_runner.models.checks import refuse_batch_of_one
 from gan_runner.models.codes import Code
 from gan_runner.models.labels import ClassConditional
 
@@ -76,7 +77,7 @@ class Autoencoder(GenerativeModel):
         refuse_batch_of_one(self, batch_size)
 
     @final
-    def parts(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
+    def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
         self.check(space)
         return {
             "generator": Decoder(self.plain_decoder(space.shape)),

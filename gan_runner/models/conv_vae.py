@@ -11,16 +11,8 @@ from torch import nn
 
 from gan_runner.data import Space
 from gan_runner.models.autoencoder import Autoencoder
-from gan_runner.models.base import (
-    ImageShape,
-    Init,
-    Network,
-    Norm,
-    Width,
-    image_shape,
-    refuse_single_pixels,
-    sides,
-)
+from gan_runner.models.base import Init, Network, Norm, Width
+from gan_runner.models.checks import ImageShape, image_shape, refuse_single_pixels, sides
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.models.layers import LinearOfMaps, initialize_weights
 from gan_runner.models.simple_conv import (

@@ -9,18 +9,8 @@ from torch import nn
 
 from gan_runner.data import Space
 from gan_runner.models.activations import LeakyReLU
-from gan_runner.models.base import (
-    DiscriminatorNetwork,
-    ImageShape,
-    Init,
-    Model,
-    Network,
-    Norm,
-    Width,
-    image_shape,
-    refuse_single_pixels,
-    sides,
-)
+from gan_runner.models.base import DiscriminatorNetwork, Init, Network, Norm, Width
+from gan_runner.models.checks import ImageShape, image_shape, refuse_single_pixels, sides
 from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import (
     LinearOfMaps,
@@ -29,6 +19,7 @@ from gan_runner.models.layers import (
     norm_of_maps,
     upsample_conv,
 )
+from gan_runner.models.model import Model
 
 
 class DCGANNetwork(Network):

@@ -14,16 +14,8 @@ from torch import nn
 from gan_runner.data import Space
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.autoencoder import Autoencoder
-from gan_runner.models.base import (
-    DiscriminatorNetwork,
-    ImageShape,
-    Model,
-    Network,
-    Width,
-    image_shape,
-    refuse_single_pixels,
-    sides,
-)
+from gan_runner.models.base import DiscriminatorNetwork, Network, Width
+from gan_runner.models.checks import ImageShape, image_shape, refuse_single_pixels, sides
 from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import (
     LinearOfMaps,
@@ -33,6 +25,7 @@ from gan_runner.models.layers import (
     norm_of_vectors,
     upsample_conv,
 )
+from gan_runner.models.model import Model
 
 
 class InfoGANNetwork(Network):

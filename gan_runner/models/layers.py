@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_runner.models.base import ImageShape, Init, Norm
+from gan_runner.models.base import Init, Norm
+from gan_runner.models.checks import ImageShape
 
 Layers = TypeVar("Layers", bound=nn.Sequential)
 

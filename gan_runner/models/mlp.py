@@ -13,9 +13,10 @@ from torch import nn
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
-from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, Model, Network, Width
+from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, Network, Width
 from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import initialize_weights, norm_of_vectors
+from gan_runner.models.model import Model
 
 Activation = Literal["relu", "leaky_relu", "tanh", "silu"]
 

@@ -16,16 +16,10 @@ from torch.nn import functional as F
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
-from gan_runner.models.base import (
-    DiscriminatorNetwork,
-    ImageShape,
-    Model,
-    Network,
-    Width,
-    image_shape,
-    sides,
-)
+from gan_runner.models.base import DiscriminatorNetwork, Network, Width
+from gan_runner.models.checks import ImageShape, image_shape, sides
 from gan_runner.models.labels import Sequential
+from gan_runner.models.model import Model
 
 Blocks = Annotated[int, Field(ge=1, le=64)]
 Size = tuple[int, int]

@@ -16,18 +16,11 @@ from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.attention import SelfAttention
-from gan_runner.models.base import (
-    DiscriminatorNetwork,
-    ImageShape,
-    Init,
-    Model,
-    Network,
-    Norm,
-    image_shape,
-    sides,
-)
+from gan_runner.models.base import DiscriminatorNetwork, Init, Network, Norm
+from gan_runner.models.checks import ImageShape, image_shape, sides
 from gan_runner.models.labels import ClassConditional, Sequential
 from gan_runner.models.layers import initialize_weights, norm_of_maps
+from gan_runner.models.model import Model
 
 Size = tuple[int, int]
 

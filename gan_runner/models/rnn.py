@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models.base import DiscriminatorNetwork, Init, Model, Network, Norm, Width
+from gan_runner.models.base import DiscriminatorNetwork, Init, Network, Norm, Width
 from gan_runner.models.conditioning import Conditioning
 from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import WEIGHTS, initialize_weights
+from gan_runner.models.model import Model
 
 CellName = Literal["lstm", "gru"]
 CELLS: dict[CellName, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}

@@ -75,11 +75,12 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
     space = found.facts.space
     averaged = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
-    parts, where = experiment.model.parts(space, len(names)), machine.find_device(device)
+    built = experiment.model.build_networks(space, len(names))
+    where = machine.find_device(device)
     networks: dict[str, nn.Module] = {}
     for part in ("generator", "encoder"):
-        if part in parts:
-            network = frozen_copy(parts[part])
+        if part in built:
+            network = frozen_copy(built[part])
             load_network(network, found, "ema" if part == "generator" and averaged else part)
             networks[part] = network.to(where)
     sampler = experiment.method.sampler(

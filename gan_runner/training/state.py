@@ -224,12 +224,12 @@ def fresh_state(
     """The state of step 0: weights drawn on the CPU, so that every device starts alike."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "weights"))
-        drawn = model.parts(space, classes)
+        built = model.build_networks(space, classes)
     # oneDNN and cuDNN convolve fastest with channels last
     layout = torch.channels_last if space.kind == "images" else torch.preserve_format
     networks: dict[str, nn.Module] = {
         part: network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
-        for part, network in drawn.items()
+        for part, network in built.items()
     }
     return TrainState(
         networks=networks,

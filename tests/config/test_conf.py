@@ -135,9 +135,9 @@ def test_every_file_composes_builds_and_makes_networks(path: Path) -> None:
     of_sequences = made.config.dataset["name"] == "Sines"
     shape = Space("sequences", (24, 2)) if of_sequences else Space("images", (3, 64, 64))
     space = made.dataset.space() or shape
-    parts = made.model.parts(space)
-    assert parts.keys() == made.model.norms.keys()
-    assert all(any(True for _ in network.parameters()) for network in parts.values())
+    networks = made.model.build_networks(space)
+    assert networks.keys() == made.model.norms.keys()
+    assert all(any(True for _ in network.parameters()) for network in networks.values())
 
 
 @every_file

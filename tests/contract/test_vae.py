@@ -134,11 +134,11 @@ def test_only_the_ema_of_a_vae_is_off_by_itself() -> None:
 def test_decoders_and_encoders_have_the_shapes_of_the_data(
     option: str, shape: tuple[int, int, int]
 ) -> None:
-    parts = experiment(*small(option)).model.parts(Space("images", shape))
-    made = parts["generator"](torch.randn(2, 4))
+    networks = experiment(*small(option)).model.build_networks(Space("images", shape))
+    made = networks["generator"](torch.randn(2, 4))
     assert made.shape == (2, *shape)
     assert made.abs().max() <= 1
-    mean, log_variance = parts["encoder"](made)
+    mean, log_variance = networks["encoder"](made)
     assert mean.shape == log_variance.shape == (2, 4)
 
 
@@ -147,14 +147,14 @@ def test_a_decoder_of_vectors_or_sequences_is_unbounded_and_its_encoder_sees_the
     kind: Literal["vectors", "sequences"], shape: tuple[int, ...]
 ) -> None:
     made = experiment(*small("vae"), "loss.likelihood=gaussian").model
-    parts = made.parts(Space(kind, shape, (0, 0), (1, 1)))
-    decoder, latent = as_decoder(parts["generator"]), 100 * torch.randn(3, 4)
+    networks = made.build_networks(Space(kind, shape, (0, 0), (1, 1)))
+    decoder, latent = as_decoder(networks["generator"]), 100 * torch.randn(3, 4)
     examples = decoder(latent)
     assert examples.shape == (3, *shape)
     assert examples.abs().max() > 1
     assert torch.equal(examples, decoder.unbounded(latent))
-    plain = parts["encoder"].network(examples).chunk(2, dim=1)
-    assert all(map(torch.equal, parts["encoder"](examples), plain))
+    plain = networks["encoder"].network(examples).chunk(2, dim=1)
+    assert all(map(torch.equal, networks["encoder"](examples), plain))
 
 
 def test_a_vae_learns_sequences_beyond_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from network_pairs import build_pair
 from pydantic import TypeAdapter, ValidationError
 
 from gan_runner.cli.hydra.composer import compose, parse_config
@@ -153,7 +154,7 @@ def test_a_generator_of_a_table_ends_in_numbers_and_whole_categories(way: str) -
     norm = "layer" if way == "projection" else "none"
     made = model(f"model.conditioning={way}", f"model.generator.norm={norm}")
     held = columns(AGE, COLOR, HEIGHT, Column("b", ("x", "y")))
-    generator, discriminator = made.networks(space(held), 3)
+    generator, discriminator = build_pair(made, space(held), 3)
     labels = [] if way == "none" else [torch.arange(5) % 3]
     rows = generator(torch.randn(5, made.latent_size), *labels)
     assert discriminator(rows, *labels).logits.shape == (5,)
@@ -163,13 +164,13 @@ def test_a_generator_of_a_table_ends_in_numbers_and_whole_categories(way: str) -
 
 
 def test_the_same_latent_point_gives_the_same_row() -> None:
-    generator = model().networks(space(columns(AGE, COLOR))).generator
+    generator = build_pair(model(), space(columns(AGE, COLOR))).generator
     latent = torch.randn(6, 64)
     assert torch.equal(generator(latent), generator(latent))
 
 
 def test_one_network_output_has_several_categories_by_its_noise() -> None:
-    generator = model().networks(space(columns(COLOR))).generator
+    generator = build_pair(model(), space(columns(COLOR))).generator
     latent = torch.randn(1, 64).repeat(200, 1)
     latent[:, :3] = torch.randn(200, 3)
     assert len(generator(latent).round().unique(dim=0)) > 1
@@ -177,11 +178,11 @@ def test_one_network_output_has_several_categories_by_its_noise() -> None:
 
 def test_a_latent_point_too_small_for_the_categories_is_refused_with_a_size_that_fits() -> None:
     with pytest.raises(ConfigError, match=r"3 categories .*latent_size=3\. Use .*latent_size=67"):
-        model("model.latent_size=3").networks(space(columns(COLOR)))
-    model("model.latent_size=67").networks(space(columns(COLOR)))
+        build_pair(model("model.latent_size=3"), space(columns(COLOR)))
+    build_pair(model("model.latent_size=67"), space(columns(COLOR)))
 
 
 @pytest.mark.parametrize("option", ["dcgan", "simple_conv", "resnet"])
 def test_models_of_images_refuse_a_table(option: str) -> None:
     with pytest.raises(ConfigError, match="Use model=mlp"):
-        model(f"model={option}").networks(space(columns(AGE)))
+        build_pair(model(f"model={option}"), space(columns(AGE)))

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 from conftest import Answer, call_command, left_behind, model_settings, small_run
+from network_pairs import Networks, build_pair
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models import Model, Networks
+from gan_runner.models import Model
 from gan_runner.models.attention import SelfAttention
 
 Here = Callable[..., Answer]
@@ -37,7 +38,7 @@ def model(attention: Any, *, norm: str = "none", init: str = "he") -> Model:
 
 
 def networks(attention: Any, size: tuple[int, int] = (32, 32), **changes: Any) -> Networks:
-    return model(attention, **changes).networks(Space("images", (1, *size)))
+    return build_pair(model(attention, **changes), Space("images", (1, *size)))
 
 
 def attentions(network: nn.Module) -> list[SelfAttention]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Answer, small_run
+from network_pairs import build_pair
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Space
@@ -60,7 +61,7 @@ def test_a_column_goes_through_the_range_of_its_code(name: str) -> None:
 def test_every_model_has_codes(option: str) -> None:
     lines = [f"model={option}", *CODED, "model.discriminator.norm=none"]
     model = build(parse_config(compose(lines))).model
-    networks = model.networks(IMAGES)
+    networks = build_pair(model, IMAGES)
     networks.generator.eval()
     latent = torch.randn(1, model.latent_dims).repeat(2, 1)
     latent[1, -4] = 3.0 if latent[0, -4] < 0 else -3.0
@@ -73,7 +74,7 @@ def test_every_model_has_codes(option: str) -> None:
 def test_the_loss_of_predicting_codes_is_their_weighted_negative_log_likelihood() -> None:
     model = build(parse_config(compose([*CODED, "model.discriminator.norm=none"]))).model
     torch.manual_seed(0)
-    discriminator = model.networks(IMAGES).discriminator
+    discriminator = build_pair(model, IMAGES).discriminator
     assert isinstance(discriminator, CodeDiscriminator)
     features = discriminator(torch.randn(5, 1, 16, 16)).features
     columns = torch.randn(5, 4)

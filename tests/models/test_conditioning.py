@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Answer, call_command, left_behind, small_run
+from network_pairs import build_pair
 from torch import Tensor, nn
 
 from gan_runner.cli.hydra.composer import compose, parse_config
@@ -41,7 +42,7 @@ def model(option: str, way: str, *overrides: str) -> Model:
 
 def pair(option: str, way: str, classes: int = 3) -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
-    generator, discriminator = model(option, way).networks(IMAGES, classes)
+    generator, discriminator = build_pair(model(option, way), IMAGES, classes)
     return generator.eval(), discriminator.eval()
 
 
@@ -87,7 +88,7 @@ def test_only_an_auxiliary_classifier_has_a_loss_of_its_own() -> None:
 def test_the_auxiliary_loss_is_the_weighted_cross_entropy_of_the_class() -> None:
     torch.manual_seed(0)
     made = model("dcgan", "auxiliary", "model.auxiliary_weight=0.5")
-    discriminator: Any = made.networks(IMAGES, 3).discriminator.eval()
+    discriminator: Any = build_pair(made, IMAGES, 3).discriminator.eval()
     examples, labels = torch.randn(4, 1, 16, 16), torch.tensor([2, 0, 1, 1])
     scores = discriminator.classifier(discriminator.body(examples).flatten(1))
     right = scores.softmax(1)[torch.arange(4), labels]
@@ -108,7 +109,7 @@ def test_projection_adds_the_inner_product_with_the_vector_of_the_class() -> Non
 
 def test_spectral_norm_holds_the_vectors_of_the_classes_too() -> None:
     made = model("resnet", "projection", "model.discriminator.norm=spectral")
-    discriminator: Any = made.networks(IMAGES, 3).discriminator
+    discriminator: Any = build_pair(made, IMAGES, 3).discriminator
     for _ in range(30):  # an iteration of the power method each
         discriminator(torch.randn(2, 1, 16, 16), torch.tensor([0, 1]))
     norm = torch.linalg.matrix_norm(discriminator.vectors.weight, 2)

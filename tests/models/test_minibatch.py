@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import Answer, call_command, left_behind, model_settings, small_run
+from network_pairs import build_pair
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -47,7 +48,7 @@ def model(option: str, layer: str, *, conditioning: str = "none", **discriminato
 
 
 def discriminator(option: str, layer: str, **changes: Any) -> nn.Module:
-    return model(option, layer, **changes).networks(IMAGES, 3).discriminator
+    return build_pair(model(option, layer, **changes), IMAGES, 3).discriminator
 
 
 # ---------------------------------------------------------------- formulas
@@ -183,7 +184,7 @@ def test_every_model_scores_batches_of_any_size(option: str, layer: str, norm: s
 
 @every_layer
 def test_vectors_are_compared_as_well(layer: str) -> None:
-    network = model("mlp", layer).networks(Space("vectors", (2,))).discriminator
+    network = build_pair(model("mlp", layer), Space("vectors", (2,))).discriminator
     assert network(torch.randn(6, 2)).logits.shape == (6,)
 
 

@@ -12,13 +12,14 @@ import pytest
 import torch
 import yaml
 from conftest import fields, model_settings
+from network_pairs import Networks, build_pair
 from pydantic import BaseModel
 from torch import Tensor, nn
 
 from gan_runner.config.component import build_component, find_classes
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models import Model, Networks, activations, dcgan, resnet, simple_conv
+from gan_runner.models import Model, activations, dcgan, resnet, simple_conv
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.layers import initialize_weights, norm_of_maps, norm_of_vectors
 
@@ -52,7 +53,7 @@ def model(option: str, **changes: Any) -> Model:
 
 
 def networks(option: str, space: Space = DIGIT, **changes: Any) -> Networks:
-    return model(option, **changes).networks(space)
+    return build_pair(model(option, **changes), space)
 
 
 def images(*shape: int) -> Space:
@@ -211,8 +212,8 @@ def test_mlp_has_the_hidden_layers_that_it_was_given() -> None:
     plain = node("mlp")
     plain["generator"] |= {"hidden": [7, 5], "activation": "silu"}
     plain["discriminator"] |= {"hidden": [3], "activation": "tanh"}
-    generator, discriminator = build_component(plain, Model, where="model").networks(
-        Space("vectors", (2,))
+    generator, discriminator = build_pair(
+        build_component(plain, Model, where="model"), Space("vectors", (2,))
     )
     assert shapes(generator) == [(6, 7), (7, 5), (5, 2)]
     assert shapes(discriminator) == [(2, 3), (3, 1)]
@@ -239,8 +240,8 @@ def test_simple_conv_at_28_px_is_the_network_of_the_tutorials() -> None:
 def test_infogan_has_the_layers_of_the_papers_table() -> None:
     plain = model_settings("infogan")
     plain["discriminator"]["norm"] = "batch"
-    generator, discriminator = build_component(plain, Model, where="model").networks(
-        images(1, 28, 28)
+    generator, discriminator = build_pair(
+        build_component(plain, Model, where="model"), images(1, 28, 28)
     )
     maps = 7 * 7 * 128
     assert shapes(generator) == [(64, 1024), (1024, maps), (128, 64, 4), (64, 1, 4)]

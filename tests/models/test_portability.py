@@ -57,7 +57,7 @@ def inputs(made: GenerativeModel, count: int) -> tuple[Tensor, ...]:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_unconditional_generator_is_called_with_and_without_labels(option: str) -> None:
     made = model(option)
-    generator = made.parts(SPACES[KINDS.get(option, "images")])["generator"].eval()
+    generator = made.build_networks(SPACES[KINDS.get(option, "images")])["generator"].eval()
     latents = torch.randn(3, made.latent_dims)
     expected = generator(latents)
     assert torch.equal(generator(latents, None), expected)
@@ -67,7 +67,7 @@ def test_an_unconditional_generator_is_called_with_and_without_labels(option: st
 @pytest.mark.parametrize("way", WAYS[1:])
 def test_a_conditional_network_says_that_it_needs_labels(way: Conditioning) -> None:
     made = model("dcgan", conditioning=way)
-    networks = made.parts(SPACES["images"], CLASSES)
+    networks = made.build_networks(SPACES["images"], CLASSES)
     with pytest.raises(ValueError, match=r"labels=None\. Pass int64 labels"):
         networks["generator"](torch.randn(3, made.latent_dims))
     if way != "auxiliary":  # whose logits are of examples alone
@@ -121,7 +121,7 @@ def test_an_exported_generator_makes_the_same_examples_of_any_batch(name: str) -
     space = SPACES[settings.pop("kind", KINDS.get(option, "images"))]
     torch.manual_seed(0)
     made = model(option, **settings)
-    generator = made.parts(space, CLASSES)["generator"].eval()
+    generator = made.build_networks(space, CLASSES)["generator"].eval()
     for parameter in generator.parameters():  # those that begin at 0 hide what is baked in
         nn.init.normal_(parameter, std=0.3)
     if settings.get("conditioning") == "embedding":
@@ -160,7 +160,7 @@ def test_networks_are_differentiated_on_the_meta_device(name: str) -> None:
     option = settings.pop("option")
     space = SPACES[settings.pop("kind", KINDS.get(option, "images"))]
     made = model(option, **settings)
-    networks = {name: part.to("meta") for name, part in made.parts(space, CLASSES).items()}
+    networks = {name: one.to("meta") for name, one in made.build_networks(space, CLASSES).items()}
     latents, *labels = (given.to("meta") for given in inputs(made, 6))
     fakes = networks["generator"](latents, *labels)
     assert fakes.device.type == "meta" and fakes.shape == (6, *space.shape)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import torch
 from conftest import Answer, call_command, left_behind, model_settings, small_run
+from network_pairs import Networks, build_pair
 from torch import nn
 
 from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models import Model, Networks
+from gan_runner.models import Model
 from gan_runner.models.r3gan import Basis, Block, Downsample, Upsample
 
 Here = Callable[..., Answer]
@@ -43,7 +44,7 @@ def model(*, discriminator: Any = None, conditioning: str = "none", **settings: 
 
 
 def networks(*shape: int, **settings: Any) -> Networks:
-    return model(**settings).networks(Space("images", shape), 3)
+    return build_pair(model(**settings), Space("images", shape), 3)
 
 
 def run_of(path: Path, *overrides: str) -> list[str]:

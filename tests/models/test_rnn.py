@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 from conftest import model_settings
+from network_pairs import Networks, build_pair
 from torch import Tensor, nn
 
 from gan_runner.config.component import build_component
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models import Model, Networks
+from gan_runner.models import Model
 from gan_runner.models import rnn as rnn_module
 
 WAYS = ("concat", "embedding", "auxiliary")
@@ -30,7 +31,7 @@ def rnn(*, generator: Any = None, discriminator: Any = None, **changes: Any) -> 
 
 def networks(classes: int = 0, **changes: Any) -> Networks:
     torch.manual_seed(0)
-    return rnn(**changes).networks(SEQUENCES, classes)
+    return build_pair(rnn(**changes), SEQUENCES, classes)
 
 
 def moved(network: nn.Module, before: Tensor, after: Tensor, *labels: Tensor) -> list[bool]:
@@ -288,8 +289,8 @@ def test_models_of_images_refuse_sequences(option: str) -> None:
 @pytest.mark.parametrize("way", ["none", *WAYS])
 def test_mlp_takes_sequences_flattened_and_unbounded(way: str) -> None:
     plain = model_settings("mlp")
-    made = build_component({**plain, "conditioning": way}, Model, where="model").networks(
-        SEQUENCES, 3
+    made = build_pair(
+        build_component({**plain, "conditioning": way}, Model, where="model"), SEQUENCES, 3
     )
     labels = () if way == "none" else (torch.arange(3),)
     sequences = made.generator(100 * torch.randn(3, 64), *labels)

@@ -77,7 +77,8 @@ def test_a_step_reads_nothing_back_and_mixes_no_devices(
     monkeypatch.setattr(torch, "rand", without_stream(torch.rand))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     networks = {
-        name: network.to(META) for name, network in method.model.parts(space, CLASSES).items()
+        name: network.to(META)
+        for name, network in method.model.build_networks(space, CLASSES).items()
     }
     stream: Any = SimpleNamespace(device=META)
     state = TrainState(
