@@ -43,7 +43,7 @@ DOORS = {
         *("gan_runner.config.schema", "gan_runner.config.reference"),
         "gan_runner.cli.plugin_options",
     },
-    "PIL": {"gan_runner.sampling.pictures.png", "gan_runner.datasets", "gan_runner.cli"},
+    "PIL": {"gan_runner.sampling.pictures", "gan_runner.datasets"},
     "matplotlib": {"gan_runner.sampling.pictures.figure"},
     "jinja2": {"gan_runner.comparison.page.page"},
     "markupsafe": set(),

@@ -42,6 +42,13 @@ def _parser() -> Arguments:
         metavar="RUN|SWEEP",
         help="run folders, or folders with runs at any depth",
     )
+    _add_ranking(parser)
+    _add_files(parser)
+    return parser
+
+
+def _add_ranking(parser: Arguments) -> None:
+    """The options that say what is compared, and by which number."""
     parser.add_argument(
         "--by",
         type=_names,
@@ -73,6 +80,10 @@ def _parser() -> Arguments:
         action="store_true",
         help="runs that failed or haven't ended count as well, by what they have",
     )
+
+
+def _add_files(parser: Arguments) -> None:
+    """The options that name the files to write."""
     parser.add_argument(
         "--html", type=Path, metavar="FILE", help="a page with curves and samples, in one file"
     )
@@ -80,7 +91,6 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="the leaderboards and each run's values"
     )
-    return parser
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import (
@@ -14,19 +14,22 @@ from gan_runner.cli.command import (
     parse_count,
     parse_device,
     run_with_options,
-    write_file,
 )
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
+from gan_runner.sampling.outputs import (
+    FOLDER,
+    Samples,
+    check_format,
+    describe_formats,
+    find_format,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gan_runner.runs.open import Trained
     from gan_runner.sampling.sampler import Sampler
 
-_FILES = (".png", ".npz", ".csv", ".gif")  # anything else is a folder of pictures
-_FRAME_MS = 60
-_MOST_COLUMNS = 20
+_MOST_GRID_COLUMNS = 20
 _TRAVERSED = 10  # places in the range of a continuous code
 
 
@@ -43,21 +46,48 @@ def run_command(arguments: list[str]) -> int:
 def _parser() -> Arguments:
     parser = Arguments("gan-sample", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument("--num", type=parse_count, metavar="N", help="how many samples (64)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
+    parser.add_argument(
+        "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
+    )
+    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
+    parser.add_argument(
+        "--device", type=parse_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
+    )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("samples.png"),
         metavar="PATH",
-        help=".png: a grid (a scatter of vectors, curves of sequences); .npz: arrays; .csv: rows "
-        "of a table; .gif: with --interpolate; anything else: a folder with one PNG a sample "
-        "(samples.png)",
+        help=f"{describe_formats()} (samples.png)",
+    )
+    _add_samples(parser)
+    _add_latents(parser)
+    return parser
+
+
+def _add_samples(parser: Arguments) -> None:
+    """The options that say which samples, and how many."""
+    parser.add_argument("--num", type=parse_count, metavar="N", help="how many samples (64)")
+    parser.add_argument(
+        "--label",
+        action="append",
+        metavar="CLASS",
+        help="a class by name or number, again for more (conditional models; all classes in turn)",
     )
     parser.add_argument(
-        "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
+        "--per-class",
+        type=parse_count,
+        metavar="N",
+        help="N samples of each class, instead of --num",
     )
-    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
+
+
+def _add_latents(parser: Arguments) -> None:
+    """The options that say which latent points the samples are made from."""
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
+    parser.add_argument(
+        "--truncation", type=_threshold, metavar="T", help="redraw latent coordinates beyond T"
+    )
     parser.add_argument(
         "--interpolate",
         type=parse_count,
@@ -71,25 +101,6 @@ def _parser() -> Arguments:
         help="a row of the grid for each latent point (--num rows, 8), along which this code goes "
         "through its range, as in code.continuous.0 (models with model.code)",
     )
-    parser.add_argument(
-        "--label",
-        action="append",
-        metavar="CLASS",
-        help="a class by name or number, again for more (conditional models; all classes in turn)",
-    )
-    parser.add_argument(
-        "--per-class",
-        type=parse_count,
-        metavar="N",
-        help="N samples of each class, instead of --num",
-    )
-    parser.add_argument(
-        "--truncation", type=_threshold, metavar="T", help="redraw latent coordinates beyond T"
-    )
-    parser.add_argument(
-        "--device", type=parse_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
-    )
-    return parser
 
 
 def _threshold(text: str) -> float:
@@ -104,58 +115,57 @@ def _sample(options: argparse.Namespace) -> None:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import load_generator
 
-    suffix = options.out.suffix.lower()
-    if suffix == ".gif" and options.interpolate is None:
+    out = find_format(options.out)
+    if out.animated and options.interpolate is None:
         raise ConfigError(
             f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
         )
     trained = load_generator(
         options.run, which=options.checkpoint, raw=options.raw, device=options.device
     )
-    _refuse_other_files(trained, options.out)
-    classes = _classes(options, trained)
-    latent, grid_columns = _latent(options, trained, classes)
-    labels = _labels(options, classes, len(latent))
-    examples = trained.sampler.decode(latent, labels)
+    check_format(options.out, trained.sampler.space, option="--out")
+    samples = _draw_samples(options, trained.sampler)
+    if out is not FOLDER:
+        check_file(options.out, "--out")
     try:
-        _write(options, trained, examples, _conditions(trained, latent, labels), grid_columns)
+        out.write(options.out, samples)
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
-    Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
+    count = len(samples.examples)
+    Terminal().say(f"{count} samples of step {trained.step}: {printable(options.out)}")
 
 
-def _refuse_other_files(trained: Trained, out: Path) -> None:
-    """Raise ConfigError for a file that can't hold such samples."""
-    shown, suffix = f"--out={printable(out)}", out.suffix.lower()
-    kind = trained.sampler.space.kind
-    if kind == "table" and suffix not in (".csv", ".png", ".npz"):
-        raise _wrong_file_error(shown, "image", kind, "a .csv, .npz or .png file")
-    if kind in ("vectors", "sequences") and suffix not in (".png", ".npz"):
-        needed = "table" if suffix == ".csv" else "image"
-        raise _wrong_file_error(shown, needed, kind, "a .npz or .png file")
-    if kind == "images" and suffix == ".csv":
-        raise _wrong_file_error(shown, "table", kind, "a .png or .npz file")
+def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> Samples:
+    """The samples that the options ask for. Raises ConfigError for what the sampler hasn't."""
+    import torch
+
+    classes = _classes(options, sampler)
+    latents, grid_columns = _latents(options, sampler, classes)
+    labels = _labels(options, classes, len(latents))
+    codes = sampler.code_values(latents)
+    return Samples(
+        sampler.decode(latents, labels),
+        sampler.space,
+        labels=labels,
+        class_names=sampler.class_names,
+        codes=torch.stack([code.float() for code in codes], dim=1) if codes else None,
+        grid_columns=grid_columns,
+        frames=options.interpolate,
+    )
 
 
-def _wrong_file_error(shown: str, needed: str, kind: str, fit: str) -> ConfigError:
-    has = "a table" if kind == "table" else kind
-    return ConfigError(f"{shown} needs {needed} data, and the run has {has}. Use {fit}.")
-
-
-def _classes(options: argparse.Namespace, trained: Trained) -> list[int]:
+def _classes(options: argparse.Namespace, sampler: Sampler) -> list[int]:
     """The classes that are wanted; none if the model isn't conditional. Raises ConfigError."""
-    names = trained.sampler.class_names
+    names = sampler.class_names
     if not names and (options.label or options.per_class):
         asked = "--label" if options.label else "--per-class"
         remedy = "Train one with model.conditioning=concat."
-        if trained.sampler.encoder is not None:
+        if sampler.encoder is not None:
             remedy = "Autoencoders have none: train a GAN with model.conditioning=concat."
         raise ConfigError(f"the run has no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
         raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")
-    return [_class(text, trained.sampler) for text in options.label or []] or list(
-        range(len(names))
-    )
+    return [_class(text, sampler) for text in options.label or []] or list(range(len(names)))
 
 
 def _class(text: str, sampler: Sampler) -> int:
@@ -176,8 +186,8 @@ def _labels(options: argparse.Namespace, classes: list[int], count: int) -> Tens
     return torch.tensor(classes)[places % len(classes)]
 
 
-def _latent(
-    options: argparse.Namespace, trained: Trained, classes: list[int]
+def _latents(
+    options: argparse.Namespace, sampler: Sampler, classes: list[int]
 ) -> tuple[Tensor, int | None]:
     """Latent points, and the number of columns that a grid of them has."""
     import torch
@@ -185,25 +195,24 @@ def _latent(
     from gan_runner.sampling.latents import interpolate
 
     if options.traverse is not None:
-        return _traversal(options, trained)
+        return _traversal(options, sampler)
     steps = options.interpolate
     count = options.num or (64 if steps is None else 8)
     if options.per_class is not None:
         count = options.per_class * len(classes)
-    drawn = trained.sampler.latents(
+    drawn = sampler.latents(
         count if steps is None else 2 * count, seed=options.seed, truncation=options.truncation
     )
     if steps is None:
         # a column for each class, as far as they fit
-        return drawn, len(classes) if 1 < len(classes) <= _MOST_COLUMNS else None
+        return drawn, len(classes) if 1 < len(classes) <= _MOST_GRID_COLUMNS else None
     pairs = zip(drawn[:count], drawn[count:], strict=True)
     return torch.cat([interpolate(start, end, steps) for start, end in pairs]), steps
 
 
-def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, int]:
+def _traversal(options: argparse.Namespace, sampler: Sampler) -> tuple[Tensor, int]:
     """Latent points that differ along each row in one code only. Raises ConfigError."""
-    sampler, asked = trained.sampler, options.traverse
-    code = sampler.code
+    code, asked = sampler.code, options.traverse
     if options.interpolate is not None:
         raise ConfigError("two kinds of rows, --interpolate and --traverse. Give one of them.")
     if code is None:
@@ -220,105 +229,6 @@ def _traversal(options: argparse.Namespace, trained: Trained) -> tuple[Tensor, i
     rows = drawn.repeat_interleave(len(along), dim=0)
     rows[:, sampler.latent_dims - code.size + code.names.index(name)] = along.repeat(len(drawn))
     return rows, len(along)
-
-
-def _conditions(trained: Trained, latent: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-    """The condition of each sample: its label [N], or its codes [N, K] in order."""
-    import torch
-
-    if labels is not None:
-        return {"labels": labels}
-    values = trained.sampler.code_values(latent)
-    return {"codes": torch.stack([v.float() for v in values], dim=1)} if values else {}
-
-
-def _write(
-    options: argparse.Namespace,
-    trained: Trained,
-    examples: Tensor,
-    conditions: dict[str, Tensor],
-    grid_columns: int | None,
-) -> None:
-    suffix = options.out.suffix.lower()
-    if suffix in _FILES:
-        check_file(options.out, "--out")
-    if suffix == ".png":
-        _write_grid(options.out, trained, examples, conditions.get("labels"), grid_columns)
-    elif suffix == ".npz":
-        _write_arrays(options.out, trained, examples, conditions)
-    elif suffix == ".csv":
-        _write_rows(options.out, trained, examples, conditions.get("labels"))
-    elif suffix == ".gif":
-        _write_animation(options.out, trained, examples, frames=options.interpolate)
-    else:
-        _write_folder(options.out, examples)
-
-
-def _write_grid(
-    path: Path,
-    trained: Trained,
-    examples: Tensor,
-    labels: Tensor | None,
-    grid_columns: int | None,
-) -> None:
-    from gan_runner.sampling.pictures.examples import draw_examples
-    from gan_runner.sampling.pictures.png import encode_png
-
-    grid = draw_examples(examples, trained.sampler.space, grid_columns=grid_columns, labels=labels)
-    write_file(path, encode_png(grid), "--out")
-
-
-def _write_arrays(
-    path: Path, trained: Trained, examples: Tensor, conditions: dict[str, Tensor]
-) -> None:
-    """Samples with their labels, which are the numbers of the data where its classes are numbers,
-    else places in `class_names`; or with their codes."""
-    import numpy as np
-
-    from gan_runner.sampling.arrays import to_stored_array
-    from gan_runner.sampling.sampler import is_whole_number
-
-    with path.open("wb") as file:
-        arrays: dict[str, Any] = {name: values.numpy() for name, values in conditions.items()}
-        if "labels" in arrays:
-            names = trained.sampler.class_names
-            if all(map(is_whole_number, names)):
-                arrays["labels"] = np.array([int(name) for name in names])[arrays["labels"]]
-            else:
-                arrays["class_names"] = np.array(names)
-        np.savez(file, samples=to_stored_array(examples), **arrays)
-
-
-def _write_rows(path: Path, trained: Trained, examples: Tensor, labels: Tensor | None) -> None:
-    """Names, and rows in the table's own units; the class of the condition is a column again."""
-    import csv
-
-    columns = trained.sampler.space.columns
-    assert columns is not None, "other samples are refused"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(columns.rows(examples, labels))
-
-
-def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: int) -> None:
-    """One frame for each place on the arcs, forth and back; all pairs side by side."""
-    from PIL import Image
-
-    from gan_runner.sampling.pictures.examples import draw_examples
-
-    pairs = examples.unflatten(0, (-1, frames))
-    order = [*range(frames), *range(frames - 2, 0, -1)]
-    drawn = [draw_examples(pairs[:, place], trained.sampler.space) for place in order]
-    images = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f).convert("RGB") for f in drawn]
-    images[0].save(path, save_all=True, append_images=images[1:], duration=_FRAME_MS, loop=0)
-
-
-def _write_folder(path: Path, examples: Tensor) -> None:
-    from gan_runner.sampling.arrays import to_stored_array
-    from gan_runner.sampling.pictures.png import save_png, to_displayable
-
-    path.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(to_stored_array(examples)):
-        save_png(to_displayable(image), path / f"sample_{number:06d}.png")
 
 
 if __name__ == "__main__":

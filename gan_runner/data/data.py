@@ -11,6 +11,8 @@ from torch import Tensor
 
 from gan_runner.data.columns import Columns
 
+Kind = Literal["images", "vectors", "table", "sequences"]
+
 
 @dataclass(frozen=True)
 class Space:
@@ -22,7 +24,7 @@ class Space:
     `sequences`: float32 [T, D], each step seen as a vector is.
     """
 
-    kind: Literal["images", "vectors", "table", "sequences"]
+    kind: Kind
     shape: tuple[int, ...]
     offset: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
