@@ -47,7 +47,7 @@ def main() -> None:
         settings = [name for name in options.names if "=" in name]
         patterns = [name for name in options.names if "=" not in name]
         jobs = [
-            Job(name, int(seed), options.out.resolve(), tuple(settings))
+            RecipeRun(name, int(seed), options.out.resolve(), tuple(settings))
             for name in recipes(patterns or ["*"])
             for seed in options.seeds.split(",")
         ]
@@ -67,7 +67,7 @@ def recipes(patterns: list[str]) -> list[str]:
 # ---------------------------------------------------------------- measuring
 
 
-class Job(NamedTuple):
+class RecipeRun(NamedTuple):
     """A recipe to train with a seed."""
 
     recipe: str
@@ -76,7 +76,7 @@ class Job(NamedTuple):
     settings: tuple[str, ...]
 
 
-def _measure(job: Job) -> Record:
+def _measure(job: RecipeRun) -> Record:
     """Train, unless it is done, and measure. Raises CalledProcessError."""
     run = job.out / f"{job.recipe}_{job.seed}"
     numbers = run.with_suffix(".json")
@@ -116,7 +116,7 @@ def machine() -> str:
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
-def _save(job: Job, measured: Record) -> None:
+def _save(job: RecipeRun, measured: Record) -> None:
     record = results.load_record()
     record.setdefault(job.recipe, {})[str(job.seed)] = measured
     results.save_record(record)

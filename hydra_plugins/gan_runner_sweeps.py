@@ -1,4 +1,4 @@
-"""What Hydra must find of gan-runner: it looks for plugins in the namespace package `hydra_plugins`
+"""The plugins that Hydra must find, which it searches for in the namespace package `hydra_plugins`
 alone, knows them by the module that defines them, and imports all that it finds, for any program of
 its environment."""
 

@@ -36,7 +36,7 @@ from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.sweeps import processes
 from gan_runner.sweeps.job import run_job
-from gan_runner.sweeps.jobs import Job, Outcome, outcome
+from gan_runner.sweeps.jobs import Job, JobResult, job_result
 from gan_runner.system.signals import SIGNALS
 
 ROOT = Path(__file__).parent.parent
@@ -269,12 +269,12 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run_here(
-    jobs: Sequence[Job], *, n_jobs: int, progress: object, on_end: Callable[[Job, Outcome], None]
+    jobs: Sequence[Job], *, n_jobs: int, progress: object, on_end: Callable[[Job, JobResult], None]
 ) -> None:
     """Carries out the jobs of a sweep in this process."""
     for job in jobs:
         job.prepare()
-        on_end(job, outcome(job, code=run_job(job), seconds=1.0))
+        on_end(job, job_result(job, code=run_job(job), seconds=1.0))
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class TrainingTask(NamedTuple):
 
 
 class ClassifierKind(NamedTuple):
-    """How a classifier is trained: `fit` gives a function from encoded examples to labels,
+    """A kind of classifier: `fit` gives a function from encoded examples to labels,
     `settings` are those of the protocol."""
 
     fit: Callable[[TrainingTask], Predict]

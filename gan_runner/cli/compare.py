@@ -137,10 +137,13 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
 
     for board in comparison.boards:
         terminal.say(printable(findings.title(board)))
-        heads = [*comparison.grouping.group_by, *findings.board_heads(board)]
-        columns = comparison.grouping.group_by
+        group_by = comparison.grouping.group_by
+        heads = [*group_by, *findings.board_heads(board)]
         rows = [
-            [*(line.group.values if columns else ()), *findings.line_cells(board, line)]
+            [
+                *(line.group.values if group_by else ()),
+                *findings.line_cells(board, line),
+            ]
             for line in board.lines
         ]
         terminal.framed_table(

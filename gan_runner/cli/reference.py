@@ -43,7 +43,7 @@ _FAMILIES: dict[str, tuple[type[Component], ...]] = {
     "dataset": (Dataset,),
     "optimizer": (Optimizer,),
 }
-"""Where a node's `name` is looked up, by the node's key or by the one above it."""
+"""The classes among which a node's `name` is found, by the node's key or by the one above it."""
 
 
 def typed_option(group: str, name: str) -> Option:

@@ -18,7 +18,7 @@ from gan_runner.cli.command import (
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
 from gan_runner.sampling.outputs import (
     FOLDER,
-    Samples,
+    GeneratedSamples,
     check_format,
     describe_formats,
     find_format,
@@ -135,7 +135,7 @@ def _sample(options: argparse.Namespace) -> None:
     Terminal().say(f"{count} samples of step {trained.step}: {printable(options.out)}")
 
 
-def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> Samples:
+def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> GeneratedSamples:
     """The samples that the options ask for. Raises ConfigError for what the sampler hasn't."""
     import torch
 
@@ -143,7 +143,7 @@ def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> Samples:
     latents, grid_columns = _latents(options, sampler, classes)
     labels = _labels(options, classes, len(latents))
     codes = sampler.code_values(latents)
-    return Samples(
+    return GeneratedSamples(
         sampler.decode(latents, labels),
         sampler.space,
         labels=labels,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gan_runner.comparison.grouping import Grouping, group_runs
-from gan_runner.comparison.leaderboard import Board, Step, boards
+from gan_runner.comparison.leaderboard import Leaderboard, Step, boards
 from gan_runner.comparison.record import Record, find_records
 from gan_runner.evaluation.metrics.registry import Direction
 
@@ -17,7 +17,7 @@ class Comparison(NamedTuple):
 
     records: tuple[Record, ...]
     grouping: Grouping
-    boards: tuple[Board, ...]
+    boards: tuple[Leaderboard, ...]
     ranked_by: Step
     unfinished: bool
 

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from gan_runner.comparison.compared import Comparison
-from gan_runner.comparison.leaderboard import Board, Line
+from gan_runner.comparison.leaderboard import Leaderboard, Line
 from gan_runner.comparison.seed_statistics import SeedStatistics
 from gan_runner.errors import printable
 
@@ -21,7 +21,7 @@ def as_json(comparison: Comparison) -> str:
     """The boards with every run's values, all digits kept. JSON escapes what isn't ASCII."""
     plain = {
         "format": FORMAT,
-        "columns": list(comparison.grouping.group_by),
+        "group_by": list(comparison.grouping.group_by),
         "boards": [_plain(board) for board in comparison.boards],
         "differing": {k: list(v) for k, v in comparison.grouping.differing.items()},
         "notes": list(comparison.grouping.notes),
@@ -43,7 +43,7 @@ def as_csv(comparison: Comparison) -> str:
     return text.getvalue()
 
 
-def _row(board: Board, line: Line, has_values: bool) -> list[Any]:
+def _row(board: Leaderboard, line: Line, has_values: bool) -> list[Any]:
     numbers = [
         None if of is None else getattr(of, field)
         for of in (line.final, line.best)
@@ -68,7 +68,7 @@ def _cell(value: object) -> object:
     return printable(value, 1000)
 
 
-def _plain(board: Board) -> dict[str, Any]:
+def _plain(board: Leaderboard) -> dict[str, Any]:
     return {
         "metric": board.measure.name,
         "protocol": board.measure.protocol,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gan_runner.comparison.grouping import Group
-from gan_runner.comparison.leaderboard import LOGGED, Board, Line, Value
+from gan_runner.comparison.leaderboard import LOGGED, Leaderboard, Line, Value
 from gan_runner.comparison.record import ENDED, Measure
 from gan_runner.comparison.seed_statistics import SeedStatistics
 from gan_runner.storage.status import Verdict
@@ -30,14 +30,14 @@ _NAMED = 4  # groups in a sentence
 _FEW = 5  # seeds, below which a bootstrap interval says little
 
 
-def title(board: Board) -> str:
+def title(board: Leaderboard) -> str:
     """The metric, what is better, and the protocol's digest."""
     order = "no order" if board.direction is None else _BETTER[board.direction]
     protocol = "as logged" if board.measure.protocol == LOGGED else board.measure.protocol
     return f"{board.measure.name} ({order}), protocol {protocol}"
 
 
-def headline(board: Board) -> str:
+def headline(board: Leaderboard) -> str:
     """Who leads, who is tied with it, and how many runs are not in it."""
     lines = [line for line in board.lines if line.values]
     if not lines:
@@ -60,7 +60,7 @@ def headline(board: Board) -> str:
     return " ".join([*parts, *_missing_notes(board)])
 
 
-def result_text(board: Board) -> str:
+def result_text(board: Leaderboard) -> str:
     """The result of a single run, in a sentence."""
     values = [value for line in board.lines for value in line.values]
     if not values:
@@ -71,13 +71,13 @@ def result_text(board: Board) -> str:
     return f"{number_text(value.final)} at step {value.final_step}{best}{at}."
 
 
-def board_heads(board: Board) -> list[str]:
+def board_heads(board: Leaderboard) -> list[str]:
     """The column heads of a board, beside the settings of the groups."""
     ends = ["least", "greatest"] if board.direction is None else ["best run", "worst run"]
     return ["n", "final mean", "95 %", *ends, "best step", "95 %", "", "not in it"]
 
 
-def line_cells(board: Board, line: Line) -> list[str]:
+def line_cells(board: Leaderboard, line: Line) -> list[str]:
     """The figures of a group under `heads`."""
     n = str(len(line.values))
     if line.final is None:
@@ -118,7 +118,7 @@ def left_out_text(line: Line) -> str:
     return ", ".join([*others, *([f"{unmeasured} not measured so"] if unmeasured else [])])
 
 
-def notes(board: Board) -> list[str]:
+def notes(board: Leaderboard) -> list[str]:
     """Warnings about a board."""
     values = [value for line in board.lines for value in line.values]
     found = []
@@ -186,7 +186,7 @@ def _seeds(line: Line) -> str:
     return "1 run" if count == 1 else f"{count} runs"
 
 
-def _missing_notes(board: Board) -> list[str]:
+def _missing_notes(board: Leaderboard) -> list[str]:
     total = sum(len(line.group.records) for line in board.lines)
     counted = sum(len(line.values) for line in board.lines)
     return [] if counted == total else [f"{total - counted} of {total} runs are not in it."]

@@ -42,7 +42,7 @@ class Line(NamedTuple):
     tied: bool | None = None
 
 
-class Board(NamedTuple):
+class Leaderboard(NamedTuple):
     """Groups in the order of one metric under one protocol, the leader first.
 
     `ranked_by` is the step whose mean they are ordered by; without a direction they aren't.
@@ -62,7 +62,7 @@ def boards(
     direction: Direction | None = None,
     ranked_by: Step = "final",
     unfinished: bool = False,
-) -> list[Board]:
+) -> list[Leaderboard]:
     """A board for each protocol under which the metric was measured, the most used one first.
 
     Without a `metric` it is the one whose best checkpoint the runs keep. With `unfinished` runs
@@ -172,7 +172,7 @@ def _board(
     *,
     ranked_by: Step,
     unfinished: bool,
-) -> Board:
+) -> Leaderboard:
     lines = [_line(group, measure, direction, unfinished=unfinished) for group in groups]
     here = [line for line in lines if _belongs(line.group, measure)]
     protocol = next(
@@ -180,7 +180,7 @@ def _board(
         {},
     )
     ranked = _rank(here, direction, ranked_by)
-    return Board(measure, protocol, direction, ranked_by, tuple(ranked))
+    return Leaderboard(measure, protocol, direction, ranked_by, tuple(ranked))
 
 
 def _belongs(group: Group, measure: Measure) -> bool:

@@ -122,7 +122,7 @@ def header(text: str) -> str:
 
 
 def _package(text: str, group: str) -> str:
-    """Where the settings of a file are put: the key of their node, "" for the top."""
+    """The key of the node that a file's settings belong to, "" for the top."""
     given = re.match(r"# @package (\S+)", text)
     if given:
         return "" if given[1] == "_global_" else given[1]

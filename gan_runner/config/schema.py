@@ -40,8 +40,8 @@ Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names o
 
 
 class Train(Component):
-    """How long, how large, how often. An interval of 0 means: only at the end; for `eval_every`
-    it means never."""
+    """Length, sizes and intervals of training. An interval of 0 means: only at the end; for
+    `eval_every` it means never."""
 
     steps: NonNegativeInt
     epochs: PositiveInt | None

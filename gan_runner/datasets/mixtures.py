@@ -30,7 +30,7 @@ class Mixture(Dataset):
     @property
     @abstractmethod
     def centers(self) -> Tensor:
-        """Where the modes are, float32 [modes, 2]."""
+        """The centers of the modes, float32 [modes, 2]."""
 
     def space(self) -> Space | None:
         return None if self.standardize else plain_space(2)

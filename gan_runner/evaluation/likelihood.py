@@ -59,7 +59,7 @@ def _bounds(
         # drawn on the CPU, so that every device measures with the same points
         noise = torch.randn(posterior.mean.shape, generator=rng).to(encoded.device)
         latents = posterior.sample(noise)
-        found = elbo.log_likelihood(encoded, sampler.decoder.unbounded(latents))
+        found = elbo.log_likelihood(encoded, sampler.decoder.unbounded_outputs(latents))
         reconstructions.append(found)
         weights.append(found + prior_log_density(latents) - posterior.log_density(latents))
     return Likelihood(

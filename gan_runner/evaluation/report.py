@@ -109,7 +109,7 @@ def _result(
 
 
 def _shares(classes: ByClass, n_fake: int) -> dict[str, float]:
-    """How often samples fall into a class, over how often reals do, where that means anything."""
+    """The share of samples in each class over that of reals, where there are enough of these."""
     return {
         name: values["share_fake"] / values["share_real"]
         for name, values in classes.items()
@@ -120,7 +120,7 @@ def _shares(classes: ByClass, n_fake: int) -> dict[str, float]:
 def _doubts(
     measured: Measured, inputs: MetricInputs, reference: Reference, *, asked: bool
 ) -> Iterator[str]:
-    """What to doubt about the numbers, and what can't be computed; metrics that need what isn't
+    """Doubts about the numbers, and those that can't be computed; metrics that need what isn't
     there only where they were `asked` for."""
     numbers = [measurement for each in measured.values() for measurement in each]
     yield from (m.doubt for m in numbers if m.doubt and math.isfinite(m.value))

@@ -53,7 +53,7 @@ class Reals:
         return len(self._features)
 
     def compare(self, fakes: Tensor) -> dict[str, float]:
-        """How a batch of as many samples, as stored, compares with these reals.
+        """A batch of as many samples, as stored, compared with these reals.
 
         `health/diversity`: the mean distance between two samples over that between two reals.
         `health/coverage`: the share of reals that have a sample near them, that is within the
@@ -80,7 +80,7 @@ class Reals:
 
 
 def _describe(examples: Tensor) -> Tensor:
-    """What is compared of examples, float32 [N, D] on the CPU."""
+    """Numbers to compare examples by, of images the small ones: float32 [N, D] on the CPU."""
     numbers = examples.cpu().float()
     if numbers.ndim == 4:
         height, width = (min(_COARSE, side) for side in numbers.shape[2:])

@@ -49,7 +49,7 @@ class Monitor:
         self._history = self._empty()
 
     def reason_to_stop(self) -> str | None:
-        """Why training should end now by `patience` or `convergence`, or None."""
+        """The reason to end training now by `patience` or `convergence`, or None."""
         history, settings = self._history, self._settings
         best, patience = history.best, settings.patience
         if patience is not None and best is not None:

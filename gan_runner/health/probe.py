@@ -56,7 +56,7 @@ class HealthProbe:
         return step % self._every == 0
 
     def compare_samples(self, sampler: Sampler) -> dict[str, float]:
-        """How samples of the same latent points each time compare with reals.
+        """Samples of the same latent points each time, compared with reals.
 
         `sampler` is that of the raw weights: their EMA hides for a while that they fell ill.
         """
@@ -88,7 +88,7 @@ class HealthProbe:
         return action == "stop" or (action == "rollback" and len(self._rollbacks) >= self._limit)
 
     def reason_to_stop(self) -> str | None:
-        """Why training should end by a rule of the settings, or None."""
+        """The reason to end training by a rule of the settings, or None."""
         return self._monitor.reason_to_stop()
 
 

@@ -25,16 +25,16 @@ class Decoder(ClassConditional):
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """[N, latent_size] -> examples [N, *shape], images in [-1, 1]. Labels are ignored."""
-        return likelihood_mean(self.unbounded(latents))
+        return likelihood_mean(self.unbounded_outputs(latents))
 
-    def unbounded(self, latents: Tensor) -> Tensor:
+    def unbounded_outputs(self, latents: Tensor) -> Tensor:
         """[N, latent_size] -> logits of pixels [N, *shape], or all else itself."""
         outputs: Tensor = self.network(latents)
         return outputs
 
 
 class Encoder(nn.Module):
-    """Where an example may come from: a normal distribution with a diagonal covariance.
+    """The latent points of an example: a normal distribution with a diagonal covariance.
 
     It sees images in [0, 1]: with a background of 0, not of -1, MNIST is learned sooner, and by 3
     nats better after 1200 steps.

@@ -101,7 +101,8 @@ def _levels(image: ImageShape, width: int) -> list[ImageShape]:
     """The shapes of the image and of each map below it: at least two, the last 4 px or less."""
     levels = [image]
     while len(levels) < 3 or max(levels[-1][1:]) > 4:
-        _, rows, columns = levels[-1]
+        _, *size = levels[-1]
         channels = width * min(2 ** (len(levels) - 1), 8)
-        levels.append((channels, (rows + 1) // 2, (columns + 1) // 2))
+        height, breadth = ((side + 1) // 2 for side in size)
+        levels.append((channels, height, breadth))
     return levels

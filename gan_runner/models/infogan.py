@@ -72,10 +72,10 @@ class InfoGANNetwork(Network):
         return initialize_weights(nn.Sequential(*layers), init=self.init, norm=self.norm)
 
     def _levels(self, shape: tuple[int, ...]) -> tuple[ImageShape, ImageShape, ImageShape]:
-        channels, rows, columns = sides(shape)
-        half = (rows + 1) // 2, (columns + 1) // 2
+        channels, height, width = sides(shape)
+        half = (height + 1) // 2, (width + 1) // 2
         quarter = (half[0] + 1) // 2, (half[1] + 1) // 2
-        return (channels, rows, columns), (self.width, *half), (2 * self.width, *quarter)
+        return (channels, height, width), (self.width, *half), (2 * self.width, *quarter)
 
 
 class InfoGANDiscriminator(InfoGANNetwork, DiscriminatorNetwork):

@@ -27,7 +27,7 @@ class GameSettings(Component):
 
 @dataclass(frozen=True)
 class Objective:
-    """The objective of D and G. `d_steps`: updates of D to one of G; `clip_value`: the bound of D's
+    """The objective of D and G. `d_steps`: updates of D to one of G; `clip_value`: the limit of D's
     weights after each of its updates. Terms are by the names that the user gave them."""
 
     loss: Loss

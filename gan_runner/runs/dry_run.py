@@ -71,11 +71,11 @@ def _estimate(run: Run, seconds: float) -> list[tuple[str, str]]:
             "to the end",
             f"{duration_text(plan.steps * seconds)} for {plan.steps:,} steps{evaluated}",
         ),
-        ("on the disk then", _disk(run, plan)),
+        ("on the disk then", _disk_space(run, plan)),
     ]
 
 
-def _disk(run: Run, plan: Train) -> str:
+def _disk_space(run: Run, plan: Train) -> str:
     # an evaluation that is the best so far saves, too, and what is best is kept beside the others
     most = 1 + plan.keep + (1 if plan.eval_every else 0)
     moments = [range(n, plan.steps + 1, n)[:most] for n in (plan.save_every, plan.eval_every) if n]

@@ -73,7 +73,7 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
     experiment = saved_experiment(configuration.read(folder.config))
     found = checkpoint.select(folder.checkpoints, which)
     space = found.facts.space
-    averaged = experiment.config.train.ema > 0 and not raw
+    with_ema = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
     built = experiment.model.build_networks(space, len(names))
     where = machine.find_device(device)
@@ -81,10 +81,10 @@ def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained
     for part in ("generator", "encoder"):
         if part in built:
             network = frozen_copy(built[part])
-            load_network(network, found, "ema" if part == "generator" and averaged else part)
+            load_network(network, found, "ema" if part == "generator" and with_ema else part)
             networks[part] = network.to(where)
     sampler = experiment.method.sampler(
-        networks, space, names, weights="ema" if averaged else "raw"
+        networks, space, names, weights="ema" if with_ema else "raw"
     )
     return Trained(sampler, found.step, experiment, found.facts.data)
 

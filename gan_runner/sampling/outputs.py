@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FRAME_MS = 60
 
 
-class Samples(NamedTuple):
+class GeneratedSamples(NamedTuple):
     """Examples as stored, [N, *shape] on the CPU, and what they were made for.
 
     `labels`: int64 [N] of a conditional generator, with the names of its classes. `codes`: the
@@ -42,7 +42,7 @@ class Format(NamedTuple):
 
     help: str
     kinds: tuple[Kind, ...]
-    write: Callable[[Path, Samples], None]
+    write: Callable[[Path, GeneratedSamples], None]
     animated: bool = False
 
 
@@ -65,7 +65,7 @@ def check_format(path: Path, space: Space, *, option: str) -> None:
     )
 
 
-def _write_grid(path: Path, samples: Samples) -> None:
+def _write_grid(path: Path, samples: GeneratedSamples) -> None:
     from gan_runner.sampling.pictures.examples import draw_examples
     from gan_runner.sampling.pictures.png import encode_png
 
@@ -75,7 +75,7 @@ def _write_grid(path: Path, samples: Samples) -> None:
     write_user_file(path, encode_png(grid))
 
 
-def _write_arrays(path: Path, samples: Samples) -> None:
+def _write_arrays(path: Path, samples: GeneratedSamples) -> None:
     """Samples with their labels, which are the numbers of the data where its classes are numbers,
     else places in `class_names`; or with their codes."""
     import numpy as np
@@ -97,7 +97,7 @@ def _write_arrays(path: Path, samples: Samples) -> None:
         np.savez(file, **arrays)
 
 
-def _write_rows(path: Path, samples: Samples) -> None:
+def _write_rows(path: Path, samples: GeneratedSamples) -> None:
     """Names, and rows in the table's own units; the class of the condition is a column again."""
     import csv
 
@@ -108,7 +108,7 @@ def _write_rows(path: Path, samples: Samples) -> None:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _write_animation(path: Path, samples: Samples) -> None:
+def _write_animation(path: Path, samples: GeneratedSamples) -> None:
     """One frame for each place on the arcs, forth and back; all pairs side by side."""
     from gan_runner.sampling.pictures.animation import encode_gif
     from gan_runner.sampling.pictures.examples import draw_examples
@@ -120,7 +120,7 @@ def _write_animation(path: Path, samples: Samples) -> None:
     write_user_file(path, encode_gif(pictures, frame_ms=_FRAME_MS))
 
 
-def _write_folder(path: Path, samples: Samples) -> None:
+def _write_folder(path: Path, samples: GeneratedSamples) -> None:
     from gan_runner.sampling.arrays import to_stored_array
     from gan_runner.sampling.pictures.png import save_png, to_displayable
 
@@ -140,7 +140,7 @@ FORMATS = {
 """The formats of files by the end of a name."""
 
 FOLDER = Format("a folder with one PNG a sample", ("images",), _write_folder)
-"""What a name without such an end stands for."""
+"""The meaning of a name without such an end."""
 
 
 def describe_formats() -> str:

@@ -34,14 +34,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Status:
-    """How a run describes itself. What it doesn't say, or says as something of another type, is
+    """The description of a run by itself. What it doesn't say, or says as another type, is
     None or empty. It is changed by `dataclasses.replace` and written whole."""
 
     state: State | None = None
-    """How the run stands; a killed one still says that it is running."""
+    """The state of the run; a killed one still says that it is running."""
 
     exit_code: int | None = None
-    """How its process ended, in the numbers of the contract; None while it runs."""
+    """The exit code of its process, as in the contract; None while it runs."""
 
     step: int | None = None
     """The step of the newest checkpoint, and before the first one that of the start."""
@@ -50,7 +50,7 @@ class Status:
     """The file name of the newest checkpoint in `checkpoints/`."""
 
     reason: str | None = None
-    """Why the process ended, for people."""
+    """The reason why the process ended, for people."""
 
     warnings: tuple[str, ...] = ()
     """Each warning once, in the order in which they came up."""
@@ -59,16 +59,16 @@ class Status:
     """The verdicts on its health, in the order of their steps."""
 
     started: str | None = None
-    """When training began, in ISO 8601 with the zone; a resume leaves it."""
+    """The time at which training began, in ISO 8601 with the zone; a resume leaves it."""
 
     ended: str | None = None
-    """When the last process ended."""
+    """The time at which the last process ended."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
     """The versions of gan_runner, python, torch and numpy."""
 
     device: str | None = None
-    """Where it was trained: the name of the GPU, or `cpu`, `mps`."""
+    """The device of training: the name of the GPU, or `cpu`, `mps`."""
 
     threads: int | None = None
     """The number of torch's CPU threads."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_runner.errors import ConfigError, MachineError, printable
 from gan_runner.sweeps.job import run_job
-from gan_runner.sweeps.jobs import Job, Outcome, outcome
+from gan_runner.sweeps.jobs import Job, JobResult, job_result
 from gan_runner.sweeps.settings import ClusterSettings
 from gan_runner.system.signals import watch_signals
 
@@ -35,7 +35,7 @@ def run_on_cluster(
     *,
     settings: ClusterSettings,
     progress: SweepProgress,
-    on_end: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, JobResult], None],
 ) -> None:
     """Run every job to its end, whatever that is. Raises Interrupted once all are canceled,
     MachineError if there is no such cluster."""
@@ -52,7 +52,7 @@ def run_on_cluster(
             while running and signals.received is None:
                 for job, task in [pair for pair in running if pair[1].done()]:
                     running.remove((job, task))
-                    on_end(job, _outcome(job, task, late, seconds=time.monotonic() - began))
+                    on_end(job, _job_result(job, task, late, seconds=time.monotonic() - began))
                 progress.update([job for job, _ in running])
                 time.sleep(_POLL_SECONDS)
         finally:
@@ -150,15 +150,15 @@ def _executor(settings: ClusterSettings) -> Any:
     return executor
 
 
-def _outcome(job: Job, task: Any, late: str, *, seconds: float) -> Outcome:
+def _job_result(job: Job, task: Any, late: str, *, seconds: float) -> JobResult:
     error = task.exception()
     if error is None:
-        return outcome(job, code=task.result(), seconds=seconds)
+        return job_result(job, code=task.result(), seconds=seconds)
     if task.state == "TIMEOUT":
-        return outcome(job, code=MachineError.exit_code, seconds=seconds, reason=late)
+        return job_result(job, code=MachineError.exit_code, seconds=seconds, reason=late)
     lines = str(error).strip().splitlines() or [type(error).__name__]
     reason = f"ended on the cluster, {lines[0]}"
-    return outcome(job, code=1, seconds=seconds, reason=reason)
+    return job_result(job, code=1, seconds=seconds, reason=reason)
 
 
 def _cancel(tasks: Sequence[Any]) -> None:

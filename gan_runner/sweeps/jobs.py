@@ -60,8 +60,8 @@ class Job:
         return None if row is None else float(row["best"])
 
 
-class Outcome(NamedTuple):
-    """How a job ended. `state` is that of its status, or `invalid`; `step` None before any."""
+class JobResult(NamedTuple):
+    """The end of a job. `state` is that of its status, or `invalid`; `step` None before any."""
 
     state: str
     code: int
@@ -70,7 +70,7 @@ class Outcome(NamedTuple):
     reason: str
 
     @property
-    def failed(self) -> bool:
+    def is_failure(self) -> bool:
         return self.state not in (*DONE, "invalid")
 
     @property
@@ -79,9 +79,9 @@ class Outcome(NamedTuple):
         return first_line(self.reason)
 
     @property
-    def refused(self) -> bool:
+    def is_refusal(self) -> bool:
         """Whether the same command would end in the same way."""
-        return self.failed and self.code in (ConfigError.exit_code, CheckpointError.exit_code)
+        return self.is_failure and self.code in (ConfigError.exit_code, CheckpointError.exit_code)
 
 
 def first_line(text: str) -> str:
@@ -137,8 +137,8 @@ def is_done(job: Job, experiment: Experiment) -> bool:
         return False  # the job itself will say what is wrong
 
 
-def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -> Outcome:
-    """How the process of a job ended: its exit code, negative for a signal. A status that the
+def job_result(job: Job, *, code: int, seconds: float, reason: str | None = None) -> JobResult:
+    """The end of a job by the exit code of its process, negative for a signal. A status that the
     process couldn't write itself is written."""
     is_explained = reason is not None
     reason = reason or f"ended with exit code {code}"
@@ -161,7 +161,7 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
     else:
         state = "interrupted" if interrupted else "failed"
         reason = status.reason if recorded == state and status.reason else reason
-    return Outcome(state, code, status.step, seconds, reason)
+    return JobResult(state, code, status.step, seconds, reason)
 
 
 def record(job: Job, *, state: State, code: int, reason: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gan_runner.errors import Fault
-from gan_runner.sweeps.jobs import Job, Outcome, outcome
+from gan_runner.sweeps.jobs import Job, JobResult, job_result
 from gan_runner.sweeps.shares import gpu_of, threads_each, visible_gpus
 from gan_runner.system.signals import watch_signals
 
@@ -42,7 +42,7 @@ def run_in_processes(
     *,
     n_jobs: int,
     progress: SweepProgress,
-    on_end: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, JobResult], None],
 ) -> None:
     """Run every job to its end, whatever that is. Raises Interrupted once all have stopped.
 
@@ -61,7 +61,7 @@ def run_in_processes(
                         child.process.send_signal(signals.received)
                 for child in [c for c in running if c.process.poll() is not None]:
                     running.remove(child)
-                    on_end(child.job, _outcome_of(child))
+                    on_end(child.job, _result_of(child))
                 progress.update([child.job for child in running])
                 time.sleep(_POLL_SECONDS)
             signals.check()
@@ -107,27 +107,27 @@ def _begin(
     start: Start,
     running: list[_Child],
     progress: SweepProgress,
-    on_end: Callable[[Job, Outcome], None],
+    on_end: Callable[[Job, JobResult], None],
 ) -> None:
     slot = next(k for k in range(len(running) + 1) if k not in {c.slot for c in running})
     try:
         logged = job.folder.train_log.stat().st_size if job.folder.train_log.exists() else 0
         running.append(_Child(job, slot, start(job, slot), time.monotonic(), logged))
     except Fault as fault:
-        on_end(job, Outcome("failed", fault.exit_code, None, 0.0, str(fault)))
+        on_end(job, JobResult("failed", fault.exit_code, None, 0.0, str(fault)))
     except OSError as error:
-        on_end(job, Outcome("failed", 4, None, 0.0, f"can't begin: {error}"))
+        on_end(job, JobResult("failed", 4, None, 0.0, f"can't begin: {error}"))
     else:
         progress.start(job)
 
 
-def _outcome_of(child: _Child) -> Outcome:
+def _result_of(child: _Child) -> JobResult:
     assert child.process.stdin is not None
     with suppress(BrokenPipeError):
         child.process.stdin.close()
     seconds = time.monotonic() - child.began
     code = child.process.returncode
-    return outcome(
+    return job_result(
         child.job, code=code, seconds=seconds, reason=_error(child) if code > 0 else None
     )
 

@@ -11,7 +11,7 @@ from gan_runner.config import schema as configuration
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.rows import last_step
-from gan_runner.sweeps.jobs import DONE, Job, Outcome
+from gan_runner.sweeps.jobs import DONE, Job, JobResult
 from gan_runner.system.units import duration_text
 
 _DRAW_EVERY = 1.0  # seconds between updates of the live display
@@ -34,7 +34,7 @@ class SweepProgress:
     def __init__(self, terminal: Terminal, total: int) -> None:
         self._terminal = terminal
         self._total = total
-        self._outcomes: list[Outcome] = []
+        self._results: list[JobResult] = []
         self._running: dict[str, _JobProgress] = {}
         self._updated = time.monotonic()
 
@@ -44,20 +44,20 @@ class SweepProgress:
         if not self._terminal.is_live:
             self._terminal.say(f"started  {printable(job.name)}")
 
-    def end(self, job: Job, outcome: Outcome) -> None:
+    def end(self, job: Job, result: JobResult) -> None:
         """The job has ended."""
         self._running.pop(job.name, None)
-        self._outcomes.append(outcome)
-        number = f"[{len(self._outcomes)}/{self._total}]"
-        reason = "" if outcome.state in DONE else f": {printable(outcome.first_line)}"
-        steps = "" if outcome.step is None else f" at step {outcome.step}"
-        took = f" in {duration_text(outcome.seconds)}" if outcome.seconds else ""
-        self._terminal.say(f"{number} {outcome.state}{steps}{took}  {printable(job.name)}{reason}")
+        self._results.append(result)
+        number = f"[{len(self._results)}/{self._total}]"
+        reason = "" if result.state in DONE else f": {printable(result.first_line)}"
+        steps = "" if result.step is None else f" at step {result.step}"
+        took = f" in {duration_text(result.seconds)}" if result.seconds else ""
+        self._terminal.say(f"{number} {result.state}{steps}{took}  {printable(job.name)}{reason}")
         self._draw()
 
-    def skip(self, outcome: Outcome) -> None:
+    def skip(self, result: JobResult) -> None:
         """A job was done before."""
-        self._outcomes.append(outcome)
+        self._results.append(result)
 
     def update(self, running: Sequence[Job]) -> None:
         """Show how far the running jobs are. Cheap: most calls do nothing."""
@@ -79,10 +79,10 @@ class SweepProgress:
             self._terminal.overview(running, self._counts())
 
     def _counts(self) -> str:
-        failed = sum(outcome.state == "failed" for outcome in self._outcomes)
-        stopped = sum(outcome.state == "interrupted" for outcome in self._outcomes)
-        done = len(self._outcomes) - failed - stopped
-        waiting = self._total - len(self._outcomes) - len(self._running)
+        failed = sum(result.state == "failed" for result in self._results)
+        stopped = sum(result.state == "interrupted" for result in self._results)
+        done = len(self._results) - failed - stopped
+        waiting = self._total - len(self._results) - len(self._running)
         return f"{done} done, {len(self._running)} running, {failed} failed, {waiting} waiting" + (
             f", {stopped} interrupted" if stopped else ""
         )

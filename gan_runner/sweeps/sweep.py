@@ -1,4 +1,4 @@
-"""The sweep that a command makes or continues: its folder, its jobs, its outcomes."""
+"""The sweep that a command makes or continues: its folder, its jobs and their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gan_runner.sweeps import tuning
 from gan_runner.sweeps.jobs import (
     DONE,
     Job,
-    Outcome,
+    JobResult,
     first_line,
     has_begun,
     is_done,
@@ -49,7 +49,7 @@ class JobRunner(Protocol):
         jobs: Sequence[Job],
         *,
         progress: SweepProgress,
-        on_end: Callable[[Job, Outcome], None],
+        on_end: Callable[[Job, JobResult], None],
     ) -> None: ...
 
 
@@ -66,7 +66,7 @@ class Sweep:
         self._names: list[str] = []  # of all jobs, in the order of the command line
         self._jobs: dict[str, Job] = {}
         self._done: set[str] = set()  # the names of those that were complete before
-        self._outcomes: dict[str, Outcome] = {}
+        self._results: dict[str, JobResult] = {}
         self._tuned: Sequence[TuningResult] = ()
         self._metric = ""
 
@@ -118,8 +118,8 @@ class Sweep:
         for name, why in faults.items():
             first = first_line(str(why))
             self._terminal.say(f"invalid, left out: {printable(name)}: {printable(first)}")
-            self._outcomes[name] = Outcome("invalid", why.exit_code, None, 0.0, str(why))
-            self._progress.skip(self._outcomes[name])
+            self._results[name] = JobResult("invalid", why.exit_code, None, 0.0, str(why))
+            self._progress.skip(self._results[name])
         self._names = list(dict.fromkeys([*self._names, *(c.name for c in candidates)]))
         self._jobs |= jobs
         return jobs
@@ -156,7 +156,7 @@ class Sweep:
             carrier(left, progress=self._progress, on_end=self._note_end)
         except Interrupted:
             self._terminal.end()
-            done = sum(not outcome.failed for outcome in self._outcomes.values())
+            done = sum(not result.is_failure for result in self._results.values())
             self._terminal.say(f"interrupted, {done} jobs are done. Continue with:")
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             raise
@@ -171,17 +171,17 @@ class Sweep:
 
     def finish(self) -> int:
         """Show how all jobs ended; the exit code."""
-        if self._outcomes:
+        if self._results:
             self._terminal.say(f"\nsweep {printable(self.path)}")
-            rows = [self._row(name) for name in self._names if name in self._outcomes]
-            self._terminal.table(("job", "outcome", "step", "best", "time", "reason"), rows)
+            rows = [self._row(name) for name in self._names if name in self._results]
+            self._terminal.table(("job", "state", "step", "best", "time", "reason"), rows)
         if self._tuned:
             what = "the best of each run, on new seeds of the best settings"
             self._terminal.say(f"\n{printable(self._metric)}, {what}")
             rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
             self._terminal.framed_table(tuning.HEAD, rows)
-        failed = [outcome for outcome in self._outcomes.values() if outcome.failed]
-        if failed and all(outcome.refused for outcome in failed):
+        failed = [result for result in self._results.values() if result.is_failure]
+        if failed and all(result.is_refusal for result in failed):
             self._terminal.say("The same command would be refused again. Change it, or its name.")
             return JOB_FAILED
         if failed:
@@ -197,37 +197,37 @@ class Sweep:
 
     def value(self, name: str) -> float | None:
         """The value of a job for a search; None if it has failed, or is invalid."""
-        outcome = self._outcomes.get(name)
-        return self._jobs[name].value() if outcome and outcome.state in DONE else None
+        result = self._results.get(name)
+        return self._jobs[name].value() if result and result.state in DONE else None
 
     @property
     def all_failed(self) -> bool:
         """Whether jobs have ended and none of them is done."""
-        states = [outcome.state for outcome in self._outcomes.values()]
+        states = [result.state for result in self._results.values()]
         return bool(states) and not any(state in DONE for state in states)
 
-    def _note_end(self, job: Job, outcome: Outcome) -> None:
-        self._outcomes[job.name] = outcome
-        self._progress.end(job, outcome)
+    def _note_end(self, job: Job, result: JobResult) -> None:
+        self._results[job.name] = result
+        self._progress.end(job, result)
 
     def _skip(self, job: Job) -> None:
         status = job.folder.status()
         self._terminal.say(f"already complete: {printable(job.path)}")
-        outcome = Outcome(status.state or "completed", 0, status.step, 0.0, "already complete")
-        self._outcomes[job.name] = outcome
-        self._progress.skip(outcome)
+        result = JobResult(status.state or "completed", 0, status.step, 0.0, "already complete")
+        self._results[job.name] = result
+        self._progress.skip(result)
 
     def _row(self, name: str) -> tuple[str, ...]:
-        outcome, job = self._outcomes[name], self._jobs.get(name)
+        result, job = self._results[name], self._jobs.get(name)
         value = None if job is None else job.value()
-        ended = outcome.state == "completed" and outcome.seconds > 0
+        ended = result.state == "completed" and result.seconds > 0
         return (
             printable(name),
-            outcome.state,
-            "" if outcome.step is None else str(outcome.step),
+            result.state,
+            "" if result.step is None else str(result.step),
             "" if value is None else f"{value:.5g}",
-            duration_text(outcome.seconds) if outcome.seconds else "",
-            "" if ended else printable(outcome.first_line, limit=100),
+            duration_text(result.seconds) if result.seconds else "",
+            "" if ended else printable(result.first_line, limit=100),
         )
 
 

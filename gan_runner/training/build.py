@@ -17,7 +17,7 @@ from gan_runner.models import GenerativeModel
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.methods import Method, UpdateSettings
 from gan_runner.training.optimizers import Optimizer, Optimizers
-from gan_runner.training.rules import check_combinations, check_space
+from gan_runner.training.rules import check_rules, check_space
 
 
 def build(config: Config) -> Experiment:
@@ -55,7 +55,7 @@ def build(config: Config) -> Experiment:
         health=parse_settings(config.health, Health, where="health"),
         warnings=tuple(method.warnings()),
     )
-    check_combinations(experiment)
+    check_rules(experiment)
     space = experiment.dataset.space()
     if space is not None:
         check_space(experiment, space)

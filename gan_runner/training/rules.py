@@ -1,4 +1,4 @@
-"""Whether the components of an experiment can work together: each checks what it protects."""
+"""The rules of combining components in an experiment: each checks what it protects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.training.experiment import Experiment
 
 
-def check_combinations(experiment: Experiment) -> None:
+def check_rules(experiment: Experiment) -> None:
     """Raise ConfigError, with the remedy, for settings that can't work together on any data."""
     train = experiment.config.train
     experiment.method.check(experiment.config)

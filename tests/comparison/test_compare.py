@@ -102,7 +102,7 @@ def test_runs_are_grouped_by_what_differs_and_never_by_the_seed(
     for loss, seed in itertools.product(LOSSES, range(3)):
         made(tmp_path / "runs" / f"{loss}{seed}", 1.0 + seed, loss=loss, seed=seed)
     found = compared()
-    assert found["columns"] == ["loss"]
+    assert found["group_by"] == ["loss"]
     assert sorted(labels(found["boards"][0])) == ["hinge", "wgan_gp"]
     assert [group["final"]["n"] for group in found["boards"][0]["groups"]] == [3, 3]
 
@@ -113,7 +113,7 @@ def test_settings_that_follow_from_others_make_no_columns_but_are_listed(
     for loss, lr in itertools.product(LOSSES, (0.001, 0.0002)):
         made(tmp_path / "runs" / f"{loss}{lr}", 1.0, loss=loss, lr=lr)
     found = compared()
-    assert found["columns"] == ["loss", "generator.lr"]
+    assert found["group_by"] == ["loss", "generator.lr"]
     assert set(found["differing"]) == {
         *("loss", "loss.name", "loss.margin", "loss.d_steps"),
         *("optimizer.generator.lr", "optimizer.discriminator.lr"),

@@ -152,7 +152,7 @@ def test_a_decoder_of_vectors_or_sequences_is_unbounded_and_its_encoder_sees_the
     examples = decoder(latent)
     assert examples.shape == (3, *shape)
     assert examples.abs().max() > 1
-    assert torch.equal(examples, decoder.unbounded(latent))
+    assert torch.equal(examples, decoder.unbounded_outputs(latent))
     plain = networks["encoder"].network(examples).chunk(2, dim=1)
     assert all(map(torch.equal, networks["encoder"](examples), plain))
 
@@ -180,7 +180,7 @@ def test_a_step_of_a_vae_is_the_gradient_of_its_bound() -> None:
     x = next(reals()).examples
     mean, log_variance = other.encoder(x)
     noise = torch.randn(mean.shape, generator=other.rng.latent)
-    outputs = as_decoder(other.generator).unbounded(mean + (log_variance / 2).exp() * noise)
+    outputs = as_decoder(other.generator).unbounded_outputs(mean + (log_variance / 2).exp() * noise)
     p, gray = outputs.sigmoid(), (x + 1) / 2
     reconstruction = -(gray * p.log() + (1 - gray) * (1 - p).log()).sum() / BATCH
     divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum() / BATCH

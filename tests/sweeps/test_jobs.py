@@ -24,7 +24,7 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.storage.status import Status
 from gan_runner.sweeps import cluster
-from gan_runner.sweeps.jobs import Job, Outcome, outcome, record
+from gan_runner.sweeps.jobs import Job, JobResult, job_result, record
 from gan_runner.sweeps.names import job_name
 from gan_runner.sweeps.progress import SweepProgress
 from gan_runner.sweeps.settings import ClusterSettings
@@ -321,11 +321,11 @@ def test_an_end_that_a_process_couldnt_record_is_recorded(
     job: Job, code: int, state: str, recorded: int
 ) -> None:
     RunFolder(job.path).write_status(Status(state="running", step=4, started="before"))
-    ended = outcome(job, code=code, seconds=2.0)
+    ended = job_result(job, code=code, seconds=2.0)
     assert (ended.state, ended.code, ended.step) == (state, recorded, 4)
     assert (status(job.path)["state"], status(job.path)["exit_code"]) == (state, recorded)
     assert status(job.path)["started"] == "before"
-    assert ended.failed
+    assert ended.is_failure
 
 
 def test_what_a_run_said_itself_is_not_written_over(job: Job) -> None:
@@ -333,19 +333,19 @@ def test_what_a_run_said_itself_is_not_written_over(job: Job) -> None:
     record(job, state="failed", code=6, reason="refused")
     assert status(job.path)["state"] == "completed"
     RunFolder(job.path).write_status(Status(state="failed", exit_code=5, reason="NaN"))
-    assert outcome(job, code=5, seconds=1.0).reason == "NaN"
+    assert job_result(job, code=5, seconds=1.0).reason == "NaN"
 
 
 def test_a_status_that_cant_be_read_is_left_as_it_is(job: Job) -> None:
     (job.path / "status.json").write_text('{"state": "comple')
-    assert outcome(job, code=6, seconds=1.0).state == "failed"
+    assert job_result(job, code=6, seconds=1.0).state == "failed"
     assert (job.path / "status.json").read_text() == '{"state": "comple'
 
 
 def test_the_folder_of_a_living_process_is_left_alone(job: Job) -> None:
     folder = RunFolder(job.path)
     folder.lock()
-    assert outcome(job, code=7, seconds=1.0).reason.startswith("a live process has its folder.")
+    assert job_result(job, code=7, seconds=1.0).reason.startswith("a live process has its folder.")
     folder.release()
     assert not (job.path / "status.json").exists()
 
@@ -394,7 +394,7 @@ def test_in_a_pipe_a_sweep_says_how_far_it_is(
             file.write(json.dumps({"step": step}) + "\n")
         moment += 40
         progress.update([job])
-    progress.end(job, Outcome("failed", 5, 20, 70.0, "NaN\nand more"))
+    progress.end(job, JobResult("failed", 5, 20, 70.0, "NaN\nand more"))
     assert capsys.readouterr().out.splitlines() == [
         "started  job",
         "0 done, 1 running, 0 failed, 2 waiting; job step 10/100",

@@ -94,7 +94,7 @@ class CommandLine:
 
     @property
     def folders(self) -> list[Path]:
-        """Where the YAML files lie: our own folder, or one in its place; then those of plugins, and
+        """The folders of the YAML files: our own, or one in its place; then those of plugins, and
         one that is added."""
         main, added = self.flags.config_path, self.flags.config_dir
         folders = [conf_folder() if main is None else Path(main).absolute()]

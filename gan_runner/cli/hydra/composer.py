@@ -149,7 +149,7 @@ def full_path(path: str, *, key: str) -> Path:
 
 
 def run_folder(composed: DictConfig) -> Path:
-    """Where the run folder is to be made. Raises ConfigError."""
+    """The path of the run folder to be made. Raises ConfigError."""
     with explain_errors():
         return Path(composed.hydra.run.dir)
 

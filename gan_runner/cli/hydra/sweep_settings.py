@@ -55,7 +55,7 @@ def sweep_settings(config: DictConfig) -> SweepSettings:
 
 
 def sweep_folder(config: DictConfig) -> Path:
-    """Where the sweep is. Raises ConfigError for a name that is none."""
+    """The folder of the sweep. Raises ConfigError for a name that is none."""
     if config.sweep in (None, "", ".", ".."):
         raise ConfigError(f"not a name, sweep={printable(config.sweep)}. Use sweep=NAME.")
     if _values(config).get("sweep", 1) > 1:

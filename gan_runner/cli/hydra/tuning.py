@@ -121,17 +121,17 @@ def _contender(
         if key.partition(".")[0] not in given
     }
     first = _overrides_of(method.first, given)
-    spaces = {**asked.params, **method.params, **drawn}
+    search_spaces = {**asked.params, **method.params, **drawn}
     left = {
-        key: _parse_space(key, str(space))
-        for key, space in spaces.items()
-        if key not in given and space is not None
+        key: _parse_search_space(key, str(text))
+        for key, text in search_spaces.items()
+        if key not in given and text is not None
     }
     samples = [first]
     for _ in range(_DRAWS * asked.samples if left else 0):
         if len(samples) == asked.samples:
             break
-        sample = {key: f"{key}={_draw(random, space)}" for key, space in left.items()}
+        sample = {key: f"{key}={_draw(random, one)}" for key, one in left.items()}
         if sample not in samples:
             samples.append(sample)
     tried = {key for sample in samples for key in sample}
@@ -160,15 +160,15 @@ def _grammar_of(value: Any) -> str:
             return str(value)
 
 
-def _parse_space(key: str, space: str) -> Override:
-    """A space as tag(log,interval(1e-5,1e-2)) or choice(a,b). Raises ConfigError."""
+def _parse_search_space(key: str, text: str) -> Override:
+    """A search space as tag(log,interval(1e-5,1e-2)) or choice(a,b). Raises ConfigError."""
     try:
-        override = OverridesParser.create().parse_override(f"{key}={space}")
+        override = OverridesParser.create().parse_override(f"{key}={text}")
     except HydraException:
         override = None
     if override is None or not override.is_sweep_override():
         raise ConfigError(
-            f"not a search space, {printable(key)}={printable(space)} in hydra.sweeper.params. "
+            f"not a search space, {printable(key)}={printable(text)} in hydra.sweeper.params. "
             "Write interval(a,b), tag(log,interval(a,b)), choice(a,b,c) or range(a,b)."
         )
     interval = override.value()
@@ -176,17 +176,17 @@ def _parse_space(key: str, space: str) -> Override:
         low, high = _bounds(interval)
         if low > high or (_is_logarithmic(interval) and low <= 0):
             raise ConfigError(
-                f"invalid interval, {printable(key)}={printable(space)}. "
+                f"invalid interval, {printable(key)}={printable(text)}. "
                 "The first end is the smaller one, and above 0 for log."
             )
     return override
 
 
-def _draw(random: Random, space: Override) -> str:
-    """A value of a space."""
-    interval = space.value()
+def _draw(random: Random, search_space: Override) -> str:
+    """A value of a search space."""
+    interval = search_space.value()
     if not isinstance(interval, IntervalSweep):
-        return random.choice(list(space.sweep_string_iterator()))
+        return random.choice(list(search_space.sweep_string_iterator()))
     (low, high), logarithmic = _bounds(interval), _is_logarithmic(interval)
     if isinstance(low, int) and isinstance(high, int) and not logarithmic:
         return str(random.randint(low, high))

@@ -8,7 +8,7 @@ from typing import Any
 
 from gan_runner.comparison import findings
 from gan_runner.comparison.compared import Comparison
-from gan_runner.comparison.leaderboard import Board, Line, boards, measures_of, values_of
+from gan_runner.comparison.leaderboard import Leaderboard, Line, boards, measures_of, values_of
 from gan_runner.comparison.page.groups import NamedGroup, named_groups
 from gan_runner.comparison.record import Record
 
@@ -66,7 +66,7 @@ def _numbers(record: Record) -> dict[str, Any]:
     return {"numbers": rows, "heads": findings.VALUE_HEADS, "protocols": protocols}
 
 
-def _board(board: Board, groups: Mapping[int, NamedGroup]) -> dict[str, Any]:
+def _board(board: Leaderboard, groups: Mapping[int, NamedGroup]) -> dict[str, Any]:
     n, mean, _, *ends, best_step, _, _, left_out = findings.board_heads(board)
     return {
         "metric": board.measure.name,
@@ -78,7 +78,7 @@ def _board(board: Board, groups: Mapping[int, NamedGroup]) -> dict[str, Any]:
     }
 
 
-def _line(board: Board, line: Line, group: NamedGroup) -> dict[str, Any]:
+def _line(board: Leaderboard, line: Line, group: NamedGroup) -> dict[str, Any]:
     names = "n final final_interval best_run worst_run best best_interval standing left_out"
     return {
         **dict(zip(names.split(), findings.line_cells(board, line), strict=True)),
@@ -89,8 +89,8 @@ def _line(board: Board, line: Line, group: NamedGroup) -> dict[str, Any]:
     }
 
 
-def _marks(board: Board, line: Line, color: str | None) -> dict[str, Any] | None:
-    """Where the group's means and its interval are on the scale of the board, in percent."""
+def _marks(board: Leaderboard, line: Line, color: str | None) -> dict[str, Any] | None:
+    """The places of the group's means and its interval on the scale of the board, in percent."""
     ends = [
         end
         for other in board.lines

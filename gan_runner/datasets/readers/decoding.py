@@ -19,7 +19,7 @@ MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 class Damaged(NamedTuple):
-    """Why a file isn't an image."""
+    """The reason why a file isn't an image."""
 
     reason: str
 

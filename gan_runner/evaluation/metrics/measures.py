@@ -96,7 +96,7 @@ def _classifier_score(of: MetricInputs) -> list[Measurement]:
 
 
 @computes(METRICS["sliced_wasserstein"])
-def _sliced(of: MetricInputs) -> list[Measurement]:
+def _sliced_wasserstein(of: MetricInputs) -> list[Measurement]:
     rng = torch.Generator().manual_seed(derive(of.seed, "projections"))
     real, fake = _flat(of.real), _flat(of.fake)
     value = sliced_wasserstein(real, fake, projections=of.projections, rng=rng)

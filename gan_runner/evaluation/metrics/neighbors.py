@@ -85,7 +85,7 @@ def find_nearest(queries: Tensor, references: Tensor) -> Nearest:
 
 
 def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
-    """How near fakes [N, D] come to training examples, over how near they come to held-out ones.
+    """The distance of fakes [N, D] from training examples over that from held-out ones.
 
     Both are measured by how near fresh examples, the held-out ones, come to the same set:
 
@@ -169,7 +169,7 @@ def _tiles(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
 
 
 def _center(features: Tensor) -> Tensor:
-    """Where to put the origin, [D]: the product form of distances loses digits far from it.
+    """An origin, [D], near all examples: the product form of distances loses digits far from it.
 
     A median, which no single example moves.
     """

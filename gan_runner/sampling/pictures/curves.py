@@ -27,7 +27,7 @@ _ENTRY = 256  # pixels that the legend needs for a dimension
 
 
 class Panels(NamedTuple):
-    """Where the panels stand: their number beside and above each other, their size in pixels."""
+    """The places of the panels: their number beside and above each other, their size in pixels."""
 
     columns: int
     rows: int
@@ -76,7 +76,7 @@ def panels_of(count: int, grid_columns: int | None) -> Panels:
 def _shares(
     values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Where each value stands in its panel: 0 at the bottom, 1 at the top, [N, T, D]."""
+    """The height of each value in its panel: 0 at the bottom, 1 at the top, [N, T, D]."""
     span = np.maximum(high - low, 1e-9 * np.maximum(np.abs(low), 1.0))
     inner = (values - (low + high) / 2) / span + 0.5
     return np.asarray(np.clip(inner, 0, 1) * (1 - 2 * _MARGIN) + _MARGIN)

@@ -1,4 +1,4 @@
-"""Variational autoencoders: encoder and decoder, which is the generator, climb one bound."""
+"""Variational autoencoders: encoder and decoder (the generator) maximize one lower bound."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class VAE(Method):
         with self.updates.autocast(real.device):
             posterior = encode(state, real)
             latents = sample_posterior(state, posterior)
-            outputs = as_decoder(state.generator).unbounded(latents).float()
+            outputs = as_decoder(state.generator).unbounded_outputs(latents).float()
         reconstruction = -self.objective.log_likelihood(real, outputs).mean()
         divergence = posterior.divergence().mean()
         loss = self.objective.loss(reconstruction, divergence)
