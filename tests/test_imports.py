@@ -60,7 +60,7 @@ DOORS = {
 }
 
 
-def imported(path: Path) -> set[str]:
+def imported_modules(path: Path) -> set[str]:
     """Every module that a file names in an import, wherever in the file it stands."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -73,7 +73,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-IMPORTS = {name: imported(path) for name, path in MODULES.items()}
+IMPORTS = {name: imported_modules(path) for name, path in MODULES.items()}
 
 
 def within(name: str, package: str) -> bool:

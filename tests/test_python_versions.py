@@ -52,14 +52,14 @@ def names_added_later(module: str) -> frozenset[str]:
     if not path.exists():
         return frozenset()
     body = ast.parse(path.read_text()).body
-    return frozenset(defined(body, LATEST)) - frozenset(defined(body, OLDEST))
+    return frozenset(defined_names(body, LATEST)) - frozenset(defined_names(body, OLDEST))
 
 
-def defined(body: list[ast.stmt], version: Version) -> Iterator[str]:
+def defined_names(body: list[ast.stmt], version: Version) -> Iterator[str]:
     """The names that statements of a stub define for a version of Python."""
     for node in body:
         if isinstance(node, ast.If):
-            yield from defined(taken(node, version), version)
+            yield from defined_names(branches_taken(node, version), version)
         elif isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node.name
         elif isinstance(node, ast.Assign):
@@ -70,7 +70,7 @@ def defined(body: list[ast.stmt], version: Version) -> Iterator[str]:
             yield from (alias.asname for alias in node.names if alias.asname)
 
 
-def taken(node: ast.If, version: Version) -> list[ast.stmt]:
+def branches_taken(node: ast.If, version: Version) -> list[ast.stmt]:
     """The branch of a comparison with the version, or both where it is about something else."""
     match node.test:
         case ast.Compare(
@@ -89,10 +89,10 @@ def taken(node: ast.If, version: Version) -> list[ast.stmt]:
 def added_later(text: str) -> set[str]:
     """The modules and names of the standard library in a file that the oldest Python lacks."""
     tree = ast.parse(text, feature_version=OLDEST)
-    return {name for name in used(tree) if is_added_later(name)}
+    return {name for name in used_names(tree) if is_added_later(name)}
 
 
-def used(tree: ast.Module) -> Iterator[str]:
+def used_names(tree: ast.Module) -> Iterator[str]:
     """Every module and every name of a module in a file, dotted."""
     called: dict[str, str] = {}
     for node in ast.walk(tree):

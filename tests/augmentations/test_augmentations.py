@@ -36,7 +36,7 @@ def images(count: int = 6, channels: int = 3, height: int = 8, width: int = 8) -
     return torch.rand(count, channels, height, width, generator=stream(9)) * 2 - 1
 
 
-def made(name: str, **changes: Any) -> Augmentation:
+def build_augmentation(name: str, **changes: Any) -> Augmentation:
     node = parse_config(compose([f"augment={name}"])).augment[name]
     return build_component({**node, **changes}, Augmentation, where="augment")
 
@@ -57,7 +57,7 @@ def output(logits: Tensor) -> DiscriminatorOutput:
 def test_each_image_is_changed_its_own_way_and_keeps_its_shape(
     name: str, shape: tuple[int, int, int]
 ) -> None:
-    of = made(name, **({"initial": 0.9} if name == "ada" else {}))
+    of = build_augmentation(name, **({"initial": 0.9} if name == "ada" else {}))
     same = images(1, *shape).repeat(16, 1, 1, 1)
     found = of(same, at())
     assert found.shape == same.shape
@@ -67,14 +67,14 @@ def test_each_image_is_changed_its_own_way_and_keeps_its_shape(
 
 @every_option
 def test_an_augmentation_draws_from_its_own_stream_only(name: str) -> None:
-    of, before = made(name), torch.random.get_rng_state()
+    of, before = build_augmentation(name), torch.random.get_rng_state()
     assert torch.equal(of(images(), at(seed=4)), of(images(), at(seed=4)))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 @every_option
 def test_the_generator_learns_through_an_augmentation(name: str) -> None:
-    of = made(name, **({"initial": 0.5, "places": True} if name == "ada" else {}))
+    of = build_augmentation(name, **({"initial": 0.5, "places": True} if name == "ada" else {}))
     fakes = images().requires_grad_()
     of(fakes, at()).square().sum().backward()
     assert fakes.grad is not None and fakes.grad.isfinite().all()
@@ -128,20 +128,20 @@ def test_a_square_of_the_asked_size_is_cut_out(size: int) -> None:
 
 
 def test_instance_noise_fades_out_linearly() -> None:
-    of, zeros = made("instance_noise", sigma=0.5, until=100), torch.zeros(50, 2, 20)
+    of, zeros = build_augmentation("instance_noise", sigma=0.5, until=100), torch.zeros(50, 2, 20)
     for step, expected in ((0, 0.5), (50, 0.25), (90, 0.05)):
         assert of(zeros, at(step)).std().item() == pytest.approx(expected, rel=0.1)
     assert torch.equal(of(zeros, at(100)), zeros)
     assert torch.equal(of(zeros, at(5000)), zeros)
-    for_ever = made("instance_noise", sigma=0.5, until=None)
+    for_ever = build_augmentation("instance_noise", sigma=0.5, until=None)
     assert for_ever(zeros, at(10**6)).std().item() == pytest.approx(0.5, rel=0.1)
 
 
 def test_diffaugment_changes_only_what_it_is_told_to() -> None:
-    of = made("diffaugment", color=False, translation=0.0, cutout=0.0)
+    of = build_augmentation("diffaugment", color=False, translation=0.0, cutout=0.0)
     assert torch.equal(of(images(), at()), images())
     gray = images(40, 1)
-    colored = made("diffaugment", color=True, translation=0.0, cutout=0.0)(gray, at())
+    colored = build_augmentation("diffaugment", color=True, translation=0.0, cutout=0.0)(gray, at())
     # of one channel brightness and contrast remain: each image times and plus something
     slope = colored.std((1, 2, 3)) / gray.std((1, 2, 3))
     centered = gray - gray.mean((1, 2, 3), keepdim=True)
@@ -183,7 +183,7 @@ def test_a_hue_turns_colors_about_gray_and_keeps_gray_and_saturation() -> None:
 
 
 def test_ada_rises_while_d_is_sure_and_falls_while_it_is_not() -> None:
-    of = made("ada", interval=2, images=100, target=0.6)
+    of = build_augmentation("ada", interval=2, images=100, target=0.6)
     assert isinstance(of, ADA)
     memory: Memory = {}
     sure, blind = output(torch.full((10,), 2.0)), output(torch.full((10,), -2.0))
@@ -197,7 +197,7 @@ def test_ada_rises_while_d_is_sure_and_falls_while_it_is_not() -> None:
 def test_the_strength_of_ada_follows_real_images_however_they_are_packed() -> None:
     strengths = []
     for packing in (1, 2, 5):
-        ada = made("ada", interval=1, images=100)
+        ada = build_augmentation("ada", interval=1, images=100)
         of = DiscriminatorInput({"ada": ada}, packing=packing)
         rng = SimpleNamespace(augment=stream())
         state: Any = SimpleNamespace(step=0, rng=rng, memory=lambda name: {})

@@ -26,7 +26,7 @@ Here = Callable[..., Answer]
 
 
 @pytest.fixture
-def compared(here: Here, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+def run_compare(here: Here, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """What gan-compare finds in `runs`, as plain data."""
 
     def call(*options: str) -> dict[str, Any]:
@@ -49,13 +49,13 @@ def labels(board: dict[str, Any]) -> list[str]:
 
 
 def test_the_aggregation_is_what_numpy_makes_of_the_rows(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     stream = np.random.default_rng(1)
     for loss, seed in itertools.product(LOSSES, range(4)):
         values = stream.uniform(1, 2, size=5) + (loss == "wgan_gp")
         made(tmp_path / "runs" / f"{loss}_{seed}", *values, loss=loss, seed=seed)
-    (board,) = compared()["boards"]
+    (board,) = run_compare()["boards"]
     for group in board["groups"]:
         series = []
         for run in (tmp_path / "runs").glob(f"{group['group']}_*"):
@@ -97,22 +97,22 @@ def test_one_value_has_no_interval() -> None:
 
 
 def test_runs_are_grouped_by_what_differs_and_never_by_the_seed(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     for loss, seed in itertools.product(LOSSES, range(3)):
         made(tmp_path / "runs" / f"{loss}{seed}", 1.0 + seed, loss=loss, seed=seed)
-    found = compared()
+    found = run_compare()
     assert found["group_by"] == ["loss"]
     assert sorted(labels(found["boards"][0])) == ["hinge", "wgan_gp"]
     assert [group["final"]["n"] for group in found["boards"][0]["groups"]] == [3, 3]
 
 
 def test_settings_that_follow_from_others_make_no_columns_but_are_listed(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     for loss, lr in itertools.product(LOSSES, (0.001, 0.0002)):
         made(tmp_path / "runs" / f"{loss}{lr}", 1.0, loss=loss, lr=lr)
-    found = compared()
+    found = run_compare()
     assert found["group_by"] == ["loss", "generator.lr"]
     assert set(found["differing"]) == {
         *("loss", "loss.name", "loss.margin", "loss.d_steps"),
@@ -172,13 +172,13 @@ def test_a_run_that_is_named_twice_counts_once(tmp_path: Path, here: Here) -> No
 
 
 def test_groups_whose_intervals_overlap_the_leaders_are_tied_with_it(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     values = {"a": (1.0, 1.4, 1.2), "b": (1.3, 1.6, 1.5), "c": (5.0, 5.1, 5.2)}
     for loss, finals in values.items():
         for seed, value in enumerate(finals):
             made(tmp_path / "runs" / f"{loss}{seed}", value, loss=loss, seed=seed)
-    (board,) = compared()["boards"]
+    (board,) = run_compare()["boards"]
     standings = [(g["group"], g["leader"], g["tied"]) for g in board["groups"]]
     assert standings == [("a", True, None), ("b", False, True), ("c", False, False)]
 
@@ -190,22 +190,22 @@ def test_one_seed_each_is_too_few_to_tell_groups_apart(tmp_path: Path, here: Her
 
 
 def test_the_luckiest_step_stands_beside_the_final_one_and_does_not_decide(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     for seed in range(2):
         made(tmp_path / "runs" / f"a{seed}", 0.1, 9.0, loss="swings", seed=seed)
         made(tmp_path / "runs" / f"b{seed}", 3.0, 2.0, loss="steady", seed=seed)
-    (board,) = compared()["boards"]
+    (board,) = run_compare()["boards"]
     assert labels(board) == ["steady", "swings"]
     swings = board["groups"][1]
     assert (swings["best"]["mean"], swings["final"]["mean"]) == (0.1, 9.0)
     assert {(run["best_step"], run["final_step"]) for run in swings["runs"]} == {(100, 200)}
-    (by_best,) = compared("--rank-by", "best")["boards"]
+    (by_best,) = run_compare("--rank-by", "best")["boards"]
     assert labels(by_best) == ["swings", "steady"]
 
 
 def test_runs_that_did_not_come_to_their_end_are_counted_and_not_averaged(
-    tmp_path: Path, compared: Compared, here: Here
+    tmp_path: Path, run_compare: Compared, here: Here
 ) -> None:
     for seed in range(2):
         made(tmp_path / "runs" / f"good{seed}", 1.0, seed=seed)
@@ -213,7 +213,7 @@ def test_runs_that_did_not_come_to_their_end_are_counted_and_not_averaged(
     made(tmp_path / "runs" / "nan", 100.0, seed=3, state="failed", exit_code=5)
     made(tmp_path / "runs" / "left", 100.0, seed=4, state="running")
     made(tmp_path / "runs" / "cut", 100.0, seed=5, state="interrupted", exit_code=130)
-    (board,) = compared()["boards"]
+    (board,) = run_compare()["boards"]
     (group,) = board["groups"]
     assert (group["final"]["n"], group["final"]["mean"]) == (2, 1.0)
     assert group["outcomes"] == {
@@ -222,15 +222,15 @@ def test_runs_that_did_not_come_to_their_end_are_counted_and_not_averaged(
     text = here("gan-compare", "runs").out
     for words in ("1 failed", "1 diverged", "1 died", "1 interrupted", "4 of 6 runs are not in it"):
         assert words in text
-    (everyone,) = compared("--unfinished")["boards"]
+    (everyone,) = run_compare("--unfinished")["boards"]
     assert everyone["groups"][0]["final"]["n"] == 6
 
 
-def test_a_group_of_which_every_run_failed_is_shown(tmp_path: Path, compared: Compared) -> None:
+def test_a_group_of_which_every_run_failed_is_shown(tmp_path: Path, run_compare: Compared) -> None:
     made(tmp_path / "runs" / "good", 1.0, loss="hinge")
     made(tmp_path / "runs" / "bad", loss="wgan_gp", state="failed", exit_code=5)
     made(tmp_path / "runs" / "worse", 2.0, loss="minimax", state="failed", exit_code=5)
-    (board,) = compared()["boards"]
+    (board,) = run_compare()["boards"]
     assert sorted(labels(board)) == ["hinge", "minimax", "wgan_gp"]
     assert [group["final"] is None for group in board["groups"]] == [False, True, True]
 
@@ -246,18 +246,18 @@ def test_verdicts_are_reported(tmp_path: Path, here: Here) -> None:
 
 
 def test_numbers_of_different_protocols_never_stand_on_one_board(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     made(tmp_path / "runs" / "a", 1.0, loss="hinge")
     made(tmp_path / "runs" / "b", 1.0, loss="minimax", protocol={**PROTOCOL, "n_fake": 50})
-    boards = compared()["boards"]  # both say that their protocol has the same id
+    boards = run_compare()["boards"]  # both say that their protocol has the same id
     assert [labels(board) for board in boards] == [["hinge"], ["minimax"]]
     assert len({board["protocol"] for board in boards}) == 2
     assert [board["protocol_parts"]["n_fake"] for board in boards] == [1000, 50]
 
 
 def test_the_digest_of_a_protocol_is_the_one_that_evaluations_carry(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     ring = ("dataset=ring", "dataset.count=200", "train.steps=4", "device=cpu", "threads=1")
     measured = ("train.eval_every=2", "evaluation.metrics=[sliced_wasserstein]")
@@ -265,7 +265,7 @@ def test_the_digest_of_a_protocol_is_the_one_that_evaluations_carry(
     run = tmp_path / "runs" / "real"
     assert call_command("gan-train", *ring, *measured, f"hydra.run.dir={run}") == 0
     rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
-    (board,) = compared()["boards"]
+    (board,) = run_compare()["boards"]
     last = rows[-1]["results"]["sliced_wasserstein"]
     assert board["protocol"] == last["protocol"]["id"]
     assert board["groups"][0]["final"]["mean"] == last["value"]
@@ -290,10 +290,10 @@ def test_every_number_of_an_evaluation_has_a_direction_but_those_that_have_no_be
     ],
 )
 def test_the_best_step_is_the_best_in_the_sense_of_the_metric(
-    tmp_path: Path, compared: Compared, name: str, direction: str | None, best: float | None
+    tmp_path: Path, run_compare: Compared, name: str, direction: str | None, best: float | None
 ) -> None:
     made(tmp_path / "runs" / "a", 3.0, 1.0, 2.0, name=name)
-    (board,) = compared("--metric", name)["boards"]
+    (board,) = run_compare("--metric", name)["boards"]
     (group,) = board["groups"]
     assert board["direction"] == direction
     assert group["final"]["mean"] == 2.0
@@ -308,57 +308,57 @@ def test_the_best_step_is_the_best_in_the_sense_of_the_metric(
     ],
 )
 def test_a_number_is_found_by_its_metric_in_any_space_or_by_its_name_in_one(
-    tmp_path: Path, compared: Compared, asked: str, found: str
+    tmp_path: Path, run_compare: Compared, asked: str, found: str
 ) -> None:
     for name in ("one_nn_accuracy_random", "fid"):
         made(tmp_path / "runs" / name, 1.0, name=name)
-    (board,) = compared("--metric", asked)["boards"]
+    (board,) = run_compare("--metric", asked)["boards"]
     assert board["metric"] == found
 
 
 def test_a_metric_of_several_numbers_is_a_board_for_each(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     for name in ("precision", "recall"):
         made(tmp_path / "runs" / name, 1.0, name=f"{name}_random", loss=name)
-    boards = compared("--metric", "manifold")["boards"]
+    boards = run_compare("--metric", "manifold")["boards"]
     assert [board["metric"] for board in boards] == ["precision_random", "recall_random"]
 
 
 def test_the_mean_over_columns_stands_for_its_metric_and_each_column_for_itself(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     for seed, column in enumerate((None, "age")):
         name = "column_wasserstein" + (f"/{column}" if column else "")
         made(tmp_path / "runs" / str(seed), 1.0 + seed, name=name, loss=str(seed))
     for asked in ("columns", "column_wasserstein", "column_wasserstein/age"):
-        (board,) = compared("--metric", asked)["boards"]
+        (board,) = run_compare("--metric", asked)["boards"]
         assert board["metric"] == asked.replace("columns", "column_wasserstein")
 
 
 def test_a_result_that_names_no_metric_is_compared_by_its_name_alone(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     run = made(tmp_path / "runs" / "a", 1.0)
     rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
     for row in rows:
         row["results"]["frechet_identity"] |= {"metric": ["frechet"], "column": 3}
     write_rows(run / "evaluations.jsonl", rows)
-    (board,) = compared("--metric", "frechet_identity")["boards"]
+    (board,) = run_compare("--metric", "frechet_identity")["boards"]
     assert (board["direction"], board["groups"][0]["final"]["mean"]) == (None, 1.0)
 
 
 def test_a_logged_number_can_be_compared_and_is_not_ranked_unasked(
-    tmp_path: Path, compared: Compared, here: Here
+    tmp_path: Path, run_compare: Compared, here: Here
 ) -> None:
     for loss, value in (("a", 2.0), ("b", 1.0)):
         for seed in range(2):
             made(tmp_path / "runs" / f"{loss}{seed}", value, loss=loss, seed=seed)
-    (board,) = compared("--metric", "loss/generator")["boards"]
+    (board,) = run_compare("--metric", "loss/generator")["boards"]
     assert [(g["group"], g["final"]["mean"]) for g in board["groups"]] == [("a", 2.5), ("b", 1.5)]
     assert not any(group["leader"] for group in board["groups"])
     assert "isn't known" in here("gan-compare", "runs", "--metric", "loss/generator").out
-    (ranked,) = compared("--metric", "loss/generator", "--direction", "min")["boards"]
+    (ranked,) = run_compare("--metric", "loss/generator", "--direction", "min")["boards"]
     assert labels(ranked) == ["b", "a"]
 
 

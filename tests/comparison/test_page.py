@@ -60,7 +60,7 @@ def png(width: int = 4, height: int = 4) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def pictured(run: Path, *steps: int, content: bytes | None = None) -> Path:
+def add_pictures(run: Path, *steps: int, content: bytes | None = None) -> Path:
     (run / "samples").mkdir()
     for step in steps:
         (run / "samples" / f"step_{step:08d}.png").write_bytes(content or png())
@@ -86,7 +86,7 @@ def two_losses(runs: Path) -> None:
     for loss, level in (("hinge", 1.0), ("lsgan", 2.0)):
         for seed in range(2):
             run = made(runs / f"{loss}{seed}", level + 2, level + seed, loss=loss, seed=seed)
-            pictured(run, 100, 200)
+            add_pictures(run, 100, 200)
 
 
 def test_a_page_has_its_sections_in_the_order_of_a_reader(tmp_path: Path, page: Page) -> None:
@@ -124,7 +124,7 @@ def test_texts_from_outside_are_only_texts(tmp_path: Path, page: Page) -> None:
         )
         rows = [{"step": s, f"loss/{EVIL}": 1.0, QUOTES: 2.0} for s in (1, 2)]
         write_rows(run / "metrics.jsonl", rows)
-        pictured(run, 100)
+        add_pictures(run, 100)
     text = page("--metric", "frechet")
     elements = Elements(text)
     assert [tag for tag, _ in elements.found].count("script") == 1
@@ -167,7 +167,7 @@ def test_pictures_at_equal_steps_stand_side_by_side(tmp_path: Path, page: Page) 
 def test_what_is_no_picture_of_ours_is_not_shown(
     tmp_path: Path, page: Page, content: bytes
 ) -> None:
-    run = pictured(made(tmp_path / "runs" / "a", 1.0), 100)
+    run = add_pictures(made(tmp_path / "runs" / "a", 1.0), 100)
     (run / "samples" / "step_00000100.png").write_bytes(content)
     text = page()
     assert "no picture at step 100" in text
@@ -176,7 +176,7 @@ def test_what_is_no_picture_of_ours_is_not_shown(
 
 def test_a_page_stays_small_however_many_pictures_there_are(tmp_path: Path, page: Page) -> None:
     for seed in range(30):
-        pictured(made(tmp_path / "runs" / f"{seed:02}", 1.0, seed=seed), *range(0, 500, 10))
+        add_pictures(made(tmp_path / "runs" / f"{seed:02}", 1.0, seed=seed), *range(0, 500, 10))
     text = page()
     assert text.count("data:image/png") == 24 * 12
     assert "24 of 30 runs with pictures are shown." in text
@@ -188,7 +188,7 @@ def test_large_pictures_are_shown_of_few_steps_and_few_runs(tmp_path: Path) -> N
     for seed in range(4):
         for loss in ("hinge", "lsgan"):
             run = made(tmp_path / "runs" / f"{loss}{seed}", 1.0, loss=loss, seed=seed)
-            pictured(run, 100, 200, content=large)
+            add_pictures(run, 100, 200, content=large)
     records = find_records([tmp_path / "runs"])
     found = gallery(group_runs(records).groups)
     shown = [picture for strip in found.strips for picture in strip.pictures]
@@ -214,7 +214,7 @@ def test_runs_without_anything_make_a_page(tmp_path: Path, page: Page) -> None:
 
 def test_a_report_is_the_page_of_one_run(here: Here, tmp_path: Path) -> None:
     sick = {"name": "oscillation", "step": 50, "evidence": "It swings", "advice": "Add r1."}
-    run = pictured(made(tmp_path / "runs" / "a", 1.0, 3.0, verdicts=[sick]), 100)
+    run = add_pictures(made(tmp_path / "runs" / "a", 1.0, 3.0, verdicts=[sick]), 100)
     assert run.is_dir()
     answer = here("gan-report", "runs/a", "--html", "page.html")
     assert (answer.code, answer.err) == (0, "")
@@ -237,7 +237,7 @@ def test_a_report_is_the_page_of_one_run(here: Here, tmp_path: Path) -> None:
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 
 
-def opened(path: Path, profile: Path) -> tuple[str, str]:
+def open_page(path: Path, profile: Path) -> tuple[str, str]:
     """The page's document after its script has run, and what the browser said of it."""
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
     options += ["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--dump-dom"]
@@ -259,9 +259,9 @@ def test_a_browser_shows_the_page_and_runs_nothing_but_the_slider(
     breakout = f"{EVIL}{QUOTES}"
     for seed in range(2):
         run = made(tmp_path / "runs" / f"{EVIL}{seed}", 2.0, 1.0, loss=f"{breakout}{seed}")
-        pictured(run, 100, 200)
+        add_pictures(run, 100, 200)
     page()
-    document, said = opened(tmp_path / "out" / "page.html", tmp_path / "profile")
+    document, said = open_page(tmp_path / "out" / "page.html", tmp_path / "profile")
     assert said == ""  # nothing refused by the policy, no script that failed
     (slider,) = [a for _, a in Elements(document).found if a.get("class") == "slider"]
     assert "hidden" not in slider
@@ -281,7 +281,7 @@ def test_the_slider_shows_the_pictures_of_its_step(tmp_path: Path, page: Page) -
         base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in (script, move)
     )
     (tmp_path / "moved.html").write_text(text.replace(script, move).replace(old, new))
-    document, said = opened(tmp_path / "moved.html", tmp_path / "profile")
+    document, said = open_page(tmp_path / "moved.html", tmp_path / "profile")
     assert said == ""
     pictures = [a for tag, a in Elements(document).found if tag == "img"]
     assert {a["data-place"] for a in pictures if "hidden" not in a} == {"0"}

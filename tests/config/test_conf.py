@@ -80,7 +80,7 @@ def content(path: Path) -> dict[str, Any]:
     entries = plain.pop("defaults", [])
     own = plain.get(group(path), plain)
     for entry in (entry for entry in entries if str(entry).startswith("/shared/")):
-        common = shared(entry)
+        common = shared_settings(entry)
         assert not flatten(own).keys() & flatten(common).keys(), (
             "a shared setting is spelled out once"
         )
@@ -88,12 +88,12 @@ def content(path: Path) -> dict[str, Any]:
     return own
 
 
-def shared(entry: str) -> dict[str, Any]:
+def shared_settings(entry: str) -> dict[str, Any]:
     """What an entry of a defaults list takes in."""
     path, _, _ = entry.removeprefix("/").partition("@")
     plain = yaml.safe_load((CONF / f"{path}.yaml").read_text())
     if plain.pop("defaults", None):
-        return {**plain, "discriminator": shared("/shared/minibatch")}
+        return {**plain, "discriminator": shared_settings("/shared/minibatch")}
     return {"discriminator": plain} if entry.endswith("discriminator") else plain
 
 

@@ -29,10 +29,10 @@ def plain(whole: dict[str, Any]) -> dict[str, Any]:
     return copy.deepcopy(whole)
 
 
-def changed(plain: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+def with_setting(plain: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     """The same data with one dotted key set."""
     first, _, rest = key.partition(".")
-    return {**plain, first: changed(plain[first], rest, value) if rest else value}
+    return {**plain, first: with_setting(plain[first], rest, value) if rest else value}
 
 
 # ---------------------------------------------------------------- ranges
@@ -75,7 +75,7 @@ def test_a_setting_out_of_range_is_refused_by_name(
     plain: dict[str, Any], key: str, value: Any
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse(changed(plain, key, value))
+        parse(with_setting(plain, key, value))
     assert str(caught.value).startswith(f"invalid setting, {key}=")
 
 
@@ -99,7 +99,7 @@ def test_a_setting_out_of_range_is_refused_by_name(
 def test_a_setting_at_the_edge_of_its_range_is_taken(
     plain: dict[str, Any], key: str, value: Any
 ) -> None:
-    made = parse(changed(plain, key, value))
+    made = parse(with_setting(plain, key, value))
     assert flatten(made.plain())[key] == value
 
 
@@ -151,7 +151,7 @@ def test_the_digest_ignores_what_a_resumed_run_may_change_and_nothing_else(
     before = parse(plain).digest()
     for key in flatten(plain):
         value = OTHER[key] if key.split(".")[0] in Config.model_fields and _is_own(key) else "other"
-        after = parse(changed(plain, key, value))
+        after = parse(with_setting(plain, key, value))
         assert after.plain() != plain
         assert (after.digest() == before) == (key in (*FREE, "plugins")), key
 
@@ -196,7 +196,7 @@ def test_the_order_of_settings_does_not_change_the_digest(plain: dict[str, Any])
 
 
 @pytest.fixture
-def received(tmp_path: Path) -> Callable[[str | bytes], Config]:
+def read_text(tmp_path: Path) -> Callable[[str | bytes], Config]:
     """Reads a config.yaml with this content."""
 
     def get(content: str | bytes) -> Config:
@@ -208,35 +208,35 @@ def received(tmp_path: Path) -> Callable[[str | bytes], Config]:
 
 
 def test_a_configuration_is_read_as_it_was_written(
-    plain: dict[str, Any], received: Callable[[str | bytes], Config]
+    plain: dict[str, Any], read_text: Callable[[str | bytes], Config]
 ) -> None:
     plain["cache"] = "größe/データ: [1, 2] #no comment\n\\ 'quoted' \"twice\""
     plain["init_from"] = "null"
     plain["dataset"]["root"] = "2026-01-01"
     plain["optimizer"]["generator"]["eps"] = 1e-08
     made = parse(plain)
-    assert received(text(made)) == made
+    assert read_text(text(made)) == made
 
 
 def test_an_interpolation_stays_text(
-    plain: dict[str, Any], received: Callable[[str | bytes], Config]
+    plain: dict[str, Any], read_text: Callable[[str | bytes], Config]
 ) -> None:
     plain["init_from"] = "${oc.env:HOME}"
     plain["dataset"]["root"] = "${init_from}"
-    found = received(yaml.safe_dump(plain))
+    found = read_text(yaml.safe_dump(plain))
     assert found.init_from == "${oc.env:HOME}"
     assert found.dataset["root"] == "${init_from}"
 
 
 def test_a_target_is_an_unknown_setting(
-    plain: dict[str, Any], received: Callable[[str | bytes], Config]
+    plain: dict[str, Any], read_text: Callable[[str | bytes], Config]
 ) -> None:
     for content in (
         {**plain, "_target_": "os.system"},
         {**plain, "train": {**plain["train"], "_target_": "os.system"}},
     ):
         with pytest.raises(CheckpointError, match=r"unknown setting, .*_target_="):
-            received(yaml.safe_dump(content))
+            read_text(yaml.safe_dump(content))
 
 
 @pytest.mark.parametrize(
@@ -250,10 +250,10 @@ def test_a_target_is_an_unknown_setting(
     ],
 )
 def test_a_tag_that_would_make_objects_is_refused_and_makes_none(
-    tag: str, received: Callable[[str | bytes], Config], tmp_path: Path
+    tag: str, read_text: Callable[[str | bytes], Config], tmp_path: Path
 ) -> None:
     with pytest.raises(CheckpointError, match="unreadable configuration"):
-        received("seed: " + tag.replace("{}", str(tmp_path / "made")))
+        read_text("seed: " + tag.replace("{}", str(tmp_path / "made")))
     assert not (tmp_path / "made").exists()
 
 
@@ -283,43 +283,43 @@ HOSTILE = {
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_what_is_no_configuration_is_refused(
-    content: bytes, received: Callable[[str | bytes], Config]
+    content: bytes, read_text: Callable[[str | bytes], Config]
 ) -> None:
     with pytest.raises(CheckpointError, match=r"config\.yaml"):
-        received(content)
+        read_text(content)
 
 
-def test_an_alias_is_refused_before_it_unfolds(received: Callable[[str | bytes], Config]) -> None:
+def test_an_alias_is_refused_before_it_unfolds(read_text: Callable[[str | bytes], Config]) -> None:
     names = "abcdefghijklmn"
     lines = ["a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]"]
     for inner, outer in pairwise(names):
         lines.append(f"{outer}: &{outer} [{', '.join([f'*{inner}'] * 10)}]")
     begun = time.monotonic()
     with pytest.raises(CheckpointError, match="alias"):
-        received("\n".join(lines))  # 10^14 numbers
+        read_text("\n".join(lines))  # 10^14 numbers
     merged = ["a: &a {x: 0, y: 0}"]
     for inner, outer in pairwise(names):
         merged.append(f"{outer}: &{outer} {{<<: [{', '.join([f'*{inner}'] * 10)}]}}")
     with pytest.raises(CheckpointError, match="alias"):
-        received("\n".join(merged))
+        read_text("\n".join(merged))
     with pytest.raises(CheckpointError, match="alias"):
-        received("seed: &a [*a]")
+        read_text("seed: &a [*a]")
     assert time.monotonic() - begun < 10
 
 
-def test_a_huge_file_is_refused_unread(received: Callable[[str | bytes], Config]) -> None:
+def test_a_huge_file_is_refused_unread(read_text: Callable[[str | bytes], Config]) -> None:
     with pytest.raises(CheckpointError, match="too large"):
-        received(b"seed: 0\n" + b"#" * 100_000)
+        read_text(b"seed: 0\n" + b"#" * 100_000)
 
 
 def test_the_largest_file_is_read_in_a_moment(
-    plain: dict[str, Any], received: Callable[[str | bytes], Config]
+    plain: dict[str, Any], read_text: Callable[[str | bytes], Config]
 ) -> None:
     content = yaml.safe_dump(plain) + "x: ["
     content += "1," * ((config._LARGEST_FILE_BYTES - len(content)) // 2 - 1) + "]"
     begun = time.monotonic()
     with pytest.raises(CheckpointError, match="unknown setting, x="):
-        received(content)
+        read_text(content)
     assert time.monotonic() - begun < 10
 
 

@@ -51,7 +51,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_package(tmp_path, "lab_ideas", PLAIN)
 
 
-def used(*files: Path) -> list[UsedPlugin]:
+def find_used(*files: Path) -> list[UsedPlugin]:
     """The plugins that a configuration which names `Mine` uses."""
     plugins = find_plugins(files)
     load_plugins(plugins)
@@ -195,13 +195,13 @@ def test_two_classes_of_one_name_are_refused_and_a_class_made_again_is_not() -> 
 
 def test_a_run_records_the_plugins_that_it_uses_and_no_others(ideas: Path, package: Path) -> None:
     (package / "__init__.py").write_text("class Other:\n    pass\n")
-    (plugin,) = used(ideas)
+    (plugin,) = find_used(ideas)
     assert (plugin.name, plugin.version) == ("ideas.py", None)
     assert plugin.sha256 == find_plugins([ideas])[-1].sha256
 
 
 def test_a_package_is_recorded_by_its_version(package: Path) -> None:
-    assert used() == [UsedPlugin(name="lab_ideas", version="1.0", sha256=None)]
+    assert find_used() == [UsedPlugin(name="lab_ideas", version="1.0", sha256=None)]
 
 
 def test_a_metric_is_found_by_its_function_and_by_its_numbers(ideas: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_metric_is_found_by_its_function_and_by_its_numbers(ideas: Path) -> No
 
 
 def test_a_run_needs_its_plugins_again(ideas: Path, package: Path) -> None:
-    recorded = used(ideas)
+    recorded = find_used(ideas)
     require_plugins(recorded)
     for name in [name for name in sys.modules if name in ("lab_ideas", "gan_runner_plugin_ideas")]:
         del sys.modules[name]
@@ -236,7 +236,7 @@ def test_what_a_run_names_is_not_imported(name: str) -> None:
 
 
 def test_a_plugin_that_has_changed_since_is_named(ideas: Path, package: Path) -> None:
-    recorded = used(ideas)
+    recorded = find_used(ideas)
     assert changed_plugins(recorded) == []
     ideas.write_text(PLAIN + "# changed\n")
     info = next(package.parent.glob("*.dist-info"))

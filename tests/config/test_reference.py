@@ -27,7 +27,7 @@ UNTYPED = ("hydra.", "resume", "dry_run", "sweep")
 every_option = pytest.mark.parametrize(("group", "name"), OPTIONS)
 
 
-def written(folder: Path, group: str, name: str, text: str) -> Option:
+def write_option(folder: Path, group: str, name: str, text: str) -> Option:
     path = folder / group / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -38,7 +38,7 @@ def written(folder: Path, group: str, name: str, text: str) -> Option:
 
 
 def test_a_setting_is_read_with_its_comment(tmp_path: Path) -> None:
-    option = written(
+    option = write_option(
         tmp_path, "loss", "x", "# What it is. A. Uthor 2020.\nmargin: 1.0  # a bound\n"
     )
     assert option.header == "What it is. A. Uthor 2020."
@@ -47,14 +47,14 @@ def test_a_setting_is_read_with_its_comment(tmp_path: Path) -> None:
 
 def test_a_comment_goes_on_below_where_it_is_indented_further(tmp_path: Path) -> None:
     text = "a: '#'   # the first\n         # of two\n# not of it\nb:\n  c: 2\n    # below\n"
-    first, second = written(tmp_path, "loss", "x", text).settings
+    first, second = write_option(tmp_path, "loss", "x", text).settings
     assert first == Setting("loss.a", "'#'", "the first of two")
     assert second == Setting("loss.b.c", "2", "below")
 
 
 def test_a_value_is_shown_as_it_is_written(tmp_path: Path) -> None:
     text = "a: [1.0, 2.5]  # x\nb: {}\nc: ${d}  # y\n"
-    values = [setting.value for setting in written(tmp_path, "loss", "x", text).settings]
+    values = [setting.value for setting in write_option(tmp_path, "loss", "x", text).settings]
     assert values == ["[1.0, 2.5]", "{}", "${d}"]
 
 
@@ -67,15 +67,15 @@ def test_a_value_is_shown_as_it_is_written(tmp_path: Path) -> None:
     ],
 )
 def test_a_key_is_the_one_that_the_command_line_sets(tmp_path: Path, line: str, key: str) -> None:
-    option = written(tmp_path, "loss/penalty", "r1", f"{line}# Header.\na: 1\n")
+    option = write_option(tmp_path, "loss/penalty", "r1", f"{line}# Header.\na: 1\n")
     assert option.settings[0].key == key
     assert option.header == "Header."
 
 
 def test_the_settings_of_a_file_that_is_taken_in_are_there_unless_set_again(tmp_path: Path) -> None:
-    written(tmp_path, "model", "shared", "a: 1  # of all\nb: 2  # of all\n")
+    write_option(tmp_path, "model", "shared", "a: 1  # of all\nb: 2  # of all\n")
     text = "defaults:\n  - shared\n  - _self_\n  - override /loss: elbo\nb: 3  # of this\n"
-    option = written(tmp_path, "model", "x", text)
+    option = write_option(tmp_path, "model", "x", text)
     assert option.settings == (
         Setting("model.b", "3", "of this"),
         Setting("model.a", "1", "of all"),

@@ -28,7 +28,7 @@ MNIST = ("dataset=mnist", "dataset.download=false")
 
 
 @pytest.fixture(scope="module")
-def completed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def completed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three steps that nobody changes."""
     path = tmp_path_factory.mktemp("completed") / "run"
     assert call_command("gan-train", *small_run(path, "train.steps=3", "train.save_every=1")) == 0
@@ -36,9 +36,9 @@ def completed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(completed: Path, tmp_path: Path) -> Path:
+def run(completed_run: Path, tmp_path: Path) -> Path:
     """A copy of it, to be damaged."""
-    return Path(shutil.copytree(completed, tmp_path / "run"))
+    return Path(shutil.copytree(completed_run, tmp_path / "run"))
 
 
 def assert_refused(answer: Answer, code: int, *words: str) -> None:
@@ -419,7 +419,7 @@ def test_a_defect_of_ours_goes_to_the_log_with_its_traceback(
 # ---------------------------------------------------------------- resume=RUN
 
 
-def replaced(old: str, new: str) -> Damage:
+def replace_bytes(old: str, new: str) -> Damage:
     def damage(run: Path) -> None:
         text = (run / "config.yaml").read_text()
         assert old in text
@@ -428,7 +428,7 @@ def replaced(old: str, new: str) -> Damage:
     return damage
 
 
-def rewritten(name: str, new: bytes) -> Damage:
+def rewrite_file(name: str, new: bytes) -> Damage:
     return lambda run: (run / name).write_bytes(new)
 
 
@@ -444,18 +444,18 @@ def in_all_checkpoints(change: Callable[[bytes], bytes]) -> Damage:
     ("damage", "words"),
     [
         (lambda run: (run / "config.yaml").unlink(), ["not a run folder", "config.yaml"]),
-        (replaced("seed: 0", "seed: 7"), ["config.yaml is not the one"]),
-        (replaced("seed: 0", "seed: ${oc.env:HOME}"), ['seed="${oc.env:HOME}"']),
-        (replaced("name: DCGAN", "name: os.system"), ["model.name=os.system"]),
-        (replaced("name: DCGAN", "_target_: os.system\n  name: DCGAN"), ["model._target_"]),
-        (replaced("seed:", "_target_: os.system\nseed:"), ["_target_", "config.yaml"]),
-        (replaced("seed:", "unknown: 1\nseed:"), ["unknown setting, unknown=1"]),
-        (rewritten("config.yaml", b"!!python/object/apply:os.system [id]"), ["unreadable"]),
-        (rewritten("config.yaml", b"a: &a [x]\nb: *a"), ["alias"]),
-        (rewritten("config.yaml", b"[" * 10_000), ["unreadable"]),
-        (rewritten("config.yaml", b"\xff\xfe"), ["unreadable"]),
-        (rewritten("config.yaml", b""), ["missing setting"]),
-        (rewritten("status.json", b"{"), ["unreadable status"]),
+        (replace_bytes("seed: 0", "seed: 7"), ["config.yaml is not the one"]),
+        (replace_bytes("seed: 0", "seed: ${oc.env:HOME}"), ['seed="${oc.env:HOME}"']),
+        (replace_bytes("name: DCGAN", "name: os.system"), ["model.name=os.system"]),
+        (replace_bytes("name: DCGAN", "_target_: os.system\n  name: DCGAN"), ["model._target_"]),
+        (replace_bytes("seed:", "_target_: os.system\nseed:"), ["_target_", "config.yaml"]),
+        (replace_bytes("seed:", "unknown: 1\nseed:"), ["unknown setting, unknown=1"]),
+        (rewrite_file("config.yaml", b"!!python/object/apply:os.system [id]"), ["unreadable"]),
+        (rewrite_file("config.yaml", b"a: &a [x]\nb: *a"), ["alias"]),
+        (rewrite_file("config.yaml", b"[" * 10_000), ["unreadable"]),
+        (rewrite_file("config.yaml", b"\xff\xfe"), ["unreadable"]),
+        (rewrite_file("config.yaml", b""), ["missing setting"]),
+        (rewrite_file("status.json", b"{"), ["unreadable status"]),
         (in_all_checkpoints(pickle.dumps), ["not a checkpoint"]),
         (in_all_checkpoints(lambda _: b"text"), ["not a checkpoint"]),
         (in_all_checkpoints(lambda _: b""), ["not a checkpoint"]),

@@ -247,7 +247,7 @@ def test_a_new_run_can_begin_from_the_weights_of_another(here: Here, tmp_path: P
 
 
 @pytest.fixture
-def sampled(here: Here, tmp_path: Path) -> Callable[..., Path]:
+def sample_run(here: Here, tmp_path: Path) -> Callable[..., Path]:
     """Samples of a small run, with options; where they are."""
     assert here("gan-train", *SMALL, "train.steps=2", "hydra.run.dir=run", "seed=1").code == 0
 
@@ -259,20 +259,20 @@ def sampled(here: Here, tmp_path: Path) -> Callable[..., Path]:
     return sample
 
 
-def test_samples_come_as_a_grid_as_arrays_or_as_files(sampled: Callable[..., Path]) -> None:
-    assert Image.open(sampled("deep/grid.png", "--num", "9")).mode == "L"
-    samples = np.load(sampled("arrays.npz", "--num", "5"))["samples"]
+def test_samples_come_as_a_grid_as_arrays_or_as_files(sample_run: Callable[..., Path]) -> None:
+    assert Image.open(sample_run("deep/grid.png", "--num", "9")).mode == "L"
+    samples = np.load(sample_run("arrays.npz", "--num", "5"))["samples"]
     assert (samples.dtype, samples.shape) == (np.uint8, (5, 8, 8, 1))
-    files = sorted(sampled("each", "--num", "5").iterdir())
+    files = sorted(sample_run("each", "--num", "5").iterdir())
     assert [path.name for path in files] == [f"sample_{number:06d}.png" for number in range(5)]
     for path, image in zip(files, samples, strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), image[..., 0])
-    assert Image.open(sampled("arc.gif", "--interpolate", "4", "--num", "2")).format == "GIF"
+    assert Image.open(sample_run("arc.gif", "--interpolate", "4", "--num", "2")).format == "GIF"
 
 
-def test_samples_depend_on_the_seed_and_on_nothing_else(sampled: Callable[..., Path]) -> None:
+def test_samples_depend_on_the_seed_and_on_nothing_else(sample_run: Callable[..., Path]) -> None:
     first, again, other, raw = (
-        np.load(sampled(out, *options))["samples"]
+        np.load(sample_run(out, *options))["samples"]
         for out, options in (
             ("1.npz", ["--seed", "7"]),
             ("2.npz", ["--seed", "7", "--checkpoint", "2"]),

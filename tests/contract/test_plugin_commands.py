@@ -65,7 +65,7 @@ def ideas(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plugin_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with a plugin's loss, whose file lies beside its folder."""
     folder = tmp_path_factory.mktemp("saved")
     (folder / "my_ideas.py").write_text(LOSS)
@@ -98,7 +98,7 @@ def train_all(folder: Path, lines: list[list[str]], **environment: str) -> list[
     return codes
 
 
-def recorded(run: Path) -> list[str]:
+def recorded_plugins(run: Path) -> list[str]:
     """The names of the plugins that a run used."""
     config = yaml.safe_load((run / "config.yaml").read_text())
     return [plugin["name"] for plugin in config["plugins"]]
@@ -116,7 +116,7 @@ def test_the_page_on_extending_runs_as_it_stands(tmp_path: Path) -> None:
     train_all(tmp_path, [[*line, *QUICK, "evaluation.num=32"] for line in single])
     runs = sorted(tmp_path.glob("outputs/*/*"))
     assert len(runs) == len([line for line in single if "--help" not in line])
-    assert all(recorded(run) == ["my_ideas.py"] for run in runs)
+    assert all(recorded_plugins(run) == ["my_ideas.py"] for run in runs)
 
 
 def test_each_block_of_the_page_on_extending_stands_alone(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_the_jobs_of_a_sweep_have_the_file(command: Command, ideas: Path) -> Non
     done = command("gan-train", "--plugin", ideas.name, "-m", *words)
     assert done.returncode == 0, done.stderr + done.stdout
     runs = sorted((ideas.parent / "outputs" / "sweeps" / "s").glob("*/config.yaml"))
-    assert sorted(recorded(run.parent) for run in runs) == [[], ["my_ideas.py"]]
+    assert sorted(recorded_plugins(run.parent) for run in runs) == [[], ["my_ideas.py"]]
     again = command("gan-train", "--plugin", ideas.name, "-m", *words)
     assert again.returncode == 0, again.stderr
 
@@ -219,28 +219,28 @@ def test_the_jobs_of_a_sweep_have_the_file(command: Command, ideas: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["gan-sample", "gan-evaluate", "gan-train"])
-def test_a_run_needs_its_file_again(command: Command, saved: Path, name: str) -> None:
-    before = {path: path.stat().st_mtime_ns for path in saved.rglob("*")}
+def test_a_run_needs_its_file_again(command: Command, plugin_run: Path, name: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in plugin_run.rglob("*")}
     words = {
-        "gan-sample": [str(saved), "--out", "x.png"],
-        "gan-evaluate": [str(saved)],
-        "gan-train": [f"resume={saved}", "train.steps=40"],
+        "gan-sample": [str(plugin_run), "--out", "x.png"],
+        "gan-evaluate": [str(plugin_run)],
+        "gan-train": [f"resume={plugin_run}", "train.steps=40"],
     }
-    done = command(name, *words[name], cwd=saved.parent)
+    done = command(name, *words[name], cwd=plugin_run.parent)
     assert done.returncode == 6
     assert done.stderr.startswith("error: the run needs a plugin, my_ideas.py (sha256 ")
     assert done.stderr.endswith("Give it again: --plugin my_ideas.py, or GAN_RUNNER_PLUGINS.\n")
-    assert {path: path.stat().st_mtime_ns for path in saved.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in plugin_run.rglob("*")} == before
 
 
 def test_a_run_is_sampled_with_its_file(
-    command: Command, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, plugin_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = saved.parent / "my_ideas.py"
-    done = command("gan-sample", str(saved), "--out", "a.npz", "--plugin", str(file))
+    file = plugin_run.parent / "my_ideas.py"
+    done = command("gan-sample", str(plugin_run), "--out", "a.npz", "--plugin", str(file))
     assert done.returncode == 0, done.stderr
     monkeypatch.setenv("GAN_RUNNER_PLUGINS", str(file))
-    done = command("gan-sample", str(saved), "--out", "b.npz")
+    done = command("gan-sample", str(plugin_run), "--out", "b.npz")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
@@ -260,10 +260,10 @@ def test_a_run_is_resumed_with_its_file_and_says_if_it_has_changed(
 
 
 @pytest.mark.parametrize("name", ["gan-sample", "gan-evaluate", "gan-train"])
-def test_a_run_never_imports_what_it_names(command: Command, saved: Path, name: str) -> None:
-    stranger = saved.parent / f"stranger_{name}"
+def test_a_run_never_imports_what_it_names(command: Command, plugin_run: Path, name: str) -> None:
+    stranger = plugin_run.parent / f"stranger_{name}"
     stranger.mkdir()
-    config = yaml.safe_load((saved / "config.yaml").read_text())
+    config = yaml.safe_load((plugin_run / "config.yaml").read_text())
     trap = stranger / "trap.py"
     trap.write_text("from pathlib import Path\nPath(__file__).with_name('sprung').touch()\n")
     config["plugins"] = [
@@ -303,7 +303,7 @@ def test_the_package_of_the_examples_is_installed_and_trained(tmp_path: Path) ->
     ]
     changed = ["resume=run", "train.steps=4"]
     assert train_all(tmp_path, [line, changed], PYTHONPATH=str(target)) == [0, 0]
-    assert recorded(tmp_path / "run") == ["gan-ideas"]
+    assert recorded_plugins(tmp_path / "run") == ["gan-ideas"]
     evaluated = (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()
     assert all("radius_error" in json.loads(line)["results"] for line in evaluated)
     assert train_all(tmp_path, [["resume=run", "train.steps=6"]]) == [6]

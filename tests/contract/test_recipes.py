@@ -15,7 +15,7 @@ LOSSES = ("non_saturating", "lsgan", "wgan_gp", "hinge", "softplus_r1", "r3gan")
 SEEDS = {"0", "1", "2"}
 
 
-def measured(value: float, protocol: str = "aaaaaaaaaa") -> dict[str, Any]:
+def measurement(value: float, protocol: str = "aaaaaaaaaa") -> dict[str, Any]:
     whole = {"id": protocol, "n_real": 10, "parameters": {"modes": 8}}
     return {
         "seconds": 70,
@@ -56,24 +56,24 @@ def test_the_record_holds_each_protocol_once() -> None:
 
 
 def test_a_saved_record_reads_back_with_whole_protocols(tmp_path: Path) -> None:
-    record = {"ring_hinge": {"0": measured(0.9), "1": measured(0.8)}}
+    record = {"ring_hinge": {"0": measurement(0.9), "1": measurement(0.8)}}
     results.save_record(record, tmp_path / "results.json")
     assert results.load_record(tmp_path / "results.json") == record
 
 
 def test_two_protocols_with_one_id_are_not_saved(tmp_path: Path) -> None:
-    other = measured(0.8)
+    other = measurement(0.8)
     other["results"]["high_quality"]["protocol"]["n_real"] = 20
-    record = {"ring_hinge": {"0": measured(0.9), "1": other}}
+    record = {"ring_hinge": {"0": measurement(0.9), "1": other}}
     with pytest.raises(ValueError, match="two protocols have the id aaaaaaaaaa"):
         results.save_record(record, tmp_path / "results.json")
 
 
 def test_numbers_of_different_protocols_stand_in_different_tables() -> None:
     record = {
-        "ring_hinge": {"0": measured(0.9)},
-        "ring_lsgan": {"0": measured(0.8)},
-        "ring_wgan": {"0": measured(0.7, "bbbbbbbbbb")},
+        "ring_hinge": {"0": measurement(0.9)},
+        "ring_lsgan": {"0": measurement(0.8)},
+        "ring_wgan": {"0": measurement(0.7, "bbbbbbbbbb")},
     }
     first, second = results.tables(record).split("\n## ")[1:]
     assert "ring_hinge" in first and "ring_lsgan" in first and "aaaaaaaaaa" in first
@@ -81,19 +81,19 @@ def test_numbers_of_different_protocols_stand_in_different_tables() -> None:
 
 
 def test_seeds_of_different_protocols_are_refused() -> None:
-    record = {"ring_hinge": {"0": measured(0.9), "1": measured(0.9, "bbbbbbbbbb")}}
+    record = {"ring_hinge": {"0": measurement(0.9), "1": measurement(0.9, "bbbbbbbbbb")}}
     with pytest.raises(ValueError, match="protocols"):
         results.tables(record)
 
 
 def test_a_summary_is_the_mean_with_the_lowest_and_the_highest() -> None:
-    record = {"ring_hinge": {str(k): measured(v) for k, v in enumerate((0.5, 0.6, 1.0))}}
+    record = {"ring_hinge": {str(k): measurement(v) for k, v in enumerate((0.5, 0.6, 1.0))}}
     assert "| 0.7 (0.5 to 1) |" in results.tables(record)
 
 
 def test_a_header_is_replaced_and_the_description_stays() -> None:
     old = "# @package _global_\n# What it is.\n# Measured on a day:\n# 3.\ntrain:\n  steps: 3\n"
-    new = results.with_header(old, "ring_hinge", {"0": measured(0.9)})
+    new = results.with_header(old, "ring_hinge", {"0": measurement(0.9)})
     lines = new.splitlines()
     assert lines[:3] == [
         "# @package _global_",
@@ -105,7 +105,7 @@ def test_a_header_is_replaced_and_the_description_stays() -> None:
     assert new.endswith("train:\n  steps: 3\n") and "# 3." not in new
 
 
-def compared(**methods: dict[str, Any]) -> dict[str, Any]:
+def paper_results(**methods: dict[str, Any]) -> dict[str, Any]:
     """What was measured of a paper's table on MNIST."""
     protocol = {"id": "aaaaaaaaaa", "space": "classifier", "split": "train"}
     facts = {"date": "2026-11-21", "machine": "a processor", "runs": 3, "seconds": 60}
@@ -113,17 +113,17 @@ def compared(**methods: dict[str, Any]) -> dict[str, Any]:
     return {"mnist": {**facts, "protocol": protocol, "methods": methods}}
 
 
-def tried(*values: float | None, best: int | None, again: list[float | None]) -> dict[str, Any]:
+def trial(*values: float | None, best: int | None, again: list[float | None]) -> dict[str, Any]:
     samples = [{"overrides": [f"lr={place}"], "value": v} for place, v in enumerate(values)]
     return {"samples": samples, "best": best, "repeats": again}
 
 
 def test_a_papers_number_stands_beside_the_measured_one_and_failures_are_named() -> None:
     text = paper.section(
-        compared(
-            wgan=tried(5.0, 4.0, best=1, again=[6.0, None, 8.0]),
-            lsgan=tried(None, None, best=None, again=[]),
-            dragan=tried(5.0, None, best=0, again=[None, None]),
+        paper_results(
+            wgan=trial(5.0, 4.0, best=1, again=[6.0, None, 8.0]),
+            lsgan=trial(None, None, best=None, again=[]),
+            dragan=trial(5.0, None, best=0, again=[None, None]),
         )
     )
     assert "| WGAN (`wgan`) | 6.7 ± 0.4 | 7 ± 1.4 | 6 to 8 | 4 of 4 to 5 | `lr=1` |" in text

@@ -25,19 +25,19 @@ LENGTH = ("train.steps=20", "train.save_every=5", "train.keep=1")  # logs at 7, 
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "run"
     assert call_command("gan-train", *small_run(path, *LENGTH)) == 0
     return path
 
 
-def resumed(path: Path, *overrides: str) -> dict[str, object]:
+def resume_run(path: Path, *overrides: str) -> dict[str, object]:
     """What a run leaves behind when it's continued to its end."""
     assert call_command("gan-train", f"resume={path}", *overrides) == 0
     return left_behind(path)
 
 
-def killed(arguments: list[str], *, after: str, moment: int) -> bool:
+def kill_run(arguments: list[str], *, after: str, moment: int) -> bool:
     """Run gan-train in a process that dies before it does its nth change of the disk from a
     certain function on; whether it came to that."""
     process = os.fork()
@@ -87,36 +87,34 @@ def _die_at(after: str, moment: int) -> None:
 
 
 def test_a_run_killed_at_any_moment_of_a_save_resumes_bit_for_bit(
-    tmp_path: Path, uninterrupted: Path
+    tmp_path: Path, whole_run: Path
 ) -> None:
-    expected = left_behind(uninterrupted)
+    expected = left_behind(whole_run)
     for moment in count(1):
         path = tmp_path / str(moment)
         arguments = small_run(path, *LENGTH)
-        if not killed(arguments, after="last save", moment=moment):
+        if not kill_run(arguments, after="last save", moment=moment):
             break
-        assert resumed(path) == expected, f"killed at moment {moment}"
+        assert resume_run(path) == expected, f"killed at moment {moment}"
         assert list((path / "checkpoints").glob(".*")) == []
     assert moment > 5
 
 
 def test_a_run_killed_while_it_is_resumed_resumes_bit_for_bit(
-    tmp_path: Path, uninterrupted: Path
+    tmp_path: Path, whole_run: Path
 ) -> None:
-    expected = left_behind(uninterrupted)
-    assert killed(small_run(tmp_path / "run", *LENGTH), after="last save", moment=1)
+    expected = left_behind(whole_run)
+    assert kill_run(small_run(tmp_path / "run", *LENGTH), after="last save", moment=1)
     for moment in range(1, 9):
         path = shutil.copytree(tmp_path / "run", tmp_path / str(moment))
-        assert killed([f"resume={path}"], after="reopen", moment=moment)
-        assert resumed(path) == expected, f"killed at moment {moment}"
+        assert kill_run([f"resume={path}"], after="reopen", moment=moment)
+        assert resume_run(path) == expected, f"killed at moment {moment}"
 
 
-def test_a_run_killed_before_its_first_save_begins_again(
-    tmp_path: Path, uninterrupted: Path
-) -> None:
-    assert killed(small_run(tmp_path / "run", *LENGTH), after="first save", moment=1)
+def test_a_run_killed_before_its_first_save_begins_again(tmp_path: Path, whole_run: Path) -> None:
+    assert kill_run(small_run(tmp_path / "run", *LENGTH), after="first save", moment=1)
     assert not list((tmp_path / "run" / "checkpoints").iterdir())
-    assert resumed(tmp_path / "run") == left_behind(uninterrupted)
+    assert resume_run(tmp_path / "run") == left_behind(whole_run)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +134,12 @@ def test_a_run_killed_before_its_first_save_begins_again(
 def test_every_part_of_a_state_is_resumed(tmp_path: Path, settings: list[str]) -> None:
     whole, broken = (small_run(tmp_path / name, *LENGTH, *settings) for name in ("whole", "broken"))
     assert call_command("gan-train", *whole) == 0
-    assert killed(broken, after="last save", moment=1)
-    assert resumed(tmp_path / "broken") == left_behind(tmp_path / "whole")
+    assert kill_run(broken, after="last save", moment=1)
+    assert resume_run(tmp_path / "broken") == left_behind(tmp_path / "whole")
 
 
 def test_a_process_that_is_killed_leaves_a_run_that_another_one_resumes(
-    tmp_path: Path, uninterrupted: Path
+    tmp_path: Path, whole_run: Path
 ) -> None:
     path = tmp_path / "run"
     process = subprocess.Popen(argv("gan-train", *small_run(path, *LENGTH)))
@@ -152,12 +150,12 @@ def test_a_process_that_is_killed_leaves_a_run_that_another_one_resumes(
     command = argv("gan-train", f"resume={path}")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert left_behind(path) == left_behind(uninterrupted)
+    assert left_behind(path) == left_behind(whole_run)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_the_step_and_says_how_to_go_on(
-    tmp_path: Path, uninterrupted: Path, number: int
+    tmp_path: Path, whole_run: Path, number: int
 ) -> None:
     path = tmp_path / "run"
     command = argv("gan-train", *small_run(path, *LENGTH))
@@ -168,7 +166,7 @@ def test_a_signal_saves_the_step_and_says_how_to_go_on(
     out, err = process.communicate()
     assert (process.returncode, err) == (128 + number, "")
     assert out.endswith(f"Continue with:\ngan-train resume={path}\n")
-    assert resumed(path) == left_behind(uninterrupted)
+    assert resume_run(path) == left_behind(whole_run)
 
 
 # ---------------------------------------------------------------- damaged
@@ -181,44 +179,44 @@ def damage_file(path: Path) -> None:
 
 
 def test_behind_a_damaged_checkpoint_the_one_before_it_is_used(
-    here: Here, tmp_path: Path, uninterrupted: Path
+    here: Here, tmp_path: Path, whole_run: Path
 ) -> None:
-    path = shutil.copytree(uninterrupted, tmp_path / "run")
+    path = shutil.copytree(whole_run, tmp_path / "run")
     damage_file(path / "checkpoints" / file_name(20))
     answer = here("gan-train", "resume=run")
     assert answer.code == 0
     (warning,) = [line for line in answer.out.splitlines() if line.startswith("warning: ")]
     assert file_name(20) in warning
     assert f"Using {file_name(15)} instead." in warning
-    assert left_behind(path) == left_behind(uninterrupted)
+    assert left_behind(path) == left_behind(whole_run)
 
 
 @pytest.mark.parametrize("content", [None, b"{", b'{"file": "step_00000015.safetensors"}'])
 def test_the_pointer_to_the_last_checkpoint_is_set_right(
-    tmp_path: Path, uninterrupted: Path, content: bytes | None
+    tmp_path: Path, whole_run: Path, content: bytes | None
 ) -> None:
-    path = shutil.copytree(uninterrupted, tmp_path / "run")
+    path = shutil.copytree(whole_run, tmp_path / "run")
     pointer = path / "checkpoints" / "last.json"
     pointer.unlink() if content is None else pointer.write_bytes(content)
-    assert resumed(path) == left_behind(uninterrupted)
+    assert resume_run(path) == left_behind(whole_run)
 
 
 def test_what_was_logged_after_the_checkpoint_is_logged_once(
-    tmp_path: Path, uninterrupted: Path
+    tmp_path: Path, whole_run: Path
 ) -> None:
-    path = shutil.copytree(uninterrupted, tmp_path / "run")
+    path = shutil.copytree(whole_run, tmp_path / "run")
     (path / "checkpoints" / file_name(20)).unlink()
     with (path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 25, "loss/generator": 1.0}\n{"step": 2')
     (path / "samples" / "step_00000025.png").write_bytes(b"")
-    assert resumed(path) == left_behind(uninterrupted)
+    assert resume_run(path) == left_behind(whole_run)
 
 
-def test_what_a_killed_save_left_is_swept_up(tmp_path: Path, uninterrupted: Path) -> None:
-    path = shutil.copytree(uninterrupted, tmp_path / "run")
+def test_what_a_killed_save_left_is_swept_up(tmp_path: Path, whole_run: Path) -> None:
+    path = shutil.copytree(whole_run, tmp_path / "run")
     for name in (".tmpAb12Cd", f".{file_name(25)}.partial", ".last.json.partial"):
         (path / "checkpoints" / name).write_bytes(b"a part")
-    resumed(path, "train.steps=21")
+    resume_run(path, "train.steps=21")
     assert list((path / "checkpoints").glob(".*")) == []
 
 
@@ -232,22 +230,22 @@ def test_a_run_made_longer_ends_as_one_that_was_as_long_from_the_start(tmp_path:
     for name, lasting in (("long", ("steps=40", "keep=5")), ("short", ("steps=20",))):
         train = (f"train.{setting}" for setting in lasting)
         assert call_command("gan-train", *small_run(tmp_path / name, *both, *train)) == 0
-    found = resumed(tmp_path / "short", "train.steps=40", "train.keep=5")
+    found = resume_run(tmp_path / "short", "train.steps=40", "train.keep=5")
     assert found == left_behind(tmp_path / "long")
 
 
 def test_the_length_of_a_schedule_is_that_of_the_run_when_it_was_made(
-    tmp_path: Path, uninterrupted: Path
+    tmp_path: Path, whole_run: Path
 ) -> None:
-    path = shutil.copytree(uninterrupted, tmp_path / "run")
-    resumed(path, "train.steps=30")
+    path = shutil.copytree(whole_run, tmp_path / "run")
+    resume_run(path, "train.steps=30")
     assert (path / "config.yaml").read_text().count("      steps: 20\n") == 2
 
 
 def test_another_number_of_threads_is_reported_as_inexact(
-    here: Here, tmp_path: Path, uninterrupted: Path
+    here: Here, tmp_path: Path, whole_run: Path
 ) -> None:
-    shutil.copytree(uninterrupted, tmp_path / "run")
+    shutil.copytree(whole_run, tmp_path / "run")
     answer = here("gan-train", "resume=run", "train.steps=21", "threads=2")
     assert answer.code == 0
     assert "warning: the resumed run will not be bit-identical here: threads 1 -> 2." in answer.out

@@ -54,7 +54,7 @@ def set_config(run: Path, **changes: Any) -> None:
     (run / "config.yaml").write_text(json.dumps({**SETTINGS, **changes}))
 
 
-def evaluated(
+def add_evaluations(
     run: Path,
     *values: object,
     name: str = "frechet_random",
@@ -72,7 +72,7 @@ def evaluated(
 
 
 @pytest.fixture
-def listed(here: Here) -> Callable[..., list[dict[str, Any]]]:
+def listing(here: Here) -> Callable[..., list[dict[str, Any]]]:
     """What gan-runs finds in `runs`, as plain data."""
 
     def call(*options: str) -> list[dict[str, Any]]:
@@ -94,13 +94,13 @@ def names(found: list[dict[str, Any]]) -> list[str]:
 # ---------------------------------------------------------------- what is found
 
 
-def test_a_real_run_is_listed_as_it_ended(tmp_path: Path, listed: Listed) -> None:
+def test_a_real_run_is_listed_as_it_ended(tmp_path: Path, listing: Listed) -> None:
     run = tmp_path / "runs" / "real"
     ring = ("dataset=ring", "dataset.count=200", "train.steps=4", "device=cpu", "threads=1")
     measured = ("train.eval_every=2", "evaluation.metrics=[sliced_wasserstein]")
     measured += ("evaluation.best.metric=sliced_wasserstein", "evaluation.projections=8")
     assert call_command("gan-train", *ring, *measured, f"hydra.run.dir={run}") == 0
-    (found,) = listed()
+    (found,) = listing()
     rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
     best = min(rows, key=lambda row: row["best"])
     result = best["results"][found["best"]["metric"]]
@@ -113,21 +113,21 @@ def test_a_real_run_is_listed_as_it_ended(tmp_path: Path, listed: Listed) -> Non
     assert found["size"] == sum(p.stat().st_size for p in run.rglob("*") if p.is_file())
 
 
-def test_runs_are_found_at_any_depth_but_not_within_a_run(tmp_path: Path, listed: Listed) -> None:
+def test_runs_are_found_at_any_depth_but_not_within_a_run(tmp_path: Path, listing: Listed) -> None:
     for name in ("a", "2026/b", "sweeps/s/x=1/c", "a/checkpoints/within", ".hidden/d"):
         fake(tmp_path / "runs" / name)
     (tmp_path / "runs" / "empty").mkdir()
     shutil.copytree(tmp_path / "runs" / "a", tmp_path / "runs" / "unsaid")
     (tmp_path / "runs" / "unsaid" / "status.json").unlink()
-    assert names(listed()) == ["2026/b", "a", "sweeps/s/x=1/c", "unsaid/checkpoints/within"]
+    assert names(listing()) == ["2026/b", "a", "sweeps/s/x=1/c", "unsaid/checkpoints/within"]
 
 
-def test_a_run_folder_itself_may_be_named(tmp_path: Path, listed: Listed) -> None:
+def test_a_run_folder_itself_may_be_named(tmp_path: Path, listing: Listed) -> None:
     fake(tmp_path / "runs")
-    assert names(listed()) == ["."]
+    assert names(listing()) == ["."]
 
 
-def test_links_are_not_followed(tmp_path: Path, listed: Listed) -> None:
+def test_links_are_not_followed(tmp_path: Path, listing: Listed) -> None:
     fake(tmp_path / "elsewhere" / "run")
     run = fake(tmp_path / "runs" / "a")
     (tmp_path / "runs" / "link").symlink_to(tmp_path / "elsewhere")
@@ -136,23 +136,23 @@ def test_links_are_not_followed(tmp_path: Path, listed: Listed) -> None:
     linked = fake(tmp_path / "runs" / "linked")
     (linked / "status.json").rename(tmp_path / "status.json")
     (linked / "status.json").symlink_to(tmp_path / "status.json")
-    (found,) = listed()
+    (found,) = listing()
     files = [run / "config.yaml", run / "status.json"]
     assert (found["run"], found["size"]) == ("a", sum(file.stat().st_size for file in files))
 
 
-def test_a_pipe_in_a_run_folder_stops_nobody(tmp_path: Path, listed: Listed) -> None:
+def test_a_pipe_in_a_run_folder_stops_nobody(tmp_path: Path, listing: Listed) -> None:
     run = fake(tmp_path / "runs" / "a", state="running", ended=None)
     for name in ("evaluations.jsonl", "metrics.jsonl"):
         os.mkfifo(run / name)
     holder = RunFolder(run)
     holder.lock()
-    (found,) = listed()
+    (found,) = listing()
     assert (found["state"], found["step"], found["best"]) == ("running", 100, None)
     holder.release()
     (run / ".lock").unlink()
     os.mkfifo(run / ".lock")
-    assert [run["state"] for run in listed()] == ["died"]
+    assert [run["state"] for run in listing()] == ["died"]
 
 
 # ---------------------------------------------------------------- how they stand
@@ -171,12 +171,12 @@ def test_a_pipe_in_a_run_folder_stops_nobody(tmp_path: Path, listed: Listed) -> 
     ],
 )
 def test_a_status_that_is_not_ours_is_listed_as_unreadable(
-    tmp_path: Path, listed: Listed, here: Here, content: str
+    tmp_path: Path, listing: Listed, here: Here, content: str
 ) -> None:
     run = fake(tmp_path / "runs" / "a")
     (run / "status.json").write_text(content, encoding="latin-1")
     fake(tmp_path / "runs" / "b")
-    foreign, ours = listed()
+    foreign, ours = listing()
     assert (foreign["state"], foreign["step"], foreign["verdicts"]) == ("unreadable", None, [])
     assert foreign["steps"] == 100
     assert ours["state"] == "completed"
@@ -185,34 +185,34 @@ def test_a_status_that_is_not_ours_is_listed_as_unreadable(
 
 @pytest.mark.parametrize("content", ["", "[", "a: &a [x]\nb: *a", "!!python/name:os.system", "5"])
 def test_a_run_is_listed_without_what_its_configuration_would_say(
-    tmp_path: Path, listed: Listed, content: str
+    tmp_path: Path, listing: Listed, content: str
 ) -> None:
-    run = evaluated(fake(tmp_path / "runs" / "a"), 1.0)
+    run = add_evaluations(fake(tmp_path / "runs" / "a"), 1.0)
     (run / "config.yaml").write_text(content)
-    (found,) = listed()
+    (found,) = listing()
     assert (found["state"], found["step"]) == ("completed", 100)
     assert (found["steps"], found["best"]) == (None, None)
 
 
 def test_a_run_that_says_running_has_died_unless_somebody_holds_its_folder(
-    tmp_path: Path, listed: Listed
+    tmp_path: Path, listing: Listed
 ) -> None:
     for name in ("held", "left", "without"):
         fake(tmp_path / "runs" / name, state="running", ended=None)
     (tmp_path / "runs" / "left" / ".lock").touch()
     holder = RunFolder(tmp_path / "runs" / "held")
     holder.lock()
-    states = {run["run"]: run["state"] for run in listed()}
+    states = {run["run"]: run["state"] for run in listing()}
     assert states == {"held": "running", "left": "died", "without": "died"}
     assert sorted(p.name for p in (tmp_path / "runs" / "without").iterdir()) == [
         *("config.yaml", "status.json")
     ]
     holder.release()
-    assert [run["state"] for run in listed()] == ["died", "died", "died"]
+    assert [run["state"] for run in listing()] == ["died", "died", "died"]
 
 
 def test_a_run_that_ends_between_two_looks_has_not_died(
-    tmp_path: Path, listed: Listed, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, listing: Listed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = fake(tmp_path / "runs" / "a", state="running", ended=None)
 
@@ -222,7 +222,7 @@ def test_a_run_that_ends_between_two_looks_has_not_died(
         return False
 
     monkeypatch.setattr(RunFolder, "is_held", end)
-    assert [run["state"] for run in listed()] == ["completed"]
+    assert [run["state"] for run in listing()] == ["completed"]
 
 
 def test_asking_whether_a_folder_is_held_takes_it_from_nobody(
@@ -237,7 +237,7 @@ def test_asking_whether_a_folder_is_held_takes_it_from_nobody(
     assert not RunFolder(tmp_path).is_held()
 
 
-def test_the_process_of_a_killed_run_holds_nothing(tmp_path: Path, listed: Listed) -> None:
+def test_the_process_of_a_killed_run_holds_nothing(tmp_path: Path, listing: Listed) -> None:
     run = tmp_path / "runs" / "a"
     long = ("train.steps=1000000", "train.log_every=1", "train.save_every=0")
     process = subprocess.Popen(argv("gan-train", *small_run(run, *long)))
@@ -245,38 +245,38 @@ def test_the_process_of_a_killed_run_holds_nothing(tmp_path: Path, listed: Liste
         metrics = run / "metrics.jsonl"
         while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
             time.sleep(0.05)
-        (alive,) = listed()
+        (alive,) = listing()
         assert (alive["state"], alive["steps"]) == ("running", 1_000_000)
         assert alive["step"] > 0  # before any save
     finally:
         process.kill()
         process.wait()
-    (dead,) = listed()
+    (dead,) = listing()
     assert (dead["state"], dead["step"]) == ("died", 0)
 
 
 def test_the_step_of_a_running_run_is_that_of_its_newest_whole_row(
-    tmp_path: Path, listed: Listed
+    tmp_path: Path, listing: Listed
 ) -> None:
     run = fake(tmp_path / "runs" / "a", state="running", step=10, ended=None)
     (run / "metrics.jsonl").write_text('{"step": 20}\n' * 9999 + '{"step": 30}\n{"step": 4')
     holder = RunFolder(run)
     holder.lock()
-    assert [run["step"] for run in listed()] == [30]
+    assert [run["step"] for run in listing()] == [30]
     holder.release()
-    assert [run["step"] for run in listed()] == [10]  # from which it would go on
+    assert [run["step"] for run in listing()] == [10]  # from which it would go on
 
 
 def test_the_best_evaluation_is_that_of_the_runs_own_direction(
-    tmp_path: Path, listed: Listed
+    tmp_path: Path, listing: Listed
 ) -> None:
-    low = evaluated(fake(tmp_path / "runs" / "low"), 3.0, 0.1 + 0.2, 5.0)
+    low = add_evaluations(fake(tmp_path / "runs" / "low"), 3.0, 0.1 + 0.2, 5.0)
     coverage = {"name": "coverage_random", "metric": "coverage"}
-    high = evaluated(fake(tmp_path / "runs" / "high"), 3.0, 5.0, 5.0, **coverage)
+    high = add_evaluations(fake(tmp_path / "runs" / "high"), 3.0, 5.0, 5.0, **coverage)
     set_config(high, evaluation={"best": {"metric": "coverage", "direction": "max"}})
     with (low / "evaluations.jsonl").open("a") as file:
         file.write('{"step": 40, "best": null}\n{"step": 50, "best": NaN}\n[]\n{"step": 60, "be')
-    highest, lowest = (run["best"] for run in listed())
+    highest, lowest = (run["best"] for run in listing())
     assert lowest == {
         **{"metric": "frechet_random", "value": 0.30000000000000004, "step": 20},
         **{"direction": "min", "protocol": "aa"},
@@ -285,7 +285,7 @@ def test_the_best_evaluation_is_that_of_the_runs_own_direction(
 
 
 def test_a_value_that_another_metric_shares_is_not_taken_for_its_own(
-    tmp_path: Path, listed: Listed
+    tmp_path: Path, listing: Listed
 ) -> None:
     run = fake(tmp_path / "runs" / "a")
     results = {
@@ -298,18 +298,18 @@ def test_a_value_that_another_metric_shares_is_not_taken_for_its_own(
     }
     row = {"step": 1, "best": 1.0, "results": results}
     (run / "evaluations.jsonl").write_text(json.dumps(row) + "\n")
-    (found,) = listed()
+    (found,) = listing()
     assert (found["best"]["metric"], found["best"]["protocol"]) == ("fid", "bb")
 
 
-def test_each_verdict_is_named_once(tmp_path: Path, listed: Listed) -> None:
+def test_each_verdict_is_named_once(tmp_path: Path, listing: Listed) -> None:
     verdicts = [{"name": name, "step": 1} for name in ("divergence", "oscillation", "divergence")]
     fake(tmp_path / "runs" / "a", verdicts=verdicts)
-    assert [run["verdicts"] for run in listed()] == [["divergence", "oscillation"]]
+    assert [run["verdicts"] for run in listing()] == [["divergence", "oscillation"]]
 
 
 def test_the_age_counts_from_the_end_and_without_one_from_the_newest_file(
-    tmp_path: Path, listed: Listed
+    tmp_path: Path, listing: Listed
 ) -> None:
     fake(tmp_path / "runs" / "ended", ended=ago(days=3))
     for name, end in (("died", None), ("odd", "yesterday"), ("unzoned", "2020-01-01T00:00:00")):
@@ -318,7 +318,7 @@ def test_the_age_counts_from_the_end_and_without_one_from_the_newest_file(
             os.utime(path, (0, time.time() - 7200))
         (run / "train.log").touch()
         os.utime(run / "train.log", (0, time.time() - 3600))
-    ages = {run["run"]: run["age"] for run in listed()}
+    ages = {run["run"]: run["age"] for run in listing()}
     assert ages.pop("ended") == pytest.approx(3 * 86_400, abs=60)
     assert list(ages.values()) == [pytest.approx(3600, abs=60)] * 3
 
@@ -326,12 +326,12 @@ def test_the_age_counts_from_the_end_and_without_one_from_the_newest_file(
 # ---------------------------------------------------------------- options
 
 
-def test_states_choose(tmp_path: Path, listed: Listed) -> None:
+def test_states_choose(tmp_path: Path, listing: Listed) -> None:
     for state in ("completed", "stopped", "failed", "interrupted"):
         fake(tmp_path / "runs" / state, state=state)
     fake(tmp_path / "runs" / "died", state="running")
-    assert names(listed("--state", "failed,died")) == ["died", "failed"]
-    assert names(listed("--state", "running")) == []
+    assert names(listing("--state", "failed,died")) == ["died", "failed"]
+    assert names(listing("--state", "running")) == []
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_states_choose(tmp_path: Path, listed: Listed) -> None:
     ],
 )
 def test_settings_choose(
-    tmp_path: Path, listed: Listed, settings: list[str], expected: list[str]
+    tmp_path: Path, listing: Listed, settings: list[str], expected: list[str]
 ) -> None:
     for name in "abc":
         fake(tmp_path / "runs" / name)
@@ -360,53 +360,53 @@ def test_settings_choose(
     other = {"name": "LeastSquares"}
     set_config(tmp_path / "runs" / "c", loss=other, choices={"loss": "lsgan"}, newer="x=y")
     where = [part for setting in settings for part in ("--where", setting)]
-    assert names(listed(*where)) == expected
+    assert names(listing(*where)) == expected
 
 
-def test_spans_and_dates_choose(tmp_path: Path, listed: Listed) -> None:
+def test_spans_and_dates_choose(tmp_path: Path, listing: Listed) -> None:
     fake(tmp_path / "runs" / "days", ended=ago(days=3))
     fake(tmp_path / "runs" / "hours", ended=ago(hours=5))
-    assert names(listed("--since", "6h")) == ["hours"]
-    assert names(listed("--since", "60m")) == []
-    assert names(listed("--since", "1w")) == ["days", "hours"]
+    assert names(listing("--since", "6h")) == ["hours"]
+    assert names(listing("--since", "60m")) == []
+    assert names(listing("--since", "1w")) == ["days", "hours"]
     today = datetime.now().astimezone()
-    assert names(listed("--since", (today - timedelta(days=2)).date().isoformat())) == ["hours"]
-    assert names(listed("--since", (today - timedelta(days=4)).date().isoformat())) == [
+    assert names(listing("--since", (today - timedelta(days=2)).date().isoformat())) == ["hours"]
+    assert names(listing("--since", (today - timedelta(days=4)).date().isoformat())) == [
         *("days", "hours")
     ]
 
 
 def test_runs_are_sorted_as_asked_and_those_without_come_last(
-    tmp_path: Path, listed: Listed
+    tmp_path: Path, listing: Listed
 ) -> None:
     runs = tmp_path / "runs"
-    evaluated(fake(runs / "a", step=5, ended=ago(days=1)), 2.0)
-    evaluated(fake(runs / "b", step=90, ended=ago(days=2)), 1.0)
+    add_evaluations(fake(runs / "a", step=5, ended=ago(days=1)), 2.0)
+    add_evaluations(fake(runs / "b", step=90, ended=ago(days=2)), 1.0)
     fake(runs / "c", step=7, ended=ago(minutes=1))
     (runs / "c" / "checkpoint").write_bytes(bytes(5000))
     foreign = fake(runs / "d", ended=ago(days=9))
     (foreign / "status.json").write_text("{")
     os.utime(foreign / "status.json", (0, 0))
     os.utime(foreign / "config.yaml", (0, 0))
-    assert names(listed("--sort", "name")) == names(listed()) == ["a", "b", "c", "d"]
-    assert names(listed("--sort", "step")) == ["b", "c", "a", "d"]
-    assert names(listed("--sort", "best")) == ["b", "a", "c", "d"]
-    assert names(listed("--sort", "age")) == ["c", "a", "b", "d"]
-    assert names(listed("--sort", "size"))[0] == "c"
+    assert names(listing("--sort", "name")) == names(listing()) == ["a", "b", "c", "d"]
+    assert names(listing("--sort", "step")) == ["b", "c", "a", "d"]
+    assert names(listing("--sort", "best")) == ["b", "a", "c", "d"]
+    assert names(listing("--sort", "age")) == ["c", "a", "b", "d"]
+    assert names(listing("--sort", "size"))[0] == "c"
 
 
 def test_values_are_ordered_only_within_a_metric_and_a_protocol(
-    tmp_path: Path, listed: Listed
+    tmp_path: Path, listing: Listed
 ) -> None:
     runs = tmp_path / "runs"
-    evaluated(fake(runs / "a"), 9.0, id_="aa")
-    evaluated(fake(runs / "b"), 1.0, id_="bb")
-    evaluated(fake(runs / "c"), 8.0, id_="aa")
+    add_evaluations(fake(runs / "a"), 9.0, id_="aa")
+    add_evaluations(fake(runs / "b"), 1.0, id_="bb")
+    add_evaluations(fake(runs / "c"), 8.0, id_="aa")
     for name, value in (("d", 0.1), ("e", 0.7)):
-        evaluated(fake(runs / name), value, name="coverage_random", metric="coverage")
+        add_evaluations(fake(runs / name), value, name="coverage_random", metric="coverage")
         best = {"metric": "coverage", "direction": "max"}
         set_config(runs / name, evaluation={"best": best})
-    assert names(listed("--sort", "best")) == ["e", "d", "c", "a", "b"]
+    assert names(listing("--sort", "best")) == ["e", "d", "c", "a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -455,7 +455,7 @@ def test_a_folder_without_runs_is_reported_and_is_not_a_fault(tmp_path: Path, he
 
 def test_outputs_are_listed_by_default_in_aligned_lines(tmp_path: Path, here: Here) -> None:
     run = fake(tmp_path / "outputs" / "long" / "name", verdicts=[{"name": "divergence"}])
-    evaluated(run, 12.345678)
+    add_evaluations(run, 12.345678)
     fake(tmp_path / "outputs" / "z", state="failed", step=3, ended=ago(days=2, hours=3))
     heads, *lines = here("gan-runs").out.splitlines()
     assert heads.split() == [
@@ -504,21 +504,21 @@ def test_a_terminal_shows_names_as_they_are(
     assert names(json.loads(here("gan-runs", "runs", "--json").out)) == [":bug: [red]a"]
 
 
-def test_names_from_outside_are_escaped(tmp_path: Path, here: Here, listed: Listed) -> None:
+def test_names_from_outside_are_escaped(tmp_path: Path, here: Here, listing: Listed) -> None:
     verdict = {"name": "bad\x1b[31m"}
     run = fake(tmp_path / "runs" / "r\x1b[31m\nerror: fooled", verdicts=[verdict])
-    evaluated(run, 1.0, name="frechet\x1b", id_="id\x1b")
+    add_evaluations(run, 1.0, name="frechet\x1b", id_="id\x1b")
     answer = here("gan-runs", "runs")
     assert answer.out.count("\n") == 2
     assert all(line.isprintable() for line in answer.out.splitlines())
     assert r"r\x1b[31m\nerror: fooled" in answer.out
     assert "\x1b" not in here("gan-runs", "runs", "--json").out
-    assert names(listed()) == ["r\x1b[31m\nerror: fooled"]
+    assert names(listing()) == ["r\x1b[31m\nerror: fooled"]
 
 
-def test_numbers_in_json_have_all_their_digits(tmp_path: Path, listed: Listed) -> None:
-    evaluated(fake(tmp_path / "runs" / "a"), math.pi * 1e-7)
-    (found,) = listed()
+def test_numbers_in_json_have_all_their_digits(tmp_path: Path, listing: Listed) -> None:
+    add_evaluations(fake(tmp_path / "runs" / "a"), math.pi * 1e-7)
+    (found,) = listing()
     assert found["best"]["value"] == math.pi * 1e-7
     assert isinstance(found["size"], int)
 
@@ -543,7 +543,7 @@ def test_a_folder_that_cannot_be_listed_is_reported(
 
 
 def test_listing_leaves_everything_as_it_was(tmp_path: Path, here: Here) -> None:
-    evaluated(fake(tmp_path / "runs" / "a", state="running"), 1.0)
+    add_evaluations(fake(tmp_path / "runs" / "a", state="running"), 1.0)
     (tmp_path / "runs" / "a" / ".lock").touch()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert here("gan-runs", "runs").code == 0

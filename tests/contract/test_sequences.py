@@ -119,34 +119,34 @@ def test_sines_are_learned(configured: Callable[..., Config], tmp_path: Path) ->
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("sequences") / "run"
     asked = ("model.conditioning=concat", "dataset.standardize=true", "dataset.dimensions=3")
     assert call_command("gan-train", *small(run, *asked)) == 0
     return run
 
 
-def test_samples_are_in_the_datas_own_units(trained: Path, here: Here) -> None:
-    assert here("gan-sample", str(trained), "--per-class", "4", "--out", "x.npz").code == 0
+def test_samples_are_in_the_datas_own_units(trained_run: Path, here: Here) -> None:
+    assert here("gan-sample", str(trained_run), "--per-class", "4", "--out", "x.npz").code == 0
     found = np.load("x.npz")
     assert found["samples"].shape == (8, 6, 3)
     assert found["samples"].dtype == np.float32
     assert found["labels"].tolist() == [0, 1] * 4
 
 
-def test_samples_are_drawn_as_curves(trained: Path, here: Here) -> None:
-    assert here("gan-sample", str(trained), "--num", "16", "--out", "x.png").code == 0
+def test_samples_are_drawn_as_curves(trained_run: Path, here: Here) -> None:
+    assert here("gan-sample", str(trained_run), "--num", "16", "--out", "x.png").code == 0
     with Image.open("x.png") as picture:
         assert picture.mode == "RGB"
         assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 10
-    pictures = sorted(path.name for path in (trained / "samples").iterdir())
+    pictures = sorted(path.name for path in (trained_run / "samples").iterdir())
     assert pictures == ["step_00000002.png"]
 
 
-def test_an_interpolation_goes_from_one_sequence_to_another(trained: Path, here: Here) -> None:
+def test_an_interpolation_goes_from_one_sequence_to_another(trained_run: Path, here: Here) -> None:
     arguments = ("--interpolate", "5", "--num", "2", "--label", "1")
-    assert here("gan-sample", str(trained), *arguments, "--out", "x.npz").code == 0
-    assert here("gan-sample", str(trained), *arguments, "--out", "x.png").code == 0
+    assert here("gan-sample", str(trained_run), *arguments, "--out", "x.npz").code == 0
+    assert here("gan-sample", str(trained_run), *arguments, "--out", "x.png").code == 0
     found = np.load("x.npz")["samples"]
     assert found.shape == (10, 6, 3)
     steps = np.abs(np.diff(found[:5], axis=0)).max((1, 2))
@@ -154,8 +154,8 @@ def test_an_interpolation_goes_from_one_sequence_to_another(trained: Path, here:
 
 
 @pytest.mark.parametrize("out", ["folder", "x.gif"])
-def test_sequences_are_no_pictures_of_their_own(trained: Path, here: Here, out: str) -> None:
-    answer = here("gan-sample", str(trained), "--interpolate", "3", "--out", out)
+def test_sequences_are_no_pictures_of_their_own(trained_run: Path, here: Here, out: str) -> None:
+    answer = here("gan-sample", str(trained_run), "--interpolate", "3", "--out", out)
     assert answer.code == 2
     assert "needs image data, and the run has sequences" in answer.err and ".npz" in answer.err
 
@@ -164,9 +164,9 @@ def test_sequences_are_no_pictures_of_their_own(trained: Path, here: Here, out: 
 
 
 def test_sequences_are_measured_flattened_and_by_what_can_be_learned_from_them(
-    trained: Path, here: Here
+    trained_run: Path, here: Here
 ) -> None:
-    assert here("gan-evaluate", str(trained), "--out", "numbers.json").code == 0
+    assert here("gan-evaluate", str(trained_run), "--out", "numbers.json").code == 0
     (found,) = json.loads(Path("numbers.json").read_text())["evaluations"]
     results = found["results"]
     assert {"mmd_identity", "memorization_identity", "sliced_wasserstein"} <= set(results)

@@ -36,7 +36,7 @@ def rows_of(path: Path) -> list[list[str]]:
 
 
 @pytest.fixture
-def trained(here: Here, tmp_path: Path) -> Callable[..., Path]:
+def train_run(here: Here, tmp_path: Path) -> Callable[..., Path]:
     """Trains a small run through the command; its folder."""
 
     def call(*overrides: str) -> Path:
@@ -49,9 +49,9 @@ def trained(here: Here, tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.mark.parametrize("way", ["none", "concat"])
 def test_samples_are_rows_with_names_units_and_a_label(
-    way: str, trained: Callable[..., Path], here: Here, tmp_path: Path
+    way: str, train_run: Callable[..., Path], here: Here, tmp_path: Path
 ) -> None:
-    trained("train.steps=5", f"model.conditioning={way}")
+    train_run("train.steps=5", f"model.conditioning={way}")
     assert here("gan-sample", "run", "--num", "12", "--out", "x.csv").code == 0
     names, *rows = rows_of(tmp_path / "x.csv")
     assert names == NAMES and len(rows) == 12
@@ -63,18 +63,18 @@ def test_samples_are_rows_with_names_units_and_a_label(
 
 
 def test_rows_of_one_class_are_asked_for_by_its_name(
-    trained: Callable[..., Path], here: Here, tmp_path: Path
+    train_run: Callable[..., Path], here: Here, tmp_path: Path
 ) -> None:
-    trained("train.steps=1", "model.conditioning=concat")
+    train_run("train.steps=1", "model.conditioning=concat")
     arguments = ["run", "--label", "virginica", "--per-class", "3", "--out", "x.csv"]
     assert here("gan-sample", *arguments).code == 0
     assert [row[4] for row in rows_of(tmp_path / "x.csv")[1:]] == ["virginica"] * 3
 
 
 def test_a_table_of_samples_is_a_table_again(
-    trained: Callable[..., Path], here: Here, tmp_path: Path
+    train_run: Callable[..., Path], here: Here, tmp_path: Path
 ) -> None:
-    trained("train.steps=5")
+    train_run("train.steps=5")
     here("gan-sample", "run", "--num", "80", "--out", "x.csv")
     again = [o for o in small("again", "train.steps=1") if o != "dataset=iris"]
     asked = ["dataset=table", "dataset.path=x.csv", "dataset.test_ratio=0"]
@@ -99,9 +99,9 @@ def test_names_that_csv_must_quote_come_back_as_they_were(here: Here, tmp_path: 
 
 
 def test_arrays_and_pictures_of_a_table_are_written_too(
-    trained: Callable[..., Path], here: Here, tmp_path: Path
+    train_run: Callable[..., Path], here: Here, tmp_path: Path
 ) -> None:
-    run = trained("train.steps=5")
+    run = train_run("train.steps=5")
     assert here("gan-sample", "run", "--num", "7", "--out", "x.npz").code == 0
     with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
         assert arrays["samples"].shape == (7, 7)
@@ -150,9 +150,9 @@ def test_a_run_on_a_table_is_resumed_bit_for_bit_with_its_evaluations(
 
 
 def test_an_evaluation_tells_what_samples_teach_as_numbers_tables_and_a_picture(
-    trained: Callable[..., Path], here: Here, tmp_path: Path
+    train_run: Callable[..., Path], here: Here, tmp_path: Path
 ) -> None:
-    run = trained("train.steps=5", "train.eval_every=5")
+    run = train_run("train.steps=5", "train.eval_every=5")
     asked = ["run", "--out", "x.json", "--picture", "x.png"]
     done = here("gan-evaluate", *asked)
     assert done.code == 0, done.err
@@ -176,9 +176,9 @@ def test_an_evaluation_tells_what_samples_teach_as_numbers_tables_and_a_picture(
 
 
 def test_a_checkpoint_whose_classes_are_not_the_tables_is_refused(
-    trained: Callable[..., Path], here: Here
+    train_run: Callable[..., Path], here: Here
 ) -> None:
-    run = trained("train.steps=1", "model.conditioning=concat")
+    run = train_run("train.steps=1", "model.conditioning=concat")
     found = checkpoint.select(run / "checkpoints", "last")
     facts = replace(found.facts, classes=(*found.facts.classes, "of a stranger"))
     checkpoint.write(run / "checkpoints", found.tensors, facts)

@@ -16,20 +16,20 @@ IMAGES = Space("images", (1, 2, 4))
 VECTORS = Space("vectors", (2,), offset=(10.0, -3.0), scale=(2.0, 0.5))
 
 
-def numbered(count: int) -> Data:
+def numbered_images(count: int) -> Data:
     """Images whose pixels all are their index."""
     examples = torch.arange(count, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 2, 4)
     return Data(examples, IMAGES)
 
 
-def sided(count: int) -> Data:
+def half_white(count: int) -> Data:
     """Images that are black on the left and white on the right."""
     examples = torch.zeros(count, 1, 2, 4, dtype=torch.uint8)
     examples[..., 2:] = 255
     return Data(examples, IMAGES)
 
 
-def drawn(
+def take_from(
     data: Data, number: int, *, size: int = 4, seed: int = 0, start: int = 0, flip: bool = False
 ) -> list[Tensor]:
     stream = batches(
@@ -42,7 +42,7 @@ def indices(batch: Tensor) -> list[int]:
     return [int(i) for i in IMAGES.decode(batch)[:, 0, 0, 0]]
 
 
-def mirrored(batch: Tensor) -> list[bool]:
+def find_flips(batch: Tensor) -> list[bool]:
     """Which images of `sided` are the other way round."""
     return (batch[:, 0, 0, 0] > batch[:, 0, 0, -1]).tolist()
 
@@ -51,14 +51,14 @@ def mirrored(batch: Tensor) -> list[bool]:
 @pytest.mark.parametrize("flip", [False, True])
 def test_to_start_at_a_batch_is_to_skip_those_before_it(start: int, flip: bool) -> None:
     data = Data(torch.randint(256, (22, 1, 2, 4), dtype=torch.uint8), IMAGES)
-    whole = drawn(data, 40, flip=flip)
-    rest = drawn(data, 40 - start, flip=flip, start=start)
+    whole = take_from(data, 40, flip=flip)
+    rest = take_from(data, 40 - start, flip=flip, start=start)
     assert all(torch.equal(a, b) for a, b in zip(whole[start:], rest, strict=True))
 
 
 def test_the_order_depends_on_the_seed() -> None:
-    data = numbered(100)
-    first, again, other = (drawn(data, 25, seed=seed) for seed in (3, 3, 4))
+    data = numbered_images(100)
+    first, again, other = (take_from(data, 25, seed=seed) for seed in (3, 3, 4))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
@@ -66,7 +66,7 @@ def test_the_order_depends_on_the_seed() -> None:
 @pytest.mark.parametrize("count", [20, 22, 23])
 def test_no_example_comes_twice_in_an_epoch(count: int) -> None:
     per_epoch = count // 4
-    stream = drawn(numbered(count), 6 * per_epoch)
+    stream = take_from(numbered_images(count), 6 * per_epoch)
     for epoch in range(6):
         part = stream[epoch * per_epoch : (epoch + 1) * per_epoch]
         seen = [i for batch in part for i in indices(batch)]
@@ -75,24 +75,24 @@ def test_no_example_comes_twice_in_an_epoch(count: int) -> None:
 
 
 def test_every_epoch_has_an_order_of_its_own() -> None:
-    stream = drawn(numbered(20), 50)
+    stream = take_from(numbered_images(20), 50)
     epochs = {tuple(i for b in stream[e : e + 5] for i in indices(b)) for e in range(0, 50, 5)}
     assert len(epochs) == 10
 
 
 def test_what_an_epoch_drops_has_its_turn_in_others() -> None:
-    seen = [i for batch in drawn(numbered(7), 60) for i in indices(batch)]
+    seen = [i for batch in take_from(numbered_images(7), 60) for i in indices(batch)]
     assert set(seen) == set(range(7))
 
 
 def test_a_batch_may_be_the_whole_data() -> None:
-    for batch in drawn(numbered(5), 3, size=5):
+    for batch in take_from(numbered_images(5), 3, size=5):
         assert sorted(indices(batch)) == [0, 1, 2, 3, 4]
 
 
 def test_flips_depend_on_seed_and_index_only() -> None:
     few, many, other = (
-        [mirrored(batch) for batch in drawn(sided(count), 30, seed=seed, flip=True)]
+        [find_flips(batch) for batch in take_from(half_white(count), 30, seed=seed, flip=True)]
         for count, seed in ((40, 0), (200, 0), (40, 1))
     )
     assert few == many
@@ -100,30 +100,32 @@ def test_flips_depend_on_seed_and_index_only() -> None:
 
 
 def test_about_half_of_the_images_are_flipped_each_by_itself() -> None:
-    stream = drawn(sided(100), 100, size=20, flip=True)
-    assert 900 < sum(flip for batch in stream for flip in mirrored(batch)) < 1100
+    stream = take_from(half_white(100), 100, size=20, flip=True)
+    assert 900 < sum(flip for batch in stream for flip in find_flips(batch)) < 1100
 
 
 def test_a_flip_mirrors_left_to_right_only() -> None:
     image = torch.arange(8, dtype=torch.uint8).reshape(1, 1, 2, 4)
     data = Data(image, IMAGES)
-    seen = {tuple(IMAGES.decode(b).flatten().tolist()) for b in drawn(data, 20, size=1, flip=True)}
+    seen = {
+        tuple(IMAGES.decode(b).flatten().tolist()) for b in take_from(data, 20, size=1, flip=True)
+    }
     assert seen == {(0, 1, 2, 3, 4, 5, 6, 7), (3, 2, 1, 0, 7, 6, 5, 4)}
 
 
 def test_without_flips_every_image_is_as_it_lies() -> None:
-    assert not any(flip for batch in drawn(sided(40), 30) for flip in mirrored(batch))
+    assert not any(flip for batch in take_from(half_white(40), 30) for flip in find_flips(batch))
 
 
 def test_batches_touch_neither_the_data_nor_the_global_generator() -> None:
-    data = sided(40)
+    data = half_white(40)
     before, state = data.examples.clone(), torch.get_rng_state()
-    for batch in drawn(data, 12, flip=True):
+    for batch in take_from(data, 12, flip=True):
         batch.zero_()
     assert torch.equal(data.examples, before)
     assert torch.equal(torch.get_rng_state(), state)
     vectors = Data(torch.ones(8, 2), Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0)))
-    for batch in drawn(vectors, 4):
+    for batch in take_from(vectors, 4):
         batch.zero_()
     assert vectors.examples.eq(1).all()
 
@@ -132,10 +134,10 @@ def test_the_global_generator_does_not_change_batches() -> None:
     streams = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        streams.append(drawn(sided(40), 12, flip=True))
+        streams.append(take_from(half_white(40), 12, flip=True))
     assert all(torch.equal(a, b) for a, b in zip(*streams, strict=True))
 
 
 def test_data_stays_where_it_is_on_a_cpu() -> None:
-    data = numbered(4)
+    data = numbered_images(4)
     assert to_device(data, CPU) is data

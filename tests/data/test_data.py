@@ -11,7 +11,7 @@ IMAGES = Space("images", (1, 2, 4))
 VECTORS = Space("vectors", (2,), offset=(10.0, -3.0), scale=(2.0, 0.5))
 
 
-def numbered(count: int) -> Data:
+def numbered_images(count: int) -> Data:
     """Images whose pixels all are their index."""
     examples = torch.arange(count, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 2, 4)
     return Data(examples, IMAGES)
@@ -64,7 +64,7 @@ def test_outputs_of_half_precision_are_decoded_in_full(space: Space) -> None:
 
 
 def test_the_digest_changes_with_a_single_pixel_the_order_and_the_count() -> None:
-    data = numbered(50)
+    data = numbered_images(50)
     other = data.examples.clone()
     other[49, 0, 1, 3] ^= 1
     found = {
@@ -74,7 +74,7 @@ def test_the_digest_changes_with_a_single_pixel_the_order_and_the_count() -> Non
         digest(Data(data.examples[:49], IMAGES)),
     }
     assert len(found) == 4
-    assert digest(numbered(50)) == digest(data)
+    assert digest(numbered_images(50)) == digest(data)
 
 
 def test_the_digest_changes_with_the_space() -> None:

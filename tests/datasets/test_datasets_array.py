@@ -42,7 +42,7 @@ def archive(tmp_path: Path) -> Path:
     return tmp_path / "file.npz"
 
 
-def saved(path: Path, array: NDArray[Any]) -> Path:
+def save_array(path: Path, array: NDArray[Any]) -> Path:
     np.save(path, array)
     return path
 
@@ -60,7 +60,7 @@ def points(count: int = 50) -> NDArray[np.float32]:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_color_images_become_channels_first(channels: int, file: Path) -> None:
     pixels = colors(channels=channels)
-    data = load(saved(file, pixels))
+    data = load(save_array(file, pixels))
     assert data.examples.dtype == torch.uint8
     assert np.array_equal(data.examples.numpy(), pixels.transpose(0, 3, 1, 2))
     assert data.space.kind == "images"
@@ -69,7 +69,7 @@ def test_color_images_become_channels_first(channels: int, file: Path) -> None:
 
 
 def test_images_of_two_axes_are_gray(file: Path) -> None:
-    data = load(saved(file, colors()[..., 0]))
+    data = load(save_array(file, colors()[..., 0]))
     assert data.space.shape == (1, 6, 4)
     assert np.array_equal(data.examples[:, 0].numpy(), colors()[..., 0])
 
@@ -81,7 +81,7 @@ def test_float_images_are_scaled_from_their_range(
 ) -> None:
     low, high = limits
     floats = (colors() / 255 * (high - low) + low).astype(dtype)
-    data = load(saved(file, floats), range=list(limits))
+    data = load(save_array(file, floats), range=list(limits))
     assert data.examples.dtype == torch.uint8
     away = data.examples.short() - torch.from_numpy(colors()).permute(0, 3, 1, 2).short()
     assert away.abs().max() <= (1 if dtype == np.float16 else 0)
@@ -92,35 +92,35 @@ def test_floats_beyond_their_range_are_refused(value: float, limits: list[int], 
     floats = np.zeros((2, 4, 4), np.float32)
     floats[1, 2, 3] = value
     with pytest.raises(DataError, match=r"values from .*dataset\.path=.*dataset\.range"):
-        load(saved(file, floats), range=limits)
+        load(save_array(file, floats), range=limits)
 
 
 def test_other_integers_are_taken_if_they_are_bytes(file: Path) -> None:
-    data = load(saved(file, colors().astype(np.int64)))
+    data = load(save_array(file, colors().astype(np.int64)))
     assert np.array_equal(data.examples.numpy(), colors().transpose(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("value", [-1, 256])
 def test_other_integers_are_refused_if_they_are_not(value: int, file: Path) -> None:
     with pytest.raises(DataError, match=f"{value}.* not from 0 to 255"):
-        load(saved(file, np.full((2, 4, 4), value, np.int16)))
+        load(save_array(file, np.full((2, 4, 4), value, np.int16)))
 
 
 def test_many_images_are_converted_piece_by_piece(file: Path) -> None:
     many = np.random.default_rng(0).random((2500, 4, 4))
-    data = load(saved(file, many))
+    data = load(save_array(file, many))
     assert np.array_equal(data.examples[:, 0].numpy(), np.rint(many * 255).astype(np.uint8))
 
 
 def test_columns_first_in_memory_makes_no_difference(file: Path) -> None:
-    data = load(saved(file, np.asfortranarray(colors())))
+    data = load(save_array(file, np.asfortranarray(colors())))
     assert np.array_equal(data.examples.numpy(), colors().transpose(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int32, np.uint8, ">f8"])
 def test_two_axes_are_vectors(dtype: Any, file: Path) -> None:
     stored = points().astype(dtype) if np.dtype(dtype).kind == "f" else np.arange(30).reshape(10, 3)
-    data = load(saved(file, stored.astype(dtype)), standardize=False)
+    data = load(save_array(file, stored.astype(dtype)), standardize=False)
     assert data.examples.dtype == torch.float32
     assert np.array_equal(data.examples.numpy(), stored.astype(np.float32))
     assert data.space.kind == "vectors"
@@ -128,7 +128,7 @@ def test_two_axes_are_vectors(dtype: Any, file: Path) -> None:
 
 
 def test_standardized_vectors_are_seen_with_mean_0_and_deviation_1(file: Path) -> None:
-    data = load(saved(file, points()))
+    data = load(save_array(file, points()))
     assert np.array_equal(data.examples.numpy(), points())
     seen = data.space.encode(data.examples).numpy()
     assert np.allclose(seen.mean(0), 0, atol=1e-5)
@@ -140,13 +140,13 @@ def test_standardized_vectors_are_seen_with_mean_0_and_deviation_1(file: Path) -
 def test_a_constant_dimension_keeps_scale_1(value: float, file: Path) -> None:
     constant = points()
     constant[:, 1] = value
-    space = load(saved(file, constant)).space
+    space = load(save_array(file, constant)).space
     assert space.scale[1] == 1.0
     assert space.offset[1] == pytest.approx(value, rel=1e-6)
 
 
 def test_a_single_vector_is_data_too(file: Path) -> None:
-    assert load(saved(file, points(1))).space.scale == (1.0, 1.0, 1.0)
+    assert load(save_array(file, points(1))).space.scale == (1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("key", ["samples", "images", "data", "x"])
@@ -228,7 +228,7 @@ UNFIT: dict[str, tuple[NDArray[Any], str]] = {
 def test_an_array_that_does_not_fit_is_refused(case: str, file: Path, archive: Path) -> None:
     array, reason = UNFIT[case]
     with pytest.raises(DataError, match=f"{reason}.*"):
-        load(saved(file, array))
+        load(save_array(file, array))
     np.savez(archive, samples=array)
     with pytest.raises(DataError, match=rf"dataset\.path={archive}"):
         load(archive)
@@ -239,7 +239,7 @@ def test_a_kind_that_the_axes_contradict_is_refused(
     kind: str, array: NDArray[Any], file: Path
 ) -> None:
     with pytest.raises(DataError, match="Expected images"):
-        load(saved(file, array), kind=kind)
+        load(save_array(file, array), kind=kind)
 
 
 class Touch:
@@ -272,7 +272,7 @@ def test_text_is_no_array(file: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
 def test_a_truncated_file_is_refused(share: float, file: Path, archive: Path) -> None:
     np.savez_compressed(archive, samples=colors())
-    for path in (saved(file, colors()), archive):
+    for path in (save_array(file, colors()), archive):
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(DataError, match=rf"dataset\.path={path}"):
@@ -280,7 +280,7 @@ def test_a_truncated_file_is_refused(share: float, file: Path, archive: Path) ->
 
 
 def test_a_header_that_promises_too_much_costs_no_memory(file: Path) -> None:
-    content = saved(file, np.zeros((4, 3, 3), np.uint8)).read_bytes()
+    content = save_array(file, np.zeros((4, 3, 3), np.uint8)).read_bytes()
     file.write_bytes(content.replace(b"(4, 3, 3)", b"(4, 3, 999999999999)"))
     with pytest.raises(DataError, match="unreadable array file"):
         load(file)
@@ -327,7 +327,7 @@ def test_a_file_must_be_named() -> None:
 def test_an_unreadable_file_is_the_machine_s_fault(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved(file, points())
+    save_array(file, points())
 
     def refuse(path: Path, *_: Any) -> None:
         raise PermissionError(13, "Permission denied", str(path))
@@ -344,7 +344,7 @@ def test_a_home_that_nobody_has_is_refused() -> None:
 
 def test_large_images_stay_on_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy, "MOST_IN_MEMORY_BYTES", 0)
-    data = load(saved(file, colors()))
+    data = load(save_array(file, colors()))
     file.write_bytes(file.read_bytes()[:-1] + b"\x07")
     assert data.examples[-1, -1, -1, -1] == 7
 
@@ -356,9 +356,9 @@ def test_the_space_is_known_only_after_reading(file: Path) -> None:
 def test_images_may_be_mirrored_and_vectors_not(file: Path) -> None:
     assert dataset(file, flip=True).flips
     assert not dataset(file, flip=True, kind="vectors").flips
-    assert load(saved(file, colors()), flip=True).space.kind == "images"
+    assert load(save_array(file, colors()), flip=True).space.kind == "images"
     with pytest.raises(ConfigError, match=r"dataset\.flip=true.*dataset\.flip=false"):
-        load(saved(file, points()), flip=True)
+        load(save_array(file, points()), flip=True)
 
 
 # ---------------------------------------------------------------- sequences
@@ -379,7 +379,7 @@ def test_sequences_keep_their_axes_and_their_labels(archive: Path) -> None:
 
 
 def test_standardized_sequences_have_one_scale_for_all_steps(file: Path) -> None:
-    data = load(saved(file, steps()), kind="sequences")
+    data = load(save_array(file, steps()), kind="sequences")
     seen = data.space.encode(data.examples)
     assert np.allclose(seen.mean((0, 1)), 0, atol=1e-4)
     assert np.allclose(seen.std((0, 1), correction=0), 1, atol=1e-4)
@@ -388,7 +388,7 @@ def test_standardized_sequences_have_one_scale_for_all_steps(file: Path) -> None
 
 def test_three_axes_are_images_unless_they_are_called_sequences(file: Path) -> None:
     with pytest.raises(DataError, match=r"dataset\.range"):
-        load(saved(file, steps()))
+        load(save_array(file, steps()))
 
 
 @pytest.mark.parametrize(
@@ -409,10 +409,10 @@ def test_sequences_that_do_not_fit_are_refused(
     array: NDArray[Any], message: str, file: Path
 ) -> None:
     with pytest.raises(DataError, match=message):
-        load(saved(file, array), kind="sequences")
+        load(save_array(file, array), kind="sequences")
 
 
 def test_sequences_are_not_mirrored(file: Path) -> None:
     assert not dataset(file, flip=True, kind="sequences").flips
     with pytest.raises(ConfigError, match=r"sequences can't be mirrored, dataset\.flip=true"):
-        load(saved(file, steps()), kind="sequences", flip=True)
+        load(save_array(file, steps()), kind="sequences", flip=True)

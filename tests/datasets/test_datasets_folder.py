@@ -294,7 +294,7 @@ def test_a_large_array_stays_on_disk(
     assert only(dataset(root).load(cache, no_track)) == list(RED)
 
 
-def truncated(path: Path) -> None:
+def truncate_file(path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:2000])
@@ -315,10 +315,10 @@ def bomb(path: Path) -> None:
 DAMAGED: dict[str, Callable[[Path], object]] = {
     "empty.png": lambda path: path.write_bytes(b""),
     "text.jpg": lambda path: path.write_text("not an image"),
-    "half.png": truncated,
-    "half.jpg": truncated,
-    "half.webp": truncated,
-    "half.bmp": truncated,
+    "half.png": truncate_file,
+    "half.jpg": truncate_file,
+    "half.webp": truncate_file,
+    "half.bmp": truncate_file,
     "bomb.png": bomb,
     "nowhere.png": lambda path: path.symlink_to("/nonexistent.png"),
     "tiff.png": lambda path: Image.new("RGB", (8, 8)).save(path, format="TIFF"),

@@ -35,7 +35,7 @@ def dataset(*overrides: str) -> Tabular:
     return made
 
 
-def loaded(of: Tabular, tmp_path: Path) -> Data:
+def load_table(of: Tabular, tmp_path: Path) -> Data:
     return of.load(tmp_path, Terminal().track)
 
 
@@ -59,7 +59,7 @@ def load(tmp_path: Path) -> Load:
             | {"path": str(path)}
             | {k: yaml.safe_load(v) for k, v in asked}
         )
-        return loaded(build_component(node, Tabular, where="dataset"), tmp_path)
+        return load_table(build_component(node, Tabular, where="dataset"), tmp_path)
 
     return call
 
@@ -80,7 +80,7 @@ def test_a_bundled_table_is_scikit_learns_and_both_splits_together_are_all_of_it
 
     expected = getattr(theirs, f"load_{name}")()
     of = dataset(f"dataset={name}")
-    train, test = loaded(of, tmp_path), of.held_out(tmp_path, Terminal().track)
+    train, test = load_table(of, tmp_path), of.held_out(tmp_path, Terminal().track)
     assert test is not None and train.labels is not None and test.labels is not None
     columns = columns_of(train).columns
     assert [c.name for c in columns[:-1]] == list(expected.feature_names)
@@ -97,11 +97,11 @@ def test_the_split_has_the_ratio_in_each_class(tmp_path: Path) -> None:
     test = of.held_out(tmp_path, Terminal().track)
     assert test is not None and test.labels is not None
     assert test.labels.bincount().tolist() == [10, 10, 10]
-    assert loaded(of, tmp_path).labels.bincount().tolist() == [40, 40, 40]  # type: ignore[union-attr]
+    assert load_table(of, tmp_path).labels.bincount().tolist() == [40, 40, 40]  # type: ignore[union-attr]
 
 
 def test_the_split_belongs_to_its_seed(tmp_path: Path) -> None:
-    digests = {digest(loaded(dataset("dataset=iris", *o), tmp_path)) for o in SEEDS}
+    digests = {digest(load_table(dataset("dataset=iris", *o), tmp_path)) for o in SEEDS}
     assert len(digests) == 2
 
 
@@ -110,7 +110,7 @@ SEEDS = (["dataset.seed=0"], ["dataset.seed=1"], ["dataset.seed=1", "seed=5"])
 
 def test_numbers_are_scaled_by_the_training_rows_alone(tmp_path: Path) -> None:
     of = dataset("dataset=wine")
-    train, test = loaded(of, tmp_path), of.held_out(tmp_path, Terminal().track)
+    train, test = load_table(of, tmp_path), of.held_out(tmp_path, Terminal().track)
     assert test is not None and test.space == train.space
     numbers = train.space.encode(train.examples)[:, :13]
     assert torch.allclose(numbers.mean(0), torch.zeros(13), atol=1e-4)
@@ -121,7 +121,7 @@ def test_numbers_are_scaled_by_the_training_rows_alone(tmp_path: Path) -> None:
 
 def test_without_a_test_ratio_all_rows_are_for_training(tmp_path: Path) -> None:
     of = dataset("dataset=iris", "dataset.test_ratio=0")
-    assert len(loaded(of, tmp_path)) == 150
+    assert len(load_table(of, tmp_path)) == 150
     assert of.held_out(tmp_path, Terminal().track) is None
 
 
@@ -136,7 +136,7 @@ def test_without_a_test_ratio_all_rows_are_for_training(tmp_path: Path) -> None:
 def test_the_label_is_a_column_unless_the_model_is_conditioned_on_it(
     overrides: list[str], width: int, condition: bool, tmp_path: Path
 ) -> None:
-    data = loaded(dataset("dataset=iris", *overrides), tmp_path)
+    data = load_table(dataset("dataset=iris", *overrides), tmp_path)
     assert data.space.shape == (width,)
     label = columns_of(data).label
     assert label is not None and label.condition == condition

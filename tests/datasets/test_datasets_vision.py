@@ -169,7 +169,7 @@ def test_an_unreadable_file_is_the_machine_s_fault(
         load("MNIST", tmp_path)
 
 
-class Server(SimpleHTTPRequestHandler):
+class Mirror(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Nothing: a test's output is for its failures."""
 
@@ -190,7 +190,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     digests = [(name, hashlib.md5((folder / name).read_bytes()).hexdigest()) for name in contents]
     source = torchvision().datasets.MNIST
     monkeypatch.setattr(source, "resources", digests)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Mirror, directory=str(folder))) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         monkeypatch.setattr(source, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
         yield folder

@@ -47,7 +47,7 @@ def ring_run(path: Path, *overrides: str) -> list[str]:
     return [*RING, f"hydra.run.dir={path}", "train.log_every=5", "train.save_every=10", *overrides]
 
 
-def trained(path: Path, *overrides: str) -> Path:
+def train_run(path: Path, *overrides: str) -> Path:
     assert call_command("gan-train", *ring_run(path, *overrides)) == 0
     return path
 
@@ -75,7 +75,7 @@ def measure(evaluator: Evaluator, generator: torch.nn.Module) -> EvaluationRepor
     return evaluator.measure(Sampler(generator, evaluator._reference.data.space, 4))
 
 
-class Given(torch.nn.Module):
+class FixedExamples(torch.nn.Module):
     """A generator that makes the same examples [N, *shape], in turn."""
 
     def __init__(self, examples: torch.Tensor) -> None:
@@ -87,19 +87,21 @@ class Given(torch.nn.Module):
 
 
 @pytest.fixture(scope="module")
-def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def evaluated_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on the ring of 20 steps, evaluated at each fifth."""
     path = tmp_path_factory.mktemp("evaluated") / "run"
-    return trained(path, "train.steps=20", "train.keep=9", *EVALUATED)
+    return train_run(path, "train.steps=20", "train.keep=9", *EVALUATED)
 
 
 # ---------------------------------------------------------------- while training
 
 
-def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluated: Path) -> None:
-    plain = trained(tmp_path / "plain", "train.steps=20", "train.keep=9")
+def test_evaluation_leaves_the_training_result_untouched(
+    tmp_path: Path, evaluated_run: Path
+) -> None:
+    plain = train_run(tmp_path / "plain", "train.steps=20", "train.keep=9")
     one = checkpoint.select(plain / "checkpoints", "last")
-    other = checkpoint.select(evaluated / "checkpoints", "last")
+    other = checkpoint.select(evaluated_run / "checkpoints", "last")
     assert one.tensors.keys() == other.tensors.keys()
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
     assert one.facts.state.rng == other.facts.state.rng
@@ -107,19 +109,19 @@ def test_evaluation_leaves_the_training_result_untouched(tmp_path: Path, evaluat
 
 def test_evaluation_without_an_ema_leaves_batch_norm_untouched(tmp_path: Path) -> None:
     norm = ("model.generator.norm=batch", "train.ema=0", "train.steps=10")
-    plain = trained(tmp_path / "plain", *norm)
-    other = trained(tmp_path / "other", *norm, *EVALUATED)
+    plain = train_run(tmp_path / "plain", *norm)
+    other = train_run(tmp_path / "other", *norm, *EVALUATED)
     one = checkpoint.select(plain / "checkpoints", "last").tensors
     two = checkpoint.select(other / "checkpoints", "last").tensors
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert evaluations(other)[0]["results"]["high_quality"]["protocol"]["weights"] == "raw"
 
 
-def test_every_evaluation_is_a_row_and_a_line_with_protocols(evaluated: Path) -> None:
-    rows = [json.loads(line) for line in (evaluated / "metrics.jsonl").read_text().splitlines()]
+def test_every_evaluation_is_a_row_and_a_line_with_protocols(evaluated_run: Path) -> None:
+    rows = [json.loads(line) for line in (evaluated_run / "metrics.jsonl").read_text().splitlines()]
     measured = {row["step"]: row for row in rows if any(k.startswith("eval/") for k in row)}
-    assert [line["step"] for line in evaluations(evaluated)] == [5, 10, 15, 20] == [*measured]
-    for line in evaluations(evaluated):
+    assert [line["step"] for line in evaluations(evaluated_run)] == [5, 10, 15, 20] == [*measured]
+    for line in evaluations(evaluated_run):
         for name, result in line["results"].items():
             assert measured[line["step"]][f"eval/{name}"] == result["value"]
             assert {"n_real", "n_fake", "split", "space", "version", "resizing", "seed"} <= set(
@@ -127,35 +129,35 @@ def test_every_evaluation_is_a_row_and_a_line_with_protocols(evaluated: Path) ->
             )
 
 
-def test_the_best_checkpoint_is_that_of_the_best_evaluation(evaluated: Path) -> None:
-    best = min(evaluations(evaluated), key=lambda line: line["best"])
+def test_the_best_checkpoint_is_that_of_the_best_evaluation(evaluated_run: Path) -> None:
+    best = min(evaluations(evaluated_run), key=lambda line: line["best"])
     assert best["best"] == best["results"]["sliced_wasserstein"]["value"]
-    assert checkpoint.select(evaluated / "checkpoints", "best").step == best["step"]
+    assert checkpoint.select(evaluated_run / "checkpoints", "best").step == best["step"]
 
 
 def test_the_best_checkpoint_outlives_those_that_keep_deletes(tmp_path: Path) -> None:
     # of equal evaluations, and 40 steps cover no mode for long, the first stays the best
     best = ("evaluation.best.metric=modes_covered", "evaluation.best.direction=min")
-    run = trained(tmp_path / "run", "train.steps=40", "train.keep=0", *EVALUATED, *best)
+    run = train_run(tmp_path / "run", "train.steps=40", "train.keep=0", *EVALUATED, *best)
     lines = evaluations(run)
     first = min(lines, key=lambda line: (line["best"], line["step"]))
     assert checkpoint.select(run / "checkpoints", "best").step == first["step"]
     assert set(checkpoint.steps(run / "checkpoints")) == {first["step"], 40}
 
 
-def test_a_resumed_run_has_the_same_evaluations(tmp_path: Path, evaluated: Path) -> None:
-    path = trained(tmp_path / "run", "train.steps=10", "train.keep=9", *EVALUATED)
+def test_a_resumed_run_has_the_same_evaluations(tmp_path: Path, evaluated_run: Path) -> None:
+    path = train_run(tmp_path / "run", "train.steps=10", "train.keep=9", *EVALUATED)
     with (path / "evaluations.jsonl").open("a") as file:  # a kill after this row, before its save
         file.write(json.dumps({**evaluations(path)[-1], "step": 15, "best": -1.0}) + "\n")
     (path / "checkpoints" / "best.json").unlink()
     assert call_command("gan-train", f"resume={path}", "train.steps=20") == 0
-    assert evaluations(path) == evaluations(evaluated)
-    one, other = left_behind(path), left_behind(evaluated)
+    assert evaluations(path) == evaluations(evaluated_run)
+    one, other = left_behind(path), left_behind(evaluated_run)
     assert one["tensors"] == other["tensors"]
     assert one["rows"] == other["rows"]
     for pointer in "last.json", "best.json":
         ours, theirs = (
-            json.loads((p / "checkpoints" / pointer).read_text()) for p in (path, evaluated)
+            json.loads((p / "checkpoints" / pointer).read_text()) for p in (path, evaluated_run)
         )
         assert ours["step"] == theirs["step"]
 
@@ -164,28 +166,30 @@ def test_a_resumed_run_has_the_same_evaluations(tmp_path: Path, evaluated: Path)
 
 
 def test_gan_evaluate_gives_the_numbers_of_the_training(
-    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+    evaluated_run: Path, tmp_path: Path, here: Callable[..., Answer]
 ) -> None:
     out = tmp_path / "numbers.json"
-    answer = here("gan-evaluate", str(evaluated), "--out", str(out), "--device", "cpu")
+    answer = here("gan-evaluate", str(evaluated_run), "--out", str(out), "--device", "cpu")
     assert answer.code == 0, answer.err
     (found,) = json.loads(out.read_text())["evaluations"]
     assert found["step"] == 20
-    assert found["results"] == evaluations(evaluated)[-1]["results"]
+    assert found["results"] == evaluations(evaluated_run)[-1]["results"]
     assert "sliced_wasserstein" in answer.out
     assert "protocol" in answer.out
 
 
 def test_gan_evaluate_repeats_its_numbers_and_leaves_the_run_alone(
-    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+    evaluated_run: Path, tmp_path: Path, here: Callable[..., Answer]
 ) -> None:
     def content() -> dict[str, bytes]:
-        return {str(p): p.read_bytes() for p in sorted(evaluated.rglob("*")) if p.is_file()}
+        return {str(p): p.read_bytes() for p in sorted(evaluated_run.rglob("*")) if p.is_file()}
 
     before = content()
     for name in "a", "b":
         out = str(tmp_path / f"{name}.json")
-        assert here("gan-evaluate", str(evaluated), "--out", out, "--checkpoint", "all").code == 0
+        assert (
+            here("gan-evaluate", str(evaluated_run), "--out", out, "--checkpoint", "all").code == 0
+        )
     assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
     assert content() == before
     found = json.loads((tmp_path / "a.json").read_text())["evaluations"]
@@ -193,7 +197,7 @@ def test_gan_evaluate_repeats_its_numbers_and_leaves_the_run_alone(
 
 
 def test_numbers_of_different_protocols_stand_in_different_lines(
-    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+    evaluated_run: Path, tmp_path: Path, here: Callable[..., Answer]
 ) -> None:
     for name, extra in (
         ("a", []),
@@ -203,7 +207,7 @@ def test_numbers_of_different_protocols_stand_in_different_lines(
     ):
         out = str(tmp_path / f"{name}.json")
         metrics = ["--metrics", "modes"]
-        assert here("gan-evaluate", str(evaluated), "--out", out, *metrics, *extra).code == 0
+        assert here("gan-evaluate", str(evaluated_run), "--out", out, *metrics, *extra).code == 0
     identifiers = {
         json.loads((tmp_path / f"{name}.json").read_text())["evaluations"][0]["results"][
             "high_quality"
@@ -214,11 +218,11 @@ def test_numbers_of_different_protocols_stand_in_different_lines(
 
 
 def test_counts_of_modes_are_those_of_the_samples(
-    evaluated: Path, tmp_path: Path, here: Callable[..., Answer]
+    evaluated_run: Path, tmp_path: Path, here: Callable[..., Answer]
 ) -> None:
     out, arrays = tmp_path / "numbers.json", tmp_path / "samples.npz"
-    assert here("gan-evaluate", str(evaluated), "--out", str(out)).code == 0
-    assert here("gan-sample", str(evaluated), "--num", "200", "--out", str(arrays)).code == 0
+    assert here("gan-evaluate", str(evaluated_run), "--out", str(out)).code == 0
+    assert here("gan-sample", str(evaluated_run), "--num", "200", "--out", str(arrays)).code == 0
     results = json.loads(out.read_text())["evaluations"][0]["results"]
     samples = np.load(arrays)["samples"].astype(np.float64)
     angles = np.arange(8) * 2 * np.pi / 8
@@ -242,9 +246,9 @@ def test_counts_of_modes_are_those_of_the_samples(
     ],
 )
 def test_a_fault_of_the_user_is_reported_in_short(
-    evaluated: Path, here: Callable[..., Answer], arguments: list[str], code: int, words: str
+    evaluated_run: Path, here: Callable[..., Answer], arguments: list[str], code: int, words: str
 ) -> None:
-    answer = here("gan-evaluate", str(evaluated), *arguments)
+    answer = here("gan-evaluate", str(evaluated_run), *arguments)
     assert answer.code == code, answer.err
     assert words in answer.err
     assert len(answer.err.splitlines()) <= 12
@@ -392,7 +396,7 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
         np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
         config = configured(*array, f"cache={tmp_path / cache}")
         evaluator = evaluator_of(config, space="random", metrics=["memorization", "frechet"])
-        results = measure(evaluator, Given(torch.zeros(1, 1, 8, 8))).results
+        results = measure(evaluator, FixedExamples(torch.zeros(1, 1, 8, 8))).results
         found.append({result.name: result for result in results})
         images[held_out[::2]] = 0
     first, changed, fresh = found
@@ -414,7 +418,7 @@ def test_samples_that_are_no_numbers_are_not_measured(
     made = torch.zeros(50, *shape)
     made[17] = value  # of an image, a pixel like any other if it were decoded
     with pytest.raises(NumbersError, match="a sample is NaN or Inf"):
-        measure(evaluator, Given(made))
+        measure(evaluator, FixedExamples(made))
 
 
 def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
@@ -427,7 +431,7 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     evaluator = evaluator_of(config, num=20, space="random", metrics=["memorization"])
     training = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
     copies = torch.from_numpy(images[training]).float().div(127.5).sub(1)[:, None]
-    shown = measure(evaluator, Given(copies)).neighbors
+    shown = measure(evaluator, FixedExamples(copies)).neighbors
     assert shown is not None
     # a picture's rows begin with a sample, beside which lies the example that it is a copy of
     side = shown.shape[0] // 8

@@ -30,7 +30,7 @@ from gan_runner.storage.tensors import facts_digest
 CPU = torch.device("cpu")
 
 
-class Trained(NamedTuple):
+class DigitFit(NamedTuple):
     """The classifier of the digits, where it is kept, and what was said meanwhile."""
 
     data: Data
@@ -45,12 +45,12 @@ class Trained(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def fit(tmp_path_factory: pytest.TempPathFactory) -> DigitFit:
     torch.set_num_threads(1)
     cache, said = tmp_path_factory.mktemp("cache"), list[str]()
     data = Digits(flip=False, per_class=None, per_class_seed=0).load(cache, track)
     space = classifier(data, cache=cache, device=CPU, say=said.append)
-    return Trained(data, space, cache, said)
+    return DigitFit(data, space, cache, said)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randint(256, shape, generator=rng).to(torch.uint8)
 
 
-def labeled(*shape: int, classes: int = 3) -> Data:
+def labeled_data(*shape: int, classes: int = 3) -> Data:
     labels = torch.arange(shape[0]) % classes
     return Data(noise(*shape), Space("images", shape[1:]), labels)
 
@@ -77,55 +77,53 @@ def unexpected(line: str) -> None:
     raise AssertionError(line)
 
 
-def test_the_classifier_names_97_of_100_unseen_digits(trained: Trained) -> None:
-    assert trained.space.facts["held_out"] == 300
-    assert trained.space.facts["accuracy"] >= 0.97
+def test_the_classifier_names_97_of_100_unseen_digits(fit: DigitFit) -> None:
+    assert fit.space.facts["held_out"] == 300
+    assert fit.space.facts["accuracy"] >= 0.97
 
 
-def test_training_is_told_before_and_after(trained: Trained) -> None:
-    before, after = trained.said
+def test_training_is_told_before_and_after(fit: DigitFit) -> None:
+    before, after = fit.said
     assert before == "training the classifier for this data set, once, on cpu ..."
-    assert f"{trained.space.facts['accuracy']:.2%} of 300 unseen images right" in after
+    assert f"{fit.space.facts['accuracy']:.2%} of 300 unseen images right" in after
 
 
-def test_probabilities_of_the_classifier_name_the_digits(trained: Trained) -> None:
-    found = trained.space.probabilities_of(trained.space.features(trained.data.examples))
+def test_probabilities_of_the_classifier_name_the_digits(fit: DigitFit) -> None:
+    found = fit.space.probabilities_of(fit.space.features(fit.data.examples))
     assert found is not None and found.shape == (1797, 10) and found.dtype == torch.float32
     torch.testing.assert_close(found.sum(1), torch.ones(1797))
-    assert trained.data.labels is not None
-    assert (found.argmax(1) == trained.data.labels).float().mean() > 0.97
+    assert fit.data.labels is not None
+    assert (found.argmax(1) == fit.data.labels).float().mean() > 0.97
 
 
-def test_probabilities_can_be_had_from_features(trained: Trained) -> None:
-    features = trained.space.features(trained.data.examples[:50])
-    direct = trained.space.probabilities_of(trained.space.features(trained.data.examples[:50]))
+def test_probabilities_can_be_had_from_features(fit: DigitFit) -> None:
+    features = fit.space.features(fit.data.examples[:50])
+    direct = fit.space.probabilities_of(fit.space.features(fit.data.examples[:50]))
     assert direct is not None
-    assert direct.equal(trained.space.probabilities_of(features))  # type: ignore[arg-type]
+    assert direct.equal(fit.space.probabilities_of(features))  # type: ignore[arg-type]
 
 
-def test_a_kept_classifier_gives_identical_features_without_training(trained: Trained) -> None:
-    again = classifier(trained.data, cache=trained.cache, device=CPU, say=unexpected)
-    assert again.version == trained.space.version and again.facts == trained.space.facts
-    examples = trained.data.examples[:300]
-    assert again.features(examples).equal(trained.space.features(examples))
+def test_a_kept_classifier_gives_identical_features_without_training(fit: DigitFit) -> None:
+    again = classifier(fit.data, cache=fit.cache, device=CPU, say=unexpected)
+    assert again.version == fit.space.version and again.facts == fit.space.facts
+    examples = fit.data.examples[:300]
+    assert again.features(examples).equal(fit.space.features(examples))
 
 
-def test_a_damaged_file_is_trained_anew_to_the_same_weights(
-    trained: Trained, tmp_path: Path
-) -> None:
-    damaged = tmp_path / "classifiers" / trained.file.name
+def test_a_damaged_file_is_trained_anew_to_the_same_weights(fit: DigitFit, tmp_path: Path) -> None:
+    damaged = tmp_path / "classifiers" / fit.file.name
     damaged.parent.mkdir()
-    content = bytearray(trained.file.read_bytes())
+    content = bytearray(fit.file.read_bytes())
     content[-1000] ^= 1
     damaged.write_bytes(content)
     said: list[str] = []
-    again = classifier(trained.data, cache=tmp_path, device=CPU, say=said.append)
+    again = classifier(fit.data, cache=tmp_path, device=CPU, say=said.append)
     assert len(said) == 2
-    assert again.version == trained.space.version and again.facts == trained.space.facts
-    assert damaged.read_bytes() == trained.file.read_bytes()
+    assert again.version == fit.space.version and again.facts == fit.space.facts
+    assert damaged.read_bytes() == fit.file.read_bytes()
 
 
-def rewritten(path: Path, change: Callable[[dict[str, Tensor], dict[str, object]], None]) -> None:
+def rewrite(path: Path, change: Callable[[dict[str, Tensor], dict[str, object]], None]) -> None:
     """The same file after a change to its tensors and facts, with a digest that is right."""
     with safe_open(path, framework="pt") as file:
         facts = json.loads(file.metadata()["gan_runner"])
@@ -139,11 +137,11 @@ def rewritten(path: Path, change: Callable[[dict[str, Tensor], dict[str, object]
 FOREIGN: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "a part": lambda path: path.write_bytes(path.read_bytes()[:5000]),
-    "another recipe": lambda path: rewritten(path, lambda _, facts: facts.update(recipe="old")),
-    "other data": lambda path: rewritten(path, lambda _, facts: facts.update(data="other")),
+    "another recipe": lambda path: rewrite(path, lambda _, facts: facts.update(recipe="old")),
+    "other data": lambda path: rewrite(path, lambda _, facts: facts.update(data="other")),
     "no facts": lambda path: save_file(load_file(path), path),
-    "a missing tensor": lambda path: rewritten(path, lambda held, _: held.popitem() and None),
-    "another dtype": lambda path: rewritten(
+    "a missing tensor": lambda path: rewrite(path, lambda held, _: held.popitem() and None),
+    "another dtype": lambda path: rewrite(
         path, lambda held, _: held.update({"logits.bias": held["logits.bias"].double()})
     ),
 }
@@ -152,7 +150,7 @@ FOREIGN: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("fault", FOREIGN)
 @pytest.mark.usefixtures("quick")
 def test_a_foreign_file_is_never_trusted(fault: str, tmp_path: Path) -> None:
-    data = labeled(20, 1, 8, 8)
+    data = labeled_data(20, 1, 8, 8)
     space = classifier(data, cache=tmp_path, device=CPU, say=silent)
     (path,) = (tmp_path / "classifiers").iterdir()
     whole = path.read_bytes()
@@ -170,14 +168,14 @@ def test_a_cache_that_cannot_be_written_costs_a_line_only(tmp_path: Path) -> Non
     cache = tmp_path / "file"
     cache.touch()
     said: list[str] = []
-    space = classifier(labeled(20, 1, 8, 8), cache=cache, device=CPU, say=said.append)
+    space = classifier(labeled_data(20, 1, 8, 8), cache=cache, device=CPU, say=said.append)
     assert space.features(noise(2, 1, 8, 8)).shape == (2, 128)
     assert len(said) == 3 and said[2].startswith("can't cache what was computed, ")
 
 
 @pytest.mark.usefixtures("quick")
 def test_who_trains_second_takes_the_weights_of_the_first(tmp_path: Path) -> None:
-    data, spaces = labeled(20, 1, 8, 8), list[FeatureSpace]()
+    data, spaces = labeled_data(20, 1, 8, 8), list[FeatureSpace]()
 
     def other_process(line: str) -> None:
         if line.startswith("training") and not spaces:
@@ -191,7 +189,7 @@ def test_who_trains_second_takes_the_weights_of_the_first(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("quick")
 def test_the_version_changes_with_the_weights(tmp_path: Path) -> None:
-    data = labeled(20, 1, 8, 8)
+    data = labeled_data(20, 1, 8, 8)
     other = replace(data, examples=data.examples.flip(0))
     spaces = [classifier(d, cache=tmp_path, device=CPU, say=silent) for d in (data, other)]
     assert len({space.version for space in spaces}) == 2
@@ -212,7 +210,7 @@ def test_networks_take_images_of_any_size_and_number_of_channels(side: int, chan
 def test_a_classifier_can_be_trained_on_few_images_and_on_oblong_ones(
     shape: tuple[int, ...], tmp_path: Path
 ) -> None:
-    space = classifier(labeled(*shape), cache=tmp_path, device=CPU, say=silent)
+    space = classifier(labeled_data(*shape), cache=tmp_path, device=CPU, say=silent)
     assert space.features(noise(*shape)).isfinite().all()
     assert 0 <= space.facts["accuracy"] <= 1
 
@@ -220,7 +218,7 @@ def test_a_classifier_can_be_trained_on_few_images_and_on_oblong_ones(
 @pytest.mark.parametrize(
     "data",
     [
-        replace(labeled(20, 1, 8, 8), labels=None),
+        replace(labeled_data(20, 1, 8, 8), labels=None),
         Data(torch.zeros(9, 2), Space("vectors", (2,), (0, 0), (1, 1)), torch.zeros(9).long()),
     ],
 )
@@ -240,7 +238,7 @@ def test_a_sixth_is_held_out_and_a_few_hundred_where_there_are_enough(
 
 @pytest.mark.usefixtures("quick")
 def test_training_and_looking_leave_generators_and_modes_as_they_were(tmp_path: Path) -> None:
-    data = labeled(20, 1, 8, 8)
+    data = labeled_data(20, 1, 8, 8)
     before = torch.get_rng_state()
     with torch.no_grad():
         spaces = [
@@ -256,7 +254,7 @@ def test_training_and_looking_leave_generators_and_modes_as_they_were(tmp_path: 
 
 @pytest.mark.usefixtures("quick")
 def test_training_depends_on_no_global_seed(tmp_path: Path) -> None:
-    data = labeled(20, 1, 8, 8)
+    data = labeled_data(20, 1, 8, 8)
     with torch.random.fork_rng(devices=[]):
         versions = set()
         for seed in range(2):
@@ -267,9 +265,9 @@ def test_training_depends_on_no_global_seed(tmp_path: Path) -> None:
     assert len(versions) == 2
 
 
-def test_features_do_not_depend_on_how_examples_are_batched(trained: Trained) -> None:
-    examples = trained.data.examples[:600]
-    for space in trained.space, RandomNetwork(trained.data.space, device=CPU):
+def test_features_do_not_depend_on_how_examples_are_batched(fit: DigitFit) -> None:
+    examples = fit.data.examples[:600]
+    for space in fit.space, RandomNetwork(fit.data.space, device=CPU):
         whole = space.features(examples)
         parts = torch.cat([space.features(part) for part in examples.split(37)])
         torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-4)

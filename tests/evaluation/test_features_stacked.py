@@ -38,7 +38,7 @@ def unexpected(line: str) -> None:
     raise AssertionError(line)
 
 
-class Trained(NamedTuple):
+class StackFit(NamedTuple):
     """Stacks of real digits of 8 x 8, their space, and stacks of digits that it hasn't seen."""
 
     data: Data
@@ -76,7 +76,7 @@ def noise(count: int, classes: int = 10) -> Data:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def fit(tmp_path_factory: pytest.TempPathFactory) -> StackFit:
     torch.set_num_threads(1)
     cache = tmp_path_factory.mktemp("cache")
     digits = Digits(flip=False, per_class=None, per_class_seed=0).load(cache, track)
@@ -84,7 +84,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     known = stacks(digits.examples[:KNOWN], digits.labels[:KNOWN])
     unseen = stacks(digits.examples[KNOWN:], digits.labels[KNOWN:])
     space = stacked_classifier(known, cache=cache, device=CPU, say=silent)
-    return Trained(known, space, unseen, cache)
+    return StackFit(known, space, unseen, cache)
 
 
 @pytest.fixture
@@ -93,26 +93,26 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_STEPS", (3, 3))
 
 
-def test_unseen_stacks_are_recognised_among_a_thousand(trained: Trained) -> None:
-    found = trained.space.probabilities_of(trained.space.features(trained.unseen.examples))
+def test_unseen_stacks_are_recognised_among_a_thousand(fit: StackFit) -> None:
+    found = fit.space.probabilities_of(fit.space.features(fit.unseen.examples))
     assert found is not None and found.shape == (297, 1000) and found.dtype == torch.float32
-    assert trained.unseen.labels is not None
-    assert (found.argmax(1) == trained.unseen.labels).float().mean() > 0.8
+    assert fit.unseen.labels is not None
+    assert (found.argmax(1) == fit.unseen.labels).float().mean() > 0.8
 
 
-def test_features_are_those_of_the_channels_side_by_side(trained: Trained) -> None:
-    examples = trained.unseen.examples
-    parts = [trained.digit.features(examples[:, [channel]]) for channel in range(3)]
-    features = trained.space.features(examples)
-    assert features.shape == (297, trained.space.size) == (297, 3 * 128)
+def test_features_are_those_of_the_channels_side_by_side(fit: StackFit) -> None:
+    examples = fit.unseen.examples
+    parts = [fit.digit.features(examples[:, [channel]]) for channel in range(3)]
+    features = fit.space.features(examples)
+    assert features.shape == (297, fit.space.size) == (297, 3 * 128)
     torch.testing.assert_close(features, torch.cat(parts, dim=1), rtol=1e-4, atol=1e-4)
 
 
-def test_probabilities_are_the_product_of_the_channels(trained: Trained) -> None:
-    examples = trained.unseen.examples
-    digit, channels = trained.digit, (examples[:, [channel]] for channel in range(3))
+def test_probabilities_are_the_product_of_the_channels(fit: StackFit) -> None:
+    examples = fit.unseen.examples
+    digit, channels = fit.digit, (examples[:, [channel]] for channel in range(3))
     of = [digit.probabilities_of(digit.features(channel)) for channel in channels]
-    found = trained.space.probabilities_of(trained.space.features(examples))
+    found = fit.space.probabilities_of(fit.space.features(examples))
     assert found is not None
     product = torch.einsum("na,nb,nc->nabc", *of).flatten(1)
     torch.testing.assert_close(found, product, rtol=1e-3, atol=1e-6)
@@ -120,28 +120,28 @@ def test_probabilities_are_the_product_of_the_channels(trained: Trained) -> None
 
 
 def test_it_is_the_classifier_of_this_data_with_the_facts_of_the_single_one(
-    trained: Trained,
+    fit: StackFit,
 ) -> None:
-    assert trained.space.name == "classifier"
-    assert trained.space.facts == trained.digit.facts
-    assert trained.space.facts["data"] == digest(first(trained.data))
-    assert trained.space.facts["accuracy"] > 0.9
+    assert fit.space.name == "classifier"
+    assert fit.space.facts == fit.digit.facts
+    assert fit.space.facts["data"] == digest(first(fit.data))
+    assert fit.space.facts["accuracy"] > 0.9
 
 
-def test_a_kept_classifier_gives_identical_features_without_training(trained: Trained) -> None:
-    again = stacked_classifier(trained.data, cache=trained.cache, device=CPU, say=unexpected)
-    assert again.version == trained.space.version
-    examples = trained.unseen.examples
-    assert again.features(examples).equal(trained.space.features(examples))
+def test_a_kept_classifier_gives_identical_features_without_training(fit: StackFit) -> None:
+    again = stacked_classifier(fit.data, cache=fit.cache, device=CPU, say=unexpected)
+    assert again.version == fit.space.version
+    examples = fit.unseen.examples
+    assert again.features(examples).equal(fit.space.features(examples))
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_version_is_its_own_and_changes_with_the_weights(trained: Trained) -> None:
+def test_the_version_is_its_own_and_changes_with_the_weights(fit: StackFit) -> None:
     data = noise(60)
     other = replace(data, examples=data.examples.flip(0))
-    versions = {trained.space.version, trained.digit.version}
+    versions = {fit.space.version, fit.digit.version}
     for train in data, other:
-        space = stacked_classifier(train, cache=trained.cache, device=CPU, say=silent)
+        space = stacked_classifier(train, cache=fit.cache, device=CPU, say=silent)
         versions.add(space.version)
     assert len(versions) == 4
     assert all(len(bytes.fromhex(version)) == 6 for version in versions)

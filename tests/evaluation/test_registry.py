@@ -70,7 +70,7 @@ GIVEN: dict[Need, dict[str, Any]] = {
 }
 
 
-def measured(metric: str, *given: Need) -> list[str]:
+def measure_vectors(metric: str, *given: Need) -> list[str]:
     """The numbers that a metric gives of vectors and of what is given beside them."""
     more = {key: value for need in given for key, value in GIVEN[need].items()}
     found = MEASURES[metric](inputs(*POINTS.split(30), **more))
@@ -84,9 +84,9 @@ def test_every_metric_has_a_function_and_every_function_a_metric() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_metric_gives_the_numbers_of_its_entry_where_its_needs_are_met(metric: str) -> None:
     entry = METRICS[metric]
-    assert measured(metric, *entry.needs) == [number.name for number in entry.numbers]
+    assert measure_vectors(metric, *entry.needs) == [number.name for number in entry.numbers]
     for need in entry.needs:
-        assert measured(metric, *(other for other in entry.needs if other is not need)) == []
+        assert measure_vectors(metric, *(other for other in entry.needs if other is not need)) == []
 
 
 def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
@@ -98,7 +98,7 @@ def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
     with mock.patch.dict(METRICS), mock.patch.dict(MEASURES):
         computes(register(entry))(extent)
         assert register(entry) is entry  # a module may be imported anew
-        assert measured("extent") == ["extent"]
+        assert measure_vectors("extent") == ["extent"]
         plain = inputs(*POINTS.split(30))
         assert MEASURES["extent"](plain)[0].name_in(plain.space) == "extent_identity"
         settings = {**SETTINGS, "metrics": ["extent"]}

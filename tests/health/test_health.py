@@ -42,7 +42,7 @@ def watch(rows: list[Row], **changes: Any) -> list[Verdict]:
     return [verdict for row in rows for verdict in monitor.observe(row)]
 
 
-def trained(step: int, **changes: float) -> Row:
+def train_row(step: int, **changes: float) -> Row:
     """A training row of a healthy run; `_` of a name stands for `/`."""
     wiggle = 1 + 0.1 * ((step // 50) % 3)
     row = {
@@ -62,7 +62,7 @@ def trained(step: int, **changes: float) -> Row:
     return row | {"/".join(k.rsplit("__", 1)): v for k, v in changes.items()}
 
 
-def sampled(
+def probe_row(
     step: int,
     diversity: float = 1.0,
     coverage: float = 0.9,
@@ -80,13 +80,13 @@ def history(steps: int, *, ill_from: int = 0, sample: Row | None = None, **ill: 
     rows = []
     for step in range(50, steps + 1, 50):
         sick = step > ill_from
-        rows.append(trained(step, **(ill if sick else {})))
+        rows.append(train_row(step, **(ill if sick else {})))
         if step % 100 == 0:
-            rows.append(sampled(step) | ((sample or {}) if sick else {}) | {"step": step})
+            rows.append(probe_row(step) | ((sample or {}) if sick else {}) | {"step": step})
     return rows
 
 
-def evaluated(values: list[float], every: int = 500) -> list[Row]:
+def evaluation_rows(values: list[float], every: int = 500) -> list[Row]:
     return [
         {"step": every * (k + 1), "eval/frechet_identity": v, "eval/kid_identity": 0.0}
         for k, v in enumerate(values)
@@ -101,12 +101,12 @@ def shares(values: list[float], every: int = 500) -> list[Row]:
     ]
 
 
-def grown(begin: int, end: int, factor: float) -> list[Row]:
+def growing_rows(begin: int, end: int, factor: float) -> list[Row]:
     """Gradients and losses that grow by a factor in 50 steps from `begin` on."""
     rows = []
     for step in range(50, end + 1, 50):
         times = factor ** max(0, (step - begin) // 50)
-        normal = trained(step)
+        normal = train_row(step)
         names = ("loss/discriminator", "grad_norm/generator", "logits/real")
         rows.append(normal | {name: normal[name] * times for name in names})
     return rows
@@ -114,14 +114,14 @@ def grown(begin: int, end: int, factor: float) -> list[Row]:
 
 def swinging(steps: int, factor: float) -> list[Row]:
     return [
-        trained(step, grad_norm__generator=factor if (step // 50) % 2 else 1.0)
+        train_row(step, grad_norm__generator=factor if (step // 50) % 2 else 1.0)
         for step in range(50, steps + 1, 50)
     ]
 
 
 def saturating(steps: int, every: int = 50) -> list[Row]:
     return [
-        trained(
+        train_row(
             step,
             accuracy__discriminator=0.999,
             grad_norm__generator=0.5 * 10 ** -(step / 50),
@@ -133,12 +133,12 @@ def saturating(steps: int, every: int = 50) -> list[Row]:
 
 
 SICK = {
-    "one output": ("mode_collapse", history(500, sample=sampled(0, 0.0, 0.0, 0.0, 1.0))),
-    "twins": ("mode_collapse", history(500, sample=sampled(0, duplicates=0.6))),
-    "two of eight modes": ("mode_collapse", history(500, sample=sampled(0, 1.1, 0.25, 0.9))),
+    "one output": ("mode_collapse", history(500, sample=probe_row(0, 0.0, 0.0, 0.0, 1.0))),
+    "twins": ("mode_collapse", history(500, sample=probe_row(0, duplicates=0.6))),
+    "two of eight modes": ("mode_collapse", history(500, sample=probe_row(0, 1.1, 0.25, 0.9))),
     "modes lost": (
         "mode_collapse",
-        history(2000, ill_from=1500, sample=sampled(0, 0.6, 0.4, 0.2)),
+        history(2000, ill_from=1500, sample=probe_row(0, 0.6, 0.4, 0.2)),
     ),
     "a class lost": ("mode_collapse", shares([1.0, 0.9, 0.8, 0.08, 0.02])),
     "penalty of the wrong sign": ("divergence", history(500, penalty__r1=-9.8)),
@@ -147,7 +147,7 @@ SICK = {
         history(
             800,
             ill_from=100,
-            sample=sampled(0, 0.2, 0.0, 0.0),
+            sample=probe_row(0, 0.2, 0.0, 0.0),
             accuracy__discriminator=0.9,
             logits__real=0.0067,
             logits__fake=0.00669,
@@ -159,7 +159,7 @@ SICK = {
         "discriminator_useless",
         history(
             500,
-            sample=sampled(0, 1.5, 0.0, 0.0),
+            sample=probe_row(0, 1.5, 0.0, 0.0),
             accuracy__discriminator=0.5,
             logits__real=0.01,
             logits__fake=0.01,
@@ -169,22 +169,22 @@ SICK = {
         "discriminator_useless",
         history(
             500,
-            sample=sampled(0, 1.5, 0.0, 0.0),
+            sample=probe_row(0, 1.5, 0.0, 0.0),
             accuracy__discriminator=0.03,
             logits__real=1.3,
             logits__fake=9.0,
         ),
     ),
     "swings": ("oscillation", swinging(550, 5.0)),
-    "growth from the start": ("divergence", grown(0, 500, 4.0)),
-    "late growth": ("divergence", grown(5000, 5500, 4.0)),
+    "growth from the start": ("divergence", growing_rows(0, 500, 4.0)),
+    "late growth": ("divergence", growing_rows(5000, 5500, 4.0)),
     "logit drift": (
         "divergence",
         history(500, logits__real=5.0, logits__fake=-40.0, accuracy__discriminator=0.85),
     ),
     "samples run away": (
         "divergence",
-        [sampled(step, step / 10, 0.0, 0.0) for step in range(100, 501, 100)],
+        [probe_row(step, step / 10, 0.0, 0.0) for step in range(100, 501, 100)],
     ),
     "copies": (
         "memorization",
@@ -192,7 +192,7 @@ SICK = {
     ),
     "worse and worse": (
         "past_the_best",
-        evaluated([9.0, 5.0, 2.0, 2.6, 3.0, 3.5, 4.0, 5.0]),
+        evaluation_rows([9.0, 5.0, 2.0, 2.6, 3.0, 3.5, 4.0, 5.0]),
     ),
 }
 
@@ -219,7 +219,7 @@ def test_who_falls_ill_late_is_noticed_within_500_steps(case: str) -> None:
 HEALTHY = {
     "as ever": history(3000),
     "few kinds at first": [
-        sampled(step, coverage=min(0.9, 0.02 * step / 50), precision=0.8)
+        probe_row(step, coverage=min(0.9, 0.02 * step / 50), precision=0.8)
         for step in range(100, 3000, 100)
     ],
     "D's gradient grows": history(
@@ -233,24 +233,24 @@ HEALTHY = {
     "critic with large logits": history(
         2000, loss__discriminator=-60.0, logits__real=90.0, logits__fake=30.0
     ),
-    "nothing learned yet": history(1000, sample=sampled(0, 0.3, 0.02, 0.1)),
+    "nothing learned yet": history(1000, sample=probe_row(0, 0.3, 0.02, 0.1)),
     "clipped critic that starts at nothing": [
-        trained(step, grad_norm__generator=1e-4 * step, loss__discriminator=-1e-6 * step)
+        train_row(step, grad_norm__generator=1e-4 * step, loss__discriminator=-1e-6 * step)
         for step in range(50, 2000, 50)
     ],
     "one bad row": [
-        trained(step, **({"grad_norm__generator": 900.0} if step == 700 else {}))
+        train_row(step, **({"grad_norm__generator": 900.0} if step == 700 else {}))
         for step in range(50, 2000, 50)
     ],
     "one bad batch": [
-        sampled(step, duplicates=1.0 if step in (500, 600) else 0.0)
+        probe_row(step, duplicates=1.0 if step in (500, 600) else 0.0)
         for step in range(100, 2000, 100)
     ],
     "a class not found yet": shares([0.0, 0.0, 0.0, 0.0]),
     "a class missed once": shares([1.0, 0.9, 0.05, 0.9]),
     "a critic whose zero drifts": history(2000, ill_from=1000, loss__generator=80.0),
-    "better and better": evaluated([9.0, 5.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.8, 0.7]),
-    "noise near zero": evaluated([9.0, 0.01, 0.03, 0.02, 0.05, 0.03, 0.02, 0.04]),
+    "better and better": evaluation_rows([9.0, 5.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.8, 0.7]),
+    "noise near zero": evaluation_rows([9.0, 0.01, 0.03, 0.02, 0.05, 0.03, 0.02, 0.04]),
     "no copies": [{"step": s, "eval/memorization_identity": 0.97} for s in (500, 1000, 1500)],
 }
 
@@ -265,14 +265,14 @@ def test_every_verdict_has_an_action_a_detector_and_a_sick_run() -> None:
 
 
 def test_an_illness_is_reported_once() -> None:
-    verdicts = watch(history(5000, sample=sampled(0, duplicates=0.6)))
+    verdicts = watch(history(5000, sample=probe_row(0, duplicates=0.6)))
     assert [v.step for v in verdicts] == [300]
 
 
 def test_an_illness_is_reported_again_only_after_it_was_gone_for_a_while() -> None:
     def batches(*sick: range) -> list[Row]:
         return [
-            sampled(step, duplicates=0.6 if any(step in part for part in sick) else 0.0)
+            probe_row(step, duplicates=0.6 if any(step in part for part in sick) else 0.0)
             for step in range(100, 4000, 100)
         ]
 
@@ -302,14 +302,14 @@ def test_spans_are_steps_whatever_the_interval_of_rows() -> None:
         (verdict,) = watch(saturating(500, every=every))
         assert 150 <= verdict.step <= 400
     rare = [
-        trained(step, accuracy__discriminator=1.0, grad_norm__generator=step**-6.0)
+        train_row(step, accuracy__discriminator=1.0, grad_norm__generator=step**-6.0)
         for step in (1000, 2000, 3000)
     ]
     assert [v.step for v in watch(rare)] == [3000]
 
 
 def test_the_best_has_the_direction_that_is_asked_for() -> None:
-    rows = evaluated([0.1, 0.5, 0.9, 0.5, 0.4, 0.3, 0.3, 0.3])
+    rows = evaluation_rows([0.1, 0.5, 0.9, 0.5, 0.4, 0.3, 0.3, 0.3])
     falling = [{**row, "eval/coverage_identity": row["eval/frechet_identity"]} for row in rows]
     monitor = Monitor(settings(), NAMES._replace(best="eval/coverage_identity", direction="max"))
     (verdict,) = [v for row in falling for v in monitor.observe(row)]
@@ -330,7 +330,7 @@ def test_swings_count_turns_by_a_factor() -> None:
 def test_patience_ends_a_run_that_gets_no_better() -> None:
     monitor = Monitor(settings(patience=1500), NAMES)
     reasons = []
-    for row in evaluated([9.0, 5.0, 6.0, 5.0, 7.0]):
+    for row in evaluation_rows([9.0, 5.0, 6.0, 5.0, 7.0]):
         monitor.observe(row)
         reasons.append(monitor.reason_to_stop())
     assert reasons[:4] == [None] * 4
@@ -340,7 +340,7 @@ def test_patience_ends_a_run_that_gets_no_better() -> None:
 
 def test_losses_that_stand_still_end_a_run_if_asked_to() -> None:
     rows = [
-        trained(step, loss__discriminator=1.386, loss__generator=0.693 + 1e-4 * (step % 100))
+        train_row(step, loss__discriminator=1.386, loss__generator=0.693 + 1e-4 * (step % 100))
         for step in range(50, 3000, 50)
     ]
     for tolerance, ends in ((0.1, True), (1e-3, False), (None, False)):
@@ -359,12 +359,12 @@ def test_a_span_is_looked_over_however_often_rows_are_logged(every: int) -> None
     convergence = {"tolerance": 0.1, "span": 2000}
     monitor = Monitor(settings(convergence=convergence), NAMES)
     for step in range(every, 5000, every):
-        monitor.observe(trained(step, loss__discriminator=1.0, loss__generator=1.0))
+        monitor.observe(train_row(step, loss__discriminator=1.0, loss__generator=1.0))
         if monitor.reason_to_stop() is not None:
             break
     assert 2000 <= step <= 2000 + 2 * every
     useless = {"accuracy__discriminator": 0.5, "logits__real": 0.0, "logits__fake": 0.0}
-    rows = [trained(s, **useless) | sampled(s, coverage=0.1) for s in range(every, 2000, every)]
+    rows = [train_row(s, **useless) | probe_row(s, coverage=0.1) for s in range(every, 2000, every)]
     (verdict,) = watch(rows, discriminator_useless__span=1500, action__mode_collapse="off")
     assert verdict.name == "discriminator_useless"
     assert 1500 <= verdict.step <= 1500 + 2 * every

@@ -31,7 +31,7 @@ USELESS = ("optimizer.discriminator.lr=1e-9", "train.steps=900")  # D never lear
 VERDICT = "discriminator_useless"
 
 
-def trained(path: Path, *overrides: str) -> Path:
+def train_run(path: Path, *overrides: str) -> Path:
     assert call_command("gan-train", *SMALL, f"hydra.run.dir={path}", *overrides) == 0
     return path
 
@@ -53,7 +53,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def useless(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("useless") / "run", *USELESS)
+    return train_run(tmp_path_factory.mktemp("useless") / "run", *USELESS)
 
 
 def test_a_verdict_is_reported_once_everywhere(useless: Path) -> None:
@@ -72,13 +72,13 @@ def test_a_verdict_is_reported_once_everywhere(useless: Path) -> None:
     assert ("verdicts/text_summary", verdict["step"]) in tags
 
 
-def probed(run: Path) -> list[int]:
+def probed_steps(run: Path) -> list[int]:
     """The steps at which samples were compared with reals."""
     return [row["step"] for row in lines(run / "metrics.jsonl") if "health/diversity" in row]
 
 
 def test_samples_are_compared_with_reals_as_often_as_asked(useless: Path) -> None:
-    assert probed(useless) == list(range(20, 901, 20))
+    assert probed_steps(useless) == list(range(20, 901, 20))
 
 
 UNEVEN = (  # probes between rows, and a verdict that only probes give
@@ -91,27 +91,27 @@ UNEVEN = (  # probes between rows, and a verdict that only probes give
 
 
 @pytest.fixture(scope="module")
-def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("uneven") / "run", *UNEVEN, "train.steps=200")
+def uneven_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_run(tmp_path_factory.mktemp("uneven") / "run", *UNEVEN, "train.steps=200")
 
 
-def test_samples_are_compared_at_steps_without_a_row_as_well(uneven: Path) -> None:
-    assert probed(uneven) == [30, 60, 90, 120, 150, 180]
-    assert [row["step"] for row in rows(uneven)] == [50, 100, 150, 200]
-    (shared,) = [row for row in lines(uneven / "metrics.jsonl") if row["step"] == 150]
+def test_samples_are_compared_at_steps_without_a_row_as_well(uneven_run: Path) -> None:
+    assert probed_steps(uneven_run) == [30, 60, 90, 120, 150, 180]
+    assert [row["step"] for row in rows(uneven_run)] == [50, 100, 150, 200]
+    (shared,) = [row for row in lines(uneven_run / "metrics.jsonl") if row["step"] == 150]
     assert {"loss/generator", "health/diversity"} <= set(shared)
-    found = [(name, row["step"]) for row in lines(uneven / "metrics.jsonl") for name in row]
+    found = [(name, row["step"]) for row in lines(uneven_run / "metrics.jsonl") for name in row]
     assert len(set(found)) == len(found)
 
 
-def test_a_probe_between_rows_can_give_a_verdict(uneven: Path) -> None:
-    (verdict,) = [v for v in status(uneven)["verdicts"] if v["name"] == "mode_collapse"]
+def test_a_probe_between_rows_can_give_a_verdict(uneven_run: Path) -> None:
+    (verdict,) = [v for v in status(uneven_run)["verdicts"] if v["name"] == "mode_collapse"]
     assert verdict["step"] == 90
 
 
-def test_probes_do_not_change_the_rows_of_training(tmp_path: Path, uneven: Path) -> None:
-    run = trained(tmp_path / "run", *UNEVEN, "train.steps=200", "health.samples.every=1000")
-    assert probed(run) == []
+def test_probes_do_not_change_the_rows_of_training(tmp_path: Path, uneven_run: Path) -> None:
+    run = train_run(tmp_path / "run", *UNEVEN, "train.steps=200", "health.samples.every=1000")
+    assert probed_steps(run) == []
 
     def numbers(found: Path) -> list[dict[str, Any]]:
         times = ("seconds", "speed/images_per_second")
@@ -120,27 +120,27 @@ def test_probes_do_not_change_the_rows_of_training(tmp_path: Path, uneven: Path)
             for row in rows(found)
         ]
 
-    assert numbers(run) == numbers(uneven)
+    assert numbers(run) == numbers(uneven_run)
 
 
 @pytest.mark.parametrize("steps", [100, 150])
-def test_a_resumed_run_has_the_same_probes(tmp_path: Path, uneven: Path, steps: int) -> None:
-    run = trained(tmp_path / "run", *UNEVEN, f"train.steps={steps}")
+def test_a_resumed_run_has_the_same_probes(tmp_path: Path, uneven_run: Path, steps: int) -> None:
+    run = train_run(tmp_path / "run", *UNEVEN, f"train.steps={steps}")
     assert call_command("gan-train", f"resume={run}", "train.steps=200") == 0
-    one, other = left_behind(run), left_behind(uneven)
+    one, other = left_behind(run), left_behind(uneven_run)
     assert one["rows"] == other["rows"]
     assert one["tensors"] == other["tensors"]
-    assert status(run)["verdicts"] == status(uneven)["verdicts"]
+    assert status(run)["verdicts"] == status(uneven_run)["verdicts"]
 
 
 def test_a_run_can_be_probed_without_any_other_row(tmp_path: Path) -> None:
-    run = trained(tmp_path / "run", "train.log_every=0", "train.steps=50")
-    assert probed(run) == [20, 40]
+    run = train_run(tmp_path / "run", "train.log_every=0", "train.steps=50")
+    assert probed_steps(run) == [20, 40]
     assert [row["step"] for row in rows(run)] == [50]
 
 
 def test_a_verdict_can_end_the_run_with_its_state_kept(tmp_path: Path) -> None:
-    run = trained(tmp_path / "run", *USELESS, f"health.action.{VERDICT}=stop")
+    run = train_run(tmp_path / "run", *USELESS, f"health.action.{VERDICT}=stop")
     ended = status(run)
     assert ended["state"] == "stopped"
     assert ended["exit_code"] == 0
@@ -150,7 +150,7 @@ def test_a_verdict_can_end_the_run_with_its_state_kept(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run_goes_on_when_it_is_resumed(tmp_path: Path, useless: Path) -> None:
-    run = trained(tmp_path / "run", *USELESS, f"health.action.{VERDICT}=stop")
+    run = train_run(tmp_path / "run", *USELESS, f"health.action.{VERDICT}=stop")
     assert call_command("gan-train", f"resume={run}") == 0
     assert status(run)["state"] == "completed"
     one, other = left_behind(run), left_behind(useless)
@@ -159,15 +159,15 @@ def test_a_stopped_run_goes_on_when_it_is_resumed(tmp_path: Path, useless: Path)
 
 
 def test_a_resumed_run_comes_to_the_same_verdicts(tmp_path: Path, useless: Path) -> None:
-    run = trained(tmp_path / "run", USELESS[0], "train.steps=600")
+    run = train_run(tmp_path / "run", USELESS[0], "train.steps=600")
     assert call_command("gan-train", f"resume={run}", "train.steps=900") == 0
     assert status(run)["verdicts"] == status(useless)["verdicts"]
     assert left_behind(run)["rows"] == left_behind(useless)["rows"]
 
 
 def test_probes_leave_the_training_untouched(tmp_path: Path) -> None:
-    often = trained(tmp_path / "often", "train.steps=40", "train.ema=0")
-    never = trained(
+    often = train_run(tmp_path / "often", "train.steps=40", "train.ema=0")
+    never = train_run(
         tmp_path / "never", "train.steps=40", "train.ema=0", "health.samples.every=1000"
     )
     one = checkpoint.select(often / "checkpoints", "last").tensors
@@ -180,7 +180,7 @@ def test_patience_ends_a_run_whose_best_lies_back(tmp_path: Path) -> None:
     frozen = ("optimizer.generator.lr=1e-12", "optimizer.discriminator.lr=1e-12")
     measured = ("train.eval_every=20", "evaluation.metrics=[sliced_wasserstein]")
     measured += ("evaluation.best.metric=sliced_wasserstein", "evaluation.num=100")
-    run = trained(
+    run = train_run(
         tmp_path / "run",
         *frozen,
         *measured,
@@ -196,7 +196,7 @@ def test_patience_ends_a_run_whose_best_lies_back(tmp_path: Path) -> None:
 def test_rows_that_are_not_ours_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = trained(tmp_path / "run", "train.steps=20")
+    run = train_run(tmp_path / "run", "train.steps=20")
     metrics = run / "metrics.jsonl"
     metrics.write_text('{"step": 10, "loss/discriminator": "x"}\n')
     assert call_command("gan-train", f"resume={run}", "train.steps=30") == 6
@@ -230,7 +230,7 @@ def rollbacks(run: Path) -> list[tuple[int, str]]:
 @pytest.fixture(scope="module")
 def rolled_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rolled_back") / "run"
-    return trained(path, *ILL, "train.steps=300")
+    return train_run(path, *ILL, "train.steps=300")
 
 
 def test_a_rollback_takes_the_best_weights_and_slows_down(rolled_back: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_run_killed_around_a_rollback_resumes_bit_for_bit(
 
 
 def test_a_rollback_before_any_evaluation_is_none(tmp_path: Path) -> None:
-    run = trained(tmp_path / "run", *ILL, "train.steps=90", "train.eval_every=80")
+    run = train_run(tmp_path / "run", *ILL, "train.steps=90", "train.eval_every=80")
     assert rollbacks(run) == []
     assert any("no best to go back to" in warning for warning in status(run)["warnings"])
     assert status(run)["state"] == "completed"

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 @pytest.fixture
-def opened(folder: RunFolder) -> Callable[[], Log]:
+def open_log(folder: RunFolder) -> Callable[[], Log]:
     return lambda: Log(folder, Terminal())
 
 
@@ -72,9 +72,9 @@ def expected_series(last: int) -> set[tuple[str, int]]:
 
 
 def test_a_row_is_one_line_of_json_with_its_step_and_seconds(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.row(50, 12.34567, values(50))
     log.flush()
     (line,) = folder.metrics.read_text().splitlines()
@@ -83,9 +83,9 @@ def test_a_row_is_one_line_of_json_with_its_step_and_seconds(
 
 
 def test_names_and_numbers_in_tensorboard_are_those_of_the_row(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log_steps(log, range(1, 4))
     log.close(success=True)
     found = {
@@ -99,9 +99,9 @@ def test_names_and_numbers_in_tensorboard_are_those_of_the_row(
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_row_with_a_number_that_is_not_finite_is_refused_and_not_written(
-    folder: RunFolder, opened: Callable[[], Log], number: float
+    folder: RunFolder, open_log: Callable[[], Log], number: float
 ) -> None:
-    log = opened()
+    log = open_log()
     log.row(1, 0.1, values(1))
     with pytest.raises(NumbersError, match=rf"at step 2, penalty/r1={number}\."):
         log.row(2, 0.2, {**values(2), "penalty/r1": number})
@@ -111,9 +111,9 @@ def test_a_row_with_a_number_that_is_not_finite_is_refused_and_not_written(
 
 
 def test_after_a_flush_another_process_reads_every_row(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log_steps(log, range(1, 4))
     assert rows(folder) == [1, 2, 3]
     assert expected_series(3) <= set(series(folder))
@@ -124,9 +124,9 @@ def test_after_a_flush_another_process_reads_every_row(
 
 
 def test_a_picture_is_a_file_and_stands_in_tensorboard(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.picture(500, PICTURE)
     log.reals(PICTURE)
     log.close(success=True)
@@ -139,9 +139,9 @@ def test_a_picture_is_a_file_and_stands_in_tensorboard(
 
 @pytest.mark.parametrize("step", [0, 1, 4, 5, 9])
 def test_what_was_logged_after_the_step_is_dropped(
-    folder: RunFolder, opened: Callable[[], Log], step: int
+    folder: RunFolder, open_log: Callable[[], Log], step: int
 ) -> None:
-    log = opened()
+    log = open_log()
     log.configuration("run", "seed: 0", SETTINGS)
     log.reals(PICTURE)
     log_steps(log, range(1, 8))
@@ -156,15 +156,15 @@ def test_what_was_logged_after_the_step_is_dropped(
 
 
 def test_every_row_stands_once_after_any_number_of_rewinds(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.configuration("run", "seed: 0", SETTINGS)
     log_steps(log, range(1, 6))
     log.flush()  # killed here
     for step in (4, 4, 2, 6):
         rewind(folder, step)
-        log = opened()
+        log = open_log()
         log_steps(log, range(step + 1, step + 4))
         log.flush()  # and here
     rewind(folder, 9)
@@ -177,9 +177,9 @@ def test_every_row_stands_once_after_any_number_of_rewinds(
 
 
 def test_before_the_first_checkpoint_everything_is_dropped(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.configuration("run", "seed: 0", SETTINGS)
     log.reals(PICTURE)
     log_steps(log, range(1, 5))
@@ -226,9 +226,9 @@ def test_a_folder_without_a_log_is_rewound_to_nothing(folder: RunFolder) -> None
     ids=repr,
 )
 def test_a_row_that_is_not_whole_is_dropped(
-    folder: RunFolder, opened: Callable[[], Log], tail: bytes
+    folder: RunFolder, open_log: Callable[[], Log], tail: bytes
 ) -> None:
-    log = opened()
+    log = open_log()
     log_steps(log, range(1, 4))
     log.close(success=False)
     with folder.metrics.open("ab") as file:
@@ -238,9 +238,9 @@ def test_a_row_that_is_not_whole_is_dropped(
 
 
 def test_the_part_of_a_picture_that_a_kill_left_is_swept_up_and_other_files_are_not(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.picture(2, PICTURE)
     log.close(success=False)
     for name in (".step_00000004.png.partial", "zebra.png", "notes.txt"):
@@ -252,9 +252,9 @@ def test_the_part_of_a_picture_that_a_kill_left_is_swept_up_and_other_files_are_
 # ---------------------------------------------------------------- event files
 
 
-def test_all_event_files_become_one(folder: RunFolder, opened: Callable[[], Log]) -> None:
+def test_all_event_files_become_one(folder: RunFolder, open_log: Callable[[], Log]) -> None:
     for step in (1, 2, 3):
-        log = opened()
+        log = open_log()
         log.row(step, 0.1, values(step))
         log.close(success=False)
     before = sorted(path.name for path in folder.tensorboard.iterdir())
@@ -265,10 +265,10 @@ def test_all_event_files_become_one(folder: RunFolder, opened: Callable[[], Log]
 
 
 def test_a_kill_between_the_new_file_and_the_old_ones_loses_and_doubles_nothing(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
     for first in (1, 4):
-        log = opened()
+        log = open_log()
         log_steps(log, range(first, first + 3))
         log.close(success=False)
     second = sorted(folder.tensorboard.iterdir())[1]
@@ -282,9 +282,9 @@ def test_a_kill_between_the_new_file_and_the_old_ones_loses_and_doubles_nothing(
 
 
 def test_a_truncated_event_file_keeps_its_whole_records(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log_steps(log, range(1, 6))
     log.close(success=True)
     (path,) = folder.tensorboard.iterdir()
@@ -301,9 +301,9 @@ def test_a_truncated_event_file_keeps_its_whole_records(
 
 
 def test_damage_in_an_event_file_keeps_the_records_before_it(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log_steps(log, range(1, 6))
     log.close(success=True)
     (path,) = folder.tensorboard.iterdir()
@@ -342,9 +342,9 @@ def test_failures_in_other_threads_are_reported(
 
 
 def test_the_session_has_every_setting_in_its_own_kind(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.configuration("digits", "seed: 0", {**SETTINGS, "threads": None, "betas": [0.0, 0.9]})
     log.close(success=True)
     (start,) = (s.session_start_info for s in sessions(folder, SESSION_START_INFO_TAG))
@@ -363,15 +363,15 @@ def test_the_session_has_every_setting_in_its_own_kind(
 
 
 def test_a_session_begins_and_ends_once_after_any_number_of_resumes(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.configuration("run", "seed: 0", SETTINGS)
     log_steps(log, range(1, 3))
     log.close(success=False)
     for step in (2, 3):
         rewind(folder, step)
-        log = opened()
+        log = open_log()
         log.configuration("run", "seed: 0", {**SETTINGS, "train.steps": step})
         log_steps(log, range(step + 1, step + 2))
         log.close(success=step == 3)
@@ -384,9 +384,9 @@ def test_a_session_begins_and_ends_once_after_any_number_of_resumes(
 
 
 def test_a_session_that_will_go_on_has_not_ended(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.configuration("run", "seed: 0", SETTINGS)
     log.close(success=None)
     assert sessions(folder, SESSION_START_INFO_TAG)
@@ -397,9 +397,9 @@ def test_a_session_that_will_go_on_has_not_ended(
 
 
 def test_what_happened_is_one_line_of_json_each(
-    folder: RunFolder, opened: Callable[[], Log]
+    folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.event("warning", 7, "größer\nas \x1b[31m")
     log.event("end", 9, "completed")
     log.close(success=True)
@@ -412,9 +412,9 @@ def test_what_happened_is_one_line_of_json_each(
 
 
 def test_what_is_said_is_harmless_on_the_terminal_and_in_train_log(
-    folder: RunFolder, opened: Callable[[], Log], capsys: pytest.CaptureFixture[str]
+    folder: RunFolder, open_log: Callable[[], Log], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = opened()
+    log = open_log()
     log.say("saved \x1b[31mstep 5\nsecond line")
     log.close(success=True)
     said = capsys.readouterr().out

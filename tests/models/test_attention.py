@@ -45,7 +45,7 @@ def attentions(network: nn.Module) -> list[SelfAttention]:
     return [module for module in network.modules() if isinstance(module, SelfAttention)]
 
 
-def attended(network: nn.Module, given: Tensor) -> list[tuple[int, int]]:
+def attended_sizes(network: nn.Module, given: Tensor) -> list[tuple[int, int]]:
     """The sizes of the maps that self-attention sees."""
     seen: list[tuple[int, int]] = []
     for block in attentions(network):
@@ -105,15 +105,15 @@ def test_attention_follows_the_map_of_the_size_that_was_asked_for(
     wanted: Any, sizes: list[int]
 ) -> None:
     generator, discriminator = networks(wanted)
-    assert attended(generator, torch.randn(1, 6)) == [(s, s) for s in sizes]
-    seen = attended(discriminator, torch.randn(1, 1, 32, 32))
+    assert attended_sizes(generator, torch.randn(1, 6)) == [(s, s) for s in sizes]
+    seen = attended_sizes(discriminator, torch.randn(1, 1, 32, 32))
     assert seen == [(s, s) for s in reversed(sizes)]
 
 
 def test_of_a_rectangle_the_longer_side_counts() -> None:
     generator, discriminator = networks(16, (8, 32))
-    assert attended(generator, torch.randn(1, 6)) == [(4, 16)]
-    assert attended(discriminator, torch.randn(1, 1, 8, 32)) == [(4, 16)]
+    assert attended_sizes(generator, torch.randn(1, 6)) == [(4, 16)]
+    assert attended_sizes(discriminator, torch.randn(1, 1, 8, 32)) == [(4, 16)]
 
 
 @pytest.mark.parametrize("size", [6, 8, 28, 100])

@@ -123,8 +123,8 @@ def test_agreement_is_that_of_the_best_pairing() -> None:
     assert matched_accuracy(codes, torch.zeros(9, dtype=torch.int64)) == pytest.approx(1 / 3)
 
 
-def test_agreement_with_the_labels_is_measured(coded: Path, here: Here) -> None:
-    assert here("gan-evaluate", str(coded), "--out", "numbers.json").code == 0
+def test_agreement_with_the_labels_is_measured(run_with_codes: Path, here: Here) -> None:
+    assert here("gan-evaluate", str(run_with_codes), "--out", "numbers.json").code == 0
     (found,) = json.loads(Path("numbers.json").read_text())["evaluations"]
     assert 0.1 <= found["results"]["code_accuracy"]["value"] <= 1
 
@@ -133,7 +133,7 @@ def test_agreement_with_the_labels_is_measured(coded: Path, here: Here) -> None:
 
 
 @pytest.fixture(scope="module")
-def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_with_codes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from conftest import call_command
 
     path = tmp_path_factory.mktemp("coded") / "run"
@@ -141,8 +141,8 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_arrays_say_the_codes_of_each_sample(coded: Path, here: Here) -> None:
-    assert here("gan-sample", str(coded), "--num", "20", "--out", "x.npz").code == 0
+def test_arrays_say_the_codes_of_each_sample(run_with_codes: Path, here: Here) -> None:
+    assert here("gan-sample", str(run_with_codes), "--num", "20", "--out", "x.npz").code == 0
     with np.load("x.npz") as found:
         assert found["samples"].shape == (20, 8, 8, 1)
         assert found["codes"].shape == (20, 4)
@@ -152,10 +152,10 @@ def test_arrays_say_the_codes_of_each_sample(coded: Path, here: Here) -> None:
 
 @pytest.mark.parametrize(("name", "columns"), [("code.continuous.1", 10), ("categorical.1", 3)])
 def test_a_traversal_changes_one_code_along_each_row(
-    coded: Path, here: Here, name: str, columns: int
+    run_with_codes: Path, here: Here, name: str, columns: int
 ) -> None:
     asked = ("--traverse", name, "--num", "4", "--out")
-    assert here("gan-sample", str(coded), *asked, "x.npz").code == 0
+    assert here("gan-sample", str(run_with_codes), *asked, "x.npz").code == 0
     with np.load("x.npz") as found:
         codes = found["codes"].reshape(4, -1, 4)
         assert found["samples"].shape[0] == 4 * codes.shape[1]
@@ -164,7 +164,7 @@ def test_a_traversal_changes_one_code_along_each_row(
         differs = (codes[:, :, index] != codes[:, :1, index]).any()
         assert differs == (index == changing)
     assert len(np.unique(codes[0, :, changing])) == columns
-    assert here("gan-sample", str(coded), *asked, "x.png").code == 0
+    assert here("gan-sample", str(run_with_codes), *asked, "x.png").code == 0
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_a_traversal_changes_one_code_along_each_row(
     ],
 )
 def test_a_code_that_there_is_not_is_refused(
-    coded: Path, here: Here, arguments: list[str], message: str
+    run_with_codes: Path, here: Here, arguments: list[str], message: str
 ) -> None:
-    answer = here("gan-sample", str(coded), *arguments)
+    answer = here("gan-sample", str(run_with_codes), *arguments)
     assert answer.code == 2
     assert message in answer.err
 

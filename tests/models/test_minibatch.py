@@ -133,7 +133,7 @@ def test_twins_stand_out_in_the_last_features_of_every_model(option: str, layer:
     network.body[-1].register_forward_hook(lambda *given: found.append(given[2]))
     network(torch.randn(1, 1, 8, 8).expand(8, -1, -1, -1))
     network(torch.randn(8, 1, 8, 8))
-    twins, others = (features[:, network.head.in_features - added(layer) :] for features in found)
+    twins, others = (features[:, network.head.in_features - extra(layer) :] for features in found)
     if layer == "stddev":
         assert twins.max() < 0.01 * others.min()
     else:
@@ -141,7 +141,7 @@ def test_twins_stand_out_in_the_last_features_of_every_model(option: str, layer:
         assert others.max() < 7
 
 
-def added(layer: str) -> int:
+def extra(layer: str) -> int:
     return {"stddev": 1, "discrimination": 6}[layer]
 
 

@@ -65,7 +65,7 @@ def scores(discriminator: nn.Module, *shape: int) -> Tensor:
     return logits
 
 
-def weighted(network: nn.Module) -> list[nn.Module]:
+def layers_with_weights(network: nn.Module) -> list[nn.Module]:
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
     return [module for module in network.modules() if isinstance(module, kinds)]
 
@@ -73,7 +73,7 @@ def weighted(network: nn.Module) -> list[nn.Module]:
 def shapes(network: nn.Module) -> list[tuple[int, ...]]:
     """Inputs, outputs and kernel of each layer with weights, from the input on."""
     found: list[tuple[int, ...]] = []
-    for layer in weighted(network):
+    for layer in layers_with_weights(network):
         if isinstance(layer, nn.Linear):
             found.append((layer.in_features, layer.out_features))
         else:
@@ -406,7 +406,7 @@ def test_spectral_norm_brings_the_largest_singular_value_of_every_weight_to_one(
     for _ in range(100):
         discriminator(generator(torch.randn(4, 6)))
     for network in generator.eval(), discriminator.eval():
-        for layer in weighted(network):
+        for layer in layers_with_weights(network):
             # spectral norm takes a transposed convolution's outputs, its second dimension, as rows
             rows = layer.weight.transpose(0, 1) if "Transpose" in str(layer) else layer.weight
             value = torch.linalg.matrix_norm(rows.flatten(1), 2)
@@ -539,7 +539,7 @@ def test_large_activations_take_no_memory_of_their_own(
 
 
 def start(init: Any, network: nn.Sequential) -> list[nn.Module]:
-    return weighted(initialize_weights(network, init=init, norm="none"))
+    return layers_with_weights(initialize_weights(network, init=init, norm="none"))
 
 
 def test_normal_weights_have_dcgans_deviation_and_norms_scales_around_one() -> None:

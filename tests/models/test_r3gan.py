@@ -53,7 +53,7 @@ def run_of(path: Path, *overrides: str) -> list[str]:
     return [*general, "model=r3gan", *SMALL, "loss=r3gan", *overrides]
 
 
-def roused(network: nn.Module) -> nn.Module:
+def with_drawn_weights(network: nn.Module) -> nn.Module:
     """The network with all weights drawn: those that begin at 0 stop the gradient of others."""
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.3)
@@ -157,7 +157,7 @@ def test_halving_keeps_a_constant_within() -> None:
 
 
 def test_the_memory_format_changes_no_output() -> None:
-    generator, discriminator = (roused(network) for network in networks(3, 28, 28))
+    generator, discriminator = (with_drawn_weights(network) for network in networks(3, 28, 28))
     other, critic = (
         copy.deepcopy(network).to(memory_format=torch.channels_last)
         for network in (generator, discriminator)
@@ -208,7 +208,7 @@ def test_the_depth_doesnt_change_the_size_of_what_comes_out() -> None:
 
 
 def test_every_weight_gets_a_gradient() -> None:
-    generator, discriminator = (roused(network) for network in networks(1, 10, 10))
+    generator, discriminator = (with_drawn_weights(network) for network in networks(1, 10, 10))
     discriminator(generator(torch.randn(4, 6))).logits.square().sum().backward()
     for network in generator, discriminator:
         for parameter in network.parameters():
@@ -224,7 +224,7 @@ def test_at_the_start_every_blocks_last_layer_learns() -> None:
 
 
 def test_a_gradient_penalty_reaches_every_weight() -> None:
-    discriminator = roused(networks(1, 12, 12).discriminator)
+    discriminator = with_drawn_weights(networks(1, 12, 12).discriminator)
     points = torch.randn(3, 1, 12, 12, requires_grad=True)
     (gradient,) = torch.autograd.grad(discriminator(points).logits.sum(), points, create_graph=True)
     gradient.square().sum().backward()
@@ -234,7 +234,7 @@ def test_a_gradient_penalty_reaches_every_weight() -> None:
 
 def test_a_gradient_penalty_has_the_numerical_derivative() -> None:
     settings = {"widths": [2], "cardinality": [1], "expansion": 1}
-    discriminator = roused(networks(1, 5, 5, **settings).discriminator).double()
+    discriminator = with_drawn_weights(networks(1, 5, 5, **settings).discriminator).double()
     points = torch.randn(2, 1, 5, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(lambda x: discriminator(x).logits, (points,))
 

@@ -34,7 +34,7 @@ def networks(classes: int = 0, **changes: Any) -> Networks:
     return build_pair(rnn(**changes), SEQUENCES, classes)
 
 
-def moved(network: nn.Module, before: Tensor, after: Tensor, *labels: Tensor) -> list[bool]:
+def moved_steps(network: nn.Module, before: Tensor, after: Tensor, *labels: Tensor) -> list[bool]:
     """At which steps what a generator makes of two latent points differs."""
     difference = (network(before, *labels) - network(after, *labels)).abs().amax((0, 2))
     return [bool(step > 1e-7) for step in difference]
@@ -76,7 +76,7 @@ def test_a_step_sees_its_own_part_of_the_latent_point_and_what_went_before() -> 
     for step in range(STEPS):
         after = before.clone()
         after[:, 3 * step : 3 * step + 3] += 1
-        assert moved(generator, before, after) == [other >= step for other in range(STEPS)]
+        assert moved_steps(generator, before, after) == [other >= step for other in range(STEPS)]
 
 
 def test_every_step_sees_the_whole_latent_point_where_it_is_asked_for() -> None:
@@ -85,7 +85,7 @@ def test_every_step_sees_the_whole_latent_point_where_it_is_asked_for() -> None:
     for coordinate in 0, 16:
         after = before.clone()
         after[:, coordinate] += 1
-        assert moved(generator, before, after) == [True] * STEPS
+        assert moved_steps(generator, before, after) == [True] * STEPS
 
 
 @pytest.mark.parametrize("latent", ["per_step", "whole"])
@@ -205,7 +205,7 @@ def test_every_step_sees_the_codes(latent: str) -> None:
     before = torch.randn(1, 20)
     after = before.clone()
     after[:, -1] += 1
-    assert moved(generator, before, after) == [True] * STEPS
+    assert moved_steps(generator, before, after) == [True] * STEPS
 
 
 # ---------------------------------------------------------------- initial weights

@@ -47,7 +47,7 @@ def coder(scale: float = 1.0) -> Sampler:
     return Sampler(decoder, IMAGES, LATENT, encoder=encoder)
 
 
-def stored(count: int) -> Tensor:
+def stored_images(count: int) -> Tensor:
     stream = torch.Generator().manual_seed(2)
     return torch.randint(0, 256, (count, 1, 4, 4), generator=stream, dtype=torch.uint8)
 
@@ -163,7 +163,7 @@ def test_more_importance_weights_are_the_logarithm_of_their_mean() -> None:
 
 
 def test_the_importance_weighted_bound_is_above_the_elbo_and_grows_with_the_samples() -> None:
-    of, examples = coder(scale=3.0), stored(200)
+    of, examples = coder(scale=3.0), stored_images(200)
     found = {k: likelihood(of, BERNOULLI, examples, samples=k, seed=0) for k in (1, 10, 200)}
     means = [found[k].log_likelihood.mean().item() for k in (1, 10, 200)]
     assert means[0] + 0.1 < means[1] < means[2]
@@ -191,7 +191,7 @@ def test_the_weighted_bound_comes_to_the_likelihood_that_integration_gives() -> 
 
 
 def test_likelihoods_are_repeated_and_leave_networks_and_streams_alone() -> None:
-    of, examples = coder(), stored(3)
+    of, examples = coder(), stored_images(3)
     of.encoder.train(), of.decoder.eval()
     state = torch.get_rng_state()
     one, other = (likelihood(of, BERNOULLI, examples, samples=2, seed=0) for _ in range(2))
@@ -203,6 +203,6 @@ def test_likelihoods_are_repeated_and_leave_networks_and_streams_alone() -> None
 
 
 def test_reconstructions_are_decoded_from_the_means() -> None:
-    of, examples = coder(), stored(3)
+    of, examples = coder(), stored_images(3)
     mean, _ = of.encoder(IMAGES.encode(examples))
     assert torch.equal(of.reconstruct(examples), IMAGES.decode(of.decoder(mean)))

@@ -353,7 +353,7 @@ def divergence(name: str) -> FDivergence:
     return found
 
 
-def bound(of: Loss, v: Tensor) -> Tensor:
+def value_of(of: Loss, v: Tensor) -> Tensor:
     """-D's expected loss for reals of P and fakes of Q, with logit v[k] at the k-th outcome."""
     values = of.discriminator(v.repeat_interleave(4), v.repeat(4))
     return -(values * torch.outer(P, Q).flatten()).sum()
@@ -389,13 +389,13 @@ def test_pearson_conjugate_still_bounds_where_no_ratio_is_optimal() -> None:
 @every_divergence
 def test_bound_is_the_divergence_at_the_optimal_discriminator(name: str) -> None:
     optimum = THEORY[name].optimum(P / Q)
-    torch.testing.assert_close(bound(divergence(name), optimum), THEORY[name].divergence(P, Q))
+    torch.testing.assert_close(value_of(divergence(name), optimum), THEORY[name].divergence(P, Q))
 
 
 @every_divergence
 def test_bound_is_below_the_divergence_at_any_other_discriminator(name: str) -> None:
     others = THEORY[name].optimum(P / Q) + logits(400, seed=15).reshape(100, 4)
-    bounds = torch.stack([bound(divergence(name), v) for v in others])
+    bounds = torch.stack([value_of(divergence(name), v) for v in others])
     assert (bounds < THEORY[name].divergence(P, Q)).all()
 
 

@@ -25,7 +25,7 @@ from gan_runner.objectives.terms import FeatureMatching, HistoricalAveraging
 from gan_runner.training.build import build
 
 
-def made(name: str, **settings: Any) -> Penalty:
+def build_penalty(name: str, **settings: Any) -> Penalty:
     return build_component(
         {"name": name, "weight": 1.0, "every": 1, **settings}, Penalty, where="penalty"
     )
@@ -102,7 +102,7 @@ def test_label_smoothing_is_not_taken_for_a_penalty_that_rewards(
 
 
 def test_lecam_holds_logits_to_the_moving_averages_of_the_other_kind() -> None:
-    of, memory = made("LeCam", decay=0.75), {}
+    of, memory = build_penalty("LeCam", decay=0.75), {}
     first = call(of, output(1.0, 3.0), output(-1.0, 1.0), memory)
     # the averages begin with the first batch: 2 and 0
     assert first.tolist() == [1.0 + 9.0, 9.0 + 1.0]
@@ -127,7 +127,7 @@ def test_consistency_is_the_squared_change_of_the_logit() -> None:
     )
     for balanced, calls in ((False, 1), (True, 2)):
         asked.clear()
-        of = made("Consistency", balanced=balanced, flip=True, shift=0.125, noise=0.0)
+        of = build_penalty("Consistency", balanced=balanced, flip=True, shift=0.125, noise=0.0)
         found = of(critic, real, fake, torch.Generator().manual_seed(3), {})
         assert len(asked) == calls
         pairs = zip(asked, (real, fake), strict=False)

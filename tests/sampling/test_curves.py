@@ -12,7 +12,7 @@ from gan_runner.sampling.pictures.figure import COLORS
 RGB = [tuple(bytes.fromhex(color[1:])) for color in COLORS]
 
 
-def drawn(sequences: NDArray[np.float64], columns: int | None = None) -> NDArray[np.uint8]:
+def plot(sequences: NDArray[np.float64], columns: int | None = None) -> NDArray[np.uint8]:
     """The picture below its legend."""
     made = curves(sequences.astype(np.float32), grid_columns=columns)
     panels = panels_of(len(sequences), columns)
@@ -57,14 +57,14 @@ def test_panels_stand_in_rows_and_columns(
 
 def test_a_curve_runs_from_left_to_right_and_higher_is_up() -> None:
     rising = np.linspace(-3, 5, 24)[None, :, None]
-    rows, columns = lit(drawn(rising), RGB[0])
+    rows, columns = lit(plot(rising), RGB[0])
     assert columns.min() < 15 and columns.max() > 500
     assert rows[columns.argmin()] > 230 and rows[columns.argmax()] < 40
     assert np.corrcoef(rows, columns)[0, 1] < -0.99
 
 
 def test_every_dimension_has_its_color() -> None:
-    made = drawn(waves(1, size=4))
+    made = plot(waves(1, size=4))
     for number, color in enumerate(RGB[:DIMENSIONS]):
         assert (len(lit(made, color)[0]) > 100) == (number < 4)
 
@@ -79,7 +79,7 @@ def test_the_legend_has_a_line_for_every_two_dimensions_of_a_narrow_picture() ->
 
 def test_sequences_stand_in_their_order() -> None:
     levels = np.broadcast_to(np.arange(4.0)[:, None, None], (4, 24, 1))
-    made = drawn(levels)
+    made = plot(levels)
     places = [lit(panel(made, i // 2, i % 2, 2), RGB[0])[0].mean() for i in range(4)]
     assert places == sorted(places, reverse=True)
     assert places[0] - places[3] > 200
@@ -89,8 +89,8 @@ def test_all_panels_have_the_axes_of_their_dimension() -> None:
     both = waves(2, size=2)
     both[1] *= 0.5
     wide = both * (1.0, 1000.0)  # dimensions in other units are drawn alike
-    assert np.array_equal(drawn(both), drawn(wide))
-    rows = [lit(panel(drawn(both), 0, i, 2), RGB[0])[0] for i in (0, 1)]
+    assert np.array_equal(plot(both), plot(wide))
+    rows = [lit(panel(plot(both), 0, i, 2), RGB[0])[0] for i in (0, 1)]
     assert np.ptp(rows[1]) == pytest.approx(np.ptp(rows[0]) / 2, rel=0.1)
 
 
@@ -107,5 +107,5 @@ def test_all_panels_have_the_axes_of_their_dimension() -> None:
     ids=["all the same", "two steps", "many dimensions", "NaN", "Inf", "long"],
 )
 def test_sequences_of_every_kind_are_shown(sequences: NDArray[np.float64]) -> None:
-    made = drawn(sequences)
+    made = plot(sequences)
     assert sum(len(lit(made, color)[0]) for color in RGB[:DIMENSIONS]) > 40

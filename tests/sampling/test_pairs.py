@@ -15,14 +15,14 @@ PANEL = (slice(318, 582), slice(58, 334))  # of y over x, where two numeric colu
 BLUE, ORANGE = (0, 114, 178), (230, 159, 0)
 
 
-def drawn(rows: Tensor, columns: tuple[Column, ...], labels: Tensor | None = None) -> np.ndarray:
+def plot(rows: Tensor, columns: tuple[Column, ...], labels: Tensor | None = None) -> np.ndarray:
     of = Columns(columns, 1.0, False)
     made = pairs(rows, labels, of, (0.0,) * of.width, (1.0,) * of.width)
     assert (made.shape, made.dtype) == ((640, 640, 3), np.uint8)
     return made
 
 
-def found(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+def mask(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
     """Where a picture has a color, bool [H, W]."""
     near: np.ndarray = (np.abs(picture.astype(int) - color) < 30).all(axis=2)
     return near
@@ -30,52 +30,52 @@ def found(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
 
 def where(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
     """The mean place, in [0, 1], of a color in the panel of y over x (top left is 0)."""
-    panel = found(picture[PANEL], color)
+    panel = mask(picture[PANEL], color)
     middle: np.ndarray = np.argwhere(panel).mean(axis=0)[::-1] / panel.shape[::-1]
     return middle
 
 
 def test_a_row_is_where_its_numbers_say() -> None:
-    assert where(drawn(torch.tensor([[0.0, 0.0]]), PLANE), BLUE) == pytest.approx(0.5, abs=0.01)
-    aside = where(drawn(torch.tensor([[1.75, -1.75]]), PLANE), BLUE)
+    assert where(plot(torch.tensor([[0.0, 0.0]]), PLANE), BLUE) == pytest.approx(0.5, abs=0.01)
+    aside = where(plot(torch.tensor([[1.75, -1.75]]), PLANE), BLUE)
     assert aside == pytest.approx([0.75, 0.75], abs=0.01)
 
 
 def test_rows_have_the_color_of_the_label_that_they_hold_or_were_made_for() -> None:
     label = Column("kind", ("a", "b"), label=True)
     held = torch.tensor([[-1.75, 0.0, 1.0, 0.0], [1.75, 0.0, 0.0, 1.0]])
-    labels = drawn(held[:, :2], PLANE, torch.tensor([0, 1]))
+    labels = plot(held[:, :2], PLANE, torch.tensor([0, 1]))
     assert where(labels, BLUE) == pytest.approx([0.25, 0.5], abs=0.01)
     assert where(labels, ORANGE) == pytest.approx([0.75, 0.5], abs=0.01)
-    of_three = drawn(held, (*PLANE, label))
-    assert found(of_three, BLUE).any() and found(of_three, ORANGE).any()
-    assert not found(drawn(held[:, :2], PLANE), ORANGE).any()
+    of_three = plot(held, (*PLANE, label))
+    assert mask(of_three, BLUE).any() and mask(of_three, ORANGE).any()
+    assert not mask(plot(held[:, :2], PLANE), ORANGE).any()
 
 
 def test_classes_are_named_unless_colors_repeat() -> None:
     rows, labels = torch.full((2, 2), 9.0), torch.tensor([0, 1])  # all beyond the axes
     for count, is_named in ((2, True), (8, True), (9, False)):
         kinds = Column("kind", tuple(map(str, range(count))), label=True, condition=True)
-        made = drawn(rows, (*PLANE, kinds), labels)
-        assert found(made, BLUE).any() == is_named
-        assert found(made, (213, 94, 0)).any() == (count == 8)
+        made = plot(rows, (*PLANE, kinds), labels)
+        assert mask(made, BLUE).any() == is_named
+        assert mask(made, (213, 94, 0)).any() == (count == 8)
 
 
 def test_what_lies_far_out_or_is_not_a_number_is_left_out() -> None:
     rows = torch.tensor([[0.0, 0.0], [1e30, 0.0], [torch.nan, 0.0], [0.0, -torch.inf]])
     assert np.array_equal(
-        found(drawn(rows, PLANE)[PANEL], BLUE), found(drawn(rows[:1], PLANE)[PANEL], BLUE)
+        mask(plot(rows, PLANE)[PANEL], BLUE), mask(plot(rows[:1], PLANE)[PANEL], BLUE)
     )
 
 
 def test_of_many_columns_four_are_shown_numbers_first() -> None:
     wide = (Column("c", ("a", "b")), *(Column(f"n{i}") for i in range(6)))
     four = tuple(Column(f"n{i}") for i in range(4))
-    assert np.array_equal(drawn(torch.zeros(3, 8), wide), drawn(torch.zeros(3, 4), four))
+    assert np.array_equal(plot(torch.zeros(3, 8), wide), plot(torch.zeros(3, 4), four))
 
 
 @pytest.mark.parametrize("count", [1, 12, 13, 200])
 def test_categories_of_any_number_and_name_are_drawn(count: int) -> None:
     names = ("$\\frac{$", "\x1b[31m", "\u6570" * 90, *map(str, range(count)))[:count]
-    made = drawn(torch.eye(count), (Column("$_$ \x07" * 30, names),))
-    assert found(made, (180, 180, 180)).any()  # the histogram
+    made = plot(torch.eye(count), (Column("$_$ \x07" * 30, names),))
+    assert mask(made, (180, 180, 180)).any()  # the histogram

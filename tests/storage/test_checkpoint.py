@@ -84,7 +84,7 @@ def refusal(path: Path) -> str:
     return str(caught.value)
 
 
-def changed(path: Path, change: Callable[[bytes], bytes]) -> Path:
+def modify(path: Path, change: Callable[[bytes], bytes]) -> Path:
     path.write_bytes(change(path.read_bytes()))
     return path
 
@@ -160,14 +160,14 @@ def test_every_fact_is_under_the_digest(tmp_path: Path) -> None:
     for old, new in ((b"12.345", b"12.346"), (b"AAECAwQ=", b"AAECAwR="), (b"0123ab", b"0123ac")):
         whole = path.read_bytes()
         assert whole.count(old) == 1
-        changed(path, lambda content, old=old, new=new: content.replace(old, new))
+        modify(path, lambda content, old=old, new=new: content.replace(old, new))
         assert "Its digest is wrong" in refusal(path)
         path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.9, 0.999])
 def test_a_truncated_file_is_refused(tmp_path: Path, share: float) -> None:
-    path = changed(save(tmp_path, 3), lambda content: content[: int(share * len(content))])
+    path = modify(save(tmp_path, 3), lambda content: content[: int(share * len(content))])
     assert "not a checkpoint of gan-runner" in refusal(path)
 
 
@@ -257,7 +257,7 @@ def test_the_newest_valid_checkpoint_is_found(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_passed_over_and_both_are_named(tmp_path: Path) -> None:
     save(tmp_path, 10, 20, 30)
     for step, size in ((30, 0), (20, 100)):
-        changed(steps(tmp_path)[step], lambda content, size=size: content[:size])
+        modify(steps(tmp_path)[step], lambda content, size=size: content[:size])
     found, warnings = newest(tmp_path)
     assert found is not None
     assert found.step == 10
@@ -270,7 +270,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_both_are_named(tmp_path: Path) 
 def test_where_all_are_damaged_every_one_is_named(tmp_path: Path) -> None:
     save(tmp_path, 10, 20)
     for path in steps(tmp_path).values():
-        changed(path, lambda content: content[:-1])
+        modify(path, lambda content: content[:-1])
     with pytest.raises(CheckpointError) as caught:
         newest(tmp_path)
     lines = str(caught.value).splitlines()

@@ -29,17 +29,17 @@ LR = "optimizer.generator.lr"
 LOSSES = ["minimax", "non_saturating", "lsgan", "wgan", "wgan_gp", "dragan", "vae"]
 
 
-def composed(*overrides: str) -> DictConfig:
+def compose_sweep(*overrides: str) -> DictConfig:
     """What a sweeper gets for these arguments of gan-train -m."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     return Composer().compose(overrides_for_composition(parsed), multirun=True)
 
 
 def contenders_of(*overrides: str) -> list[Contender]:
-    return contenders(composed("hydra/sweeper=tuned", *overrides))
+    return contenders(compose_sweep("hydra/sweeper=tuned", *overrides))
 
 
-def drawn(found: Contender, key: str) -> list[str]:
+def drawn_values(found: Contender, key: str) -> list[str]:
     """The values of a key in the samples that have it."""
     lines = [text.partition("=") for sample in found.samples for text in sample]
     return [value for name, _, value in lines if name == key]
@@ -68,12 +68,12 @@ def test_more_samples_go_on_with_the_draws_of_fewer() -> None:
 
 def test_draws_are_spread_over_the_interval_as_its_scale_says() -> None:
     (found,) = contenders_of(f"{LR}=tag(log,interval(1e-5,1e-1))", "hydra.sweeper.samples=401")
-    values = [float(value) for value in drawn(found, LR)]
+    values = [float(value) for value in drawn_values(found, LR)]
     assert min(values) >= 1e-5 and max(values) <= 1e-1
     # uniform in the logarithm, half of them below its middle, give or take 4 deviations
     assert sum(log(value) < log(1e-3) for value in values) == pytest.approx(200, abs=40)
     (whole,) = contenders_of("train.batch_size=int(interval(1,3))", "hydra.sweeper.samples=4")
-    assert set(drawn(whole, "train.batch_size")) == {"1", "2", "3"}
+    assert set(drawn_values(whole, "train.batch_size")) == {"1", "2", "3"}
 
 
 def test_a_space_with_few_values_is_tried_once_each() -> None:
@@ -89,7 +89,7 @@ def test_a_space_with_few_values_is_tried_once_each() -> None:
 
 
 def test_the_recipe_of_lucic_has_the_methods_of_the_paper_and_its_authors_settings_first() -> None:
-    config = composed("experiment=lucic2018_paper", "dataset=mnist,fashion_mnist")
+    config = compose_sweep("experiment=lucic2018_paper", "dataset=mnist,fashion_mnist")
     found = contenders(config)
     assert [cell.name.split()[0] for cell in found[::2]] == LOSSES
     assert number_of_jobs(config) == 7 * 2 * (100 + 50)
@@ -101,16 +101,16 @@ def test_the_recipe_of_lucic_has_the_methods_of_the_paper_and_its_authors_settin
         *(LR, "optimizer.generator.betas.0", "loss.d_steps", "loss.clip"),
         "model.discriminator.norm",
     }
-    assert set(drawn(wgan, "loss.d_steps")) == {"1", "5"}
+    assert set(drawn_values(wgan, "loss.d_steps")) == {"1", "5"}
 
 
 def test_the_small_recipe_narrows_networks_and_space() -> None:
-    config = composed("experiment=lucic2018")
+    config = compose_sweep("experiment=lucic2018")
     found = contenders(config)
     assert [cell.name for cell in found] == LOSSES
     assert all("model.generator.width=16" in cell.overrides for cell in found)
-    assert not any(drawn(cell, "optimizer.generator.betas.0")[1:] for cell in found)
-    assert all(1e-4 <= float(v) <= 1e-3 for cell in found for v in drawn(cell, LR)[1:])
+    assert not any(drawn_values(cell, "optimizer.generator.betas.0")[1:] for cell in found)
+    assert all(1e-4 <= float(v) <= 1e-3 for cell in found for v in drawn_values(cell, LR)[1:])
     assert "model.generator.width" in shared_keys(config) and "loss" not in shared_keys(config)
 
 
@@ -121,7 +121,7 @@ def test_what_the_command_line_sets_no_method_sets_again() -> None:
         if cell.name == "lsgan"
     )
     assert lsgan.overrides == ("experiment=lucic2018", "model=dcgan", f"{LR}=0.001", "loss=lsgan")
-    assert drawn(lsgan, LR) == []
+    assert drawn_values(lsgan, LR) == []
 
 
 @pytest.mark.parametrize(

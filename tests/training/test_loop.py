@@ -32,7 +32,7 @@ TINY = (
 
 
 @pytest.fixture
-def made(tmp_path: Path, configured: Callable[..., Config]) -> Callable[..., Run]:
+def new_run(tmp_path: Path, configured: Callable[..., Config]) -> Callable[..., Run]:
     """A tiny run that has not begun."""
 
     def make(*overrides: str) -> Run:
@@ -76,8 +76,8 @@ def test_something_is_due_every_so_many_steps_and_at_the_last(
     assert [step for step in range(1, 8) if is_due(step, every, 7)] == expected
 
 
-def test_rows_pictures_and_checkpoints_come_when_they_are_due(made: Callable[..., Run]) -> None:
-    run = made(
+def test_rows_pictures_and_checkpoints_come_when_they_are_due(new_run: Callable[..., Run]) -> None:
+    run = new_run(
         "train.steps=7",
         "train.log_every=2",
         "train.sample_every=3",
@@ -90,18 +90,20 @@ def test_rows_pictures_and_checkpoints_come_when_they_are_due(made: Callable[...
     assert checkpoint_steps(run) == [5, 7]
 
 
-def test_with_all_intervals_of_0_everything_comes_once_at_the_end(made: Callable[..., Run]) -> None:
+def test_with_all_intervals_of_0_everything_comes_once_at_the_end(
+    new_run: Callable[..., Run],
+) -> None:
     intervals = ("train.log_every=0", "train.sample_every=0", "train.save_every=0")
-    run = made("train.steps=3", *intervals)
+    run = new_run("train.steps=3", *intervals)
     assert finish(run) == 0
     assert row_steps(run) == picture_steps(run) == checkpoint_steps(run) == [3]
 
 
 def test_a_row_comes_before_the_picture_and_the_picture_before_the_checkpoint(
-    made: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = [f"train.{what}_every=2" for what in ("log", "sample", "save")]
-    run, order = made("train.steps=4", *every), []
+    run, order = new_run("train.steps=4", *every), []
     for name in "row", "sample", "save":
         own = getattr(run, name)
 
@@ -115,8 +117,8 @@ def test_a_row_comes_before_the_picture_and_the_picture_before_the_checkpoint(
     assert order == [*each, ("save", 4)]
 
 
-def test_a_checkpoint_holds_the_sums_of_the_row_that_is_open(made: Callable[..., Run]) -> None:
-    run = made("train.steps=6", "train.log_every=4", "train.save_every=2", "train.keep=9")
+def test_a_checkpoint_holds_the_sums_of_the_row_that_is_open(new_run: Callable[..., Run]) -> None:
+    run = new_run("train.steps=6", "train.log_every=4", "train.save_every=2", "train.keep=9")
     assert finish(run) == 0
     counts = {
         step: max(checkpoint.read(path).facts.state.counts.values(), default=0)
@@ -125,8 +127,8 @@ def test_a_checkpoint_holds_the_sums_of_the_row_that_is_open(made: Callable[...,
     assert counts == {2: 2, 4: 0, 6: 0}
 
 
-def test_steps_of_0_write_the_checkpoint_of_step_0(made: Callable[..., Run]) -> None:
-    run = made("train.steps=0")
+def test_steps_of_0_write_the_checkpoint_of_step_0(new_run: Callable[..., Run]) -> None:
+    run = new_run("train.steps=0")
     assert finish(run) == 0
     assert checkpoint_steps(run) == [0]
     assert checkpoint.select(run.folder.checkpoints, "last").step == 0
@@ -135,9 +137,9 @@ def test_steps_of_0_write_the_checkpoint_of_step_0(made: Callable[..., Run]) -> 
     assert (status.state, status.step, status.exit_code) == ("completed", 0, 0)
 
 
-def test_a_row_has_the_rate_and_the_time_of_its_step(made: Callable[..., Run]) -> None:
+def test_a_row_has_the_rate_and_the_time_of_its_step(new_run: Callable[..., Run]) -> None:
     schedule = "optimizer.generator.schedule"
-    run = made("train.steps=4", "train.log_every=1", f"{schedule}.shape=linear")
+    run = new_run("train.steps=4", "train.log_every=1", f"{schedule}.shape=linear")
     assert finish(run) == 0
     rates = [row["learning_rate/generator"] for row in rows(run)]
     assert rates == pytest.approx([0.001, 0.00075, 0.0005, 0.00025])
@@ -160,16 +162,18 @@ def test_a_row_has_the_rate_and_the_time_of_its_step(made: Callable[..., Run]) -
     ],
 )
 def test_epochs_are_settled_to_as_many_steps_as_take_all_their_batches(
-    made: Callable[..., Run], overrides: list[str], expected: int
+    new_run: Callable[..., Run], overrides: list[str], expected: int
 ) -> None:
-    run = made(*overrides)
+    run = new_run(*overrides)
     assert run.config.train.steps == expected
     assert run.config.train.epochs is None
     run.folder.release()
 
 
-def test_the_length_of_a_schedule_is_settled_when_the_run_is_made(made: Callable[..., Run]) -> None:
-    run = made("train.epochs=1", "optimizer.discriminator.schedule.steps=5", "threads=null")
+def test_the_length_of_a_schedule_is_settled_when_the_run_is_made(
+    new_run: Callable[..., Run],
+) -> None:
+    run = new_run("train.epochs=1", "optimizer.discriminator.schedule.steps=5", "threads=null")
     saved = yaml.safe_load(run.folder.config.read_text())
     assert saved == run.config.plain()
     assert saved["optimizer"]["generator"]["schedule"]["steps"] == 10
@@ -182,10 +186,12 @@ def test_the_length_of_a_schedule_is_settled_when_the_run_is_made(made: Callable
 # ---------------------------------------------------------------- what trains
 
 
-# all of them, step by step: tests/test_steps.py
+# all of them, step by step: tests/training/test_adversarial.py
 @pytest.mark.parametrize("loss", ["non_saturating", "wgan", "wgan_gp", "r3gan", "fgan_kl"])
-def test_losses_of_each_kind_train_with_finite_numbers(made: Callable[..., Run], loss: str) -> None:
-    run = made(f"loss={loss}", "train.steps=3", "train.log_every=1", "train.ema=0.5")
+def test_losses_of_each_kind_train_with_finite_numbers(
+    new_run: Callable[..., Run], loss: str
+) -> None:
+    run = new_run(f"loss={loss}", "train.steps=3", "train.log_every=1", "train.ema=0.5")
     assert finish(run) == 0
     assert row_steps(run) == [1, 2, 3]
     for row in rows(run):
@@ -198,9 +204,9 @@ def test_losses_of_each_kind_train_with_finite_numbers(made: Callable[..., Run],
 
 
 def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoint(
-    made: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+    new_run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = made(
+    run = new_run(
         "optimizer.generator.lr=1e30", "train.steps=9", "train.save_every=1", "train.log_every=1"
     )
     assert finish(run) == NumbersError.exit_code == 5
@@ -218,8 +224,8 @@ def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoi
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator", "ema"])
-def test_a_weight_that_is_no_number_is_never_saved(made: Callable[..., Run], part: str) -> None:
-    run = made("train.steps=9", "train.save_every=2", "train.log_every=0", "train.ema=0.9")
+def test_a_weight_that_is_no_number_is_never_saved(new_run: Callable[..., Run], part: str) -> None:
+    run = new_run("train.steps=9", "train.save_every=2", "train.log_every=0", "train.ema=0.9")
     own = run.save
 
     def spoiled() -> None:
@@ -233,9 +239,9 @@ def test_a_weight_that_is_no_number_is_never_saved(made: Callable[..., Run], par
 
 
 def test_before_the_first_checkpoint_the_run_folder_is_named(
-    made: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+    new_run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = made("optimizer.generator.lr=1e30", "train.steps=9", "train.log_every=1")
+    run = new_run("optimizer.generator.lr=1e30", "train.steps=9", "train.log_every=1")
     assert finish(run) == 5
     assert checkpoint_steps(run) == []
     assert f"No checkpoint was saved yet. The run folder is {run.path}." in capsys.readouterr().err

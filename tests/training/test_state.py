@@ -101,7 +101,7 @@ def reals(space: Space, step: int) -> Iterator[Batch]:
     return (Batch(torch.randn(5, *space.shape, generator=stream)) for _ in repeat(None))
 
 
-def saved(state: TrainState) -> tuple[dict[str, Tensor], StateFacts]:
+def saved_copy(state: TrainState) -> tuple[dict[str, Tensor], StateFacts]:
     """The state as a checkpoint brings it back: contiguous copies and JSON."""
     tensors = {name: value.detach().clone().contiguous() for name, value in state.tensors().items()}
     facts = json.loads(json.dumps(asdict(state.facts())))
@@ -127,7 +127,7 @@ def test_a_loaded_state_goes_on_bit_for_bit(name: str, space: Space) -> None:
     stepper = optimizers(name)
     state = train(fresh(space, stepper), 3, space, stepper)
     other = fresh(space, stepper, seed=1)
-    other.load(*saved(state))
+    other.load(*saved_copy(state))
     assert_same(state, other)
     assert_same(train(state, 3, space, stepper), train(other, 3, space, stepper))
 
@@ -144,7 +144,7 @@ def test_every_slot_of_the_optimizers_is_saved_by_the_name_of_its_parameter() ->
 def test_a_state_of_step_0_has_no_slots_and_is_loaded() -> None:
     state, other = fresh(), train(fresh(seed=1), 0)
     assert not any("optimizer" in name for name in state.tensors())
-    other.load(*saved(state))
+    other.load(*saved_copy(state))
     assert_same(state, other)
 
 
@@ -153,13 +153,13 @@ def test_an_optimizer_without_momentum_has_nothing_to_save() -> None:
     state = train(fresh(stepper=stepper), 2, stepper=stepper)
     assert not any("optimizer" in name for name in state.tensors())
     other = fresh(stepper=stepper, seed=1)
-    other.load(*saved(state))
+    other.load(*saved_copy(state))
     assert_same(train(state, 2, stepper=stepper), train(other, 2, stepper=stepper))
 
 
 def test_images_are_trained_with_channels_last_before_and_after_loading() -> None:
     other = fresh(IMAGES, seed=1)
-    other.load(*saved(train(fresh(IMAGES), 2, IMAGES)))
+    other.load(*saved_copy(train(fresh(IMAGES), 2, IMAGES)))
     for state in fresh(IMAGES), other:
         weights = [p for p in state.discriminator.parameters() if p.ndim == 4]
         assert weights
@@ -175,7 +175,7 @@ def test_statistics_of_batch_norm_and_vectors_of_spectral_norm_are_saved() -> No
         for part in "generator", "discriminator", "ema":
             assert any(n.startswith(f"{part}.") and n.endswith(ending) for n in state.tensors())
         other = fresh(IMAGES, norm=norm, seed=1)
-        other.load(*saved(state))
+        other.load(*saved_copy(state))
         assert_same(train(state, 2, IMAGES), train(other, 2, IMAGES))
 
 
@@ -183,7 +183,7 @@ def test_a_state_without_an_ema_saves_none() -> None:
     state = train(fresh(with_ema=False), 2)
     assert not any(name.startswith("ema.") for name in state.tensors())
     other = fresh(with_ema=False, seed=1)
-    other.load(*saved(state))
+    other.load(*saved_copy(state))
     assert_same(state, other)
 
 
@@ -199,7 +199,7 @@ REFUSED = (KeyError, TypeError, ValueError, AttributeError, RuntimeError)  # as 
 
 
 def test_tensors_that_are_missing_unknown_or_of_another_shape_are_refused() -> None:
-    tensors, facts = saved(train(fresh(), 1))
+    tensors, facts = saved_copy(train(fresh(), 1))
     for name in ("generator.0.weight", "ema.0.bias"):
         with pytest.raises(REFUSED):
             fresh().load({k: v for k, v in tensors.items() if k != name}, facts)
@@ -215,7 +215,7 @@ def test_tensors_that_are_missing_unknown_or_of_another_shape_are_refused() -> N
 
 def test_networks_of_another_width_are_refused() -> None:
     with pytest.raises(REFUSED):
-        fresh(width=5).load(*saved(train(fresh(), 1)))
+        fresh(width=5).load(*saved_copy(train(fresh(), 1)))
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_networks_of_another_width_are_refused() -> None:
     ],
 )
 def test_facts_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
-    tensors, facts = saved(train(fresh(), 1))
+    tensors, facts = saved_copy(train(fresh(), 1))
     with pytest.raises(REFUSED):
         fresh().load(tensors, replace(facts, **changes))
 
@@ -238,7 +238,7 @@ def test_facts_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
 
 
 def test_weights_alone_are_taken_over_and_nothing_else() -> None:
-    tensors, _ = saved(train(fresh(), 3))
+    tensors, _ = saved_copy(train(fresh(), 3))
     state, untouched = fresh(seed=1), fresh(seed=1)
     state.load_weights(tensors)
     for part in "generator", "discriminator", "ema":
@@ -249,7 +249,7 @@ def test_weights_alone_are_taken_over_and_nothing_else() -> None:
 
 
 def test_where_the_other_run_has_no_ema_its_generator_is_the_start_of_ours() -> None:
-    tensors, _ = saved(train(fresh(with_ema=False), 3))
+    tensors, _ = saved_copy(train(fresh(with_ema=False), 3))
     state = fresh(seed=1)
     state.load_weights(tensors)
     assert state.ema is not None
@@ -258,7 +258,7 @@ def test_where_the_other_run_has_no_ema_its_generator_is_the_start_of_ours() -> 
 
 
 def test_weights_of_other_networks_are_refused() -> None:
-    tensors, _ = saved(fresh(width=5))
+    tensors, _ = saved_copy(fresh(width=5))
     with pytest.raises(RuntimeError):
         fresh().load_weights(tensors)
 
@@ -355,7 +355,7 @@ def test_a_row_does_not_depend_on_a_save_within_it() -> None:
     for step in range(10):
         if step in (3, 7):
             other = fresh(seed=1)
-            other.load(*saved(state))
+            other.load(*saved_copy(state))
             state = other
         train(whole, 1), train(state, 1)
     assert whole.sums.means() == state.sums.means()
