@@ -33,21 +33,21 @@ def test_a_signal_has_the_exit_code_of_the_shell(number: int, code: int) -> None
     assert not issubclass(Interrupted, Exception)
 
 
-def test_a_fault_is_told_on_stderr_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_is_reported_on_stderr_only(capsys: pytest.CaptureFixture[str]) -> None:
     report(errors.ConfigError("unknown loss, loss=hing. Did you mean 'hinge'?"))
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "error: unknown loss, loss=hing. Did you mean 'hinge'?\n"
 
 
-def test_a_fault_is_told_in_at_most_twelve_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_is_reported_in_at_most_twelve_lines(capsys: pytest.CaptureFixture[str]) -> None:
     report(errors.CheckpointError("\n".join(f"line {number}" for number in range(100))))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 12
     assert lines[:2] == ["error: line 0", "line 1"]
 
 
-def test_a_fault_without_a_text_is_still_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_without_a_text_is_still_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert report(errors.DataError("")) == 3
     assert capsys.readouterr().err == "error: (no text)\n"
 
@@ -91,7 +91,7 @@ def test_long_text_is_cut_to_its_limit() -> None:
     assert len(printable("\x1b" * 5000, limit=50)) == 50
 
 
-def test_values_that_are_no_text_are_shown_as_text() -> None:
+def test_values_other_than_text_are_shown_as_text() -> None:
     assert printable(None) == "None"
     assert printable(ValueError("no\nluck")) == "no\\nluck"
 

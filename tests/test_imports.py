@@ -85,7 +85,7 @@ def ours(name: str) -> set[str]:
     return (IMPORTS[name] & set(MODULES)) - {"gan_runner", name}
 
 
-def test_every_module_is_looked_at() -> None:
+def test_every_module_is_checked() -> None:
     assert {"gan_runner.train", "gan_runner.models.dcgan", "gan_runner.cli.sample"} <= set(MODULES)
     assert "gan_runner.objectives.losses" in ours("gan_runner.objectives.objective")
     assert "gan_runner.cli.hydra.plugins" in ours("hydra_plugins.gan_runner_sweeps")

@@ -232,6 +232,6 @@ def test_what_can_not_be_opened_is_refused(
         gan_runner.open(runs("plain").path, **settings)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_hold_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(gan_runner.CheckpointError, match="not a run folder"):
         gan_runner.open(tmp_path)

@@ -215,7 +215,7 @@ def test_differences_are_of_the_same_seed_and_hold_together() -> None:
     assert found[0.0].accuracies == tuple(right[0.0, s].double().mean().item() for s in range(4))
 
 
-def test_a_sample_that_is_no_number_ends_it() -> None:
+def test_a_sample_of_nan_ends_it() -> None:
     with pytest.raises(NumbersError):
         list(study.train_classifiers(sampler(Blobs(CENTERS / 0, 1.0)), parts(), plan()))
 

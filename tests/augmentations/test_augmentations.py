@@ -137,7 +137,7 @@ def test_instance_noise_fades_out_linearly() -> None:
     assert for_ever(zeros, at(10**6)).std().item() == pytest.approx(0.5, rel=0.1)
 
 
-def test_diffaugment_changes_only_what_it_is_told_to() -> None:
+def test_diffaugment_changes_only_what_its_settings_name() -> None:
     of = build_augmentation("diffaugment", color=False, translation=0.0, cutout=0.0)
     assert torch.equal(of(images(), at()), images())
     gray = images(40, 1)

@@ -425,7 +425,7 @@ def test_torn_and_foreign_rows_are_left_out_and_counted(tmp_path: Path, here: He
     assert "runs/a/metrics.jsonl" in answer.err
 
 
-def test_a_torn_last_row_is_no_damage(tmp_path: Path, here: Here) -> None:
+def test_a_torn_last_row_is_not_damage(tmp_path: Path, here: Here) -> None:
     run = made(tmp_path / "runs" / "a", 5.0, 4.0)
     with (run / "evaluations.jsonl").open("a") as file:
         file.write('{"step": 300, "res')

@@ -164,7 +164,7 @@ def test_pictures_at_equal_steps_stand_side_by_side(tmp_path: Path, page: Page) 
         png() + b"\0" * 5_000_000,
     ],
 )
-def test_what_is_no_picture_of_ours_is_not_shown(
+def test_a_file_other_than_a_picture_of_ours_is_not_shown(
     tmp_path: Path, page: Page, content: bytes
 ) -> None:
     run = add_pictures(made(tmp_path / "runs" / "a", 1.0), 100)

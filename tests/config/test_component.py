@@ -99,12 +99,12 @@ def test_only_concrete_classes_of_the_family_have_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [None, 5, ["Rose"], {"Rose": 1}, True])
-def test_a_name_that_is_no_text_is_unknown(name: Any) -> None:
+def test_a_name_that_is_not_text_is_unknown(name: Any) -> None:
     assert refusal({"name": name}).startswith("unknown garden.plant")
 
 
 @pytest.mark.parametrize("node", [{}, {"petals": 5}, 5, None, "Rose", ["name"]])
-def test_a_node_without_a_name_is_told_the_names(node: Any) -> None:
+def test_a_node_without_a_name_is_refused_with_the_names(node: Any) -> None:
     assert refusal(node) == "missing name, garden.plant. Choose one of: Rose, Tree."
 
 
@@ -181,7 +181,7 @@ def test_what_hydra_would_call_is_an_unknown_setting(key: str) -> None:
     assert f"unknown setting, garden.plant.leaves.{key}=" in refusal(tree(leaves=leaves))
 
 
-def test_what_is_no_plain_data_is_refused() -> None:
+def test_anything_but_plain_data_is_refused() -> None:
     for value in (date(2026, 1, 1), object(), b"bytes", {1, 2}):
         assert refusal(tree(height=value)).startswith("not plain data, garden.plant.")
 

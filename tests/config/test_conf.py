@@ -121,7 +121,7 @@ def test_every_group_has_its_folder_and_every_folder_its_group() -> None:
     assert set(GROUPS) == {*FAMILIES, "evaluation", "health", "experiment"}
 
 
-def test_shared_settings_are_no_group_and_every_model_of_a_game_takes_them_in() -> None:
+def test_shared_settings_are_not_a_group_and_every_model_of_a_game_takes_them_in() -> None:
     assert "shared" not in {name.partition("/")[0] for name in GROUPS}
     games = {path.stem for path in FILES if "/shared/model@_here_" in path.read_text()}
     models = {content(path)["name"]: path.stem for path in FILES if group(path) == "model"}

@@ -282,7 +282,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_what_is_no_configuration_is_refused(
+def test_a_file_that_does_not_hold_a_configuration_is_refused(
     content: bytes, read_text: Callable[[str | bytes], Config]
 ) -> None:
     with pytest.raises(CheckpointError, match=r"config\.yaml"):
@@ -323,7 +323,7 @@ def test_the_largest_file_is_read_in_a_moment(
     assert time.monotonic() - begun < 10
 
 
-def test_a_folder_without_a_configuration_is_no_run_folder(tmp_path: Path) -> None:
+def test_a_folder_without_a_configuration_is_refused_as_a_run_folder(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"^not a run folder, .* It has no config\.yaml\.$"):
         read(tmp_path / "config.yaml")
 

@@ -289,7 +289,7 @@ def raw(values: bytes) -> Damage:
         (no_folder, 3, ["missing"]),
     ],
 )
-def test_an_array_that_is_no_data_set_is_refused(
+def test_an_array_that_does_not_make_a_data_set_is_refused(
     here: Here, tmp_path: Path, lay: Damage, code: int, words: list[str]
 ) -> None:
     lay(tmp_path)
@@ -477,7 +477,9 @@ def test_a_run_that_is_not_what_was_left_is_refused_and_untouched(
 
 
 @pytest.mark.parametrize("name", ["nowhere", "run/config.yaml", "run/checkpoints", "5"])
-def test_what_is_no_run_folder_is_refused(here: Here, run: Path, tmp_path: Path, name: str) -> None:
+def test_anything_but_a_run_folder_is_refused(
+    here: Here, run: Path, tmp_path: Path, name: str
+) -> None:
     before = content(tmp_path)
     assert_refused(here("gan-train", f"resume={name}"), 6, f"{tmp_path / name}")
     assert content(tmp_path) == before
@@ -572,7 +574,7 @@ def test_vectors_cannot_be_sampled_as_pictures(here: Here, tmp_path: Path) -> No
         assert not (tmp_path / out).exists()
 
 
-def test_the_end_is_told_even_if_it_cannot_be_recorded(
+def test_the_end_is_reported_even_if_it_cannot_be_recorded(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:

@@ -73,7 +73,9 @@ def test_epochs_are_settled_as_steps(here: Here, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["plain", "läufe/a b=(1),[2]", "it's", "~tilde", "-3"])
-def test_the_command_that_is_told_for_going_on_works(here: Here, tmp_path: Path, name: str) -> None:
+def test_the_command_that_is_printed_for_going_on_works(
+    here: Here, tmp_path: Path, name: str
+) -> None:
     made = here("gan-train", *SMALL, "train.steps=1", f"hydra.run.dir={tmp_path / name}")
     (line,) = [line for line in made.out.splitlines() if line.startswith("  go on ")]
     _, _, *command = shlex.split(line)
@@ -163,7 +165,7 @@ def test_a_run_ends_well_without_anybody_to_tell(tmp_path: Path, redirection: st
     assert status(tmp_path / "run")["state"] == "completed"
 
 
-def test_a_fault_is_told_where_there_is_no_home_and_only_ascii(tmp_path: Path) -> None:
+def test_a_fault_is_reported_without_a_home_folder_and_in_ascii(tmp_path: Path) -> None:
     bare = {k: v for k, v in environment(LC_ALL="C", PYTHONUTF8="0").items() if k != "HOME"}
     done = subprocess.run(
         argv("gan-train", "loss=größe", f"cache={tmp_path}"),
@@ -176,7 +178,7 @@ def test_a_fault_is_told_where_there_is_no_home_and_only_ascii(tmp_path: Path) -
     assert b"Traceback" not in done.stderr
 
 
-def test_a_name_that_is_no_unicode_is_refused(here: Here, tmp_path: Path) -> None:
+def test_a_name_that_is_not_unicode_is_refused(here: Here, tmp_path: Path) -> None:
     answer = here("gan-train", *SMALL, "train.steps=1", "hydra.run.dir=bad\udcff")
     assert answer.code == 2
     assert "not UTF-8" in answer.err

@@ -154,7 +154,7 @@ def test_an_interpolation_goes_from_one_sequence_to_another(trained_run: Path, h
 
 
 @pytest.mark.parametrize("out", ["folder", "x.gif"])
-def test_sequences_are_no_pictures_of_their_own(trained_run: Path, here: Here, out: str) -> None:
+def test_a_gif_or_a_folder_of_sequences_is_refused(trained_run: Path, here: Here, out: str) -> None:
     answer = here("gan-sample", str(trained_run), "--interpolate", "3", "--out", out)
     assert answer.code == 2
     assert "needs image data, and the run has sequences" in answer.err and ".npz" in answer.err
@@ -182,7 +182,7 @@ def test_without_labels_nothing_is_learned_from_samples(here: Here) -> None:
     assert row["best"] == row["results"]["mmd_identity"]["value"]
 
 
-def test_health_looks_at_sequences() -> None:
+def test_health_checks_sequences() -> None:
     rng = torch.Generator().manual_seed(0)
     examples = torch.randn(300, 6, 2, generator=rng)
     data = Data(examples, Space("sequences", (6, 2), (0.0, 0.0), (1.0, 1.0)))
@@ -241,7 +241,7 @@ def test_what_cannot_be_is_refused_before_training(
     assert not Path("run").exists()
 
 
-def test_images_are_no_sequences(here: Here) -> None:
+def test_images_are_refused_as_sequences(here: Here) -> None:
     answer = here("gan-train", "model=rnn")
     assert answer.code == 2
     assert "rnn can't build examples of shape [1, 8, 8]" in answer.err
@@ -258,7 +258,7 @@ def test_images_are_no_sequences(here: Here) -> None:
         (["model=infogan_vae", "loss.likelihood=gaussian"], "vae"),
     ],
 )
-def test_sequences_are_no_images(here: Here, asked: list[str], instead: str) -> None:
+def test_sequences_are_refused_as_images(here: Here, asked: list[str], instead: str) -> None:
     answer = here("gan-train", "dataset=sines", *asked)
     assert answer.code == 2
     assert f"Use model={instead} for sequences" in " ".join(answer.err.split())

@@ -187,7 +187,7 @@ def test_a_checkpoint_whose_classes_are_not_the_tables_is_refused(
     assert "no names of classes" in done.err
 
 
-def test_a_single_class_can_not_be_told_apart(here: Here, tmp_path: Path) -> None:
+def test_a_table_of_a_single_class_can_not_condition_a_model(here: Here, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i}.5,a\n" for i in range(40)))
     arguments = [o for o in small("run", "model.conditioning=concat") if o != "dataset=iris"]
     done = here("gan-train", "dataset=table", "dataset.path=t.csv", *arguments)

@@ -173,7 +173,7 @@ def test_a_vae_learns_sequences_beyond_one(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- steps
 
 
-def test_a_step_of_a_vae_is_the_gradient_of_its_bound() -> None:
+def test_a_step_of_a_vae_follows_the_gradient_of_its_elbo() -> None:
     made = sgd("vae", "loss.beta=2")
     state, other = fresh(made), fresh(made)
     made.method.step(state, reals())

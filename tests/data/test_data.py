@@ -89,7 +89,7 @@ def test_the_digest_does_not_depend_on_how_the_data_lies_in_memory() -> None:
     assert digest(Data(strided, IMAGES)) == digest(Data(examples, IMAGES))
 
 
-def test_the_digest_of_many_examples_looks_at_a_spread_of_them() -> None:
+def test_the_digest_of_many_examples_reads_a_spread_of_them() -> None:
     examples = torch.zeros(1 << 18, 1)
     space = Space("vectors", (1,), (0.0,), (1.0,))
     before = digest(Data(examples, space))

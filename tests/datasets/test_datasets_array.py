@@ -263,7 +263,7 @@ def test_objects_are_never_unpickled(file: Path, archive: Path, tmp_path: Path) 
     assert not (tmp_path / "touched").exists()
 
 
-def test_text_is_no_array(file: Path) -> None:
+def test_text_is_refused_as_an_array(file: Path) -> None:
     file.write_text("1,2,3\n")
     with pytest.raises(DataError, match=r"not a NumPy file, dataset\.path=.*numpy\.save"):
         load(file)
@@ -314,7 +314,7 @@ def test_a_missing_file_is_named(file: Path) -> None:
         load(file)
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused_as_a_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not a file, dataset\.path="):
         load(tmp_path)
 

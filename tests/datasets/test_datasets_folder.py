@@ -391,7 +391,7 @@ def test_a_missing_folder_is_named_with_a_remedy(root: Path, cache: Path) -> Non
         dataset(root / "nowhere").load(cache, track)
 
 
-def test_a_file_is_no_folder(root: Path, cache: Path) -> None:
+def test_a_file_is_refused_as_a_folder(root: Path, cache: Path) -> None:
     with pytest.raises(DataError, match=r"not a folder, dataset\.root="):
         dataset(paint(root / "a.png")).load(cache, track)
 

@@ -409,7 +409,7 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("data", ["digits", "ring"])
-def test_samples_that_are_no_numbers_are_not_measured(
+def test_samples_of_nan_are_not_measured(
     data: str, value: float, configured: Callable[..., Config]
 ) -> None:
     space = "random" if data == "digits" else "auto"

@@ -82,7 +82,7 @@ def test_the_classifier_names_97_of_100_unseen_digits(fit: DigitFit) -> None:
     assert fit.space.facts["accuracy"] >= 0.97
 
 
-def test_training_is_told_before_and_after(fit: DigitFit) -> None:
+def test_training_is_announced_before_and_after(fit: DigitFit) -> None:
     before, after = fit.said
     assert before == "training the classifier for this data set, once, on cpu ..."
     assert f"{fit.space.facts['accuracy']:.2%} of 300 unseen images right" in after
@@ -237,7 +237,7 @@ def test_a_sixth_is_held_out_and_a_few_hundred_where_there_are_enough(
 
 
 @pytest.mark.usefixtures("quick")
-def test_training_and_looking_leave_generators_and_modes_as_they_were(tmp_path: Path) -> None:
+def test_training_and_features_leave_random_streams_and_modes_as_they_were(tmp_path: Path) -> None:
     data = labeled_data(20, 1, 8, 8)
     before = torch.get_rng_state()
     with torch.no_grad():

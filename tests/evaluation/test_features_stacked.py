@@ -180,7 +180,7 @@ def test_a_digit_that_was_never_seen_keeps_its_place_and_has_no_probability(
     [replace(noise(20), labels=None), first(noise(20))],
     ids=["without labels", "of one channel"],
 )
-def test_what_is_no_stack_of_digits_is_refused(data: Data, tmp_path: Path) -> None:
+def test_data_other_than_stacked_digits_is_refused(data: Data, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="three channels"):
         stacked_classifier(data, cache=tmp_path, device=CPU, say=unexpected)
 

@@ -87,7 +87,7 @@ def test_the_version_changes_with_the_weights(weights: Path, tmp_path: Path) -> 
     assert first.facts["published"] is False
 
 
-def test_loading_and_looking_leave_the_global_generator_as_it_was(weights: Path) -> None:
+def test_loading_and_features_leave_the_global_random_stream_as_it_was(weights: Path) -> None:
     before = torch.get_rng_state()
     inception(weights=weights, device=CPU).features(noise(1, 1, 8, 8))
     assert torch.get_rng_state().equal(before)
@@ -127,7 +127,7 @@ def test_a_file_without_such_weights_is_refused(content: object, tmp_path: Path)
     assert "\n" not in str(raised.value)
 
 
-def test_a_missing_package_is_told_with_its_remedy(
+def test_a_missing_package_is_reported_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
@@ -135,7 +135,7 @@ def test_a_missing_package_is_told_with_its_remedy(
         inception(weights=tmp_path / "weights.pth", device=CPU)
 
 
-def test_a_missing_file_is_told_with_its_place_and_its_address(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_its_place_and_its_address(tmp_path: Path) -> None:
     needs_package()
     path = tmp_path / "weights.pth"
     with pytest.raises(MachineError) as raised:
@@ -144,7 +144,7 @@ def test_a_missing_file_is_told_with_its_place_and_its_address(tmp_path: Path) -
     assert "curl" in str(raised.value) and "6726825d.pth" in str(raised.value)
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     needs_package()
     with pytest.raises(MachineError, match="can't read the weights"):
         inception(weights=tmp_path, device=CPU)

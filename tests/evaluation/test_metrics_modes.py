@@ -105,7 +105,7 @@ def test_classes_in_proportion_to_their_weights_have_no_divergence() -> None:
     assert found == pytest.approx(Modes(3, 3, 0.0, 0.0), abs=1e-12)
 
 
-def test_a_class_without_weight_is_no_mode_and_must_not_be_visited() -> None:
+def test_a_class_without_weight_does_not_count_as_a_mode_and_must_not_be_visited() -> None:
     weights = torch.tensor([1.0, 0.0, 1.0])
     kept = modes_of_classes(torch.tensor([0, 2]), weights=weights)
     assert kept == pytest.approx(Modes(2, 2, 0.0, 0.0), abs=1e-12)
@@ -120,7 +120,7 @@ def test_labels_out_of_range_are_refused(labels: list[int]) -> None:
 
 
 @pytest.mark.parametrize("weights", [[[1.0] * 3], [0.0] * 3, [1.0, -1.0, 1.0], [math.nan] * 3])
-def test_weights_that_are_no_masses_are_refused(weights: list[Any]) -> None:
+def test_weights_that_do_not_make_a_distribution_are_refused(weights: list[Any]) -> None:
     with pytest.raises(ValueError, match="Weights are numbers"):
         modes_of_classes(torch.zeros(1).long(), weights=torch.tensor(weights))
 

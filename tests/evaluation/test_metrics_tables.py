@@ -70,7 +70,7 @@ def test_the_difference_of_correlations_is_that_of_pearsons() -> None:
     assert correlation_difference(real, real, blocks=np.array([0, 1])) == 0
 
 
-def test_categories_of_one_column_are_no_pair() -> None:
+def test_categories_of_one_column_do_not_make_a_pair() -> None:
     real, fake = np.eye(2)[[0, 1, 0, 1]], np.eye(2)[[0, 0, 0, 1]]
     assert correlation_difference(real, fake, blocks=np.array([0, 0])) == 0
 

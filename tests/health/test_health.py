@@ -355,7 +355,7 @@ def test_losses_that_stand_still_end_a_run_if_asked_to() -> None:
 
 
 @pytest.mark.parametrize("every", [1, 7, 50])
-def test_a_span_is_looked_over_however_often_rows_are_logged(every: int) -> None:
+def test_a_span_is_covered_however_often_rows_are_logged(every: int) -> None:
     convergence = {"tolerance": 0.1, "span": 2000}
     monitor = Monitor(settings(convergence=convergence), NAMES)
     for step in range(every, 5000, every):

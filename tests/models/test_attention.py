@@ -138,7 +138,7 @@ def test_a_map_that_only_g_has_is_refused_for_d() -> None:
 
 
 @pytest.mark.parametrize("value", ["big", 0, -4, [16, "x"], True, 1.5, {"a": 1}])
-def test_what_is_no_size_is_refused_by_name(value: Any) -> None:
+def test_a_value_that_is_not_a_size_is_refused_by_name(value: Any) -> None:
     with pytest.raises(ConfigError, match=r"model\.generator\.attention"):
         model(value)
 

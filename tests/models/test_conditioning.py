@@ -330,7 +330,7 @@ def test_labels_that_can_not_be_meant_are_refused(
     assert message in answer.err
 
 
-def test_a_metric_that_can_not_be_told_is_refused(conditional: Path, here: Here) -> None:
+def test_a_metric_that_can_not_be_computed_is_refused(conditional: Path, here: Here) -> None:
     answer = here("gan-evaluate", str(conditional), "--metrics", "code_accuracy")
     assert answer.code == 2
     assert "code_accuracy" in answer.err

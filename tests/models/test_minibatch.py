@@ -146,7 +146,7 @@ def extra(layer: str) -> int:
 
 
 @pytest.mark.parametrize("layer", ["none", *LAYERS])
-def test_only_with_a_layer_can_twins_be_told(layer: Any) -> None:
+def test_only_with_a_layer_can_twins_be_recognized(layer: Any) -> None:
     plain = nn.Sequential(nn.Flatten(), nn.Linear(4, 1), nn.Flatten(0))
     network = add_minibatch_layer(plain, layer, group=4, kernels=6, dims=3)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.05)

@@ -127,7 +127,7 @@ def test_points_of_a_posterior_have_its_mean_and_variance() -> None:
     assert points.std().item() == pytest.approx(0.5, abs=0.01)
 
 
-def test_the_gradients_of_the_bound_are_those_of_its_definition() -> None:
+def test_the_gradients_of_the_elbo_are_those_of_its_definition() -> None:
     noise, x = torch.randn(5, LATENT).double(), images()
     weight = torch.randn(LATENT, 16).double()
     gradients = []
@@ -151,7 +151,7 @@ def test_the_gradients_of_the_bound_are_those_of_its_definition() -> None:
 # ---------------------------------------------------------------- importance weights
 
 
-def test_one_importance_weight_is_the_bound_itself() -> None:
+def test_one_importance_weight_is_the_elbo_itself() -> None:
     weights = torch.randn(1, 6)
     assert torch.equal(importance_weighted(weights), weights[0])
 
@@ -174,7 +174,7 @@ def test_the_importance_weighted_bound_is_above_the_elbo_and_grows_with_the_samp
     assert means[2] > elbo.mean().item() + 0.1
 
 
-def test_the_weighted_bound_comes_to_the_likelihood_that_integration_gives() -> None:
+def test_the_importance_weighted_bound_comes_to_the_likelihood_that_integration_gives() -> None:
     torch.manual_seed(0)
     decoder = Decoder(nn.Sequential(nn.Linear(1, 2)))
     encoder = Encoder(nn.Sequential(nn.Linear(2, 2)))

@@ -86,7 +86,7 @@ def test_only_a_loss_that_has_labels_smooths_them(loss: str) -> None:
         build(parse_config(compose(lines)))
 
 
-def test_a_label_below_0_is_no_label() -> None:
+def test_smoothing_to_a_label_below_0_is_refused() -> None:
     lines = ["loss=minimax", "loss/penalty=label_smoothing"]
     with pytest.raises(ConfigError, match=r"label_smoothing\.weight=1\.5"):
         build(parse_config(compose([*lines, "loss.penalty.label_smoothing.weight=1.5"])))

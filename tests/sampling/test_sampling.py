@@ -56,7 +56,7 @@ def test_latent_points_come_from_a_normal_distribution() -> None:
 
 
 @pytest.mark.parametrize("truncation", [0.01, 0.5, 2.0])
-def test_truncated_points_lie_within_the_bound_and_fill_it(truncation: float) -> None:
+def test_truncated_points_lie_within_the_threshold_and_fill_it(truncation: float) -> None:
     points = draw_latents(200, 10, seed=0, truncation=truncation)
     assert points.abs().max() <= truncation
     assert points.abs().max() > 0.95 * truncation

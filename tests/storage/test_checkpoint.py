@@ -185,7 +185,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, share: float) -> None:
     ],
     ids=["empty", "text", "zeros", "ones", "pickle", "zip", "no metadata", "endless header"],
 )
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "step_00000003.safetensors"
     path.write_bytes(content)
     assert "not a checkpoint of gan-runner" in refusal(path)
@@ -333,7 +333,7 @@ def test_a_pointer_cannot_lead_out_of_its_folder(tmp_path: Path, name: Any) -> N
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"5", b"null", b"{}", b"\xff\xfe", b"[" * 100_000]
 )
-def test_what_is_no_pointer_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_pointer_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "last.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"^not a pointer, "):
         read_pointer(tmp_path, "last.json")

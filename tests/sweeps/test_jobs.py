@@ -527,7 +527,7 @@ def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
 
 
 @pytest.mark.skipif(find_spec("submitit") is None, reason="submitit isn't installed")
-def test_a_job_out_of_time_is_no_defect(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_out_of_time_is_not_a_defect(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     from submitit.core.utils import UncompletedJobError
 
     def submitits(number: int, frame: object) -> None:

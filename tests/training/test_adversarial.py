@@ -290,7 +290,7 @@ def test_accuracy_is_the_share_on_the_right_side_of_the_middle(
     assert means["logits/real"] == pytest.approx(100 * slope)
 
 
-def test_the_gradients_norm_is_that_of_all_weights_together_before_any_bound() -> None:
+def test_the_gradients_norm_is_that_of_all_weights_together_before_it_is_clipped() -> None:
     made = method(optimizers=Optimizers(*[stepper(**SGD, clip_norm=1e-3)] * 2))
     of = state(made)
     norms: list[float] = []
@@ -308,7 +308,7 @@ def test_the_gradients_norm_is_that_of_all_weights_together_before_any_bound() -
     assert means["grad_norm/generator"] > 0.01
 
 
-def test_gradients_within_the_bound_are_left_alone() -> None:
+def test_gradients_within_the_limit_are_left_alone() -> None:
     bounded = method(optimizers=Optimizers(*[stepper(**SGD, clip_norm=1e6)] * 2))
     free = method(optimizers=Optimizers(*[stepper(**SGD)] * 2))
     one, other = state(bounded), state(free)

@@ -224,7 +224,7 @@ def test_a_rate_beyond_all_measure_ends_with_code_5_and_the_last_finite_checkpoi
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator", "ema"])
-def test_a_weight_that_is_no_number_is_never_saved(new_run: Callable[..., Run], part: str) -> None:
+def test_a_weight_of_nan_is_never_saved(new_run: Callable[..., Run], part: str) -> None:
     run = new_run("train.steps=9", "train.save_every=2", "train.log_every=0", "train.ema=0.9")
     own = run.save
 
