@@ -148,14 +148,15 @@ def share_plugins(plugins: Sequence[Plugin]) -> None:
 
 
 def used_plugins(settings: Mapping[str, Any], plugins: Sequence[Plugin]) -> list[dict[str, Any]]:
-    """Which of the imported plugins give a class, or a metric, that these settings name."""
+    """Which of the imported plugins give a class, or a metric, that these settings name, or a
+    metric to evaluations by all that apply."""
     from gan_runner.config.schema import UsedPlugin  # not before: pydantic would slow down --help
 
-    names = set(_component_names(settings))
+    names, by_all_metrics = set(_component_names(settings)), _evaluates_by_all_metrics(settings)
     return [
         UsedPlugin(name=p.name, version=p.version, sha256=p.sha256).model_dump()
         for p in plugins
-        if names & set(_defined_names(p))
+        if names & set(_defined_names(p)) or (by_all_metrics and any(_metric_numbers(p)))
     ]
 
 
@@ -285,17 +286,41 @@ def _component_names(settings: Mapping[str, Any]) -> Iterator[str]:
             yield from [value] if isinstance(value, str) else value or ()
 
 
+def _evaluates_by_all_metrics(settings: Mapping[str, Any]) -> bool:
+    """Whether a run is evaluated while it is trained, by every metric that applies to its data."""
+    train, evaluation = (settings.get(group) for group in ("train", "evaluation"))
+    if not (isinstance(train, Mapping) and isinstance(evaluation, Mapping)):
+        return False
+    return bool(train.get("eval_every")) and evaluation.get("metrics", ()) is None
+
+
 def _defined_names(plugin: Plugin) -> Iterator[str]:
     """The classes and functions that the modules of an imported plugin define, and the numbers that
     a metric gives."""
+    for name, value in _definitions(plugin):
+        yield name
+        yield from _numbers_of_metric(value)
+
+
+def _metric_numbers(plugin: Plugin) -> Iterator[str]:
+    """The numbers that the metrics of an imported plugin give."""
+    for _, value in _definitions(plugin):
+        yield from _numbers_of_metric(value)
+
+
+def _numbers_of_metric(value: object) -> tuple[str, ...]:
+    return vars(value).get("numbers", ()) if isfunction(value) else ()
+
+
+def _definitions(plugin: Plugin) -> Iterator[tuple[str, object]]:
+    """The classes and functions that the modules of an imported plugin define, by name."""
     tops = _top_modules(plugin)
     for module_name, module in list(sys.modules.items()):
         if module_name.partition(".")[0] not in tops:
             continue
         for name, value in vars(module).items():
             if getattr(value, "__module__", "") == module_name:
-                yield name
-                yield from vars(value).get("numbers", ()) if isfunction(value) else ()
+                yield name, value
 
 
 def _top_modules(plugin: Plugin) -> set[str]:

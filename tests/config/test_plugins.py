@@ -265,7 +265,25 @@ def test_a_metric_is_found_by_its_function_and_by_its_numbers(ideas: Path) -> No
     load_plugins(plugins)
     for settings in ({"metrics": ["fid", "spread"]}, {"best": {"metric": "spread_ratio"}}):
         assert [p["name"] for p in used_plugins({"evaluation": settings}, plugins)] == ["ideas.py"]
-    assert used_plugins({"evaluation": {"metrics": None}}, plugins) == []
+
+
+@pytest.mark.parametrize(
+    ("metrics", "eval_every", "content", "recorded"),
+    [
+        (None, 5, "def spread(of):\n    return []\n\n\nspread.numbers = ('a',)\n", ["ideas.py"]),
+        (None, 0, "def spread(of):\n    return []\n\n\nspread.numbers = ('a',)\n", []),
+        (["fid"], 5, "def spread(of):\n    return []\n\n\nspread.numbers = ('a',)\n", []),
+        (None, 5, "def spread(of):\n    return []\n", []),
+    ],
+)
+def test_a_plugin_whose_metric_is_among_all_is_recorded_by_what_is_evaluated(
+    ideas: Path, metrics: list[str] | None, eval_every: int, content: str, recorded: list[str]
+) -> None:
+    ideas.write_text(content)
+    plugins = find_plugins([ideas])
+    load_plugins(plugins)
+    settings = {"train": {"eval_every": eval_every}, "evaluation": {"metrics": metrics}}
+    assert [plugin["name"] for plugin in used_plugins(settings, plugins)] == recorded
 
 
 def test_a_run_needs_its_plugins_again(ideas: Path, package: Path) -> None:
