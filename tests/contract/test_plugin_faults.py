@@ -19,6 +19,16 @@ QUICK = (
 )
 (LOSS_BLOCK, PENALTY, DATASET, MODEL, METRIC, METHOD) = code_blocks(ROOT / "docs" / "extending.md")
 DIVIDES = "softplus(-fake / self.temperature)"
+MATCHING = '''
+from gan_runner.objectives.terms import Matching
+
+
+class Likeness(Matching):
+    """Logits."""
+
+    def __call__(self, real, fake):
+        return fake.logits.mean()
+'''
 TOUCHED = '''
 
 class Dimmed(gan_runner.Augmentation):
@@ -143,6 +153,13 @@ def test_a_function_with_other_arguments_is_the_plugins(forked: Forked, tmp_path
             "fake.logits.square()).mean()",
             ["loss=hinge", "loss/penalty=logit_norm"],
             "LogitNorm returned a wrong shape, shape=[]. Return a value for each example, [16].",
+        ),
+        (
+            MATCHING,
+            "logits.mean()",
+            "logits",
+            ["loss=hinge", "loss/penalty=likeness"],
+            "Likeness returned a wrong shape, shape=[16]. Return a scalar, [].",
         ),
         (
             "from torch import Tensor\nimport gan_runner\n" + TOUCHED,
