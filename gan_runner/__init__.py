@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Fault,
         MachineError,
         NumbersError,
+        PluginError,
     )
     from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
     from gan_runner.evaluation.metrics.measures import metric
@@ -58,6 +59,7 @@ __all__ = [
     "NumbersError",
     "Optimizer",
     "Penalty",
+    "PluginError",
     "Space",
     "TrainedRun",
     "compose",
@@ -74,7 +76,10 @@ _HOMES = {
     **dict.fromkeys(("Data", "Space"), "gan_runner.data"),
     "Dataset": "gan_runner.datasets",
     **dict.fromkeys(
-        ("CheckpointError", "ConfigError", "DataError", "Fault", "MachineError", "NumbersError"),
+        (
+            *("CheckpointError", "ConfigError", "DataError", "Fault"),
+            *("MachineError", "NumbersError", "PluginError"),
+        ),
         "gan_runner.errors",
     ),
     "Loss": "gan_runner.objectives.losses",

@@ -1,4 +1,4 @@
-"""The faults of a user or a machine: one class for each exit code, and how it is reported.
+"""The faults of a user, a plugin or a machine: their exit codes, and how they are reported.
 
 A fault names the setting, its value and the remedy: `<what>, <key>=<value>. <remedy>`.
 """
@@ -22,6 +22,12 @@ class Fault(Exception):
 
 class ConfigError(Fault):
     """A setting or a command line that can't be meant."""
+
+    exit_code = 2
+
+
+class PluginError(Fault):
+    """A fault in the code of a plugin, which is the user's own."""
 
     exit_code = 2
 

@@ -24,6 +24,14 @@ class MyLoss(gan_runner.Loss):
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
         return softplus(-fake / self.temperature)
 '''
+METRIC = """
+import gan_runner
+
+
+@gan_runner.metric(gan_runner.Number("spread", "min"), description="The spread of samples.")
+def spread(of: gan_runner.MetricInputs) -> list[gan_runner.Measurement]:
+    return [gan_runner.Measurement("spread", float(of.fake.float().std()), compares="examples")]
+"""
 
 
 def code_blocks(page: Path) -> list[str]:

@@ -10,6 +10,7 @@ from gan_runner.system.signals import Interrupted
 
 CODES = {
     errors.ConfigError: 2,
+    errors.PluginError: 2,
     errors.DataError: 3,
     errors.MachineError: 4,
     errors.NumbersError: 5,

@@ -36,15 +36,25 @@ def exit_code(work: Callable[[], int | None]) -> int:
 
 
 def run_with_options(
-    work: Callable[[argparse.Namespace], int | None], parser: Arguments, arguments: list[str] | None
+    work: Callable[[argparse.Namespace], int | None],
+    parser: Arguments,
+    arguments: list[str] | None,
+    *,
+    imports_plugins: bool = True,
 ) -> int:
-    """Do the work of a command with its options, its plugins imported; the exit code."""
+    """Do the work of a command with its options; the exit code.
+
+    The plugins that there are, `options.plugins`, are imported, unless the command does that itself
+    where it needs them: they cost the time that torch takes.
+    """
 
     def read_and_work() -> int | None:
         from gan_runner.config.plugins import find_plugins, load_plugins
 
         options = parser.parse_args(arguments)
-        load_plugins(find_plugins(options.plugin))
+        options.plugins = find_plugins(options.plugin)
+        if imports_plugins:
+            load_plugins(options.plugins)
         return work(options)
 
     return exit_code(read_and_work)

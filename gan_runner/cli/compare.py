@@ -23,7 +23,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_compare, _parser(), arguments)
+    return run_with_options(_compare, _parser(), arguments, imports_plugins=False)
 
 
 def _parser() -> Arguments:
@@ -111,6 +111,7 @@ def _compare(options: argparse.Namespace) -> None:
         direction=options.direction,
         ranked_by=options.rank_by,
         unfinished=options.unfinished,
+        plugins=options.plugins,
     )
     terminal = Terminal()
     _show(comparison, terminal)

@@ -18,7 +18,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_report, _parser(), arguments)
+    return run_with_options(_report, _parser(), arguments, imports_plugins=False)
 
 
 def _parser() -> Arguments:
@@ -40,7 +40,7 @@ def _report(options: argparse.Namespace) -> None:
     from gan_runner.comparison.leaderboard import values_of
     from gan_runner.logs.terminal import Terminal
 
-    comparison = compare([options.run], unfinished=True)
+    comparison = compare([options.run], unfinished=True, plugins=options.plugins)
     if len(comparison.records) > 1:
         raise ConfigError(
             f"{len(comparison.records)} runs in this folder, RUN={printable(options.run)}. "

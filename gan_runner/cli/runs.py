@@ -31,7 +31,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_list_runs, _parser(), arguments)
+    return run_with_options(_list_runs, _parser(), arguments, imports_plugins=False)
 
 
 def _parser() -> Arguments:

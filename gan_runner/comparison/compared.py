@@ -9,6 +9,8 @@ from typing import NamedTuple
 from gan_runner.comparison.grouping import Grouping, group_runs
 from gan_runner.comparison.leaderboard import Leaderboard, Step, boards
 from gan_runner.comparison.record import Record, find_records
+from gan_runner.comparison.unknown_metrics import explain_metrics
+from gan_runner.config.plugins import Plugin
 from gan_runner.evaluation.metrics.registry import Direction
 
 
@@ -30,10 +32,14 @@ def compare(
     direction: Direction | None = None,
     ranked_by: Step = "final",
     unfinished: bool = False,
+    plugins: Sequence[Plugin] = (),
 ) -> Comparison:
-    """The runs at some places, compared. Raises ConfigError for a place, a setting or a metric
-    that isn't there."""
+    """The runs at some places, compared. `plugins` are imported if a metric needs them.
+
+    Raises ConfigError for a place, a setting or a metric that isn't there.
+    """
     records = find_records(places)
+    explain_metrics(records, plugins)
     grouping = group_runs(records, by)
     found = [
         board

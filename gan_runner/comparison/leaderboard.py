@@ -127,7 +127,7 @@ def _measures_called(name: str, records: Sequence[Record]) -> list[Measure]:
     a metric in any space, or else a logged number."""
     name = name.removeprefix("eval/")
     counts = Counter(measure for record in records for measure in record.measured)
-    known = numbers_of(name)
+    known = {name, *numbers_of(name)}  # the name itself may be of a plugin that isn't loaded
     found = [measure for measure in counts if measure.name == name] or [
         measure for measure in counts if measure.metric in known and measure.column is None
     ]

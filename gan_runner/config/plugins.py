@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -17,10 +18,11 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from inspect import isfunction
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.config.groups import GROUPS, conf_folder, options
-from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.errors import CheckpointError, ConfigError, PluginError, printable
 
 if TYPE_CHECKING:
     from gan_runner.config.schema import UsedPlugin
@@ -90,6 +92,54 @@ def load_plugins(plugins: Sequence[Plugin]) -> None:
                 ) from None
 
 
+def plugin_error(error: Exception) -> PluginError | None:
+    """An exception that the code of an imported plugin raised, or what it called, as a fault of the
+    plugin; None for one that came about without any."""
+    found = _place_in_plugin(error) or _called_wrongly(error)
+    if found is None:
+        return None
+    plugin, place = found
+    what = f"the plugin raised {type(error).__name__}: {printable(error)}"
+    return PluginError(f"{what}, plugin={printable(plugin.name)}{place}. Mend the plugin.")
+
+
+def _place_in_plugin(error: Exception) -> tuple[Plugin, str] | None:
+    """The plugin whose code was entered last, and where it was."""
+    tops = {top: plugin for plugin in loaded_plugins() for top in _top_modules(plugin)}
+    for frame, line in reversed(list(walk_tb(error.__traceback__))):
+        module = str(frame.f_globals.get("__name__"))
+        if plugin := tops.get(module.partition(".")[0]):
+            inner = "" if plugin.file is not None else f", module {printable(module)}"
+            return plugin, f"{inner}, line {line}"
+    return None
+
+
+def _called_wrongly(error: Exception) -> tuple[Plugin, str] | None:
+    """The plugin of a function that has other arguments than it must have, so that it couldn't be
+    entered."""
+    called = re.match(r"(\w+)[\w.]*\(\) (?:takes|missing|got) ", str(error))
+    if not isinstance(error, TypeError) or called is None:
+        return None
+    of_plugins = (p for p in loaded_plugins() if called[1] in _defined_names(p))
+    return next(((plugin, "") for plugin in of_plugins), None)
+
+
+def loaded_plugins() -> tuple[Plugin, ...]:
+    """The plugins that are imported: packages, then files."""
+    packages = [plugin for plugin in _installed_plugins() if {*plugin.modules} <= {*sys.modules}]
+    specs = [
+        module.__spec__
+        for name, module in list(sys.modules.items())
+        if name.startswith(_FILE_MODULES) and module.__spec__ is not None
+    ]
+    files = [
+        Plugin(Path(s.origin).name, None, s.loader_state, (s.name,), None, Path(s.origin))
+        for s in specs
+        if s.origin is not None
+    ]
+    return (*packages, *files)
+
+
 def share_plugins(plugins: Sequence[Plugin]) -> None:
     """Let processes that this one starts find the same files."""
     files = [str(plugin.file) for plugin in plugins if plugin.file is not None]
@@ -98,14 +148,15 @@ def share_plugins(plugins: Sequence[Plugin]) -> None:
 
 
 def used_plugins(settings: Mapping[str, Any], plugins: Sequence[Plugin]) -> list[dict[str, Any]]:
-    """Which of the imported plugins give a class, or a metric, that these settings name."""
+    """Which of the imported plugins give a class, or a metric, that these settings name, or a
+    metric to evaluations by all that apply."""
     from gan_runner.config.schema import UsedPlugin  # not before: pydantic would slow down --help
 
-    names = set(_component_names(settings))
+    names, by_all_metrics = set(_component_names(settings)), _evaluates_by_all_metrics(settings)
     return [
         UsedPlugin(name=p.name, version=p.version, sha256=p.sha256).model_dump()
         for p in plugins
-        if names & set(_defined_names(p))
+        if names & set(_defined_names(p)) or (by_all_metrics and any(_metric_numbers(p)))
     ]
 
 
@@ -221,7 +272,7 @@ def _sha256(path: Path) -> str:
 
 
 def _is_installed(name: str) -> bool:
-    return any(p.name == name and set(p.modules) <= set(sys.modules) for p in _installed_plugins())
+    return any(plugin.name == name and plugin.file is None for plugin in loaded_plugins())
 
 
 def _component_names(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -235,14 +286,43 @@ def _component_names(settings: Mapping[str, Any]) -> Iterator[str]:
             yield from [value] if isinstance(value, str) else value or ()
 
 
+def _evaluates_by_all_metrics(settings: Mapping[str, Any]) -> bool:
+    """Whether a run is evaluated while it is trained, by every metric that applies to its data."""
+    train, evaluation = (settings.get(group) for group in ("train", "evaluation"))
+    if not (isinstance(train, Mapping) and isinstance(evaluation, Mapping)):
+        return False
+    return bool(train.get("eval_every")) and evaluation.get("metrics", ()) is None
+
+
 def _defined_names(plugin: Plugin) -> Iterator[str]:
     """The classes and functions that the modules of an imported plugin define, and the numbers that
     a metric gives."""
-    tops = {module.partition(".")[0] for module in plugin.modules}
+    for name, value in _definitions(plugin):
+        yield name
+        yield from _numbers_of_metric(value)
+
+
+def _metric_numbers(plugin: Plugin) -> Iterator[str]:
+    """The numbers that the metrics of an imported plugin give."""
+    for _, value in _definitions(plugin):
+        yield from _numbers_of_metric(value)
+
+
+def _numbers_of_metric(value: object) -> tuple[str, ...]:
+    return vars(value).get("numbers", ()) if isfunction(value) else ()
+
+
+def _definitions(plugin: Plugin) -> Iterator[tuple[str, object]]:
+    """The classes and functions that the modules of an imported plugin define, by name."""
+    tops = _top_modules(plugin)
     for module_name, module in list(sys.modules.items()):
         if module_name.partition(".")[0] not in tops:
             continue
         for name, value in vars(module).items():
             if getattr(value, "__module__", "") == module_name:
-                yield name
-                yield from vars(value).get("numbers", ()) if isfunction(value) else ()
+                yield name, value
+
+
+def _top_modules(plugin: Plugin) -> set[str]:
+    """The modules below which all of a plugin's code lies."""
+    return {module.partition(".")[0] for module in plugin.modules}

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar, final
 
+import torch
 from pydantic import Field
 
 from gan_runner.config.component import Component
 from gan_runner.data import Data, Space
+from gan_runner.data.shapes import check_shape
 from gan_runner.datasets.per_class import take_per_class
+from gan_runner.errors import PluginError, printable
 
 T = TypeVar("T")
 
@@ -38,9 +41,11 @@ class Dataset(Component):
     def training(self, cache: Path, track: Track) -> Data:
         """The training examples: all, or `per_class` of each class.
 
-        Raises what `load` does, and ConfigError if there are not so many.
+        Raises what `load` does, ConfigError if there are not so many, and PluginError for what
+        isn't as `load` must return it.
         """
         data = self.load(cache, track)
+        _check_data(data, source=f"{type(self).__name__}.load")
         if self.per_class is None:
             return data
         return take_per_class(data, self.per_class, seed=self.per_class_seed).chosen
@@ -52,6 +57,8 @@ class Dataset(Component):
         None where there are none. Raises what `training` does.
         """
         held_out = self.held_out(cache, track)
+        if held_out is not None:
+            _check_data(held_out, source=f"{type(self).__name__}.held_out")
         if held_out is not None or self.per_class is None:
             return held_out
         data = self.load(cache, track)
@@ -87,3 +94,28 @@ class Dataset(Component):
     @abstractmethod
     def flips(self) -> bool:
         """Whether batches are mirrored left to right at random."""
+
+
+def _check_data(data: object, *, source: str) -> None:
+    """Raise PluginError for what isn't data whose examples and labels fit its space."""
+    if not isinstance(data, Data):
+        shown = type(data).__name__
+        raise PluginError(f"{source} returned no data, type={shown}. Return a gan_runner.Data.")
+    examples, space, labels = data.examples, data.space, data.labels
+    count = len(examples) if isinstance(examples, torch.Tensor) and examples.ndim else 0
+    check_shape(
+        examples, (count, *space.shape), source=source, meaning="examples [N, *shape] of its space"
+    )
+    dtype = torch.uint8 if space.kind == "images" else torch.get_default_dtype()
+    if examples.dtype != dtype:
+        shown = f"{source} returned {space.kind} of a wrong type, dtype={examples.dtype}"
+        raise PluginError(f"{shown}. Return {dtype}.")
+    if labels is None:
+        return
+    check_shape(labels, [count], source=source, meaning="a label for each example")
+    if labels.dtype != torch.int64 or (count and int(labels.min()) < 0):
+        lowest = printable(labels.min().item()) if count else "none"
+        raise PluginError(
+            f"{source} returned wrong labels, dtype={labels.dtype}, least={lowest}. "
+            "Return torch.int64, from 0."
+        )

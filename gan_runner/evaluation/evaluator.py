@@ -12,7 +12,7 @@ from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Track
 from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.evaluation.metrics.inputs import MetricInputs, SplitLikelihood
-from gan_runner.evaluation.metrics.measures import MEASURES
+from gan_runner.evaluation.metrics.measures import measure
 from gan_runner.evaluation.metrics.registry import METRICS, Need
 from gan_runner.evaluation.metrics.tables import labeled_arrays
 from gan_runner.evaluation.metrics.tstr import TSTR
@@ -65,7 +65,7 @@ class Evaluator:
         labels = reference.labels if sampler.classes else None
         fake = sampler.decode(latents, labels)
         inputs = self._inputs(fake, labels, _category(sampler, latents), self._likelihood(sampler))
-        measured = {name: MEASURES[name](inputs) for name in self._metrics}
+        measured = {name: measure(name, inputs) for name in self._metrics}
         return make_report(measured, inputs, reference, settings, weights=sampler.weights)
 
     def _likelihood(self, sampler: Sampler) -> SplitLikelihood | None:

@@ -17,6 +17,7 @@ from gan_runner.models.codes import Code, CodeDiscriminator, CodeGenerator
 from gan_runner.models.conditioning import Conditioning, ConditioningSettings, build_conditional
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.models.labels import ClassConditional, Sequential
+from gan_runner.models.layer_checks import check_layers
 
 
 class Model(GenerativeModel):
@@ -108,12 +109,17 @@ class Model(GenerativeModel):
         return self._generator(self.latent_size, space), Discriminator(self._discriminator(pack))
 
     def _discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.discriminator.with_minibatch_layer(self.plain_discriminator(shape))
+        network = self.plain_discriminator(shape)
+        source = f"{type(self).__name__}.plain_discriminator"
+        check_layers(network, source=source, ends_with_logits=True)
+        return self.discriminator.with_minibatch_layer(network)
 
     def _generator(self, latent_size: int, space: Space) -> ClassConditional:
         def make(size: int) -> Sequential:
             # a plugin's may be torch's own, which takes no labels
-            return Sequential(*self.plain_generator(size, space.shape))
+            network = self.plain_generator(size, space.shape)
+            check_layers(network, source=f"{type(self).__name__}.plain_generator")
+            return Sequential(*network)
 
         return add_categories(make, latent_size, space.columns)
 

@@ -8,7 +8,8 @@ import traceback
 
 import torch
 
-from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
+from gan_runner.config.plugins import plugin_error
+from gan_runner.errors import ConfigError, Fault, MachineError, PluginError, printable, report
 from gan_runner.storage.status import State
 from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import duration_text
@@ -36,7 +37,8 @@ def train_and_record(run: Run) -> None:
     """Train a run to its end, whatever that is, and record it.
 
     What ends it goes on to the caller once it is recorded: a Fault, with what can be gone on from;
-    Interrupted; any other exception, which is a defect of ours.
+    Interrupted; any other exception, which is a defect of ours. A fault of a plugin has what the
+    plugin raised as its cause.
     """
     try:
         train(run)
@@ -47,10 +49,15 @@ def train_and_record(run: Run) -> None:
         raise
     except Exception as error:
         fault = as_fault(error)
+        if fault is None or isinstance(fault, PluginError):
+            _note_traceback(run, error)
         if fault is None:
-            _record_defect(run, error)
+            _close(run, "failed", _DEFECT, f"defect: {printable(error)}")
             raise
         _close(run, "failed", fault.exit_code, str(fault))
+        if isinstance(fault, PluginError):
+            place = _traceback_place(run)
+            raise PluginError(f"{fault}\n{place}\n{_last_checkpoint(run)}") from error
         raise type(fault)(f"{fault}\n{_last_checkpoint(run)}") from None
     if run.reason_to_stop is None:
         _close(run, "completed", 0, "all steps done")
@@ -60,7 +67,7 @@ def train_and_record(run: Run) -> None:
 
 
 def as_fault(error: Exception) -> Fault | None:
-    """A fault of the user or the machine as such; None for a defect of ours."""
+    """A fault of the user, a plugin or the machine as such; None for a defect of ours."""
     if isinstance(error, Fault):
         return error
     if isinstance(error, UnicodeEncodeError):
@@ -75,22 +82,25 @@ def as_fault(error: Exception) -> Fault | None:
         return MachineError(
             "out of memory. Lower train.batch_size, the width of the model or dataset.image_size."
         )
-    return None
+    return plugin_error(error)
 
 
-def _record_defect(run: Run, error: Exception) -> None:
+def _note_traceback(run: Run, error: Exception) -> None:
     text = "".join(traceback.format_exception(error))
     try:
         run.log.note(text)
     except OSError:
         print(text, file=sys.stderr)
-    _close(run, "failed", _DEFECT, f"defect: {printable(error)}")
+
+
+def _traceback_place(run: Run) -> str:
+    return f"The traceback is in {printable(run.folder.train_log)}."
 
 
 def _report_defect(run: Run, error: Exception) -> int:
     print(
         f"error: a defect in gan-runner, {type(error).__name__}: {printable(error)}.\n"
-        f"The traceback is in {printable(run.folder.train_log)}.",
+        + _traceback_place(run),
         file=sys.stderr,
     )
     return _DEFECT

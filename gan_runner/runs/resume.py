@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 
 from gan_runner.config import schema as configuration
-from gan_runner.config.plugins import changed_plugins
-from gan_runner.config.schema import Config
+from gan_runner.config.plugins import changed_plugins, loaded_plugins, used_plugins
+from gan_runner.config.schema import Config, UsedPlugin
 from gan_runner.data import Data, digest
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.logs import log
@@ -61,7 +61,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     folder.refuse_links()
     saved = configuration.read(folder.config)
     folder.lock()
-    experiment = saved_experiment(apply_changes(saved, changes))
+    experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)))
     if is_complete(folder, experiment):
         return None
     found, warnings = checkpoint.newest(folder.checkpoints)
@@ -106,6 +106,15 @@ def apply_changes(saved: Config, changes: Changes) -> Config:
             + "\nStart a new run, or start one from these weights with init_from=RUN."
         )
     return configuration.with_values(saved, {key: new for key, (_, new) in named.items()})
+
+
+def _record_plugins(config: Config) -> Config:
+    """The configuration with the plugins that it uses now, too: evaluations by all metrics may have
+    begun, or a plugin come, since it was made."""
+    recorded = {plugin.name for plugin in config.plugins}
+    now = [UsedPlugin(**plain) for plain in used_plugins(config.plain(), loaded_plugins())]
+    new = tuple(plugin for plugin in now if plugin.name not in recorded)
+    return config.model_copy(update={"plugins": (*config.plugins, *new)})
 
 
 def is_complete(folder: RunFolder, experiment: Experiment) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_runner.data import Space
+from gan_runner.data.shapes import check_shape
 from gan_runner.errors import NumbersError
 from gan_runner.models.autoencoder import Decoder, as_decoder
 from gan_runner.models.codes import Code
@@ -81,7 +82,7 @@ class Sampler:
     def decode(self, latents: Tensor, labels: int | Sequence[int] | Tensor | None = None) -> Tensor:
         """The examples of latent points [N, latent_dims], as stored: [N, *shape] on the CPU.
 
-        Raises NumbersError for a sample that is NaN or Inf.
+        Raises NumbersError for a sample that is NaN or Inf, PluginError for one of another shape.
         """
         chosen = self.label_each(len(latents), labels)
         chunks = []
@@ -90,6 +91,8 @@ class Sampler:
                 part = slice(begin, begin + _CHUNK)
                 of = None if chosen is None else chosen[part].to(self.device)
                 outputs = self.generator(latents[part].to(self.device), of)
+                shape = (len(latents[part]), *self.space.shape)
+                check_shape(outputs, shape, source="the generator", meaning="an example each")
                 examples = self.space.decode(outputs)
                 # before decoding, which makes a pixel of anything, and after it: it may overflow
                 if not bool(outputs.isfinite().all() and examples.isfinite().all()):

@@ -94,9 +94,19 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     can't be read."""
     with suppress(CheckpointError):
         plain = config.read_plain(folder.config)
-        chosen = plain.get("choices")
-        return {**(chosen if isinstance(chosen, dict) else {}), **config.flatten(plain)}
+        chosen, used = plain.get("choices"), plain.get("plugins")
+        shown = {"plugins": _plugin_names(used)} if used else {}
+        return {**(chosen if isinstance(chosen, dict) else {}), **config.flatten(plain), **shown}
     return {}
+
+
+def _plugin_names(used: object) -> str:
+    """The plugins of a run in a line, each with its version or the digest of its file."""
+    plugins = [each for each in used if isinstance(each, dict)] if isinstance(used, list) else []
+    return ", ".join(
+        f"{plugin.get('name')} {plugin.get('version') or str(plugin.get('sha256'))[:12]}"
+        for plugin in plugins
+    )
 
 
 def _read_status(folder: RunFolder) -> tuple[str, Status]:

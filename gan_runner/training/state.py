@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from gan_runner.augmentations.base import Memory
 from gan_runner.data import Space
+from gan_runner.errors import PluginError
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.seeds import derive
 from gan_runner.storage.facts import StateFacts
-from gan_runner.training.optimizers import Optimizers
+from gan_runner.training.optimizers import Optimizer, Optimizers
 
 
 class Sums:
@@ -235,12 +236,23 @@ def fresh_state(
         networks=networks,
         ema=frozen_copy(networks["generator"]) if with_ema else None,
         optimizers={
-            part: optimizers.of(part).build(network.parameters())
+            part: _build_optimizer(optimizers.of(part), network)
             for part, network in networks.items()
         },
         rng=Streams.from_seed(seed, device),
         sums=Sums(),
     )
+
+
+def _build_optimizer(settings: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of a network. Raises PluginError for what isn't one."""
+    optimizer: object = settings.build(network.parameters())
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        source, shown = type(settings).__name__, type(optimizer).__name__
+        raise PluginError(
+            f"{source}.build returned no optimizer, type={shown}. Return a torch.optim.Optimizer."
+        )
+    return optimizer
 
 
 def frozen_copy(module: nn.Module) -> nn.Module:

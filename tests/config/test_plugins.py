@@ -16,6 +16,8 @@ from gan_runner.config.plugins import (
     changed_plugins,
     find_plugins,
     load_plugins,
+    loaded_plugins,
+    plugin_error,
     require_plugins,
     share_plugins,
     used_plugins,
@@ -190,6 +192,59 @@ def test_two_classes_of_one_name_are_refused_and_a_class_made_again_is_not() -> 
     del other
 
 
+def test_what_is_imported_is_known_without_being_named_again(ideas: Path, package: Path) -> None:
+    assert loaded_plugins() == ()
+    found = find_plugins([ideas])
+    load_plugins(found)
+    assert loaded_plugins() == found
+
+
+# ---------------------------------------------------------------- faults
+
+
+DIVIDES = "def divide(n):\n    return invert(0) * n\n\n\ndef invert(n):\n    return 1 / n\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("ideas.py", "ideas.py, line 6"), ("lab_ideas", "lab_ideas, module lab_ideas, line 6")],
+)
+def test_a_fault_is_that_of_the_plugin_whose_code_was_entered_last(
+    ideas: Path, package: Path, name: str, place: str
+) -> None:
+    for path in (ideas, package / "__init__.py"):
+        path.write_text(DIVIDES)
+    load_plugins(find_plugins([ideas]))
+    (module,) = next(plugin.modules for plugin in loaded_plugins() if plugin.name == name)
+    with pytest.raises(ZeroDivisionError) as caught:
+        sys.modules[module].divide(2)
+    assert str(plugin_error(caught.value)) == (
+        f"the plugin raised ZeroDivisionError: division by zero, plugin={place}. Mend the plugin."
+    )
+
+
+def test_a_function_that_takes_other_arguments_is_the_plugins(ideas: Path) -> None:
+    ideas.write_text(DIVIDES)
+    load_plugins(find_plugins([ideas]))
+    (plugin,) = loaded_plugins()
+    with pytest.raises(TypeError) as caught:
+        sys.modules[plugin.modules[0]].divide()
+    assert str(plugin_error(caught.value)).endswith(
+        "divide() missing 1 required positional argument: 'n', plugin=ideas.py. Mend the plugin."
+    )
+
+
+def test_a_defect_of_ours_is_not_that_of_a_plugin(ideas: Path) -> None:
+    ideas.write_text(DIVIDES)
+    load_plugins(find_plugins([ideas]))
+    with pytest.raises(ZeroDivisionError) as caught:
+        _ = 1 / 0
+    assert plugin_error(caught.value) is None
+    with pytest.raises(TypeError) as wrong:
+        share_plugins()  # type: ignore[call-arg]
+    assert plugin_error(wrong.value) is None
+
+
 # ---------------------------------------------------------------- record and require
 
 
@@ -210,7 +265,25 @@ def test_a_metric_is_found_by_its_function_and_by_its_numbers(ideas: Path) -> No
     load_plugins(plugins)
     for settings in ({"metrics": ["fid", "spread"]}, {"best": {"metric": "spread_ratio"}}):
         assert [p["name"] for p in used_plugins({"evaluation": settings}, plugins)] == ["ideas.py"]
-    assert used_plugins({"evaluation": {"metrics": None}}, plugins) == []
+
+
+@pytest.mark.parametrize(
+    ("metrics", "eval_every", "content", "recorded"),
+    [
+        (None, 5, "def spread(of):\n    return []\n\n\nspread.numbers = ('a',)\n", ["ideas.py"]),
+        (None, 0, "def spread(of):\n    return []\n\n\nspread.numbers = ('a',)\n", []),
+        (["fid"], 5, "def spread(of):\n    return []\n\n\nspread.numbers = ('a',)\n", []),
+        (None, 5, "def spread(of):\n    return []\n", []),
+    ],
+)
+def test_a_plugin_whose_metric_is_among_all_is_recorded_by_what_is_evaluated(
+    ideas: Path, metrics: list[str] | None, eval_every: int, content: str, recorded: list[str]
+) -> None:
+    ideas.write_text(content)
+    plugins = find_plugins([ideas])
+    load_plugins(plugins)
+    settings = {"train": {"eval_every": eval_every}, "evaluation": {"metrics": metrics}}
+    assert [plugin["name"] for plugin in used_plugins(settings, plugins)] == recorded
 
 
 def test_a_run_needs_its_plugins_again(ideas: Path, package: Path) -> None:

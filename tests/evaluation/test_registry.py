@@ -116,6 +116,13 @@ def test_a_plugins_metric_has_names_of_its_own(taken: str) -> None:
         register(replace(entry, name=taken, numbers=(Number("own", None),)))
 
 
+def test_a_direction_that_is_none_is_refused() -> None:
+    entry = Metric("own", (Number("own", "lower"),), "What it says.")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"unknown direction, own=lower\. Use 'min', 'max'"):
+        register(entry)
+    assert "own" not in METRICS
+
+
 def test_every_need_is_some_metrics() -> None:
     assert {need for metric in METRICS.values() for need in metric.needs} == set(Need)
 

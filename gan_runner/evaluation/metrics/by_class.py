@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_runner.evaluation.metrics.classified import ClassifiedRows, recalls
 from gan_runner.evaluation.metrics.inputs import MetricInputs
-from gan_runner.evaluation.metrics.measures import MEASURES
+from gan_runner.evaluation.metrics.measures import measure
 from gan_runner.evaluation.metrics.registry import METRICS
 
 _FEW_CLASSES = 100  # of more, numbers for each class are neither read nor exact
@@ -76,5 +76,5 @@ def _measure_class(
     if min(len(part.real), len(part.fake)) < 2:
         return {}
     asked = [name for name, metric in METRICS.items() if metric.of_a_class and name in metrics]
-    found = [measurement for name in asked for measurement in MEASURES[name](part)]
+    found = [measurement for name in asked for measurement in measure(name, part)]
     return {m.name_in(inputs.space): m.value for m in found if math.isfinite(m.value)}

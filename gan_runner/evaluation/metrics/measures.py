@@ -10,12 +10,19 @@ import torch
 from torch import Tensor
 
 from gan_runner.data import Space
-from gan_runner.errors import printable
+from gan_runner.errors import PluginError, printable
 from gan_runner.evaluation.metrics import frechet, kernels, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
-from gan_runner.evaluation.metrics.registry import METRICS, Metric, Need, Number, register
+from gan_runner.evaluation.metrics.registry import (
+    METRICS,
+    Metric,
+    Need,
+    Number,
+    numbers_of,
+    register,
+)
 from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
 from gan_runner.seeds import derive
 
@@ -25,8 +32,33 @@ MEASURES: dict[str, Measure] = {}
 """The function of each metric: from its inputs to numbers, none where it needs what isn't there."""
 
 _KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
+_REMEDY = "Return a list of gan_runner.Measurement."
 _SEARCHED = 2000  # samples whose nearest neighbors are sought in all of the training data
 _THINNED = {"thinned": "one of each stretch"}  # not the first, which may be of one class
+
+
+def measure(name: str, inputs: MetricInputs) -> list[Measurement]:
+    """The numbers of a metric; none where it needs what isn't there.
+
+    Raises PluginError for a function that returns anything but numbers of its entry.
+    """
+    found: object = MEASURES[name](inputs)
+    if not isinstance(found, list):
+        raise PluginError(f"{name} returned no list, type={type(found).__name__}. {_REMEDY}")
+    for each in found:
+        if not isinstance(each, Measurement):
+            shown = type(each).__name__
+            raise PluginError(f"{name} returned no measurement, type={shown}. {_REMEDY}")
+        if each.number not in numbers_of(name):
+            shown, known = printable(each.number), ", ".join(numbers_of(name))
+            raise PluginError(
+                f"{name} returned a number that it doesn't declare, number={shown}. "
+                f"It declares {printable(known)}: add a gan_runner.Number."
+            )
+        if isinstance(each.value, bool) or not isinstance(each.value, (int, float)):
+            shown = f"{printable(each.number)}={type(each.value).__name__}"
+            raise PluginError(f"{name} returned no number, {shown}. Return float(value).")
+    return found
 
 
 def computes(metric: Metric) -> Callable[[Measure], Measure]:

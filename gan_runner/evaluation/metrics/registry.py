@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Literal, get_args
 
 from gan_runner.errors import ConfigError, printable
 
@@ -201,7 +201,12 @@ METRICS: dict[str, Metric] = {
 
 
 def register(metric: Metric) -> Metric:
-    """Add the entry of a plugin's metric. Raises ConfigError if it has a name that is taken."""
+    """Add the entry of a plugin's metric. Raises ConfigError for a name that is taken, and for a
+    direction that isn't one."""
+    for number in metric.numbers:
+        if number.direction is not None and number.direction not in get_args(Direction):
+            shown = f"{printable(number.name)}={printable(number.direction)}"
+            raise ConfigError(f"unknown direction, {shown}. Use 'min', 'max', 'half' or None.")
     names = {metric.name, *(number.name for number in metric.numbers)}
     others = {name: entry for name, entry in METRICS.items() if entry != metric}
     taken = {*others, *(n.name for entry in others.values() for n in entry.numbers)}

@@ -19,6 +19,7 @@ from gan_runner.config.component import Component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
+from gan_runner.data.shapes import check_shape
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel, Model
 from gan_runner.models.discriminator import Discriminator, DiscriminatorOutput
@@ -30,6 +31,7 @@ from gan_runner.training.methods.base import (
     DiscriminatorInput,
     Method,
     UpdateSettings,
+    check_generator,
     is_of_family,
 )
 from gan_runner.training.state import TrainState
@@ -50,7 +52,9 @@ class WithDiscriminator(Method):
     def update_discriminator(
         self, state: TrainState, real: Batch, fake: Batch, *, update: int
     ) -> None:
-        """The update of D with this number, on as many fakes as reals."""
+        """The update of D with this number, on as many fakes as reals. Raises PluginError for
+        networks and terms that return another shape than they must."""
+        check_generator(self.model, fake.examples, real.examples)
         real = self.discriminator_input(real, state)
         fake = self.discriminator_input(fake._replace(examples=fake.examples.detach()), state)
         on_real, on_fake = self._discriminate_both(state, real, fake, update=update)
@@ -85,12 +89,14 @@ class WithDiscriminator(Method):
         """The named terms of D's update with this number: scalars that add up to D's loss."""
         objective, rng = self.objective, state.rng.penalty
         loss = objective.loss.discriminator(real.logits, fake.logits)
+        _check_losses(loss, real.logits, source=objective.loss, method=".discriminator")
         terms = {"loss/discriminator": loss.mean()}
         for name, penalty in objective.penalties.items():
             kind = "term" if penalty.signed else "penalty"
             if penalty.is_due(update):
                 memory = state.memory(f"penalty.{name}")
                 values = penalty(critic, real, fake, rng, memory)
+                _check_losses(values, real.logits, source=penalty)
                 terms[f"{kind}/{name}"] = penalty.weight * penalty.every * values.mean()
             else:  # 0, so that the mean over all updates is what the penalty adds
                 terms[f"{kind}/{name}"] = real.logits.new_zeros(())
@@ -105,10 +111,12 @@ class WithDiscriminator(Method):
         """The named terms of G's update: scalars that add up to G's loss. `real` is needed where
         the objective compares."""
         objective, logits = self.objective, None if real is None else real.logits
-        terms = {"loss/generator": objective.loss.generator(fake.logits, logits).mean()}
+        loss = objective.loss.generator(fake.logits, logits)
+        _check_losses(loss, fake.logits, source=objective.loss, method=".generator")
+        terms = {"loss/generator": loss.mean()}
         for name, matching in objective.matching.items():
             assert real is not None, "matching compares"
-            terms[f"penalty/{name}"] = matching.weight * matching(real, fake)
+            terms[f"penalty/{name}"] = matching.weight * _check_term(matching(real, fake), matching)
         return terms | {f"{name}/generator": loss.mean() for name, loss in fake.auxiliary.items()}
 
     def weight_terms(self, name: str, state: TrainState) -> dict[str, Tensor]:
@@ -116,7 +124,9 @@ class WithDiscriminator(Method):
         parameters = list(state.networks[name].parameters())
         return {
             f"penalty/{term}/{name}": regularizer.weight
-            * regularizer(parameters, state.memory(f"penalty.{term}.{name}"))
+            * _check_term(
+                regularizer(parameters, state.memory(f"penalty.{term}.{name}")), regularizer
+            )
             for term, regularizer in self.objective.weight_terms.items()
         }
 
@@ -138,7 +148,7 @@ class WithDiscriminator(Method):
             batch.examples.requires_grad_()
         with self.updates.autocast(batch.examples.device, exact=exact or grad):
             output = state.discriminator(batch.examples, batch.labels)
-            return _with_auxiliary(state.discriminator, batch, output)
+            return self._with_auxiliary(state.discriminator, batch, output)
 
     def _discriminate_both(
         self, state: TrainState, real: Batch, fake: Batch, *, update: int
@@ -159,9 +169,20 @@ class WithDiscriminator(Method):
             on_real = DiscriminatorOutput(real.examples, logits[0], features[0])
             on_fake = DiscriminatorOutput(fake.examples, logits[1], features[1])
             return (
-                _with_auxiliary(discriminator, real, on_real),
-                _with_auxiliary(discriminator, fake, on_fake),
+                self._with_auxiliary(discriminator, real, on_real),
+                self._with_auxiliary(discriminator, fake, on_fake),
             )
+
+    def _with_auxiliary(
+        self, discriminator: Discriminator, batch: Batch, output: DiscriminatorOutput
+    ) -> DiscriminatorOutput:
+        source = f"{type(self.model).__name__}.plain_discriminator"
+        check_shape(output.logits, [len(batch.examples)], source=source, meaning="a logit each")
+        assert output.features is not None, "a discriminator's own output has them"
+        auxiliary = discriminator.auxiliary_losses(
+            output.features, labels=batch.labels, codes=batch.codes
+        )
+        return output._replace(logits=output.logits.float(), auxiliary=auxiliary)
 
     def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
         return self.objective.derived_numbers(row)
@@ -298,14 +319,16 @@ def build_objective(config: Config) -> Objective:
     return Objective.build(config.loss)
 
 
-def _with_auxiliary(
-    discriminator: Discriminator, batch: Batch, output: DiscriminatorOutput
-) -> DiscriminatorOutput:
-    assert output.features is not None, "a discriminator's own output has them"
-    auxiliary = discriminator.auxiliary_losses(
-        output.features, labels=batch.labels, codes=batch.codes
-    )
-    return output._replace(logits=output.logits.float(), auxiliary=auxiliary)
+def _check_losses(losses: Tensor, logits: Tensor, *, source: Component, method: str = "") -> None:
+    """Raise PluginError unless a loss or a penalty has a value for each example."""
+    name = f"{type(source).__name__}{method}"
+    check_shape(losses, logits.shape, source=name, meaning="a value for each example")
+
+
+def _check_term(value: Tensor, source: Component) -> Tensor:
+    """A term of a whole batch. Raises PluginError unless it is a scalar."""
+    check_shape(value, (), source=type(source).__name__, meaning="a scalar")
+    return value
 
 
 def _join(parts: Sequence[Tensor | None]) -> Tensor | None:

@@ -16,6 +16,7 @@ from gan_runner.config.component import Component, find_classes
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
+from gan_runner.data.shapes import check_shape
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import DiscriminatorOutput
@@ -172,7 +173,10 @@ class DiscriminatorInput:
         """[N, C, ...] -> [N / packing, packing * C, ...]: a pack lies along the channels."""
         examples = batch.examples
         for name, augmentation in self.augmentations.items():
-            examples = augmentation(examples, _moment(name, state))
+            changed = augmentation(examples, _moment(name, state))
+            source = type(augmentation).__name__
+            check_shape(changed, examples.shape, source=source, meaning="examples as they were")
+            examples = changed
         if self.packing > 1:
             packs, (first, *rest) = len(examples) // self.packing, examples.shape[1:]
             examples = examples.reshape(packs, self.packing * first, *rest)
@@ -203,6 +207,12 @@ class DiscriminatorInput:
 
 def _moment(name: str, state: TrainState) -> Moment:
     return Moment(state.step, state.rng.augment, state.memory(f"augment.{name}"))
+
+
+def check_generator(model: GenerativeModel, outputs: Tensor, examples: Tensor) -> None:
+    """Raise PluginError unless a generator's outputs have the shape of examples [N, *shape]."""
+    source = f"the generator of {type(model).__name__}"
+    check_shape(outputs, examples.shape, source=source, meaning="an example each")
 
 
 def is_of_family(node: Mapping[str, Any], family: type) -> bool:

@@ -18,7 +18,12 @@ from gan_runner.models import Autoencoder, GenerativeModel
 from gan_runner.models.autoencoder import as_decoder
 from gan_runner.objectives.elbo import Posterior, VariationalObjective
 from gan_runner.sampling.sampler import Sampler, Weights
-from gan_runner.training.methods.base import Method, UpdateSettings, is_of_family
+from gan_runner.training.methods.base import (
+    Method,
+    UpdateSettings,
+    check_generator,
+    is_of_family,
+)
 from gan_runner.training.state import TrainState
 
 
@@ -60,6 +65,7 @@ class VAE(Method):
             posterior = encode(state, real)
             latents = sample_posterior(state, posterior)
             outputs = as_decoder(state.generator).unbounded_outputs(latents).float()
+        check_generator(self.model, outputs, real)
         reconstruction = -self.objective.log_likelihood(real, outputs).mean()
         divergence = posterior.divergence().mean()
         loss = self.objective.loss(reconstruction, divergence)
