@@ -8,16 +8,42 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 MESSAGE_LINES = 12
 _LISTED = 24
 
 
+class Option(NamedTuple):
+    """An option of the commands with its value, and the argument of the Python functions for it."""
+
+    command: str
+    python: str
+
+
 class Fault(Exception):
-    """A fault of the input or of the machine, never a defect of gan-runner."""
+    """A fault of the input or of the machine, never a defect of gan-runner.
+
+    `{option}` in the text stands for `option`, which a command and Python write differently.
+    """
 
     exit_code: ClassVar[int]
+
+    def __init__(self, text: str = "", *, option: Option | None = None) -> None:
+        super().__init__(text)
+        self.option = option
+
+    def __str__(self) -> str:
+        return self._text(None if self.option is None else self.option.python)
+
+    @property
+    def command_text(self) -> str:
+        """The text for the user of a command; that of `str` is for a user of Python."""
+        return self._text(None if self.option is None else self.option.command)
+
+    def _text(self, option: str | None) -> str:
+        text = super().__str__()
+        return text if option is None else text.replace("{option}", option)
 
 
 class ConfigError(Fault):
@@ -76,6 +102,8 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
 def report(fault: Fault) -> int:
     """Print a fault as the contract has it, at most twelve lines; its exit code."""
-    lines = [printable(line, limit=1000) for line in str(fault).splitlines()] or ["(no text)"]
+    lines = [printable(line, limit=1000) for line in fault.command_text.splitlines()] or [
+        "(no text)"
+    ]
     print("\n".join(["error: " + lines[0], *lines[1:MESSAGE_LINES]]), file=sys.stderr)
     return fault.exit_code

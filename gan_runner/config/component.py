@@ -96,7 +96,8 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         return f"missing setting, {key}. Every setting must be given."
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input s").lstrip()
     expected = "S" + expected if first["msg"].startswith("Input s") else expected
-    return f"invalid setting, {key}={value}. {expected}."
+    end = "" if expected.endswith((".", "?")) else "."
+    return f"invalid setting, {key}={value}. {expected}{end}"
 
 
 def _setting_names(kind: type[Component], path: list[str]) -> list[str]:
