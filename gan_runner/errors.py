@@ -89,6 +89,13 @@ def printable(text: object, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: 1 run, 2 runs, 1 loss, 2 losses."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The remedy for a misspelled name: the nearest of the choices, or all if they are few."""
     choices = sorted(choices)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_runner.api.arguments import whole_number
-from gan_runner.errors import ConfigError, printable
+from gan_runner.errors import ConfigError, plural, printable
 from gan_runner.sampling.sampler import Sampler
 
 Label = int | str | Sequence[int] | Sequence[str] | NDArray[Any] | Tensor
@@ -33,7 +33,9 @@ def find_labels(sampler: Sampler, labels: Label | None, count: int) -> Tensor | 
     found = _places(sampler, labels) if isinstance(labels, Tensor) else _find_each(sampler, labels)
     if found.ndim and found.shape != (count,):
         shape = list(found.shape)
-        raise ConfigError(f"{count} samples need a label each, shape={shape}. Use {[count]}.")
+        raise ConfigError(
+            f"labels don't match {plural(count, 'sample')}, shape={shape}. Use {[count]}."
+        )
     return found
 
 

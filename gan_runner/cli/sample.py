@@ -16,7 +16,7 @@ from gan_runner.cli.command import (
     run_with_options,
     write_file,
 )
-from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
+from gan_runner.errors import ConfigError, MachineError, did_you_mean, plural, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -121,7 +121,9 @@ def _sample(options: argparse.Namespace) -> None:
         _write(options, trained, examples, _conditions(trained, latent, labels), grid_columns)
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
-    Terminal().say(f"{len(examples)} samples of step {trained.step}: {printable(options.out)}")
+    Terminal().say(
+        f"{plural(len(examples), 'sample')} of step {trained.step}: {printable(options.out)}"
+    )
 
 
 def _refuse_other_files(trained: Trained, out: Path) -> None:
