@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_runner.config import schema as config
+from gan_runner.config.dotted import flatten
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.storage.rows import best_evaluation, last_step
 from gan_runner.storage.run_folder import RunFolder
@@ -95,7 +96,7 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     with suppress(CheckpointError):
         plain = config.read_plain(folder.config)
         chosen = plain.get("choices")
-        return {**(chosen if isinstance(chosen, dict) else {}), **config.flatten(plain)}
+        return {**(chosen if isinstance(chosen, dict) else {}), **flatten(plain)}
     return {}
 
 

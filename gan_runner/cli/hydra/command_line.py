@@ -6,6 +6,7 @@ import re
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -186,7 +187,7 @@ def _remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) 
 
 def _refuse_bare_words(words: Sequence[str]) -> None:
     """Raise ConfigError for a word that is the name of a setting, or of an option, alone."""
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
         if not re.fullmatch(r"[A-Za-z_][\w./]*", word):
             continue
         chosen = [f"'{group}={word}'" for group in GROUPS if word in options(group)]
