@@ -8,16 +8,42 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 MESSAGE_LINES = 12
 _LISTED = 24
 
 
+class Option(NamedTuple):
+    """An option of the commands with its value, and the argument of the Python functions for it."""
+
+    command: str
+    python: str
+
+
 class Fault(Exception):
-    """A fault of the input or of the machine, never a defect of gan-runner."""
+    """A fault of the input or of the machine, never a defect of gan-runner.
+
+    `{option}` in the text stands for `option`, which a command and Python write differently.
+    """
 
     exit_code: ClassVar[int]
+
+    def __init__(self, text: str = "", *, option: Option | None = None) -> None:
+        super().__init__(text)
+        self.option = option
+
+    def __str__(self) -> str:
+        return self._text(None if self.option is None else self.option.python)
+
+    @property
+    def command_text(self) -> str:
+        """The text for the user of a command; that of `str` is for a user of Python."""
+        return self._text(None if self.option is None else self.option.command)
+
+    def _text(self, option: str | None) -> str:
+        text = super().__str__()
+        return text if option is None else text.replace("{option}", option)
 
 
 class ConfigError(Fault):
@@ -69,6 +95,13 @@ def printable(text: object, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: 1 run, 2 runs, 1 loss, 2 losses."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The remedy for a misspelled name: the nearest of the choices, or all if they are few."""
     choices = sorted(choices)
@@ -82,6 +115,8 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
 def report(fault: Fault) -> int:
     """Print a fault as the contract has it, at most twelve lines; its exit code."""
-    lines = [printable(line, limit=1000) for line in str(fault).splitlines()] or ["(no text)"]
+    lines = [printable(line, limit=1000) for line in fault.command_text.splitlines()] or [
+        "(no text)"
+    ]
     print("\n".join(["error: " + lines[0], *lines[1:MESSAGE_LINES]]), file=sys.stderr)
     return fault.exit_code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from gan_runner import errors
@@ -39,6 +41,18 @@ def test_a_fault_is_reported_on_stderr_only(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "error: unknown loss, loss=hing. Did you mean 'hinge'?\n"
+
+
+def test_an_option_is_named_as_its_reader_writes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    option = errors.Option(command="--checkpoint=7", python="checkpoint=7")
+    fault = errors.CheckpointError("no such checkpoint, {option}. Use {1, 2}.", option=option)
+    for same in (fault, pickle.loads(pickle.dumps(fault))):
+        assert str(same) == "no such checkpoint, checkpoint=7. Use {1, 2}."
+        report(same)
+        assert capsys.readouterr().err == (
+            "error: no such checkpoint, --checkpoint=7. Use {1, 2}.\n"
+        )
+    assert str(errors.ConfigError("not a file, {option}")) == "not a file, {option}"
 
 
 def test_a_fault_is_reported_in_at_most_twelve_lines(capsys: pytest.CaptureFixture[str]) -> None:

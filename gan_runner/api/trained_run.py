@@ -8,19 +8,30 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from gan_runner.api.arguments import (
+    asks_raw,
+    checkpoint_name,
+    device_name,
+    folder_of,
+    latent_points,
+    machine_faults,
+    plugin_files,
+    sample_count,
+    seed_number,
+    truncation_bound,
+)
+from gan_runner.api.labels import Label, find_labels
 from gan_runner.config.plugins import find_plugins, load_plugins
 from gan_runner.data import Columns, Space
-from gan_runner.errors import ConfigError, MachineError, printable
+from gan_runner.errors import MachineError
 from gan_runner.runs.open import Trained, load_generator
 from gan_runner.sampling.arrays import to_stored_array
-from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
-
-Label = int | str | Sequence[int] | Sequence[str] | NDArray[Any] | Tensor
+from gan_runner.system.machine import find_device
 
 
 class Rows(dict[str, NDArray[Any]]):
@@ -39,12 +50,13 @@ class TrainedRun:
     """The generator of a checkpoint, and what its run folder says.
 
     `generator` is a plain module in evaluation mode: `generator(latents, labels=None)` gives
-    encoded examples (images in [-1, 1]); `sample` gives the data's own values.
+    encoded examples (images in [-1, 1]); `sample` gives the data's own values. `trained` is what
+    the commands work with.
     """
 
     def __init__(self, path: Path, trained: Trained) -> None:
         self.path = path
-        self._trained = trained
+        self.trained = trained
         self._sampler = trained.sampler
 
     @property
@@ -65,18 +77,23 @@ class TrainedRun:
     @property
     def step(self) -> int:
         """The step of the checkpoint."""
-        return self._trained.step
+        return self.trained.step
 
     @property
     def config(self) -> dict[str, Any]:
         """The run's resolved configuration, as `config.yaml` has it."""
-        return self._trained.experiment.config.plain()
+        return self.trained.experiment.config.plain()
 
+    @machine_faults()
     def to(self, device: str | torch.device) -> TrainedRun:
-        """Move the networks to another device; the run itself."""
+        """Move the networks to another device: auto, cpu, cuda, cuda:1, mps; the run itself.
+
+        Raises MachineError for a device that isn't there, ConfigError for another name.
+        """
+        found = find_device(device_name(device))
         for network in (self._sampler.generator, self._sampler.encoder):
             if network is not None:
-                network.to(device)
+                network.to(found)
         return self
 
     def sample(
@@ -98,29 +115,28 @@ class TrainedRun:
         """
         return self.decode(self.latents(count, seed=seed, truncation=truncation), labels=labels)
 
+    @machine_faults()
     def latents(self, count: int, *, seed: int = 0, truncation: float | None = None) -> Tensor:
         """Latent points [count, latent_dims] on the CPU; `truncation` bounds every coordinate.
 
-        Raises ConfigError for a count below 0 and a truncation below 0.01.
+        Raises ConfigError for a count outside of 0 to ten million, a truncation below 0.01, and
+        what isn't a number.
         """
-        if count < 0:
-            raise ConfigError(f"a number of samples below 0, count={count}. Use 0 or more.")
-        if truncation is not None and truncation < 0.01:
-            # nearly every coordinate would be drawn again and again
-            raise ConfigError(f"truncation={truncation} is too small. Use at least 0.01.")
-        return self._sampler.latents(count, seed=seed, truncation=truncation)
+        number, bound = sample_count(count), truncation_bound(truncation)
+        return self._sampler.latents(number, seed=seed_number(seed), truncation=bound)
 
-    def decode(self, latents: Tensor, *, labels: Label | None = None) -> NDArray[Any] | Rows:
-        """The samples of latent points [N, latent_dims], in the data's own values.
+    @machine_faults()
+    def decode(
+        self, latents: Tensor | ArrayLike, *, labels: Label | None = None
+    ) -> NDArray[Any] | Rows:
+        """The samples of latent points [N, latent_dims], in the data's own values; the points are a
+        tensor or anything that numpy makes an array of.
 
-        Raises what `sample` does, and ConfigError for points of another size.
+        Raises what `sample` does, and ConfigError for points of another size, NaN or Inf.
         """
-        sampler = self._sampler
-        if latents.ndim != 2 or latents.shape[1] != self.latent_dims:
-            shape = list(latents.shape)
-            raise ConfigError(f"not latent points, shape={shape}. Use [N, {self.latent_dims}].")
-        chosen = sampler.label_each(len(latents), find_labels(sampler, labels, len(latents)))
-        return to_values(sampler.decode(latents, chosen), sampler.space, chosen)
+        sampler, points = self._sampler, latent_points(latents, self.latent_dims)
+        chosen = sampler.label_each(len(points), find_labels(sampler, labels, len(points)))
+        return to_values(sampler.decode(points, chosen), sampler.space, chosen)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The logged rows, `metrics.jsonl`: the step, the seconds, named numbers."""
@@ -130,12 +146,13 @@ class TrainedRun:
         return f"TrainedRun({str(self.path)!r}, step={self.step})"
 
 
+@machine_faults()
 def open_run(
     path: str | Path,
     *,
     checkpoint: Literal["last", "best"] | int = "last",
     weights: Literal["ema", "raw"] = "ema",
-    device: str = "auto",
+    device: str | torch.device = "auto",
     plugins: Sequence[str | Path] = (),
 ) -> TrainedRun:
     """The trained run in a run folder.
@@ -148,59 +165,9 @@ def open_run(
     missing; MachineError for a device that isn't there; ConfigError.
     """
     load_plugins(find_plugins(plugin_files(plugins)))
-    folder = Path(path).expanduser().absolute()
-    raw = asks_raw(weights)
-    return TrainedRun(folder, load_generator(folder, which=str(checkpoint), raw=raw, device=device))
-
-
-def asks_raw(weights: str) -> bool:
-    """Whether the raw weights are asked for. Raises ConfigError for anything but raw and ema."""
-    if weights not in ("ema", "raw"):
-        raise ConfigError(f"weights={printable(weights)} isn't known. Use 'ema' or 'raw'.")
-    return weights == "raw"
-
-
-def plugin_files(plugins: Sequence[str | Path]) -> list[Path]:
-    """The files of plugins. Raises ConfigError for a single one, whose letters would be taken."""
-    if isinstance(plugins, (str, Path)):
-        raise ConfigError(f"not a list, plugins={printable(plugins)}. Write plugins=[FILE].")
-    return [Path(file) for file in plugins]
-
-
-def find_labels(sampler: Sampler, labels: Label | None, count: int) -> int | Tensor | None:
-    """Classes by name or place as labels, one for all or one for each of `count` samples. Raises
-    ConfigError for a class that there isn't, and for another number of them."""
-    if labels is None:
-        return None
-    if not sampler.classes:
-        raise ConfigError(
-            f"the run isn't conditional, labels={printable(labels)}. "
-            "Train one with model.conditioning=concat."
-        )
-    if isinstance(labels, (str, int, np.integer)):
-        return _find_label(sampler, labels)
-    if isinstance(labels, Tensor):
-        places = labels.detach().cpu().long()
-        if places.numel() and not 0 <= int(places.min()) <= int(places.max()) < sampler.classes:
-            raise _no_such_class(sampler, labels)
-    else:
-        places = torch.tensor([_find_label(sampler, label) for label in labels], dtype=torch.long)
-    if places.ndim and places.shape != (count,):
-        shape = list(places.shape)
-        raise ConfigError(f"{count} samples need a label each, shape={shape}. Use {[count]}.")
-    return places
-
-
-def _find_label(sampler: Sampler, label: object) -> int:
-    found = sampler.find_class(str(label))
-    if found is None:
-        raise _no_such_class(sampler, label)
-    return found
-
-
-def _no_such_class(sampler: Sampler, label: object) -> ConfigError:
-    listed = ", ".join(printable(name) for name in sampler.class_names[:20])
-    return ConfigError(f"no such class, labels={printable(label)}. Choose one of: {listed}.")
+    folder, which, raw = folder_of(path), checkpoint_name(checkpoint), asks_raw(weights)
+    trained = load_generator(folder, which=which, raw=raw, device=device_name(device))
+    return TrainedRun(folder, trained)
 
 
 def to_values(examples: Tensor, space: Space, labels: Tensor | None) -> NDArray[Any] | Rows:

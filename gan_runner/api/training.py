@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_runner.api.trained_run import TrainedRun, open_run, plugin_files
+from gan_runner.api.arguments import machine_faults, plugin_files
+from gan_runner.api.trained_run import TrainedRun, open_run
 from gan_runner.cli.hydra.command_line import CommandLine, read_command_line
 from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
 from gan_runner.errors import ConfigError, printable
@@ -22,6 +23,7 @@ Overrides = Sequence[str] | Mapping[str, Any]
 _CONSTANTS = ("null", "true", "false", "nan", "inf")  # of Hydra's grammar
 
 
+@machine_faults()
 def fit(
     overrides: Overrides = (), *, quiet: bool = False, plugins: Sequence[str | Path] = ()
 ) -> TrainedRun:
@@ -46,6 +48,7 @@ def fit(
     return open_run(path)
 
 
+@machine_faults()
 def compose(overrides: Overrides = (), *, plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """The configuration that overrides make of the defaults, as nested plain data.
 
@@ -57,13 +60,8 @@ def compose(overrides: Overrides = (), *, plugins: Sequence[str | Path] = ()) ->
 
 def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine:
     """The overrides of one new run. Raises ConfigError for what is of the command line alone."""
-    if isinstance(overrides, str):
-        shown = printable(overrides)
-        raise ConfigError(f"not a list, overrides={shown}. Write each in a list: [{shown!r}].")
-    if isinstance(overrides, Mapping):
-        overrides = [f"{key}={_to_hydra_grammar(value)}" for key, value in overrides.items()]
     files = [word for file in plugin_files(plugins) for word in ("--plugin", str(file))]
-    command = read_command_line([*overrides, *files])
+    command = read_command_line([*_words(overrides), *files])
     asked = {
         **{word: True for word in command.flag_words if word not in files},
         "resume": command.resume is not None,
@@ -77,6 +75,24 @@ def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine
             f"fit and compose can't be combined with {printable(others[0])}. Use gan-train."
         )
     return command
+
+
+def _words(overrides: object) -> list[str]:
+    """Overrides as words of the command line. Raises ConfigError for what can't be any."""
+    if isinstance(overrides, Mapping):
+        for key in overrides:
+            if not isinstance(key, str) or not key:
+                raise ConfigError(f"not a setting, {key!r}. Name it, as in 'train.steps'.")
+        return [f"{key}={_to_hydra_grammar(value)}" for key, value in overrides.items()]
+    if isinstance(overrides, (str, bytes)) or not isinstance(overrides, Iterable):
+        shown = printable(overrides)
+        example = shown if isinstance(overrides, str) else "loss=hinge"
+        raise ConfigError(f"not a list, overrides={shown}. Write each in a list: [{example!r}].")
+    words = list(overrides)
+    for word in words:
+        if not isinstance(word, str):
+            raise ConfigError(f"not setting=value, overrides=[{printable(word)}]. Use text.")
+    return words
 
 
 def _to_hydra_grammar(value: Any) -> str:

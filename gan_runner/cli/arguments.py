@@ -27,5 +27,10 @@ class Arguments(ArgumentParser):
             help="a file with losses, models, data sets, metrics ... of your own",
         )
 
+    @property
+    def flags(self) -> list[str]:
+        """The options that it knows, as they are written."""
+        return list(self._option_string_actions)
+
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message.rstrip('.')}. {self.prog} --help shows what there is.")

@@ -17,7 +17,7 @@ from gan_runner.cli.command import (
     run_with_options,
     write_file,
 )
-from gan_runner.errors import ConfigError, printable
+from gan_runner.errors import ConfigError, plural, printable
 
 if TYPE_CHECKING:
     from gan_runner.augmentation_study.study import ClassifierData, Plan, RatioResult
@@ -175,7 +175,8 @@ def _introduce(trained: Trained, data: ClassifierData, plan: Plan, terminal: Ter
 
     name = printable(trained.experiment.config.dataset["name"])
     terminal.say(
-        f"{name}: {len(data.real)} real examples to train on, {len(data.test)} others to test on; "
+        f"{name}: {plural(len(data.real), 'real example')} to train on, {len(data.test)} others to "
+        "test on; "
         f"synthetic ones of step {trained.step}, {trained.sampler.weights} weights; "
         f"classifier {plan.classifier}."
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import parse_count, parse_device, run_with_options, write_file
-from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         _write_picture(options.picture, found[-1].report)
     if options.out is not None:
         _write_json(options.out, found)
-        terminal.say(f"{len(found)} evaluations: {printable(options.out)}")
+        terminal.say(f"{plural(len(found), 'evaluation')}: {printable(options.out)}")
 
 
 def _measure(options: argparse.Namespace, terminal: Terminal) -> Iterator[MeasuredCheckpoint]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import run_with_options, write_file
-from gan_runner.errors import ConfigError, printable
+from gan_runner.errors import ConfigError, plural, printable
 
 
 def main() -> None:
@@ -43,7 +43,8 @@ def _report(options: argparse.Namespace) -> None:
     comparison = compare([options.run], unfinished=True, plugins=options.plugins)
     if len(comparison.records) > 1:
         raise ConfigError(
-            f"{len(comparison.records)} runs in this folder, RUN={printable(options.run)}. "
+            f"{plural(len(comparison.records), 'run')} in this folder, "
+            f"RUN={printable(options.run)}. "
             "Compare them: gan-compare RUN."
         )
     (record,) = comparison.records

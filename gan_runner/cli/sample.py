@@ -15,7 +15,7 @@ from gan_runner.cli.command import (
     parse_device,
     run_with_options,
 )
-from gan_runner.errors import ConfigError, MachineError, did_you_mean, printable
+from gan_runner.errors import ConfigError, MachineError, did_you_mean, plural, printable
 from gan_runner.sampling.outputs import (
     FOLDER,
     GeneratedSamples,
@@ -131,8 +131,8 @@ def _sample(options: argparse.Namespace) -> None:
         out.write(options.out, samples)
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
-    count = len(samples.examples)
-    Terminal().say(f"{count} samples of step {trained.step}: {printable(options.out)}")
+    drawn = plural(len(samples.examples), "sample")
+    Terminal().say(f"{drawn} of step {trained.step}: {printable(options.out)}")
 
 
 def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> GeneratedSamples:

@@ -14,6 +14,7 @@ from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.leaderboard import LOGGED, Leaderboard, Line, Value
 from gan_runner.comparison.record import ENDED, Measure
 from gan_runner.comparison.seed_statistics import SeedStatistics
+from gan_runner.errors import plural
 from gan_runner.storage.status import Verdict
 
 NO_EVALUATIONS = (
@@ -183,13 +184,14 @@ def _list_some(labels: Sequence[str]) -> str:
 
 def _seeds(line: Line) -> str:
     count = len(line.values)
-    return "1 run" if count == 1 else f"{count} runs"
+    return plural(count, "run")
 
 
 def _missing_notes(board: Leaderboard) -> list[str]:
     total = sum(len(line.group.records) for line in board.lines)
-    counted = sum(len(line.values) for line in board.lines)
-    return [] if counted == total else [f"{total - counted} of {total} runs are not in it."]
+    left = total - sum(len(line.values) for line in board.lines)
+    verb = "is" if left == 1 else "are"
+    return [f"{left} of {plural(total, 'run')} {verb} not in it."] if left else []
 
 
 def _by_half(values: Sequence[float]) -> list[float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gan_runner.comparison.record import Record
+from gan_runner.config.renames import RENAMED
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
 # how a run is shown and where it runs, and names of what other settings say
@@ -71,13 +72,18 @@ def group_runs(records: Sequence[Record], by: Sequence[str] = ()) -> Grouping:
 
 
 def _settings(record: Record) -> dict[str, Any]:
-    """The leaves of its configuration; what was chosen stands under the group's name, once."""
-    settings = record.summary.settings
-    return {str(k): v for k, v in settings.items() if not str(k).startswith("choices")}
+    """The leaves of its configuration, by today's names; what was chosen stands under the group's
+    name, once."""
+    settings = {str(k): v for k, v in record.summary.settings.items()}
+    return {RENAMED.get(k, k): v for k, v in settings.items() if not k.startswith("choices")}
 
 
 def _has_several_values(key: str, tables: Sequence[Mapping[str, Any]]) -> bool:
-    return len({_values_of([key], table) for table in tables}) > 1
+    """Whether runs differ in a setting. A run without the whole section is of an earlier version,
+    which says nothing of the experiment."""
+    section = key.partition(".")[0]
+    having = [t for t in tables if any(k.partition(".")[0] == section for k in t)]
+    return len({_values_of([key], table) for table in having}) > 1
 
 
 def _distinguishing_settings(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gan_runner.config.renames import new_name
+from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
 
@@ -90,13 +90,16 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     key = ".".join([where, *path] if where else path)
     value = printable(json.dumps(first["input"]), limit=80)
     if first["type"] == "extra_forbidden":
-        remedy = new_name(key) or did_you_mean(path[-1], _setting_names(kind, path[:-1]))
+        names = _setting_names(kind, path[:-1])
+        prefix = key.removesuffix(path[-1])
+        remedy = suggest_settings(key, [f"{prefix}{name}" for name in names])
         return f"unknown setting, {key}={value}. {remedy}"
     if first["type"] == "missing":
         return f"missing setting, {key}. Every setting must be given."
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input s").lstrip()
     expected = "S" + expected if first["msg"].startswith("Input s") else expected
-    return f"invalid setting, {key}={value}. {expected}."
+    end = "" if expected.endswith((".", "?")) else "."
+    return f"invalid setting, {key}={value}. {expected}{end}"
 
 
 def _setting_names(kind: type[Component], path: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.config.groups import GROUPS, conf_folder, options
-from gan_runner.errors import CheckpointError, ConfigError, PluginError, printable
+from gan_runner.errors import CheckpointError, ConfigError, Option, PluginError, printable
 
 if TYPE_CHECKING:
     from gan_runner.config.schema import UsedPlugin
@@ -165,7 +165,7 @@ def require_plugins(used: Sequence[UsedPlugin]) -> None:
     for plugin in used:
         if plugin.sha256 is not None:
             module = _module_name(plugin.name)
-            remedy = f"Give it again: --plugin {printable(plugin.name)}, or {VARIABLE}."
+            remedy = f"Give it again: {{option}}, or {VARIABLE}."
             version = f"sha256 {plugin.sha256[:12]}"
         else:
             module, version = "", f"version {printable(plugin.version)}"
@@ -173,7 +173,8 @@ def require_plugins(used: Sequence[UsedPlugin]) -> None:
         loaded = module in sys.modules if module else _is_installed(plugin.name)
         if not loaded:
             raise CheckpointError(
-                f"the run needs a plugin, {printable(plugin.name)} ({version}). {remedy}"
+                f"the run needs a plugin, {printable(plugin.name)} ({version}). {remedy}",
+                option=_option(plugin.name, between=" "),
             )
 
 
@@ -218,9 +219,11 @@ def _conf_folder_of(modules: Sequence[str]) -> Path | None:
 
 def _plugin_of_file(path: Path) -> Plugin:
     if not path.is_file():
-        raise ConfigError(f"no such file, --plugin={printable(path)}. Name a Python file.")
+        raise ConfigError("no such file, {option}. Name a Python file.", option=_option(path))
     if path.suffix != ".py":
-        raise ConfigError(f"not a Python file, --plugin={printable(path)}. Its name ends in .py.")
+        raise ConfigError(
+            "not a Python file, {option}. Its name ends in .py.", option=_option(path)
+        )
     conf = path.parent / "conf"
     is_own = conf.is_dir() and not conf.samefile(conf_folder())
     return Plugin(
@@ -233,6 +236,12 @@ def _plugin_of_file(path: Path) -> Plugin:
     )
 
 
+def _option(file: object, *, between: str = "=") -> Option:
+    """The option that names a file, for a message."""
+    shown = printable(file)
+    return Option(command=f"--plugin{between}{shown}", python=f"plugins=['{shown}']")
+
+
 def _has_file(name: str, path: Path, sha256: str | None) -> bool:
     """Whether a file is imported with the content that it has now. Raises ConfigError if another
     file is imported under its name."""
@@ -241,8 +250,9 @@ def _has_file(name: str, path: Path, sha256: str | None) -> bool:
         return False
     if spec.origin != str(path):
         raise ConfigError(
-            "two plugins of one name, "
-            f"--plugin={printable(path)} and {printable(spec.origin)}. Rename one of them."
+            "two plugins of one name, {option} and "
+            f"{printable(spec.origin)}. Rename one of them.",
+            option=_option(path),
         )
     return bool(spec.loader_state == sha256)
 

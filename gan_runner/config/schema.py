@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_runner.config.component import Component, parse_settings
+from gan_runner.config.dotted import flatten
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.files import write_text
 
@@ -171,17 +172,6 @@ class _PlainLoader(yaml.SafeLoader):
 def text(config: Config) -> str:
     """The configuration as the text of `config.yaml`."""
     return yaml.safe_dump(config.plain(), sort_keys=False)
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The leaves of nested mappings by dotted key; an empty mapping is a leaf."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            leaves |= flatten(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = value
-    return leaves
 
 
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:

@@ -16,11 +16,14 @@ from gan_runner.runs.open import Trained, load_training_data
 from gan_runner.system.machine import find_device
 
 
-def evaluation_settings(trained: Trained, changes: Mapping[str, Any]) -> Evaluation:
-    """The run's own settings, with those that aren't None changed. Raises ConfigError."""
+def evaluation_settings(
+    trained: Trained, changes: Mapping[str, Any], *, where: str = "evaluation"
+) -> Evaluation:
+    """The run's own settings, with those that aren't None changed. Raises ConfigError, in which
+    `where` stands before the name of a setting."""
     plain = trained.experiment.evaluation.model_dump(mode="json")
     plain |= {name: value for name, value in changes.items() if value is not None}
-    return parse_settings(plain, Evaluation, where="evaluation")
+    return parse_settings(plain, Evaluation, where=where)
 
 
 def make_evaluator(

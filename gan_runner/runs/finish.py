@@ -9,7 +9,15 @@ import traceback
 import torch
 
 from gan_runner.config.plugins import plugin_error
-from gan_runner.errors import ConfigError, Fault, MachineError, PluginError, printable, report
+from gan_runner.errors import (
+    ConfigError,
+    Fault,
+    MachineError,
+    PluginError,
+    plural,
+    printable,
+    report,
+)
 from gan_runner.storage.status import State
 from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import duration_text
@@ -128,9 +136,10 @@ def _resume_command(run: Run) -> str:
 
 def _summary(run: Run) -> str:
     path = shlex.quote(printable(run.path, limit=1000))
+    steps = plural(run.state.step, "step")
     done = "completed" if run.reason_to_stop is None else "stopped after"
     return (
-        f"{done} {run.state.step} steps in {duration_text(run.state.seconds)}: {path}\n"
+        f"{done} {steps} in {duration_text(run.state.seconds)}: {path}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
         f"  curves    tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"

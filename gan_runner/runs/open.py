@@ -18,7 +18,7 @@ from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.data.batches import to_device
 from gan_runner.datasets import Track
-from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
 from gan_runner.logs.log import Log
 from gan_runner.logs.terminal import Terminal
@@ -137,7 +137,7 @@ def load_data(
     if config.train.batch_size > len(data):
         raise ConfigError(
             f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
-            f"The data set has {len(data)} examples; use a batch of at most that."
+            f"The data set has {plural(len(data), 'example')}; use a batch of at most that."
         )
     threads = torch.get_num_threads()
     return resolve_lengths(experiment, examples=len(data), threads=threads), data

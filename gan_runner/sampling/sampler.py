@@ -19,7 +19,7 @@ from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.latents import draw_latents
 
 Weights = Literal["ema", "raw"]
-"""Whether the weights sampled are the moving average of the generator's, or its own."""
+"""Whether the weights sampled are the generator's EMA, or its own."""
 
 _CHUNK = 256  # examples in a forward pass
 
@@ -30,7 +30,7 @@ class Sampler:
 
     `class_names`: the classes that it is conditioned on, none if it isn't conditional. The last
     dimensions of its `latent_dims` are those of `code`, where it has latent codes. `weights` says
-    whether they are the moving average. An autoencoder has an `encoder` and the `elbo` that it
+    whether they are the EMA. An autoencoder has an `encoder` and the `elbo` that it
     was trained by, if that is of examples themselves.
 
     Sampling never disturbs training: random streams are the sampler's own, networks are evaluated

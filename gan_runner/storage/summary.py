@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_runner.config import schema as config
+from gan_runner.config.dotted import flatten
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.storage.rows import best_evaluation, last_step
 from gan_runner.storage.run_folder import RunFolder
@@ -96,7 +97,7 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
         plain = config.read_plain(folder.config)
         chosen, used = plain.get("choices"), plain.get("plugins")
         shown = {"plugins": _plugin_names(used)} if used else {}
-        return {**(chosen if isinstance(chosen, dict) else {}), **config.flatten(plain), **shown}
+        return {**(chosen if isinstance(chosen, dict) else {}), **flatten(plain), **shown}
     return {}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.dotted import flatten
 from gan_runner.config.schema import Config
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError
 from gan_runner.storage.rows import best_evaluation
@@ -99,7 +100,7 @@ def requested_settings(config: Config) -> tuple[str, ...]:
     left = {"threads"} if config.threads is None else set()
     if config.train.epochs is not None:
         left.add("train.steps")
-    keys = configuration.flatten(config.plain())
+    keys = flatten(config.plain())
     return tuple(key for key in keys if key not in left and not key.startswith("choices"))
 
 

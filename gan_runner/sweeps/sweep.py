@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gan_runner.config.schema import Config
-from gan_runner.errors import ConfigError, Fault, InUseError, MachineError, printable
+from gan_runner.errors import ConfigError, Fault, InUseError, MachineError, plural, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.sweeps import tuning
@@ -76,7 +76,7 @@ class Sweep:
 
     def announce(self, count: int) -> None:
         """Say how many jobs there will be. Raises ConfigError if these are too many."""
-        jobs = "1 job" if count == 1 else f"{count} jobs"
+        jobs = plural(count, "job")
         self._terminal.say(f"sweep: {jobs} in {printable(self.path)}")
         self._progress = SweepProgress(self._terminal, total=count)
         if count > self._settings.max_jobs:
@@ -157,7 +157,7 @@ class Sweep:
         except Interrupted:
             self._terminal.end()
             done = sum(not result.is_failure for result in self._results.values())
-            self._terminal.say(f"interrupted, {done} jobs are done. Continue with:")
+            self._terminal.say(f"interrupted, {plural(done, 'job')} done. Continue with:")
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             raise
         finally:
@@ -238,6 +238,6 @@ def _joint_fault(faults: dict[str, Fault], count: int) -> Fault:
     if len(lines) > _LISTED:
         lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
     remedy = "Change them, or leave them out with sweeping.on_invalid=skip."
-    head = f"{len(faults)} of {count} jobs are invalid; none was started. {remedy}"
+    head = f"{len(faults)} of {plural(count, 'job')} are invalid; none was started. {remedy}"
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
     return kind("\n".join([head, *lines]))

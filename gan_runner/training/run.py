@@ -80,7 +80,7 @@ class Run:
 
     @property
     def sampler(self) -> Sampler:
-        """The sampler of the run: of the moving average, where there is one."""
+        """The sampler of the run: of the EMA, where there is one."""
         return self._sampler(
             self.state.sampling_network, "raw" if self.state.ema is None else "ema"
         )

@@ -79,14 +79,13 @@ class Streams(NamedTuple):
 
 @dataclass
 class TrainState:
-    """The networks, the generator's moving average, the optimizers, the random streams, the open
-    row.
+    """The networks, the generator's EMA, the optimizers, the random streams, the open row.
 
     `networks` has a `generator` and what else the model has, a `discriminator`, an `encoder`;
     `optimizers` has one for each under the same name. `ema` is the generator's exponential moving
-    average. `memories` are
-    what terms and augmentations keep, by their names. `rate_factor` multiplies all learning rates;
-    `rollbacks` are the steps after which the weights went back to an earlier step's.
+    average. `memories` are what terms and augmentations keep, by their names. `rate_factor`
+    multiplies all learning rates; `rollbacks` are the steps after which the weights went back to an
+    earlier step's.
     """
 
     networks: dict[str, nn.Module]
@@ -116,7 +115,7 @@ class TrainState:
 
     @property
     def sampling_network(self) -> nn.Module:
-        """The network that samples come from: the moving average where there is one."""
+        """The network that samples come from: the EMA where there is one."""
         return self.generator if self.ema is None else self.ema
 
     def sizes(self) -> dict[str, int]:

@@ -13,9 +13,10 @@ import pytest
 import torch
 from conftest import call_command
 from test_training import QUICK
+from torch import Tensor
 
 import gan_runner
-from gan_runner.api import Rows
+from gan_runner.api import Rows, trained_run
 
 KINDS: dict[str, dict[str, Any]] = {
     "images": {"model.conditioning": "concat", "model.generator.init": "he"},
@@ -116,7 +117,11 @@ def test_truncation_bounds_every_coordinate(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", ["virginica", 2, np.int64(2), torch.tensor(2), ["virginica"] * 4, [2] * 4]
+    "labels",
+    [
+        *("virginica", 2, np.int64(2), torch.tensor(2), np.array(2), np.array([2] * 4)),
+        *(["virginica"] * 4, [2] * 4, [torch.tensor(2)] * 4, torch.full((4,), 2, dtype=torch.int8)),
+    ],
 )
 def test_a_class_is_chosen_by_name_or_place_for_all_or_each(runs: Runs, labels: Any) -> None:
     run = runs("rows")
@@ -139,8 +144,17 @@ def test_each_sample_has_its_label(runs: Runs) -> None:
         (3, "no such class, labels=3"),
         (torch.tensor([0, 1, 3]), "no such class"),
         (torch.tensor(-1), "no such class"),
-        ([0, 1], r"3 samples need a label each, shape=\[2\]"),
+        ([0, 1], r"labels don\'t match 3 samples, shape=\[2\]. Use \[3\]"),
         ([[0, 1, 2]], "no such class"),
+        (1.0, "no such class, labels=1.0"),
+        ([1.0, 2.0, 0.0], "no such class, labels=1.0"),
+        (np.array([1.0, 2.0, 0.0]), "no such class, labels=1.0"),
+        (torch.tensor([1.0, 2.0, 0.0]), "whole numbers, labels.dtype=torch.float32"),
+        (torch.tensor([True, False, True]), "whole numbers, labels.dtype=torch.bool"),
+        (torch.zeros(3, 1, dtype=torch.long), r"match 3 samples, shape=\[3, 1\]. Use \[3\]"),
+        (True, "no such class, labels=True"),
+        ({0, 1, 2}, "no such class, labels={0, 1, 2}"),
+        (object(), "no such class, labels=<object"),
     ],
 )
 def test_labels_that_there_are_not_are_refused(runs: Runs, labels: Any, message: str) -> None:
@@ -160,6 +174,21 @@ def test_an_unconditional_run_takes_no_labels(runs: Runs) -> None:
         (lambda run: run.sample(-1), "count=-1"),
         (lambda run: run.sample(1, truncation=0.001), "truncation=0.001"),
         (lambda run: run.decode(torch.zeros(2, 3)), r"shape=\[2, 3\]. Use \[N, 16\]"),
+        (lambda run: run.decode(torch.zeros(2, 16).bool()), "dtype=torch.bool. Use float32"),
+        (lambda run: run.decode(torch.full((2, 16), torch.nan)), "NaN or Inf"),
+        (lambda run: run.decode(None), "not latent points, latents=None"),
+        (lambda run: run.decode([[1.0], [1.0, 2.0]]), "not latent points, latents="),
+        (lambda run: run.sample("x"), "not a number of samples, count=x. Use a whole number"),
+        (lambda run: run.sample(3.5), "count=3.5"),
+        (lambda run: run.sample(True), "count=True"),
+        (lambda run: run.sample(10**12), "count=1000000000000"),
+        (lambda run: run.sample(1, seed="x"), "not a seed, seed=x. Use a whole number"),
+        (lambda run: run.sample(1, seed=1.5), "seed=1.5"),
+        (lambda run: run.latents(1, seed=None), "seed=None"),
+        (lambda run: run.sample(1, truncation="x"), "truncation=x"),
+        (lambda run: run.sample(1, truncation=float("nan")), "truncation=nan"),
+        (lambda run: run.to("bogus"), "device=bogus isn't known. Use auto, cpu"),
+        (lambda run: run.to(None), "device=None isn't known"),
     ],
 )
 def test_what_can_not_be_sampled_is_refused(
@@ -194,8 +223,31 @@ def test_a_generator_without_classes_needs_no_labels(runs: Runs) -> None:
     assert run.generator(torch.zeros(2, run.latent_dims)).shape == (2, 1, 8, 8)
 
 
-def test_a_run_is_moved_and_stays_itself(runs: Runs) -> None:
-    run = gan_runner.open(runs("plain").path, device="cpu")
+@pytest.mark.parametrize("seed", [-1, 2**80, np.int64(3), torch.tensor(3)])
+def test_any_whole_number_is_a_seed(runs: Runs, seed: Any) -> None:
+    run = runs("plain")
+    assert np.array_equal(run.sample(2, seed=seed), run.sample(2, seed=int(seed)))
+
+
+@pytest.mark.parametrize("convert", [np.asarray, Tensor.double, Tensor.tolist])
+def test_points_of_other_kinds_are_decoded_as_tensors_are(
+    runs: Runs, convert: Callable[[Tensor], Any]
+) -> None:
+    run = runs("plain")
+    points = run.latents(3)
+    assert np.array_equal(run.decode(convert(points)), run.decode(points))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_that_there_is_not_is_refused(runs: Runs) -> None:
+    with pytest.raises(gan_runner.MachineError, match="CUDA is not available, device=cuda"):
+        runs("plain").to("cuda")
+
+
+def test_a_run_is_moved_and_stays_itself(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = gan_runner.open(runs("plain").path, device=torch.device("cpu"))
+    assert run.to("cpu") is run
+    monkeypatch.setattr(trained_run, "find_device", torch.device)
     assert run.to("meta") is run
     assert next(run.generator.parameters()).device.type == "meta"
 
@@ -218,11 +270,17 @@ def test_a_run_says_where_it_is(runs: Runs) -> None:
 @pytest.mark.parametrize(
     ("settings", "fault", "message"),
     [
-        ({"checkpoint": 7}, "CheckpointError", "no such checkpoint"),
+        ({"checkpoint": 7}, "CheckpointError", "no such checkpoint, checkpoint=7. Choose"),
         ({"weights": "mean"}, "ConfigError", "weights=mean isn't known. Use 'ema' or 'raw'"),
         ({"device": "gpu"}, "ConfigError", "device=gpu isn't known. Use auto, cpu"),
         ({"plugins": "x.py"}, "ConfigError", "not a list, plugins=x.py"),
-        ({"plugins": ["none.py"]}, "ConfigError", "no such file, --plugin="),
+        ({"plugins": ["none.py"]}, "ConfigError", r"no such file, plugins=\['.*none.py'\]"),
+        ({"plugins": 3}, "ConfigError", "not a list, plugins=3"),
+        ({"plugins": [3]}, "ConfigError", r"not a path, plugins=\[3\]"),
+        ({"checkpoint": 3.5}, "ConfigError", "not a checkpoint, checkpoint=3.5. Use 'last'"),
+        ({"checkpoint": True}, "ConfigError", "not a checkpoint, checkpoint=True"),
+        ({"device": 3}, "ConfigError", "device=3 isn't known. Use auto, cpu"),
+        ({"device": None}, "ConfigError", "device=None isn't known"),
     ],
 )
 def test_what_can_not_be_opened_is_refused(
@@ -232,6 +290,53 @@ def test_what_can_not_be_opened_is_refused(
         gan_runner.open(runs("plain").path, **settings)
 
 
+@pytest.mark.parametrize("path", [None, 3, b"run", ["run"]])
+def test_what_is_not_a_path_is_not_opened(path: Any) -> None:
+    for function in (gan_runner.open, gan_runner.evaluate):
+        with pytest.raises(gan_runner.ConfigError, match="not a path, run="):
+            function(path)
+
+
+def test_a_home_folder_that_there_is_not_is_refused() -> None:
+    with pytest.raises(gan_runner.ConfigError, match="no such home folder, run=~nobody-here/run"):
+        gan_runner.open("~nobody-here/run")
+
+
 def test_a_folder_that_does_not_hold_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(gan_runner.CheckpointError, match="not a run folder"):
         gan_runner.open(tmp_path)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def test_an_open_run_is_evaluated_as_it_was_opened(runs: Runs) -> None:
+    path = runs("plain").path
+    asked: dict[str, Any] = {"metrics": ["sliced_wasserstein"], "num": 40}
+    by_path = gan_runner.evaluate(path, checkpoint=1, weights="raw", **asked)
+    opened = gan_runner.open(path, checkpoint=1, weights="raw")
+    assert gan_runner.evaluate(opened, **asked) == by_path
+    last = gan_runner.evaluate(runs("plain"), **asked)
+    assert last == gan_runner.evaluate(path, **asked)
+    assert last["sliced_wasserstein"]["value"] != by_path["sliced_wasserstein"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"checkpoint": "best"}, "the run is open already, checkpoint=best"),
+        ({"weights": "raw"}, "the run is open already, weights=raw"),
+        ({"plugins": ["x.py"]}, r"the run is open already, plugins=\['x.py'\]"),
+        ({"metrics": "frechet"}, "not a list, metrics=frechet"),
+        ({"metrics": ["frechett"]}, r"metrics=.*Did you mean 'frechet'\?$"),
+        ({"num": "x"}, '^invalid setting, num="x"'),
+        ({"seed": -1}, "^invalid setting, seed=-1"),
+        ({"space": "x"}, '^invalid setting, space="x"'),
+        ({"device": 3}, "device=3 isn't known"),
+    ],
+)
+def test_what_can_not_be_evaluated_is_refused(
+    runs: Runs, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(gan_runner.ConfigError, match=message):
+        gan_runner.evaluate(runs("plain"), **arguments)

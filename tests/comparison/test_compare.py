@@ -107,6 +107,22 @@ def test_runs_are_grouped_by_what_differs_and_never_by_the_seed(
     assert [group["final"]["n"] for group in found["boards"][0]["groups"]] == [3, 3]
 
 
+def test_a_run_of_an_earlier_version_is_no_group_of_its_own(
+    tmp_path: Path, compared: Compared
+) -> None:
+    for seed in range(2):
+        path = made(tmp_path / "runs" / str(seed), 1.0, 2.0, seed=seed) / "config.yaml"
+        settings = json.loads(path.read_text())
+        if seed == 0:  # without a section that was added, and with a setting that was renamed
+            settings["train"]["average"] = 0.999
+        else:
+            settings["train"]["ema"] = 0.999
+            settings |= {"method": {"name": "Adversarial"}}
+            settings["choices"]["method"] = "adversarial"
+        path.write_text(json.dumps(settings))
+    assert [group["final"]["n"] for group in compared()["boards"][0]["groups"]] == [2]
+
+
 def test_settings_that_follow_from_others_make_no_columns_but_are_listed(
     tmp_path: Path, run_compare: Compared
 ) -> None:

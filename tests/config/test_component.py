@@ -163,14 +163,15 @@ def test_a_missing_setting_is_named() -> None:
 
 def test_an_unknown_setting_is_answered_with_the_nearest() -> None:
     assert refusal(tree(heigth=3)) == (
-        "unknown setting, garden.plant.heigth=3. Did you mean 'height'?"
+        "unknown setting, garden.plant.heigth=3. Did you mean 'garden.plant.height'?"
     )
 
 
 def test_an_unknown_nested_setting_is_answered_with_the_nearest_of_its_own_level() -> None:
     leaves = {"length": 0.1, "shape": "round", "lenght": 0.2}
     assert refusal(tree(leaves=leaves)) == (
-        "unknown setting, garden.plant.leaves.lenght=0.2. Did you mean 'length'?"
+        "unknown setting, garden.plant.leaves.lenght=0.2. "
+        "Did you mean 'garden.plant.leaves.length'?"
     )
 
 

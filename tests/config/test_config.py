@@ -14,7 +14,8 @@ import yaml
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config import schema as config
-from gan_runner.config.schema import FREE, Config, differences, flatten, parse, read, text
+from gan_runner.config.dotted import flatten
+from gan_runner.config.schema import FREE, Config, differences, parse, read, text
 from gan_runner.errors import CheckpointError, ConfigError
 
 
@@ -114,7 +115,7 @@ def test_every_setting_must_be_given(plain: dict[str, Any]) -> None:
 
 
 def test_a_misspelled_setting_is_answered_with_the_nearest(plain: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"train\.step=5\. Did you mean 'steps'\?"):
+    with pytest.raises(ConfigError, match=r"train\.step=5\. Did you mean 'train.steps'\?"):
         parse({**plain, "train": {**plain["train"], "step": 5}})
 
 

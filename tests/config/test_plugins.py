@@ -104,7 +104,7 @@ def test_a_folder_conf_beside_a_file_is_taken_but_not_our_own(
 @pytest.mark.parametrize(("name", "text"), [("none.py", "no such file"), ("x.txt", "not a Python")])
 def test_what_is_not_a_python_file_is_refused(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / "x.txt").write_text("")
-    with pytest.raises(ConfigError, match=f"{text}.*--plugin=.*{name}"):
+    with pytest.raises(ConfigError, match=f"{text}.*plugins=.*{name}"):
         find_plugins([tmp_path / name])
 
 
@@ -292,7 +292,9 @@ def test_a_run_needs_its_plugins_again(ideas: Path, package: Path) -> None:
     for name in [name for name in sys.modules if name in ("lab_ideas", "gan_runner_plugin_ideas")]:
         del sys.modules[name]
     by_name = {plugin.name: plugin for plugin in recorded}
-    with pytest.raises(CheckpointError, match=r"ideas.py \(sha256 .*--plugin ideas.py, or GAN_RU"):
+    with pytest.raises(
+        CheckpointError, match=r"ideas.py \(sha256 .*plugins=\['ideas.py'\], or GAN"
+    ):
         require_plugins([by_name["ideas.py"]])
     with pytest.raises(CheckpointError, match=r"lab_ideas \(version 1.0\). Install the package"):
         require_plugins([by_name["lab_ideas"]])

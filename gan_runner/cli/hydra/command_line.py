@@ -6,7 +6,9 @@ import re
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -15,11 +17,15 @@ from hydra.errors import HydraException
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
-from gan_runner.cli.plugin_options import FileOption, file_options
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.plugins import Plugin, find_plugins
+from gan_runner.config.suggestions import nearest, suggest_settings
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
+if TYPE_CHECKING:
+    from gan_runner.cli.plugin_options import FileOption
+
+_NOT_OF_A_RESUMED_RUN = ("hydra", "init_from", "sweep", "sweeping")
 _OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
 
 
@@ -126,20 +132,33 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     words = tuple(argument for argument in arguments if argument not in flags.overrides)
     if flags.shell_completion:
         return CommandLine(flags, (), words)  # what follows isn't in Hydra's grammar
+    _refuse_bare_words(flags.overrides)
     flags.overrides = [_quote(override) for override in flags.overrides]
     with explain_errors():
         overrides = OverridesParser.create().parse_overrides(flags.overrides)
     plugins = find_plugins(flags.plugin)
-    command = CommandLine(flags, tuple(overrides), words, plugins, file_options(plugins))
+    command = CommandLine(flags, tuple(overrides), words, plugins, _file_options(plugins))
     _refuse_unknown_options(command)
     _refuse_what_hydra_does_not_do(command)
     _refuse_combinations(command)
     return command
 
 
+def _file_options(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
+    """The options of the plugins that are single files. Raises ConfigError."""
+    if all(plugin.file is None for plugin in plugins):
+        return ()
+    from gan_runner.cli.plugin_options import file_options  # pydantic: 0.1 s of a quick answer
+
+    return file_options(plugins)
+
+
 def _parse_flags(arguments: Sequence[str]) -> Namespace:
     parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
-    flags = parser.parse_intermixed_args(arguments)
+    flags, unknown = parser.parse_known_intermixed_args(arguments)
+    if unknown:
+        remedy = _remedy_for_flag(unknown[0], parser.flags, arguments)
+        raise ConfigError(f"unrecognized arguments: {printable(' '.join(unknown))}. {remedy}")
     if flags.experimental_rerun is not None:
         parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
     if flags.resolve and flags.cfg is None:
@@ -148,6 +167,33 @@ def _parse_flags(arguments: Sequence[str]) -> Namespace:
         if folder is not None and not Path(folder).is_dir():
             parser.error(f"not a folder, {flag}={printable(folder)}")
     return flags
+
+
+def _remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) -> str:
+    """The flag that was meant, or the setting, which is written without dashes."""
+    if meant := nearest(word, flags, 0.8):
+        return f"Did you mean '{meant}'?"
+    key, _, value = word.lstrip("-").partition("=")
+    key, settings = key.replace("-", "_"), Composer().known_settings([])
+    if key in settings:
+        after = (
+            [*arguments[arguments.index(word) + 1 :], "VALUE"] if word in arguments else ["VALUE"]
+        )
+        return f"Settings have no dashes: {key}={printable(value or after[0])}."
+    if meant := suggest_settings(key, settings):
+        return f"Settings have no dashes. {meant}"
+    return "gan-train --help shows what there is."
+
+
+def _refuse_bare_words(words: Sequence[str]) -> None:
+    """Raise ConfigError for a word that is the name of a setting, or of an option, alone."""
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
+        if not re.fullmatch(r"[A-Za-z_][\w./]*", word):
+            continue
+        chosen = [f"'{group}={word}'" for group in GROUPS if word in options(group)]
+        value = after if after and "=" not in after else "VALUE"
+        remedy = f"Did you mean {' or '.join(chosen)}?" if chosen else f"Write {word}={value}."
+        raise ConfigError(f"can't read this setting, {printable(word)}. {printable(remedy)}")
 
 
 def _quote(override: str) -> str:
@@ -204,10 +250,11 @@ def _refuse_combinations(command: CommandLine) -> None:
         key = override.key_or_group
         if key == "dry_run" and (override.is_delete() or not isinstance(override.value(), bool)):
             raise ConfigError(f"not true or false, {shown}. Use dry_run=true, or remove it.")
+        if command.resume is not None and re.split("[./]", key)[0] in _NOT_OF_A_RESUMED_RUN:
+            resumed = f"resume={printable(command.resume)}"
+            raise ConfigError(f"{resumed} can't be combined with {shown}. Remove one of them.")
         if key == "sweep" and not command.multirun:
             raise ConfigError(f"{shown} needs multirun. Add -m, or remove it.")
-        if command.resume is not None and re.split("[./]", key)[0] == "hydra":
-            raise ConfigError(f"a resumed run stays in its folder, {shown}. Remove it.")
     asked = {
         f"resume={command.resume}": command.resume is not None,
         "dry_run=true": command.dry_run,

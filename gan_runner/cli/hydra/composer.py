@@ -21,9 +21,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, conf_folder
-from gan_runner.config.renames import new_name
-from gan_runner.errors import ConfigError, Fault, MachineError, did_you_mean, printable
+from gan_runner.config.suggestions import suggest_settings
+from gan_runner.errors import ConfigError, Fault, MachineError, printable
 
 if TYPE_CHECKING:
     from gan_runner.cli.plugin_options import FileOption
@@ -88,15 +89,13 @@ class Composer:
     def known_settings(self, lines: Sequence[str]) -> list[str]:
         """Every setting and group that the chosen options have, by dotted key; none if the options
         alone can't be composed."""
-        from gan_runner.config.schema import flatten
-
         overrides = OverridesParser.create().parse_overrides(list(lines))
         chosen = [override.input_line or "" for override in overrides if _is_choice(override)]
         try:
             config = self.hydra.compose_config(self.primary, chosen, RunMode.RUN)
         except _RAISED:
             return []
-        tree: Any = OmegaConf.to_container(_without_hydra(config))
+        tree: Any = OmegaConf.to_container(config)
         return [*flatten(tree), *GROUPS]
 
 
@@ -192,7 +191,7 @@ def _explain(error: Exception, known_settings: Callable[[], list[str]]) -> Fault
         return ConfigError(f"can't read this setting, {shown}. {remedy}")
     text = str(error).strip()
     if match := re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text):
-        remedy = new_name(match[1]) or did_you_mean(match[1], known_settings())
+        remedy = suggest_settings(match[1], known_settings())
         remedy = remedy or "gan-train --cfg job prints all settings."
         return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
     if match := re.match(r"Multiple values for ([^.]*)\.", text):

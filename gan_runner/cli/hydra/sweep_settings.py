@@ -60,6 +60,13 @@ def sweep_folder(config: DictConfig) -> Path:
         raise ConfigError(f"not a name, sweep={printable(config.sweep)}. Use sweep=NAME.")
     if _values(config).get("sweep", 1) > 1:
         raise ConfigError("a sweep has one name, sweep=A,B. Use sweep=NAME.")
+    if {"/", "\\"} & set(str(config.sweep)):
+        # it would be a folder within outputs/sweeps, whatever the path
+        shown = printable(config.sweep)
+        raise ConfigError(
+            f"a sweep's name isn't a path, sweep={shown}. Use sweep=NAME; the folder is "
+            "outputs/sweeps/NAME, or another one by hydra.sweep.dir=FOLDER."
+        )
     return Path(config.hydra.sweep.dir)
 
 

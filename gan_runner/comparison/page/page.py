@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.page import plots, results, tables
-from gan_runner.errors import printable
+from gan_runner.errors import plural, printable
 from gan_runner.storage.run_folder import current_time
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -70,7 +70,7 @@ def _title(comparison: Comparison) -> str:
     if len(paths) == 1:
         return comparison.records[0].name
     parents = {path.parent for path in paths}
-    return parents.pop().name if len(parents) == 1 else f"{len(paths)} runs"
+    return parents.pop().name if len(parents) == 1 else plural(len(paths), "run")
 
 
 def _outcomes(comparison: Comparison) -> str:
@@ -80,7 +80,7 @@ def _outcomes(comparison: Comparison) -> str:
         return next(iter(outcomes))
     listed = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
     groups = len(comparison.grouping.groups)
-    return f"{len(comparison.records)} runs in {groups} group{'s' * (groups != 1)}: {listed}."
+    return f"{plural(len(comparison.records), 'run')} in {plural(groups, 'group')}: {listed}."
 
 
 def _environment() -> Environment:

@@ -1,5 +1,5 @@
-"""The base class of training methods, and what several share: the step of an optimizer, the moving
-average, the input of a discriminator."""
+"""The base class of training methods, and what several share: the step of an optimizer, the EMA,
+the input of a discriminator."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Method(ABC):
         return grad_norm
 
     def finish_step(self, state: TrainState) -> None:
-        """Update the generator's moving average, and count the step."""
+        """Update the generator's EMA, and count the step."""
         if state.ema is not None:
             update_ema(state.ema, state.generator, self.updates.ema_decay(state.step))
         state.step += 1
