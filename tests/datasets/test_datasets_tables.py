@@ -190,8 +190,8 @@ def test_few_whole_numbers_are_taken_for_codes_and_it_is_said(load: Load) -> Non
     assert "dataset.numeric=['stars']" in data.reading.warnings[0]
     other = load(text, "dataset.numeric=[stars]")
     assert kinds(other) == {"stars": 0, "price": 0}
-    assert other.warnings == ()
-    assert load(text, "dataset.categorical=[stars]").warnings == ()
+    assert other.reading.warnings == ()
+    assert load(text, "dataset.categorical=[stars]").reading.warnings == ()
 
 
 def test_codes_come_in_the_order_of_their_numbers(load: Load) -> None:
