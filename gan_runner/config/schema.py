@@ -33,6 +33,9 @@ FREE = (
     "dataset.download",
 )
 
+PLACES = ("dataset.root", "dataset.path", "cache")
+"""Settings that are paths of what is read again later."""
+
 _LARGEST_FILE_BYTES = 1 << 16
 
 
@@ -156,7 +159,7 @@ def write(path: Path, config: Config) -> None:
         kept = read(path)
     except CheckpointError as error:
         raise ConfigError(str(error)) from None
-    assert kept == config, f"{path} reads back as another configuration"
+    assert kept == _with_absolute_paths(config), f"{path} reads back as another configuration"
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -169,8 +172,35 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 def text(config: Config) -> str:
-    """The configuration as the text of `config.yaml`."""
-    return yaml.safe_dump(config.plain(), sort_keys=False)
+    """The configuration as the text of `config.yaml`. Data and cache have absolute paths there: a
+    relative one means the folder in which the command was typed, and a later command, as a resume,
+    may be typed in another."""
+    return yaml.safe_dump(_with_absolute_paths(config).plain(), sort_keys=False)
+
+
+def _with_absolute_paths(config: Config) -> Config:
+    found = flatten(config.plain())
+    relative = {key: found[key] for key in PLACES if isinstance(found.get(key), str)}
+    return with_values(config, {key: absolute_path(path) for key, path in relative.items()})
+
+
+def absolute_path(path: str) -> str:
+    """A path that doesn't depend on the current folder; one in a home folder does not, either."""
+    return path if path.startswith("~") else str(Path(path).absolute())
+
+
+def relocate_data(config: Config, places: Mapping[str, str]) -> Config:
+    """The configuration of data that lies elsewhere now, `dataset.path` or `dataset.root`.
+
+    Raises ConfigError for a data set without such a setting.
+    """
+    for key, path in places.items():
+        if key.removeprefix("dataset.") not in config.dataset:
+            raise ConfigError(
+                f"{config.choice('dataset')} has no setting {key}, {key}={printable(path)}. "
+                "Remove it."
+            )
+    return with_values(config, places)
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

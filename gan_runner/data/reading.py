@@ -23,7 +23,8 @@ class Decision(NamedTuple):
         return f"{self.text}. {self.remedy}".rstrip()
 
 
-class LeftOut(NamedTuple):
+@dataclass(frozen=True)
+class LeftOut:
     """`count` of `total` things (`what`: rows, files, arrays, columns) that were left out, and the
     names of the first of them."""
 

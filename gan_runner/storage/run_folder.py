@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -14,6 +13,7 @@ from typing import IO
 
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 from gan_runner.storage.status import Status, read_status, write_status
+from gan_runner.system.files import READ_ONLY
 
 LOCK = ".lock"
 
@@ -61,34 +61,28 @@ class RunFolder:
         """
         try:
             self._lock = (self.path / LOCK).open("a+")
-            _hold(self._lock)
-        except BlockingIOError:
+            is_ours = _hold(self._lock)
+        except OSError as error:
+            raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
+        if not is_ours:
             raise InUseError(
                 f"run folder in use by a live process, {printable(self.path)}. "
                 "Wait for it to end, or stop it."
-            ) from None
-        except OSError as error:
-            raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
+            )
 
     def is_held(self) -> bool:
         """Whether a living process holds the folder. Raises OSError if that can't be known.
 
-        A shared lock for a moment: it is refused while a process holds the folder, takes nothing
-        away from that process, and doesn't hinder another call of this.
+        It takes nothing away from that process.
         """
         try:
-            # not blocking, not following: in a stranger's folder the file may be a pipe or a link
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-            handle = os.open(self.path / LOCK, flags)
+            handle = os.open(self.path / LOCK, READ_ONLY)
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not _lock_for_a_moment(handle)
         finally:
             os.close(handle)
-        return False
 
     def release(self) -> None:
         """Let another process hold the folder."""
@@ -180,13 +174,31 @@ def current_time() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _hold(lock: IO[str]) -> None:
-    """Raises BlockingIOError if another process holds it for longer than `is_held` takes."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def _hold(lock: IO[str]) -> bool:
+    """Whether a lock is held from now on: no other process holds it for longer than `is_held`
+    takes. Raises OSError."""
+    from filelock import lock_descriptor  # not before: it would slow down --help
+
+    for _ in range(2):
+        if lock_descriptor(lock.fileno(), blocking=False):
+            return True
         time.sleep(_RETRY_SECONDS)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return False
+
+
+def _lock_for_a_moment(handle: int) -> bool:
+    """Whether a lock can be had, which the caller gives up by closing the file. Raises OSError."""
+    try:
+        import fcntl
+    except ImportError:  # as on Windows, where another one that looks may be taken for a holder
+        from filelock import lock_descriptor
+
+        return lock_descriptor(handle, blocking=False)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: others can look, too
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_ours(folder: Path) -> bool:

@@ -143,8 +143,9 @@ def outcome(job: Job, *, code: int, seconds: float, reason: str | None = None) -
     is_explained = reason is not None
     reason = reason or f"ended with exit code {code}"
     if code < 0:
-        reason = f"killed by {signal.Signals(-code).name}"
-        reason += ", as the machine does when memory runs out" if code == -signal.SIGKILL else ""
+        name = signal.Signals(-code).name
+        reason = f"killed by {name}"
+        reason += ", as the machine does when memory runs out" if name == "SIGKILL" else ""
         code = 128 - code
     if code == InUseError.exit_code:
         reason = "a live process has its folder. Wait for that to end, or stop it"
