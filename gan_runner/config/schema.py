@@ -121,8 +121,7 @@ def read(path: Path) -> Config:
     plain = read_plain(path)
     if "choices" in plain and "method" not in plain:
         raise CheckpointError(
-            f"the run was made by an earlier version of gan-runner, {printable(path.parent)}. "
-            "Use that version, or train a new run."
+            f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."
         )
     try:
         return parse(plain)

@@ -83,7 +83,7 @@ def load_generator(
     """
     folder = RunFolder(path)
     folder.refuse_links()
-    config = configuration.relocate_data(configuration.read(folder.config), data_places)
+    config = configuration.relocate_data(folder.saved_config(), data_places)
     experiment = saved_experiment(config)
     found = checkpoint.select(folder.checkpoints, which)
     space = found.facts.space

@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
+from gan_runner import __version__
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 from gan_runner.storage.status import Status, read_status, write_status
 from gan_runner.system.files import READ_ONLY
+
+if TYPE_CHECKING:
+    from gan_runner.config.schema import Config
 
 LOCK = ".lock"
 
@@ -96,6 +100,31 @@ class RunFolder:
         Raises CheckpointError.
         """
         return read_status(self._status)
+
+    def saved_config(self) -> Config:
+        """The configuration in `config.yaml`. Raises CheckpointError, which says of a run of
+        another version which version that is."""
+        from gan_runner.config import schema  # not before: pydantic would slow down gan-runs
+
+        try:
+            return schema.read(self.config)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}{self._other_version()}") from None
+
+    def _other_version(self) -> str:
+        """A line for a run of another version of gan-runner; empty for one of this version."""
+        try:
+            status = self.status()
+        except CheckpointError:
+            return ""
+        theirs, git = status.versions.get("gan_runner"), status.git or {}
+        if theirs in (None, __version__):
+            return ""
+        commit = f" (commit {printable(git['commit'])})" if "commit" in git else ""
+        return (
+            f"\nThe run was made by gan-runner {printable(theirs)}{commit}, this is {__version__}. "
+            "Install that version to use it, or train it anew."
+        )
 
     def write_status(self, status: Status) -> None:
         """Replace `status.json`. Raises OSError."""

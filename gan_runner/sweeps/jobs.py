@@ -116,7 +116,7 @@ def refuse_other_settings(job: Job) -> None:
     from gan_runner.runs.resume import Changes, apply_changes
 
     changes = Changes(job.config, requested_settings(job.config))
-    apply_changes(configuration.read(job.folder.config), changes)
+    apply_changes(job.folder.saved_config(), changes)
 
 
 def is_done(job: Job, experiment: Experiment) -> bool:
@@ -130,7 +130,7 @@ def is_done(job: Job, experiment: Experiment) -> bool:
         folder.refuse_links()
         if folder.status().state == "stopped":
             checkpoint.select(folder.checkpoints, "last")
-            saved = configuration.read(folder.config)
+            saved = folder.saved_config()
             return requested_steps(folder, experiment) == saved.train.steps
         return is_complete(folder, experiment)
     except CheckpointError:
