@@ -210,9 +210,10 @@ def received(tmp_path: Path) -> Callable[[str | bytes], Config]:
 def test_a_configuration_is_read_as_it_was_written(
     plain: dict[str, Any], received: Callable[[str | bytes], Config]
 ) -> None:
-    plain["cache"] = "größe/データ: [1, 2] #no comment\n\\ 'quoted' \"twice\""
+    plain["cache"] = "/größe/データ: [1, 2] #no comment\n\\ 'quoted' \"twice\""
     plain["init_from"] = "null"
-    plain["dataset"]["root"] = "2026-01-01"
+    plain["dataset"]["root"] = "/data"
+    plain["choices"]["dataset"] = "2026-01-01"
     plain["optimizer"]["generator"]["eps"] = 1e-08
     made = parse(plain)
     assert received(text(made)) == made
