@@ -36,7 +36,10 @@ FREE = (
 PLACES = ("dataset.root", "dataset.path", "cache")
 """Settings that are paths of what is read again later."""
 
-_LARGEST_FILE_BYTES = 1 << 16
+_LARGEST_FILE_BYTES = 1 << 20
+"""Of config.yaml: tens of thousands of names in a setting. No larger one is written."""
+_DEEPEST = 50  # mappings and lists within each other; ours have a tenth of it
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where it is
 
 
 Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
@@ -137,7 +140,7 @@ def read_plain(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise CheckpointError(f"not a configuration, {printable(path)}. It is too large.")
-        plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+        plain = _load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(
             f"not a run folder, {printable(path.parent)}. It has no {path.name}."
@@ -153,7 +156,15 @@ def write(path: Path, config: Config) -> None:
 
     Raises OSError, and ConfigError for a configuration that can't be kept, as a huge one.
     """
-    write_text(path, text(config))
+    content = text(config)
+    if len(content.encode()) > _LARGEST_FILE_BYTES:
+        leaves = flatten(config.plain())
+        longest = max(leaves, key=lambda key: len(str(leaves[key])))
+        raise ConfigError(
+            f"a setting is too long to be kept, {longest}={printable(leaves[longest], limit=60)}. "
+            f"All settings together may take {_LARGEST_FILE_BYTES >> 20} MiB."
+        )
+    write_text(path, content)
     try:
         kept = read(path)
     except CheckpointError as error:
@@ -161,13 +172,18 @@ def write(path: Path, config: Config) -> None:
     assert kept == _with_absolute_paths(config), f"{path} reads back as another configuration"
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Data without aliases: a few lines of them unfold to more than any memory holds."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
+def _load(content: str) -> Any:
+    """Plain data. Raises YAMLError, for aliases too: a few lines of them unfold to more than any
+    memory holds; and for deep nesting, which would end the process in C."""
+    depth = 0
+    for event in yaml.parse(content, Loader=_LOADER):
+        if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError("It has an alias.")
-        return super().compose_node(parent, index)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError("It is nested too deeply.")
+    return yaml.load(content, Loader=_LOADER)
 
 
 def text(config: Config) -> str:

@@ -310,7 +310,7 @@ def test_an_alias_is_refused_before_it_unfolds(received: Callable[[str | bytes],
 
 def test_a_huge_file_is_refused_unread(received: Callable[[str | bytes], Config]) -> None:
     with pytest.raises(CheckpointError, match="too large"):
-        received(b"seed: 0\n" + b"#" * 100_000)
+        received(b"seed: 0\n" + b"#" * config._LARGEST_FILE_BYTES)
 
 
 def test_the_largest_file_is_read_in_a_moment(
@@ -318,10 +318,10 @@ def test_the_largest_file_is_read_in_a_moment(
 ) -> None:
     content = yaml.safe_dump(plain) + "x: ["
     content += "1," * ((config._LARGEST_FILE_BYTES - len(content)) // 2 - 1) + "]"
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(CheckpointError, match="unknown setting, x="):
         received(content)
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_a_folder_without_a_configuration_is_no_run_folder(tmp_path: Path) -> None:
