@@ -317,7 +317,8 @@ def test_the_largest_file_is_read_in_a_moment(
     plain: dict[str, Any], received: Callable[[str | bytes], Config]
 ) -> None:
     content = yaml.safe_dump(plain) + "x: ["
-    content += "1," * ((config._LARGEST_FILE_BYTES - len(content)) // 2 - 1) + "]"
+    name = "ENSG00000139618, "
+    content += name * ((config._LARGEST_FILE_BYTES - len(content)) // len(name) - 1) + "]"
     begun = time.process_time()
     with pytest.raises(CheckpointError, match="unknown setting, x="):
         received(content)
