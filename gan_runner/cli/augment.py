@@ -15,6 +15,7 @@ from gan_runner.cli.command import (
     parse_count,
     parse_device,
     run_with_options,
+    split_data_places,
     write_file,
 )
 from gan_runner.errors import ConfigError, plural, printable
@@ -41,7 +42,13 @@ def run_command(arguments: list[str]) -> int:
 
 def _parser() -> Arguments:
     parser = Arguments("gan-augment", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a conditional run")
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="RUN",
+        help="the folder of a conditional run; dataset.path=FILE or dataset.root=FOLDER after it "
+        "says where its data lies now",
+    )
     parser.add_argument(
         "--classifier", choices=CLASSIFIERS, help="(cnn for images, mlp for anything else)"
     )
@@ -112,12 +119,17 @@ def _augment(options: argparse.Namespace) -> None:
     from gan_runner.sampling.pictures.png import encode_png
 
     terminal = Terminal()
+    run, places = _single_run(options.words)
     trained = load_generator(
-        options.run, which=options.checkpoint, raw=options.raw, device=options.device
+        run,
+        which=options.checkpoint,
+        raw=options.raw,
+        device=options.device,
+        data_places=places,
     )
     if not trained.sampler.class_names:
         raise ConfigError(
-            f"the run has no classes, {printable(options.run)}. "
+            f"the run has no classes, {printable(run)}. "
             "Train one with model.conditioning=projection."
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
@@ -137,13 +149,20 @@ def _augment(options: argparse.Namespace) -> None:
     for doubt in findings.doubts(data, plan):
         terminal.say(f"warning: {doubt}")
     if options.out is not None:
-        report = {"format": 1, "run": str(options.run)}
+        report = {"format": 1, "run": str(run)}
         report |= findings.plain_report(trained, data, plan, results)
         write_file(options.out, json.dumps(report, indent=2) + "\n", "--out")
         terminal.say(f"numbers: {printable(options.out)}")
     if options.plot is not None:
         write_file(options.plot, encode_png(chart(findings.panels(results))), "--plot")
         terminal.say(f"plot: {printable(options.plot)}")
+
+
+def _single_run(words: list[str]) -> tuple[Path, dict[str, str]]:
+    runs, places = split_data_places(words)
+    if len(runs) > 1:
+        raise ConfigError(f"several run folders, {printable(runs[1])}. Name one.")
+    return runs[0], places
 
 
 def _check_outputs(options: argparse.Namespace) -> None:

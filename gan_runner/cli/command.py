@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gan_runner.cli.arguments import Arguments
@@ -82,6 +82,17 @@ def write_file(path: Path, content: str | bytes, option: str) -> None:
 
 def _write_error(path: Path, option: str, error: OSError) -> MachineError:
     return MachineError(f"can't write, {option}={printable(path)}. {printable(error)}")
+
+
+def split_data_places(words: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
+    """The run folders among words, and where their data lies now: the values of `dataset.path` and
+    `dataset.root`. Raises ConfigError for words without a run."""
+    keys = ("dataset.path=", "dataset.root=")
+    runs = [Path(word) for word in words if not word.startswith(keys)]
+    if not runs:
+        raise ConfigError(f"no run folder, {printable(words[0])}. Name one before it.")
+    pairs = (word.partition("=") for word in words if word.startswith(keys))
+    return runs, {key: path for key, _, path in pairs}
 
 
 def parse_count(text: str) -> int:

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import parse_count, parse_device, run_with_options, write_file
+from gan_runner.cli.command import (
+    parse_count,
+    parse_device,
+    run_with_options,
+    split_data_places,
+    write_file,
+)
 from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.metrics.registry import METRICS
 
@@ -49,7 +55,12 @@ def _parser() -> Arguments:
         epilog=_metrics_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders")
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="RUN",
+        help="run folders; dataset.path=FILE or dataset.root=FOLDER says where their data lies now",
+    )
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|all|STEP", help="which one (last)"
     )
@@ -119,9 +130,16 @@ def _measure(options: argparse.Namespace, terminal: Terminal) -> Iterator[Measur
     from gan_runner.runs.open import load_generator
 
     evaluators: dict[str, Evaluator] = {}
-    for run in options.runs:
+    runs, places = split_data_places(options.words)
+    for run in runs:
         for which in _checkpoints(run, options.checkpoint):
-            trained = load_generator(run, which=which, raw=options.raw, device=options.device)
+            trained = load_generator(
+                run,
+                which=which,
+                raw=options.raw,
+                device=options.device,
+                data_places=places,
+            )
             settings = evaluation_settings(trained, _changes(options))
             key = f"{trained.data}|{settings}"
             if key not in evaluators:

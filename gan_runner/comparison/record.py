@@ -29,8 +29,7 @@ ENDED = ("completed", "stopped")
 
 _LARGEST_NUMBER = 1e39  # no float32 is larger
 _LARGEST_FILE_BYTES = 1 << 28  # bytes, hundreds of thousands of rows
-_MOST_NAMES = 300  # of numbers in a run
-_NOT_NUMBERS = ("results", "classes", "doubts", "confusion", "best")  # of an evaluation
+_MOST_NAMES = 1 << 16  # of numbers in a run: a stranger's file could have any number of them
 _PICTURE = re.compile(r"step_(\d{8,18})\.png")
 
 
@@ -176,13 +175,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _values(row: Mapping[str, Any]) -> Iterator[object]:
-    """All that should be numbers in a row of metrics.jsonl or evaluations.jsonl."""
-    results = row.get("results", {})
-    yield from (value for name, value in row.items() if name not in _NOT_NUMBERS)
-    if row.get("best") is not None:  # a run may keep the best of a metric that isn't measured
-        yield row["best"]
-    if isinstance(results, dict):
-        yield from (r.get("value") for r in results.values() if isinstance(r, dict))
+    """All that should be numbers in a row of metrics.jsonl, or in an evaluation."""
+    if "results" not in row:
+        yield from row.values()
+    elif isinstance(row["results"], dict):
+        yield from (r.get("value") for r in row["results"].values() if isinstance(r, dict))
 
 
 def _is_finite(value: object) -> bool:

@@ -34,7 +34,13 @@ FREE = (
     "dataset.download",
 )
 
-_LARGEST_FILE_BYTES = 1 << 16
+PLACES = ("dataset.root", "dataset.path", "cache")
+"""Settings that are paths of what is read again later."""
+
+_LARGEST_FILE_BYTES = 1 << 20
+"""Of config.yaml: tens of thousands of names in a setting. No larger one is written."""
+_DEEPEST = 50  # mappings and lists within each other; ours have a tenth of it
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where it is
 
 
 Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
@@ -119,8 +125,7 @@ def read(path: Path) -> Config:
     plain = read_plain(path)
     if "choices" in plain and "method" not in plain:
         raise CheckpointError(
-            f"the run was made by an earlier version of gan-runner, {printable(path.parent)}. "
-            "Use that version, or train a new run."
+            f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."
         )
     try:
         return parse(plain)
@@ -136,7 +141,7 @@ def read_plain(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise CheckpointError(f"not a configuration, {printable(path)}. It is too large.")
-        plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+        plain = _load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(
             f"not a run folder, {printable(path.parent)}. It has no {path.name}."
@@ -152,26 +157,66 @@ def write(path: Path, config: Config) -> None:
 
     Raises OSError, and ConfigError for a configuration that can't be kept, as a huge one.
     """
-    write_text(path, text(config))
+    content = text(config)
+    if len(content.encode()) > _LARGEST_FILE_BYTES:
+        leaves = flatten(config.plain())
+        longest = max(leaves, key=lambda key: len(str(leaves[key])))
+        raise ConfigError(
+            f"a setting is too long to be kept, {longest}={printable(leaves[longest], limit=60)}. "
+            f"All settings together may take {_LARGEST_FILE_BYTES >> 20} MiB."
+        )
+    write_text(path, content)
     try:
         kept = read(path)
     except CheckpointError as error:
         raise ConfigError(str(error)) from None
-    assert kept == config, f"{path} reads back as another configuration"
+    assert kept == _with_absolute_paths(config), f"{path} reads back as another configuration"
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Data without aliases: a few lines of them unfold to more than any memory holds."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
+def _load(content: str) -> Any:
+    """Plain data. Raises YAMLError, for aliases too: a few lines of them unfold to more than any
+    memory holds; and for deep nesting, which would end the process in C."""
+    depth = 0
+    for event in yaml.parse(content, Loader=_LOADER):
+        if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError("It has an alias.")
-        return super().compose_node(parent, index)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError("It is nested too deeply.")
+    return yaml.load(content, Loader=_LOADER)
 
 
 def text(config: Config) -> str:
-    """The configuration as the text of `config.yaml`."""
-    return yaml.safe_dump(config.plain(), sort_keys=False)
+    """The configuration as the text of `config.yaml`. Data and cache have absolute paths there: a
+    relative one means the folder in which the command was typed, and a later command, as a resume,
+    may be typed in another."""
+    return yaml.safe_dump(_with_absolute_paths(config).plain(), sort_keys=False)
+
+
+def _with_absolute_paths(config: Config) -> Config:
+    found = flatten(config.plain())
+    relative = {key: found[key] for key in PLACES if isinstance(found.get(key), str)}
+    return with_values(config, {key: absolute_path(path) for key, path in relative.items()})
+
+
+def absolute_path(path: str) -> str:
+    """A path that doesn't depend on the current folder; one in a home folder does not, either."""
+    return path if path.startswith("~") else str(Path(path).absolute())
+
+
+def relocate_data(config: Config, places: Mapping[str, str]) -> Config:
+    """The configuration of data that lies elsewhere now, `dataset.path` or `dataset.root`.
+
+    Raises ConfigError for a data set without such a setting.
+    """
+    for key, path in places.items():
+        if key.removeprefix("dataset.") not in config.dataset:
+            raise ConfigError(
+                f"{config.choice('dataset')} has no setting {key}, {key}={printable(path)}. "
+                "Remove it."
+            )
+    return with_values(config, places)
 
 
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.data.columns import Columns
+from gan_runner.data.reading import Reading
 
 Kind = Literal["images", "vectors", "table", "sequences"]
 
@@ -56,13 +57,13 @@ class Space:
 
 @dataclass(frozen=True)
 class Data:
-    """All examples of a data set, [N, *shape] of its space; labels int64 [N]."""
+    """All examples of a data set, [N, *shape] of its space; labels int64 [N]; how it was read."""
 
     examples: Tensor
     space: Space
     labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    reading: Reading = field(default_factory=Reading, repr=False)
 
     def __len__(self) -> int:
         return len(self.examples)

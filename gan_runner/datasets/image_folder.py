@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 import torch
 from pydantic import Field
 
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.decoding import Damaged, Pixels, decode
 from gan_runner.datasets.readers.image_cache import load_or_decode
@@ -69,8 +69,8 @@ class ImageFolder(Dataset):
         indices, classes = class_indices(names)
         labels = torch.tensor(indices) if classes else None
         doubts = (*_unlabeled_warning(names), *_damaged_warning(stored.left_out, len(files)))
-        warned = tuple(f"{doubt}, {self._setting}." for doubt in doubts)
-        return Data(images, self.space(), labels, classes, warned)
+        decisions = tuple(Decision(f"{doubt}, {self._setting}", "") for doubt in doubts)
+        return Data(images, self.space(), labels, classes, Reading(decisions=decisions))
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         return None

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import field_validator
 
-from gan_runner.data import Column
+from gan_runner.data import Column, Decision, Reading
 from gan_runner.datasets.readers.cells import are_codes, categories, decimals, is_number
 from gan_runner.datasets.readers.csv import TextTable, read_csv
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
@@ -69,7 +69,7 @@ class Table(Tabular):
             else self._numeric_values(name, table)
             for name, cells in table.columns.items()
         ]
-        return TableContents(filled, self._kind_warnings(filled))
+        return TableContents(filled, Reading(decisions=self._guessed_kinds(filled)))
 
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self.setting}. {remedy}")
@@ -143,8 +143,8 @@ class Table(Tabular):
         called = [name for name in categorical if name.lower() in _LABELS]
         return next((name for name in called + last if categorical[name]), None)
 
-    def _kind_warnings(self, filled: list[ColumnValues]) -> tuple[str, ...]:
-        """A warning about columns whose kind was guessed."""
+    def _guessed_kinds(self, filled: list[ColumnValues]) -> tuple[Decision, ...]:
+        """The columns of few whole numbers, whose kind was guessed."""
         codes = [
             printable(column.name)
             for column, _ in filled
@@ -155,8 +155,10 @@ class Table(Tabular):
             return ()
         listed = ", ".join(f"'{name}'" for name in codes)
         return (
-            f"columns of few whole numbers are taken for categories: {listed}. "
-            f"If they are numbers, use dataset.numeric=[{listed}]; else dataset.categorical.",
+            Decision(
+                f"columns of few whole numbers are taken for categories: {listed}",
+                f"If they are numbers, use dataset.numeric=[{listed}]; else dataset.categorical.",
+            ),
         )
 
     def _categorical_values(self, name: str, cells: list[str], *, label: bool) -> ColumnValues:

@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeInt
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gan_runner.data import Column, Columns, Data, Space
+from gan_runner.data import Column, Columns, Data, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.splitting import TrainTestIndices, split_indices
 from gan_runner.datasets.vectors import standardized_space
@@ -31,10 +31,10 @@ class ColumnValues(NamedTuple):
 
 
 class TableContents(NamedTuple):
-    """All columns of a table, at most one of them the label, and warnings about them."""
+    """All columns of a table, at most one of them the label, and how it was read."""
 
     columns: list[ColumnValues]
-    warnings: tuple[str, ...] = ()
+    reading: Reading = Reading()
 
 
 class Tabular(Dataset):
@@ -97,7 +97,7 @@ class Tabular(Dataset):
                 space,
                 None if labels is None else labels[part],
                 names,
-                contents.warnings,
+                contents.reading,
             )
             for part in chosen
         )

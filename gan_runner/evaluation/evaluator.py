@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Track
+from gan_runner.evaluation.cost import estimated_seconds
 from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.evaluation.metrics.inputs import MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import measure
@@ -20,6 +21,9 @@ from gan_runner.evaluation.reference import as_arrays, prepare_reference
 from gan_runner.evaluation.report import EvaluationReport, make_report
 from gan_runner.evaluation.settings import Evaluation, refuse_single_examples
 from gan_runner.sampling.sampler import Sampler
+from gan_runner.system.units import duration_text
+
+_ANNOUNCED_SECONDS = 60.0
 
 
 class Evaluator:
@@ -52,6 +56,19 @@ class Evaluator:
             say=say,
             track=track,
         )
+        self._track = track
+        self._announce(say)
+
+    def _announce(self, say: Callable[[str], None]) -> None:
+        """Say of an evaluation that will take minutes that it will, and what makes it shorter."""
+        examples, features = len(self._reference.examples), self._reference.space.size
+        seconds = estimated_seconds(self._metrics, examples=examples, features=features)
+        if seconds >= _ANNOUNCED_SECONDS:
+            say(
+                f"each evaluation takes about {duration_text(seconds)}: {examples} examples of "
+                f"{features} features. Fewer examples (evaluation.num) or metrics "
+                "(evaluation.metrics) make it shorter."
+            )
 
     def measure(self, sampler: Sampler) -> EvaluationReport:
         """Numbers of a generator from as many samples as there are real examples in use.
@@ -65,7 +82,8 @@ class Evaluator:
         labels = reference.labels if sampler.classes else None
         fake = sampler.decode(latents, labels)
         inputs = self._inputs(fake, labels, _category(sampler, latents), self._likelihood(sampler))
-        measured = {name: measure(name, inputs) for name in self._metrics}
+        names = self._track(self._metrics, description="measuring", total=len(self._metrics))
+        measured = {name: measure(name, inputs) for name in names}
         return make_report(measured, inputs, reference, settings, weights=sampler.weights)
 
     def _likelihood(self, sampler: Sampler) -> SplitLikelihood | None:

@@ -40,6 +40,7 @@ _LAYOUT = {
     }
 }
 _CONFIG = "config"
+_FILES = "events.out.tfevents"  # begins the name of a file; the second of its start follows
 # tags that a resumed run writes again: its configuration may have changed, and its session goes on
 _WRITTEN_AT_EACH_START = {
     f"{_CONFIG}/text_summary",
@@ -104,7 +105,7 @@ def record_failure(folder: Path, name: str, settings: Mapping[str, Any]) -> None
     If it has begun, TensorBoard goes by the first of two equal starts. Raises OSError.
     """
     folder.mkdir(exist_ok=True)
-    path = folder / f"events.out.tfevents.{int(time.time())}.failure.{os.getpid()}"
+    path = folder / f"{_FILES}.{int(time.time()):010d}.failure.{os.getpid()}"
     with path.open("wb") as file:
         records = RecordWriter(file)
         for event in (
@@ -150,10 +151,11 @@ def rewind(folder: Path, step: int) -> None:
     """Drop the events from after `step`, and those that a run writes each time that it begins: the
     resumed run writes them again.
 
-    All files become one, under the name of the first. Killed in between, the old files are there
-    beside the new one, and the next resume drops what is there twice.
+    All files become one, under the name of the first, or an earlier one where that is of the
+    future: TensorBoard reads files in the order of the seconds in their names. Killed in between,
+    the old files are there beside the new one, and the next resume drops what is there twice.
     """
-    files = sorted(folder.glob("events.out.tfevents.*"))
+    files = sorted(folder.glob(f"{_FILES}.*"))
     if not files:
         return
     temporary = folder / ".rewound.partial"
@@ -163,9 +165,21 @@ def rewind(folder: Path, step: int) -> None:
         for event in _events(files):
             if _belongs(event, step, seen):
                 records.write(event.SerializeToString())
-    publish(temporary, files[0])
-    for path in files[1:]:
-        path.unlink()
+    merged = _before_now(files[0])
+    publish(temporary, merged)
+    for path in files:
+        if path != merged:
+            path.unlink()
+
+
+def _before_now(path: Path) -> Path:
+    """The path, with a second that has passed in its name if the one there hasn't: the clock was
+    set back, or another machine's is slow."""
+    second, dot, rest = path.name.removeprefix(f"{_FILES}.").partition(".")
+    last = int(time.time()) - 1
+    if not second.isdecimal() or int(second) <= last:
+        return path
+    return path.with_name(f"{_FILES}.{last:010d}{dot}{rest}")
 
 
 def _events(files: list[Path]) -> Iterator[Event]:

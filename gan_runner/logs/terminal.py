@@ -27,6 +27,7 @@ from rich.text import Text
 T = TypeVar("T")
 
 _SHORT_NAMES = {"D": "loss/discriminator", "G": "loss/generator", "ELBO": "elbo"}
+_TRAINING = "training"
 _LINE_EVERY_SECONDS = 5.0  # plain lines
 _GAP = 2  # characters between the columns of a table
 _DRAW_EVERY_SECONDS = 0.1  # updates of the live display
@@ -117,7 +118,7 @@ class Terminal:
         self._total = total
         if self._console.is_terminal:
             self._live = _training_display(self._console)
-            self._task = self._live.add_task("training", completed=step, total=total, numbers="")
+            self._task = self._live.add_task(_TRAINING, completed=step, total=total, numbers="")
             self._live.start()
 
     def step(self, step: int) -> None:
@@ -147,10 +148,24 @@ class Terminal:
 
     def track(self, items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
         """Pass items through and show how many of the total there were."""
-        if self._console.is_terminal:
+        if self._live is not None:
+            yield from self._describe_counts(self._live, items, description, total)
+        elif self._console.is_terminal:
             yield from _counting_display(self._console, items, description, total)
         else:
             yield from self._print_counts(items, description, total)
+
+    def _describe_counts(
+        self, live: Progress, items: Iterable[T], description: str, total: int
+    ) -> Iterator[T]:
+        """In the place of the word `training` in the display that is there: a second one beside it
+        is more than a terminal takes."""
+        try:
+            for number, item in enumerate(items):
+                live.update(self._task, description=f"{description} {number}/{total}")
+                yield item
+        finally:
+            live.update(self._task, description=_TRAINING)
 
     def _print_counts(self, items: Iterable[T], description: str, total: int) -> Iterator[T]:
         said = time.monotonic()

@@ -6,7 +6,9 @@ resuming and sampling can't disagree.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -63,14 +65,26 @@ class Trained(NamedTuple):
     data: str
 
 
-def load_generator(path: Path, *, which: str, raw: bool, device: str) -> Trained:
+_WHERE_IT_WAS: Mapping[str, str] = MappingProxyType({})
+
+
+def load_generator(
+    path: Path,
+    *,
+    which: str,
+    raw: bool,
+    device: str,
+    data_places: Mapping[str, str] = _WHERE_IT_WAS,
+) -> Trained:
     """The generator of a checkpoint: `last`, `best` or a step; its EMA unless `raw`.
 
-    Raises CheckpointError if the run or the checkpoint is refused.
+    `data_places`: where its data lies now, `dataset.path` or `dataset.root`. Raises CheckpointError
+    if the run or the checkpoint is refused, ConfigError for places of another data set.
     """
     folder = RunFolder(path)
     folder.refuse_links()
-    experiment = saved_experiment(configuration.read(folder.config))
+    config = configuration.relocate_data(folder.saved_config(), data_places)
+    experiment = saved_experiment(config)
     found = checkpoint.select(folder.checkpoints, which)
     space = found.facts.space
     with_ema = experiment.config.train.ema > 0 and not raw

@@ -59,7 +59,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     """
     folder = RunFolder(path)
     folder.refuse_links()
-    saved = configuration.read(folder.config)
+    saved = folder.saved_config()
     folder.lock()
     experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)))
     if is_complete(folder, experiment):

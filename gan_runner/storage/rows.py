@@ -6,13 +6,14 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gan_runner.system.files import open_regular
 
-_TAIL_BYTES = 1 << 16  # many rows
-_LONGEST_ROW_BYTES = 1 << 20  # an evaluation of a hundred classes has a twentieth of it
+_TAIL_BYTES = 1 << 16  # many rows, unless a table has thousands of columns
+_LONGEST_ROW_BYTES = 1 << 26  # an evaluation of 5,000 columns has a fortieth of it
 
 
 def best_evaluation(path: Path, direction: str) -> dict[str, Any] | None:
@@ -59,14 +60,16 @@ def last_step(path: Path) -> object:
     """The step in the newest whole row of metrics.jsonl, of any type; None without any. Reads the
     end of the file only. Raises OSError."""
     with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-        lines = file.read().splitlines()
-    for line in reversed(lines):
-        try:
-            return json.loads(line)["step"]
-        except (KeyError, TypeError, ValueError, RecursionError):
-            continue
-    return None
+        size = file.seek(0, os.SEEK_END)
+        tail = _TAIL_BYTES
+        while True:
+            file.seek(max(0, size - tail))
+            for line in reversed(file.read().splitlines()):
+                with suppress(KeyError, TypeError, ValueError, RecursionError):
+                    return json.loads(line)["step"]
+            if tail >= min(size, 2 * _LONGEST_ROW_BYTES):
+                return None
+            tail *= 16
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -10,10 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
+from gan_runner import __version__
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 from gan_runner.storage.status import Status, read_status, write_status
+from gan_runner.system.files import READ_ONLY
+
+if TYPE_CHECKING:
+    from gan_runner.config.schema import Config
 
 LOCK = ".lock"
 
@@ -61,34 +65,28 @@ class RunFolder:
         """
         try:
             self._lock = (self.path / LOCK).open("a+")
-            _hold(self._lock)
-        except BlockingIOError:
+            is_ours = _hold(self._lock)
+        except OSError as error:
+            raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
+        if not is_ours:
             raise InUseError(
                 f"run folder in use by a live process, {printable(self.path)}. "
                 "Wait for it to end, or stop it."
-            ) from None
-        except OSError as error:
-            raise MachineError(f"can't lock, {printable(self.path)}. {printable(error)}") from None
+            )
 
     def is_held(self) -> bool:
         """Whether a living process holds the folder. Raises OSError if that can't be known.
 
-        A shared lock for a moment: it is refused while a process holds the folder, takes nothing
-        away from that process, and doesn't hinder another call of this.
+        It takes nothing away from that process.
         """
         try:
-            # not blocking, not following: in a stranger's folder the file may be a pipe or a link
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-            handle = os.open(self.path / LOCK, flags)
+            handle = os.open(self.path / LOCK, READ_ONLY)
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not _lock_for_a_moment(handle)
         finally:
             os.close(handle)
-        return False
 
     def release(self) -> None:
         """Let another process hold the folder."""
@@ -102,6 +100,31 @@ class RunFolder:
         Raises CheckpointError.
         """
         return read_status(self._status)
+
+    def saved_config(self) -> Config:
+        """The configuration in `config.yaml`. Raises CheckpointError, which says of a run of
+        another version which version that is."""
+        from gan_runner.config import schema  # not before: pydantic would slow down gan-runs
+
+        try:
+            return schema.read(self.config)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}{self._other_version()}") from None
+
+    def _other_version(self) -> str:
+        """A line for a run of another version of gan-runner; empty for one of this version."""
+        try:
+            status = self.status()
+        except CheckpointError:
+            return ""
+        theirs, git = status.versions.get("gan_runner"), status.git or {}
+        if theirs in (None, __version__):
+            return ""
+        commit = f" (commit {printable(git['commit'])})" if "commit" in git else ""
+        return (
+            f"\nThe run was made by gan-runner {printable(theirs)}{commit}, this is {__version__}. "
+            "Install that version to use it, or train it anew."
+        )
 
     def write_status(self, status: Status) -> None:
         """Replace `status.json`. Raises OSError."""
@@ -180,13 +203,31 @@ def current_time() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _hold(lock: IO[str]) -> None:
-    """Raises BlockingIOError if another process holds it for longer than `is_held` takes."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def _hold(lock: IO[str]) -> bool:
+    """Whether a lock is held from now on: no other process holds it for longer than `is_held`
+    takes. Raises OSError."""
+    from filelock import lock_descriptor  # not before: it would slow down --help
+
+    for _ in range(2):
+        if lock_descriptor(lock.fileno(), blocking=False):
+            return True
         time.sleep(_RETRY_SECONDS)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return False
+
+
+def _lock_for_a_moment(handle: int) -> bool:
+    """Whether a lock can be had, which the caller gives up by closing the file. Raises OSError."""
+    try:
+        import fcntl
+    except ImportError:  # as on Windows, where another one that looks may be taken for a holder
+        from filelock import lock_descriptor
+
+        return lock_descriptor(handle, blocking=False)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: others can look, too
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_ours(folder: Path) -> bool:

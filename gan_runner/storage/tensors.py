@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gan_runner.system.files import publish
+from gan_runner.system.files import create_empty, publish
 
 _KEY = "gan_runner"  # of the metadata: safetensors has text there
 
@@ -44,7 +44,9 @@ def write_tensors(
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     described = {**facts, **(header or {}), "sha256": facts_digest(held, facts)}
     try:
+        mode = create_empty(temporary)
         save_file(held, temporary, metadata={_KEY: json.dumps(described)})
+        temporary.chmod(mode)  # safetensors leaves it to its owner alone
         publish(temporary, path)
     except SafetensorError as error:
         raise OSError(str(error)) from None

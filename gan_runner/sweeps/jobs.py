@@ -117,7 +117,7 @@ def refuse_other_settings(job: Job) -> None:
     from gan_runner.runs.resume import Changes, apply_changes
 
     changes = Changes(job.config, requested_settings(job.config))
-    apply_changes(configuration.read(job.folder.config), changes)
+    apply_changes(job.folder.saved_config(), changes)
 
 
 def is_done(job: Job, experiment: Experiment) -> bool:
@@ -131,7 +131,7 @@ def is_done(job: Job, experiment: Experiment) -> bool:
         folder.refuse_links()
         if folder.status().state == "stopped":
             checkpoint.select(folder.checkpoints, "last")
-            saved = configuration.read(folder.config)
+            saved = folder.saved_config()
             return requested_steps(folder, experiment) == saved.train.steps
         return is_complete(folder, experiment)
     except CheckpointError:
@@ -144,8 +144,9 @@ def job_result(job: Job, *, code: int, seconds: float, reason: str | None = None
     is_explained = reason is not None
     reason = reason or f"ended with exit code {code}"
     if code < 0:
-        reason = f"killed by {signal.Signals(-code).name}"
-        reason += ", as the machine does when memory runs out" if code == -signal.SIGKILL else ""
+        name = signal.Signals(-code).name
+        reason = f"killed by {name}"
+        reason += ", as the machine does when memory runs out" if name == "SIGKILL" else ""
         code = 128 - code
     if code == InUseError.exit_code:
         reason = "a live process has its folder. Wait for that to end, or stop it"

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
+
+READ_ONLY = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+"""Flags to open what may be anything: no link is followed and no pipe waited for, where the system
+has these flags."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -41,7 +51,7 @@ def _write(path: Path, content: bytes) -> None:
 def open_regular(path: Path) -> IO[bytes]:
     """Open a file to read it. Raises OSError, for links and pipes too: in a stranger's folder the
     one may lead anywhere and the other never ends."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    handle = os.open(path, READ_ONLY)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(f"not a file: {path}")
@@ -53,8 +63,17 @@ def publish(temporary: Path, path: Path) -> None:
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(path)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    if os.name == "posix":  # elsewhere a folder can't be opened
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def create_empty(path: Path) -> int:
+    """Create a file as every other one is; the mode that the umask gives it. Raises OSError."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+    with path.open("xb") as file:
+        return stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import resource
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,6 +61,13 @@ def peak_memory(device: torch.device) -> int:
     """Bytes: the most that tensors took on a GPU, else the most that this process had resident."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # as on Windows, which keeps the peak elsewhere
+        import psutil
+
+        memory = psutil.Process().memory_info()
+        return int(getattr(memory, "peak_wset", memory.rss))
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

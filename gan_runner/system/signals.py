@@ -1,5 +1,5 @@
-"""SIGINT, SIGTERM and SIGHUP: before the loop they end the command, in the loop they wait for the
-step."""
+"""SIGINT, SIGTERM and, where there is one, SIGHUP: before the loop they end the command, in it they
+wait for the step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
+SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
 
 
 class Interrupted(BaseException):
@@ -32,7 +33,7 @@ class SignalWatch:
     def note(self, number: int, frame: FrameType | None) -> None:
         if self.received is None:
             self.received = number
-        elif number != signal.SIGHUP:  # which the kernel and the shell both send
+        elif number != HANGUP:  # which the kernel and the shell both send
             raise Interrupted(number)
 
     def check(self) -> None:
@@ -94,7 +95,7 @@ def _with_handler(handler: object) -> Iterator[None]:
 
 def _handle(handler: object) -> None:
     for number in SIGNALS:
-        if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+        if number == HANGUP and signal.getsignal(number) is signal.SIG_IGN:
             continue  # as nohup wants it
         signal.signal(number, handler)  # type: ignore[arg-type]
 

@@ -99,7 +99,7 @@ class Run:
         self.log.event("start" if is_new else "resume", step, str(path))
         self.log.say(f"{'run' if is_new else f'resumed at step {step}'}: {path}")
         self.terminal.begin(step=step, total=self.config.train.steps)
-        for warning in (*self.experiment.warnings, *self.data.warnings) if is_new else ():
+        for warning in (*self.experiment.warnings, *self.data.reading.warnings) if is_new else ():
             self.warn(warning)
         self.recorder.update_status(
             state="running",

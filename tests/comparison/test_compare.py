@@ -108,7 +108,7 @@ def test_runs_are_grouped_by_what_differs_and_never_by_the_seed(
 
 
 def test_a_run_of_an_earlier_version_is_no_group_of_its_own(
-    tmp_path: Path, compared: Compared
+    tmp_path: Path, run_compare: Compared
 ) -> None:
     for seed in range(2):
         path = made(tmp_path / "runs" / str(seed), 1.0, 2.0, seed=seed) / "config.yaml"
@@ -120,7 +120,7 @@ def test_a_run_of_an_earlier_version_is_no_group_of_its_own(
             settings |= {"method": {"name": "Adversarial"}}
             settings["choices"]["method"] = "adversarial"
         path.write_text(json.dumps(settings))
-    assert [group["final"]["n"] for group in compared()["boards"][0]["groups"]] == [2]
+    assert [group["final"]["n"] for group in run_compare()["boards"][0]["groups"]] == [2]
 
 
 def test_settings_that_follow_from_others_make_no_columns_but_are_listed(

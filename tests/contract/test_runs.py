@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
@@ -229,7 +230,7 @@ def test_asking_whether_a_folder_is_held_takes_it_from_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, looking = RunFolder(tmp_path), os.open(tmp_path / ".lock", os.O_RDONLY | os.O_CREAT)
-    folder.fcntl.flock(looking, folder.fcntl.LOCK_SH)
+    fcntl.flock(looking, fcntl.LOCK_SH)
     monkeypatch.setattr(folder.time, "sleep", lambda _: os.close(looking))
     ours.lock()
     assert RunFolder(tmp_path).is_held()

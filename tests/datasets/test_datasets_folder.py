@@ -77,7 +77,7 @@ def test_first_level_folders_are_classes(root: Path, cache: Path) -> None:
     assert data.labels.dtype == torch.int64
     assert data.labels.tolist() == [0, 1, 1]
     assert data.class_names == ("cats", "dogs")
-    assert data.warnings == ()
+    assert data.reading.warnings == ()
 
 
 def test_images_in_the_folder_itself_have_no_labels(root: Path, cache: Path) -> None:
@@ -85,7 +85,7 @@ def test_images_in_the_folder_itself_have_no_labels(root: Path, cache: Path) -> 
     data = dataset(root).load(cache, track)
     assert data.labels is None
     assert data.class_names == ()
-    assert data.warnings == ()
+    assert data.reading.warnings == ()
 
 
 def test_loose_images_beside_classes_take_the_labels_away_and_warn(root: Path, cache: Path) -> None:
@@ -94,7 +94,7 @@ def test_loose_images_beside_classes_take_the_labels_away_and_warn(root: Path, c
     data = dataset(root).load(cache, track)
     assert data.labels is None
     assert data.class_names == ()
-    [warning] = data.warnings
+    [warning] = data.reading.warnings
     assert "no labels: 1 of 2 images" in warning
     assert "dataset.root=" in warning
 
@@ -342,7 +342,7 @@ def test_a_damaged_image_can_be_left_out_with_a_warning(name: str, root: Path, c
     for progress in (track, no_track):
         data = dataset(root, on_damaged="skip").load(cache, progress)
         assert data.examples[:, :, 0, 0].tolist() == [list(RED), list(BLUE)]
-        [warning] = data.warnings
+        [warning] = data.reading.warnings
         assert "1 of 3 images" in warning
         assert name in warning
 
@@ -362,7 +362,7 @@ def test_a_warning_names_only_the_first_few(root: Path, cache: Path) -> None:
     paint(root / "z.png")
     for i in range(5):
         (root / f"{i}.png").write_bytes(b"")
-    [warning] = dataset(root, on_damaged="skip").load(cache, track).warnings
+    [warning] = dataset(root, on_damaged="skip").load(cache, track).reading.warnings
     assert "5 of 6" in warning
     assert "0.png, 1.png, 2.png, ..." in warning
 

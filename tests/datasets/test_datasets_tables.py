@@ -159,7 +159,7 @@ def test_a_table_of_ones_own_is_read_and_its_columns_guessed(load: Load) -> None
     assert data.labels is not None and data.labels.bincount().tolist() == [21, 7]
     row = data.examples[0].tolist()
     assert row[0] in range(20, 57) and sorted(row[1:]) == [0, 0, 1, 1]
-    assert data.warnings == ()
+    assert data.reading.warnings == ()
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -187,11 +187,11 @@ def test_few_whole_numbers_are_taken_for_codes_and_it_is_said(load: Load) -> Non
     text = "stars,price\n" + "".join(f"{i % 5},{i}.5\n" for i in range(60))
     data = load(text)
     assert kinds(data) == {"stars": 5, "price": 0}
-    assert "dataset.numeric=['stars']" in data.warnings[0]
+    assert "dataset.numeric=['stars']" in data.reading.warnings[0]
     other = load(text, "dataset.numeric=[stars]")
     assert kinds(other) == {"stars": 0, "price": 0}
-    assert other.warnings == ()
-    assert load(text, "dataset.categorical=[stars]").warnings == ()
+    assert other.reading.warnings == ()
+    assert load(text, "dataset.categorical=[stars]").reading.warnings == ()
 
 
 def test_codes_come_in_the_order_of_their_numbers(load: Load) -> None:

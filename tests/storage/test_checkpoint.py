@@ -32,6 +32,7 @@ from gan_runner.storage.checkpoint import (
     write,
 )
 from gan_runner.storage.facts import Facts, StateFacts
+from gan_runner.storage.tensors import write_tensors
 from gan_runner.system.machine import Fingerprint
 
 
@@ -462,3 +463,16 @@ def test_a_write_that_the_system_cuts_off_leaves_the_old_checkpoints(tmp_path: P
 def test_a_missing_folder_is_a_fault_of_the_machine(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="can't save a checkpoint"):
         save(tmp_path / "missing", 10)
+
+
+def test_the_umask_decides_who_may_read_a_checkpoint(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_tensors(
+            tmp_path / "a.safetensors", {"x": torch.ones(3)}, {}, temporary=tmp_path / ".a"
+        )
+        (tmp_path / "b").touch()
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"a.safetensors": 0o640, "b": 0o640}

@@ -12,8 +12,10 @@ from threading import Barrier, Thread
 
 import pytest
 
+from gan_runner import __version__
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError
 from gan_runner.storage.run_folder import RunFolder, claim, discard
+from gan_runner.storage.status import Status
 
 
 def tree(folder: Path) -> list[str]:
@@ -283,3 +285,17 @@ def test_a_run_folder_with_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run" / "samples" / "step.png").symlink_to(tmp_path / "victim")
     with pytest.raises(CheckpointError, match=r"neither a file nor a folder, .*step\.png"):
         folder.refuse_links()
+
+
+def test_a_run_of_another_version_says_which_one_it_is(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 0\nlater: 1\n")
+    folder = RunFolder(tmp_path)
+    with pytest.raises(CheckpointError) as ours:
+        folder.saved_config()
+    assert "made by gan-runner" not in str(ours.value)
+    git = {"commit": "0123abcd", "changed": False}
+    folder.write_status(Status(versions={"gan_runner": "9.1.0"}, git=git))
+    with pytest.raises(CheckpointError) as theirs:
+        folder.saved_config()
+    assert str(theirs.value).startswith(str(ours.value))
+    assert f"gan-runner 9.1.0 (commit 0123abcd), this is {__version__}." in str(theirs.value)

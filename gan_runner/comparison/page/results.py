@@ -36,9 +36,12 @@ def leaderboard(comparison: Comparison) -> dict[str, Any]:
     if len(comparison.records) == 1:
         return {"notes": notes, **_numbers(comparison.records[0])}
     asked = {board.measure for board in comparison.boards}
+    measures = measures_of(comparison.records)
+    if len(measures) > _MOST_OTHERS:
+        notes = (*notes, f"{_MOST_OTHERS} of {len(measures)} numbers have a table here.")
     others = [
         board
-        for measure in measures_of(comparison.records)[:_MOST_OTHERS]
+        for measure in measures[:_MOST_OTHERS]
         if measure not in asked
         for board in boards(
             comparison.grouping.groups,
