@@ -43,7 +43,7 @@ def run_with_options(
     def read_and_work() -> int | None:
         from gan_runner.config.plugins import find_plugins, load_plugins
 
-        options = parser.parse_args(arguments)
+        options = parser.parse_intermixed_args(arguments)
         load_plugins(find_plugins(options.plugin))
         return work(options)
 

@@ -31,10 +31,7 @@ Text = Annotated[str, Field(max_length=TEXT_LETTERS)]
 LongText = Annotated[str, Field(max_length=REMEDY_LETTERS)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Role = Literal[
-    *("numeric", "categorical", "label", "condition", "ignored"),
-    *("dimension", "channel"),
-]
+Role = Literal["numeric", "categorical", "label", "condition", "ignored", "dimension", "channel"]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gan_runner.data_report.report import (
     LeftOutThings,
@@ -13,6 +13,7 @@ from gan_runner.data_report.report import (
     Part,
     ReadingReport,
     Role,
+    Tally,
 )
 from gan_runner.errors import printable
 
@@ -23,6 +24,8 @@ _COLORS = {1: "gray", 2: "gray with alpha", 3: "color", 4: "color with alpha"}
 _ROLES: tuple[Role, ...] = ("numeric", "categorical", "label", "condition", "ignored")
 _PART_NAMES = {"images": "channels", "table": "columns"}
 _MOST_LEFT_OUT = 3  # kinds of things in a line
+_MOST_LISTED = 60  # classes
+_GLUE = "\x1f"  # between a name and its count, which stay in one line
 
 
 def short_form(report: ReadingReport) -> list[str]:
@@ -55,7 +58,10 @@ def summary(report: ReadingReport) -> list[tuple[str, str]]:
 def full_text(report: ReadingReport) -> list[str]:
     """The whole report in lines of 80 letters: the summary, decisions with the doubtful first,
     classes, things left out, a line for each part."""
-    lines = [line for head, text in summary(report) for line in _wrap(text, head=head)]
+    rows = summary(report)
+    if _short_source(report.source) != report.source:
+        rows.insert(1, ("from", report.source))
+    lines = [line for head, text in rows for line in _wrap(text, head=head)]
     for title, doubtful in ("often wrong", True), ("decided", False):
         chosen = [d for d in report.decisions if d.doubtful is doubtful]
         lines += ["", f"{title}:"] if chosen else []
@@ -82,13 +88,6 @@ def labels_text(report: ReadingReport) -> str:
     if count == 1:
         sizes = f"{most:,} examples"
     return f"{report.labels}: {classes}, {sizes}"
-
-
-def classes_text(report: ReadingReport) -> str:
-    """The classes with their counts."""
-    listed = ", ".join(f"{each.name} {each.count:,}" for each in report.classes)
-    rest = report.total_classes - len(report.classes)
-    return f"{listed} and {rest:,} more" if rest else listed
 
 
 def left_out_lines(report: ReadingReport) -> list[str]:
@@ -123,27 +122,22 @@ def part_lines(report: ReadingReport) -> Iterator[list[str]]:
         shown = f"{role:<{roles}}  " if roles else ""
         head = f"  {printable(name, names):<{names}}  {shown}"
         room = "; ".join(text for text in (values, remarks) if text)
-        yield textwrap.wrap(
-            printable(room, 1000) or "-",
-            _WIDTH,
-            initial_indent=head,
-            subsequent_indent=" " * len(head),
-            break_on_hyphens=False,
-        )
+        yield _wrap(room or "-", head=head, indent=len(head))
     if rest := report.total_parts - len(report.parts):
         yield [f"  and {rest:,} more"]
 
 
 def number_text(value: float, spread: float) -> str:
     """A number with the digits that its spread gives meaning to; whole ones whole."""
-    if value == int(value) and abs(value) < 1e15:
+    if abs(value) >= 1e15:
+        return f"{value:.4g}"
+    if value == int(value):
         return f"{int(value)}"
-    if 0 < spread < math.inf:
-        decimals = 3 - math.floor(math.log10(spread))
-        if 0 <= decimals <= 9 and abs(value) < 1e15:
-            text = f"{value:.{decimals}f}"
-            return text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{value:.4g}"
+    decimals = 3 - math.floor(math.log10(spread)) if 0 < spread < math.inf else 4
+    if decimals > 9:
+        return f"{value:.7g}"
+    text = f"{value:.{max(0, decimals)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _counts(report: ReadingReport) -> str:
@@ -204,7 +198,8 @@ def numbers_text(numbers: Numbers) -> str:
     if low == high:
         return f"always {number_text(low, 0)}"
     ends = f"{number_text(low, high - low)} to {number_text(high, high - low)}"
-    return f"{ends}, mean {number_text(mean, deviation)}, deviation {deviation:.3g}"
+    spread = number_text(deviation, 10 * deviation)
+    return f"{ends}, mean {number_text(mean, deviation)}, deviation {spread}"
 
 
 def _part_values(part: Part) -> str:
@@ -212,9 +207,13 @@ def _part_values(part: Part) -> str:
         return numbers_text(part.numbers)
     if not part.categories:
         return ""
-    listed = ", ".join(f"{each.name} {each.count:,}" for each in part.categories)
-    rest = part.total_categories - len(part.categories)
-    return f"{part.total_categories}: {listed}{f' and {rest:,} more' if rest else ''}"
+    return f"{part.total_categories:,}: {_tallies(part.categories, part.total_categories)}"
+
+
+def _tallies(tallies: Sequence[Tally], total: int) -> str:
+    listed = ", ".join(f"{each.name}{_GLUE}{each.count:,}" for each in tallies)
+    rest = total - len(tallies)
+    return f"{listed} and {rest:,} more" if rest else listed
 
 
 def _left_out_text(report: ReadingReport) -> str:
@@ -246,18 +245,21 @@ def _listed(report: ReadingReport) -> list[str]:
         lines += ["", "left out:"]
         lines += [line for text in left_out_lines(report) for line in _wrap_bullet(text)]
     if report.total_classes:
-        lines += ["", "classes:", *_wrap(classes_text(report), head="", indent=2)]
+        listed = _tallies(report.classes[:_MOST_LISTED], report.total_classes)
+        lines += ["", "classes:", *_wrap(listed, head="", indent=2)]
     return lines
 
 
 def _wrap(text: str, *, head: str, indent: int = _HEAD) -> list[str]:
-    return textwrap.wrap(
-        printable(text, 100_000),
+    shown = _GLUE.join(printable(part, 100_000) for part in text.split(_GLUE))
+    lines = textwrap.wrap(
+        shown,
         _WIDTH,
         initial_indent=f"{head:<{indent}}",
         subsequent_indent=" " * indent,
         break_on_hyphens=False,
     )
+    return [line.replace(_GLUE, " ") for line in lines]
 
 
 def _wrap_bullet(text: str) -> list[str]:

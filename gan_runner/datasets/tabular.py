@@ -91,13 +91,14 @@ class Tabular(Dataset):
         examples = torch.cat([self._numbers(each) for each in filled if each.column.width], dim=1)
         chosen = self._split(labels, names, len(examples))
         space = _space(examples[chosen.train], columns)
+        reading = replace(contents.reading, held_out=len(chosen.test))
         train, test = (
             Data(
                 examples[part],
                 space,
                 None if labels is None else labels[part],
                 names,
-                contents.reading,
+                reading,
             )
             for part in chosen
         )

@@ -26,6 +26,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.yaml"
+        self.data = path / "data.json"
         self.metrics = path / "metrics.jsonl"
         self.evaluations = path / "evaluations.jsonl"
         self.events = path / "events.jsonl"
@@ -170,7 +171,7 @@ def discard(path: Path, made: list[Path]) -> None:
     """
     for name in (".hydra", "tensorboard", "samples", "checkpoints"):
         shutil.rmtree(path / name, ignore_errors=True)
-    for name in ("config.yaml", "metrics.jsonl", "events.jsonl", "train.log", LOCK):
+    for name in ("config.yaml", "data.json", "metrics.jsonl", "events.jsonl", "train.log", LOCK):
         (path / name).unlink(missing_ok=True)
     _remove_empty(made)
 
