@@ -14,6 +14,7 @@ from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.signals import Interrupted
 
 if TYPE_CHECKING:
+    from gan_runner.comparison.page.data_page import Illustrations
     from gan_runner.data_report.report import ReadingReport
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.data import ReadData
@@ -132,10 +133,9 @@ def _write_files(
 ) -> None:
     if options.html is not None:
         from gan_runner.comparison.page.data_page import data_page
-        from gan_runner.sampling.pictures.overview import overview
 
-        pictures = None if read is None else overview(read.data)
-        write_file(options.html, data_page(report, pictures), "--html")
+        illustrations = None if read is None else _illustrations(read)
+        write_file(options.html, data_page(report, illustrations), "--html")
         terminal.say(f"--html: {printable(options.html)}")
     if options.png is not None and read is not None:
         from gan_runner.sampling.pictures.overview import overview_picture
@@ -143,6 +143,16 @@ def _write_files(
 
         write_file(options.png, encode_png(overview_picture(read.data)), "--png")
         terminal.say(f"--png: {printable(options.png)}")
+
+
+def _illustrations(read: ReadData) -> Illustrations:
+    from gan_runner.comparison.page.data_page import Illustrations
+    from gan_runner.sampling.pictures.overview import overview
+    from gan_runner.sampling.pictures.png import encode_png
+
+    found = overview(read.data)
+    examples, histograms = encode_png(found.examples), encode_png(found.histograms)
+    return Illustrations(examples, histograms, found.rows, found.notes)
 
 
 if __name__ == "__main__":

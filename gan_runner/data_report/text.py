@@ -37,9 +37,15 @@ def short_form(report: ReadingReport) -> list[str]:
     return [_shorten(f"{head:<{_HEAD}}{printable(text, 1000)}") for head, text in rows]
 
 
-def summary(report: ReadingReport) -> list[tuple[str, str]]:
-    """A line for each question that a reader has, as its head and a text. At most seven."""
-    rows = [("data", f"{_short_source(report.source)}: {_counts(report)}")]
+def summary(report: ReadingReport, *, source_letters: int = 34) -> list[tuple[str, str]]:
+    """A line for each question that a reader has, as its head and a text. At most seven.
+
+    Of a longer source the end is shown, so that the counts behind it are seen in a line.
+    """
+    source = report.source
+    if len(source) > source_letters:
+        source = f"...{source[3 - source_letters :]}"
+    rows = [("data", f"{source}: {_counts(report)}")]
     if report.stored:
         rows.append(("stored", report.stored))
     if report.kind == "table":
@@ -58,9 +64,7 @@ def summary(report: ReadingReport) -> list[tuple[str, str]]:
 def full_text(report: ReadingReport) -> list[str]:
     """The whole report in lines of 80 letters: the summary, decisions with the doubtful first,
     classes, things left out, a line for each part."""
-    rows = summary(report)
-    if _short_source(report.source) != report.source:
-        rows.insert(1, ("from", report.source))
+    rows = summary(report, source_letters=1000)
     lines = [line for head, text in rows for line in _wrap(text, head=head)]
     for title, doubtful in ("often wrong", True), ("decided", False):
         chosen = [d for d in report.decisions if d.doubtful is doubtful]
@@ -100,8 +104,9 @@ def part_name(report: ReadingReport) -> str:
     return _PART_NAMES.get(report.kind, "dimensions")
 
 
-def part_cells(part: Part) -> tuple[str, str, str, str]:
-    """Of a part: its name, its role, its range or categories, and remarks."""
+def part_cells(part: Part, *, glue: str = " ") -> tuple[str, str, str, str]:
+    """Of a part: its name, its role, its range or categories, and remarks. `glue` joins a category
+    and its count."""
     remarks = []
     if part.missing:
         remarks.append(f"{part.missing:,} missing")
@@ -110,12 +115,12 @@ def part_cells(part: Part) -> tuple[str, str, str, str]:
     if part.note:
         remarks.append(part.note)
     role = "label (condition)" if part.role == "condition" else part.role
-    return part.name, role, _part_values(part), "; ".join(remarks)
+    return part.name, role, _part_values(part, glue), "; ".join(remarks)
 
 
 def part_lines(report: ReadingReport) -> Iterator[list[str]]:
     """The lines of each part: one, unless its remarks need more."""
-    cells = [part_cells(part) for part in report.parts]
+    cells = [part_cells(part, glue=_GLUE) for part in report.parts]
     names = min(24, max((len(name) for name, *_ in cells), default=0))
     roles = max((len(role) for _, role, *_ in cells), default=0) if report.kind == "table" else 0
     for name, role, values, remarks in cells:
@@ -145,11 +150,6 @@ def _counts(report: ReadingReport) -> str:
     if report.held_out is None:
         return f"{examples}, the held-out ones can't be read"
     return f"{examples}, {report.held_out or 'none':{',' if report.held_out else ''}} held out"
-
-
-def _short_source(source: str) -> str:
-    """A path by its last parts, so that the counts behind it are seen."""
-    return source if len(source) <= 34 else f"...{source[-31:]}"
 
 
 def _shorten(line: str) -> str:
@@ -202,16 +202,16 @@ def numbers_text(numbers: Numbers) -> str:
     return f"{ends}, mean {number_text(mean, deviation)}, deviation {spread}"
 
 
-def _part_values(part: Part) -> str:
+def _part_values(part: Part, glue: str) -> str:
     if part.numbers is not None:
         return numbers_text(part.numbers)
     if not part.categories:
         return ""
-    return f"{part.total_categories:,}: {_tallies(part.categories, part.total_categories)}"
+    return f"{part.total_categories:,}: {_tallies(part.categories, part.total_categories, glue)}"
 
 
-def _tallies(tallies: Sequence[Tally], total: int) -> str:
-    listed = ", ".join(f"{each.name}{_GLUE}{each.count:,}" for each in tallies)
+def _tallies(tallies: Sequence[Tally], total: int, glue: str) -> str:
+    listed = ", ".join(f"{each.name}{glue}{each.count:,}" for each in tallies)
     rest = total - len(tallies)
     return f"{listed} and {rest:,} more" if rest else listed
 
@@ -245,7 +245,7 @@ def _listed(report: ReadingReport) -> list[str]:
         lines += ["", "left out:"]
         lines += [line for text in left_out_lines(report) for line in _wrap_bullet(text)]
     if report.total_classes:
-        listed = _tallies(report.classes[:_MOST_LISTED], report.total_classes)
+        listed = _tallies(report.classes[:_MOST_LISTED], report.total_classes, _GLUE)
         lines += ["", "classes:", *_wrap(listed, head="", indent=2)]
     return lines
 

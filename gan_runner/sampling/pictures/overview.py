@@ -156,12 +156,12 @@ def _panels(data: Data) -> Iterator[_Panel]:
     if data.labels is not None:
         counts = np.bincount(data.labels.cpu().numpy(), minlength=data.classes)
         names = data.class_names[: len(counts)] or [str(k) for k in range(len(counts))]
-        yield _bars("classes", counts, names)
+        yield _bars("classes", counts, names, in_order=len(counts) <= _MOST_BARS)
     if data.space.kind == "images":
         counts = byte_counts(examples)
         for channel, each in enumerate(counts):
             title = "pixels" if len(counts) == 1 else f"pixels, channel {channel + 1}"
-            yield _Panel(title, each, np.arange(257) - 0.5, logarithmic=True)
+            yield _Panel(title, each, np.linspace(-0.5, 255.5, 257), logarithmic=True)
         return
     for k in range(data.space.shape[-1]):
         values = values_in_units(examples, data.space, slice(k, k + 1))
@@ -185,15 +185,24 @@ def _column_panels(data: Data, examples: Tensor) -> Iterator[_Panel]:
 
 
 def _histogram(title: str, values: NDArray[np.float64]) -> _Panel:
+    """Counts in equal stretches, of whole numbers in as many whole ones each, or else some of the
+    stretches would hold one more."""
     low, high = float(values.min()), float(values.max())
+    if low < high < low + 1e9 and (values == np.rint(values)).all():
+        width = math.ceil((high - low + 1) / _BINS)
+        counts, edges = np.histogram(values, np.arange(low - 0.5, high + 0.5 + width, width))
+        return _Panel(title, counts, edges)
     reach = max((high - low) / 2, 1e-9 * abs(high), 1e-9)
     middle = (low + high) / 2
     counts, edges = np.histogram(values, _BINS, (middle - reach, middle + reach))
     return _Panel(title, counts, edges)
 
 
-def _bars(title: str, counts: NDArray[Any], names: Sequence[str]) -> _Panel:
-    order = np.argsort(-counts, kind="stable")[:_MOST_BARS]
+def _bars(
+    title: str, counts: NDArray[Any], names: Sequence[str], *, in_order: bool = False
+) -> _Panel:
+    """The most frequent names, or all in their order."""
+    order = np.arange(len(counts)) if in_order else np.argsort(-counts, kind="stable")[:_MOST_BARS]
     chosen = [names[k] for k in order.tolist()]
     shown, rest = counts[order], len(counts) - len(order)
     if rest:
@@ -205,9 +214,7 @@ def _bars(title: str, counts: NDArray[Any], names: Sequence[str]) -> _Panel:
 def _draw_panels(panels: Sequence[_Panel]) -> Picture:
     across = min(_PANELS_ACROSS, len(panels))
     down = math.ceil(len(panels) / across)
-    with new_figure(
-        across * _PANEL_WIDTH, down * _PANEL_HEIGHT, layout="constrained"
-    ) as figure:
+    with new_figure(across * _PANEL_WIDTH, down * _PANEL_HEIGHT, layout="constrained") as figure:
         for place, panel in enumerate(panels):
             _draw_panel(figure.add_subplot(down, across, place + 1), panel)
         return as_array(figure)
@@ -221,6 +228,7 @@ def _draw_panel(axes: Any, panel: _Panel) -> None:
         axes.set_xlim(panel.edges[0], panel.edges[-1])
         axes.set_yscale("symlog" if panel.logarithmic else "linear")
         axes.set_yticks([])
+        axes.set_yticks([], minor=True)
         return
     places = range(len(panel.counts))
     axes.barh(places, panel.counts, color=COLORS[0])
