@@ -129,7 +129,10 @@ def test_the_shell_completes_options_and_settings(
 
 @pytest.mark.parametrize(
     "name",
-    ["gan-train", "gan-sample", "gan-runs", "gan-augment", "gan-compare", "gan-report"],
+    [
+        *("gan-train", "gan-sample", "gan-runs", "gan-augment", "gan-compare", "gan-report"),
+        "gan-data",
+    ],
 )
 def test_help_needs_no_torch(name: str) -> None:
     python, *rest = argv(name, "--help")
