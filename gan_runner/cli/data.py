@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import check_file, run_with_options, write_file
-from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.errors import ConfigError, printable
 from gan_runner.system.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def _show(options: argparse.Namespace) -> None:
     if run is not None:
         if options.png is not None:
             raise ConfigError("a picture needs the data, --png. Name the data set: dataset=NAME.")
-        report, read = _stored_report(run), None
+        from gan_runner.storage.run_folder import RunFolder
+
+        report, read = RunFolder(run).reading_report(), None
     else:
         read = _read(options, Terminal(quiet=options.json))
         report = read.report
@@ -86,20 +88,6 @@ def _run_folder(words: list[str]) -> Path | None:
                 "Write dataset=NAME dataset.path=FILE, or a run folder alone."
             )
     return None
-
-
-def _stored_report(run: Path) -> ReadingReport:
-    from gan_runner.data_report.report import read_report
-    from gan_runner.storage.run_folder import RunFolder
-
-    folder = RunFolder(run)
-    try:
-        return read_report(folder.data)
-    except FileNotFoundError:
-        what = "no reading report" if folder.config.is_file() else "not a run folder"
-        raise CheckpointError(
-            f"{what}, RUN={printable(run)}. Name the data set: dataset=NAME."
-        ) from None
 
 
 def _read(options: argparse.Namespace, terminal: Terminal) -> ReadData:

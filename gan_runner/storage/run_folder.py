@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
+from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 from gan_runner.storage.status import Status, read_status, write_status
 
@@ -103,6 +104,15 @@ class RunFolder:
         Raises CheckpointError.
         """
         return read_status(self._status)
+
+    def reading_report(self) -> ReadingReport:
+        """How the data was read, in `data.json`. Raises CheckpointError, also where there is none."""
+        try:
+            return read_report(self.data)
+        except FileNotFoundError:
+            what = "no reading report" if self.config.is_file() else "not a run folder"
+            remedy = "Name the data set: gan-data dataset=NAME."
+            raise CheckpointError(f"{what}, RUN={printable(self.path)}. {remedy}") from None
 
     def write_status(self, status: Status) -> None:
         """Replace `status.json`. Raises OSError."""

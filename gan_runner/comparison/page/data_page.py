@@ -23,8 +23,8 @@ class Illustrations(NamedTuple):
 
 def data_page(report: ReadingReport, illustrations: Illustrations | None) -> str:
     """The page as HTML; without illustrations where the data itself isn't at hand."""
-    (_, headline), *_ = summary(report, source_letters=400)
-    reports = [report_section(report, heading=None)]
+    (_, headline), *rows = summary(report, source_letters=400)
+    reports = [{**report_section(report, heading=None), "rows": rows}]
     sections: list[dict[str, Any]] = [
         {"id": "data", "heading": "Reading", "reports": reports, "notes": [], "open": True}
     ]

@@ -44,6 +44,8 @@ def data(comparison: Comparison) -> dict[str, Any]:
 
 def report_section(report: ReadingReport, *, heading: str | None) -> dict[str, Any]:
     """A report as `data.html` shows it; `heading` names whose it is."""
+    parts = [part_cells(part) for part in report.parts[:_MOST_PARTS]]
+    has_remarks = any(remarks for *_, remarks in parts)
     decisions = [(d.text, d.remedy, d.doubtful) for d in report.decisions]
     return {
         "heading": heading,
@@ -54,7 +56,8 @@ def report_section(report: ReadingReport, *, heading: str | None) -> dict[str, A
         "classes": [(each.name, f"{each.count:,}") for each in report.classes],
         "more_classes": report.total_classes - len(report.classes),
         "part_name": part_name(report),
-        "parts": [part_cells(part) for part in report.parts[:_MOST_PARTS]],
+        "part_heads": ("name", "kind", "values", "notes")[: 4 if has_remarks else 3],
+        "parts": parts,
         "total_parts": f"{report.total_parts:,}",
         "more_parts": max(0, report.total_parts - _MOST_PARTS),
     }
