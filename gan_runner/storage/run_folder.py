@@ -106,7 +106,7 @@ class RunFolder:
         return read_status(self._status)
 
     def reading_report(self) -> ReadingReport:
-        """How the data was read, in `data.json`. Raises CheckpointError, also where there is none."""
+        """How the data was read, in `data.json`. Raises CheckpointError, also without that file."""
         try:
             return read_report(self.data)
         except FileNotFoundError:

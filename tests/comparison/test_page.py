@@ -92,7 +92,8 @@ def two_losses(runs: Path) -> None:
 def test_a_page_has_its_sections_in_the_order_of_a_reader(tmp_path: Path, page: Page) -> None:
     two_losses(tmp_path / "runs")
     heads = re.findall(r"<h2>(.*?)</h2>", page())
-    assert heads == ["Leaderboard", "Curves", "Samples", "Differences", "Resources", "Runs"]
+    sections = ("Leaderboard", "Curves", "Samples", "Data", "Differences", "Resources", "Runs")
+    assert tuple(heads) == sections
 
 
 def test_a_page_needs_nothing_from_elsewhere(tmp_path: Path, page: Page) -> None:
