@@ -235,3 +235,12 @@ def test_what_can_not_be_opened_is_refused(
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(gan_runner.CheckpointError, match="not a run folder"):
         gan_runner.open(tmp_path)
+
+
+def test_a_run_says_how_its_data_was_read(finished: Callable[..., Path]) -> None:
+    path = finished("dataset=iris", "train.steps=0")
+    report = gan_runner.open(path).data_report()
+    assert (report["examples"], report["kind"]) == (105, "table")
+    (path / "data.json").unlink()
+    with pytest.raises(gan_runner.CheckpointError, match="no reading report"):
+        gan_runner.open(path).data_report()
