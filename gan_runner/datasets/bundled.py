@@ -7,7 +7,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from gan_runner.data import Column, Reading
+from gan_runner.data import Column
 from gan_runner.datasets.readers.cells import decimals
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder
@@ -89,13 +89,7 @@ class Bundled(Tabular):
             for i, name in enumerate(source.features)
         ]
         label = Column(source.label, source.classes, label=True)
-        reading = Reading(
-            source=f"{source.file} of scikit-learn",
-            stored=f"{source.rows} rows of {len(source.features)} numbers and the class",
-            labels=f"column {source.label}",
-        )
-        filled = ColumnValues(label, values[:, -1].astype(np.int64))
-        return TableContents([*numeric, filled], reading)
+        return TableContents([*numeric, ColumnValues(label, values[:, -1].astype(np.int64))])
 
 
 @final

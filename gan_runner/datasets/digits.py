@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_runner.data import Data, Reading, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder
@@ -37,9 +37,7 @@ class Digits(Dataset):
         images = np.rint(ink * (255 / INK)).astype(np.uint8)
         labels = torch.from_numpy(rows[:, -1].copy())
         names = tuple(map(str, range(10)))
-        stored = f"{COUNT:,} rows of {SIDE * SIDE} numbers from 0 to {INK}, and the digit"
-        reading = Reading("digits of scikit-learn", stored, "the digit")
-        return Data(torch.from_numpy(images), self.space(), labels, names, reading)
+        return Data(torch.from_numpy(images), self.space(), labels, names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         return None

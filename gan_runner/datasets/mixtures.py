@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from gan_runner.data import Data, Reading, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
 from gan_runner.datasets.vectors import plain_space, standardized_space
 from gan_runner.seeds import derive
@@ -40,9 +40,7 @@ class Mixture(Dataset):
 
     def load(self, cache: Path, track: Track) -> Data:
         points, labels = self._draw("mixture", self.count)
-        space = self.space() or standardized_space(points)
-        source = f"{type(self).__name__} drawn with dataset.seed={self.seed}"
-        return Data(points, space, labels, self._names, Reading(source, labels="modes"))
+        return Data(points, self.space() or standardized_space(points), labels, self._names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         space = self.space() or self.load(cache, track).space

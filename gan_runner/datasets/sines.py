@@ -10,7 +10,7 @@ import torch
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from torch import Tensor
 
-from gan_runner.data import Data, Reading, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
 from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
 from gan_runner.seeds import derive
@@ -63,9 +63,7 @@ class Sines(Dataset):
     def load(self, cache: Path, track: Track) -> Data:
         sequences, labels = self._draw("sines", self.count)
         space = self.space() or standardized_sequence_space(sequences)
-        source = f"{type(self).__name__} drawn with dataset.seed={self.seed}"
-        reading = Reading(source, labels="ranges of the frequency")
-        return Data(sequences, space, labels, self._names, reading)
+        return Data(sequences, space, labels, self._names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         space = self.space() or self.load(cache, track).space

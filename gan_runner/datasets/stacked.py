@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from gan_runner.data import Data, Reading, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
 from gan_runner.datasets.readers.paths import Location
 from gan_runner.datasets.vision import MNIST
@@ -41,9 +40,7 @@ class StackedMNIST(Dataset):
 
     def load(self, cache: Path, track: Track) -> Data:
         digits = self._digits.load(cache, track)
-        stacked = self._stack(digits, self._draw("stacked", self.count, of=len(digits)))
-        source = f"digits of MNIST, stacked with dataset.seed={self.seed}"
-        return replace(stacked, reading=Reading(source, labels="the three digits"))
+        return self._stack(digits, self._draw("stacked", self.count, of=len(digits)))
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         """Stacked from the test split, if its files are there."""

@@ -68,7 +68,9 @@ class Tabular(Dataset):
 
     @final
     def load(self, cache: Path, track: Track) -> Data:
-        return self._split_data().train
+        train, test = self._split_data()
+        held_out = 0 if test is None else len(test)
+        return replace(train, reading=replace(train.reading, held_out=held_out))
 
     @final
     def held_out(self, cache: Path, track: Track) -> Data | None:
@@ -91,14 +93,13 @@ class Tabular(Dataset):
         examples = torch.cat([self._numbers(each) for each in filled if each.column.width], dim=1)
         chosen = self._split(labels, names, len(examples))
         space = _space(examples[chosen.train], columns)
-        reading = replace(contents.reading, held_out=len(chosen.test))
         train, test = (
             Data(
                 examples[part],
                 space,
                 None if labels is None else labels[part],
                 names,
-                reading,
+                contents.reading,
             )
             for part in chosen
         )

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_runner.data import Data, Reading, Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.idx import read_idx
 from gan_runner.datasets.readers.paths import Location, expand_path, file_faults
@@ -76,12 +76,7 @@ class Torchvision(Dataset):
         if root.exists() and not root.is_dir():
             raise DataError(f"not a folder, {self._setting}. Name a folder.")
         images, labels, class_names = self._read(root, "train")
-        stored = f"{images.dtype} {list(images.shape)}".removeprefix("torch.")
-        if images.shape[2:] != self.space().shape[1:]:
-            stored += ", scaled"
-        reading = Reading(f"{type(self).__name__}, training split", stored, "labels of the set")
-        resized = _resize(images, self.image_size)
-        return Data(resized, self.space(), labels, class_names, reading)
+        return Data(_resize(images, self.image_size), self.space(), labels, class_names)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         """The test split, if its files are there."""

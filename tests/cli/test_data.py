@@ -121,12 +121,13 @@ def test_a_run_says_how_data_was_read_before_its_first_step_and_keeps_all_of_it(
     lines = answer.out.splitlines()
     begun = next(k for k, line in enumerate(lines) if line.startswith("run: "))
     said = lines[begun + 1 : begun + 9]
-    assert said[0].startswith("data      digits of scikit-learn: 1,797 images")
+    assert said[0].startswith("data ")
+    assert "1,797 images for training" in said[0]
     assert "mirrored  no" in said
     assert said[0] in (tmp_path / "run" / "train.log").read_text()
     stored = here("gan-data", "run")
     assert stored.code == 0
-    assert stored.out.startswith("data      digits of scikit-learn")
+    assert "1,797 images for training" in stored.out
     assert read_report(tmp_path / "run" / "data.json").examples == 1797
 
 
