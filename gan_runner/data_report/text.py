@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,21 +31,22 @@ _GLUE = "\x1f"  # between a name and its count, which stay in one line
 
 def short_form(report: ReadingReport) -> list[str]:
     """At most eight lines of 80 letters."""
-    rows = summary(report)
+    rows = summary(report, source_letters=_WIDTH - _HEAD - len(": ") - len(_counts(report)))
     if count := len(report.doubtful):
         what = "1 decision that is" if count == 1 else f"{count} decisions that are"
         rows.append(("doubtful", f"{what} often wrong: see the warning{'s' * (count > 1)}"))
     return [_shorten(f"{head:<{_HEAD}}{printable(text, 1000)}") for head, text in rows]
 
 
-def summary(report: ReadingReport, *, source_letters: int = 34) -> list[tuple[str, str]]:
+def summary(report: ReadingReport, *, source_letters: int = 1000) -> list[tuple[str, str]]:
     """A line for each question that a reader has, as its head and a text. At most seven.
 
-    Of a longer source the end is shown, so that the counts behind it are seen in a line.
+    Of a longer source the folders of a path go first, then the end, so that the counts behind it
+    are seen.
     """
-    source = report.source
+    source = printable(report.source, 1000)
     if len(source) > source_letters:
-        source = f"...{source[3 - source_letters :]}"
+        source = printable(re.sub(r"/(?:[^/,]*/)+", "", source), source_letters)
     rows = [("data", f"{source}: {_counts(report)}")]
     if report.stored:
         rows.append(("stored", report.stored))
@@ -64,8 +66,7 @@ def summary(report: ReadingReport, *, source_letters: int = 34) -> list[tuple[st
 def full_text(report: ReadingReport) -> list[str]:
     """The whole report in lines of 80 letters: the summary, decisions with the doubtful first,
     classes, things left out, a line for each part."""
-    rows = summary(report, source_letters=1000)
-    lines = [line for head, text in rows for line in _wrap(text, head=head)]
+    lines = [line for head, text in summary(report) for line in _wrap(text, head=head)]
     for title, doubtful in ("often wrong", True), ("decided", False):
         chosen = [d for d in report.decisions if d.doubtful is doubtful]
         lines += ["", f"{title}:"] if chosen else []

@@ -215,6 +215,21 @@ def test_the_short_form_has_eight_lines_of_eighty_letters_at_most() -> None:
         assert max(map(len, shown)) <= 80
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("/a/long/way/to/my own data/prices.csv, UTF-8", "prices.csv, UTF-8:"),
+        ("folder /data/pictures of cats and dogs and more", "folder pictures of cats"),
+        ("short/name.csv", "short/name.csv:"),
+        ("x" * 300, "xxx"),
+    ],
+)
+def test_a_long_source_leaves_room_for_the_counts(source: str, shown: str) -> None:
+    said = short_form(describe(table(Reading(source)), source="", held_out=1))[0]
+    assert said.startswith(f"data      {shown}")
+    assert said.endswith("4 rows for training, 1 held out")
+
+
 def test_a_long_report_keeps_to_eighty_letters() -> None:
     names = tuple(f"class {k} of many" for k in range(300))
     labels = torch.arange(300)

@@ -23,7 +23,7 @@ class Illustrations(NamedTuple):
 
 def data_page(report: ReadingReport, illustrations: Illustrations | None) -> str:
     """The page as HTML; without illustrations where the data itself isn't at hand."""
-    (_, headline), *rows = summary(report, source_letters=400)
+    (_, headline), *rows = summary(report)
     reports = [{**report_section(report, heading=None), "rows": rows}]
     sections: list[dict[str, Any]] = [
         {"id": "data", "heading": "Reading", "reports": reports, "notes": [], "open": True}

@@ -49,7 +49,7 @@ def report_section(report: ReadingReport, *, heading: str | None) -> dict[str, A
     decisions = [(d.text, d.remedy, d.doubtful) for d in report.decisions]
     return {
         "heading": heading,
-        "rows": summary(report, source_letters=400),
+        "rows": summary(report),
         "doubtful": [(text, remedy) for text, remedy, doubtful in decisions if doubtful],
         "decided": [(text, remedy) for text, remedy, doubtful in decisions if not doubtful],
         "left_out": left_out_lines(report),
