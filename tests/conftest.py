@@ -25,6 +25,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from gan_runner import train as gan_train
 from gan_runner.cli import augment as gan_augment
 from gan_runner.cli import compare as gan_compare
+from gan_runner.cli import data as gan_data
 from gan_runner.cli import evaluate as gan_evaluate
 from gan_runner.cli import report as gan_report
 from gan_runner.cli import runs as gan_runs
@@ -179,6 +180,7 @@ _COMMANDS = {
     "gan-runs": gan_runs,
     "gan-compare": gan_compare,
     "gan-report": gan_report,
+    "gan-data": gan_data,
 }
 
 

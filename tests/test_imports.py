@@ -20,8 +20,18 @@ FILES["hydra_plugins.gan_runner_sweeps"] = ROOT.parent / "hydra_plugins" / "gan_
 MODULES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
 
 ROOMS = (
-    *("errors", "seeds", "system", "config", "data", "datasets", "models", "augmentations"),
-    *("objectives", "storage", "sampling", "evaluation", "health", "logs", "training", "runs"),
+    *("errors", "seeds", "system", "config", "data", "data_report", "datasets", "models"),
+    *(
+        "augmentations",
+        "objectives",
+        "storage",
+        "sampling",
+        "evaluation",
+        "health",
+        "logs",
+        "training",
+        "runs",
+    ),
     *("comparison", "augmentation_study", "sweeps", "cli", "api", "train"),
 )
 """The rooms of the package from the bottom up: each imports from rooms before it."""
@@ -192,7 +202,8 @@ def test_nobody_imports_an_entry_point() -> None:
         *("train", "config.schema", "config.groups", "config.reference"),
         *("storage.run_folder", "storage.status", "storage.summary"),
         *("cli.train", "cli.sample", "cli.evaluate", "cli.runs", "cli.augment"),
-        *("cli.compare", "cli.report"),
+        *("cli.compare", "cli.report", "cli.data"),
+        *("data_report.report", "data_report.text", "comparison.record"),
     ],
 )
 def test_an_entry_point_answers_before_torch_is_imported(module: str) -> None:

@@ -142,6 +142,13 @@ class TrainedRun:
         """The logged rows, `metrics.jsonl`: the step, the seconds, named numbers."""
         return list(rows(RunFolder(self.path).metrics))
 
+    def data_report(self) -> dict[str, Any]:
+        """How the data was read, `data.json`: what `gan-data RUN --json` prints (docs/data.md).
+
+        Raises CheckpointError for a run without it, or with one that isn't a report.
+        """
+        return RunFolder(self.path).reading_report().plain()
+
     def __repr__(self) -> str:
         return f"TrainedRun({str(self.path)!r}, step={self.step})"
 

@@ -51,7 +51,7 @@ def run_with_options(
     def read_and_work() -> int | None:
         from gan_runner.config.plugins import find_plugins, load_plugins
 
-        options = parser.parse_args(arguments)
+        options = parser.parse_intermixed_args(arguments)
         options.plugins = find_plugins(options.plugin)
         if imports_plugins:
             load_plugins(options.plugins)

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_runner.errors import ConfigError, printable
+from gan_runner.data_report.report import ReadingReport, read_report
+from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.protocol import digest_of
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
@@ -51,7 +52,7 @@ class Record(NamedTuple):
 
     `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations.jsonl by name
     and protocol, `protocols` what the digests stand for, `seconds` the time of training so far,
-    `pictures` the sample grids by step.
+    `pictures` the sample grids by step, `reading` how its data was read, None where it isn't known.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Record(NamedTuple):
     protocols: Mapping[str, Mapping[str, Any]]
     seconds: float | None
     pictures: Mapping[int, Path]
+    reading: ReadingReport | None = None
 
     @property
     def outcome(self) -> str:
@@ -126,7 +128,17 @@ def _read_record(path: Path, name: str) -> Record:
         protocols=protocols,
         seconds=seconds,
         pictures=dict(_pictures(folder.samples)),
+        reading=_reading(folder),
     )
+
+
+def _reading(folder: RunFolder) -> ReadingReport | None:
+    with suppress(FileNotFoundError):
+        try:
+            return read_report(folder.data)
+        except CheckpointError as error:
+            print(f"warning: {error}", file=sys.stderr)
+    return None
 
 
 def _read_metrics(folder: RunFolder) -> tuple[dict[str, dict[int, float]], float | None]:

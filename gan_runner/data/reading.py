@@ -54,7 +54,8 @@ class Reading:
     `source`: the file, the folder or the set, and which part of it. `stored`: how the examples are
     stored there, such as "float64 [400, 3]" or "40 PNG, 2 JPEG, 640 x 480 to 800 x 600 px".
     `labels`: where they come from, such as "column species" or "sub-folders"; empty without labels.
-    `columns`: those of a table's file, in its order, also the ignored ones.
+    `columns`: those of a table's file, in its order, also the ignored ones. `held_out`: the number
+    of held-out examples, where it is known without reading them.
     """
 
     source: str = ""
@@ -63,6 +64,7 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
     decisions: tuple[Decision, ...] = ()
     columns: tuple[ColumnNotes, ...] = ()
+    held_out: int | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

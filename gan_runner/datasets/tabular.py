@@ -68,7 +68,9 @@ class Tabular(Dataset):
 
     @final
     def load(self, cache: Path, track: Track) -> Data:
-        return self._split_data().train
+        train, test = self._split_data()
+        held_out = 0 if test is None else len(test)
+        return replace(train, reading=replace(train.reading, held_out=held_out))
 
     @final
     def held_out(self, cache: Path, track: Track) -> Data | None:

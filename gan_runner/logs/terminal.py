@@ -54,15 +54,22 @@ class Terminal:
         if self._quiet:
             return
         try:
-            if self._console.is_terminal:
-                self._console.print(text)
-            else:
-                print(text, flush=True)
+            self._print(text)
+        except UnicodeEncodeError:
+            # names in the user's data must not end a run where the locale hasn't their letters
+            encoding = sys.stdout.encoding or "ascii"
+            self._print(text.encode(encoding, "backslashreplace").decode(encoding))
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal was closed
                 raise
             # later writes, and Python's own flush at exit, must find an open descriptor
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _print(self, text: str) -> None:
+        if self._console.is_terminal:
+            self._console.print(text)
+        else:
+            print(text, flush=True)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Cells in aligned columns, each row in a whole line."""

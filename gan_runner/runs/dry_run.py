@@ -13,6 +13,8 @@ import torch
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config, Train
+from gan_runner.data_report.text import short_form
+from gan_runner.errors import printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
@@ -39,6 +41,9 @@ def run_dry(config: Config, terminal: Terminal) -> None:
         try:
             seconds = _measure_step(run)
             terminal.say(configuration.text(run.config))
+            terminal.say("\n".join(short_form(run.reading)))
+            for warning in (*run.experiment.warnings, *run.data.reading.warnings):
+                terminal.say(f"warning: {printable(warning, 1000)}")
             terminal.framed_table(("", ""), _estimate(run, seconds))
         finally:
             run.folder.release()

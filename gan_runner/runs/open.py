@@ -24,6 +24,7 @@ from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
 from gan_runner.logs.log import Log
 from gan_runner.logs.terminal import Terminal
+from gan_runner.runs.data import report_reading
 from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
 from gan_runner.storage.run_folder import RunFolder
@@ -45,12 +46,13 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     experiment = build(config)
     device = prepare_machine(experiment.config)
     experiment, data = load_data(experiment, terminal, device)
+    reading = report_reading(experiment, data, terminal.track)
     state = initial_state(experiment, data, device)
     folder = RunFolder(path)
     folder.lock()
     folder.checkpoints.mkdir()
     configuration.write(folder.config, experiment.config)
-    return Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
+    return Run(folder, experiment, data, reading, state, Log(folder, terminal), terminal, device)
 
 
 class Trained(NamedTuple):

@@ -16,6 +16,7 @@ from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.logs import log
 from gan_runner.logs.log import Log
 from gan_runner.logs.terminal import Terminal
+from gan_runner.runs.data import report_reading
 from gan_runner.runs.open import (
     initial_state,
     load_data,
@@ -72,9 +73,11 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
         warnings += exactness_warnings(found, device)
         warnings += changed_plugins(experiment.config.plugins)
     check_length(state.step, experiment.config)
+    reading = report_reading(experiment, data, terminal.track)
     _rewind(folder, found, experiment)
     write_text(folder.config, configuration.text(experiment.config))
-    run = Run(folder, experiment, data, state, Log(folder, terminal), terminal, device)
+    log_of_run = Log(folder, terminal)
+    run = Run(folder, experiment, data, reading, state, log_of_run, terminal, device)
     run.checkpoints.saved_step = -1 if found is None else state.step
     for warning in warnings:
         run.warn(warning)

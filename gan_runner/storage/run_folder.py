@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from gan_runner import __version__
+from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 from gan_runner.storage.status import Status, read_status, write_status
 from gan_runner.system.files import READ_ONLY
@@ -30,6 +31,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.yaml"
+        self.data = path / "data.json"
         self.metrics = path / "metrics.jsonl"
         self.evaluations = path / "evaluations.jsonl"
         self.events = path / "events.jsonl"
@@ -126,6 +128,15 @@ class RunFolder:
             "Install that version to use it, or train it anew."
         )
 
+    def reading_report(self) -> ReadingReport:
+        """How the data was read, in `data.json`. Raises CheckpointError, also without that file."""
+        try:
+            return read_report(self.data)
+        except FileNotFoundError:
+            what = "no reading report" if self.config.is_file() else "not a run folder"
+            remedy = "Name the data set: gan-data dataset=NAME."
+            raise CheckpointError(f"{what}, RUN={printable(self.path)}. {remedy}") from None
+
     def write_status(self, status: Status) -> None:
         """Replace `status.json`. Raises OSError."""
         write_status(self._status, status)
@@ -193,7 +204,7 @@ def discard(path: Path, made: list[Path]) -> None:
     """
     for name in (".hydra", "tensorboard", "samples", "checkpoints"):
         shutil.rmtree(path / name, ignore_errors=True)
-    for name in ("config.yaml", "metrics.jsonl", "events.jsonl", "train.log", LOCK):
+    for name in ("config.yaml", "data.json", "metrics.jsonl", "events.jsonl", "train.log", LOCK):
         (path / name).unlink(missing_ok=True)
     _remove_empty(made)
 

@@ -62,6 +62,11 @@ def build(config: Config) -> Experiment:
     return experiment
 
 
+def build_dataset(config: Config) -> Dataset:
+    """The data set alone, as an experiment has it. Raises ConfigError."""
+    return build_component(resolve(config).dataset, Dataset, where="dataset")
+
+
 def resolve(config: Config) -> Config:
     """The configuration with what `auto` stands for in place of it, so that it says what runs.
 

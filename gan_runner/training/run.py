@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from torch import nn
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
+from gan_runner.data_report.report import ReadingReport, read_report, write_report
+from gan_runner.data_report.text import short_form
+from gan_runner.errors import CheckpointError
 from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.health.probe import HealthProbe
 from gan_runner.logs.log import Log, best_step
@@ -39,6 +43,7 @@ class Run:
         folder: RunFolder,
         experiment: Experiment,
         data: Data,
+        reading: ReadingReport,
         state: TrainState,
         log: Log,
         terminal: Terminal,
@@ -47,6 +52,7 @@ class Run:
         config = experiment.config
         self.experiment = experiment
         self.data = data
+        self.reading = reading
         self.state = state
         self.log = log
         self.terminal = terminal
@@ -98,9 +104,10 @@ class Run:
             self.log.reals(self._pictures.reals())
         self.log.event("start" if is_new else "resume", step, str(path))
         self.log.say(f"{'run' if is_new else f'resumed at step {step}'}: {path}")
+        self._report_reading()
         self.terminal.begin(step=step, total=self.config.train.steps)
-        for warning in (*self.experiment.warnings, *self.data.reading.warnings) if is_new else ():
-            self.warn(warning)
+        for warning in (*self.experiment.warnings, *self.data.reading.warnings):
+            self.recorder.warn_once(step, warning)
         self.recorder.update_status(
             state="running",
             exit_code=None,
@@ -124,6 +131,16 @@ class Run:
                 say=self.log.say,
                 track=self.terminal.track,
             )
+
+    def _report_reading(self) -> None:
+        """Say in short how the data was read, and keep the whole report; on resume only what isn't
+        as it was."""
+        with suppress(FileNotFoundError, CheckpointError):
+            if read_report(self.folder.data) == self.reading:
+                return
+        for line in short_form(self.reading):
+            self.log.say(line)
+        write_report(self.folder.data, self.reading)
 
     def row(self) -> None:
         """Log the means since the last row. Raises NumbersError if one is NaN or Inf."""

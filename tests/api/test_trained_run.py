@@ -340,3 +340,12 @@ def test_what_can_not_be_evaluated_is_refused(
 ) -> None:
     with pytest.raises(gan_runner.ConfigError, match=message):
         gan_runner.evaluate(runs("plain"), **arguments)
+
+
+def test_a_run_says_how_its_data_was_read(finished: Callable[..., Path]) -> None:
+    path = finished("dataset=iris", "train.steps=0")
+    report = gan_runner.open(path).data_report()
+    assert (report["examples"], report["kind"]) == (105, "table")
+    (path / "data.json").unlink()
+    with pytest.raises(gan_runner.CheckpointError, match="no reading report"):
+        gan_runner.open(path).data_report()

@@ -10,11 +10,14 @@ import struct
 import subprocess
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from browser import BROWSER
 from conftest import Answer
 from jinja2 import UndefinedError
@@ -25,6 +28,9 @@ from gan_runner.comparison.page.curves import curves
 from gan_runner.comparison.page.gallery import gallery
 from gan_runner.comparison.page.page import _environment
 from gan_runner.comparison.record import find_records
+from gan_runner.data import Data, Decision, Reading, Space
+from gan_runner.data_report.describe import describe
+from gan_runner.data_report.report import write_report
 
 Here = Callable[..., Answer]
 
@@ -92,7 +98,8 @@ def two_losses(runs: Path) -> None:
 def test_a_page_has_its_sections_in_the_order_of_a_reader(tmp_path: Path, page: Page) -> None:
     two_losses(tmp_path / "runs")
     heads = re.findall(r"<h2>(.*?)</h2>", page())
-    assert heads == ["Leaderboard", "Curves", "Samples", "Differences", "Resources", "Runs"]
+    sections = ("Leaderboard", "Curves", "Samples", "Data", "Differences", "Resources", "Runs")
+    assert tuple(heads) == sections
 
 
 def test_a_page_needs_nothing_from_elsewhere(tmp_path: Path, page: Page) -> None:
@@ -230,6 +237,59 @@ def test_a_report_is_the_page_of_one_run(here: Here, tmp_path: Path) -> None:
     many = here("gan-report", "runs")
     assert many.code == 2
     assert "gan-compare" in many.err
+
+
+# ---------------------------------------------------------------- how data was read
+
+
+def with_report(run: Path, **changes: Any) -> Path:
+    reading = Reading(
+        source=EVIL, decisions=(Decision(QUOTES, "Use dataset.label=null."),), labels="sub-folders"
+    )
+    space = Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0))
+    data = Data(torch.zeros(4, 2), space, torch.tensor([0, 0, 0, 1]), ("cat", EVIL), reading)
+    write_report(run / "data.json", replace(describe(data, source=""), **changes))
+    return run
+
+
+def data_section(text: str) -> str:
+    return text.split('<section id="data">')[1].split("</section>", maxsplit=1)[0]
+
+
+def test_the_page_of_a_run_says_how_its_data_was_read(here: Here, tmp_path: Path) -> None:
+    with_report(made(tmp_path / "a", 1.0))
+    assert here("gan-report", "a", "--html", "page.html").code == 0
+    text = (tmp_path / "page.html").read_text()
+    section = Elements(data_section(text))
+    said = " ".join(section.said.split())
+    assert "4 vectors for training" in said
+    assert "sub-folders: 2 classes, 1 to 3 each" in said
+    assert "Use dataset.label=null." in said
+    assert [tag for tag, _ in section.found if tag == "details"] == ["details"] * 2
+    assert not {"img", "script"} & {tag for tag, _ in section.found}
+
+
+def test_runs_of_the_same_data_share_a_report_and_others_have_their_own(
+    tmp_path: Path, page: Page
+) -> None:
+    for name in "ab":
+        with_report(made(tmp_path / "runs" / name, 1.0, loss=name))
+    assert data_section(page()).count("4 vectors for training") == 1
+    assert "<h4>" not in data_section(page())
+    with_report(made(tmp_path / "runs" / "c", 1.0, loss="c"), examples=5)
+    made(tmp_path / "runs" / "d", 1.0, loss="d")
+    section = data_section(page())
+    assert "<h4>a, b</h4>" in section
+    assert "<h4>c</h4>" in section
+    assert "runs without a reading report: d." in section
+
+
+def test_a_report_that_is_none_is_left_out_with_a_warning(here: Here, tmp_path: Path) -> None:
+    (made(tmp_path / "a", 1.0) / "data.json").write_text('{"source": 7}')
+    answer = here("gan-report", "a", "--html", "page.html")
+    assert answer.code == 0
+    assert answer.err.startswith("warning: unreadable reading report")
+    assert "Not recorded." in data_section((tmp_path / "page.html").read_text())
 
 
 # ---------------------------------------------------------------- in a browser

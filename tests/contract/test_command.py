@@ -35,8 +35,8 @@ def test_a_run_leaves_what_the_contract_promises(here: Here, tmp_path: Path) -> 
     assert (answer.code, answer.err) == (0, "")
     (run,) = tmp_path.glob("outputs/*/*_digits_softplus_r1")
     assert sorted(path.name for path in run.iterdir()) == [
-        *(".hydra", ".lock", "checkpoints", "config.yaml", "events.jsonl", "metrics.jsonl"),
-        *("samples", "status.json", "tensorboard", "train.log"),
+        *(".hydra", ".lock", "checkpoints", "config.yaml", "data.json", "events.jsonl"),
+        *("metrics.jsonl", "samples", "status.json", "tensorboard", "train.log"),
     ]
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
         *("last.json", "step_00000002.safetensors")
@@ -131,7 +131,10 @@ def test_the_shell_completes_options_and_settings(
 
 @pytest.mark.parametrize(
     "name",
-    ["gan-train", "gan-sample", "gan-runs", "gan-augment", "gan-compare", "gan-report"],
+    [
+        *("gan-train", "gan-sample", "gan-runs", "gan-augment", "gan-compare", "gan-report"),
+        "gan-data",
+    ],
 )
 def test_help_needs_no_torch(name: str) -> None:
     python, *rest = argv(name, "--help")

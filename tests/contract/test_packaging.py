@@ -75,6 +75,7 @@ def test_the_wheel_offers_the_commands(wheel: Path) -> None:
     assert "gan-augment = gan_runner.cli.augment:main" in entries
     assert "gan-runs = gan_runner.cli.runs:main" in entries
     assert "gan-compare = gan_runner.cli.compare:main" in entries
+    assert "gan-data = gan_runner.cli.data:main" in entries
     assert "gan-report = gan_runner.cli.report:main" in entries
 
 

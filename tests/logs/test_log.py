@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -443,3 +445,10 @@ def test_what_is_said_is_harmless_on_the_terminal_and_in_train_log(
     said = capsys.readouterr().out
     assert said == "saved \\x1b[31mstep 5\nsecond line\n"
     assert folder.train_log.read_text().endswith(said)
+
+
+def test_letters_that_the_locale_lacks_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    Terminal().say("labels    column größe")
+    assert written.getvalue() == b"labels    column gr\\xf6\\xdfe\n"

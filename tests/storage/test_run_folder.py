@@ -171,7 +171,7 @@ def fill(path: Path) -> None:
     for name in (".hydra", "tensorboard", "samples", "checkpoints"):
         (path / name).mkdir()
         (path / name / "file").touch()
-    for name in ("config.yaml", "metrics.jsonl", "events.jsonl", "train.log", ".lock"):
+    for name in ("config.yaml", "data.json", "metrics.jsonl", "events.jsonl", "train.log", ".lock"):
         (path / name).touch()
 
 

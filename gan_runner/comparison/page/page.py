@@ -12,7 +12,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
-from gan_runner.comparison.page import plots, results, tables
+from gan_runner.comparison.page import plots, readings, results, tables
 from gan_runner.errors import plural, printable
 from gan_runner.storage.run_folder import current_time
 
@@ -32,6 +32,7 @@ _SECTIONS: tuple[tuple[str, str, str, Callable[[Comparison], dict[str, Any]]], .
     ("leaderboard", "Leaderboard", "Result", results.leaderboard),
     ("curves", "Curves", "Curves", plots.curves),
     ("samples", "Samples", "Samples", plots.samples),
+    ("data", "Data", "Data", readings.data),
     ("differences", "Differences", "Settings", tables.differences),
     ("resources", "Resources", "Resources", tables.resources),
     ("runs", "Runs", "Run", tables.runs),
@@ -40,21 +41,40 @@ _SECTIONS: tuple[tuple[str, str, str, Callable[[Comparison], dict[str, Any]]], .
 
 def page(comparison: Comparison, *, title: str | None = None) -> str:
     """The page as HTML."""
-    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     alone = len(comparison.records) == 1
-    sections = [
-        {"id": name, "heading": of_one if alone else of_many, **data(comparison)}
-        for name, of_many, of_one, data in _SECTIONS
-    ]
+    return render(
+        title=title or _title(comparison),
+        alone=alone,
+        outcomes=_outcomes(comparison),
+        headline=results.headline(comparison),
+        verdicts=results.verdicts(comparison.records[0]) if alone else [],
+        sections=[
+            {"id": name, "heading": of_one if alone else of_many, **make(comparison)}
+            for name, of_many, of_one, make in _SECTIONS
+        ],
+    )
+
+
+def render(
+    *,
+    title: str,
+    alone: bool,
+    outcomes: str,
+    headline: str,
+    verdicts: Sequence[str],
+    sections: Sequence[Mapping[str, Any]],
+) -> str:
+    """A page of sections as HTML: each has the `id` of its template, a `heading` and its data."""
+    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     return (
         _environment()
         .get_template("page.html")
         .render(
-            title=title or _title(comparison),
+            title=title,
             alone=alone,
-            outcomes=_outcomes(comparison),
-            headline=results.headline(comparison),
-            verdicts=results.verdicts(comparison.records[0]) if alone else [],
+            outcomes=outcomes,
+            headline=headline,
+            verdicts=verdicts,
             sections=sections,
             version=__version__,
             time=current_time(),

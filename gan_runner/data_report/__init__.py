@@ -1,0 +1,1 @@
+"""The reading report of a data set: what was read, what was left out, what was decided."""

@@ -1,0 +1,267 @@
+"""The reading report as text: the short form of a run, the whole of gan-data. No torch."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from gan_runner.data_report.report import (
+    LeftOutThings,
+    Numbers,
+    Part,
+    ReadingReport,
+    Role,
+    Tally,
+)
+from gan_runner.errors import printable
+
+_WIDTH = 80
+_HEAD = 10  # letters of the words at the left
+_WORDS = {"images": "images", "vectors": "vectors", "table": "rows", "sequences": "sequences"}
+_COLORS = {1: "gray", 2: "gray with alpha", 3: "color", 4: "color with alpha"}
+_ROLES: tuple[Role, ...] = ("numeric", "categorical", "label", "condition", "ignored")
+_PART_NAMES = {"images": "channels", "table": "columns"}
+_MOST_LEFT_OUT = 3  # kinds of things in a line
+_MOST_LISTED = 60  # classes
+_GLUE = "\x1f"  # between a name and its count, which stay in one line
+
+
+def short_form(report: ReadingReport) -> list[str]:
+    """At most eight lines of 80 letters."""
+    rows = summary(report, source_letters=_WIDTH - _HEAD - len(": ") - len(_counts(report)))
+    if count := len(report.doubtful):
+        what = "1 decision that is" if count == 1 else f"{count} decisions that are"
+        rows.append(("doubtful", f"{what} often wrong: see the warning{'s' * (count > 1)}"))
+    return [_shorten(f"{head:<{_HEAD}}{printable(text, 1000)}") for head, text in rows]
+
+
+def summary(report: ReadingReport, *, source_letters: int = 1000) -> list[tuple[str, str]]:
+    """A line for each question that a reader has, as its head and a text. At most seven.
+
+    Of a longer source the folders of a path go first, then the end, so that the counts behind it
+    are seen.
+    """
+    source = printable(report.source, 1000)
+    if len(source) > source_letters:
+        source = printable(re.sub(r"/(?:[^/,]*/)+", "", source), source_letters)
+    rows = [("data", f"{source}: {_counts(report)}")]
+    if report.stored:
+        rows.append(("stored", report.stored))
+    if report.kind == "table":
+        rows.append(("columns", _columns_text(report)))
+    else:
+        rows.append(("shape", _shape_text(report)))
+    if values := _values_text(report):
+        rows.append(("values", values))
+    rows.append(("labels", labels_text(report)))
+    rows.append(("left out", _left_out_text(report)))
+    if report.kind == "images":
+        rows.append(("mirrored", "left to right, at random" if report.mirrored else "no"))
+    return rows
+
+
+def full_text(report: ReadingReport) -> list[str]:
+    """The whole report in lines of 80 letters: the summary, decisions with the doubtful first,
+    classes, things left out, a line for each part."""
+    lines = [line for head, text in summary(report) for line in _wrap(text, head=head)]
+    for title, doubtful in ("often wrong", True), ("decided", False):
+        chosen = [d for d in report.decisions if d.doubtful is doubtful]
+        lines += ["", f"{title}:"] if chosen else []
+        for decision in chosen:
+            lines += _wrap_bullet(decision.text)
+            if decision.remedy:
+                # a remedy is to be copied: its lines are broken by the terminal alone
+                lines.append(f"    {printable(decision.remedy, 100_000)}")
+    lines += _listed(report)
+    if report.parts:
+        lines += ["", f"{part_name(report)}:"]
+        lines += [line for text in part_lines(report) for line in text]
+    return lines
+
+
+def labels_text(report: ReadingReport) -> str:
+    """Where labels are from, and the number and the sizes of classes."""
+    if not report.total_classes:
+        return "none"
+    count = report.total_classes
+    classes = f"{count:,} class{'es' * (count > 1)}"
+    least, most = report.smallest_class, report.largest_class
+    sizes = f"{least:,} each" if least == most else f"{least:,} to {most:,} each"
+    if count == 1:
+        sizes = f"{most:,} examples"
+    return f"{report.labels}: {classes}, {sizes}"
+
+
+def left_out_lines(report: ReadingReport) -> list[str]:
+    """What was left out and why, with the names of the first."""
+    return [_left_out_line(each, named=True) for each in report.left_out]
+
+
+def part_name(report: ReadingReport) -> str:
+    """What the parts of an example are called."""
+    return _PART_NAMES.get(report.kind, "dimensions")
+
+
+def part_cells(part: Part, *, glue: str = " ") -> tuple[str, str, str, str]:
+    """Of a part: its name, its role, its range or categories, and remarks. `glue` joins a category
+    and its count."""
+    remarks = []
+    if part.missing:
+        remarks.append(f"{part.missing:,} missing")
+    if part.digits:
+        remarks.append(f"{part.digits} digits")
+    if part.note:
+        remarks.append(part.note)
+    role = "label (condition)" if part.role == "condition" else part.role
+    return part.name, role, _part_values(part, glue), "; ".join(remarks)
+
+
+def part_lines(report: ReadingReport) -> Iterator[list[str]]:
+    """The lines of each part: one, unless its remarks need more."""
+    cells = [part_cells(part, glue=_GLUE) for part in report.parts]
+    names = min(24, max((len(name) for name, *_ in cells), default=0))
+    roles = max((len(role) for _, role, *_ in cells), default=0) if report.kind == "table" else 0
+    for name, role, values, remarks in cells:
+        shown = f"{role:<{roles}}  " if roles else ""
+        head = f"  {printable(name, names):<{names}}  {shown}"
+        room = "; ".join(text for text in (values, remarks) if text)
+        yield _wrap(room or "-", head=head, indent=len(head))
+    if rest := report.total_parts - len(report.parts):
+        yield [f"  and {rest:,} more"]
+
+
+def number_text(value: float, spread: float) -> str:
+    """A number with the digits that its spread gives meaning to; whole ones whole."""
+    if abs(value) >= 1e15:
+        return f"{value:.4g}"
+    if value == int(value):
+        return f"{int(value)}"
+    decimals = 3 - math.floor(math.log10(spread)) if 0 < spread < math.inf else 4
+    if decimals > 9:
+        return f"{value:.7g}"
+    text = f"{value:.{max(0, decimals)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _counts(report: ReadingReport) -> str:
+    examples = f"{report.examples:,} {_WORDS[report.kind]} for training"
+    if report.held_out is None:
+        return f"{examples}, the held-out ones can't be read"
+    return f"{examples}, {report.held_out or 'none':{',' if report.held_out else ''}} held out"
+
+
+def _shorten(line: str) -> str:
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3].rstrip()}..."
+
+
+def _columns_text(report: ReadingReport) -> str:
+    counts = Counter(part.role for part in report.parts)
+    named = {"label": "label", "condition": "label as the condition", "ignored": "ignored"}
+    texts = [f"{counts[role]:,} {named.get(role, role)}" for role in _ROLES if counts[role]]
+    return f"{', '.join(texts)}; {report.shape[0]:,} numbers a row, {report.dtype}"
+
+
+def _shape_text(report: ReadingReport) -> str:
+    if report.kind == "images":
+        channels, height, width = report.shape
+        color = _COLORS.get(channels, f"{channels} channels")
+        return f"{width} x {height} pixels, {color}, {report.dtype}"
+    if report.kind == "sequences":
+        steps, size = report.shape
+        return f"{steps:,} steps of {size:,} number{'s' * (size > 1)}, {report.dtype}"
+    return f"{report.shape[0]:,} number{'s' * (report.shape[0] > 1)} each, {report.dtype}"
+
+
+def _values_text(report: ReadingReport) -> str:
+    texts = []
+    if report.bytes is not None and report.numbers is not None:
+        low, high = report.numbers.low, report.numbers.high
+        shares = f"{_percent(report.bytes.zeros)} are 0, {_percent(report.bytes.full)} are 255"
+        texts.append(f"{low:.0f} to {high:.0f} of 0..255; {shares}")
+        if report.bytes.different < 9:
+            texts.append(f"{report.bytes.different} different")
+    elif report.numbers is not None:
+        texts.append(numbers_text(report.numbers))
+    if count := report.total_constants:
+        listed = ", ".join(report.constants) + ", ..." * (count > len(report.constants))
+        texts.append(f"{count} constant ({listed})")
+    if texts and report.seen < report.examples:
+        texts.append(f"of a spread of {report.seen:,}")
+    return "; ".join(texts)
+
+
+def numbers_text(numbers: Numbers) -> str:
+    """A range, a mean and a deviation."""
+    low, high, mean, deviation = numbers.low, numbers.high, numbers.mean, numbers.deviation
+    if low == high:
+        return f"always {number_text(low, 0)}"
+    ends = f"{number_text(low, high - low)} to {number_text(high, high - low)}"
+    spread = number_text(deviation, 10 * deviation)
+    return f"{ends}, mean {number_text(mean, deviation)}, deviation {spread}"
+
+
+def _part_values(part: Part, glue: str) -> str:
+    if part.numbers is not None:
+        return numbers_text(part.numbers)
+    if not part.categories:
+        return ""
+    return f"{part.total_categories:,}: {_tallies(part.categories, part.total_categories, glue)}"
+
+
+def _tallies(tallies: Sequence[Tally], total: int, glue: str) -> str:
+    listed = ", ".join(f"{each.name}{glue}{each.count:,}" for each in tallies)
+    rest = total - len(tallies)
+    return f"{listed} and {rest:,} more" if rest else listed
+
+
+def _left_out_text(report: ReadingReport) -> str:
+    if not report.left_out:
+        return "nothing"
+    texts = [_left_out_line(each, named=False) for each in report.left_out[:_MOST_LEFT_OUT]]
+    return "; ".join(texts) + "; ..." * (len(report.left_out) > _MOST_LEFT_OUT)
+
+
+def _left_out_line(left_out: LeftOutThings, *, named: bool) -> str:
+    text = f"{left_out.count:,} of {left_out.total:,} {left_out.what}: {left_out.why}"
+    if not (named and left_out.names):
+        return text
+    more = ", ..." if left_out.count > len(left_out.names) else ""
+    return f"{text} ({', '.join(left_out.names)}{more})"
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.005:
+        return "under 1 %"
+    if 0.995 <= share < 1:
+        return "over 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def _listed(report: ReadingReport) -> list[str]:
+    lines = []
+    if report.left_out:
+        lines += ["", "left out:"]
+        lines += [line for text in left_out_lines(report) for line in _wrap_bullet(text)]
+    if report.total_classes:
+        listed = _tallies(report.classes[:_MOST_LISTED], report.total_classes, _GLUE)
+        lines += ["", "classes:", *_wrap(listed, head="", indent=2)]
+    return lines
+
+
+def _wrap(text: str, *, head: str, indent: int = _HEAD) -> list[str]:
+    shown = _GLUE.join(printable(part, 100_000) for part in text.split(_GLUE))
+    lines = textwrap.wrap(
+        shown,
+        _WIDTH,
+        initial_indent=f"{head:<{indent}}",
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_GLUE, " ") for line in lines]
+
+
+def _wrap_bullet(text: str) -> list[str]:
+    return _wrap(text, head="  -", indent=4)
