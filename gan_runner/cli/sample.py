@@ -251,7 +251,7 @@ def _write(
     elif suffix == ".gif":
         _write_animation(options.out, trained, examples, frames=options.interpolate)
     else:
-        _write_folder(options.out, examples)
+        _write_folder(options.out, trained, examples)
 
 
 def _write_grid(
@@ -286,17 +286,18 @@ def _write_arrays(
                 arrays["labels"] = np.array([int(name) for name in names])[arrays["labels"]]
             else:
                 arrays["class_names"] = np.array(names)
-        np.savez(file, samples=to_stored_array(examples), **arrays)
+        np.savez(file, samples=to_stored_array(examples, trained.sampler.space), **arrays)
 
 
 def _write_rows(path: Path, trained: Trained, examples: Tensor, labels: Tensor | None) -> None:
     """Names, and rows in the table's own units; the class of the condition is a column again."""
     import csv
 
-    columns = trained.sampler.space.columns
-    assert columns is not None, "other samples are refused"
+    space = trained.sampler.space
+    assert space.columns is not None, "other samples are refused"
+    rows = space.columns.rows(examples, labels, space.origin)
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(columns.rows(examples, labels))
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: int) -> None:
@@ -312,12 +313,12 @@ def _write_animation(path: Path, trained: Trained, examples: Tensor, *, frames: 
     images[0].save(path, save_all=True, append_images=images[1:], duration=_FRAME_MS, loop=0)
 
 
-def _write_folder(path: Path, examples: Tensor) -> None:
+def _write_folder(path: Path, trained: Trained, examples: Tensor) -> None:
     from gan_runner.sampling.arrays import to_stored_array
     from gan_runner.sampling.pictures.png import save_png, to_displayable
 
     path.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(to_stored_array(examples)):
+    for number, image in enumerate(to_stored_array(examples, trained.sampler.space)):
         save_png(to_displayable(image), path / f"sample_{number:06d}.png")
 
 
