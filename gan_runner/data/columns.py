@@ -132,12 +132,15 @@ def _values(column: Column, codes: NDArray[Any], origin: float) -> NDArray[Any]:
     if column.decimals == 0:
         return _whole_numbers(codes, int(origin))
     if not origin:
-        return np.add(codes, 0, dtype=codes.dtype)  # which makes 0 of -0
-    if column.decimals is None:
+        values: NDArray[Any] = codes.copy()
+    elif column.decimals is None:
         # in decimals, so that the sum has the digits of both and no noise of float64 below them
         off = Decimal(repr(origin))
-        return np.array([float(off + Decimal(str(value))) for value in codes], np.float64)
-    return np.round(codes.astype(np.float64) + origin, column.decimals) + 0.0
+        values = np.array([float(off + Decimal(str(value))) for value in codes], np.float64)
+    else:
+        values = np.round(codes.astype(np.float64) + origin, column.decimals)
+    values += 0.0  # which makes 0 of -0
+    return values
 
 
 def _whole_numbers(codes: NDArray[Any], origin: int) -> NDArray[Any]:

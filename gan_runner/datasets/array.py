@@ -143,14 +143,16 @@ class Array(Dataset):
 
     def _lost_digits(self, lost: dict[int, Lost]) -> Iterator[Decision]:
         """The dimensions whose digits can't all be kept, those that may matter apart."""
-        remedy = "Save differences from a start, as float64, or a larger unit."
+        remedy = "Save them in another unit, or less their start, as float64."
         if not self.standardize:
             remedy = "Use dataset.standardize=true."
         for doubtful in (True, False):
             texts = [
                 f"dimension {d + 1} {x.text}" for d, x in lost.items() if x.doubtful == doubtful
             ]
-            more = f"; so {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
+            more = (
+                f"; {len(texts) - _MOST_NAMED} more like these" if len(texts) > _MOST_NAMED else ""
+            )
             if texts:
                 yield Decision("; ".join(texts[:_MOST_NAMED]) + more, remedy, doubtful)
 

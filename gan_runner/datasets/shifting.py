@@ -16,6 +16,7 @@ _COARSE = 2.0**-8  # of the deviation: steps that show in a histogram
 _LEAST_GAIN = 4  # an origin that can't save all digits takes the typical number down by so much
 _MOST_EXACT = 2**53  # float64 holds all whole numbers up to it
 _LARGEST = float(np.finfo(np.float32).max)
+_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 class Lost(NamedTuple):
@@ -210,8 +211,10 @@ def _find_lost(
     if decimals is not None and values.dtype.kind == "f":
         largest = float(np.abs(values).max())
         if np.spacing(largest) > 10.0**-decimals:
-            text = f"has numbers up to {largest:.2g} with {decimals} digits after the point"
-            return Lost(f"{text}: not even 64 bits keep all", doubtful=True)
+            text = f"has numbers up to {largest:.2g} in steps of {10.0**-decimals:g}"
+            return Lost(f"{text}: not even 64 bits keep all their digits", doubtful=True)
+    if 0 < _deviation(difference) < _SMALLEST:
+        return Lost(f"has a deviation of {_deviation(difference):.2g}: too small for 32 bits", True)
     if not _keeps_spread(difference, stored):
         step, around = np.spacing(np.float32(size)), float(np.median(values))
         text = f"has a deviation of {_deviation(difference):.2g} around {around:.8g}, where it is"

@@ -175,11 +175,11 @@ def _lost_digits(filled: list[ColumnValues]) -> Iterator[Decision]:
         if not lost:
             continue
         texts = [f"column {printable(c.name)} {loss.text}" for c, _, _, loss in lost if loss]
-        more = f"; so {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
+        more = f"; {len(lost) - _MOST_NAMED} more like these" if len(lost) > _MOST_NAMED else ""
         names = ",".join(f"'{printable(each.column.name)}'" for each in lost[:_MOST_NAMED])
         yield Decision(
             "; ".join(texts[:_MOST_NAMED]) + more,
-            "Save differences from a start, or a larger unit; or leave out: "
+            "Save them in another unit, or less their start; or leave them out: "
             f'"dataset.ignore=[{names}]"',
             doubtful,
         )
