@@ -13,6 +13,7 @@ Numbers = NDArray[Any]
 _MOST_DETECTED_DECIMALS = 6
 _FINE = 2.0**-12  # of the deviation: numbers in steps of that are as good as exact
 _COARSE = 2.0**-8  # of the deviation: steps that show in a histogram
+_BLOCK = 64  # columns
 _LEAST_GAIN = 4  # an origin that can't save all digits takes the typical number down by so much
 _MOST_EXACT = 2**53  # float64 holds all whole numbers up to it
 _LARGEST = float(np.finfo(np.float32).max)
@@ -46,11 +47,13 @@ def shift(values: Numbers, decimals: int | None, *, may_shift: bool = True) -> S
     Raises OverflowError where numbers are too far apart for 32 bits.
     """
     values = _as_64_bits(values)
+    if not len(values) or _keeps(values.astype(np.float64), decimals):
+        return Shifted(values.astype(np.float32), 0.0, None)
     origin = _choose_origin(values, decimals) if may_shift else 0.0
     difference = _subtract(values, origin)
-    if np.abs(difference).max(initial=0) > _LARGEST:
+    if np.abs(difference).max() > _LARGEST:
         raise OverflowError
-    numbers = difference.astype(np.float32) if origin else values.astype(np.float32)
+    numbers = difference.astype(np.float32)
     return Shifted(numbers, origin, _find_lost(values, difference, numbers, decimals, origin))
 
 
@@ -68,17 +71,18 @@ def shift_columns(values: Numbers, *, may_shift: bool = True) -> ShiftedColumns:
 
     Raises ValueError for numbers that aren't finite, OverflowError as `shift` does.
     """
-    numbers = np.empty(values.shape, np.float32)
-    origin, lost = [0.0] * values.shape[1], {}
-    for place in range(values.shape[1]):
-        column = np.ascontiguousarray(values[:, place])
-        if not np.isfinite(column).all():
-            raise ValueError("numbers aren't finite")
-        shifted = shift(column, _find_decimals(column), may_shift=may_shift)
-        numbers[:, place], origin[place] = shifted.numbers, shifted.origin
-        found = _find_coarse_type(column) or shifted.lost
-        if found is not None:
-            lost[place] = found
+    count = values.shape[1]
+    numbers, origin, lost = np.empty(values.shape, np.float32), [0.0] * count, {}
+    for start in range(0, count, _BLOCK):
+        # contiguous columns: of an array of a thousand, one by one would take seconds
+        for place, column in enumerate(values[:, start : start + _BLOCK].T.copy(), start):
+            if not np.isfinite(column).all():
+                raise ValueError("numbers aren't finite")
+            shifted = shift(column, _find_decimals(column), may_shift=may_shift)
+            numbers[:, place], origin[place] = shifted.numbers, shifted.origin
+            found = _find_coarse_type(column) or shifted.lost
+            if found is not None:
+                lost[place] = found
     return ShiftedColumns(numbers, tuple(origin) if any(origin) else (), lost)
 
 
@@ -100,9 +104,12 @@ def _find_coarse_type(values: Numbers) -> Lost | None:
     """What numbers [N] lost when they were saved as float32 or float16, if it shows."""
     if values.dtype.kind != "f" or values.dtype.itemsize >= 8:
         return None
+    deviation = _deviation(values.astype(np.float64))
+    if float(np.spacing(np.abs(values).max())) <= deviation * _COARSE or not deviation:
+        return None
     typical = np.median(np.abs(values)).astype(values.dtype)
-    step, deviation = float(np.spacing(typical)), float(values.std(dtype=np.float64))
-    if not 0 < deviation * _COARSE < step:
+    step = float(np.spacing(typical))
+    if step <= deviation * _COARSE:
         return None
     text = f"is {values.dtype} in its file, which goes in steps of {step:.3g} around {typical:.6g}"
     return Lost(f"{text}, with a deviation of {deviation:.2g}", doubtful=True)
@@ -119,10 +126,8 @@ def _as_64_bits(values: Numbers) -> Numbers:
 
 
 def _choose_origin(values: Numbers, decimals: int | None) -> float:
-    """0 where float32 keeps the numbers, else what keeps all digits, or those of most numbers."""
+    """What keeps all digits, or else those of most numbers; 0 where nothing does."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if not len(values) or _keeps(values.astype(np.float64), decimals):
-            return 0.0
         # a number of the column: the distances to it are multiples of the steps that all go in
         middle = np.partition(values, len(values) // 2)[len(values) // 2]
         candidates = [_shorten(float(middle), values, decimals)]
@@ -160,7 +165,8 @@ def _subtract(values: Numbers, origin: float) -> NDArray[np.float64]:
 
 def _keeps(difference: NDArray[np.float64], decimals: int | None) -> bool:
     """Whether float32 keeps the digits and the spread of numbers."""
-    stored = difference.astype(np.float32)
+    with np.errstate(over="ignore"):
+        stored = difference.astype(np.float32)
     if not np.isfinite(stored).all():
         return False
     return _keeps_digits(difference, stored, decimals) and _keeps_spread(difference, stored)
@@ -180,9 +186,11 @@ def _keeps_spread(difference: NDArray[np.float64], stored: NDArray[np.float32]) 
     number: a few that are far away may be coarse."""
     if difference.min() == difference.max():
         return True
-    fine = _FINE * _deviation(difference)
-    size = np.abs(stored)
-    return bool(np.spacing(size.max()) <= fine or np.spacing(np.median(size)) <= fine)
+    deviation, size = _deviation(difference), np.abs(stored)
+    if deviation < _SMALLEST:
+        return False
+    steps = (np.spacing(typical(size)) for typical in (np.max, np.median))
+    return any(step <= _FINE * deviation for step in steps)
 
 
 def _deviation(difference: NDArray[np.float64]) -> float:

@@ -280,6 +280,17 @@ def test_a_scatter_shows_each_point_in_its_place() -> None:
         assert np.ptp(axis) == pytest.approx(450 / 1.2, rel=0.05)  # a margin of a tenth
 
 
+def test_a_scatter_of_large_numbers_is_that_of_the_shifted_ones() -> None:
+    cloud = torch.randn(200, 2, generator=torch.Generator().manual_seed(0)) / 64
+    plain, shifted = (
+        points(draw_examples(cloud, replace(PLANE, origin=origin)))
+        for origin in ((), (2_459_000.5, 1.7e9))
+    )
+    # their labels take other room
+    for one, other in zip(plain, shifted, strict=True):
+        assert np.ptp(other) == pytest.approx(np.ptp(one), rel=0.1)
+
+
 def test_up_in_the_plane_is_up_in_the_picture() -> None:
     made = draw_examples(
         torch.tensor([[0.0, 0.0]] * 50 + [[0.0, 1.0]] * 5 + [[1.0, 0.0]] * 50), PLANE
