@@ -25,7 +25,7 @@ from gan_runner.api.arguments import (
 )
 from gan_runner.api.labels import Label, find_labels
 from gan_runner.config.plugins import find_plugins, load_plugins
-from gan_runner.data import Columns, Space
+from gan_runner.data import Space
 from gan_runner.errors import MachineError
 from gan_runner.runs.open import Trained, load_generator
 from gan_runner.sampling.arrays import to_stored_array
@@ -105,7 +105,8 @@ class TrainedRun:
         truncation: float | None = None,
     ) -> NDArray[Any] | Rows:
         """`count` samples, the same for the same seed: images uint8 [N, H, W, C], vectors [N, D],
-        sequences [N, T, D], or the rows of a table.
+        sequences [N, T, D], or the rows of a table. Numbers are float32, or float64 where the data
+        need them.
 
         `labels`: one class for all, or one for each sample, by its name or place, as gan-sample
         takes them, or a tensor of places in `class_names`; without them a conditional generator
@@ -180,21 +181,10 @@ def open_run(
 def to_values(examples: Tensor, space: Space, labels: Tensor | None) -> NDArray[Any] | Rows:
     """Examples as stored [N, *shape] in the values that files have."""
     if space.columns is None:
-        return to_stored_array(examples)
-    return Rows(_column_values(space.columns, examples, labels))
-
-
-def _column_values(
-    columns: Columns, examples: Tensor, labels: Tensor | None
-) -> dict[str, NDArray[Any]]:
-    kinds = {column.name: column for column in columns.columns}
-    found: dict[str, NDArray[Any]] = {}
-    for name, codes in columns.codes(examples, labels).items():
-        column, values = kinds[name], codes.numpy()
-        if column.categories:
-            found[name] = np.array(column.categories)[values]
-        elif column.decimals == 0:
-            found[name] = values.astype(np.int64)
-        else:
-            found[name] = values
-    return found
+        return to_stored_array(examples, space)
+    return Rows(
+        {
+            column.name: np.array(column.categories)[values] if column.categories else values
+            for column, values in space.columns.values(examples, labels, space.origin)
+        }
+    )

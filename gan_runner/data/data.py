@@ -23,6 +23,10 @@ class Space:
     `vectors`: float32 [D] in the data's own units, which networks see as (x - offset) / scale.
     `table`: vectors that are rows of a table, whose `columns` say what each number belongs to.
     `sequences`: float32 [T, D], each step seen as a vector is.
+
+    Numbers that are large beside their spread are held less their `origin`, which a float32 would
+    round them for: one for each dimension, 0 where nothing is taken off, or () for none at all.
+    Everything inside is in these shifted units, `offset` too, which changes no distance.
     """
 
     kind: Kind
@@ -30,9 +34,12 @@ class Space:
     offset: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     columns: Columns | None = field(default=None, repr=False)
+    origin: tuple[float, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for columns that don't fit the examples."""
+        """Raises ValueError for columns and origins that don't fit the examples."""
+        if self.origin and len(self.origin) != len(self.offset):
+            raise ValueError("space.origin: not one for each dimension")
         if (self.kind == "table") != (self.columns is not None):
             raise ValueError("a table, and nothing else, has columns")
         if self.columns is not None:
@@ -47,12 +54,28 @@ class Space:
         return (examples - examples.new_tensor(self.offset)) / examples.new_tensor(self.scale)
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """A generator's outputs as examples: uint8 images, all else in the data's own units."""
+        """A generator's outputs as examples: uint8 images, all else in the units of examples."""
         outputs = outputs.float()
         if self.kind == "images":
             return outputs.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
         vectors = outputs * outputs.new_tensor(self.scale) + outputs.new_tensor(self.offset)
         return vectors if self.columns is None else self.columns.discretize(vectors)
+
+    @property
+    def offset_in_data_units(self) -> tuple[float, ...]:
+        """The offset of the numbers with their origin."""
+        return tuple(
+            a + b
+            for a, b in zip(self.offset, self.origin or (0.0,) * len(self.offset), strict=True)
+        )
+
+    def to_data_units(self, examples: Tensor) -> Tensor:
+        """Examples on the CPU as the data have them: float64 with their origin, where there is one,
+        otherwise as they are."""
+        if not any(self.origin):
+            return examples.cpu()
+        moved = examples.cpu().double() + torch.tensor(self.origin, dtype=torch.float64)
+        return moved if self.columns is None else self.columns.discretize(moved)
 
 
 @dataclass(frozen=True)
@@ -83,6 +106,8 @@ def digest(data: Data) -> str:
     if data.space.columns is not None:
         columns = [astuple(column) for column in data.space.columns.columns]
         sha256.update(f"|{columns}".encode())
+    if any(data.space.origin):
+        sha256.update(f"|{data.space.origin}".encode())
     every = max(1, count >> 16)
     for chunk in data.examples[::every].split(4096):
         sha256.update(chunk.cpu().contiguous().numpy().data)

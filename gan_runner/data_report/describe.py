@@ -95,7 +95,8 @@ def values_in_units(
     examples: Tensor, space: Space, dimensions: slice = slice(None)
 ) -> NDArray[np.float64]:
     """Vectors, rows or sequences in the data's own units, [N, ..., d] for `dimensions` d."""
-    return examples[..., dimensions].double().numpy()
+    values = examples[..., dimensions].double().numpy()
+    return values + np.array(space.origin)[dimensions] if space.origin else values
 
 
 class Measured(NamedTuple):

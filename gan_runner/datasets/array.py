@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +13,12 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 from torch import Tensor
 
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.array import read_array_file
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
+from gan_runner.datasets.shifting import Lost, shift_columns
 from gan_runner.datasets.vectors import plain_space, standardized_space
 from gan_runner.errors import ConfigError, DataError, printable
 
@@ -24,6 +27,7 @@ Samples = NDArray[Any]
 SHAPES = "Expected images [N, H, W] or [N, H, W, C], vectors [N, D], or sequences [N, T, D]."
 AXES = {"images": (3, 4), "vectors": (2,), "sequences": (3,)}
 CHUNK_EXAMPLES = 1024
+_MOST_NAMED = 5  # dimensions of thousands
 
 
 class Array(Dataset):
@@ -58,8 +62,7 @@ class Array(Dataset):
         kind = self._kind_of(samples)
         labels, class_names = self._classes(stored_labels, count=len(samples))
         if kind != "images":
-            numbers = self._numbers(samples, kind)
-            return Data(numbers, self._space_of(numbers), labels, class_names)
+            return self._numbers(samples, kind, labels, class_names)
         images = self._images(samples, track)
         return Data(images, Space("images", tuple(images.shape[1:])), labels, class_names)
 
@@ -87,6 +90,11 @@ class Array(Dataset):
         kind = self.kind
         if kind == "auto":
             kind = "vectors" if samples.ndim == 2 else "images"
+        if samples.dtype.kind in "mM":
+            remedy = "Save numbers: array.astype('datetime64[s]').astype('int64'), for seconds."
+            if samples.dtype.kind == "m":
+                remedy = "Save numbers: array / numpy.timedelta64(1, 's'), for seconds."
+            raise self._fault(f"times, an array of {samples.dtype}", remedy)
         if samples.dtype.kind not in "biuf":
             raise self._fault(f"an array of {samples.dtype}", "Save plain real numbers.")
         if samples.ndim not in AXES[kind]:
@@ -113,18 +121,40 @@ class Array(Dataset):
         values, indices = np.unique(labels, return_inverse=True)
         return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, values))
 
-    def _numbers(self, samples: Samples, kind: str) -> Tensor:
-        """Vectors or sequences, float32 of the same shape."""
+    def _numbers(
+        self, samples: Samples, kind: str, labels: Tensor | None, names: tuple[str, ...]
+    ) -> Data:
+        """Vectors or sequences, as float32 of the same shape that keeps their digits."""
         if self.flip:
             remedy = "Set dataset.flip=false."
             raise ConfigError(f"{kind} can't be mirrored, dataset.flip=true. {remedy}")
         if kind == "sequences" and samples.shape[1] == 1:
             what = f"sequences of a single step in {list(samples.shape)}"
             raise self._fault(what, "Save them as vectors [N, D], with dataset.kind=vectors.")
-        with np.errstate(over="ignore"):
-            numbers = np.ascontiguousarray(samples, dtype=np.float32)
-        self._check_finite(numbers)
-        return torch.from_numpy(numbers)
+        rows = samples.reshape(-1, samples.shape[-1])
+        try:
+            shifted = shift_columns(rows, may_shift=self.standardize)
+        except (ValueError, OverflowError):
+            raise self._not_finite() from None
+        examples = torch.from_numpy(shifted.numbers.reshape(samples.shape))
+        space = replace(self._space_of(examples), origin=shifted.origin)
+        reading = Reading(decisions=tuple(self._lost_digits(shifted.lost)))
+        return Data(examples, space, labels, names, reading)
+
+    def _lost_digits(self, lost: dict[int, Lost]) -> Iterator[Decision]:
+        """The dimensions whose digits can't all be kept, those that may matter apart."""
+        remedy = "Save them in another unit, or less their start, as float64."
+        if not self.standardize:
+            remedy = "Use dataset.standardize=true."
+        for doubtful in (True, False):
+            texts = [
+                f"dimension {d + 1} {x.text}" for d, x in lost.items() if x.doubtful == doubtful
+            ]
+            more = (
+                f"; {len(texts) - _MOST_NAMED} more like these" if len(texts) > _MOST_NAMED else ""
+            )
+            if texts:
+                yield Decision("; ".join(texts[:_MOST_NAMED]) + more, remedy, doubtful)
 
     def _space_of(self, numbers: Tensor) -> Space:
         are_vectors, shape = numbers.ndim == 2, numbers.shape[1:]
@@ -160,8 +190,11 @@ class Array(Dataset):
 
     def _check_finite(self, part: Samples) -> None:
         if not np.isfinite(part).all():
-            remedy = "Remove or repair those samples."
-            raise self._fault("values that are NaN, infinite or too large", remedy)
+            raise self._not_finite()
+
+    def _not_finite(self) -> DataError:
+        remedy = "Remove or repair those samples."
+        return self._fault("values that are NaN, infinite or too large", remedy)
 
     def _check_range(self, part: Samples, low: float, high: float) -> None:
         if part.min() < low or part.max() > high:

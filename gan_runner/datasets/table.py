@@ -9,7 +9,13 @@ import numpy as np
 from pydantic import field_validator
 
 from gan_runner.data import Column, Decision, Reading
-from gan_runner.datasets.readers.cells import are_codes, categories, decimals, is_number
+from gan_runner.datasets.readers.cells import (
+    are_codes,
+    categories,
+    decimals,
+    is_number,
+    parse_numbers,
+)
 from gan_runner.datasets.readers.csv import TextTable, read_csv
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.tabular import ColumnValues, TableContents, Tabular
@@ -147,7 +153,7 @@ class Table(Tabular):
         """The columns of few whole numbers, whose kind was guessed."""
         codes = [
             printable(column.name)
-            for column, _ in filled
+            for column, *_ in filled
             if column.name not in (*self.categorical, self.label) and not column.label
             if column.categories and all(map(is_number, column.categories))
         ]
@@ -178,8 +184,7 @@ class Table(Tabular):
         cells = [self._with_decimal_point(cell) for cell in table.columns[name]]
         if not all(map(is_number, cells)):
             raise self._mixed_cells(name, table)
-        values = np.array(cells, dtype=np.float64)
-        return ColumnValues(Column(name, decimals=decimals(cells)), values)
+        return ColumnValues(Column(name, decimals=decimals(cells)), parse_numbers(cells))
 
     def _mixed_cells(self, name: str, table: TextTable) -> DataError:
         cells = table.columns[name]

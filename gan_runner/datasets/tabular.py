@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, final
+from typing import Annotated, Any, Literal, NamedTuple, final
 
 import numpy as np
 import torch
@@ -14,20 +15,28 @@ from pydantic import Field, NonNegativeInt
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gan_runner.data import Column, Columns, Data, Reading, Space
+from gan_runner.data import Column, Columns, Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.shifting import Lost, shift
 from gan_runner.datasets.splitting import TrainTestIndices, split_indices
 from gan_runner.datasets.vectors import standardized_space
 from gan_runner.errors import DataError, printable
 
-_LARGEST = float(np.finfo(np.float32).max)
+_MOST_DECIMALS = 6  # more are those of a measurement, unless an origin makes room for them
+_MOST_NAMED = 5  # columns of thousands
 
 
 class ColumnValues(NamedTuple):
-    """A column and its values: numbers float64 [N], or indices of categories int64 [N]."""
+    """A column and its values: numbers [N], float64 or integers, or indices of categories, int64.
+
+    Where these are numbers of examples, they are float32, less the `origin`; `lost` is what of
+    their digits is not kept.
+    """
 
     column: Column
-    values: NDArray[np.float64] | NDArray[np.int64]
+    values: NDArray[Any]
+    origin: float = 0.0
+    lost: Lost | None = None
 
 
 class TableContents(NamedTuple):
@@ -82,7 +91,7 @@ class Tabular(Dataset):
 
     def _split_data(self) -> TrainTestData:
         contents = self.contents()
-        filled = [self._as_condition(each) for each in contents.columns]
+        filled = [self._as_example_numbers(self._as_condition(c)) for c in contents.columns]
         if not any(each.column.width for each in filled):
             raise DataError(f"no column to generate, {self.setting}. Use a table with more.")
         all_columns = tuple(each.column for each in filled)
@@ -90,16 +99,17 @@ class Tabular(Dataset):
         label = next((each for each in filled if each.column.label), None)
         labels = None if label is None else torch.from_numpy(label.values.astype(np.int64))
         names = () if label is None else label.column.categories
-        examples = torch.cat([self._numbers(each) for each in filled if each.column.width], dim=1)
+        examples = torch.cat([_numbers(each) for each in filled if each.column.width], dim=1)
         chosen = self._split(labels, names, len(examples))
-        space = _space(examples[chosen.train], columns)
+        space = _space(examples[chosen.train], columns, _origin(filled))
+        reading = contents.reading.decided(*_lost_digits(filled))
         train, test = (
             Data(
                 examples[part],
                 space,
                 None if labels is None else labels[part],
                 names,
-                contents.reading,
+                reading,
             )
             for part in chosen
         )
@@ -107,22 +117,26 @@ class Tabular(Dataset):
 
     def _as_condition(self, filled: ColumnValues) -> ColumnValues:
         """The label as a condition, where `label_as` is `class`."""
-        column, values = filled
-        if not column.label or self.label_as != "class":
+        if not filled.column.label or self.label_as != "class":
             return filled
-        return ColumnValues(replace(column, condition=True), values)
+        return filled._replace(column=replace(filled.column, condition=True))
 
-    def _numbers(self, filled: ColumnValues) -> Tensor:
-        """A column as examples have it, float32 [N, width]. Raises DataError."""
-        column, values = filled
+    def _as_example_numbers(self, filled: ColumnValues) -> ColumnValues:
+        """Numbers as examples have them; categories as they are. Raises DataError."""
+        column, values = filled.column, filled.values
         if column.categories:
-            return one_hot(torch.from_numpy(values), column.width).float()
-        if np.abs(values).max(initial=0) > _LARGEST:
+            return filled
+        try:
+            shifted = shift(values, column.decimals)
+            if (column.decimals or 0) > _MOST_DECIMALS and (shifted.lost or not shifted.origin):
+                column = replace(column, decimals=None)
+                shifted = shift(values, None)
+        except OverflowError:
             raise DataError(
-                f"a number too large for 32 bits in column {printable(column.name)}, "
-                f"{self.setting}. Use a smaller unit, or leave the column out."
-            )
-        return torch.from_numpy(values.astype(np.float32))[:, None]
+                f"numbers too far apart for 32 bits in column {printable(column.name)}, "
+                f"{self.setting}. Use a larger unit, or leave the column out."
+            ) from None
+        return ColumnValues(column, *shifted)
 
     def _split(self, labels: Tensor | None, names: tuple[str, ...], count: int) -> TrainTestIndices:
         strata = torch.zeros(count, dtype=torch.int64) if labels is None else labels
@@ -142,7 +156,38 @@ class TrainTestData(NamedTuple):
     test: Data | None
 
 
-def _space(train: Tensor, columns: Columns) -> Space:
+def _numbers(filled: ColumnValues) -> Tensor:
+    """A column as examples have it, float32 [N, width]."""
+    values = torch.from_numpy(filled.values)
+    if filled.column.categories:
+        return one_hot(values, filled.column.width).float()
+    return values[:, None]
+
+
+def _origin(filled: list[ColumnValues]) -> tuple[float, ...]:
+    """What is taken off each value of an example; nothing where nothing is taken off any."""
+    origin = tuple(each.origin for each in filled for _ in range(each.column.width))
+    return origin if any(origin) else ()
+
+
+def _lost_digits(filled: list[ColumnValues]) -> Iterator[Decision]:
+    """The columns whose digits can't all be kept, those that may matter apart from the others."""
+    for doubtful in (True, False):
+        lost = [each for each in filled if each.lost and each.lost.doubtful == doubtful]
+        if not lost:
+            continue
+        texts = [f"column {printable(c.name)} {loss.text}" for c, _, _, loss in lost if loss]
+        more = f"; {len(lost) - _MOST_NAMED} more like these" if len(lost) > _MOST_NAMED else ""
+        names = ",".join(f"'{printable(each.column.name)}'" for each in lost[:_MOST_NAMED])
+        yield Decision(
+            "; ".join(texts[:_MOST_NAMED]) + more,
+            "Save them in another unit, or less their start; or leave them out: "
+            f'"dataset.ignore=[{names}]"',
+            doubtful,
+        )
+
+
+def _space(train: Tensor, columns: Columns, origin: tuple[float, ...]) -> Space:
     """Numeric columns with mean 0 and deviation 1 over the training rows, others as they are."""
     scaled = standardized_space(train)
     numeric = [not c.categories for c in columns.columns for _ in range(c.width)]
@@ -150,4 +195,4 @@ def _space(train: Tensor, columns: Columns) -> Space:
         tuple(value if number else plain for value, number in zip(values, numeric, strict=True))
         for values, plain in ((scaled.offset, 0.0), (scaled.scale, 1.0))
     )
-    return Space("table", (columns.width,), offset, scale, columns)
+    return Space("table", (columns.width,), offset, scale, columns, origin)

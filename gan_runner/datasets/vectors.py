@@ -1,4 +1,4 @@
-"""The spaces of vectors."""
+"""The spaces of vectors, and vectors as examples."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def _write_arrays(path: Path, samples: GeneratedSamples) -> None:
     from gan_runner.sampling.arrays import to_stored_array
     from gan_runner.sampling.sampler import is_whole_number
 
-    arrays: dict[str, Any] = {"samples": to_stored_array(samples.examples)}
+    arrays: dict[str, Any] = {"samples": to_stored_array(samples.examples, samples.space)}
     names = samples.class_names
     if samples.labels is not None:
         arrays["labels"] = samples.labels.numpy()
@@ -104,7 +104,7 @@ def _write_rows(path: Path, samples: GeneratedSamples) -> None:
     columns = samples.space.columns
     assert columns is not None, "other samples are refused"
     with path.open("w", encoding="utf-8", newline="") as file:
-        rows = columns.rows(samples.examples, samples.labels)
+        rows = columns.rows(samples.examples, samples.labels, samples.space.origin)
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
@@ -125,7 +125,7 @@ def _write_folder(path: Path, samples: GeneratedSamples) -> None:
     from gan_runner.sampling.pictures.png import save_png, to_displayable
 
     path.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(to_stored_array(samples.examples)):
+    for number, image in enumerate(to_stored_array(samples.examples, samples.space)):
         save_png(to_displayable(image), path / f"sample_{number:06d}.png")
 
 

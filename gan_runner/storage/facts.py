@@ -97,3 +97,6 @@ def _check_space(space: Space) -> None:
     values = 0 if space.kind == "images" else space.shape[-1]
     if {len(space.offset), len(space.scale)} != {values}:
         raise ValueError("space.offset and space.scale: not one for each dimension")
+    # data whose numbers are held as they are have no origin; neither had earlier checkpoints
+    if len(space.origin) not in (0, values) or not all(map(math.isfinite, space.origin)):
+        raise ValueError("space.origin: not a number for each dimension")

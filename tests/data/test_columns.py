@@ -67,6 +67,31 @@ def test_a_number_of_unknown_decimals_has_the_digits_of_its_float() -> None:
     assert list(of.rows(torch.tensor([[0.1], [1.5e-7]]), None))[1:] == [["0.1"], ["1.5e-07"]]
 
 
+def test_rows_have_their_origin_and_the_digits_of_both() -> None:
+    of = columns(AGE, COLOR, HEIGHT, Column("x"))
+    examples = torch.tensor([[-3.0, 0.0, 1.0, 0.0, 0.3, 0.1]])
+    origin = (20200309.0, 0.0, 0.0, 0.0, 1700000000.2, 2459000.5)
+    assert list(of.rows(examples, None, origin))[1:] == [
+        ["20200306", "green", "1700000000.5", "2459000.6"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("origin", "kind"),
+    [
+        *((origin, "int64") for origin in (0, 2**62, -(2**62))),
+        *((origin, "float64") for origin in (-(2**63) - 2048, 2**64, 10**300)),
+        (2**63, "uint64"),
+    ],
+)
+def test_whole_numbers_have_the_type_that_holds_them(origin: int, kind: str) -> None:
+    of = columns(AGE)
+    ((_, values),) = of.values(torch.tensor([[-3.0], [7.0]]), None, (float(origin),))
+    assert values.dtype == kind
+    exact = [int(float(origin)) - 3, int(float(origin)) + 7]
+    assert values.tolist() == (exact if kind != "float64" else [float(x) for x in exact])
+
+
 # ---------------------------------------------------------------- a space from a checkpoint
 
 

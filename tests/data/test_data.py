@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -80,7 +82,20 @@ def test_the_digest_changes_with_a_single_pixel_the_order_and_the_count() -> Non
 def test_the_digest_changes_with_the_space() -> None:
     points = torch.ones(8, 2)
     spaces = [VECTORS, Space("vectors", (2,), (10.0, -3.0), (2.0, 0.25))]
-    assert len({digest(Data(points, space)) for space in spaces}) == 2
+    spaces.append(replace(VECTORS, origin=(5.0, 0.0)))
+    spaces.append(replace(VECTORS, origin=(6.0, 0.0)))
+    assert len({digest(Data(points, space)) for space in spaces}) == 4
+
+
+def test_the_digest_is_that_of_a_space_without_origins() -> None:
+    points = torch.ones(8, 2)
+    spaces = [replace(VECTORS, origin=origin) for origin in ((), (0.0, 0.0))]
+    assert len({digest(Data(points, space)) for space in [VECTORS, *spaces]}) == 1
+
+
+def test_a_space_has_an_origin_for_each_dimension_or_none() -> None:
+    with pytest.raises(ValueError, match=r"space\.origin"):
+        replace(VECTORS, origin=(5.0,))
 
 
 def test_the_digest_does_not_depend_on_how_the_data_lies_in_memory() -> None:

@@ -220,7 +220,7 @@ UNFIT: dict[str, tuple[NDArray[Any], str]] = {
     "Inf in images": (np.full((4, 3, 3), np.inf), "NaN"),
     "NaN in vectors": (np.full((4, 3), np.nan), "NaN"),
     "Inf in vectors": (np.full((4, 3), -np.inf), "NaN"),
-    "too large for float32": (np.full((4, 3), 1e300), "too large"),
+    "too far apart for float32": (np.eye(4) * 1e300, "too large"),
 }
 
 
@@ -401,7 +401,7 @@ def test_three_axes_are_images_unless_they_are_called_sequences(file: Path) -> N
         (np.zeros((0, 5, 3)), "empty"),
         (np.zeros((4, 5, 0)), "empty"),
         (np.full((4, 5, 3), np.nan), "NaN"),
-        (np.full((4, 5, 3), 1e300), "too large"),
+        (np.eye(60).reshape(4, 5, 180) * 1e300, "too large"),
         (np.zeros((4, 5, 3), complex), "complex128"),
     ],
 )

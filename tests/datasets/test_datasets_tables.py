@@ -264,7 +264,7 @@ def test_a_decimal_comma_can_be_named(load: Load) -> None:
         ("a,b\n", "no rows below the names"),
         ("a,b\n" + "".join(f"n{i},{i}\n" for i in range(30)), r"30 categories.*ignore=\['a'\]"),
         ("a;b\n" + "1,5;u\n2,5;v\n" * 9, r"decimal comma in column a.*dataset\.decimal=','"),
-        ("a,b\n" + "1e99,u\n2e99,v\n" * 9, r"too large for 32 bits in column a"),
+        ("a,b\n" + "1e99,u\n2e99,v\n" * 9, r"too far apart for 32 bits in column a"),
         ('a,b\n"1,2\n3,4\n', "unreadable as CSV"),
         ("ä,b\nö,1\n".encode("latin-1"), "unreadable as CSV.*UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "unreadable as CSV"),

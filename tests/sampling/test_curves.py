@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gan_runner.sampling.pictures.curves import DIMENSIONS, GAP, LINE, curves, panels_of
+from gan_runner.sampling.pictures.curves import (
+    DIMENSIONS,
+    GAP,
+    LINE,
+    _range_text,
+    curves,
+    panels_of,
+)
 from gan_runner.sampling.pictures.figure import COLORS
 
 RGB = [tuple(bytes.fromhex(color[1:])) for color in COLORS]
@@ -35,6 +42,21 @@ def lit(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> tuple[NDArra
     """Where a picture has a color, rows and columns."""
     near = np.abs(picture.astype(int) - color).max(axis=-1) < 30
     return near.nonzero()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (-1.0, 1.0, "-1 to 1"),
+        (0.001, 1000.0, "0.001 to 1e+03"),
+        (3.0, 3.0, "3 to 3"),
+        (20200101.0, 20201231.0, "20200101 to 20201231"),
+        (1_700_000_000.5, 1_700_000_044.2, "1700000000.5 to 1700000044.2"),
+        (-0.5001, -0.5, "-0.5001 to -0.5"),
+    ],
+)
+def test_the_ends_of_a_range_differ_in_its_digits(low: float, high: float, shown: str) -> None:
+    assert _range_text(low, high) == shown
 
 
 @pytest.mark.parametrize(

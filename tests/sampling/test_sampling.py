@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -215,7 +216,7 @@ def test_a_grid_is_square_unless_its_columns_are_given(
 def test_images_stand_in_the_grid_row_by_row_each_unchanged() -> None:
     examples = torch.randint(1, 256, (5, 3, 300, 400), dtype=torch.uint8)
     made = grid(examples, columns=2)
-    for index, image in enumerate(to_stored_array(examples)):
+    for index, image in enumerate(to_stored_array(examples, Space("images", (3, 300, 400)))):
         top, left = 1 + index // 2 * 301, 1 + index % 2 * 401
         assert np.array_equal(made[top : top + 300, left : left + 400], image)
 
@@ -236,10 +237,25 @@ def test_rectangles_keep_their_shape() -> None:
 
 def test_stored_images_have_their_channels_last_and_vectors_stay() -> None:
     examples = torch.randint(256, (2, 3, 4, 5), dtype=torch.uint8)
-    assert to_stored_array(examples).shape == (2, 4, 5, 3)
-    assert to_stored_array(examples)[1, 2, 3].tolist() == examples[1, :, 2, 3].tolist()
+    stored = to_stored_array(examples, Space("images", (3, 4, 5)))
+    assert stored.shape == (2, 4, 5, 3)
+    assert stored[1, 2, 3].tolist() == examples[1, :, 2, 3].tolist()
     vectors = torch.randn(4, 2)
-    assert np.array_equal(to_stored_array(vectors), vectors.numpy())
+    stored = to_stored_array(vectors, PLANE)
+    assert stored.dtype == np.float32
+    assert np.array_equal(stored, vectors.numpy())
+
+
+def test_stored_vectors_have_their_origin_in_float64() -> None:
+    space = replace(PLANE, origin=(2459000.5, 0.0))
+    stored = to_stored_array(torch.tensor([[0.015625, -3.0], [-0.5, 7.0]]), space)
+    assert stored.dtype == np.float64
+    assert stored.tolist() == [[2459000.515625, -3.0], [2459000.0, 7.0]]
+
+
+def test_stored_vectors_have_no_negative_zero() -> None:
+    stored = to_stored_array(torch.tensor([[-0.0, 1.0]]), PLANE)
+    assert not np.signbit(stored).any()
 
 
 # ---------------------------------------------------------------- pictures of vectors
@@ -262,6 +278,17 @@ def test_a_scatter_shows_each_point_in_its_place() -> None:
         assert counts[0] == pytest.approx(counts[1], rel=0.3)
         assert high and not low
         assert np.ptp(axis) == pytest.approx(450 / 1.2, rel=0.05)  # a margin of a tenth
+
+
+def test_a_scatter_of_large_numbers_is_that_of_the_shifted_ones() -> None:
+    cloud = torch.randn(200, 2, generator=torch.Generator().manual_seed(0)) / 64
+    plain, shifted = (
+        points(draw_examples(cloud, replace(PLANE, origin=origin)))
+        for origin in ((), (2_459_000.5, 1.7e9))
+    )
+    # their labels take other room
+    for one, other in zip(plain, shifted, strict=True):
+        assert np.ptp(other) == pytest.approx(np.ptp(one), rel=0.1)
 
 
 def test_up_in_the_plane_is_up_in_the_picture() -> None:

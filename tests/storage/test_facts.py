@@ -18,6 +18,8 @@ SPACES = (
     Space("vectors", (2,), (0.1, 1e-300), (1.0, 2.0)),
     Space("sequences", (24, 1), (0.5,), (2.0,)),
     Space("table", (3,), (0.5, 0.0, 0.0), (2.0, 1.0, 1.0), COLUMNS),
+    Space("table", (3,), (0.5, 0.0, 0.0), (2.0, 1.0, 1.0), COLUMNS, (2459000.1, 0.0, 0.0)),
+    Space("vectors", (2,), (0.5, 0.0), (2.0, 1.0), origin=(0.1 + 0.2, 1.2345678901234567e18)),
 )
 
 
@@ -26,7 +28,7 @@ def through_json(plain: object) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.kind)
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: f"{space.kind}{space.origin}")
 def test_facts_are_read_as_they_were_written(space: Space) -> None:
     written = replace(facts(5), space=space)
     assert parse_facts(through_json(written.plain())) == written
@@ -91,6 +93,10 @@ def test_a_fact_of_another_type_or_size_is_refused_by_its_key(key: str, value: o
         {"offset": [0.0]},
         {"scale": [1.0, 2.0, 3.0]},
         {"scale": [1.0, "x"]},
+        {"origin": [1.0]},
+        {"origin": [1.0, float("nan")]},
+        {"origin": [float("inf"), 0.0]},
+        {"origin": None},
         {"columns": {"columns": [], "temperature": 1.0, "straight_through": True}},
         {"columns": {"columns": [{"name": "x"}], "temperature": -1, "straight_through": True}},
         {"kind": "images", "shape": [1, 10**6, 10**6], "offset": [], "scale": []},
@@ -101,6 +107,12 @@ def test_a_space_that_no_data_has_is_refused(changes: dict[str, Any]) -> None:
     plain = through_json(facts(5).plain())
     with pytest.raises(ValueError, match=r"^space\b"):
         parse_facts({**plain, "space": {**plain["space"], **changes}})
+
+
+def test_a_space_without_an_origin_is_of_numbers_as_they_are() -> None:
+    plain = through_json(facts(5).plain())
+    del plain["space"]["origin"]
+    assert parse_facts(plain).space.origin == ()
 
 
 def test_facts_cannot_be_changed_in_their_place() -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?([0-9]*)|\.([0-9]+))([eE][+-]?[0-9]{1,3})?")
-_MOST_DECIMALS = 6  # float32 has no more to offer
+_MOST_DECIMALS = 10  # a float32 holds no greater power of ten, by which numbers are rounded
+_MOST_EXACT = 2**53  # a float64 holds all whole numbers up to it
 _MOST_CODES = 10  # different whole numbers
 _LEAST_REPEATS = 10  # of each of them on average
 
@@ -24,6 +29,17 @@ def decimals(cells: Iterable[str]) -> int | None:
             return None
         most = max(most, len(match[2] or match[3] or ""))
     return most if most <= _MOST_DECIMALS else None
+
+
+def parse_numbers(cells: Sequence[str]) -> NDArray[Any]:
+    """The numbers of cells, float64 [N]; 64-bit integers where those keep more of their digits."""
+    numbers = np.array(cells, dtype=np.float64)
+    if np.abs(numbers).max(initial=0) > _MOST_EXACT and decimals(cells) == 0:
+        whole = [int(cell.rstrip(".")) for cell in cells]
+        for kind in (np.int64, np.uint64):
+            if np.iinfo(kind).min <= min(whole) and max(whole) <= np.iinfo(kind).max:
+                return np.array(whole, dtype=kind)
+    return numbers
 
 
 def are_codes(cells: Sequence[str]) -> bool:

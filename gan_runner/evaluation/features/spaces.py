@@ -73,7 +73,7 @@ class FeatureSpace(ABC):
 
 @final
 class Identity(FeatureSpace):
-    """Vectors as they are, in the data's own units, on the CPU."""
+    """Vectors as they are, in the data's own units (less their origin), on the CPU."""
 
     name = "identity"
     is_cached = False

@@ -35,7 +35,9 @@ class Panels(NamedTuple):
     height: int
 
 
-def curves(sequences: NDArray[np.float32], *, grid_columns: int | None) -> NDArray[np.uint8]:
+def curves(
+    sequences: NDArray[np.float32] | NDArray[np.float64], *, grid_columns: int | None
+) -> NDArray[np.uint8]:
     """A picture [H, W, 3] of sequences [N, T, D], row by row in their order.
 
     All panels have the same axes: time from left to right, and of each dimension its own range
@@ -47,7 +49,7 @@ def curves(sequences: NDArray[np.float32], *, grid_columns: int | None) -> NDArr
     shown = sequences[..., :DIMENSIONS].astype(np.float64)
     values = np.nan_to_num(shown, nan=0, posinf=_FARTHEST, neginf=-_FARTHEST)
     low, high = np.quantile(values, [0.001, 0.999], axis=(0, 1))
-    names = [f"dimension {d + 1}: {low[d]:.3g} to {high[d]:.3g}" for d in range(len(low))]
+    names = [f"dimension {d + 1}: {_range_text(low[d], high[d])}" for d in range(len(low))]
     width = panels.columns * (panels.width + GAP) + GAP
     entries = max(1, width // _ENTRY)  # of the legend in a line
     top = math.ceil(len(names) / entries) * LINE
@@ -60,6 +62,14 @@ def curves(sequences: NDArray[np.float32], *, grid_columns: int | None) -> NDArr
         label = f"time from left to right, {steps} steps in each panel"
         axes.text(width / 2, height - LINE / 2, label, ha="center", va="center")
         return as_array(figure)
+
+
+def _range_text(low: float, high: float) -> str:
+    """Both ends with three digits, or as many more as they have in common."""
+    largest, span = max(abs(low), abs(high)), high - low
+    alike = math.ceil(math.log10(largest / span)) if 0 < 10 * span < largest else 0
+    digits = 3 + min(alike, 12)
+    return f"{low:.{digits}g} to {high:.{digits}g}"
 
 
 def panels_of(count: int, grid_columns: int | None) -> Panels:
@@ -77,7 +87,7 @@ def _shares(
     values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The height of each value in its panel: 0 at the bottom, 1 at the top, [N, T, D]."""
-    span = np.maximum(high - low, 1e-9 * np.maximum(np.abs(low), 1.0))
+    span = np.maximum(high - low, 1e-12 * np.maximum(np.abs(low), 1e3))
     inner = (values - (low + high) / 2) / span + 0.5
     return np.asarray(np.clip(inner, 0, 1) * (1 - 2 * _MARGIN) + _MARGIN)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_runner.data import Space
@@ -23,17 +25,18 @@ def draw_examples(
     """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors,
     the curves of sequences, the first columns of a table against each other, in the colors of
     their classes."""
+    stored = to_stored_array(examples, space)
     if space.columns is not None:
-        return pairs(examples, labels, space.columns, space.offset, space.scale)
+        rows = torch.from_numpy(stored)
+        return pairs(rows, labels, space.columns, space.offset_in_data_units, space.scale)
     if space.kind == "vectors":
-        return scatter(examples.cpu().numpy())
+        return scatter(stored)
     if space.kind == "sequences":
-        return curves(examples.cpu().numpy(), grid_columns=grid_columns)
-    return _draw_grid(examples, grid_columns or math.ceil(math.sqrt(len(examples))))
+        return curves(stored, grid_columns=grid_columns)
+    return _draw_grid(stored, grid_columns or math.ceil(math.sqrt(len(stored))))
 
 
-def _draw_grid(examples: Tensor, grid_columns: int) -> Picture:
-    images = to_stored_array(examples)
+def _draw_grid(images: NDArray[np.uint8], grid_columns: int) -> Picture:
     rows = math.ceil(len(images) / grid_columns)
     height, width, channels = images.shape[1:]
     factor = max(1, round(_PICTURE_SIDE / (grid_columns * width)))

@@ -242,13 +242,13 @@ def _rows_of(data: Data) -> Iterator[list[str]]:
     """Heads and a few rows, of tables and vectors."""
     chosen = _choose(data, _ROWS)
     if data.space.columns is not None:
-        for row in data.space.columns.rows(chosen.examples, chosen.labels):
+        for row in data.space.columns.rows(chosen.examples, chosen.labels, data.space.origin):
             yield row[:_ROW_COLUMNS]
     elif data.space.kind == "vectors":
         values = values_in_units(chosen.examples, data.space)
         yield [f"dimension {k + 1}" for k in range(values.shape[1])][:_ROW_COLUMNS]
         for row in values:
-            yield [f"{value:.7g}" for value in row[:_ROW_COLUMNS]]
+            yield [f"{value:.10g}" for value in row[:_ROW_COLUMNS]]
 
 
 def _as_color(picture: Picture) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ _SIDE = 512
 _BINS = 40
 
 
-def scatter(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
+def scatter(vectors: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.uint8]:
     """A picture [H, W, 3] of vectors [N, D]: a point for each, or a histogram where D is 1.
 
     The axes fit the middle 98 % of the points and have the same scale.
@@ -19,7 +19,8 @@ def scatter(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
     points = vectors[:, :2].astype(np.float64)
     low, high = np.quantile(points, [0.01, 0.99], axis=0)
     middle = (low + high) / 2
-    reach = 0.6 * max(float((high - low).max()), 1e-6 * float(np.abs(middle).max()), 1e-9)
+    least = 8 * float(np.finfo(vectors.dtype).eps) * float(np.abs(middle).max())
+    reach = 0.6 * max(float((high - low).max()), least, 1e-9)
     seen = points[(np.abs(points - middle) <= reach).all(axis=1)]
     with new_figure(_SIDE, _SIDE, layout="constrained") as figure:
         axes = figure.add_subplot(xlabel="dimension 1", box_aspect=1)
