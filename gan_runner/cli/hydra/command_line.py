@@ -127,8 +127,8 @@ class CommandLine:
 
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
-    """The arguments of gan-train. Raises ConfigError for what can't be meant, and CheckpointError for
-    a resumed run that is to start from other weights."""
+    """The arguments of gan-train. Raises ConfigError for what can't be meant, and CheckpointError
+    for a resumed run that is to start from other weights."""
     flags = _parse_flags(arguments)
     words = tuple(argument for argument in arguments if argument not in flags.overrides)
     if flags.shell_completion:
