@@ -107,12 +107,11 @@ def _either(names: Sequence[str]) -> str:
 
 
 def _list_group(key: str, known: Sequence[str]) -> str:
-    """The settings of the group that the key begins with."""
+    """The settings of the group that the key begins with, if they are few."""
     group = key.rpartition(".")[0]
     while group:
         listed = [name for name in known if name.startswith(f"{group}.")]
         if listed:
-            more = ", ..." if len(listed) > _LISTED else ""
-            return f"There are {', '.join(listed[:_LISTED])}{more}."
+            return f"There are {', '.join(listed)}." if len(listed) <= _LISTED else ""
         group = group.rpartition(".")[0]
     return ""

@@ -100,7 +100,6 @@ def test_nothing_is_suggested_for_what_is_like_nothing(settings: list[str], key:
         ("hinge", "hinge. Did you mean 'loss=hinge'?"),
         ("digits_hinge", "digits_hinge. Did you mean 'experiment=digits_hinge'?"),
         ("resume=a sweep=b", "resume=a can't be combined with sweep=b. Remove one of them."),
-        ("resume=a init_from=b", "resume=a can't be combined with init_from=b. Remove one"),
         ("resume=a hydra.run.dir=b", "resume=a can't be combined with hydra.run.dir=b. Remove"),
     ],
 )

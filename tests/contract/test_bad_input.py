@@ -492,7 +492,7 @@ def test_anything_but_a_run_folder_is_refused(
         (["seed=5", "train.steps=9"], 6, ["seed: 0 -> 5"]),
         (["model.generator.width=16"], 6, ["model.generator.width: 8 -> 16"]),
         (["train.batch_size=8"], 6, ["train.batch_size: 16 -> 8"]),
-        (["init_from=/elsewhere"], 6, ["init_from: None -> /elsewhere"]),
+        (["init_from=/elsewhere"], 6, ["resume=", "can't be combined with init_from=/elsewhere"]),
         (["train.steps=2"], 2, ["already at step 3", "train.steps=2"]),
         (["train.steps=many"], 2, ['train.steps="many"']),
         (["trian.steps=4"], 2, ["'train.steps'"]),

@@ -20,7 +20,7 @@ from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.plugins import Plugin, find_plugins
 from gan_runner.config.suggestions import nearest, suggest_settings
-from gan_runner.errors import ConfigError, did_you_mean, printable
+from gan_runner.errors import CheckpointError, ConfigError, did_you_mean, printable
 
 if TYPE_CHECKING:
     from gan_runner.cli.plugin_options import FileOption
@@ -127,7 +127,8 @@ class CommandLine:
 
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
-    """The arguments of gan-train. Raises ConfigError for what can't be meant."""
+    """The arguments of gan-train. Raises ConfigError for what can't be meant, and CheckpointError
+    for a resumed run that is to start from other weights."""
     flags = _parse_flags(arguments)
     words = tuple(argument for argument in arguments if argument not in flags.overrides)
     if flags.shell_completion:
@@ -244,7 +245,8 @@ def _refuse_what_hydra_does_not_do(command: CommandLine) -> None:
 
 
 def _refuse_combinations(command: CommandLine) -> None:
-    """Raise ConfigError for two things that can't be done by one command."""
+    """Raise ConfigError, or CheckpointError for a resumed run, for two things that can't be done by
+    one command."""
     for override in command.overrides:
         shown = printable(override.input_line)
         key = override.key_or_group
@@ -252,7 +254,9 @@ def _refuse_combinations(command: CommandLine) -> None:
             raise ConfigError(f"not true or false, {shown}. Use dry_run=true, or remove it.")
         if command.resume is not None and re.split("[./]", key)[0] in _NOT_OF_A_RESUMED_RUN:
             resumed = f"resume={printable(command.resume)}"
-            raise ConfigError(f"{resumed} can't be combined with {shown}. Remove one of them.")
+            # of the run's own settings a change is refused as a checkpoint is, of others as usage
+            refused = CheckpointError if key == "init_from" else ConfigError
+            raise refused(f"{resumed} can't be combined with {shown}. Remove one of them.")
         if key == "sweep" and not command.multirun:
             raise ConfigError(f"{shown} needs multirun. Add -m, or remove it.")
     asked = {
