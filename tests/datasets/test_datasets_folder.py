@@ -38,6 +38,7 @@ def no_track(items: Iterable[T], *, description: str, total: int) -> Iterator[T]
 
 def dataset(root: Path | None, **changes: Any) -> Dataset:
     settings = {"image_size": 8, "channels": 3, "flip": True, "on_damaged": "error"}
+    settings |= {"labels": "auto", "range": "auto"}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "ImageFolder", "root": None if root is None else str(root), **settings}
     return build_component(node, Dataset, where="dataset")
@@ -89,8 +90,8 @@ def test_images_in_the_folder_itself_have_no_labels(root: Path, cache: Path) -> 
 
 
 def test_loose_images_beside_classes_take_the_labels_away_and_warn(root: Path, cache: Path) -> None:
-    paint(root / "a.png")
-    paint(root / "cats" / "b.png")
+    paint(root / "a.png", RED)
+    paint(root / "cats" / "b.png", GREEN)
     data = dataset(root).load(cache, track)
     assert data.labels is None
     assert data.class_names == ()
@@ -121,9 +122,10 @@ def test_links_are_followed_but_not_in_circles(root: Path, cache: Path, tmp_path
     paint(tmp_path / "elsewhere" / "a.png")
     (root / "cats").symlink_to(tmp_path / "elsewhere")
     (root / "cats" / "back").symlink_to(root)
+    paint(root / "dogs" / "b.png")
     data = dataset(root).load(cache, track)
-    assert len(data) == 1
-    assert data.class_names == ("cats",)
+    assert len(data) == 2
+    assert data.class_names == ("cats", "dogs")
 
 
 def test_the_middle_square_is_kept(root: Path, cache: Path) -> None:
@@ -321,7 +323,7 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
     "half.bmp": truncated,
     "bomb.png": bomb,
     "nowhere.png": lambda path: path.symlink_to("/nonexistent.png"),
-    "tiff.png": lambda path: Image.new("RGB", (8, 8)).save(path, format="TIFF"),
+    "ppm.png": lambda path: Image.new("RGB", (8, 8)).save(path, format="PPM"),
 }
 
 
@@ -398,7 +400,7 @@ def test_a_file_is_no_folder(root: Path, cache: Path) -> None:
 
 def test_a_folder_without_images_is_refused(root: Path, cache: Path) -> None:
     (root / "notes.txt").write_text("")
-    with pytest.raises(DataError, match=r"no images, dataset\.root=.*PNG"):
+    with pytest.raises(DataError, match=r"no images .*\(1 \.txt\), dataset\.root=.*PNG"):
         dataset(root).load(cache, track)
 
 
@@ -478,6 +480,7 @@ def killed(items, *, description, total):
 
 folder = ImageFolder(
     root=sys.argv[1], image_size=8, channels=3, flip=True, on_damaged="error",
+    labels="auto", range="auto",
     per_class=None, per_class_seed=0,
 )
 folder.load(Path(sys.argv[2]), killed)
