@@ -56,7 +56,7 @@ def folder_classes(names: Sequence[str], setting: LabelsSetting, *, root: str) -
     if loose:
         text = f"no labels: {loose} of {len(names)} images lie in the folder itself, not in a class"
         largest = max(counts, key=lambda top: counts[top])
-        remedy = f"To train on one folder: {_below(root, largest)}"
+        remedy = f"Move them into classes, or train on one folder: {_below(root, largest)}"
         return FolderClasses([], (), [Decision(text, remedy)])
     if len(counts) == 1:
         return FolderClasses([], (), [_single(names, next(iter(counts)), root)])
@@ -141,7 +141,8 @@ def _peculiarities(counts: Counter[str], names: Sequence[str]) -> list[Decision]
     if deeper:
         text = f"{len(deeper)} of {len(names)} images lie in folders within their class "
         text += f"({printable(deeper[0].rpartition('/')[0])}): the first folder is the class"
-        decisions.append(Decision(text, "", doubtful=len(deeper) == len(names)))
+        remedy = "To have others, move those folders up, or use dataset.labels=null"
+        decisions.append(Decision(text, remedy, doubtful=len(deeper) == len(names)))
     alone = [name for name, count in sorted(counts.items()) if count == 1]
     if 0 < 2 * len(alone) <= len(counts):
         text = f"classes with a single image: {_listed(alone)}"

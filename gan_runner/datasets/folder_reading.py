@@ -87,10 +87,13 @@ def left_out_decisions(listing: Listing, counts: PictureCounts) -> list[Decision
     """Doubts about what was left out."""
     total = len(listing.images)
     decisions = []
-    for names, verb in ((counts.damaged, "damaged"), (counts.too_large, "too large")):
+    for names, verb, remedy in (
+        (counts.damaged, "damaged", "Replace or remove them"),
+        (counts.too_large, "too large", "Scale them down or remove them"),
+    ):
         if names:
             text = f"{len(names)} of {total} images are {verb} and left out ({_first(names)})"
-            decisions.append(Decision(text, "Replace them, or scale them down"))
+            decisions.append(Decision(text, remedy))
     return decisions + _unread_files(listing)
 
 
@@ -132,6 +135,7 @@ def _value_decisions(counts: PictureCounts, limits: Limits | None) -> list[Decis
             of=f"{each.count} {depth} images",
             whole=depth != "float",
             is_given=limits is not None,
+            clips=True,
         )
     if limits is not None and counts.clipped:
         highest = max(each.high for each in counts.depths.values())
@@ -167,10 +171,12 @@ def _shape_decisions(counts: PictureCounts, size: int) -> list[Decision]:
         of = "it" if counts.with_frames == 1 else "them"
         text = f"{counts.with_frames} of {total} files hold several pictures: the first of {of} is "
         text += f"taken ({printable(counts.first_with_frames)})"
-        decisions.append(Decision(text, "", doubtful=counts.with_frames >= _NOTABLE * total))
+        remedy = "To train on all of them, save each as a file"
+        decisions.append(Decision(text, remedy, doubtful=counts.with_frames >= _NOTABLE * total))
     if counts.repeated >= 0.01 * total and counts.repeated:
         text = f"{counts.repeated} of {total} images repeat others, pixel by pixel"
-        decisions.append(Decision(text, "", doubtful=counts.repeated >= _NOTABLE * total))
+        remedy = "Remove what is repeated if that wasn't meant"
+        decisions.append(Decision(text, remedy, doubtful=counts.repeated >= _NOTABLE * total))
     return decisions
 
 

@@ -166,7 +166,7 @@ class ImageFolder(Dataset):
         if isinstance(result, Decoded) or self.on_damaged == "skip":
             return result
         too_large = isinstance(result, TooLarge)
-        what = f"{'too large an' if too_large else 'damaged'} image {printable(name)}"
+        what = f"{'image too large:' if too_large else 'damaged image'} {printable(name)}"
         remedy = "Scale it down" if too_large else "Remove it"
         others = "such images" if too_large else "what is damaged"
         remedy += f", or leave out {others} with dataset.on_damaged=skip."

@@ -22,7 +22,8 @@ T = TypeVar("T")
 
 
 def dataset(path: Path | None, **changes: Any) -> Dataset:
-    settings = {"kind": "auto", "range": [0, 1], "standardize": True, "flip": False}
+    settings: dict[str, Any] = {"samples": "auto", "labels": "auto", "kind": "auto", "range": "auto"}
+    settings |= {"standardize": True, "flip": False}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "Array", "path": None if path is None else str(path), **settings}
     return build_component(node, Dataset, where="dataset")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -59,42 +60,60 @@ def histogram(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def range_decisions(
-    values: Values, limits: Limits, *, of: str, whole: bool, is_given: bool
+    values: Values, limits: Limits, *, of: str, whole: bool, is_given: bool, clips: bool = False
 ) -> list[Decision]:
     """Whether the values use only a small part of their limits. `of`: the pictures, as in "16
-    16-bit images"; `whole`: they are whole numbers; `is_given`: the limits were set."""
+    16-bit images"; `whole`: they are whole numbers; `is_given`: the limits were set; `clips`:
+    values beyond limits may be."""
     low, high, full = values.low, values.high, limits[1] - limits[0]
     if low == high:
         return [Decision(f"all pixels of {of} are {number(low)}", "Are these the right files?")]
     bulk = values.bulk(limits)
-    is_dark = high - low <= _SMALL_SPAN * full
-    if not is_dark and bulk[1] - bulk[0] <= _SMALL_BULK * full:
-        low, high = bulk
-    elif not (is_dark or (limits[0] < 0 <= low)):
+    is_dark = high - low <= _SMALL_SPAN * full or limits[0] < 0 <= low
+    if not is_dark and bulk[1] - bulk[0] > _SMALL_BULK * full:
         return []
+    few = "" if is_dark else " but for a few pixels"
+    low, high = (low, high) if is_dark else bulk
     black, white = map(number, limits)
     source = "dataset.range" if is_given else "their type"
     text = f"{of} use only {number(low)} to {number(high)} of {black} (black) to {white} (white)"
-    text += f", the limits of {source}" if is_given else ""
-    remedy = f"To stretch what is used: {range_setting(fitting_limits(low, high, whole=whole))}"
-    return [Decision(text, remedy)]
+    text += f"{few}, the limits of {source}" if is_given else few
+    setting = range_setting(fitting_limits(low, high, whole=whole))
+    if few and not clips:
+        setting = f"save numpy.clip(x, {number(low)}, {number(high)}), with {setting}"
+    return [Decision(text, f"To stretch what is used: {setting}")]
 
 
 def fitting_limits(low: float, high: float, *, whole: bool) -> Limits:
     """Limits for values from `low` to `high`: those of a number of bits or of [-1, 1], [0, 1] where
-    these fit well, else the values themselves."""
+    these fit well, else round numbers around them."""
     if whole and 0 <= low <= high / 4:
-        return 0.0, float(2 ** math.ceil(math.log2(high + 1)) - 1)
-    if not whole and high <= 1 and high > 0.5 and (0 <= low < 0.5 or -1 <= low < -0.5):
+        in_bits = float(2 ** math.ceil(math.log2(high + 1)) - 1)
+        return 0.0, in_bits if 255 < in_bits <= 65535 else high
+    if whole:
+        return low, high
+    if 0.5 < high <= 1 and (0 <= low < 0.5 or -1 <= low < -0.5):
         return (0.0, 1.0) if low >= 0 else (-1.0, 1.0)
-    if not whole and low >= 0 and 128 < high <= 255:
+    if low >= 0 and 128 < high <= 255:
         return 0.0, 255.0
-    return low, high
+    low = 0.0 if 0 <= low <= high / 100 else low
+    return float(_rounded(low, 3, ROUND_FLOOR)), float(_rounded(high, 3, ROUND_CEILING))
 
 
 def range_setting(limits: Limits) -> str:
-    """The setting of these limits, as it can be typed in a shell."""
-    return f"'dataset.range=[{number(limits[0])},{number(limits[1])}]'"
+    """The setting of these limits, as it can be typed in a shell; rounded, so that it contains
+    them."""
+    low, high = _rounded(limits[0], 9, ROUND_FLOOR), _rounded(limits[1], 9, ROUND_CEILING)
+    return f"'dataset.range=[{_plain(low)},{_plain(high)}]'"
+
+
+def _rounded(value: float, digits: int, rounding: str) -> Decimal:
+    return Context(prec=digits, rounding=rounding).create_decimal(repr(value))
+
+
+def _plain(value: Decimal) -> str:
+    whole = value == value.to_integral_value()
+    return f"{value.to_integral_value() if whole else value.normalize():f}"
 
 
 def number(value: float) -> str:
