@@ -152,7 +152,10 @@ def _flattened_image(rows: Samples) -> Decision | None:
         return None
     low, high = float(rows.min()), float(rows.max())
     in_bytes = _are_whole(rows) and low >= 0 and 1 <= high <= 255
-    if not (in_bytes or (low in (0.0, -1.0) and 0.5 < high <= 1)):
+    in_unit = 0.5 < high <= 1 and (0 <= low < 0.05 or -1 <= low < -0.9)
+    # features that were scaled to [0, 1] reach both ends, each of them
+    is_scaled = bool((rows.min(axis=0) == low).all() and (rows.max(axis=0) == high).all())
+    if not in_bytes and (is_scaled or not in_unit):
         return None
     channels, side = found[0]
     text = f"vectors of {size} dimensions look like flattened images of {side} x {side} px"

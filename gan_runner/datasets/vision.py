@@ -94,13 +94,10 @@ class Torchvision(Dataset):
         )
         resized = _resize(images, self.image_size)
         if resized is not images:
-            text = f"images are scaled from {width} x {height} to {self.image_size} x "
-            decision = Decision(
-                f"{text}{self.image_size} px",
-                "As they are: dataset.image_size=null",
-                doubtful=False,
-            )
-            reading = reading.decided(decision)
+            size = f"{self.image_size} x {self.image_size} px"
+            text = f"images are scaled from {width} x {height} px to {size}"
+            remedy = "As they are: dataset.image_size=null"
+            reading = reading.decided(Decision(text, remedy, doubtful=False))
         return Data(resized, self.space(), labels, class_names, reading)
 
     @property

@@ -93,7 +93,9 @@ def _read_npz(path: Path, samples: str, labels: str | None, setting: str) -> Arr
     with np.load(path, allow_pickle=False) as archive:
         stored = {name: _describe(archive, name) for name in archive.files}
         arrays = list(stored.values())
-        named = _labels_name(arrays, labels, setting)
+        taken = _known(arrays, (samples,)) if samples != "auto" else []
+        free = [array for array in arrays if array.name not in taken]
+        named = _labels_name(free, labels, setting)
         chosen = _samples_name(arrays, samples, named, setting)
         others = tuple(array for array in arrays if array.name not in (chosen, named))
         return ArrayFile(

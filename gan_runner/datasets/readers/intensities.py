@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator
 
 from gan_runner.data import Decision
 
@@ -16,14 +16,20 @@ Limits = tuple[float, float]
 """The stored values that become black and white."""
 
 
-def _check_order(limits: Literal["auto"] | Limits) -> Literal["auto"] | Limits:
-    if limits != "auto" and limits[0] >= limits[1]:
-        raise ValueError("A range goes from its lower to its upper end, as in [0,255]")
-    return limits
+def _check_range(limits: Any) -> Any:
+    """Limits as a tuple, or auto: one message for everything else."""
+    if limits == "auto":
+        return limits
+    numbers = limits if isinstance(limits, (list, tuple)) else []
+    if len(numbers) != 2 or not all(type(each) in (int, float) for each in numbers):
+        raise ValueError("Use auto, or two numbers as in [0,255]")
+    if not -_LARGEST <= numbers[0] < numbers[1] <= _LARGEST:
+        raise ValueError(f"A range goes from its lower to its upper end, at most {_LARGEST:g}")
+    return tuple(numbers)
 
 
-_Value = Annotated[float, Field(ge=-1e12, le=1e12)]
-RangeSetting = Annotated[Literal["auto"] | tuple[_Value, _Value], AfterValidator(_check_order)]
+_LARGEST = 1e12
+RangeSetting = Annotated[Literal["auto"] | tuple[float, float], BeforeValidator(_check_range)]
 """Limits, or those that follow from the type of the values."""
 
 _SMALL_SPAN = 0.3  # of the limits; 14 bits in 16, and everything darker, lies below
@@ -87,6 +93,8 @@ def range_decisions(
 def fitting_limits(low: float, high: float, *, whole: bool) -> Limits:
     """Limits for values from `low` to `high`: those of a number of bits or of [-1, 1], [0, 1] where
     these fit well, else round numbers around them."""
+    if low == high:
+        return min(low, 0.0), max(high, 0.0) or float(low == 0)
     if whole and 0 <= low <= high / 4:
         in_bits = float(2 ** math.ceil(math.log2(high + 1)) - 1)
         return 0.0, in_bits if 255 < in_bits <= 65535 else high
