@@ -12,8 +12,14 @@ from pydantic import Field
 from torch import Tensor
 
 from gan_runner.data import Data, Reading, Space
-from gan_runner.datasets import array_reading
 from gan_runner.datasets.array_labels import ArrayLabels, read_labels
+from gan_runner.datasets.array_reading import (
+    array_decisions,
+    image_decisions,
+    left_out,
+    number_decisions,
+    stored_text,
+)
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.array import ArrayFile, read_array_file
 from gan_runner.datasets.readers.intensities import (
@@ -78,10 +84,10 @@ class Array(Dataset):
         reading = self._reading(file, labels)
         if kind != "images":
             numbers = self._numbers(samples, kind)
-            reading = reading.decided(*array_reading.number_decisions(samples, kind))
+            reading = reading.decided(*number_decisions(samples, kind))
             return Data(numbers, self._space_of(numbers), labels.indices, labels.classes, reading)
         pixels = self._pixels(samples, track)
-        doubts = array_reading.image_decisions(
+        doubts = image_decisions(
             samples,
             pixels,
             self._limits(samples),
@@ -120,8 +126,8 @@ class Array(Dataset):
             remedy = UNFIT.get(samples.dtype.kind, "Save plain real numbers.")
             raise self._fault(f"an array of {samples.dtype}", remedy)
         if samples.ndim not in AXES[kind]:
-            remedy = "Single numbers are vectors of one: save x.reshape(-1, 1)."
-            remedy = remedy if samples.ndim == 1 else SHAPES
+            single = " Single numbers are vectors: save x.reshape(-1, 1)."
+            remedy = SHAPES + (single if samples.ndim == 1 else "")
             raise self._fault(f"an array of shape {list(samples.shape)}", remedy)
         if samples.size == 0:
             raise self._fault(f"an empty array of shape {list(samples.shape)}", SHAPES)
@@ -134,12 +140,12 @@ class Array(Dataset):
 
     def _reading(self, file: ArrayFile, labels: ArrayLabels) -> Reading:
         name = f", array {printable(file.samples_name)}" if file.samples_name else ""
-        doubts = array_reading.array_decisions(file, labels_wanted=self.labels is not None)
+        doubts = array_decisions(file, labels_wanted=self.labels is not None)
         return Reading(
             source=f"file {printable(self.path)}{name}",
-            stored=array_reading.stored_text(file.samples),
+            stored=stored_text(file.samples),
             labels="" if labels.indices is None else f"array {printable(file.labels_name)}",
-            left_out=array_reading.left_out(file),
+            left_out=left_out(file),
             decisions=(*labels.decisions, *doubts),
         )
 

@@ -14,9 +14,15 @@ import torch
 from pydantic import Field
 
 from gan_runner.data import Data, Decision, Reading, Space
-from gan_runner.datasets import folder_reading
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.class_folders import LabelsSetting, folder_classes
+from gan_runner.datasets.folder_reading import (
+    left_out,
+    left_out_decisions,
+    not_images,
+    picture_decisions,
+    stored_text,
+)
 from gan_runner.datasets.readers.decoding import (
     Damaged,
     Decoded,
@@ -114,7 +120,7 @@ class ImageFolder(Dataset):
                 raise DataError(f"not a folder, {self._setting}. Name the folder of the images.")
             listing = list_below(root)
         if not listing.images:
-            others = folder_reading.not_images(listing)
+            others = not_images(listing)
             what = f"no images among its files ({others})" if others else "no images"
             remedy = "Put PNG, JPEG, WebP, BMP, GIF or TIFF files there, or into a sub-folder for "
             raise DataError(f"{what}, {self._setting}. {remedy}each class.")
@@ -123,14 +129,14 @@ class ImageFolder(Dataset):
     def _reading(self, listing: Listing, counts: PictureCounts, *, labels: str) -> Reading:
         return Reading(
             source=f"folder {printable(self.root)}",
-            stored=folder_reading.stored_text(counts),
+            stored=stored_text(counts),
             labels=labels,
-            left_out=folder_reading.left_out(listing, counts),
-            decisions=tuple(folder_reading.left_out_decisions(listing, counts)),
+            left_out=left_out(listing, counts),
+            decisions=tuple(left_out_decisions(listing, counts)),
         )
 
     def _picture_decisions(self, counts: PictureCounts) -> list[Decision]:
-        return folder_reading.picture_decisions(
+        return picture_decisions(
             counts, channels=self.channels, size=self.image_size, limits=self._limits
         )
 
