@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gan_runner.data import Decision, LeftOut
 from gan_runner.datasets.readers.array import LIKELY_LABELS, ArrayFile, setting_of_array
 from gan_runner.datasets.readers.intensities import Limits, Values, histogram, range_decisions
-from gan_runner.datasets.readers.stored_picture import digest
+from gan_runner.datasets.readers.stored_picture import hash_of
 
 Samples = NDArray[Any]
 
@@ -119,7 +119,7 @@ def _axes_doubts(samples: Samples) -> list[Decision]:
 
 
 def _repetitions(seen: NDArray[np.uint8], what: str) -> list[Decision]:
-    repeated = len(seen) - len({digest(each) for each in seen})
+    repeated = len(seen) - len({hash_of(each) for each in seen})
     if repeated < _NOTABLE * len(seen) or repeated == 0:
         return []
     text = f"{repeated} of {len(seen)} {what} repeat others, pixel by pixel"

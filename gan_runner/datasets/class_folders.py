@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from gan_runner.config.overrides import override
 from gan_runner.data import Decision
 from gan_runner.datasets.readers.listing import class_of
 from gan_runner.errors import DataError, printable
@@ -76,8 +76,7 @@ def _loose_error(loose: int, total: int) -> DataError:
 
 def _below(root: str, folder: str) -> str:
     """The setting of a folder below the root, as it can be typed in a shell."""
-    path = printable(f"{root.rstrip('/')}/{folder}", limit=1000)
-    return shlex.quote(f"dataset.root={path}")
+    return override("dataset.root", printable(f"{root.rstrip('/')}/{folder}", limit=1000))
 
 
 def _single(names: Sequence[str], folder: str, root: str) -> Decision:

@@ -925,4 +925,4 @@ def test_a_remedy_can_be_pasted_into_a_shell(root: Path, cache: Path) -> None:
     several(odd / "test")
     [warning] = dataset(odd).load(cache, track).reading.warnings
     command = shlex.split(warning.partition("To train on one part: ")[2].partition(". If")[0])
-    assert command == [f"dataset.root={odd}/train"]
+    assert command == [f'dataset.root="{odd}/train"']

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runner.config.overrides import override
 from gan_runner.datasets.readers.npy import read_npy
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.errors import DataError, Fault, did_you_mean, printable
@@ -68,7 +68,7 @@ def read_array_file(path: Path, *, samples: str, labels: str | None, setting: st
 
 def setting_of_array(key: str, name: str) -> str:
     """The setting that names an array, as it can be typed in a shell."""
-    return shlex.quote(f"dataset.{key}={printable(name, limit=1000)}")
+    return override(f"dataset.{key}", printable(name, limit=1000))
 
 
 def _unreadable(error: Exception, setting: str) -> DataError:

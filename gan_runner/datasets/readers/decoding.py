@@ -109,6 +109,7 @@ def _decode(
         _convert_mode(in_bytes.image, MODES[channels]), (size, size), Image.Resampling.LANCZOS
     )
     pixels = np.asarray(square).reshape(size, size, channels).transpose(2, 0, 1)
+    pixels = np.ascontiguousarray(pixels)  # read several times from here on
     if turns > 4:
         header = header._replace(width=header.height, height=header.width)
     is_turned = max(lies, turns) > 1
@@ -165,21 +166,21 @@ def _describe(
     pixels: Pixels,
     limits: Limits | None,
 ) -> StoredPicture:
+    clipped = 0.0 if limits is None or values is None else float((values > limits[1]).mean())
+    step = 1.0
     if values is None:
-        step = DEPTHS[header.depth][1] // 255
-        values = stored_picture.without_alpha(pixels).astype(np.uint16) * np.uint16(step)
-    clipped = 0.0 if limits is None else float((values > limits[1]).mean())
+        values, step = stored_picture.without_alpha(pixels), DEPTHS[header.depth][1] / 255
     return StoredPicture(
         header=header,
         is_turned=is_turned,
         is_transparent=stored_picture.is_transparent(image),
         is_gray=stored_picture.is_gray(image, pixels),
         has_frames=stored_picture.has_frames(image),
-        low=float(values.min()),
-        high=float(values.max()),
+        low=step * float(values.min()),
+        high=step * float(values.max()),
         clipped=clipped,
         histogram=stored_picture.count_pixels(pixels),
-        digest=stored_picture.digest(pixels),
+        hash=stored_picture.hash_of(pixels),
     )
 
 

@@ -90,7 +90,7 @@ class PictureCounter:
         self._modes: Counter[str] = Counter()
         self._sides: list[tuple[int, int]] = []
         self._depths: dict[str, tuple[int, float, float, NDArray[np.int64]]] = {}
-        self._digests: set[bytes] = set()
+        self._hashes: set[int] = set()
         self._clipped = 0.0
         self._first_with_frames = ""
 
@@ -127,7 +127,7 @@ class PictureCounter:
             gray=self._counts["gray"],
             with_frames=self._counts["with frames"],
             first_with_frames=self._first_with_frames,
-            repeated=total - len(self._digests),
+            repeated=total - len(self._hashes),
             clipped=self._counts["clipped"],
             clipped_pixels=self._clipped / max(1, total),
         )
@@ -137,7 +137,7 @@ class PictureCounter:
         self._formats[header.format] += 1
         self._modes[header.mode] += 1
         self._sides.append((header.width, header.height))
-        self._digests.add(stored.digest)
+        self._hashes.add(stored.hash)
         self._counts["turned"] += stored.is_turned
         self._counts["transparent"] += stored.is_transparent
         self._counts["gray"] += stored.is_gray

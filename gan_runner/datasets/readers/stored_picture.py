@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ _MODES = {"1": "1-bit", "L": "gray", "LA": "gray with alpha", "P": "palette", "I
 _MODES |= {"F": "float gray", "PA": "palette with alpha"}
 _GRAY = ("1", "L", "LA", "I", "F")
 _ORIENTATION = 0x0112
-_COUNTED_SIDE = 64
+_COUNTED_SIDE = 32
 
 
 class Header(NamedTuple):
@@ -43,7 +42,7 @@ class StoredPicture(NamedTuple):
     """How a picture was stored, and what its pixels are like.
 
     `low` and `high`: its values as stored. `clipped`: the share of them above the limits.
-    `histogram`: of its pixels without alpha, [256]. `digest`: of its pixels.
+    `histogram`: of its pixels without alpha, [256]. `hash`: of its pixels.
     """
 
     header: Header
@@ -55,7 +54,7 @@ class StoredPicture(NamedTuple):
     high: float
     clipped: float
     histogram: NDArray[np.int64]
-    digest: bytes
+    hash: int
 
 
 def read_header(image: Image.Image) -> Header:
@@ -120,9 +119,9 @@ def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels[:-1] if len(pixels) in (2, 4) else pixels
 
 
-def digest(pixels: NDArray[np.uint8]) -> bytes:
-    """8 bytes that tell other pixels apart."""
-    return hashlib.blake2b(pixels.tobytes(), digest_size=8).digest()
+def hash_of(pixels: NDArray[np.uint8]) -> int:
+    """64 bits that tell other pixels apart, in this process."""
+    return hash(pixels.tobytes())
 
 
 def _raw_mode(image: Image.Image) -> str:
