@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import field_validator
+from pydantic import Field
 from torch import Tensor
 
 from gan_runner.data import Data, Decision, Reading, Space
+from gan_runner.datasets.array_labels import ArrayLabels, read_labels
+from gan_runner.datasets.array_reading import (
+    array_decisions,
+    image_decisions,
+    left_out,
+    number_decisions,
+    stored_text,
+)
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.readers.array import read_array_file
+from gan_runner.datasets.readers.array import ArrayFile, read_array_file
+from gan_runner.datasets.readers.intensities import (
+    Limits,
+    RangeSetting,
+    fitting_limits,
+    number,
+    range_setting,
+    scale_to_bytes,
+)
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
 from gan_runner.datasets.shifting import Lost, shift_columns
@@ -26,30 +42,36 @@ Samples = NDArray[Any]
 
 SHAPES = "Expected images [N, H, W] or [N, H, W, C], vectors [N, D], or sequences [N, T, D]."
 AXES = {"images": (3, 4), "vectors": (2,), "sequences": (3,)}
+LIMITS: dict[str, Limits] = {"f": (0, 1), "b": (0, 1), "i": (0, 255), "u": (0, 255)}
 CHUNK_EXAMPLES = 1024
 _MOST_NAMED = 5  # dimensions of thousands
+UNFIT = {
+    "c": "Save real and imaginary parts side by side: numpy.stack([x.real, x.imag], axis=-1).",
+    "M": "Save numbers: array.astype('datetime64[s]').astype('int64'), for seconds.",
+    "m": "Save numbers: array / numpy.timedelta64(1, 's'), for seconds.",
+    "V": "Save its fields as columns: "
+    "numpy.lib.recfunctions.structured_to_unstructured(x, dtype=float).",
+    "U": "Save plain real numbers; text in columns is for dataset=table.",
+}
+"""Remedies for arrays of other kinds of numbers."""
+ArrayName = Annotated[str, Field(min_length=1)]
 
 
 class Array(Dataset):
     """Images [N, H, W] or [N, H, W, C], vectors [N, D], or sequences [N, T, D] where `kind` says
     so; labels if an .npz file has them.
 
-    `range`: the lowest and the highest value of float images. `flip` is for images, `standardize`
-    for everything else.
+    `samples` and `labels`: the names of their arrays, or auto. `range`: the values that become
+    black and white. `flip` is for images, `standardize` for everything else.
     """
 
     path: Location | None
+    samples: ArrayName
+    labels: ArrayName | None
     kind: Literal["auto", "images", "vectors", "sequences"]
-    range: tuple[float, float]
+    range: RangeSetting
     standardize: bool
     flip: bool
-
-    @field_validator("range")
-    @classmethod
-    def _check_range_setting(cls, limits: tuple[float, float]) -> tuple[float, float]:
-        if limits not in ((0.0, 1.0), (-1.0, 1.0)):
-            raise ValueError("The range is [0, 1] or [-1, 1]")
-        return limits
 
     def space(self) -> Space | None:
         return None
@@ -58,13 +80,27 @@ class Array(Dataset):
         refuse_missing(self._file, setting=self._setting)
 
     def load(self, cache: Path, track: Track) -> Data:
-        samples, stored_labels = read_array_file(self._file, setting=self._setting)
+        file = read_array_file(
+            self._file, samples=self.samples, labels=self.labels, setting=self._setting
+        )
+        samples = file.samples
         kind = self._kind_of(samples)
-        labels, class_names = self._classes(stored_labels, count=len(samples))
+        labels = self._classes(file)
+        reading = self._reading(file, labels)
         if kind != "images":
-            return self._numbers(samples, kind, labels, class_names)
-        images = self._images(samples, track)
-        return Data(images, Space("images", tuple(images.shape[1:])), labels, class_names)
+            reading = reading.decided(*number_decisions(samples, kind))
+            return self._numbers(samples, kind, labels, reading)
+        pixels = self._pixels(samples, track)
+        doubts = image_decisions(
+            samples,
+            pixels,
+            self._limits(samples),
+            is_given=self.range != "auto",
+            is_guess=self.kind == "auto",
+        )
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        space = Space("images", tuple(images.shape[1:]))
+        return Data(images, space, labels.indices, labels.classes, reading.decided(*doubts))
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         return None
@@ -90,40 +126,34 @@ class Array(Dataset):
         kind = self.kind
         if kind == "auto":
             kind = "vectors" if samples.ndim == 2 else "images"
-        if samples.dtype.kind in "mM":
-            remedy = "Save numbers: array.astype('datetime64[s]').astype('int64'), for seconds."
-            if samples.dtype.kind == "m":
-                remedy = "Save numbers: array / numpy.timedelta64(1, 's'), for seconds."
-            raise self._fault(f"times, an array of {samples.dtype}", remedy)
         if samples.dtype.kind not in "biuf":
-            raise self._fault(f"an array of {samples.dtype}", "Save plain real numbers.")
+            remedy = UNFIT.get(samples.dtype.kind, "Save plain real numbers.")
+            raise self._fault(f"an array of {samples.dtype}", remedy)
         if samples.ndim not in AXES[kind]:
-            raise self._fault(f"an array of shape {list(samples.shape)}", SHAPES)
+            single = " Single numbers are vectors: save x.reshape(-1, 1)."
+            remedy = SHAPES + (single if samples.ndim == 1 else "")
+            raise self._fault(f"an array of shape {list(samples.shape)}", remedy)
         if samples.size == 0:
             raise self._fault(f"an empty array of shape {list(samples.shape)}", SHAPES)
         return kind
 
-    def _classes(
-        self, labels: Samples | None, *, count: int
-    ) -> tuple[Tensor | None, tuple[str, ...]]:
-        """Labels as 0..K-1, int64 [N], and the K values that they had in the file."""
-        if labels is None:
-            return None, ()
-        if labels.dtype.kind not in "iu":
-            raise self._fault(f"labels of {labels.dtype}", "Save them as integers.")
-        if labels.shape != (count,):
-            what = f"labels of shape {list(labels.shape)} for {count} samples"
-            raise self._fault(what, f"Save them as [{count}].")
-        if count and labels.min() < 0:
-            where = int(np.flatnonzero(labels < 0)[0])
-            what = f"label {labels[where]} of sample {where} is out of range"
-            raise self._fault(what, "Number the classes from 0 on; leave out what has no label.")
-        values, indices = np.unique(labels, return_inverse=True)
-        return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, values))
+    def _classes(self, file: ArrayFile) -> ArrayLabels:
+        if file.labels is None:
+            return ArrayLabels(None, (), ())
+        return read_labels(file.labels, count=len(file.samples), setting=self._setting)
 
-    def _numbers(
-        self, samples: Samples, kind: str, labels: Tensor | None, names: tuple[str, ...]
-    ) -> Data:
+    def _reading(self, file: ArrayFile, labels: ArrayLabels) -> Reading:
+        name = f", array {printable(file.samples_name)}" if file.samples_name else ""
+        doubts = array_decisions(file, labels_wanted=self.labels is not None)
+        return Reading(
+            source=f"file {printable(self.path)}{name}",
+            stored=stored_text(file.samples),
+            labels="" if labels.indices is None else f"array {printable(file.labels_name)}",
+            left_out=left_out(file),
+            decisions=(*labels.decisions, *doubts),
+        )
+
+    def _numbers(self, samples: Samples, kind: str, labels: ArrayLabels, reading: Reading) -> Data:
         """Vectors or sequences, as float32 of the same shape that keeps their digits."""
         if self.flip:
             remedy = "Set dataset.flip=false."
@@ -135,11 +165,11 @@ class Array(Dataset):
         try:
             shifted = shift_columns(rows, may_shift=self.standardize)
         except (ValueError, OverflowError):
-            raise self._not_finite() from None
+            raise self._not_finite(samples) from None
         examples = torch.from_numpy(shifted.numbers.reshape(samples.shape))
         space = replace(self._space_of(examples), origin=shifted.origin)
-        reading = Reading(decisions=tuple(self._lost_digits(shifted.lost)))
-        return Data(examples, space, labels, names, reading)
+        reading = reading.decided(*self._lost_digits(shifted.lost))
+        return Data(examples, space, labels.indices, labels.classes, reading)
 
     def _lost_digits(self, lost: dict[int, Lost]) -> Iterator[Decision]:
         """The dimensions whose digits can't all be kept, those that may matter apart."""
@@ -164,40 +194,54 @@ class Array(Dataset):
             )
         return plain_space(*shape) if are_vectors else plain_sequence_space(*shape)
 
-    def _images(self, samples: Samples, track: Track) -> Tensor:
-        """uint8 [N, C, H, W]; where the file is right already, a view of it."""
-        shape = list(samples.shape)
+    def _limits(self, samples: Samples) -> Limits:
+        """The values of images that become black and white."""
+        return LIMITS[samples.dtype.kind] if self.range == "auto" else self.range
+
+    def _pixels(self, samples: Samples, track: Track) -> NDArray[np.uint8]:
+        """uint8 [N, H, W, C]; where the file is right already, a view of it."""
+        shape = samples.shape
         samples = samples[..., None] if samples.ndim == 3 else samples
         if samples.shape[-1] > 4:
             remedy = "Save 1 to 4 channels, as the last axis: [N, H, W, C]."
-            raise self._fault(f"images of {samples.shape[-1]} channels in {shape}", remedy)
-        pixels = samples if samples.dtype == np.uint8 else self._as_bytes(samples, track)
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+            if shape[1] <= 4:
+                remedy = "Save the channels as the last axis: x.transpose(0, 2, 3, 1)."
+            what = f"images of {samples.shape[-1]} channels in {list(shape)}"
+            raise self._fault(what, remedy)
+        if samples.dtype == np.uint8 and self._limits(samples) == LIMITS["u"]:
+            return samples
+        return self._as_bytes(samples, track)
 
     def _as_bytes(self, samples: Samples, track: Track) -> NDArray[np.uint8]:
-        """Floats scaled from `range` to 0..255, integers as they are."""
-        if samples.dtype.kind == "b":
-            raise self._fault("images of bool", "Save them as uint8, 0 and 255.")
-        low, high = self.range if samples.dtype.kind == "f" else (0, 255)
+        """Values scaled from their limits to 0..255."""
+        limits = self._limits(samples)
         pixels = np.empty(samples.shape, np.uint8)
         starts = range(0, len(samples), CHUNK_EXAMPLES)
         for start in track(starts, description="converting images", total=len(starts)):
             part = samples[start : start + CHUNK_EXAMPLES].astype(np.float64)
-            self._check_finite(part)
-            self._check_range(part, low, high)
-            pixels[start : start + CHUNK_EXAMPLES] = np.rint((part - low) * (255 / (high - low)))
+            if not np.isfinite(part).all():
+                raise self._not_finite(samples)
+            if part.min() < limits[0] or part.max() > limits[1]:
+                raise self._range_error(samples, limits)
+            pixels[start : start + CHUNK_EXAMPLES] = scale_to_bytes(part, limits)
         return pixels
 
-    def _check_finite(self, part: Samples) -> None:
-        if not np.isfinite(part).all():
-            raise self._not_finite()
+    def _not_finite(self, samples: Samples) -> DataError:
+        """The fault of samples of which some number isn't finite, or too large, as given."""
+        odd = ~np.isfinite(samples)
+        where = np.flatnonzero(odd.reshape(len(samples), -1).any(axis=1))
+        what = "values that are NaN, infinite or too large"
+        if odd.any():
+            what = f"{odd.sum()} {what} in {len(where)} of {len(samples)} samples "
+            what += f"(the first: {where[0]})"
+        return self._fault(what, "Remove or repair those samples.")
 
-    def _not_finite(self) -> DataError:
-        remedy = "Remove or repair those samples."
-        return self._fault("values that are NaN, infinite or too large", remedy)
-
-    def _check_range(self, part: Samples, low: float, high: float) -> None:
-        if part.min() < low or part.max() > high:
-            what = f"values from {part.min():g} to {part.max():g}, not from {low:g} to {high:g}"
-            remedy = "Save uint8, or floats that fit dataset.range=[0,1] or dataset.range=[-1,1]."
-            raise self._fault(what, remedy)
+    def _range_error(self, samples: Samples, limits: Limits) -> DataError:
+        low, high = float(samples.min()), float(samples.max())
+        whole = samples.dtype.kind != "f"
+        what = f"values from {number(low)} to {number(high)}, not from {number(limits[0])} to "
+        proposed = range_setting(fitting_limits(low, high, whole=whole))
+        remedy = f"Set the values that become black and white: {proposed}"
+        if self.kind == "auto" and samples.shape[-1] == 1:
+            remedy += "; sequences [N, T, D] need dataset.kind=sequences"
+        return self._fault(what + number(limits[1]), remedy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar, final
 
@@ -11,7 +12,7 @@ import torch
 from pydantic import Field
 
 from gan_runner.config.component import Component
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Decision, LeftOut, Reading, Space
 from gan_runner.data.shapes import check_shape
 from gan_runner.datasets.per_class import take_per_class
 from gan_runner.errors import PluginError, printable
@@ -20,6 +21,12 @@ T = TypeVar("T")
 
 MOST_HELD_OUT = 10_000
 """Examples: a data set that is drawn holds out at most so many."""
+
+_MIRRORED = Decision(
+    "images are mirrored left to right at random, which doesn't suit text and digits",
+    "To keep them as they are: dataset.flip=false",
+    doubtful=False,
+)
 
 
 class Track(Protocol):
@@ -46,9 +53,12 @@ class Dataset(Component):
         """
         data = self.load(cache, track)
         _check_data(data, source=f"{type(self).__name__}.load")
+        if self.flips and data.space.kind == "images":
+            data = replace(data, reading=data.reading.decided(_MIRRORED))
         if self.per_class is None:
             return data
-        return take_per_class(data, self.per_class, seed=self.per_class_seed).chosen
+        chosen = take_per_class(data, self.per_class, seed=self.per_class_seed).chosen
+        return replace(chosen, reading=self._without_others(data, len(chosen)))
 
     @final
     def test(self, cache: Path, track: Track) -> Data | None:
@@ -63,6 +73,14 @@ class Dataset(Component):
             return held_out
         data = self.load(cache, track)
         return take_per_class(data, self.per_class, seed=self.per_class_seed).others
+
+    def _without_others(self, data: Data, count: int) -> Reading:
+        """The reading of `count` chosen examples."""
+        if count == len(data):
+            return data.reading
+        why = f"more than dataset.per_class={self.per_class}"
+        others = LeftOut(len(data) - count, len(data), "examples", why)
+        return replace(data.reading, left_out=(*data.reading.left_out, others))
 
     @abstractmethod
     def space(self) -> Space | None:

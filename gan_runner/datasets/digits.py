@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder
@@ -37,7 +37,12 @@ class Digits(Dataset):
         images = np.rint(ink * (255 / INK)).astype(np.uint8)
         labels = torch.from_numpy(rows[:, -1].copy())
         names = tuple(map(str, range(10)))
-        return Data(torch.from_numpy(images), self.space(), labels, names)
+        reading = Reading(
+            source="scikit-learn's handwritten digits (digits.csv.gz)",
+            stored=f"{COUNT} rows of {SIDE} x {SIDE} numbers from 0 to {INK}, scaled to 0 to 255",
+            labels="last column",
+        )
+        return Data(torch.from_numpy(images), self.space(), labels, names, reading)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         return None

@@ -15,30 +15,56 @@ from pydantic import Field
 
 from gan_runner.data import Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.readers.decoding import Damaged, Pixels, decode
+from gan_runner.datasets.class_folders import LabelsSetting, folder_classes
+from gan_runner.datasets.folder_reading import (
+    left_out,
+    left_out_decisions,
+    not_images,
+    picture_decisions,
+    stored_text,
+)
+from gan_runner.datasets.readers.decoding import (
+    Damaged,
+    Decoded,
+    OutOfRange,
+    TooLarge,
+    decode,
+)
 from gan_runner.datasets.readers.image_cache import load_or_decode
-from gan_runner.datasets.readers.listing import ImageFile, class_indices, class_of, images_below
+from gan_runner.datasets.readers.intensities import (
+    Limits,
+    RangeSetting,
+    fitting_limits,
+    number,
+    range_setting,
+)
+from gan_runner.datasets.readers.listing import ImageFile, Listing, list_below
 from gan_runner.datasets.readers.paths import Location, expand_path, file_faults, refuse_missing
+from gan_runner.datasets.readers.picture_counts import PictureCounts
+from gan_runner.datasets.readers.stored_picture import DEPTHS
 from gan_runner.errors import DataError, printable
 
-FORMAT = 1  # of the cached array; with a new number, images are decoded again
+FORMAT = 2  # of the cached array; with a new number, images are decoded again
 MOST_AHEAD = 256  # images that are decoded before they are wanted
-MOST_NAMED = 3  # damaged images in a warning
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class ImageFolder(Dataset):
-    """PNG, JPEG, WebP and BMP files below `root`, squared, scaled and decoded once into the cache.
+    """PNG, JPEG, WebP, BMP, GIF and TIFF files below `root`, squared, scaled and decoded once into
+    the cache.
 
-    The first-level sub-folder is the class of an image, unless images lie in the root itself.
+    The first-level sub-folder is the class of an image, where folders look like classes or `labels`
+    says so. `range`: the stored values that become black and white.
     """
 
     root: Location | None
     image_size: int = Field(ge=4, le=2048)
     channels: int = Field(ge=1, le=4)
     flip: bool
+    labels: LabelsSetting
+    range: RangeSetting
     on_damaged: Literal["error", "skip"]
 
     def space(self) -> Space:
@@ -53,24 +79,25 @@ class ImageFolder(Dataset):
 
     def load(self, cache: Path, track: Track) -> Data:
         root = self._folder
-        files = self._files(root)
+        listing = self._list(root)
         with warnings.catch_warnings():
             # Pillow's are of odd metadata and great sizes; what it can't decode, it raises
             warnings.simplefilter("ignore")
             stored = load_or_decode(
-                cache / f"image_folder-{self._key(root, files)}",
+                cache / f"image_folder-{self._key(root, listing.images)}",
                 shape=self.space().shape,
-                decode=lambda: self._decode_all(root, files, track),
+                decode=lambda: self._decode_all(root, listing.images, track),
             )
-        images, left_out = torch.from_numpy(stored.images), set(stored.left_out)
-        if len(left_out) == len(files):
-            raise DataError(f"all images are damaged, {self._setting}. Replace them.")
-        names = [file.name for file in files if file.name not in left_out]
-        indices, classes = class_indices(names)
-        labels = torch.tensor(indices) if classes else None
-        doubts = (*_unlabeled_warning(names), *_damaged_warning(stored.left_out, len(files)))
-        decisions = tuple(Decision(f"{doubt}, {self._setting}", "") for doubt in doubts)
-        return Data(images, self.space(), labels, classes, Reading(decisions=decisions))
+        counts = stored.counts
+        if counts.count == 0:
+            what = "too large" if counts.too_large and not counts.damaged else "damaged"
+            raise DataError(f"all images are {what}, {self._setting}. Replace them.")
+        names = [file.name for file in listing.images if file.name not in counts.left_out]
+        found = folder_classes(names, self.labels, root=str(self.root))
+        labels = torch.tensor(found.indices) if found.classes else None
+        reading = self._reading(listing, counts, labels="sub-folders" if found.classes else "")
+        reading = reading.decided(*found.decisions, *self._picture_decisions(counts))
+        return Data(torch.from_numpy(stored.images), self.space(), labels, found.classes, reading)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         return None
@@ -83,45 +110,82 @@ class ImageFolder(Dataset):
     def _setting(self) -> str:
         return f"dataset.root={printable(self.root)}"
 
-    def _files(self, root: Path) -> list[ImageFile]:
+    @property
+    def _limits(self) -> Limits | None:
+        return None if self.range == "auto" else self.range
+
+    def _list(self, root: Path) -> Listing:
         with file_faults(root, setting=self._setting):
             if root.exists() and not root.is_dir():
                 raise DataError(f"not a folder, {self._setting}. Name the folder of the images.")
-            files = images_below(root)
-        if not files:
-            remedy = "Put PNG, JPEG, WebP or BMP files there, or into a sub-folder for each class."
-            raise DataError(f"no images, {self._setting}. {remedy}")
-        return files
+            listing = list_below(root)
+        if not listing.images:
+            others = not_images(listing)
+            what = f"no images among its files ({others})" if others else "no images"
+            remedy = "Put PNG, JPEG, WebP, BMP, GIF or TIFF files there, or into a sub-folder for "
+            raise DataError(f"{what}, {self._setting}. {remedy}each class.")
+        return listing
+
+    def _reading(self, listing: Listing, counts: PictureCounts, *, labels: str) -> Reading:
+        return Reading(
+            source=f"folder {printable(self.root)}",
+            stored=stored_text(counts),
+            labels=labels,
+            left_out=left_out(listing, counts),
+            decisions=tuple(left_out_decisions(listing, counts)),
+        )
+
+    def _picture_decisions(self, counts: PictureCounts) -> list[Decision]:
+        return picture_decisions(
+            counts, channels=self.channels, size=self.image_size, limits=self._limits
+        )
 
     def _key(self, root: Path, files: Sequence[ImageFile]) -> str:
         """The name of the cached array: a digest of everything that it depends on."""
         # the folder too: files of the same names, sizes and times are not the same files
         folder = str(root.resolve())
-        decisive = [FORMAT, folder, self.image_size, self.channels, self.on_damaged, files]
+        settings = [self.image_size, self.channels, self.range, self.on_damaged]
+        decisive = [FORMAT, folder, *settings, files]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:32]
 
     def _decode_all(
         self, root: Path, files: Sequence[ImageFile], track: Track
-    ) -> Iterator[tuple[str, Pixels | None]]:
-        """Names and pixels in the files' order; None for a damaged image that may be left out."""
+    ) -> Iterator[tuple[str, Decoded | Damaged | TooLarge]]:
+        """Names and pixels in the files' order; why there are none for an image that may be left
+        out."""
         with ThreadPoolExecutor() as pool:
             results = _map_in_order(pool, lambda file: self._try_decode(root / file.name), files)
             pairs = zip(files, results, strict=True)
             for file, result in track(pairs, description="decoding images", total=len(files)):
-                yield file.name, self._pixels_or_none(file.name, result)
+                yield file.name, self._accept(file.name, result)
 
-    def _try_decode(self, path: Path) -> Pixels | Damaged:
+    def _try_decode(self, path: Path) -> Decoded | Damaged | TooLarge | OutOfRange:
         with file_faults(path, setting=self._setting):
-            return decode(path, size=self.image_size, channels=self.channels)
+            return decode(path, size=self.image_size, channels=self.channels, limits=self._limits)
 
-    def _pixels_or_none(self, name: str, result: Pixels | Damaged) -> Pixels | None:
-        if not isinstance(result, Damaged):
+    def _accept(
+        self, name: str, result: Decoded | Damaged | TooLarge | OutOfRange
+    ) -> Decoded | Damaged | TooLarge:
+        """The result again. Raises DataError for what can't be had and may not be left out."""
+        if isinstance(result, OutOfRange):
+            raise self._range_error(name, result)
+        if isinstance(result, Decoded) or self.on_damaged == "skip":
             return result
-        if self.on_damaged == "skip":
-            return None
-        what = f"damaged image {printable(name)} ({printable(result.reason)})"
-        remedy = "Remove it, or leave out what is damaged with dataset.on_damaged=skip."
-        raise DataError(f"{what}, {self._setting}. {remedy}")
+        too_large = isinstance(result, TooLarge)
+        what = f"{'image too large:' if too_large else 'damaged image'} {printable(name)}"
+        remedy = "Scale it down" if too_large else "Remove it"
+        others = "such images" if too_large else "what is damaged"
+        remedy += f", or leave out {others} with dataset.on_damaged=skip."
+        raise DataError(f"{what} ({printable(result.reason)}), {self._setting}. {remedy}")
+
+    def _range_error(self, name: str, values: OutOfRange) -> DataError:
+        low, high, depth = values
+        black, white = map(number, DEPTHS[depth])
+        what = f"values from {number(low)} to {number(high)} in {printable(name)}, a {depth} image "
+        what += f"whose values should go from {black} (black) to {white} (white)"
+        proposed = range_setting(fitting_limits(low, high, whole=depth != "float"))
+        remedy = f"Set the values that become black and white in all images: {proposed}"
+        return DataError(f"{what}, {self._setting}. {remedy}")
 
 
 def _map_in_order(
@@ -130,19 +194,3 @@ def _map_in_order(
     """Results in the order of the items, few enough ahead to fit in memory."""
     for start in range(0, len(items), MOST_AHEAD):
         yield from pool.map(work, items[start : start + MOST_AHEAD])
-
-
-def _unlabeled_warning(names: Sequence[str]) -> list[str]:
-    tops = [class_of(name) for name in names]
-    loose = tops.count(None)
-    if loose in (0, len(names)):
-        return []
-    return [f"no labels: {loose} of {len(names)} images lie in the folder itself, not in a class"]
-
-
-def _damaged_warning(damaged: Sequence[str], total: int) -> list[str]:
-    if not damaged:
-        return []
-    shown = ", ".join(map(printable, damaged[:MOST_NAMED]))
-    shown += ", ..." if len(damaged) > MOST_NAMED else ""
-    return [f"{len(damaged)} of {total} images are damaged and left out ({shown})"]

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Reading, Space
 from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
 from gan_runner.datasets.vectors import plain_space, standardized_space
 from gan_runner.seeds import derive
@@ -40,12 +40,21 @@ class Mixture(Dataset):
 
     def load(self, cache: Path, track: Track) -> Data:
         points, labels = self._draw("mixture", self.count)
-        return Data(points, self.space() or standardized_space(points), labels, self._names)
+        space = self.space() or standardized_space(points)
+        return Data(points, space, labels, self._names, self._reading(self.count))
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         space = self.space() or self.load(cache, track).space
         points, labels = self._draw("held out", min(self.count, MOST_HELD_OUT))
-        return Data(points, space, labels, self._names)
+        return Data(points, space, labels, self._names, self._reading(len(points)))
+
+    def _reading(self, count: int) -> Reading:
+        what = f"{self.modes} Gaussians of deviation {self.std:g} ({type(self).__name__})"
+        return Reading(
+            source=f"drawn from {what}, dataset.seed={self.seed}",
+            stored=f"float32 [{count}, 2]",
+            labels="index of the Gaussian",
+        )
 
     @property
     def flips(self) -> bool:

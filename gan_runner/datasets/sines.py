@@ -10,7 +10,7 @@ import torch
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from torch import Tensor
 
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Reading, Space
 from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
 from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
 from gan_runner.seeds import derive
@@ -63,12 +63,19 @@ class Sines(Dataset):
     def load(self, cache: Path, track: Track) -> Data:
         sequences, labels = self._draw("sines", self.count)
         space = self.space() or standardized_sequence_space(sequences)
-        return Data(sequences, space, labels, self._names)
+        return Data(sequences, space, labels, self._names, self._reading(sequences))
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         space = self.space() or self.load(cache, track).space
         sequences, labels = self._draw("held out", min(self.count, MOST_HELD_OUT))
-        return Data(sequences, space, labels, self._names)
+        return Data(sequences, space, labels, self._names, self._reading(sequences))
+
+    def _reading(self, sequences: Tensor) -> Reading:
+        return Reading(
+            source=f"drawn sines with noise {self.noise:g}, dataset.seed={self.seed}",
+            stored=f"float32 {list(sequences.shape)}",
+            labels="index of the range of frequencies",
+        )
 
     @property
     def flips(self) -> bool:

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Reading, Space
 from gan_runner.datasets.base import MOST_HELD_OUT, Dataset, Track
 from gan_runner.datasets.readers.paths import Location
 from gan_runner.datasets.vision import MNIST
@@ -69,7 +69,13 @@ class StackedMNIST(Dataset):
         """Images of three digits each, and their labels."""
         assert digits.labels is not None
         labels = digits.labels[drawn] @ torch.tensor([100, 10, 1])
-        return Data(_stack(digits.examples, drawn), self.space(), labels, _NAMES)
+        reading = Reading(
+            source=f"three at a time of {digits.reading.source}, dataset.seed={self.seed}",
+            stored=digits.reading.stored,
+            labels="the three digits' own",
+            decisions=digits.reading.decisions,
+        )
+        return Data(_stack(digits.examples, drawn), self.space(), labels, _NAMES, reading)
 
     def _draw(self, purpose: str, count: int, *, of: int) -> Tensor:
         """Which digits make up each image, int64 [count, 3].

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.readers.idx import read_idx
 from gan_runner.datasets.readers.paths import Location, expand_path, file_faults
@@ -75,16 +75,30 @@ class Torchvision(Dataset):
         root = self._folder
         if root.exists() and not root.is_dir():
             raise DataError(f"not a folder, {self._setting}. Name a folder.")
-        images, labels, class_names = self._read(root, "train")
-        return Data(_resize(images, self.image_size), self.space(), labels, class_names)
+        return self._load_split(root, "train")
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         """The test split, if its files are there."""
         root = self._folder
         if not all(file.is_file() for file in self._files(root, "test")):
             return None
-        images, labels, class_names = self._read(root, "test")
-        return Data(_resize(images, self.image_size), self.space(), labels, class_names)
+        return self._load_split(root, "test")
+
+    def _load_split(self, root: Path, split: SplitName) -> Data:
+        images, labels, class_names = self._read(root, split)
+        channels, height, width = images.shape[1:]
+        reading = Reading(
+            source=f"{type(self).__name__}, {split} split, folder {printable(root)}",
+            stored=f"uint8 [{len(images)}, {channels}, {height}, {width}]",
+            labels="the set's own",
+        )
+        resized = _resize(images, self.image_size)
+        if resized is not images:
+            size = f"{self.image_size} x {self.image_size} px"
+            text = f"images are scaled from {width} x {height} px to {size}"
+            remedy = "As they are: dataset.image_size=null"
+            reading = reading.decided(Decision(text, remedy, doubtful=False))
+        return Data(resized, self.space(), labels, class_names, reading)
 
     @property
     def flips(self) -> bool:

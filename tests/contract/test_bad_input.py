@@ -276,7 +276,7 @@ def raw(values: bytes) -> Damage:
     [
         (array(np.array([{}, "x"], object)), 3, ["Save plain numbers"]),
         (array(np.full((20, 8, 8), np.nan)), 3, ["NaN"]),
-        (array(np.full((20, 8, 8), 300.0)), 3, ["from 300 to 300", "dataset.range=[0,1]"]),
+        (array(np.full((20, 8, 8), 300.0)), 3, ["from 300 to 300", "'dataset.range=[0,300]'"]),
         (array(np.zeros(20)), 3, ["shape [20]", "[N, H, W]"]),
         (array(np.zeros((0, 8, 8))), 3, ["empty"]),
         (array(np.zeros((20, 5))), 2, ["model=dcgan", "model=mlp"]),

@@ -264,7 +264,10 @@ def test_standardized_points_have_mean_0_and_deviation_1() -> None:
         ("image_folder", "channels", 5),
         ("image_folder", "on_damaged", "ignore"),
         ("array", "kind", "tables"),
-        ("array", "range", [0, 255]),
+        ("array", "range", [1, 0]),
+        ("array", "range", "full"),
+        ("image_folder", "range", [5, 5]),
+        ("image_folder", "labels", "names"),
     ],
 )
 def test_impossible_settings_are_refused_by_name(option: str, setting: str, value: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +24,13 @@ T = TypeVar("T")
 
 
 def dataset(path: Path | None, **changes: Any) -> Dataset:
-    settings = {"kind": "auto", "range": [0, 1], "standardize": True, "flip": False}
+    settings: dict[str, Any] = {
+        "samples": "auto",
+        "labels": "auto",
+        "kind": "auto",
+        "range": "auto",
+    }
+    settings |= {"standardize": True, "flip": False}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "Array", "path": None if path is None else str(path), **settings}
     return build_component(node, Dataset, where="dataset")
@@ -169,8 +177,9 @@ def test_the_only_array_is_the_samples_whatever_it_is_called(archive: Path) -> N
 @pytest.mark.parametrize("arrays", [{"a": points(), "b": points()}, {}, {"labels": points()}])
 def test_arrays_without_a_known_name_are_listed(arrays: Any, archive: Path) -> None:
     np.savez(archive, **arrays)
-    listed = ", ".join(arrays) or "none"
-    with pytest.raises(DataError, match=rf"\({listed}\), dataset\.path=.*'samples'"):
+    listed = ", ".join(rf"{name} float32 \[50, 3\]" for name in arrays) or "none"
+    remedy = r"dataset\.samples=" if arrays else "'samples'"
+    with pytest.raises(DataError, match=rf"\({listed}\), dataset\.path=.*{remedy}"):
         load(archive)
 
 
@@ -189,9 +198,13 @@ def test_labels_become_0_to_k_and_keep_their_names(key: str, archive: Path) -> N
     ("labels", "reason"),
     [
         (np.zeros(4, int), r"labels of shape \[4\] for 5 samples"),
-        (np.zeros((5, 1), int), r"labels of shape \[5, 1\]"),
-        (np.zeros(5), "labels of float64"),
-        (np.array(list("abcde")), "labels of <U1"),
+        (np.full((5, 2), 0.5), r"labels of shape \[5, 2\]"),
+        (np.ones((5, 2), int), r"labels of shape \[5, 2\]"),
+        (np.array([0, 1, 2, 0.5, 1]), "labels of float64 that aren't whole, such as 0.5"),
+        (np.array([0, 1, 2, np.nan, 1]), "labels of float64 that aren't whole, such as nan"),
+        (np.array([0.0, 1, -1, 2, 3]), "label -1 of sample 2"),
+        (np.zeros(5, "M8[s]"), "labels of datetime64"),
+        (np.array([1, "a", None, 2, 3], dtype=object), "Python objects"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(
@@ -215,7 +228,6 @@ UNFIT: dict[str, tuple[NDArray[Any], str]] = {
     "text": (np.array([["a", "b"]]), "<U1"),
     "dates": (np.zeros((4, 3), "M8[s]"), "datetime64"),
     "a table": (np.zeros((4, 3), [("a", "f4")]), "'a'"),
-    "yes and no": (np.zeros((4, 3, 3), bool), "bool"),
     "NaN in images": (np.full((4, 3, 3), np.nan), "NaN"),
     "Inf in images": (np.full((4, 3, 3), np.inf), "NaN"),
     "NaN in vectors": (np.full((4, 3), np.nan), "NaN"),
@@ -416,3 +428,229 @@ def test_sequences_are_not_mirrored(file: Path) -> None:
     assert not dataset(file, flip=True, kind="sequences").flips
     with pytest.raises(ConfigError, match=r"sequences can't be mirrored, dataset\.flip=true"):
         load(save_array(file, steps()), kind="sequences", flip=True)
+
+
+# ---------------------------------------------------------------- what is said of arrays
+
+
+def doubts(data: Data) -> str:
+    return "\n".join(data.reading.warnings)
+
+
+def uniform(*shape: int) -> NDArray[np.float64]:
+    return np.random.default_rng(0).random(shape)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (np.array([[1], [0], [2], [0], [1]]), ("0", "1", "2")),
+        (np.array([1.0, 0, 2, 0, 1]), ("0", "1", "2")),
+        (np.array([True, False, True, False, True]), ("False", "True")),
+        (np.eye(3)[[1, 0, 2, 0, 1]], ("0", "1", "2")),
+        (np.eye(3, dtype=bool)[[1, 0, 2, 0, 1]], ("0", "1", "2")),
+        (np.array(["b", "a", "c", "a", "b"]), ("a", "b", "c")),
+        (np.array([b"b", b"a", b"c", b"a", b"b"]), ("a", "b", "c")),
+    ],
+)
+def test_labels_that_can_only_mean_classes_are_read(
+    labels: NDArray[Any], classes: tuple[str, ...], archive: Path
+) -> None:
+    np.savez(archive, samples=colors(), labels=labels)
+    data = load(archive)
+    assert data.labels is not None
+    expected = [1, 0, 1, 0, 1] if len(classes) == 2 else [1, 0, 2, 0, 1]
+    assert data.labels.tolist() == expected
+    assert data.class_names == classes
+    assert data.reading.labels == "array labels"
+
+
+def test_a_single_class_is_no_labels(archive: Path) -> None:
+    np.savez(archive, samples=colors(), labels=np.full(5, 3))
+    data = load(archive)
+    assert (data.labels, data.class_names, data.reading.labels) == (None, (), "")
+    assert any("no labels: those of the file are all 3" in d.text for d in data.reading.decisions)
+
+
+def test_labels_that_number_the_samples_are_doubted(archive: Path) -> None:
+    np.savez(archive, samples=points(), labels=np.arange(50))
+    assert "50 of 50 classes have a single sample" in doubts(load(archive))
+    assert "dataset.labels=null" in doubts(load(archive))
+    assert load(archive, labels=None).labels is None
+
+
+@pytest.mark.parametrize("name", ["label", "targets", "Class", "anything"])
+def test_an_array_that_could_be_labels_is_said_and_can_be_named(name: str, archive: Path) -> None:
+    arrays: dict[str, Any] = {"samples": points(), name: np.arange(50) % 2}
+    np.savez(archive, **arrays)
+    data = load(archive)
+    assert data.labels is None
+    assert f"array {name} int64 [50] isn't read" in doubts(data)
+    assert f"dataset.labels={name}" in doubts(data)
+    assert data.reading.left_out[0].names == (f"{name} int64 [50]",)
+    named = load(archive, labels=name)
+    assert named.labels is not None
+    assert doubts(named) == ""
+
+
+def test_names_of_arrays_are_found_in_either_case(archive: Path) -> None:
+    np.savez(archive, X=points(), Y=np.arange(50) % 2)
+    data = load(archive)
+    assert data.reading.source.endswith("array X")
+    assert data.classes == 2
+
+
+def test_arrays_of_other_names_are_proposed_and_can_be_chosen(archive: Path) -> None:
+    halves = {"x_test": points(20), "y_test": np.arange(20) % 2}
+    np.savez(archive, **halves, x_train=points(), y_train=np.arange(50) % 2)
+    with pytest.raises(DataError, match=r"dataset\.samples=x_train dataset\.labels=y_train"):
+        load(archive)
+    data = load(archive, samples="x_train", labels="y_train")
+    assert (len(data), data.classes) == (50, 2)
+
+
+def test_a_name_that_no_array_has_is_refused_with_the_nearest(archive: Path) -> None:
+    np.savez(archive, train_images=colors(), test_images=colors())
+    with pytest.raises(DataError, match=r"dataset\.samples=train_image\. .*'train_images'"):
+        load(archive, samples="train_image")
+
+
+def test_a_npy_file_has_no_names(file: Path) -> None:
+    with pytest.raises(DataError, match=r"without a name.*dataset\.labels=y.*dataset\.labels=auto"):
+        load(save_array(file, points()), labels="y")
+
+
+@pytest.mark.parametrize(
+    ("images", "setting"),
+    [
+        ((uniform(9, 8, 8) > 0.5).astype(np.uint8), "[0,1]"),
+        ((uniform(9, 8, 8) > 0.5).astype(np.int64), "[0,1]"),
+        ((uniform(9, 8, 8) * 17).astype(np.int32), "[0,16]"),
+        (uniform(9, 8, 8) * 0.1, "[0,0.1]"),
+        (uniform(9, 8, 8) * 0.1 + 0.5, "[0.5,0.6]"),
+    ],
+)
+def test_images_that_use_little_of_their_range_are_doubted_and_the_remedy_works(
+    images: NDArray[Any], setting: str, file: Path
+) -> None:
+    data = load(save_array(file, images))
+    assert "use only" in doubts(data)
+    assert f"'dataset.range={setting}'" in doubts(data)
+    mended = load(file, range=json.loads(setting))
+    assert "use only" not in doubts(mended)
+    assert mended.examples.max() >= 250
+
+
+@pytest.mark.parametrize(
+    ("images", "setting"),
+    [
+        ((uniform(9, 8, 8) * 4096).astype(np.uint16), "[0,4095]"),
+        (uniform(9, 8, 8) * 2 - 1, "[-1,1]"),
+        (uniform(9, 8, 8) * 255, "[0,255]"),
+        (uniform(9, 8, 8) * 3000 - 1000, None),
+        (np.full((9, 8, 8), 300.0), "[0,300]"),
+        (np.full((9, 8, 8), -3), "[-3,0]"),
+        ((uniform(9, 8, 8) * 256).astype(np.int16) - 128, None),
+    ],
+)
+def test_images_beyond_their_range_are_refused_with_a_range_that_works(
+    images: NDArray[Any], setting: str | None, file: Path
+) -> None:
+    with pytest.raises(DataError, match="Set the values") as fault:
+        load(save_array(file, images))
+    [proposed] = re.findall(r"'dataset.range=(\[[^]]*\])'", str(fault.value))
+    assert setting is None or proposed == setting
+    assert load(file, range=json.loads(proposed)).space.kind == "images"
+
+
+def test_a_few_bright_pixels_do_not_hide_dark_images(file: Path) -> None:
+    images = (uniform(9, 40, 40) * 12).astype(np.uint8)
+    images[:, 0, 0] = 255
+    assert "use only 0 to 11 of 0 (black) to 255 (white) but for a few" in doubts(
+        load(save_array(file, images))
+    )
+
+
+def test_images_of_bool_are_black_and_white(file: Path) -> None:
+    data = load(save_array(file, uniform(9, 8, 8) > 0.5))
+    assert data.examples.unique().tolist() == [0, 255]
+    assert doubts(data) == ""
+
+
+DOUBTED: dict[str, tuple[NDArray[Any], dict[str, Any], str]] = {
+    "equal images": (np.repeat(colors(1), 9, axis=0), {}, "8 of 9 images repeat others"),
+    "sequences": (uniform(9, 24, 6), {}, "dataset.kind=sequences"),
+    "one picture": (colors()[0].repeat(9, 0), {}, "54 gray images of 4 x 3 px"),
+    "steps last": (uniform(9, 3, 40) - 5, {"kind": "sequences"}, "x.transpose(0, 2, 1)"),
+    "flat gray": (colors().reshape(15, 24).repeat(6, 1), {}, "x.reshape(-1, 12, 12)"),
+    "flat color": (uniform(30, 3 * 64), {}, "x.reshape(-1, 8, 8, 3)"),
+    "transposed": (points(4).T.repeat(20, 1), {}, "x.T"),
+    "tokens": (np.arange(320).reshape(40, 8) * 7 % 50, {}, "50 different whole numbers"),
+    "floats of tokens": (np.arange(320.0).reshape(40, 8) * 7 % 50, {}, "dataset=table"),
+    "token sequences": (
+        np.arange(320).reshape(20, 16, 1) * 7 % 50,
+        {"kind": "sequences"},
+        "read as measurements",
+    ),
+    "bits": ((uniform(30, 5) > 0.5).astype(int), {}, "2 different whole numbers from 0 to 1"),
+    "yes and no": (uniform(30, 5) > 0.5, {}, "False and True"),
+    "equal vectors": (np.ones((9, 3)) / 3, {}, "all vectors are equal"),
+    "a label inside": (np.c_[points(), np.arange(50) % 3], {}, "labels=x[:, -1]"),
+    "running numbers": (np.c_[np.arange(50), points()], {}, "dimension 0 goes up"),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTED)
+def test_numbers_that_often_mean_something_else_are_doubted(case: str, file: Path) -> None:
+    array, settings, words = DOUBTED[case]
+    assert words in doubts(load(save_array(file, array), **settings))
+
+
+@pytest.mark.parametrize(
+    ("array", "settings"),
+    [
+        (points(), {}),
+        (colors(), {}),
+        (uniform(9, 16, 16), {}),
+        (steps(), {"kind": "sequences"}),
+        (np.c_[points(), np.ones(50)], {}),
+        (np.c_[np.arange(50) % 7 * 10, np.arange(50) * 977 % 1009 + 20000], {}),
+    ],
+)
+def test_plain_data_is_not_doubted(
+    array: NDArray[Any], settings: dict[str, Any], file: Path
+) -> None:
+    data = load(save_array(file, array), **settings)
+    assert doubts(data) == ""
+    assert data.reading.stored == f"{array.dtype} {list(array.shape)}"
+    assert data.reading.left_out == ()
+
+
+def test_constant_dimensions_are_said(file: Path) -> None:
+    [decision] = load(save_array(file, np.c_[points(), np.ones(50)])).reading.decisions
+    assert decision.text == "1 of 4 dimensions never change (3)"
+
+
+def test_values_that_are_not_finite_are_counted(file: Path) -> None:
+    holes = points()
+    holes[7, 1] = holes[9, 0] = holes[9, 2] = np.nan
+    with pytest.raises(DataError, match=r"3 values .* in 2 of 50 samples \(the first: 7\)"):
+        load(save_array(file, holes))
+
+
+@pytest.mark.parametrize(
+    ("array", "remedy"),
+    [
+        (np.zeros((2, 3, 8, 8), np.uint8), r"x\.transpose\(0, 2, 3, 1\)"),
+        (np.zeros(5), r"x\.reshape\(-1, 1\)"),
+        (np.zeros((4, 3), complex), "x.real"),
+        (np.zeros((4, 3), [("a", "f4")]), "structured_to_unstructured"),
+        (np.array([[1, 2], [3, None]], dtype=object), "Python objects"),
+    ],
+)
+def test_an_unfit_array_comes_with_what_makes_it_fit(
+    array: NDArray[Any], remedy: str, file: Path
+) -> None:
+    np.save(file, array, allow_pickle=True)
+    with pytest.raises(DataError, match=remedy):
+        load(file)

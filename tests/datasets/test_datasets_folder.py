@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import resource
+import shlex
 import shutil
 import struct
 import subprocess
@@ -38,6 +41,7 @@ def no_track(items: Iterable[T], *, description: str, total: int) -> Iterator[T]
 
 def dataset(root: Path | None, **changes: Any) -> Dataset:
     settings = {"image_size": 8, "channels": 3, "flip": True, "on_damaged": "error"}
+    settings |= {"labels": "auto", "range": "auto"}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "ImageFolder", "root": None if root is None else str(root), **settings}
     return build_component(node, Dataset, where="dataset")
@@ -89,8 +93,8 @@ def test_images_in_the_folder_itself_have_no_labels(root: Path, cache: Path) -> 
 
 
 def test_loose_images_beside_classes_take_the_labels_away_and_warn(root: Path, cache: Path) -> None:
-    paint(root / "a.png")
-    paint(root / "cats" / "b.png")
+    paint(root / "a.png", RED)
+    paint(root / "cats" / "b.png", GREEN)
     data = dataset(root).load(cache, track)
     assert data.labels is None
     assert data.class_names == ()
@@ -121,9 +125,10 @@ def test_links_are_followed_but_not_in_circles(root: Path, cache: Path, tmp_path
     paint(tmp_path / "elsewhere" / "a.png")
     (root / "cats").symlink_to(tmp_path / "elsewhere")
     (root / "cats" / "back").symlink_to(root)
+    paint(root / "dogs" / "b.png")
     data = dataset(root).load(cache, track)
-    assert len(data) == 1
-    assert data.class_names == ("cats",)
+    assert len(data) == 2
+    assert data.class_names == ("cats", "dogs")
 
 
 def test_the_middle_square_is_kept(root: Path, cache: Path) -> None:
@@ -321,7 +326,7 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
     "half.bmp": truncate_file,
     "bomb.png": bomb,
     "nowhere.png": lambda path: path.symlink_to("/nonexistent.png"),
-    "tiff.png": lambda path: Image.new("RGB", (8, 8)).save(path, format="TIFF"),
+    "ppm.png": lambda path: Image.new("RGB", (8, 8)).save(path, format="PPM"),
 }
 
 
@@ -398,7 +403,7 @@ def test_a_file_is_refused_as_a_folder(root: Path, cache: Path) -> None:
 
 def test_a_folder_without_images_is_refused(root: Path, cache: Path) -> None:
     (root / "notes.txt").write_text("")
-    with pytest.raises(DataError, match=r"no images, dataset\.root=.*PNG"):
+    with pytest.raises(DataError, match=r"no images .*\(1 \.txt\), dataset\.root=.*PNG"):
         dataset(root).load(cache, track)
 
 
@@ -478,6 +483,7 @@ def killed(items, *, description, total):
 
 folder = ImageFolder(
     root=sys.argv[1], image_size=8, channels=3, flip=True, on_damaged="error",
+    labels="auto", range="auto",
     per_class=None, per_class_seed=0,
 )
 folder.load(Path(sys.argv[2]), killed)
@@ -540,3 +546,383 @@ def test_decoding_does_not_show_the_warnings_of_pillow(
 
 def test_channels_and_modes_agree() -> None:
     assert all(len(Image.new(mode, (1, 1)).getbands()) == n for n, mode in decoding.MODES.items())
+
+
+# ---------------------------------------------------------------- what is said of a folder
+
+
+def noise(
+    path: Path, size: tuple[int, int] = (8, 8), mode: str = "RGB", **settings: Any
+) -> Image.Image:
+    """A picture of random pixels that no other one has, saved."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seed = zlib.crc32(os.fsencode(path.relative_to(path.parents[3])))
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 4), dtype=np.uint8)
+    pixels[0, 0], pixels[-1, -1] = 0, 255
+    image = Image.fromarray(pixels) if mode == "RGBA" else Image.fromarray(pixels[..., :3])
+    image = image.convert(mode)
+    image.save(path, **settings)
+    return image
+
+
+def several(folder: Path, count: int = 4, **settings: Any) -> None:
+    for i in range(count):
+        noise(folder / f"{i}.png", **settings)
+
+
+def doubts(data: Data) -> str:
+    return "\n".join(data.reading.warnings)
+
+
+def notes(data: Data) -> str:
+    return "\n".join(each.sentences for each in data.reading.decisions if not each.doubtful)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("a.tif", {}),
+        ("a.TIFF", {"compression": "tiff_deflate"}),
+        ("a.gif", {}),
+        ("a.jfif", {"format": "JPEG"}),
+        ("a.jpe", {"format": "JPEG"}),
+        ("tiff.png", {"format": "TIFF"}),
+        ("gif.jpg", {"format": "GIF"}),
+    ],
+)
+def test_tiff_gif_and_jpeg_by_its_other_names_are_read(
+    name: str, settings: dict[str, Any], root: Path, cache: Path
+) -> None:
+    Image.new("RGB", (8, 8), RED).save(root / name, **settings)
+    red, green, blue = only(dataset(root).load(cache, track))
+    assert red > 240
+    assert max(green, blue) < 15
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.tif", "a.png", "a.webp"])
+def test_of_several_pictures_in_a_file_the_first_is_taken_and_that_is_said(
+    name: str, root: Path, cache: Path
+) -> None:
+    red, blue = (Image.new("RGB", (8, 8), color) for color in (RED, BLUE))
+    settings = {"lossless": True} if name == "a.webp" else {}
+    red.save(root / name, save_all=True, append_images=[blue], **settings)
+    data = dataset(root).load(cache, track)
+    assert only(data) == list(RED)
+    assert f"1 of 1 files hold several pictures: the first of it is taken ({name})" in doubts(data)
+
+
+def test_what_was_read_is_said(root: Path, cache: Path) -> None:
+    several(root, 3)
+    noise(root / "x.gif", (16, 8), "P")
+    (root / "a.HEIC").write_bytes(b"")
+    (root / ".DS_Store").write_bytes(b"")
+    reading = dataset(root).load(cache, track).reading
+    assert reading.source == f"folder {root}"
+    assert reading.stored == "3 PNG, 1 GIF, 8 x 8 to 16 x 8 px, 3 RGB, 1 palette"
+    assert [tuple(each) for each in reading.left_out] == [
+        (1, 5, "files", ".heic, not read", ("a.HEIC",)),
+        (1, 6, "files", "hidden", (".DS_Store",)),
+    ]
+
+
+def test_a_second_load_says_the_same_as_the_first(root: Path, cache: Path) -> None:
+    several(root / "a", 2, size=(16, 5))
+    several(root / "b", 2, mode="L")
+    (root / "b" / "torn.png").write_bytes(b"")
+    first = dataset(root, on_damaged="skip").load(cache, track)
+    second = dataset(root, on_damaged="skip").load(cache, no_track)
+    assert first.reading == second.reading
+    assert first.class_names == second.class_names == ("a", "b")
+
+
+def test_a_note_that_is_damaged_in_the_cache_is_named(root: Path, cache: Path) -> None:
+    several(root)
+    dataset(root).load(cache, track)
+    [path] = cache.rglob("*.json")
+    for content in ("", "[]", "{}", "{", path.read_text().replace("formats", "forms")):
+        path.write_text(content)
+        with pytest.raises(MachineError, match=r"damaged cache .*, cache=.*Delete"):
+            dataset(root).load(cache, no_track)
+
+
+@pytest.mark.parametrize(
+    ("images", "others", "words"),
+    [
+        (8, {".heic": 42}, "42 of 50 files that may hold pictures aren't read (42 .heic"),
+        (9, {".mp4": 1, ".zip": 1}, "2 of 11 files"),
+        (2, {"": 5}, "5 of 7 files aren't read (5 without an ending"),
+    ],
+)
+def test_many_files_that_are_not_read_are_doubted(
+    images: int, others: dict[str, int], words: str, root: Path, cache: Path
+) -> None:
+    several(root, images)
+    for suffix, count in others.items():
+        for i in range(count):
+            (root / f"other{i}{suffix}").write_bytes(b"")
+    assert words in doubts(dataset(root).load(cache, track))
+
+
+def test_captions_beside_pictures_are_not_doubted(root: Path, cache: Path) -> None:
+    several(root)
+    for i in range(4):
+        (root / f"{i}.txt").write_text("a caption")
+    data = dataset(root).load(cache, track)
+    assert doubts(data) == ""
+    assert [(each.count, each.total) for each in data.reading.left_out] == [(4, 8)]
+
+
+def test_a_folder_of_other_files_is_refused_with_their_kinds(root: Path, cache: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "c.txt"):
+        (root / name).write_bytes(b"")
+    with pytest.raises(DataError, match=r"no images among its files \(2 \.heic, 1 \.txt\)"):
+        dataset(root).load(cache, track)
+
+
+def test_an_image_beyond_the_limit_is_called_too_large_not_damaged(root: Path, cache: Path) -> None:
+    noise(root / "a.png")
+    noise(root / "z.png")
+    bomb(root / "b.png")
+    with pytest.raises(DataError, match=r"too large: b\.png \(30,000 x 30,000 px, limit 178,956"):
+        dataset(root).load(cache, track)
+    data = dataset(root, on_damaged="skip").load(cache, track)
+    assert "1 of 3 images are too large and left out (b.png)" in doubts(data)
+    assert "damaged" not in doubts(data)
+    [left_out] = data.reading.left_out
+    assert left_out.why == "too large"
+    assert left_out.names[0].startswith("b.png, 30,000 x 30,000 px")
+
+
+@pytest.mark.parametrize(
+    ("folders", "remedy"),
+    [
+        (("train", "test"), "train"),
+        (("Train", "valid"), "Train"),
+        (("train2017", "val2017"), "train2017"),
+        (("trainA", "trainB", "testA"), "trainA"),
+        (("DIV2K_train_HR", "DIV2K_valid_HR"), "DIV2K_train_HR"),
+        (("images", "masks"), "images"),
+        (("training_set", "test_set"), "training_set"),
+    ],
+)
+def test_folders_called_as_parts_of_a_data_set_are_no_classes(
+    folders: tuple[str, ...], remedy: str, root: Path, cache: Path
+) -> None:
+    for folder in folders:
+        several(root / folder)
+    data = dataset(root).load(cache, track)
+    assert (data.labels, data.reading.labels) == (None, "")
+    assert f"dataset.root={root}/{remedy}. " in doubts(data)
+    assert "dataset.labels=folders" in doubts(data)
+    named = dataset(root, labels="folders").load(cache, no_track)
+    assert (named.class_names, doubts(named)) == (tuple(sorted(folders)), "")
+
+
+@pytest.mark.parametrize("folders", [("train", "bus", "car"), ("a", "b"), ("0", "1"), ("val", "x")])
+def test_other_folders_are_classes_without_a_doubt(
+    folders: tuple[str, ...], root: Path, cache: Path
+) -> None:
+    for folder in folders:
+        several(root / folder)
+    data = dataset(root).load(cache, track)
+    assert (data.classes, data.reading.labels) == (len(folders), "sub-folders")
+    assert doubts(data) == ""
+    assert dataset(root, labels=None).load(cache, no_track).labels is None
+
+
+DOUBTED: dict[str, tuple[tuple[str, ...], str]] = {
+    "parts among classes": (("train", "test", "cats"), "are read as classes, since"),
+    "portions": (("00000", "01000"), "they may be dates or portions"),
+    "dates": (("2021", "2022-03"), "dataset.labels=null"),
+    "alike": (("Cats", "cats", "dogs"), "'Cats', 'cats'"),
+    "alike but for spaces": (("cats", "cats ", "dogs"), "merge these folders"),
+    "within classes": (("animals/cats", "animals/dogs", "cars/red"), "lie in folders within"),
+    "within one folder": (("photos/cats", "photos/dogs"), "/photos"),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTED)
+def test_folders_that_are_often_no_classes_are_doubted(case: str, root: Path, cache: Path) -> None:
+    folders, words = DOUBTED[case]
+    for folder in folders:
+        several(root / folder)
+    assert words in doubts(dataset(root).load(cache, track))
+
+
+def test_classes_of_single_images_are_doubted(root: Path, cache: Path) -> None:
+    for i in range(4):
+        several(root / f"person{i}", 1 + (i == 0))
+    assert "3 of 4 classes have a single image" in doubts(dataset(root).load(cache, track))
+
+
+def test_unequal_classes_and_empty_folders_are_said(root: Path, cache: Path) -> None:
+    for folder, count in (("a", 21), ("b", 20), ("c", 1), ("empty", 0)):
+        several(root / folder, count)
+        (root / folder).mkdir(exist_ok=True)
+    data = dataset(root).load(cache, track)
+    assert doubts(data) == ""
+    assert "classes with a single image: c" in notes(data)
+    assert "very unequal: 21 images of a, 1 of c" in notes(data)
+    [empty] = data.reading.left_out
+    assert tuple(empty) == (1, 4, "folders", "without images", ("empty",))
+
+
+def test_a_single_sub_folder_is_no_class(root: Path, cache: Path) -> None:
+    several(root / "img_align_celeba")
+    data = dataset(root).load(cache, track)
+    assert (data.labels, data.class_names, doubts(data)) == (None, (), "")
+    assert "no labels: all images lie in one sub-folder, img_align_celeba" in notes(data)
+
+
+def test_loose_images_are_refused_where_folders_must_be_classes(root: Path, cache: Path) -> None:
+    several(root / "a")
+    noise(root / "b.png")
+    with pytest.raises(DataError, match=r"1 of 5 images lie .*dataset\.labels=folders"):
+        dataset(root, labels="folders").load(cache, track)
+
+
+def gray(path: Path, values: Any) -> None:
+    Image.fromarray(values).save(path)
+
+
+STEPS = np.arange(64).reshape(8, 8) / 63
+"""Values from 0 to 1 in a picture."""
+
+
+@pytest.mark.parametrize(
+    ("values", "setting"),
+    [
+        ((STEPS * 4095).astype(np.uint16), "[0,4095]"),
+        ((STEPS * 1000).astype(np.uint16), "[0,1023]"),
+        ((STEPS * 16383).astype(np.uint16), "[0,16383]"),
+        ((STEPS * 1000 + 30000).astype(np.uint16), "[30000,31000]"),
+        ((STEPS > 0.5).astype(np.uint8), "[0,1]"),
+        ((STEPS * 0.1).astype(np.float32), "[0,0.101]"),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_that_use_little_of_their_range_are_doubted_and_the_remedy_works(
+    values: Any, setting: str, channels: int, root: Path, cache: Path
+) -> None:
+    gray(root / "a.tif", values)
+    data = dataset(root, channels=channels).load(cache, track)
+    assert "use only" in doubts(data)
+    assert f"'dataset.range={setting}'" in doubts(data)
+    mended = dataset(root, channels=channels, range=json.loads(setting)).load(cache, track)
+    assert "use only" not in doubts(mended)
+    assert mended.examples.max() > 240
+    assert mended.examples.min() == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (STEPS * 3000 - 1000).astype(np.float32),
+        (STEPS * 255).astype(np.float32),
+        (STEPS * 100_000).astype(np.int32),
+        (STEPS * 4000 - 1000).astype(np.int32),
+    ],
+)
+def test_values_beyond_their_depth_are_refused_with_a_range_that_works(
+    values: Any, root: Path, cache: Path
+) -> None:
+    gray(root / "a.tif", values)
+    for on_damaged in ("error", "skip"):
+        with pytest.raises(DataError, match=r"values from .* in a\.tif.*dataset\.root=") as fault:
+            dataset(root, channels=1, on_damaged=on_damaged).load(cache, track)
+    [proposed] = re.findall(r"'dataset.range=(\[[^]]*\])'", str(fault.value))
+    data = dataset(root, channels=1, range=json.loads(proposed)).load(cache, track)
+    expected = np.rint((values - values.min()) / np.ptp(values) * 255)
+    assert np.abs(data.examples[0, 0].numpy() - expected).max() <= 2
+
+
+def test_floats_from_0_to_1_are_read_and_nan_is_damage(root: Path, cache: Path) -> None:
+    gray(root / "a.tif", STEPS.astype(np.float32))
+    data = dataset(root, channels=1).load(cache, track)
+    assert np.array_equal(data.examples[0, 0].numpy(), np.rint(STEPS.astype(np.float32) * 255.0))
+    gray(root / "b.tif", np.full((8, 8), np.nan, np.float32))
+    with pytest.raises(DataError, match=r"damaged image b\.tif \(values that are NaN"):
+        dataset(root).load(cache, track)
+
+
+def test_16_bits_of_color_are_said_and_stretched(root: Path, cache: Path) -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    rows = (STEPS[..., None] * [4095, 2000, 0]).astype(">u2")
+    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
+    content = header + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    (root / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    data = dataset(root).load(cache, track)
+    assert data.reading.stored == "1 PNG, 8 x 8 px, 16-bit RGB"
+    assert "'dataset.range=[0,4095]'" in doubts(data)
+    assert "16-bit color becomes 8-bit" in notes(data)
+    assert dataset(root, range=[0, 4095]).load(cache, track).examples.max() >= 240
+
+
+def test_a_range_leaves_alpha_as_it_is(root: Path, cache: Path) -> None:
+    paint(root / "a.png", (1, 0, 1, 100), "RGBA")
+    data = dataset(root, channels=4, range=[0, 1]).load(cache, track)
+    assert only(data) == [255, 0, 255, 100]
+
+
+def test_values_above_a_range_are_counted(root: Path, cache: Path) -> None:
+    several(root)
+    data = dataset(root, range=[0, 1]).load(cache, track)
+    assert "values above 1 become white in 4 of 4 images" in doubts(data)
+    assert "'dataset.range=[0,255]'" in doubts(data)
+
+
+def test_wide_small_and_repeated_pictures_are_doubted(root: Path, cache: Path) -> None:
+    several(root, size=(24, 7))
+    noise(root / "same.png", size=(24, 7)).save(root / "again.png")
+    said = doubts(dataset(root).load(cache, track))
+    assert "half of the images lose 71% or more, 6 of 6 more than a third" in said
+    assert "6 of 6 images are enlarged to 8 x 8 px; the smallest has 7 px" in said
+    assert "dataset.image_size=4" in said
+    assert "1 of 6 images repeat others" in said
+
+
+def test_gray_color_alpha_and_turned_pictures_are_said(root: Path, cache: Path) -> None:
+    several(root / "gray", mode="L")
+    assert "dataset.channels=1" in notes(dataset(root / "gray").load(cache, track))
+    several(root / "color", mode="RGB")
+    said = notes(dataset(root / "color", channels=1).load(cache, track))
+    assert "4 of 4 images are stored in color and become gray. Color: dataset.channels=3" in said
+    several(root / "alpha", mode="RGBA")
+    said = notes(dataset(root / "alpha").load(cache, track))
+    assert "transparent parts of 4 of 4 images become white" in said
+    assert "dataset.channels=4" in said
+    said = doubts(dataset(root / "color", channels=4).load(cache, track))
+    assert "no image has transparent parts" in said
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("a.jpg", "b.png", "c.tif"):
+        noise(root / "turned" / name, (16, 8), exif=exif)
+    data = dataset(root / "turned").load(cache, track)
+    assert "3 of 3 images are turned upright" in notes(data)
+    assert "8 x 16 px" in data.reading.stored
+
+
+def test_mirroring_is_said_with_the_setting_that_ends_it(root: Path, cache: Path) -> None:
+    several(root)
+    assert "mirrored" in notes(dataset(root).training(cache, track))
+    assert "dataset.flip=false" in notes(dataset(root).training(cache, track))
+    assert "mirrored" not in notes(dataset(root, flip=False).training(cache, track))
+
+
+def test_plain_pictures_are_not_doubted(root: Path, cache: Path) -> None:
+    several(root / "a")
+    several(root / "b", 5)
+    assert doubts(dataset(root).training(cache, track)) == ""
+
+
+def test_a_remedy_can_be_pasted_into_a_shell(root: Path, cache: Path) -> None:
+    odd = root / "it's a b"
+    several(odd / "train")
+    several(odd / "test")
+    [warning] = dataset(odd).load(cache, track).reading.warnings
+    command = shlex.split(warning.partition("To train on one part: ")[2].partition(". If")[0])
+    assert command == [f'dataset.root="{odd}/train"']

@@ -71,7 +71,8 @@ UNKEPT = {
 
 
 def load(path: Path, name: str, **changes: Any) -> Data:
-    settings = {"kind": "auto", "range": [0, 1], "standardize": True, "flip": False}
+    settings = {"kind": "auto", "range": "auto", "standardize": True, "flip": False}
+    settings |= {"samples": "auto", "labels": "auto"}
     if name == "Table":
         file = conf_folder() / "dataset" / "table.yaml"
         settings = yaml.safe_load(file.read_text())["dataset"] | {"test_ratio": 0}

@@ -388,12 +388,14 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
     tmp_path: Path, configured: Callable[..., Config]
 ) -> None:
     path = tmp_path / "data.npz"
-    array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=40")
+    array = ("dataset=array", f"dataset.path={path}", "dataset.per_class=20")
     images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
-    held_out = indices_by_class(torch.zeros(200, dtype=torch.int64), seed=0)[0][40:].numpy()
+    labels = np.arange(200) % 2
+    orders = indices_by_class(torch.from_numpy(labels), seed=0)
+    held_out = torch.cat([order[20:] for order in orders.values()]).numpy()
     found = []
     for cache in "a", "a", "b":  # the second time beside what the first one kept
-        np.savez(path, samples=images, labels=np.zeros(200, dtype=np.int64))
+        np.savez(path, samples=images, labels=labels)
         config = configured(*array, f"cache={tmp_path / cache}")
         evaluator = evaluator_of(config, space="random", metrics=["memorization", "frechet"])
         results = measure(evaluator, FixedExamples(torch.zeros(1, 1, 8, 8))).results
@@ -426,10 +428,11 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
 ) -> None:
     path = tmp_path / "data.npz"
     images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
-    np.savez(path, samples=images, labels=np.zeros(300, dtype=np.int64))
-    config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=200")
+    labels = np.arange(300) % 2
+    np.savez(path, samples=images, labels=labels)
+    config = configured("dataset=array", f"dataset.path={path}", "dataset.per_class=100")
     evaluator = evaluator_of(config, num=20, space="random", metrics=["memorization"])
-    training = indices_by_class(torch.zeros(300, dtype=torch.int64), seed=0)[0][:8].numpy()
+    training = indices_by_class(torch.from_numpy(labels), seed=0)[0][:8].numpy()
     copies = torch.from_numpy(images[training]).float().div(127.5).sub(1)[:, None]
     shown = measure(evaluator, FixedExamples(copies)).neighbors
     assert shown is not None

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gan_runner.datasets.readers import stored_picture
+from gan_runner.datasets.readers.intensities import Limits, scale_to_bytes
+from gan_runner.datasets.readers.stored_picture import DEPTHS, Header, StoredPicture
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+class Decoded(NamedTuple):
+    """Pixels uint8 [C, size, size], and how they were stored."""
+
+    pixels: Pixels
+    stored: StoredPicture
 
 
 class Damaged(NamedTuple):
@@ -24,46 +35,168 @@ class Damaged(NamedTuple):
     reason: str
 
 
-def decode(path: Path, *, size: int, channels: int) -> Pixels | Damaged:
-    """The image in a file, upright, its middle square scaled to uint8 [channels, size, size].
+class TooLarge(NamedTuple):
+    """Why an image is too large to be decoded: its size and the limit."""
 
-    Without a channel for it, transparency becomes white. Raises OSError if the machine can't read
-    the file.
+    reason: str
+
+
+class OutOfRange(NamedTuple):
+    """The values of an image, which don't fit those that its depth makes black and white."""
+
+    low: float
+    high: float
+    depth: str
+
+
+class _OutOfRangeError(Exception):
+    """Values from the first argument to the second one."""
+
+
+class _Bytes(NamedTuple):
+    """An image of 8 bits, and the values that it had; None if they were as they are."""
+
+    image: Image.Image
+    values: NDArray[Any] | None = None
+
+
+def decode(
+    path: Path, *, size: int, channels: int, limits: Limits | None = None
+) -> Decoded | Damaged | TooLarge | OutOfRange:
+    """The first image in a file, upright, its middle square scaled to uint8
+    [channels, size, size].
+
+    Without a channel for it, transparency becomes white. `limits`: the stored values that become
+    black and white; None: those of its depth. Raises OSError if the machine can't read the file.
     """
     from PIL import Image
 
     try:
         with Image.open(path, formats=FORMATS) as image:
-            return _pixels(image, size, channels)
+            return _decode(image, size, channels, limits)
     except OSError as error:
         # only errors of the system have a number, unlike Pillow's own
         if error.errno not in (None, errno.ENOENT):
             raise
         return Damaged(str(error))
+    except Image.DecompressionBombError:
+        return TooLarge(_explain_size(path))
     except Exception as error:  # decoders raise whatever a stranger's bytes provoke
         return Damaged(f"{type(error).__name__}: {error}")
 
 
-def _pixels(image: Image.Image, size: int, channels: int) -> Pixels:
+def _decode(
+    image: Image.Image, size: int, channels: int, limits: Limits | None
+) -> Decoded | Damaged | OutOfRange:
     from PIL import Image, ImageOps
 
+    header = stored_picture.read_header(image)
+    # a TIFF is turned when it's loaded; the tag of a PNG may come after its pixels
+    lies = stored_picture.orientation_of(image) if header.format == "TIFF" else 1
     # lets a JPEG skip detail that scaling would average away; three times the size keeps the rest
     image.draft(None, (3 * size, 3 * size))
-    upright = ImageOps.exif_transpose(image)
+    image.load()
+    turns = stored_picture.orientation_of(image)
+    upright = image if turns == 1 else ImageOps.exif_transpose(image)
+    try:
+        in_bytes = _as_bytes(upright, header.depth, limits)
+    except _OutOfRangeError as values:
+        low, high = values.args
+        if not np.isfinite(high - low):
+            return Damaged("values that are NaN or infinite")
+        return OutOfRange(low, high, header.depth)
     square = ImageOps.fit(
-        _convert_mode(upright, MODES[channels]), (size, size), Image.Resampling.LANCZOS
+        _convert_mode(in_bytes.image, MODES[channels]), (size, size), Image.Resampling.LANCZOS
     )
-    return np.asarray(square).reshape(size, size, channels).transpose(2, 0, 1)
+    pixels = np.asarray(square).reshape(size, size, channels).transpose(2, 0, 1)
+    pixels = np.ascontiguousarray(pixels)  # read several times from here on
+    if turns > 4:
+        header = header._replace(width=header.height, height=header.width)
+    is_turned = max(lies, turns) > 1
+    return Decoded(pixels, _describe(image, header, is_turned, in_bytes.values, pixels, limits))
+
+
+def _as_bytes(image: Image.Image, depth: str, limits: Limits | None) -> _Bytes:
+    """An image whose values are 0..255, in one of Pillow's modes of 8 bits.
+
+    Raises _OutOfRangeError where it has others than its depth makes black to white.
+    """
+    from PIL import Image
+
+    if depth in ("16-bit", "32-bit", "float"):
+        values = np.asarray(image)
+        low, high = float(values.min()), float(values.max())
+        lowest, highest = limits or DEPTHS[depth]
+        is_beyond = limits is None and not lowest <= low <= high <= highest
+        if is_beyond or not np.isfinite(high - low):
+            raise _OutOfRangeError(low, high)
+        return _Bytes(Image.fromarray(scale_to_bytes(values, (lowest, highest))), values)
+    if limits is None:
+        return _Bytes(image)
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        has_alpha = "A" in image.getbands() or "transparency" in image.info
+        gray_or_color = "L" if image.mode == "1" else "RGB"
+        image = image.convert("RGBA" if has_alpha else gray_or_color)
+    values = np.asarray(image if "A" not in image.getbands() else image.convert(image.mode[:-1]))
+    if depth == "16-bit color":  # of which Pillow keeps the upper half of the bits
+        values = values * np.uint16(257)
+    stored = np.arange(256) * (257 if depth == "16-bit color" else 1)
+    scaled = scale_to_bytes(stored, limits).tolist()
+    as_they_are = list(range(256))
+    tables = [as_they_are if band == "A" else scaled for band in image.getbands()]
+    return _Bytes(image.point([entry for table in tables for entry in table]), values)
 
 
 def _convert_mode(image: Image.Image, mode: str) -> Image.Image:
     from PIL import Image
 
-    if image.mode.startswith("I"):  # 16 bits of gray, which convert() would clip at 255
-        return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8)).convert(mode)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         if "A" not in mode:
             white = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(white, image)
     return image.convert(mode)
+
+
+def _describe(
+    image: Image.Image,
+    header: Header,
+    is_turned: bool,
+    values: NDArray[Any] | None,
+    pixels: Pixels,
+    limits: Limits | None,
+) -> StoredPicture:
+    clipped = 0.0 if limits is None or values is None else float((values > limits[1]).mean())
+    step = 1.0
+    if values is None:
+        values, step = stored_picture.without_alpha(pixels), DEPTHS[header.depth][1] / 255
+    return StoredPicture(
+        header=header,
+        is_turned=is_turned,
+        is_transparent=stored_picture.is_transparent(image),
+        is_gray=stored_picture.is_gray(image, pixels),
+        has_frames=stored_picture.has_frames(image),
+        low=step * float(values.min()),
+        high=step * float(values.max()),
+        clipped=clipped,
+        histogram=stored_picture.count_pixels(pixels),
+        hash=stored_picture.hash_of(pixels),
+    )
+
+
+def _explain_size(path: Path) -> str:
+    """The size of an image that Pillow refuses to open, and its limit."""
+    from PIL import Image
+
+    limit = f"limit {2 * (Image.MAX_IMAGE_PIXELS or 0):,} px"
+    for name in FORMATS:
+        factory, accept = Image.OPEN[name]
+        try:
+            with path.open("rb") as file:
+                if accept is None or accept(file.read(16)):
+                    file.seek(0)
+                    width, height = factory(file, str(path)).size
+                    return f"{width:,} x {height:,} px, {limit}"
+        except Exception:  # another format, or a stranger's bytes
+            continue
+    return limit

@@ -13,29 +13,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gan_runner.datasets.readers.decoding import Pixels
+from gan_runner.datasets.readers.decoding import Damaged, Decoded, Pixels, TooLarge
 from gan_runner.datasets.readers.npy import read_npy
+from gan_runner.datasets.readers.picture_counts import PictureCounter, PictureCounts
 from gan_runner.errors import MachineError, printable
 
-NamedPixels = tuple[str, Pixels | None]
+NamedResult = tuple[str, Decoded | Damaged | TooLarge]
 
-IMAGES, LEFT_OUT = "images.npy", "left_out.json"
+IMAGES, COUNTS = "images.npy", "pictures.json"
 
 
 class CachedImages(NamedTuple):
-    """Images uint8 [N, C, H, W], and the names of those that were damaged and left out."""
+    """Images uint8 [N, C, H, W], and what was noted of them and of those that were left out."""
 
     images: Pixels
-    left_out: list[str]
+    counts: PictureCounts
 
 
 def load_or_decode(
     folder: Path,
     *,
     shape: tuple[int, ...],
-    decode: Callable[[], Iterable[NamedPixels]],
+    decode: Callable[[], Iterable[NamedResult]],
 ) -> CachedImages:
-    """The images in `folder`; the first time those of `decode`: names, pixels [*shape] or None.
+    """The images in `folder`; the first time those of `decode`: names, and pixels [*shape] or why
+    there are none.
 
     The folder appears whole or not at all, however many processes build it and whenever they are
     killed. Raises MachineError if it can't be written or read, and what `decode` raises.
@@ -50,12 +52,12 @@ def load_or_decode(
         raise MachineError(f"{reason}, cache={printable(folder.parent)}. {remedy}") from None
 
 
-def _build(folder: Path, shape: tuple[int, ...], images: Iterable[NamedPixels]) -> None:
+def _build(folder: Path, shape: tuple[int, ...], images: Iterable[NamedResult]) -> None:
     unfinished = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     try:
         unfinished.mkdir(parents=True)
-        left_out = _write_images(unfinished / IMAGES, shape, images)
-        (unfinished / LEFT_OUT).write_text(json.dumps(left_out))
+        counts = _write_images(unfinished / IMAGES, shape, images)
+        (unfinished / COUNTS).write_text(json.dumps(counts.to_plain()))
         unfinished.rename(folder)
         _remove_leftovers(folder)
     except OSError:
@@ -65,23 +67,24 @@ def _build(folder: Path, shape: tuple[int, ...], images: Iterable[NamedPixels]) 
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[NamedPixels]) -> list[str]:
-    """Write a .npy file image by image; the names of those that are None."""
-    count, left_out = 0, []
+def _write_images(
+    path: Path, shape: tuple[int, ...], images: Iterable[NamedResult]
+) -> PictureCounts:
+    """Write a .npy file image by image, without those that have no pixels; notes of all."""
+    count, counter = 0, PictureCounter(shape[-1])
     # written, not mapped: with a full disk a write raises OSError, a mapped page kills the process
     with path.open("wb") as file:
         file.write(_header(count, shape))
-        for name, pixels in images:
-            if pixels is None:
-                left_out.append(name)
-                continue
-            file.write(pixels.tobytes())
-            count += 1
+        for name, result in images:
+            counter.add(name, result)
+            if isinstance(result, Decoded):
+                file.write(result.pixels.tobytes())
+                count += 1
         file.seek(0)
         file.write(_header(count, shape))
         file.flush()
         os.fsync(file.fileno())
-    return left_out
+    return counter.counts()
 
 
 def _header(count: int, shape: tuple[int, ...]) -> bytes:
@@ -100,8 +103,9 @@ def _remove_leftovers(folder: Path) -> None:
 
 def _read(folder: Path) -> CachedImages:
     try:
-        return CachedImages(read_npy(folder / IMAGES), json.loads((folder / LEFT_OUT).read_text()))
-    except ValueError:
+        counts = PictureCounts.from_plain(json.loads((folder / COUNTS).read_text()))
+        return CachedImages(read_npy(folder / IMAGES), counts)
+    except (ValueError, TypeError, KeyError, AttributeError):
         shown = printable(folder)
         raise MachineError(
             f"damaged cache {shown}, cache={printable(folder.parent)}. Delete it."

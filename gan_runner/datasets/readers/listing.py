@@ -1,14 +1,19 @@
-"""The image files below a folder, and their classes."""
+"""The files below a folder: images, and what isn't read."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif"),
+    *(".webp", ".bmp", ".gif", ".tif", ".tiff"),
+)
+_NAMED = 3
 
 
 class ImageFile(NamedTuple):
@@ -19,13 +24,53 @@ class ImageFile(NamedTuple):
     modified: int
 
 
-def images_below(root: Path) -> list[ImageFile]:
-    """Every image file below a folder, sorted by name; what begins with a dot is left out.
+@dataclass
+class Named:
+    """A count of files, and the names of the first three."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        self.count += 1
+        if len(self.names) < _NAMED:
+            self.names.append(name)
+
+
+@dataclass
+class Listing:
+    """The files below a folder, sorted by name.
+
+    `others`: files that aren't images by the ends of their names, in small letters and with the
+    dot. `hidden`: files and folders that begin with a dot. `folders`: the first-level ones.
+    """
+
+    images: list[ImageFile] = field(default_factory=list)
+    others: dict[str, Named] = field(default_factory=dict)
+    hidden: Named = field(default_factory=Named)
+    folders: list[str] = field(default_factory=list)
+
+
+def list_below(root: Path) -> Listing:
+    """Every file below a folder; what begins with a dot is only counted.
 
     Raises OSError for a folder that can't be read.
     """
-    files = (_image_file(folder, name, root) for folder, names in _folders(root) for name in names)
-    return sorted(file for file in files if file is not None)
+    listing = Listing()
+    for folder, inner, names in _folders(root):
+        if folder == root:
+            listing.folders = [name for name in inner if not name.startswith(".")]
+        for name in sorted([*names, *(name for name in inner if name.startswith("."))]):
+            path = folder / name
+            below = path.relative_to(root).as_posix()
+            if name.startswith("."):
+                listing.hidden.add(below)
+            elif (image := _image_file(path, below)) is not None:
+                listing.images.append(image)
+            else:
+                listing.others.setdefault(path.suffix.lower(), Named()).add(below)
+    listing.images.sort()
+    return listing
 
 
 def class_of(name: str) -> str | None:
@@ -34,21 +79,8 @@ def class_of(name: str) -> str | None:
     return top if slash else None
 
 
-def class_indices(names: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:
-    """For each name the index of its class, and the classes, sorted; both empty without classes.
-
-    There are classes if every file lies in a sub-folder.
-    """
-    tops = [class_of(name) for name in names]
-    classes = sorted({top for top in tops if top is not None})
-    if None in tops:
-        return [], ()
-    index = {name: i for i, name in enumerate(classes)}
-    return [index[top] for top in tops if top is not None], tuple(classes)
-
-
-def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder and its files' names. Links are followed, but none in a circle."""
+def _folders(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Each folder, its sub-folders and its files. Links are followed, but none in a circle."""
     seen: set[tuple[int, int]] = set()
     for folder, inner, names in os.walk(root, followlinks=True, onerror=_raise):
         status = Path(folder).stat()
@@ -57,19 +89,18 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
             inner.clear()
             continue
         seen.add(identity)
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        yield Path(folder), names
+        every = sorted(inner)
+        inner[:] = [name for name in every if not name.startswith(".")]
+        yield Path(folder), every, names
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
-def _image_file(folder: Path, name: str, root: Path) -> ImageFile | None:
-    if name.startswith(".") or not name.lower().endswith(SUFFIXES):
+def _image_file(path: Path, below: str) -> ImageFile | None:
+    if not path.name.lower().endswith(SUFFIXES):
         return None
-    path = folder / name
-    below = path.relative_to(root).as_posix()
     try:
         status = path.stat()
     except FileNotFoundError:

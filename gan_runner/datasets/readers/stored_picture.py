@@ -1,0 +1,134 @@
+"""How a picture is stored in its file, as far as somebody has to know who trains on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runner.datasets.readers.intensities import Limits, histogram
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+DEPTHS: dict[str, Limits] = {
+    "8-bit": (0, 255),
+    "16-bit": (0, 65535),
+    "16-bit color": (0, 65535),
+    "32-bit": (0, 65535),
+    "float": (0, 1),
+}
+"""The numbers of a picture, and those that become black and white by default."""
+
+_MODES = {"1": "1-bit", "L": "gray", "LA": "gray with alpha", "P": "palette", "I": "32-bit gray"}
+_MODES |= {"F": "float gray", "PA": "palette with alpha"}
+_GRAY = ("1", "L", "LA", "I", "F")
+_ORIENTATION = 0x0112
+_COUNTED_SIDE = 32
+
+
+class Header(NamedTuple):
+    """What a file says of its picture. `width` and `height` are upright."""
+
+    format: str
+    mode: str
+    depth: str
+    width: int
+    height: int
+
+
+class StoredPicture(NamedTuple):
+    """How a picture was stored, and what its pixels are like.
+
+    `low` and `high`: its values as stored. `clipped`: the share of them above the limits.
+    `histogram`: of its pixels without alpha, [256]. `hash`: of its pixels.
+    """
+
+    header: Header
+    is_turned: bool
+    is_transparent: bool
+    is_gray: bool
+    has_frames: bool
+    low: float
+    high: float
+    clipped: float
+    histogram: NDArray[np.int64]
+    hash: int
+
+
+def read_header(image: Image.Image) -> Header:
+    """What the file of an image says of it; to be called before its pixels are loaded."""
+    name = "JPEG" if image.format == "MPO" else image.format or ""
+    deep_color = not image.mode.startswith("I") and ";16" in _raw_mode(image)
+    if deep_color:
+        depth = "16-bit color"
+    elif image.mode == "I" and ";16" in _raw_mode(image) and name == "PNG":
+        depth = "16-bit"  # as older versions of Pillow open it
+    else:
+        depth = {"I": "32-bit", "F": "float"}.get(image.mode, "8-bit")
+        depth = "16-bit" if image.mode.startswith("I;16") else depth
+    mode = "16-bit gray" if depth == "16-bit" else _MODES.get(image.mode, image.mode)
+    return Header(name, f"16-bit {mode}" if deep_color else mode, depth, *image.size)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """How the picture lies in its file, 1 to 8 as EXIF has it: 1 is upright."""
+    found = image.getexif().get(_ORIENTATION, 1)
+    return int(found) if found in range(1, 9) else 1
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Whether some pixel isn't opaque."""
+    if "transparency" in image.info and "A" not in image.getbands():
+        image = image.convert("RGBA")
+    if "A" not in image.getbands():
+        return False
+    return bool(np.asarray(image.getchannel("A")).min() < 255)
+
+
+def has_frames(image: Image.Image) -> bool:
+    """Whether the file holds more pictures than the first."""
+    if image.format == "MPO":
+        return False  # the same picture again, for a preview or in stereo
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # decoders raise whatever a stranger's bytes provoke; the first one was read
+        return True
+
+
+def is_gray(image: Image.Image, pixels: NDArray[np.uint8]) -> bool:
+    """Whether a picture has no color: by its pixels [C, H, W] if they have three channels."""
+    if len(pixels) < 3:
+        return image.mode.startswith("I") or image.mode in _GRAY
+    every = _every(pixels)
+    for part in (pixels[:, ::every, ::every], pixels):  # a part tells in most cases
+        if (part[0] != part[1]).any() or (part[0] != part[2]).any():
+            return False
+    return True
+
+
+def count_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """A histogram of pixels [C, H, W] without alpha; of a great picture, of a spread of them."""
+    every = _every(pixels)
+    return histogram(without_alpha(pixels)[:, ::every, ::every])
+
+
+def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The channels of pixels [C, H, W] that aren't alpha."""
+    return pixels[:-1] if len(pixels) in (2, 4) else pixels
+
+
+def hash_of(pixels: NDArray[np.uint8]) -> int:
+    """64 bits that tell other pixels apart, in this process."""
+    return hash(pixels.tobytes())
+
+
+def _raw_mode(image: Image.Image) -> str:
+    tiles = getattr(image, "tile", [])
+    return str(tiles[0][3]) if tiles else ""
+
+
+def _every(pixels: NDArray[np.uint8]) -> int:
+    side: int = pixels.shape[-1]
+    return max(1, side // _COUNTED_SIDE)
