@@ -25,6 +25,7 @@ from conftest import EVERY_DATASET, track
 from PIL import Image
 
 from gan_runner.config.component import build_component
+from gan_runner.config.overrides import override
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import decoding, npy
@@ -712,7 +713,7 @@ def test_folders_called_as_parts_of_a_data_set_are_no_classes(
         several(root / folder)
     data = dataset(root).load(cache, track)
     assert (data.labels, data.reading.labels) == (None, "")
-    assert f"dataset.root={root}/{remedy}. " in doubts(data)
+    assert override("dataset.root", f"{root}/{remedy}") in doubts(data)
     assert "dataset.labels=folders" in doubts(data)
     named = dataset(root, labels="folders").load(cache, no_track)
     assert (named.class_names, doubts(named)) == (tuple(sorted(folders)), "")
