@@ -15,6 +15,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -620,7 +621,7 @@ def test_what_was_read_is_said(root: Path, cache: Path) -> None:
     reading = dataset(root).load(cache, track).reading
     assert reading.source == f"folder {root}"
     assert reading.stored == "3 PNG, 1 GIF, 8 x 8 to 16 x 8 px, 3 RGB, 1 palette"
-    assert [tuple(each) for each in reading.left_out] == [
+    assert [astuple(each) for each in reading.left_out] == [
         (1, 5, "files", ".heic, not read", ("a.HEIC",)),
         (1, 6, "files", "hidden", (".DS_Store",)),
     ]
@@ -765,7 +766,7 @@ def test_unequal_classes_and_empty_folders_are_said(root: Path, cache: Path) -> 
     assert "classes with a single image: c" in notes(data)
     assert "very unequal: 21 images of a, 1 of c" in notes(data)
     [empty] = data.reading.left_out
-    assert tuple(empty) == (1, 4, "folders", "without images", ("empty",))
+    assert astuple(empty) == (1, 4, "folders", "without images", ("empty",))
 
 
 def test_a_single_sub_folder_is_no_class(root: Path, cache: Path) -> None:
