@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gan_runner.config.overrides import override
 from gan_runner.config.renames import new_name
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
@@ -94,9 +95,29 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         return f"unknown setting, {key}={value}. {remedy}"
     if first["type"] == "missing":
         return f"missing setting, {key}. Every setting must be given."
+    if isinstance(first["input"], str | int | float):
+        wanted = {"string_type": "text", "tuple_type": "list", "list_type": "list"}
+        if remedy := _as_typed(first["input"], wanted.get(first["type"]), path, where):
+            return f"invalid setting, {key}={value}. {remedy}"
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input s").lstrip()
     expected = "S" + expected if first["msg"].startswith("Input s") else expected
     return f"invalid setting, {key}={value}. {expected}."
+
+
+def _as_typed(value: str | int | float, wanted: str | None, path: list[str], where: str) -> str:
+    """How to type a text or a list so that a shell and Hydra leave it one; "" for other types."""
+    is_entry = path[-1].isdecimal()
+    key = ".".join(filter(None, [where, *(path[:-1] if is_entry else path)]))
+    if wanted == "list":
+        inner = value.strip("[]").split(",") if isinstance(value, str) else [value]
+        entries = [part.strip() if isinstance(part, str) else part for part in inner]
+        return f"Write it as a list: {override(key, entries)}."
+    if wanted == "text":
+        text = json.dumps(value)
+        kind = "true or false" if isinstance(value, bool) else "a number"
+        written = override(key, [text] if is_entry else text)
+        return f"It is read as {kind}. Write it as a text: {written}."
+    return ""
 
 
 def _setting_names(kind: type[Component], path: list[str]) -> list[str]:

@@ -137,6 +137,29 @@ def test_nothing_else_is_converted(key: str, value: Any, expected: str) -> None:
     assert message.endswith(f"Should be {expected}.")
 
 
+class Labels(Component):
+    one: str
+    several: tuple[str, ...]
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"one": 5}, "read as a number. Write it as a text: 'garden.one=\"5\"'."),
+        ({"one": True}, "read as true or false. Write it as a text: 'garden.one=\"true\"'."),
+        ({"several": [2020]}, "Write it as a text: 'garden.several=[\"2020\"]'."),
+        ({"several": "[petal (cm)]"}, "Write it as a list: 'garden.several=[\"petal (cm)\"]'."),
+        ({"several": "a"}, "Write it as a list: 'garden.several=[a]'."),
+    ],
+)
+def test_a_text_or_list_that_was_read_as_something_else_is_told_how_to_be_typed(
+    settings: dict[str, Any], remedy: str
+) -> None:
+    with pytest.raises(ConfigError) as found:
+        parse_settings({"one": "a", "several": [], **settings}, Labels, where="garden")
+    assert remedy in str(found.value)
+
+
 def test_a_fault_in_a_list_is_named_by_its_index() -> None:
     assert "garden.plant.place.1" in refusal(tree(place=[1.0, "b"]))
     assert "garden.plant.place.1" in refusal(tree(place=[1.0]))

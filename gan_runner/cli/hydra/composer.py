@@ -133,9 +133,12 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
     for key in _PATHS:
         group, _, name = key.rpartition(".")
         node = plain.get(group) if group else plain
-        if isinstance(node, dict) and isinstance(node.get(name), str) and node[name]:
+        path = node.get(name) if isinstance(node, dict) else None
+        # Hydra reads a folder called 2023 as a number
+        path = str(path) if isinstance(path, int) and not isinstance(path, bool) else path
+        if isinstance(path, str) and path:
             # a run must find its data from whatever folder it is resumed in
-            node[name] = str(full_path(node[name], key=key))
+            node[name] = str(full_path(path, key=key))
     return plain  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,39 @@
+"""Settings as they are typed in a shell: a remedy that is printed so can be pasted and works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+_Value = str | int | float | bool | None | Sequence["_Value"]
+_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_OTHER_TYPES = {"null", "true", "false", "nan", "inf"}  # to Hydra, in any case
+
+
+def override(key: str, value: _Value) -> str:
+    """`key=value` in Hydra's grammar, quoted for a shell: 'dataset.numeric=["sepal length"]'.
+
+    A text stays a text, also if it looks like a number: 'dataset.label="1"'.
+    """
+    return shlex.quote(f"{key}={_in_hydras_grammar(value)}")
+
+
+def _in_hydras_grammar(value: _Value) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str):
+        return value if _is_bare(value) else f'"{_escape(value)}"'
+    return f"[{','.join(map(_in_hydras_grammar, value))}]"
+
+
+def _is_bare(text: str) -> bool:
+    """Whether Hydra takes the text for itself without quotes."""
+    return bool(_BARE.fullmatch(text)) and text.lower() not in _OTHER_TYPES
+
+
+def _escape(text: str) -> str:
+    """Text for double quotes: before a quote, backslashes are doubled and the quote gets one."""
+    return re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), text)
