@@ -31,10 +31,12 @@ class ColumnValues(NamedTuple):
 
 
 class TableContents(NamedTuple):
-    """All columns of a table, at most one of them the label, and how it was read."""
+    """All columns of a table, at most one of them the label, and how it was read. `label_doubt`: a
+    sentence for faults about the classes of a label that was guessed."""
 
     columns: list[ColumnValues]
     reading: Reading = Reading()
+    label_doubt: str = ""
 
 
 class Tabular(Dataset):
@@ -89,15 +91,17 @@ class Tabular(Dataset):
         labels = None if label is None else torch.from_numpy(label.values.astype(np.int64))
         names = () if label is None else label.column.categories
         examples = torch.cat([self._numbers(each) for each in filled if each.column.width], dim=1)
-        chosen = self._split(labels, names, len(examples))
+        doubt = contents.label_doubt
+        chosen = self._split(labels, names, len(examples), label_doubt=doubt)
         space = _space(examples[chosen.train], columns)
+        reading = self._with_condition(contents.reading)
         train, test = (
             Data(
                 examples[part],
                 space,
                 None if labels is None else labels[part],
                 names,
-                contents.reading,
+                reading,
             )
             for part in chosen
         )
@@ -109,6 +113,13 @@ class Tabular(Dataset):
         if not column.label or self.label_as != "class":
             return filled
         return ColumnValues(replace(column, condition=True), values)
+
+    def _with_condition(self, reading: Reading) -> Reading:
+        """The notes, in which the label is a condition where `label_as` is `class`."""
+        if self.label_as != "class":
+            return reading
+        notes = (c._replace(role="condition") if c.role == "label" else c for c in reading.columns)
+        return replace(reading, columns=tuple(notes))
 
     def _numbers(self, filled: ColumnValues) -> Tensor:
         """A column as examples have it, float32 [N, width]. Raises DataError."""
@@ -122,7 +133,9 @@ class Tabular(Dataset):
             )
         return torch.from_numpy(values.astype(np.float32))[:, None]
 
-    def _split(self, labels: Tensor | None, names: tuple[str, ...], count: int) -> TrainTestIndices:
+    def _split(
+        self, labels: Tensor | None, names: tuple[str, ...], count: int, *, label_doubt: str
+    ) -> TrainTestIndices:
         strata = torch.zeros(count, dtype=torch.int64) if labels is None else labels
         return split_indices(
             strata,
@@ -130,6 +143,7 @@ class Tabular(Dataset):
             test_ratio=self.test_ratio,
             seed=self.seed,
             setting=self.setting,
+            label_doubt=label_doubt,
         )
 
 
