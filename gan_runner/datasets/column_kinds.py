@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision
 from gan_runner.datasets.column_names import names_setting
-from gan_runner.datasets.missing_values import Missing
+from gan_runner.datasets.missing_values import POSSIBLE, Missing
 from gan_runner.datasets.readers.cells import (
     are_codes,
     dates_or_times,
@@ -20,6 +20,7 @@ from gan_runner.datasets.readers.numbers import FoundForm, NumberForm, find_form
 from gan_runner.errors import DataError, printable
 
 MOST_CATEGORIES = 256
+_LONGEST_SPELLING = 40  # characters
 _FEW_SPELLINGS = 3  # texts among numbers that are likely to stand for missing values
 
 
@@ -152,11 +153,13 @@ class KindFinder(NamedTuple):
         line = column.lines[column.cells.index(texts[0])]
         categorical = names_setting("dataset.categorical", [column.name])
         remedy = f"Repair it, or use {categorical}."
-        if len(texts) <= _FEW_SPELLINGS:
+        if len(texts) <= _FEW_SPELLINGS and max(map(len, texts)) <= _LONGEST_SPELLING:
             stands = "it stands" if len(texts) == 1 else "they stand"
-            remedy = (
-                f"If {stands} for missing values: {self.missing.adding(texts)}; else {categorical}."
-            )
+            missing = self.missing.adding(texts)
+            parts = [f"if {stands} for missing values: {missing}", f"as categories: {categorical}"]
+            is_word = any(cell.lower() not in POSSIBLE and cell[:1].isalnum() for cell in texts)
+            remedy = "; ".join(reversed(parts) if is_word else parts) + "."
+            remedy = remedy[0].upper() + remedy[1:]
         shown = ", ".join(printable(cell, limit=40) for cell in texts[:_FEW_SPELLINGS])
         more = f" ({len(texts)} different texts)" if len(texts) > _FEW_SPELLINGS else ""
         return self._fault(f"column {name} {what}, {shown} in line {line}{more}", remedy)

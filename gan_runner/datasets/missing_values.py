@@ -105,7 +105,9 @@ class Missing:
         remedy = f"By column: {self.by_column}. Repair them, or use dataset.missing=drop, which "
         remedy += "leaves out these rows."
         if self.has_texts:
-            remedy += f" If the texts are values: {self.keeping_texts}."
+            country = self.looks_like_country()
+            texts = "the texts" if country is None else f"the texts, as NA of {printable(country)},"
+            remedy += f" If {texts} are values: {self.keeping_texts}."
         return what, remedy
 
     def left_out(self, total: int) -> list[LeftOut]:

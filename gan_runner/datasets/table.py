@@ -13,11 +13,11 @@ from pydantic import BeforeValidator, field_validator, model_validator
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, LeftOut, Reading
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder
-from gan_runner.datasets.column_names import Text, matching, names_setting
+from gan_runner.datasets.column_names import Text, listed, matching, names_setting
 from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import categories, decimals, is_number
 from gan_runner.datasets.readers.csv import TextTable, read_csv
-from gan_runner.datasets.readers.numbers import NumberForm
+from gan_runner.datasets.readers.numbers import NumberForm, different_units
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.table_doubts import ReadColumn, doubts
 from gan_runner.datasets.table_label import FoundLabel, find_label
@@ -101,8 +101,10 @@ class Table(Tabular):
         kinds = {
             each.name: finder.find(each, self._asked(each, wanted, finder)) for each in columns
         }
-        label = find_label(self.label, columns, kinds)
+        label = find_label(self.label, columns, kinds, settled=self.numeric)
         read = [self._values(each, kinds[each.name], label) for each in columns]
+        settled = {*self.numeric, *self.categorical}
+        unsettled = [each for each in columns if each.name not in settled]
         decisions = [
             *table.reading.decisions,
             *names_among_cells(counts),
@@ -110,8 +112,8 @@ class Table(Tabular):
             *label.decisions,
             *(decision for kind in kinds.values() for decision in kind.decisions),
             *guessed_kinds(kinds, columns, label.name),
-            *possible_thousands(columns, kinds, table.reading),
-            *doubts(read, missing, rows=len(table.lines)),
+            *possible_thousands(unsettled, kinds),
+            *doubts(read, missing, rows=len(table.lines), settled=settled),
             *repeats(columns),
         ]
         ignored = [name for name in table.columns if wanted[name] == "ignore"]
@@ -217,6 +219,8 @@ class Table(Tabular):
         if len(names) > column.most_categories:
             shown = printable(column.name)
             what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
+            if units := different_units(column.counts):
+                what += f", which are numbers with different units ({listed(units)})"
             remedy = f"Leave it out: {names_setting('dataset.ignore', [column.name])}."
             other = "Name another label, or none: dataset.label=null."
             raise self._fault(what, other if is_label and self.label != "auto" else remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,8 +53,13 @@ class ReadColumn(NamedTuple):
         return np.array(column.categories, dtype=np.float64)[values]
 
 
-def doubts(columns: Sequence[ReadColumn], missing: Missing, *, rows: int) -> Iterator[Decision]:
-    """What is often wrong about such columns; `rows` are those of the file."""
+def doubts(
+    columns: Sequence[ReadColumn], missing: Missing, *, rows: int, settled: Collection[str]
+) -> Iterator[Decision]:
+    """What is often wrong about such columns, apart from those that settings name (`settled`);
+    `rows` are those of the file."""
+    yield from _totals(columns)
+    columns = [column for column in columns if column.name not in settled]
     yield from _identifiers(columns, rows)
     yield from _sentinels(columns, missing)
     yield from _dates_as_numbers(columns)
@@ -62,7 +67,6 @@ def doubts(columns: Sequence[ReadColumn], missing: Missing, *, rows: int) -> Ite
     yield from _possibly_missing(columns, missing)
     yield from _rare_categories(columns)
     yield from _spellings(columns)
-    yield from _totals(columns)
 
 
 def _identifiers(columns: Sequence[ReadColumn], rows: int) -> Iterator[Decision]:

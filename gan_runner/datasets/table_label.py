@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gan_runner.config.overrides import override
@@ -28,17 +28,22 @@ class FoundLabel(NamedTuple):
 
 
 def find_label(
-    asked: str | None, columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]
+    asked: str | None,
+    columns: Sequence[ColumnText],
+    kinds: Mapping[str, ColumnKind],
+    *,
+    settled: Collection[str],
 ) -> FoundLabel:
     """The label: `asked`, or where that is `auto` one that is called so or the last column. It
-    must have categories."""
+    must have categories. `settled` are columns that are meant to be numbers."""
     if asked is None:
         return FoundLabel(None)
     if asked != "auto":
         return FoundLabel(asked, f"column {printable(asked)}, by dataset.label")
-    numbers = tuple(_may_be_classes(c) for c in columns if _is_called_label(c.name, kinds, True))
-    decisions = tuple(each for each in numbers if each is not None)
-    called = next((c.name for c in columns if _is_called_label(c.name, kinds, False)), None)
+    named = [column for column in columns if column.name.lower() in _NAMES]
+    numbers = (c for c in named if kinds[c.name].form is not None and c.name not in settled)
+    decisions = tuple(each for each in map(_may_be_classes, numbers) if each is not None)
+    called = next((column.name for column in named if kinds[column.name].form is None), None)
     if called is not None:
         text = f"column {printable(called)}, by its name"
         by_name = Decision(f"the label is {text}", "None: dataset.label=null.", doubtful=False)
@@ -64,10 +69,6 @@ def label_candidates(columns: Sequence[ColumnNotes]) -> list[str]:
     others = [c.name for c in reversed(columns) if c.role == "categorical"]
     names = list(dict.fromkeys([*called, *others]))
     return [override("dataset.label", name) for name in names[:_MOST_CANDIDATES]]
-
-
-def _is_called_label(name: str, kinds: Mapping[str, ColumnKind], numeric: bool) -> bool:
-    return name.lower() in _NAMES and (kinds[name].form is not None) == numeric
 
 
 def _may_be_classes(column: ColumnText) -> Decision | None:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from gan_runner.config.overrides import override
-from gan_runner.data import ColumnNotes, Decision, Reading
+from gan_runner.data import ColumnNotes, Decision
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
 from gan_runner.datasets.column_names import listed, names_setting
 from gan_runner.datasets.missing_values import Missing
@@ -17,9 +17,10 @@ from gan_runner.datasets.readers.cells import digits, is_number
 from gan_runner.datasets.readers.csv import TextTable
 from gan_runner.datasets.readers.numbers import NumberForm, are_thousands
 from gan_runner.datasets.table_doubts import ReadColumn
+from gan_runner.errors import printable
 
 _Role = Literal["label", "numeric", "categorical"]
-_MANY_REPEATS = 0.5  # of all rows
+_MANY_ROWS = 20  # different ones, which don't all repeat by chance
 _LARGE_SHARE = 0.25  # of a single value, worth a note
 
 
@@ -79,7 +80,7 @@ def guessed_kinds(
 
 
 def possible_thousands(
-    columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind], reading: Reading
+    columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]
 ) -> Iterator[Decision]:
     """Columns whose decimal sign has three digits behind it, as one of thousands has."""
     for column in columns:
@@ -93,7 +94,7 @@ def possible_thousands(
             override("dataset.decimal", other),
         ]
         yield Decision(
-            f"column {column.name} has three digits behind each '{form.decimal}', as in {example}, "
+            f"column {printable(column.name)} has three digits behind each '{form.decimal}', as in {example}, "
             "and is read as numbers below 1,000",
             f"If they are thousands: {' '.join(settings)}.",
         )
@@ -101,16 +102,13 @@ def possible_thousands(
 
 def repeats(columns: Sequence[ColumnText]) -> Iterator[Decision]:
     """Rows that are the same as others."""
-    rows = len(columns[0].cells) if columns else 0
-    different = len(set(zip(*(column.cells for column in columns), strict=True)))
-    if different == rows:
+    counts = Counter(zip(*(column.cells for column in columns), strict=True))
+    rows = counts.total()
+    if len(counts) == rows:
         return
-    has_numbers = any(len(column.counts) > rows / 4 for column in columns)
-    yield Decision(
-        f"{rows - different} of {rows} rows repeat another one",
-        "",
-        doubtful=has_numbers and rows - different >= _MANY_REPEATS * rows,
-    )
+    # as a file has that was put together with itself
+    every_row = min(counts.values()) > 1 and len(counts) > _MANY_ROWS
+    yield Decision(f"{rows - len(counts)} of {rows} rows repeat another one", "", every_row)
 
 
 def _digits(column: ReadColumn, form: NumberForm) -> int:

@@ -56,6 +56,7 @@ def read_csv(path: Path, *, delimiter: str | None, encoding: str | None, setting
             raise DataError(f"not a file, {setting}. Name a CSV file.")
         with path.open("rb") as binary:
             start = binary.read(4096)
+        _refuse_other_files(start, setting)
         used = encoding or _encoding(start)
         try:
             with path.open(encoding=used, newline="") as file:
@@ -77,19 +78,23 @@ def _encoding(start: bytes) -> str:
     return next(found, "utf-8")
 
 
+def _refuse_other_files(start: bytes, setting: str) -> None:
+    """Raise DataError for a file that begins like one of another format."""
+    for mark, kind in _OTHER_FILES.items():
+        if start.startswith(mark):
+            raise DataError(f"{kind}, {setting}. Save it as CSV in UTF-8.")
+
+
 def _unreadable(error: Exception, start: bytes, encoding: str, setting: str) -> DataError:
     """The fault of a file that isn't text in this encoding, or isn't CSV."""
-    other = next((kind for mark, kind in _OTHER_FILES.items() if start.startswith(mark)), None)
-    if other is not None:
-        return DataError(f"{other}, {setting}. Save it as CSV in UTF-8.")
     what = f"unreadable as CSV ({printable(error)}), {setting}"
     if not isinstance(error, UnicodeError):
         return DataError(f"{what}. Save it as CSV in UTF-8.")
-    guess = override("dataset.encoding", "cp1252" if encoding.startswith("utf") else "auto")
-    return DataError(
-        f"{what}. Save it as CSV in UTF-8, or name its encoding: {guess} is what Windows writes "
-        "in Western Europe and America."
-    )
+    wide = "utf-16-be" if start.startswith(b"\0") else "utf-16-le"
+    guess = wide if b"\0" in start else "cp1252" if encoding.startswith("utf") else "auto"
+    which = ", of Windows in Western Europe and America" if guess == "cp1252" else ""
+    named = override("dataset.encoding", guess)
+    return DataError(f"{what}. Save it as CSV in UTF-8, or try another encoding: {named}{which}.")
 
 
 def _delimiter(file: TextIO) -> str:
@@ -159,8 +164,9 @@ def _without_comments(rows: _Rows) -> tuple[_Rows, LeftOut | None]:
     if not plain or len(plain) == len(rows.cells):
         return rows, None
     count, first = len(rows.cells[plain[0]]), plain[0]
-    # "#id,x,y" right above the values has the names
-    names = first - 1 if first and len(rows.cells[first - 1]) == count > 1 else first
+    # "#id,x,y" right above numbers has the names
+    above_numbers = first > 0 and any(map(is_number, rows.cells[first]))
+    names = first - 1 if above_numbers and len(rows.cells[first - 1]) == count else first
     kept = [
         place
         for place, row in enumerate(rows.cells)

@@ -86,6 +86,14 @@ def are_thousands(cells: Collection[str], sign: str) -> bool:
     return all(matches) and 0 < grouped < len(matches)
 
 
+def different_units(cells: Collection[str]) -> list[str]:
+    """What stands around numbers where all cells have some, and not the same; else nothing."""
+    around = {_around(cell.translate(_LOOK_ALIKES)) for cell in cells}
+    if None in around or "0" in around:
+        return []
+    return sorted(each.replace("0", "") for each in around if each is not None)
+
+
 def _around(cell: str) -> str | None:
     match = _AFFIXED.fullmatch(cell)
     return None if match is None else f"{match['before']}0{match['after']}"
@@ -99,11 +107,12 @@ def _without_affix(cell: str) -> str:
 
 def _find_signs(cells: Sequence[str], decimal: str, thousands: str | None) -> FoundForm:
     other = "," if decimal == "." else "."
-    if thousands:
-        return _if_all(cells, decimal, thousands)
-    sure = next((sign for sign in ("", " ", "'") if _all(cells, decimal, sign)), None)
+    signs = ("", thousands) if thousands else ("", " ", "'")
+    sure = next((sign for sign in signs if _all(cells, decimal, sign)), None)
     if sure is not None:
         return FoundForm(NumberForm(decimal, sure))
+    if thousands:
+        return FoundForm(None, "text")
     if _all(cells, decimal, other):
         if any(cell.count(other) > 1 or {decimal, other} <= set(cell) for cell in cells):
             return FoundForm(NumberForm(decimal, other))
@@ -111,12 +120,6 @@ def _find_signs(cells: Sequence[str], decimal: str, thousands: str | None) -> Fo
         return FoundForm(None, "other" if begins_with_zero else "ambiguous")
     is_other = any(_all(cells, other, sign) for sign in ("", decimal, " ", "'"))
     return FoundForm(None, "other" if is_other else "text")
-
-
-def _if_all(cells: Sequence[str], decimal: str, thousands: str) -> FoundForm:
-    if _all(cells, decimal, thousands):
-        return FoundForm(NumberForm(decimal, thousands))
-    return FoundForm(None, "text")
 
 
 def _all(cells: Sequence[str], decimal: str, thousands: str) -> bool:
