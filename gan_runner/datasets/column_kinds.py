@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision
-from gan_runner.datasets.column_names import names_setting
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
 from gan_runner.datasets.readers.cells import (
     are_codes,
@@ -83,13 +82,13 @@ class KindFinder(NamedTuple):
             return ColumnKind(form, "by dataset.numeric", decisions=self._taken_off(column, form))
         zero = next((cell for cell in column.counts if has_leading_zero(cell)), None)
         if zero is not None:
-            numeric = names_setting("dataset.numeric", [column.name])
+            numeric = self.missing.remedies.add("numeric", [column.name])
             what = f"column {name} has numbers that begin with 0, as {zero}"
             if len(column.counts) > column.most_categories:
                 raise self._fault(
                     f"{what}, and {len(column.counts)} different ones: too many for categories",
-                    f"Leave it out: {names_setting('dataset.ignore', [column.name])}, or read them "
-                    f"as numbers, which lose these zeros: {numeric}.",
+                    f"Leave it out: {self.missing.remedies.add('ignore', [column.name])}, or read "
+                    f"them as numbers, which lose these zeros: {numeric}.",
                 )
             decision = Decision(f"{what}: it is read as categories", f"Numbers: {numeric}.", False)
             return ColumnKind(None, f"numbers that begin with 0, as {zero}", False, (decision,))
@@ -100,7 +99,7 @@ class KindFinder(NamedTuple):
     def _taken_off(self, column: ColumnText, form: NumberForm) -> tuple[Decision, ...]:
         if not form.taken_off:
             return ()
-        remedy = names_setting("dataset.categorical", [column.name])
+        remedy = self.missing.remedies.add("categorical", [column.name])
         return (
             Decision(
                 f"column {printable(column.name)} is read as numbers without {form.taken_off}, and "
@@ -116,7 +115,7 @@ class KindFinder(NamedTuple):
             return ColumnKind(None, "text")
         example = printable(column.cells[0], limit=40)
         name = printable(column.name)
-        ignore = names_setting("dataset.ignore", [column.name])
+        ignore = self.missing.remedies.add("ignore", [column.name])
         remedy = (
             "If their order matters, write them as numbers, such as days since the first, or leave "
             f"them out: {ignore}."
@@ -126,7 +125,7 @@ class KindFinder(NamedTuple):
             what = f"column {name} has {number} different {kind}, as {example}"
             raise self._fault(f"{what}: too many for categories", remedy)
         what = f"column {name} has {kind}, as {example}, and they are read as {number} categories"
-        silent = f"Categories: {names_setting('dataset.categorical', [column.name])}."
+        silent = f"Categories: {self.missing.remedies.add('categorical', [column.name])}."
         return ColumnKind(None, kind, decisions=(Decision(what, f"{remedy} {silent}"),))
 
     def _signs_fault(self, column: ColumnText, *, ambiguous: bool) -> DataError:
@@ -151,7 +150,7 @@ class KindFinder(NamedTuple):
         name = printable(column.name)
         what = "is to be numeric" if is_wanted else "mixes numbers and text"
         line = column.lines[column.cells.index(texts[0])]
-        categorical = names_setting("dataset.categorical", [column.name])
+        categorical = self.missing.remedies.add("categorical", [column.name])
         remedy = f"Repair it, or use {categorical}."
         if len(texts) <= _FEW_SPELLINGS and max(map(len, texts)) <= _LONGEST_SPELLING:
             stands = "it stands" if len(texts) == 1 else "they stand"

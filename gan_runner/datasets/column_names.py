@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator
 
@@ -22,7 +22,6 @@ def _as_text(value: object) -> object:
     return str(value) if is_number else value
 
 
-T = TypeVar("T")
 Text = Annotated[str, BeforeValidator(_as_text)]
 
 
@@ -47,18 +46,32 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def names_setting(key: str, names: Sequence[str], *, others: Collection[str] = ()) -> str:
-    """`key=[names]` to paste into a shell, with a pattern where they are many.
+class Remedies(NamedTuple):
+    """Settings to type that name more columns: `names` are those of the file, `given` the lists
+    that are set by now, which a new list replaces."""
 
-    `others` are the columns that the pattern must not fit. "" where no short one fits.
-    """
-    if len(names) <= _MOST_LISTED:
-        return override(key, [_typeable(name, others) for name in names])
-    prefix, suffix = _common_start(names), _common_start([name[::-1] for name in names])[::-1]
-    patterns = (f"{prefix}*", f"*{suffix}", "*")
-    short = (p for p in patterns if not matching(p, others) and len(p) <= _LONGEST_LISTED)
-    found = next(short, None)
-    return "" if found is None else override(key, [found])
+    names: Collection[str]
+    given: Mapping[str, Sequence[str]]
+
+    def add(
+        self, setting: str, names: Sequence[str], *, unfit: Collection[str] | None = None
+    ) -> str:
+        """`dataset.setting=[names]`, with a pattern in the place of many.
+
+        `unfit`: columns that a pattern must not fit; without them, all others.
+        """
+        key = f"dataset.{setting}"
+        others = set(self.names).difference(names) if unfit is None else set(unfit)
+        typed = [_typeable(name, others) for name in names]
+        if len(names) > _MOST_LISTED:
+            start, end = _common_start(names), _common_start([name[::-1] for name in names])[::-1]
+            patterns = (f"{start}*", f"*{end}", "*")
+            fitting = (pattern for pattern in patterns if not matching(pattern, others))
+            pattern = next(fitting, None)
+            if pattern is None:
+                return f"{key} with their names"
+            typed = [pattern]
+        return override(key, [*self.given[setting], *typed])
 
 
 def _common_start(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision, LeftOut
-from gan_runner.datasets.column_names import listed, names_setting
+from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.readers.cells import is_number
 from gan_runner.errors import printable
 
@@ -33,9 +33,11 @@ class Missing:
         columns: Mapping[str, Sequence[str]],
         counts: Mapping[str, Counter[str]],
         spellings: Iterable[str],
+        remedies: Remedies,
     ) -> None:
         """`columns` are the cells, `counts` how often each of them is in its column. A spelling
         that is a number means all cells of that number."""
+        self.remedies = remedies
         texts = {spelling.lower() for spelling in spellings}
         numbers = {float(text) for text in texts if is_number(text)}
         self.spellings = {
@@ -79,8 +81,9 @@ class Missing:
 
     @property
     def has_texts(self) -> bool:
-        """Whether some of them are more than empty cells."""
-        return any(cell for cells in self.spellings.values() for cell in cells)
+        """Whether some of them are texts, neither empty nor numbers."""
+        cells = {cell for cells in self.spellings.values() for cell in cells}
+        return not all(is_number(cell) for cell in cells - {""})
 
     def looks_like_country(self) -> str | None:
         """A column of two letters in which NA may be a country; None if there is none."""
@@ -126,7 +129,7 @@ class Missing:
         decisions.append(
             Decision(
                 f"{lost} of {total} rows are left out for missing values: {self.by_column}",
-                f"{names_setting('dataset.ignore', [worst])} keeps {total - len(others)} rows.",
+                f"{self.remedies.add('ignore', [worst])} keeps {total - len(others)} rows.",
                 doubtful=lost >= _DOUBTFUL_SHARE * total,
             )
         )

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, field_validator, model_validator
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, LeftOut, Reading
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder
-from gan_runner.datasets.column_names import Text, listed, matching, names_setting
+from gan_runner.datasets.column_names import Remedies, Text, listed, matching
 from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import categories, decimals, is_number
 from gan_runner.datasets.readers.csv import TextTable, read_csv
@@ -95,14 +95,15 @@ class Table(Tabular):
         wanted = self._wanted_kinds(table)
         used = {name: cells for name, cells in table.columns.items() if wanted[name] != "ignore"}
         counts = {name: Counter(cells) for name, cells in used.items()}
-        missing = Missing(used, counts, self.missing_values)
+        remedies = Remedies(table.columns, {str(key): names for key, names in self._lists.items()})
+        missing = Missing(used, counts, self.missing_values, remedies)
         columns = self._without_missing_values(used, counts, table.lines, missing)
         finder = KindFinder(self.decimal, self._thousands, missing, self.setting)
         kinds = {
             each.name: finder.find(each, self._asked(each, wanted, finder)) for each in columns
         }
-        label = find_label(self.label, columns, kinds, settled=self.numeric)
-        read = [self._values(each, kinds[each.name], label) for each in columns]
+        label = find_label(self.label, columns, kinds, settled=self.numeric, remedies=remedies)
+        read = [self._values(each, kinds[each.name], label, remedies) for each in columns]
         settled = {*self.numeric, *self.categorical}
         unsettled = [each for each in columns if each.name not in settled]
         decisions = [
@@ -111,8 +112,8 @@ class Table(Tabular):
             *missing.decisions(len(table.lines)),
             *label.decisions,
             *(decision for kind in kinds.values() for decision in kind.decisions),
-            *guessed_kinds(kinds, columns, label.name),
-            *possible_thousands(unsettled, kinds),
+            *guessed_kinds(kinds, columns, label.name, remedies),
+            *possible_thousands(unsettled, kinds, is_asked=self.decimal == ","),
             *doubts(read, missing, rows=len(table.lines), settled=settled),
             *repeats(columns),
         ]
@@ -137,6 +138,15 @@ class Table(Tabular):
         return read_csv(self._file, delimiter=delimiter, encoding=encoding, setting=self.setting)
 
     @property
+    def _lists(self) -> dict[_Wanted, tuple[str, ...]]:
+        """The settings that name columns."""
+        return {
+            "numeric": self.numeric,
+            "categorical": self.categorical,
+            "ignore": self.ignore,
+        }
+
+    @property
     def _thousands(self) -> str | None:
         return None if self.thousands == "auto" else self.thousands
 
@@ -150,9 +160,7 @@ class Table(Tabular):
         """
         settings: dict[_Wanted, tuple[str, ...]] = {
             "label": () if self.label in (None, "auto") else (self.label or "",),
-            "numeric": self.numeric,
-            "categorical": self.categorical,
-            "ignore": self.ignore,
+            **self._lists,
         }
         by_name: dict[str, _Wanted] = {}
         by_pattern: dict[str, _Wanted] = {}
@@ -188,7 +196,7 @@ class Table(Tabular):
             raise self._fault(*missing.fault(lines))
         whole = [row for row in range(len(lines)) if row not in missing.all_rows]
         if not whole:
-            worst = names_setting("dataset.ignore", [missing.worst], others=used)
+            worst = missing.remedies.add("ignore", [missing.worst])
             what = f"missing values in {len(lines)} of {len(lines)} rows: {missing.by_column}"
             raise self._fault(what, f"No row is left. Leave the worst column out: {worst}.")
         kept = {name: [cells[row] for row in whole] for name, cells in used.items()}
@@ -205,15 +213,19 @@ class Table(Tabular):
             return None if is_text and not any(map(is_number, column.counts)) else "numeric"
         return "categorical" if asked == "label" else None if asked == "ignore" else asked
 
-    def _values(self, column: ColumnText, kind: ColumnKind, label: FoundLabel) -> ReadColumn:
+    def _values(
+        self, column: ColumnText, kind: ColumnKind, label: FoundLabel, remedies: Remedies
+    ) -> ReadColumn:
         is_label = column.name == label.name
         if kind.form is None:
-            filled = self._categorical_values(column, is_label=is_label)
+            filled = self._categorical_values(column, remedies, is_label=is_label)
         else:
             filled = _numeric_values(column, kind.form)
         return ReadColumn(filled, column.counts, column.cells[-1])
 
-    def _categorical_values(self, column: ColumnText, *, is_label: bool) -> ColumnValues:
+    def _categorical_values(
+        self, column: ColumnText, remedies: Remedies, *, is_label: bool
+    ) -> ColumnValues:
         """A column of categories. Raises DataError for too many of them."""
         names = categories(column.counts)
         if len(names) > column.most_categories:
@@ -221,7 +233,7 @@ class Table(Tabular):
             what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
             if units := different_units(column.counts):
                 what += f", which are numbers with different units ({listed(units)})"
-            remedy = f"Leave it out: {names_setting('dataset.ignore', [column.name])}."
+            remedy = f"Leave it out: {remedies.add('ignore', [column.name])}."
             other = "Name another label, or none: dataset.label=null."
             raise self._fault(what, other if is_label and self.label != "auto" else remedy)
         places = {category: place for place, category in enumerate(names)}

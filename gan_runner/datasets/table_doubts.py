@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runner.data import Decision
-from gan_runner.datasets.column_names import listed, names_setting
+from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
 from gan_runner.datasets.readers.cells import is_number
 from gan_runner.datasets.tabular import ColumnValues
@@ -60,16 +60,19 @@ def doubts(
     `rows` are those of the file."""
     yield from _totals(columns)
     columns = [column for column in columns if column.name not in settled]
-    yield from _identifiers(columns, rows)
+    remedies = missing.remedies
+    yield from _identifiers(columns, rows, remedies)
     yield from _sentinels(columns, missing)
-    yield from _dates_as_numbers(columns)
-    yield from _long_numbers(columns)
+    yield from _dates_as_numbers(columns, remedies)
+    yield from _long_numbers(columns, remedies)
     yield from _possibly_missing(columns, missing)
-    yield from _rare_categories(columns)
+    yield from _rare_categories(columns, remedies)
     yield from _spellings(columns)
 
 
-def _identifiers(columns: Sequence[ReadColumn], rows: int) -> Iterator[Decision]:
+def _identifiers(
+    columns: Sequence[ReadColumn], rows: int, remedies: Remedies
+) -> Iterator[Decision]:
     """Columns of numbers that count the rows or name them."""
     found = []
     for column in columns:
@@ -85,7 +88,7 @@ def _identifiers(columns: Sequence[ReadColumn], rows: int) -> Iterator[Decision]
         yield Decision(
             f"{_columns(found)} a number of its own in each row, as a row's number or name has, "
             "and would be learned as a measurement",
-            f"Leave out: {names_setting('dataset.ignore', found)}.",
+            f"Leave out: {remedies.add('ignore', found)}.",
         )
 
 
@@ -128,7 +131,7 @@ def _sentinel_cells(column: ReadColumn) -> list[str]:
     ]
 
 
-def _dates_as_numbers(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
+def _dates_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
     """Columns of numbers such as 20200309."""
     found = []
     for column in columns:
@@ -143,12 +146,11 @@ def _dates_as_numbers(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
         yield Decision(
             f"{_columns(found)} what looks like dates written as numbers (20200309), whose "
             "differences aren't days",
-            f"Write them as days since the first, or leave out: "
-            f"{names_setting('dataset.ignore', found)}.",
+            f"Write them as days since the first, or leave out: {remedies.add('ignore', found)}.",
         )
 
 
-def _long_numbers(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
+def _long_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
     """Columns of whole numbers with more digits than float64 holds."""
     found = [
         column.name
@@ -161,7 +163,7 @@ def _long_numbers(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
         yield Decision(
             f"{_columns(found)} numbers of more than {_MOST_DIGITS} digits, as identifiers have, "
             "whose last digits are lost",
-            f"Leave out: {names_setting('dataset.ignore', found)}.",
+            f"Leave out: {remedies.add('ignore', found)}.",
         )
 
 
@@ -181,7 +183,7 @@ def _possibly_missing(columns: Sequence[ReadColumn], missing: Missing) -> Iterat
         )
 
 
-def _rare_categories(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
+def _rare_categories(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
     """Columns with so many categories that each has few rows."""
     found = [
         column
@@ -195,7 +197,7 @@ def _rare_categories(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
         yield Decision(
             f"column {printable(column.name)} has {len(column.counts)} categories with {rows:.1f} "
             "rows each on average, too few to learn from",
-            f"Leave out: {names_setting('dataset.ignore', [column.name])}.",
+            f"Leave out: {remedies.add('ignore', [column.name])}.",
         )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from gan_runner.config.overrides import override
 from gan_runner.data import ColumnNotes, Decision
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
+from gan_runner.datasets.column_names import Remedies
 from gan_runner.datasets.readers.cells import is_number
 from gan_runner.errors import printable
 
@@ -33,6 +34,7 @@ def find_label(
     kinds: Mapping[str, ColumnKind],
     *,
     settled: Collection[str],
+    remedies: Remedies,
 ) -> FoundLabel:
     """The label: `asked`, or where that is `auto` one that is called so or the last column. It
     must have categories. `settled` are columns that are meant to be numbers."""
@@ -42,7 +44,7 @@ def find_label(
         return FoundLabel(asked, f"column {printable(asked)}, by dataset.label")
     named = [column for column in columns if column.name.lower() in _NAMES]
     numbers = (c for c in named if kinds[c.name].form is not None and c.name not in settled)
-    decisions = tuple(each for each in map(_may_be_classes, numbers) if each is not None)
+    decisions = tuple(each for each in (_may_be_classes(c, remedies) for c in numbers) if each)
     called = next((column.name for column in named if kinds[column.name].form is None), None)
     if called is not None:
         text = f"column {printable(called)}, by its name"
@@ -71,7 +73,7 @@ def label_candidates(columns: Sequence[ColumnNotes]) -> list[str]:
     return [override("dataset.label", name) for name in names[:_MOST_CANDIDATES]]
 
 
-def _may_be_classes(column: ColumnText) -> Decision | None:
+def _may_be_classes(column: ColumnText, remedies: Remedies) -> Decision | None:
     """That a column called so was read as numbers, which may be the numbers of classes."""
     number = len(column.counts)
     whole = all(is_number(cell) and float(cell).is_integer() for cell in column.counts)
@@ -82,5 +84,5 @@ def _may_be_classes(column: ColumnText) -> Decision | None:
         f"column {shown} is taken for a measurement and not for the label: it has {number} "
         f"different whole numbers in {len(column.cells)} rows",
         f"The label: {override('dataset.label', column.name)}. "
-        f"Numbers: {override('dataset.numeric', [column.name])}.",
+        f"Numbers: {remedies.add('numeric', [column.name])}.",
     )

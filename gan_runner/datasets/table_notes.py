@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from math import gcd
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from gan_runner.config.overrides import override
 from gan_runner.data import ColumnNotes, Decision
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
-from gan_runner.datasets.column_names import listed, names_setting
+from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import Missing
 from gan_runner.datasets.readers.cells import digits, is_number
 from gan_runner.datasets.readers.csv import TextTable
@@ -60,7 +61,10 @@ def names_among_cells(counts: Mapping[str, Counter[str]]) -> Iterator[Decision]:
 
 
 def guessed_kinds(
-    kinds: Mapping[str, ColumnKind], columns: Sequence[ColumnText], label: str | None
+    kinds: Mapping[str, ColumnKind],
+    columns: Sequence[ColumnText],
+    label: str | None,
+    remedies: Remedies,
 ) -> Iterator[Decision]:
     """The columns of few whole numbers, whose kind was guessed."""
     codes = [name for name, kind in kinds.items() if kind.guess and name != label]
@@ -69,23 +73,29 @@ def guessed_kinds(
     numbers = {c.name for c in columns if all(map(is_number, c.counts))}
     others = numbers - set(codes)
     # numbers that are read as such anyway may fit the pattern, but not the label
-    numeric = names_setting("dataset.numeric", codes, others=others & {label})
-    if not numeric:
-        numeric = f"{override('dataset.numeric', ['*'])} {override('dataset.label', label)}"
-    categorical = names_setting("dataset.categorical", codes, others=others)
+    numeric = remedies.add("numeric", codes, unfit=others & {label})
+    categorical = remedies.add("categorical", codes, unfit=others)
     yield Decision(
         f"columns of few whole numbers are taken for categories: {listed(codes)}",
-        f"If they are numbers, use {numeric}; else {categorical or 'dataset.categorical'}.",
+        f"If they are numbers, use {numeric}; else {categorical}.",
     )
 
 
 def possible_thousands(
-    columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]
+    columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind], *, is_asked: bool
 ) -> Iterator[Decision]:
-    """Columns whose decimal sign has three digits behind it, as one of thousands has."""
-    for column in columns:
-        form = kinds[column.name].form
-        if form is None or form.thousands or not are_thousands(column.counts, form.decimal):
+    """Columns whose decimal sign has three digits behind it, as one of thousands has.
+
+    `is_asked`: the sign is a comma, which a setting says, and only other columns can confirm.
+    """
+    numbers = [(column, kinds[column.name].form) for column in columns]
+    plain = [(column, form) for column, form in numbers if form and not form.thousands]
+    unsure = [are_thousands(c.counts, form.decimal, always=is_asked) for c, form in plain]
+    signs = (any(form.decimal in cell for cell in column.counts) for column, form in plain)
+    if is_asked and sum(signs) > sum(unsure):
+        return
+    for (column, form), is_unsure in zip(plain, unsure, strict=True):
+        if not is_unsure:
             continue
         example = next(cell for cell in column.counts if form.decimal in cell)
         other = "," if form.decimal == "." else "."
@@ -94,8 +104,8 @@ def possible_thousands(
             override("dataset.decimal", other),
         ]
         yield Decision(
-            f"column {printable(column.name)} has three digits behind each '{form.decimal}', as in {example}, "
-            "and is read as numbers below 1,000",
+            f"column {printable(column.name)} has three digits behind each '{form.decimal}', as in "
+            f"{example}, and is read as numbers below 1,000",
             f"If they are thousands: {' '.join(settings)}.",
         )
 
@@ -107,7 +117,7 @@ def repeats(columns: Sequence[ColumnText]) -> Iterator[Decision]:
     if len(counts) == rows:
         return
     # as a file has that was put together with itself
-    every_row = min(counts.values()) > 1 and len(counts) > _MANY_ROWS
+    every_row = gcd(*counts.values()) > 1 and len(counts) > _MANY_ROWS
     yield Decision(f"{rows - len(counts)} of {rows} rows repeat another one", "", every_row)
 
 

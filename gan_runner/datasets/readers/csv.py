@@ -148,7 +148,7 @@ def _table(rows: _Rows, delimiter: str, setting: str) -> TextTable:
     decisions = [
         Decision(
             f"a column without a name is called {printable(name)}",
-            f"{override('dataset.ignore', [name])} leaves it out.",
+            "",
             doubtful=False,
         )
         for name in named

@@ -77,13 +77,14 @@ def find_form(cells: Collection[str], *, decimal: str, thousands: str | None) ->
     return FoundForm(None if form is None else form._replace(around=same), problem)
 
 
-def are_thousands(cells: Collection[str], sign: str) -> bool:
+def are_thousands(cells: Collection[str], sign: str, *, always: bool) -> bool:
     """Whether numbers with a decimal sign look like thousands instead: three digits behind it
-    wherever it is, whole numbers below 1,000 beside them, and none that begins with 0."""
+    wherever it is, none that begins with 0, and, unless they `always` do, whole numbers below
+    1,000 beside them."""
     groups = re.compile(rf"[+-]?[1-9][0-9]{{0,2}}(?P<group>{re.escape(sign)}[0-9]{{3}})?|0")
     matches = [groups.fullmatch(cell) for cell in cells]
     grouped = sum(match is not None and match["group"] is not None for match in matches)
-    return all(matches) and 0 < grouped < len(matches)
+    return all(matches) and 0 < grouped < len(matches) + always
 
 
 def different_units(cells: Collection[str]) -> list[str]:
