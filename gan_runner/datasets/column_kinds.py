@@ -159,9 +159,9 @@ class KindFinder(NamedTuple):
             is_word = any(cell.lower() not in POSSIBLE and cell[:1].isalnum() for cell in texts)
             remedy = "; ".join(reversed(parts) if is_word else parts) + "."
             remedy = remedy[0].upper() + remedy[1:]
-        shown = ", ".join(printable(cell, limit=40) for cell in texts[:_FEW_SPELLINGS])
-        more = f" ({len(texts)} different texts)" if len(texts) > _FEW_SPELLINGS else ""
-        return self._fault(f"column {name} {what}, {shown} in line {line}{more}", remedy)
+        others = f" and {len(texts) - 1} other texts" if len(texts) > 1 else ""
+        first = printable(texts[0], limit=40)
+        return self._fault(f"column {name} {what}, {first} in line {line}{others}", remedy)
 
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self.setting}. {remedy}")

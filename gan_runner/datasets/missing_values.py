@@ -15,7 +15,7 @@ from gan_runner.datasets.readers.cells import is_number
 from gan_runner.errors import printable
 
 POSSIBLE = {
-    *("-", "--", "---", ".", "..", "...", "*", "x", "unknown", "unknown?", "unk", "missing", "nil"),
+    *("-", "--", "---", ".", "..", "...", "unknown", "unknown?", "unk", "missing", "nil"),
     *("not available", "not applicable", "not specified", "n.a.", "n.a", "no data", "nodata"),
     *("undefined", "unspecified", "tbd", "void", "blank", "empty", "keine angabe", "k.a.", "na."),
 }

@@ -173,7 +173,7 @@ def _possibly_missing(columns: Sequence[ReadColumn], missing: Missing) -> Iterat
     for column in columns:
         if column.filled.column.categories:
             for cell in column.counts:
-                if cell.lower() in POSSIBLE and len(column.counts) > 2:
+                if cell.lower() in POSSIBLE and len(column.counts) > 1 and "+" not in column.counts:
                     found[cell].append(column.name)
     if found:
         parts = [f"'{printable(cell)}' in {listed(names)}" for cell, names in found.items()]
