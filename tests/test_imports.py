@@ -175,6 +175,7 @@ def test_mathematics_imports_torch_and_mathematics_and_nothing_else(module: str)
 def test_networks_and_data_know_nothing_of_runs() -> None:
     below = {
         "gan_runner.config.component",
+        "gan_runner.config.overrides",  # remedies, as they are typed
         "gan_runner.data",
         "gan_runner.data.data",
         "gan_runner.errors",

@@ -6,8 +6,11 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from gan_runner.errors import printable
+
 _Value = str | int | float | bool | None | Sequence["_Value"]
-_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_LONGEST = 1000  # characters, which no message exceeds
+_BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 _OTHER_TYPES = {"null", "true", "false", "nan", "inf"}  # to Hydra, in any case
 
 
@@ -16,7 +19,7 @@ def override(key: str, value: _Value) -> str:
 
     A text stays a text, also if it looks like a number: 'dataset.label="1"'.
     """
-    return shlex.quote(f"{key}={_in_hydras_grammar(value)}")
+    return printable(shlex.quote(f"{key}={_in_hydras_grammar(value)}"), limit=_LONGEST)
 
 
 def _in_hydras_grammar(value: _Value) -> str:

@@ -230,7 +230,9 @@ def _constant_dimensions(samples: Samples, kind: str) -> list[Decision]:
 
 
 def _are_whole(values: Samples) -> bool:
-    return bool(values.dtype.kind in "biu" or (np.isfinite(values) & (values % 1 == 0)).all())
+    if values.dtype.kind in "biu":
+        return True
+    return bool((np.isfinite(values) & (values == np.rint(values))).all())
 
 
 def _counts_up(values: Samples) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple, final
 
 import numpy as np
 
-from gan_runner.data import Column
-from gan_runner.datasets.readers.cells import decimals
+from gan_runner.data import Column, ColumnNotes, Reading
+from gan_runner.datasets.readers.cells import decimals, digits
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder
 from gan_runner.datasets.tabular import ColumnValues, TableContents, Tabular
@@ -89,7 +90,22 @@ class Bundled(Tabular):
             for i, name in enumerate(source.features)
         ]
         label = Column(source.label, source.classes, label=True)
-        return TableContents([*numeric, ColumnValues(label, values[:, -1].astype(np.int64))])
+        contents = [*numeric, ColumnValues(label, values[:, -1].astype(np.int64))]
+        lengths = [digits(row[i] for row in cells) for i in range(len(source.features))]
+        return TableContents(contents, _reading(source, lengths))
+
+
+def _reading(source: Source, lengths: Sequence[int]) -> Reading:
+    """How the file was read; `lengths` are the digits of the numbers of each feature."""
+    features = zip(source.features, lengths, strict=True)
+    columns = [ColumnNotes(name, "numeric", digits=length) for name, length in features]
+    label = ColumnNotes(source.label, "label", note="the classes of the set")
+    return Reading(
+        source=f"{source.file} of scikit-learn",
+        stored=f"{source.rows} rows, {len(source.features) + 1} columns",
+        labels=f"column {source.label}",
+        columns=(*columns, label),
+    )
 
 
 @final

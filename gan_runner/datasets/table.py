@@ -2,52 +2,82 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import field_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
-from gan_runner.data import Column, Decision, Reading
-from gan_runner.datasets.readers.cells import (
-    are_codes,
-    categories,
-    decimals,
-    is_number,
-    parse_numbers,
-)
+from gan_runner.config.overrides import override
+from gan_runner.data import Column, LeftOut, Reading
+from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder
+from gan_runner.datasets.column_names import Remedies, Text, listed, matching
+from gan_runner.datasets.missing_values import Missing, as_spelling
+from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
 from gan_runner.datasets.readers.csv import TextTable, read_csv
+from gan_runner.datasets.readers.numbers import NumberForm, different_units
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
+from gan_runner.datasets.table_doubts import ReadColumn, doubts
+from gan_runner.datasets.table_label import FoundLabel, find_label
+from gan_runner.datasets.table_notes import (
+    guessed_kinds,
+    names_among_cells,
+    notes,
+    possible_thousands,
+    repeats,
+)
 from gan_runner.datasets.tabular import ColumnValues, TableContents, Tabular
 from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 
-_MOST_CATEGORIES = 256
-_LABELS = ("label", "class", "target", "y")  # as tables call their label, whatever the case
+_Wanted = Literal["label", "numeric", "categorical", "ignore"]
 
 
 class Table(Tabular):
     """Rows below a row of names. The kind of a column is guessed unless a setting names it.
 
-    `label`: a column, `auto` for the one called label, class, target or y, or else the last if it
-    is categorical; None for no label. `missing_values`: the texts of cells without a value.
+    `label`: a column, `auto` for the one that is called so, or else the last if it is categorical;
+    None for no label. `missing_values`: the texts of cells without a value.
     """
 
     path: Location | None
     delimiter: str
+    encoding: str
     decimal: Literal[".", ","]
-    label: str | None
-    numeric: tuple[str, ...]
-    categorical: tuple[str, ...]
-    ignore: tuple[str, ...]
+    thousands: Literal["auto", ",", ".", " ", "'"]
+    label: Text | None
+    numeric: tuple[Text, ...]
+    categorical: tuple[Text, ...]
+    ignore: tuple[Text, ...]
     missing: Literal["error", "drop"]
-    missing_values: tuple[str, ...]
+    missing_values: tuple[Annotated[str, BeforeValidator(as_spelling)], ...]
 
     @field_validator("delimiter")
     @classmethod
     def _check_delimiter(cls, delimiter: str) -> str:
-        if delimiter not in ("auto", "tab") and (len(delimiter) != 1 or delimiter in '\r\n"'):
-            raise ValueError("A delimiter is a single character, tab or auto")
+        named = ("auto", "tab", "space")
+        if delimiter not in named and (len(delimiter) != 1 or delimiter in '\r\n"'):
+            raise ValueError("A delimiter is a single character, tab, space or auto")
         return delimiter
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, encoding: str) -> str:
+        try:
+            is_text = encoding == "auto" or bool("a".encode(encoding))
+        except (LookupError, ValueError):
+            is_text = False
+        if not is_text:
+            raise ValueError("An encoding is auto, utf-8, utf-16, cp1252, latin-1 or the like")
+        return encoding
+
+    @model_validator(mode="after")
+    def _check_signs(self) -> Table:
+        if self.thousands == self.decimal:
+            other = override("dataset.decimal", "," if self.decimal == "." else ".")
+            raise ValueError(f"It is the decimal sign, too. If it is one of thousands, add {other}")
+        return self
 
     @property
     def setting(self) -> str:
@@ -61,144 +91,166 @@ class Table(Tabular):
         return expand_path(self.path, key="dataset.path", wanted="a CSV file")
 
     def contents(self) -> TableContents:
-        named = {"auto": None, "tab": "\t"}
-        delimiter = named.get(self.delimiter, self.delimiter)
-        table = read_csv(self._file, delimiter=delimiter, setting=self.setting)
-        self._check_named(table)
-        used = {name: cells for name, cells in table.columns.items() if name not in self.ignore}
-        table = self._drop_missing_values(TextTable(used, table.lines))
-        categorical = {name: self._is_categorical(name, table) for name in table.columns}
-        label = self._label_of(categorical)
-        filled = [
-            self._categorical_values(name, cells, label=name == label)
-            if categorical[name] or name == label
-            else self._numeric_values(name, table)
-            for name, cells in table.columns.items()
+        table = self._text()
+        wanted = self._wanted_kinds(table)
+        used = {name: cells for name, cells in table.columns.items() if wanted[name] != "ignore"}
+        counts = {name: Counter(cells) for name, cells in used.items()}
+        remedies = Remedies(table.columns, {str(key): names for key, names in self._lists.items()})
+        missing = Missing(used, counts, self.missing_values, remedies)
+        columns = self._without_missing_values(used, counts, table.lines, missing)
+        finder = KindFinder(self.decimal, self._thousands, missing, self.setting)
+        kinds = {
+            each.name: finder.find(each, self._asked(each, wanted, finder)) for each in columns
+        }
+        label = find_label(self.label, columns, kinds, settled=self.numeric, remedies=remedies)
+        read = [self._values(each, kinds[each.name], label, remedies) for each in columns]
+        settled = {*self.numeric, *self.categorical}
+        unsettled = [each for each in columns if each.name not in settled]
+        decisions = [
+            *table.reading.decisions,
+            *names_among_cells(counts),
+            *missing.decisions(len(table.lines)),
+            *label.decisions,
+            *(decision for kind in kinds.values() for decision in kind.decisions),
+            *guessed_kinds(kinds, columns, label.name, remedies),
+            *possible_thousands(unsettled, kinds, is_asked=self.decimal == ","),
+            *doubts(read, missing, rows=len(table.lines), settled=settled),
+            *repeats(columns),
         ]
-        return TableContents(filled, Reading(decisions=self._guessed_kinds(filled)))
+        ignored = [name for name in table.columns if wanted[name] == "ignore"]
+        reading = Reading(
+            source=table.reading.source,
+            stored=table.reading.stored,
+            labels=label.text,
+            left_out=(
+                *table.reading.left_out,
+                *_ignored(ignored, table),
+                *missing.left_out(len(table.lines)),
+            ),
+            decisions=tuple(decisions),
+            columns=notes(table, read, kinds, missing, label.name),
+        )
+        return TableContents([each.filled for each in read], reading, label.doubt)
 
-    def _fault(self, what: str, remedy: str) -> DataError:
-        return DataError(f"{what}, {self.setting}. {remedy}")
+    def _text(self) -> TextTable:
+        delimiter = {"auto": None, "tab": "\t", "space": " "}.get(self.delimiter, self.delimiter)
+        encoding = None if self.encoding == "auto" else self.encoding
+        return read_csv(self._file, delimiter=delimiter, encoding=encoding, setting=self.setting)
 
-    def _check_named(self, table: TextTable) -> None:
-        """Raise ConfigError for a column that isn't there, or is in two settings."""
-        label = () if self.label in (None, "auto") else (self.label,)
-        lists = {
-            "label": label,
+    @property
+    def _lists(self) -> dict[_Wanted, tuple[str, ...]]:
+        """The settings that name columns."""
+        return {
             "numeric": self.numeric,
             "categorical": self.categorical,
             "ignore": self.ignore,
         }
-        settings: dict[str, str] = {}
-        for setting, names in lists.items():
+
+    @property
+    def _thousands(self) -> str | None:
+        return None if self.thousands == "auto" else self.thousands
+
+    def _fault(self, what: str, remedy: str) -> DataError:
+        return DataError(f"{what}, {self.setting}. {remedy}")
+
+    def _wanted_kinds(self, table: TextTable) -> dict[str, _Wanted | None]:
+        """The setting that names each column, by its own name or else by a pattern.
+
+        Raises ConfigError for a column that isn't there, or is in two settings.
+        """
+        settings: dict[_Wanted, tuple[str, ...]] = {
+            "label": () if self.label in (None, "auto") else (self.label or "",),
+            **self._lists,
+        }
+        by_name: dict[str, _Wanted] = {}
+        by_pattern: dict[str, _Wanted] = {}
+        for setting, names in settings.items():
             for name in names:
-                assert name is not None
                 key = f"dataset.{setting}={printable(name)}"
-                if name not in table.columns:
+                found = matching(name, table.columns)
+                if not found or (setting == "label" and name not in table.columns):
                     shown = map(printable, table.columns)
                     raise ConfigError(f"no such column, {key}. {did_you_mean(name, shown)}")
-                if name in settings and (settings[name], setting) != ("label", "categorical"):
-                    raise ConfigError(
-                        f"named twice, {key} and dataset.{settings[name]}. Choose one."
-                    )
-                settings[name] = setting
+                chosen = by_name if name in table.columns else by_pattern
+                for column in found:
+                    before = chosen.setdefault(column, setting)
+                    if before != setting and (before, setting) != ("label", "categorical"):
+                        raise ConfigError(
+                            f"column {printable(column)} is named twice, {key} and "
+                            f"dataset.{before}. Choose one."
+                        )
+        return {name: by_name.get(name, by_pattern.get(name)) for name in table.columns}
 
-    def _drop_missing_values(self, table: TextTable) -> TextTable:
-        """The table without missing values. Raises DataError for some, unless they may go."""
-        absent = {value.lower() for value in self.missing_values}
-        holes = {
-            name: [row for row, cell in enumerate(cells) if cell.lower() in absent]
-            for name, cells in table.columns.items()
-        }
-        rows = {row for at in holes.values() for row in at}
-        if not rows:
-            return table
-        name, where = next((name, at[0]) for name, at in holes.items() if at)
-        what = f"missing values in {len(rows)} of {len(table.lines)} rows"
-        first = f"the first in column {printable(name)}, line {table.lines[where]}"
+    def _without_missing_values(
+        self,
+        used: Mapping[str, list[str]],
+        counts: Mapping[str, Counter[str]],
+        lines: list[int],
+        missing: Missing,
+    ) -> list[ColumnText]:
+        """The columns without rows that have missing values. Raises DataError for some, unless
+        they may go."""
+        if not missing.all_rows:
+            return [ColumnText(name, cells, counts[name], lines) for name, cells in used.items()]
         if self.missing == "error":
-            remedy = "Repair them, or use dataset.missing=drop, which leaves out these rows."
-            raise self._fault(f"{what}, {first}", remedy)
-        whole = [row for row in range(len(table.lines)) if row not in rows]
+            raise self._fault(*missing.fault(lines))
+        whole = [row for row in range(len(lines)) if row not in missing.all_rows]
         if not whole:
-            raise self._fault(
-                what, f"No row is left. Leave it out: dataset.ignore=['{printable(name)}']."
-            )
-        columns = {k: [cells[row] for row in whole] for k, cells in table.columns.items()}
-        return TextTable(columns, [table.lines[row] for row in whole])
+            worst = missing.remedies.add("ignore", [missing.worst])
+            what = f"missing values in {len(lines)} of {len(lines)} rows: {missing.by_column}"
+            raise self._fault(what, f"No row is left. Leave the worst column out: {worst}.")
+        kept = {name: [cells[row] for row in whole] for name, cells in used.items()}
+        left = [lines[row] for row in whole]
+        return [ColumnText(name, cells, Counter(cells), left) for name, cells in kept.items()]
 
-    def _is_categorical(self, name: str, table: TextTable) -> bool:
-        """Whether a column holds names, by the settings or else by its cells. Raises DataError."""
-        if name in self.categorical or name in self.numeric:
-            return name in self.categorical
-        cells = [self._with_decimal_point(cell) for cell in table.columns[name]]
-        numbers = sum(map(is_number, cells))
-        if numbers == len(cells):
-            return are_codes(cells)
-        if numbers and name != self.label:
-            raise self._mixed_cells(name, table)
-        if all(is_number(cell.replace(",", ".")) for cell in cells):
-            what = f"numbers with a decimal comma in column {printable(name)}"
-            raise self._fault(what, "Use dataset.decimal=','.")
-        return True
+    def _asked(
+        self, column: ColumnText, wanted: Mapping[str, _Wanted | None], finder: KindFinder
+    ) -> Literal["numeric", "categorical"] | None:
+        """The kind that settings ask for. A pattern asks for numbers where there are some."""
+        asked = wanted[column.name]
+        if asked == "numeric" and column.name not in self.numeric:
+            is_text = finder.find_form(column.counts).problem == "text"
+            return None if is_text and not any(map(is_number, column.counts)) else "numeric"
+        return "categorical" if asked == "label" else None if asked == "ignore" else asked
 
-    def _label_of(self, categorical: dict[str, bool]) -> str | None:
-        if self.label != "auto":
-            return self.label
-        last = list(categorical)[-1:]
-        called = [name for name in categorical if name.lower() in _LABELS]
-        return next((name for name in called + last if categorical[name]), None)
+    def _values(
+        self, column: ColumnText, kind: ColumnKind, label: FoundLabel, remedies: Remedies
+    ) -> ReadColumn:
+        is_label = column.name == label.name
+        if kind.form is None:
+            filled = self._categorical_values(column, remedies, is_label=is_label)
+        else:
+            filled = _numeric_values(column, kind.form)
+        return ReadColumn(filled, column.counts, column.cells[-1])
 
-    def _guessed_kinds(self, filled: list[ColumnValues]) -> tuple[Decision, ...]:
-        """The columns of few whole numbers, whose kind was guessed."""
-        codes = [
-            printable(column.name)
-            for column, *_ in filled
-            if column.name not in (*self.categorical, self.label) and not column.label
-            if column.categories and all(map(is_number, column.categories))
-        ]
-        if not codes:
-            return ()
-        listed = ", ".join(f"'{name}'" for name in codes)
-        return (
-            Decision(
-                f"columns of few whole numbers are taken for categories: {listed}",
-                f"If they are numbers, use dataset.numeric=[{listed}]; else dataset.categorical.",
-            ),
-        )
-
-    def _categorical_values(self, name: str, cells: list[str], *, label: bool) -> ColumnValues:
+    def _categorical_values(
+        self, column: ColumnText, remedies: Remedies, *, is_label: bool
+    ) -> ColumnValues:
         """A column of categories. Raises DataError for too many of them."""
-        names = categories(cells)
-        if len(names) > min(_MOST_CATEGORIES, max(2, len(cells) // 2)):
-            what = f"{len(names)} categories in the {len(cells)} rows of column {printable(name)}"
-            remedy = f"Leave it out: dataset.ignore=['{printable(name)}']."
+        names = categories(column.counts)
+        if len(names) > column.most_categories:
+            shown = printable(column.name)
+            what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
+            if units := different_units(column.counts):
+                what += f", which are numbers with different units ({listed(units)})"
+            remedy = f"Leave it out: {remedies.add('ignore', [column.name])}."
             other = "Name another label, or none: dataset.label=null."
-            raise self._fault(what, other if label else remedy)
+            raise self._fault(what, other if is_label and self.label != "auto" else remedy)
         places = {category: place for place, category in enumerate(names)}
-        values = np.array([places[cell] for cell in cells], dtype=np.int64)
-        return ColumnValues(Column(name, names, label=label), values)
+        values = np.array([places[cell] for cell in column.cells], dtype=np.int64)
+        return ColumnValues(Column(column.name, names, label=is_label), values)
 
-    def _numeric_values(self, name: str, table: TextTable) -> ColumnValues:
-        """A column of numbers. Raises DataError for a cell that isn't one."""
-        cells = [self._with_decimal_point(cell) for cell in table.columns[name]]
-        if not all(map(is_number, cells)):
-            raise self._mixed_cells(name, table)
-        return ColumnValues(Column(name, decimals=decimals(cells)), parse_numbers(cells))
 
-    def _mixed_cells(self, name: str, table: TextTable) -> DataError:
-        cells = table.columns[name]
-        row = next(
-            row for row, cell in enumerate(cells) if not is_number(self._with_decimal_point(cell))
-        )
-        shown = printable(name)
-        what = "is to be numeric" if name in self.numeric else "mixes numbers and text"
-        return self._fault(
-            f"column {shown} {what}, {printable(cells[row], limit=40)} in line {table.lines[row]}",
-            f"Repair it, or use dataset.categorical=['{shown}']; if the cell stands for a missing "
-            "value, add it to dataset.missing_values.",
-        )
+def _numeric_values(column: ColumnText, form: NumberForm) -> ColumnValues:
+    cells = column.cells
+    if not form.is_plain(column.counts):
+        plain = {cell: form.plain(cell) for cell in column.counts}
+        cells = [plain[cell] for cell in cells]
+    return ColumnValues(Column(column.name, decimals=decimals(set(cells))), parse_numbers(cells))
 
-    def _with_decimal_point(self, cell: str) -> str:
-        """A cell with the decimal sign of numbers in the place of the file's own."""
-        return cell if self.decimal == "." else cell.replace(",", ".")
+
+def _ignored(names: list[str], table: TextTable) -> list[LeftOut]:
+    if not names:
+        return []
+    why = "dataset.ignore"
+    return [LeftOut(len(names), len(table.columns), "columns", why, tuple(names[:5]))]

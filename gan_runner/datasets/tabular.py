@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from gan_runner.config.overrides import override
 from gan_runner.data import Column, Columns, Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.shifting import Lost, shift
@@ -40,10 +41,12 @@ class ColumnValues(NamedTuple):
 
 
 class TableContents(NamedTuple):
-    """All columns of a table, at most one of them the label, and how it was read."""
+    """All columns of a table, at most one of them the label, and how it was read. `label_doubt`: a
+    sentence for faults about the classes of a label that was guessed."""
 
     columns: list[ColumnValues]
     reading: Reading = Reading()
+    label_doubt: str = ""
 
 
 class Tabular(Dataset):
@@ -100,9 +103,10 @@ class Tabular(Dataset):
         labels = None if label is None else torch.from_numpy(label.values.astype(np.int64))
         names = () if label is None else label.column.categories
         examples = torch.cat([_numbers(each) for each in filled if each.column.width], dim=1)
-        chosen = self._split(labels, names, len(examples))
+        doubt = contents.label_doubt
+        chosen = self._split(labels, names, len(examples), label_doubt=doubt)
         space = _space(examples[chosen.train], columns, _origin(filled))
-        reading = contents.reading.decided(*_lost_digits(filled))
+        reading = self._with_condition(contents.reading).decided(*_lost_digits(filled))
         train, test = (
             Data(
                 examples[part],
@@ -121,6 +125,13 @@ class Tabular(Dataset):
             return filled
         return filled._replace(column=replace(filled.column, condition=True))
 
+    def _with_condition(self, reading: Reading) -> Reading:
+        """The notes, in which the label is a condition where `label_as` is `class`."""
+        if self.label_as != "class":
+            return reading
+        notes = (c._replace(role="condition") if c.role == "label" else c for c in reading.columns)
+        return replace(reading, columns=tuple(notes))
+
     def _as_example_numbers(self, filled: ColumnValues) -> ColumnValues:
         """Numbers as examples have them; categories as they are. Raises DataError."""
         column, values = filled.column, filled.values
@@ -138,7 +149,9 @@ class Tabular(Dataset):
             ) from None
         return ColumnValues(column, *shifted)
 
-    def _split(self, labels: Tensor | None, names: tuple[str, ...], count: int) -> TrainTestIndices:
+    def _split(
+        self, labels: Tensor | None, names: tuple[str, ...], count: int, *, label_doubt: str
+    ) -> TrainTestIndices:
         strata = torch.zeros(count, dtype=torch.int64) if labels is None else labels
         return split_indices(
             strata,
@@ -146,6 +159,7 @@ class Tabular(Dataset):
             test_ratio=self.test_ratio,
             seed=self.seed,
             setting=self.setting,
+            label_doubt=label_doubt,
         )
 
 
@@ -178,11 +192,10 @@ def _lost_digits(filled: list[ColumnValues]) -> Iterator[Decision]:
             continue
         texts = [f"column {printable(c.name)} {loss.text}" for c, _, _, loss in lost if loss]
         more = f"; {len(lost) - _MOST_NAMED} more like these" if len(lost) > _MOST_NAMED else ""
-        names = ",".join(f"'{printable(each.column.name)}'" for each in lost[:_MOST_NAMED])
+        ignored = override("dataset.ignore", [each.column.name for each in lost[:_MOST_NAMED]])
         yield Decision(
             "; ".join(texts[:_MOST_NAMED]) + more,
-            "Save them in another unit, or less their start; or leave them out: "
-            f'"dataset.ignore=[{names}]"',
+            f"Save them in another unit, or less their start; or leave them out: {ignored}",
             doubtful,
         )
 

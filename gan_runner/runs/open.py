@@ -20,6 +20,7 @@ from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.data.batches import to_device
 from gan_runner.datasets import Track
+from gan_runner.datasets.table_label import label_candidates
 from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
 from gan_runner.logs.log import Log
@@ -167,7 +168,7 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
         what = "no labels" if data.labels is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
-            "Use labeled data, or model.conditioning=none."
+            f"{_label_remedy(data)}, or model.conditioning=none."
         )
     if experiment.model.conditional and data.labels is not None:
         counts = data.labels.bincount(minlength=data.classes)
@@ -177,8 +178,19 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
             which = names[alone[0]] if alone[0] < len(names) else str(alone[0])
             raise ConfigError(
                 f"class {printable(which)} has a single example, model.conditioning={way} with "
-                f"dataset.name={name}. Leave it out, or correct its label."
+                f"dataset.name={name}{_label_source(data)}. Leave it out, or correct its label."
             )
+
+
+def _label_remedy(data: Data) -> str:
+    candidates = label_candidates(data.reading.columns)
+    if candidates:
+        return f"Name the column of the classes, as {' or '.join(candidates)}"
+    return "Use labeled data"
+
+
+def _label_source(data: Data) -> str:
+    return f" (labels: {data.reading.labels})" if data.reading.labels else ""
 
 
 def initial_state(experiment: Experiment, data: Data, device: torch.device) -> TrainState:

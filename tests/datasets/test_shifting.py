@@ -143,7 +143,7 @@ def test_digits_that_cannot_be_kept_are_named(name: str, table: Callable[..., Da
     (warning,) = digits_lost(table(column), doubtful=True)
     assert warning.startswith("column x ")
     assert what in warning
-    assert warning.endswith("\"dataset.ignore=['x']\"")
+    assert warning.endswith("'dataset.ignore=[x]'")
 
 
 def test_most_times_keep_their_digits_beside_zeros(table: Callable[..., Data]) -> None:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?([0-9]*)|\.([0-9]+))([eE][+-]?[0-9]{1,3})?")
+_TIME = r"[0-9]{1,3}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?([ap]m|Z|[+-][0-9]{2}:?[0-9]{2}))?"
+_DATE = (
+    r"([0-9]{4}([-/.])[0-9]{1,2}\2[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\3([0-9]{4}|[0-9]{2})|"
+    r"[0-9]{1,2}\.?[- ]?[a-z]{3,9}\.?[- ]?[0-9]{2,4}|[a-z]{3,9}\.? [0-9]{1,2},? [0-9]{4}|"
+    r"[0-9]{4}-[0-9]{2}|[0-9]{4}-?(Q|W)[0-9]{1,2})"
+)
+_FORMS = {
+    "dates": re.compile(_DATE, re.IGNORECASE),
+    "times": re.compile(_TIME, re.IGNORECASE),
+    "dates with times": re.compile(f"{_DATE}([T ]+{_TIME})?", re.IGNORECASE),
+}
 _MOST_DECIMALS = 10  # a float32 holds no greater power of ten, by which numbers are rounded
 _MOST_EXACT = 2**53  # a float64 holds all whole numbers up to it
 _MOST_CODES = 10  # different whole numbers
@@ -42,11 +53,32 @@ def parse_numbers(cells: Sequence[str]) -> NDArray[Any]:
     return numbers
 
 
-def are_codes(cells: Sequence[str]) -> bool:
-    """Whether numbers look like the codes of categories: few whole ones, again and again."""
-    different = set(cells)
-    few = len(different) <= _MOST_CODES and len(different) * _LEAST_REPEATS <= len(cells)
-    return few and all(cell.lstrip("+-").isdecimal() for cell in different)
+def digits(cells: Iterable[str]) -> int:
+    """The decimal digits that the longest of cells that are numbers has, without leading zeros."""
+    mantissas = (re.split("[eE]", cell)[0] for cell in cells)
+    return max((len(m.lstrip("+-0.").replace(".", "")) for m in mantissas), default=0)
+
+
+def are_codes(different: Collection[str], rows: int) -> bool:
+    """Whether the different numbers in so many rows look like the codes of categories: few whole
+    ones, again and again."""
+    few = len(different) <= _MOST_CODES and len(different) * _LEAST_REPEATS <= rows
+    return few and all(map(is_whole, different))
+
+
+def is_whole(cell: str) -> bool:
+    """Whether a number is written without a decimal sign."""
+    return cell.lstrip("+-").isdecimal()
+
+
+def has_leading_zero(cell: str) -> bool:
+    """Whether a whole number begins with a zero that it would lose: 00501."""
+    return len(cell) > 1 and cell[0] == "0" and cell.isdecimal()
+
+
+def dates_or_times(different: Collection[str]) -> str:
+    """ "dates", "times" or "dates with times" where all cells look like them, else ""."""
+    return next((name for name, form in _FORMS.items() if all(map(form.fullmatch, different))), "")
 
 
 def categories(cells: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,167 @@
+"""The kind of a table's column: numbers or categories, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Literal, NamedTuple
+
+from gan_runner.config.overrides import override
+from gan_runner.data import Decision
+from gan_runner.datasets.missing_values import POSSIBLE, Missing
+from gan_runner.datasets.readers.cells import (
+    are_codes,
+    dates_or_times,
+    has_leading_zero,
+    is_number,
+)
+from gan_runner.datasets.readers.numbers import FoundForm, NumberForm, find_form
+from gan_runner.errors import DataError, printable
+
+MOST_CATEGORIES = 256
+_LONGEST_SPELLING = 40  # characters
+_FEW_SPELLINGS = 3  # texts among numbers that are likely to stand for missing values
+
+
+class ColumnText(NamedTuple):
+    """A column as text: its cells, how often each comes, and the lines of the file they are in."""
+
+    name: str
+    cells: Sequence[str]
+    counts: Counter[str]
+    lines: Sequence[int]
+
+    @property
+    def most_categories(self) -> int:
+        """How many categories so many rows can have."""
+        return min(MOST_CATEGORIES, max(2, len(self.cells) // 2))
+
+
+class ColumnKind(NamedTuple):
+    """Numbers written in a form, or categories (`form` None). `note` says why. `guess`: few whole
+    numbers that were taken for categories."""
+
+    form: NumberForm | None
+    note: str
+    guess: bool = False
+    decisions: tuple[Decision, ...] = ()
+
+
+class KindFinder(NamedTuple):
+    """Finds the kind of columns of one file. `setting` names it in messages."""
+
+    decimal: str
+    thousands: str | None
+    missing: Missing
+    setting: str
+
+    def find(
+        self, column: ColumnText, wanted: Literal["numeric", "categorical"] | None
+    ) -> ColumnKind:
+        """The kind by its setting, or else by its cells. Raises DataError for a column that can be
+        neither."""
+        if wanted == "categorical":
+            return ColumnKind(None, "by dataset.categorical")
+        form, problem = self.find_form(column.counts)
+        if form is not None:
+            return self._numbers(column, form, is_wanted=wanted == "numeric")
+        if problem in ("ambiguous", "other"):
+            raise self._signs_fault(column, ambiguous=problem == "ambiguous")
+        if wanted == "numeric" or any(map(is_number, column.counts)):
+            raise self.mixed_cells(column, is_wanted=wanted == "numeric")
+        return self._text(column)
+
+    def find_form(self, cells: Collection[str]) -> FoundForm:
+        """How different cells write numbers, with the signs of the file."""
+        return find_form(cells, decimal=self.decimal, thousands=self.thousands)
+
+    def _numbers(self, column: ColumnText, form: NumberForm, *, is_wanted: bool) -> ColumnKind:
+        plain = {form.plain(cell) for cell in column.counts}
+        name = printable(column.name)
+        if is_wanted:
+            return ColumnKind(form, "by dataset.numeric", decisions=self._taken_off(column, form))
+        zero = next((cell for cell in column.counts if has_leading_zero(cell)), None)
+        if zero is not None:
+            numeric = self.missing.remedies.add("numeric", [column.name])
+            what = f"column {name} has numbers that begin with 0, as {zero}"
+            if len(column.counts) > column.most_categories:
+                raise self._fault(
+                    f"{what}, and {len(column.counts)} different ones: too many for categories",
+                    f"Leave it out: {self.missing.remedies.add('ignore', [column.name])}, or read "
+                    f"them as numbers, which lose these zeros: {numeric}.",
+                )
+            decision = Decision(f"{what}: it is read as categories", f"Numbers: {numeric}.", False)
+            return ColumnKind(None, f"numbers that begin with 0, as {zero}", False, (decision,))
+        if are_codes(plain, len(column.cells)):
+            return ColumnKind(None, "few different whole numbers", guess=True)
+        return ColumnKind(form, "", decisions=self._taken_off(column, form))
+
+    def _taken_off(self, column: ColumnText, form: NumberForm) -> tuple[Decision, ...]:
+        if not form.taken_off:
+            return ()
+        remedy = self.missing.remedies.add("categorical", [column.name])
+        return (
+            Decision(
+                f"column {printable(column.name)} is read as numbers without {form.taken_off}, and "
+                "so are samples written",
+                f"Texts: {remedy}.",
+                doubtful=False,
+            ),
+        )
+
+    def _text(self, column: ColumnText) -> ColumnKind:
+        kind = dates_or_times(column.counts)
+        if not kind:
+            return ColumnKind(None, "text")
+        example = printable(column.cells[0], limit=40)
+        name = printable(column.name)
+        ignore = self.missing.remedies.add("ignore", [column.name])
+        remedy = (
+            "If their order matters, write them as numbers, such as days since the first, or leave "
+            f"them out: {ignore}."
+        )
+        number = len(column.counts)
+        if number > column.most_categories:
+            what = f"column {name} has {number} different {kind}, as {example}"
+            raise self._fault(f"{what}: too many for categories", remedy)
+        what = f"column {name} has {kind}, as {example}, and they are read as {number} categories"
+        silent = f"Categories: {self.missing.remedies.add('categorical', [column.name])}."
+        return ColumnKind(None, kind, decisions=(Decision(what, f"{remedy} {silent}"),))
+
+    def _signs_fault(self, column: ColumnText, *, ambiguous: bool) -> DataError:
+        other = "," if self.decimal == "." else "."
+        cell = next(cell for cell in column.counts if other in cell)
+        where = f"column {printable(column.name)}, {printable(cell, limit=40)}"
+        as_decimal = override("dataset.decimal", other)
+        if not ambiguous:
+            return self._fault(
+                f"numbers with another decimal sign than {self.decimal!r} in {where}",
+                f"Use {as_decimal}.",
+            )
+        return self._fault(
+            f"{other!r} may be a decimal or a thousands sign in {where}",
+            f"Thousands: {override('dataset.thousands', other)}. Decimals: {as_decimal}.",
+        )
+
+    def mixed_cells(self, column: ColumnText, *, is_wanted: bool) -> DataError:
+        """The fault of a column that has numbers beside other cells, or was to have only them."""
+        texts = [cell for cell in column.counts if self.find_form([cell]).form is None]
+        texts = texts or [cell for cell in column.counts if not is_number(cell)]
+        name = printable(column.name)
+        what = "is to be numeric" if is_wanted else "mixes numbers and text"
+        line = column.lines[column.cells.index(texts[0])]
+        categorical = self.missing.remedies.add("categorical", [column.name])
+        remedy = f"Repair it, or use {categorical}."
+        if len(texts) <= _FEW_SPELLINGS and max(map(len, texts)) <= _LONGEST_SPELLING:
+            stands = "it stands" if len(texts) == 1 else "they stand"
+            missing = self.missing.adding(texts)
+            parts = [f"if {stands} for missing values: {missing}", f"as categories: {categorical}"]
+            is_word = any(cell.lower() not in POSSIBLE and cell[:1].isalnum() for cell in texts)
+            remedy = "; ".join(reversed(parts) if is_word else parts) + "."
+            remedy = remedy[0].upper() + remedy[1:]
+        others = f" and {len(texts) - 1} other texts" if len(texts) > 1 else ""
+        first = printable(texts[0], limit=40)
+        return self._fault(f"column {name} {what}, {first} in line {line}{others}", remedy)
+
+    def _fault(self, what: str, remedy: str) -> DataError:
+        return DataError(f"{what}, {self.setting}. {remedy}")

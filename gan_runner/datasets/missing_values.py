@@ -1,0 +1,157 @@
+"""Cells without a value: in which spellings, how many, and what leaving out their rows costs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from gan_runner.config.overrides import override
+from gan_runner.data import Decision, LeftOut
+from gan_runner.datasets.column_names import Remedies, listed
+from gan_runner.datasets.readers.cells import is_number
+from gan_runner.errors import printable
+
+POSSIBLE = {
+    *("-", "--", "---", ".", "..", "...", "unknown", "unknown?", "unk", "missing", "nil"),
+    *("not available", "not applicable", "not specified", "n.a.", "n.a", "no data", "nodata"),
+    *("undefined", "unspecified", "tbd", "void", "blank", "empty", "keine angabe", "k.a.", "na."),
+}
+"""Texts, in small letters, that may stand for a missing value, or for what they say."""
+
+_DOUBTFUL_SHARE = 0.1  # of all rows, left out
+_CODE = re.compile("[A-Z]{2}")  # of a country: NA is Namibia
+
+
+class Missing:
+    """The cells of a table that have no value, by the spellings that mean so."""
+
+    def __init__(
+        self,
+        columns: Mapping[str, Sequence[str]],
+        counts: Mapping[str, Counter[str]],
+        spellings: Iterable[str],
+        remedies: Remedies,
+    ) -> None:
+        """`columns` are the cells, `counts` how often each of them is in its column. A spelling
+        that is a number means all cells of that number."""
+        self.remedies = remedies
+        texts = {spelling.lower() for spelling in spellings}
+        numbers = {float(text) for text in texts if is_number(text)}
+        self.spellings = {
+            name: {cell: count for cell, count in of.items() if _is_missing(cell, texts, numbers)}
+            for name, of in counts.items()
+        }
+        self.rows = {
+            name: [row for row, cell in enumerate(columns[name]) if cell in found]
+            for name, found in self.spellings.items()
+            if found
+        }
+        self._counts = counts
+
+    @cached_property
+    def all_rows(self) -> set[int]:
+        """The rows with a missing value."""
+        return {row for rows in self.rows.values() for row in rows}
+
+    def count(self, name: str) -> int:
+        """The number of cells without a value in a column."""
+        return len(self.rows.get(name, ()))
+
+    @property
+    def by_column(self) -> str:
+        """The columns with the most missing values, with numbers and spellings."""
+        columns = sorted(self.rows, key=lambda name: -len(self.rows[name]))
+        shown = [f"{printable(c, 60)} {len(self.rows[c])} ({self._shown(c)})" for c in columns[:3]]
+        more = len(columns) - len(shown)
+        return ", ".join(shown) + (f" and {more} more columns" if more else "")
+
+    def adding(self, spellings: Iterable[str]) -> str:
+        """The settings that take other spellings for missing, too, and leave out their rows."""
+        found = {cell for cells in self.spellings.values() for cell in cells} - {""}
+        value = ["", *sorted({*found, *spellings})]
+        return f"{override('dataset.missing_values', value)} dataset.missing=drop"
+
+    @property
+    def keeping_texts(self) -> str:
+        """The setting that takes all texts for values, and only empty cells for missing ones."""
+        return override("dataset.missing_values", [""])
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether some of them are texts, neither empty nor numbers."""
+        cells = {cell for cells in self.spellings.values() for cell in cells}
+        return not all(is_number(cell) for cell in cells - {""})
+
+    def looks_like_country(self) -> str | None:
+        """A column of two letters in which NA may be a country; None if there is none."""
+        for name, found in self.spellings.items():
+            others = self._counts[name].keys() - found.keys()
+            if "NA" in found and others and all(map(_CODE.fullmatch, others)):
+                return name
+        return None
+
+    @property
+    def worst(self) -> str:
+        """The column with the most missing values."""
+        return max(self.rows, key=lambda name: len(self.rows[name]))
+
+    def fault(self, lines: Sequence[int]) -> tuple[str, str]:
+        """What a fault says of them, and its remedy; `lines` are where the rows end."""
+        name, rows = next(iter(self.rows.items()))
+        what = (
+            f"missing values in {len(self.all_rows)} of {len(lines)} rows, the first in column "
+            f"{printable(name)}, line {lines[rows[0]]}"
+        )
+        remedy = f"By column: {self.by_column}. Repair them, or use dataset.missing=drop, which "
+        remedy += "leaves out these rows."
+        if self.has_texts:
+            country = self.looks_like_country()
+            texts = "the texts" if country is None else f"the texts, as NA of {printable(country)},"
+            remedy += f" If {texts} are values: {self.keeping_texts}."
+        return what, remedy
+
+    def left_out(self, total: int) -> list[LeftOut]:
+        """The rows that are left out, of `total` rows."""
+        why = f"missing values: {self.by_column}"
+        lost = len(self.all_rows)
+        return [LeftOut(lost, total, "rows", why)] if lost else []
+
+    def decisions(self, total: int) -> list[Decision]:
+        """What leaving out the rows may lose, of `total` rows."""
+        if not self.rows:
+            return []
+        decisions = []
+        lost, worst = len(self.all_rows), self.worst
+        others = {row for name, rows in self.rows.items() if name != worst for row in rows}
+        decisions.append(
+            Decision(
+                f"{lost} of {total} rows are left out for missing values: {self.by_column}",
+                f"{self.remedies.add('ignore', [worst])} keeps {total - len(others)} rows.",
+                doubtful=lost >= _DOUBTFUL_SHARE * total,
+            )
+        )
+        country = self.looks_like_country()
+        if country is not None:
+            decisions.append(
+                Decision(
+                    f"NA is taken for a missing value in column {printable(country)}, whose other "
+                    "cells have two capital letters, as codes of countries",
+                    f"If it is Namibia: {self.keeping_texts}.",
+                )
+            )
+        return decisions
+
+    def _shown(self, name: str) -> str:
+        return listed([cell or "empty" for cell in self.spellings[name]])
+
+
+def as_spelling(value: object) -> object:
+    """A text, also where Hydra and YAML read a number, true or nothing."""
+    return json.dumps(value) if value is None or isinstance(value, int | float) else value
+
+
+def _is_missing(cell: str, texts: set[str], numbers: set[float]) -> bool:
+    return cell.lower() in texts or (bool(numbers) and is_number(cell) and float(cell) in numbers)

@@ -1,0 +1,226 @@
+"""What is doubtful about a table that was read: values that mean something else than they say."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runner.data import Decision
+from gan_runner.datasets.column_names import Remedies, listed
+from gan_runner.datasets.missing_values import POSSIBLE, Missing
+from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.tabular import ColumnValues
+from gan_runner.errors import printable
+
+_SENTINELS = (
+    *(-1, -9, -99, -999, -9999, -99999, -999999, -32768, -2147483648),
+    *(99, 999, 9999, 99999, 999999, 9999999, 32767, 2147483647),
+)
+_LEAST_GAP = 0.5  # between a sentinel and the other values, as a share of their range
+_FEW_ROWS = 5  # of a category, on average
+_SOME_CATEGORIES = 20
+_LEAST_ROWS = 10  # for a pattern in the values of rows
+_ID = re.compile(r"(.*[_ ])?(id|idx|index|nr|no\.?|row|rownames|key)|unnamed: \d+", re.I)
+_TOTAL = {"total", "totals", "sum", "all", "gesamt", "summe", "subtotal", "grand total", "average"}
+
+
+class ReadColumn(NamedTuple):
+    """A column as it was read, and the texts that it was read from: how often each comes, and the
+    last one."""
+
+    filled: ColumnValues
+    counts: Counter[str]
+    last: str
+
+    @property
+    def name(self) -> str:
+        return self.filled.column.name
+
+    @property
+    def numbers(self) -> NDArray[np.float64] | None:
+        """The values as numbers, also where they are categories; None where they have none."""
+        column, numbers = self.filled.column, self.filled.values
+        if column.categories:
+            if not all(map(is_number, column.categories)):
+                return None
+            numbers = np.array(column.categories, dtype=np.float64)[numbers]
+        return np.asarray(numbers, dtype=np.float64)
+
+
+def doubts(
+    columns: Sequence[ReadColumn], missing: Missing, *, rows: int, settled: Collection[str]
+) -> Iterator[Decision]:
+    """What is often wrong about such columns, apart from those that settings name (`settled`);
+    `rows` are those of the file."""
+    yield from _totals(columns)
+    columns = [column for column in columns if column.name not in settled]
+    remedies = missing.remedies
+    yield from _identifiers(columns, rows, remedies)
+    yield from _sentinels(columns, missing)
+    yield from _dates_as_numbers(columns, remedies)
+    yield from _possibly_missing(columns, missing)
+    yield from _rare_categories(columns, remedies)
+    yield from _spellings(columns)
+
+
+def _identifiers(
+    columns: Sequence[ReadColumn], rows: int, remedies: Remedies
+) -> Iterator[Decision]:
+    """Columns of numbers that count the rows or name them."""
+    found = []
+    for column in columns:
+        values = column.filled.values
+        if column.filled.column.categories or len(column.counts) < len(values):
+            continue
+        if len(values) < _LEAST_ROWS or not (values == np.floor(values)).all():
+            continue
+        counts_rows = np.ptp(values) < rows
+        if counts_rows or _ID.fullmatch(column.name):
+            found.append(column.name)
+    if found:
+        yield Decision(
+            f"{_columns(found)} a number of its own in each row, as a row's number or name has, "
+            "and would be learned as a measurement",
+            f"Leave out: {remedies.add('ignore', found)}.",
+        )
+
+
+def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Decision]:
+    """Numbers far from all others that often stand for a missing value."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for column in columns:
+        for cell in _sentinel_cells(column):
+            found[cell].append(column.name)
+    if found:
+        parts = [f"{printable(cell)} in {listed(names)}" for cell, names in found.items()]
+        yield Decision(
+            f"numbers far from all others are taken as they are: {'; '.join(parts[:5])}",
+            f"If they stand for missing values: {missing.adding(found)}.",
+        )
+
+
+def _sentinel_cells(column: ReadColumn) -> list[str]:
+    numbers = column.numbers
+    if len(column.counts) < 3 or numbers is None or not np.isin(numbers, _SENTINELS).any():
+        return []
+    cells = {cell: float(cell) for cell in column.counts if is_number(cell)}
+    candidates = {cell: value for cell, value in cells.items() if value in _SENTINELS}
+    if not candidates:
+        return []
+    others = np.array([value for value in cells.values() if value not in _SENTINELS])
+    if not len(others):
+        return []
+    low, high = others.min(), others.max()
+    spread = (high - low) or 1.0
+    return [
+        cell
+        for cell, value in candidates.items()
+        if (
+            (value > high + _LEAST_GAP * spread and value >= 99)
+            or (value < low - _LEAST_GAP * spread and value <= -9)
+            or (value < 0 <= low and (value <= -9 or spread > 20))
+        )
+        and column.counts[cell] > 1
+    ]
+
+
+def _dates_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
+    """Columns of numbers such as 20200309."""
+    found = []
+    for column in columns:
+        values = column.filled.values
+        if column.filled.column.categories or len(column.counts) < 3:
+            continue
+        month, day = values // 100 % 100, values % 100
+        is_date = (values >= 19000101) & (values <= 21001231) & (values % 1 == 0)
+        if (is_date & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all():
+            found.append(column.name)
+    if found:
+        yield Decision(
+            f"{_columns(found)} what looks like dates written as numbers (20200309), whose "
+            "differences aren't days",
+            f"Write them as days since the first, or leave out: {remedies.add('ignore', found)}.",
+        )
+
+
+def _possibly_missing(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Decision]:
+    """Categories that may stand for a missing value."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for column in columns:
+        if column.filled.column.categories:
+            for cell in column.counts:
+                if cell.lower() in POSSIBLE and len(column.counts) > 1 and "+" not in column.counts:
+                    found[cell].append(column.name)
+    if found:
+        parts = [f"'{printable(cell)}' in {listed(names)}" for cell, names in found.items()]
+        yield Decision(
+            f"texts that may mean a missing value are read as categories: {'; '.join(parts[:5])}",
+            f"If they do: {missing.adding(found)}.",
+        )
+
+
+def _rare_categories(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
+    """Columns with so many categories that each has few rows."""
+    found = [
+        column
+        for column in columns
+        if len(column.counts) > _SOME_CATEGORIES
+        and column.filled.column.categories
+        and len(column.filled.values) < _FEW_ROWS * len(column.counts)
+    ]
+    for column in found[:3]:
+        rows = len(column.filled.values) / len(column.counts)
+        yield Decision(
+            f"column {printable(column.name)} has {len(column.counts)} categories with {rows:.1f} "
+            "rows each on average, too few to learn from",
+            f"Leave out: {remedies.add('ignore', [column.name])}.",
+        )
+
+
+def _spellings(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
+    """Categories that differ only in capitals or spaces."""
+    for column in columns:
+        if not column.filled.column.categories:
+            continue
+        seen: dict[str, str] = {}
+        for cell in column.counts:
+            first = seen.setdefault(" ".join(cell.lower().split()), cell)
+            if first != cell:
+                yield Decision(
+                    f"column {printable(column.name)} has categories that differ only in capitals "
+                    f"or spaces, '{printable(first)}' and '{printable(cell)}'",
+                    "Write them alike if they are one.",
+                )
+                break
+
+
+def _totals(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
+    """A last row that sums up the others."""
+    text = next(
+        (c for c in columns if c.last.lower().rstrip(":") in _TOTAL and c.counts[c.last] == 1), None
+    )
+    sums = [column.name for column in columns if _ends_with_sum(column)]
+    if text is not None or sums:
+        why = [f"'{printable(text.last)}' in column {printable(text.name)}"] if text else []
+        why += [f"the sum of the others in {listed(sums)}"] if sums else []
+        yield Decision(
+            f"the last row looks like a total and not an example: {', '.join(why)}",
+            "Delete it from the file if so.",
+        )
+
+
+def _ends_with_sum(column: ReadColumn) -> bool:
+    values = column.filled.values
+    if column.filled.column.categories or len(values) < _LEAST_ROWS or (values < 0).any():
+        return False
+    others = float(values[:-1].sum())
+    return bool(others > values[:-1].max()) and abs(values[-1] - others) <= 1e-6 * others
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"columns {listed(names)} have" if len(names) > 1 else f"column {listed(names)} has"

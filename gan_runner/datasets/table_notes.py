@@ -1,0 +1,152 @@
+"""The notes of a table that was read: a line for each column, and what was guessed about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from math import gcd
+from typing import Literal
+
+import numpy as np
+
+from gan_runner.config.overrides import override
+from gan_runner.data import ColumnNotes, Decision
+from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
+from gan_runner.datasets.column_names import Remedies, listed
+from gan_runner.datasets.missing_values import Missing
+from gan_runner.datasets.readers.cells import digits, is_number
+from gan_runner.datasets.readers.csv import TextTable
+from gan_runner.datasets.readers.numbers import NumberForm, are_thousands
+from gan_runner.datasets.table_doubts import ReadColumn
+from gan_runner.errors import printable
+
+_Role = Literal["label", "numeric", "categorical"]
+_MANY_ROWS = 20  # different ones, which don't all repeat by chance
+_LARGE_SHARE = 0.25  # of a single value, worth a note
+
+
+def notes(
+    table: TextTable,
+    read: Sequence[ReadColumn],
+    kinds: Mapping[str, ColumnKind],
+    missing: Missing,
+    label: str | None,
+) -> tuple[ColumnNotes, ...]:
+    """A line for each column of the file, in its order."""
+    columns = {column.name: column for column in read}
+    same = _same_columns(read)
+    lines = []
+    for name in table.columns:
+        if name not in columns:
+            lines.append(ColumnNotes(name, "ignored", note="dataset.ignore"))
+            continue
+        kind, column = kinds[name], columns[name]
+        parts = [kind.note, *_value_notes(column, kind)]
+        parts += [f"the same as {same[name]}"] if name in same else []
+        role: _Role = "label" if name == label else "numeric" if kind.form else "categorical"
+        long = 0 if kind.form is None else _digits(column, kind.form)
+        text = "; ".join(filter(None, parts))
+        lines.append(ColumnNotes(name, role, missing.count(name), long, text))
+    return tuple(lines)
+
+
+def names_among_cells(counts: Mapping[str, Counter[str]]) -> Iterator[Decision]:
+    """That the first row may have values, since its cells come below it, too."""
+    found = [name for name, cells in counts.items() if name in cells]
+    if found:
+        yield Decision(
+            f"the first row is taken for names, but {listed(found)} also comes as a value below",
+            "If it has no names, put a row of them above it.",
+        )
+
+
+def guessed_kinds(
+    kinds: Mapping[str, ColumnKind],
+    columns: Sequence[ColumnText],
+    label: str | None,
+    remedies: Remedies,
+) -> Iterator[Decision]:
+    """The columns of few whole numbers, whose kind was guessed."""
+    codes = [name for name, kind in kinds.items() if kind.guess and name != label]
+    if not codes:
+        return
+    numbers = {c.name for c in columns if all(map(is_number, c.counts))}
+    others = numbers - set(codes)
+    # numbers that are read as such anyway may fit the pattern, but not the label
+    numeric = remedies.add("numeric", codes, unfit=others & {label})
+    categorical = remedies.add("categorical", codes, unfit=others)
+    yield Decision(
+        f"columns of few whole numbers are taken for categories: {listed(codes)}",
+        f"If they are numbers, use {numeric}; else {categorical}.",
+    )
+
+
+def possible_thousands(
+    columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind], *, is_asked: bool
+) -> Iterator[Decision]:
+    """Columns whose decimal sign has three digits behind it, as one of thousands has.
+
+    `is_asked`: the sign is a comma, which a setting says, and only other columns can confirm.
+    """
+    numbers = [(column, kinds[column.name].form) for column in columns]
+    plain = [(column, form) for column, form in numbers if form and not form.thousands]
+    unsure = [are_thousands(c.counts, form.decimal, always=is_asked) for c, form in plain]
+    signs = (any(form.decimal in cell for cell in column.counts) for column, form in plain)
+    if is_asked and sum(signs) > sum(unsure):
+        return
+    for (column, form), is_unsure in zip(plain, unsure, strict=True):
+        if not is_unsure:
+            continue
+        example = next(cell for cell in column.counts if form.decimal in cell)
+        other = "," if form.decimal == "." else "."
+        settings = [
+            override("dataset.thousands", form.decimal),
+            override("dataset.decimal", other),
+        ]
+        yield Decision(
+            f"column {printable(column.name)} has three digits behind each '{form.decimal}', as in "
+            f"{example}, and is read as numbers below 1,000",
+            f"If they are thousands: {' '.join(settings)}.",
+        )
+
+
+def repeats(columns: Sequence[ColumnText]) -> Iterator[Decision]:
+    """Rows that are the same as others."""
+    counts = Counter(zip(*(column.cells for column in columns), strict=True))
+    rows = counts.total()
+    if len(counts) == rows:
+        return
+    # as a file has that was put together with itself
+    every_row = gcd(*counts.values()) > 1 and len(counts) > _MANY_ROWS
+    yield Decision(f"{rows - len(counts)} of {rows} rows repeat another one", "", every_row)
+
+
+def _digits(column: ReadColumn, form: NumberForm) -> int:
+    after = column.filled.column.decimals
+    if after is None:
+        return digits(map(form.plain, column.counts))
+    before = int(np.abs(column.filled.values).max())
+    return len(str(before)) + after if before else after
+
+
+def _value_notes(column: ReadColumn, kind: ColumnKind) -> Iterator[str]:
+    if len(column.counts) == 1:
+        yield "constant"
+    elif kind.form is not None:
+        if kind.form.taken_off:
+            yield f"without {kind.form.taken_off}"
+        value, count = column.counts.most_common(1)[0]
+        rows = len(column.filled.values)
+        if count >= _LARGE_SHARE * rows:
+            yield f"{value} in {100 * count / rows:.0f} % of the rows"
+
+
+def _same_columns(read: Sequence[ReadColumn]) -> dict[str, str]:
+    """Columns with the same values as one before them, and its name."""
+    seen: dict[bytes, str] = {}
+    same = {}
+    for column in read:
+        first = seen.setdefault(column.filled.values.tobytes(), column.name)
+        if first != column.name:
+            same[column.name] = first
+    return same

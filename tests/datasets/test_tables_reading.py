@@ -1,0 +1,411 @@
+"""What the reading of a wild table says: each file here would be learned as something else."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from conftest import EVERY_DATASET
+
+from gan_runner.cli.hydra.command_line import read_command_line
+from gan_runner.config.component import build_component
+from gan_runner.config.groups import conf_folder
+from gan_runner.data import Data, LeftOut, Reading
+from gan_runner.datasets import Tabular
+from gan_runner.datasets.bundled import IRIS
+from gan_runner.datasets.readers.numbers import find_form
+from gan_runner.errors import ConfigError, DataError
+from gan_runner.logs.terminal import Terminal
+
+Load = Callable[..., Data]
+ROWS = 200
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Loads a table of this text; settings are typed as a message prints them."""
+    settings = yaml.safe_load((conf_folder() / "dataset" / "table.yaml").read_text())["dataset"]
+
+    def call(text: str | bytes, typed: str = "", **values: Any) -> Data:
+        path = tmp_path / "table.csv"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        overrides = read_command_line(shlex.split(typed)).overrides if typed else ()
+        asked = {o.key_or_group.removeprefix("dataset."): o.value() for o in overrides}
+        node = EVERY_DATASET | settings | {"path": str(path), "label": None} | values | asked
+        table = build_component(node, Tabular, where="dataset")
+        return table.load(tmp_path, Terminal().track)
+
+    return call
+
+
+def table(names: str, *cells: Callable[[int], object], rows: int = ROWS, sep: str = ",") -> str:
+    lines = [sep.join(str(cell(row)) for cell in cells) for row in range(rows)]
+    return "\n".join([names, *lines]) + "\n"
+
+
+def number(row: int) -> str:
+    """Different numbers with two decimals."""
+    return f"{np.sin(row) * 9:.2f}"
+
+
+def one_of(*texts: object) -> Callable[[int], object]:
+    return lambda row: texts[(row * 2654435761 >> 9) % len(texts)]
+
+
+def remedies(text: str) -> Iterator[str]:
+    """The settings in a text, quotes included."""
+    setting = r"""(?:'dataset\.[^']*'|dataset\.\w+=[\w.]+\w)"""
+    yield from re.findall(rf"{setting}(?: {setting})*", text)
+
+
+def doubts(reading: Reading) -> str:
+    return "\n".join(reading.warnings)
+
+
+# ---------------------------------------------------------------- missing values
+
+
+@pytest.mark.parametrize("cell", ["None", "<NA>", "NaT", "#N/A", "NULL", r"\N", "-nan", "?", "NA"])
+def test_what_other_programs_write_for_a_missing_value_is_one(cell: str, load: Load) -> None:
+    text = table("a,color", number, one_of(cell, "red", "blue"))
+    with pytest.raises(DataError, match=r"missing values in .* rows.*color") as found:
+        load(text)
+    assert cell in str(found.value)
+    dropped = load(text, "dataset.missing=drop", test_ratio=0)
+    columns = dropped.space.columns
+    assert columns is not None and set(columns.columns[1].categories) == {"red", "blue"}
+
+
+@pytest.mark.parametrize("cell", ["-", "--", ".", "unknown", "Missing", "n.a."])
+def test_what_may_be_a_missing_value_is_doubtful_and_its_remedy_works(
+    cell: str, load: Load
+) -> None:
+    text = table("a,color", number, one_of(cell, "red", "blue"))
+    reading = load(text).reading
+    assert f"'{cell}' in color" in doubts(reading)
+    again = load(text, next(remedies(doubts(reading))))
+    assert doubts(again.reading).startswith(f"{again.reading.left_out[0].count} of 200 rows")
+    assert again.reading.columns[1].missing == again.reading.left_out[0].count > 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "others"),
+    [
+        ("-999", number),
+        ("99", lambda row: 18 + row % 25),
+        ("-1", lambda row: row),
+        ("9999", number),
+    ],
+)
+def test_a_number_far_from_all_others_is_doubtful_and_its_remedy_works(
+    cell: str, others: Callable[[int], object], load: Load
+) -> None:
+    text = table("a,k", lambda row: others(row) if row % 7 else cell, one_of("u", "v"))
+    reading = load(text).reading
+    assert f"{cell} in a" in doubts(reading)
+    remedy = next(each for each in remedies(doubts(reading)) if "missing_values" in each)
+    assert load(text, remedy).reading.columns[0].missing == 29
+
+
+@pytest.mark.parametrize("cells", [lambda row: row % 100, lambda row: row - 100, number])
+def test_numbers_beside_others_like_them_are_not_doubtful(
+    cells: Callable[[int], object], load: Load
+) -> None:
+    assert "far from" not in doubts(load(table("a,k", cells, one_of("u", "v"))).reading)
+
+
+def test_a_missing_number_is_missing_however_it_is_written(load: Load) -> None:
+    text = table("a,k", one_of("-999", "-999.0", "1.5", "2.5"), one_of("u", "v"))
+    data = load(text, missing_values=[-999], missing="drop", test_ratio=0)
+    assert data.examples[:, 0].min() == 1.5
+
+
+def test_many_dropped_rows_are_said_loudly_with_the_column_that_costs_them(load: Load) -> None:
+    text = table("a,alley,k", number, lambda row: "" if row % 8 else "x", one_of("u", "v"))
+    reading = load(text, "dataset.missing=drop").reading
+    assert reading.left_out == (LeftOut(175, 200, "rows", "missing values: alley 175 (empty)"),)
+    assert "175 of 200 rows are left out" in doubts(reading)
+    assert "'dataset.ignore=[alley]' keeps 200 rows" in doubts(reading)
+
+
+def test_na_among_codes_of_countries_may_be_namibia(load: Load) -> None:
+    text = table("a,country", number, one_of("NA", "DE", "FR"))
+    assert "Namibia" in doubts(load(text, "dataset.missing=drop").reading)
+    kept = load(text, """'dataset.missing_values=[""]'""").space.columns
+    assert kept is not None and "NA" in kept.columns[1].categories
+
+
+# ---------------------------------------------------------------- the label
+
+
+@pytest.mark.parametrize(("name", "classes", "rows"), [("label", 26, 800), ("Class", 10, 60)])
+def test_a_column_of_numbers_that_is_called_label_is_doubtful_and_its_remedy_works(
+    name: str, classes: int, rows: int, load: Load
+) -> None:
+    text = table(f"a,{name}", number, lambda row: row * 7 % classes, rows=rows)
+    reading = load(text, label="auto").reading
+    assert "taken for a measurement and not for the label" in doubts(reading)
+    label, numbers = remedies(doubts(reading))
+    assert load(text, label).classes == classes
+    assert doubts(load(text, numbers, label="auto").reading) == ""
+
+
+def test_a_label_that_was_guessed_by_its_place_is_doubtful(load: Load) -> None:
+    text = table("a,city", number, one_of("Ulm", "Bonn"))
+    reading = load(text, label="auto").reading
+    assert reading.labels == "column city, found as the last categorical column"
+    assert "the last column, city, is taken for the label" in doubts(reading)
+    for remedy in remedies(doubts(reading)):
+        assert doubts(load(text, remedy).reading) == ""
+
+
+def test_a_class_of_one_row_is_said_to_be_of_a_guessed_label(load: Load) -> None:
+    text = table("a,city", number, lambda row: "Gera" if row == 7 else "Ulm")
+    with pytest.raises(DataError, match=r"class Gera .* city was taken for .*=null") as found:
+        load(text, label="auto")
+    assert load(text, next(r for r in remedies(str(found.value)) if "label" in r)).classes == 0
+
+
+# ---------------------------------------------------------------- numbers as files write them
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["12%", "3.5%"], [12, 3.5]),
+        (["$1,200.50", "-$3"], [1200.5, -3]),
+        (["€ 3", "€ 4"], [3, 4]),
+        (["5 kg", "180 kg"], [5, 180]),
+        (["1,234,567", "32,921"], [1234567, 32921]),
+        (["1 234", "5"], [1234, 5]),
+        (["1\u202f234", "5"], [1234, 5]),
+        (["1'234.5", "5"], [1234.5, 5]),
+        (["\u22125", "3"], [-5, 3]),
+    ],
+)
+def test_signs_around_and_inside_numbers_are_taken_off(
+    cells: list[str], values: list[float]
+) -> None:
+    form = find_form(cells, decimal=".", thousands=None).form
+    assert form is not None
+    assert [float(form.plain(cell)) for cell in cells] == values
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["12%", "3"], ["5 kg", "3 g"], ["A1", "A2"], ["2020-01-02"], ["01:30"], ["1,23", "4.56,7"]],
+)
+def test_texts_with_digits_are_not_numbers(cells: list[str]) -> None:
+    assert find_form(cells, decimal=".", thousands=None).problem == "text"
+
+
+def test_what_was_taken_off_is_said(load: Load) -> None:
+    reading = load(table("p,k", lambda row: f"{number(row)}%", one_of("u", "v"))).reading
+    assert reading.columns[0].note == "without '%'"
+    assert any("without '%'" in decision.text for decision in reading.decisions)
+
+
+@pytest.mark.parametrize(
+    ("decimal", "cell", "value"), [(".", "32,{:03}", 32_000), (",", "8.{:03}", 8_000)]
+)
+def test_thousands_that_may_be_decimals_are_refused_and_both_remedies_work(
+    decimal: str, cell: str, value: int, load: Load
+) -> None:
+    text = table("n;k", cell.format, one_of("u", "v"), sep=";")
+    with pytest.raises(DataError, match="may be a decimal or a thousands sign") as found:
+        load(text, decimal=decimal)
+    thousands, decimals = remedies(str(found.value))
+    assert load(text, thousands, decimal=decimal).examples[:, 0].min() >= value
+    other = load(text, decimals, decimal=decimal)
+    assert other.examples[:, 0].max() < 100
+
+
+def test_three_digits_behind_a_point_beside_small_whole_numbers_may_be_thousands(
+    load: Load,
+) -> None:
+    text = table("n;k", lambda row: row if row % 2 else f"8.{row:03}", one_of("u", "v"), sep=";")
+    reading = load(text).reading
+    assert "three digits behind each '.'" in doubts(reading)
+    remedy = next(each for each in remedies(doubts(reading)) if "thousands" in each)
+    assert load(text, remedy).examples[:, 0].max() > 8000
+
+
+def test_numbers_that_begin_with_zero_keep_it(load: Load) -> None:
+    data = load(table("zip,k", lambda row: f"{500 + row % 20:05}", one_of("u", "v")))
+    columns = data.space.columns
+    assert columns is not None and columns.columns[0].categories[0] == "00500"
+
+
+# ---------------------------------------------------------------- what isn't a measurement
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (table("id,a", lambda row: row + 1, number), "column id has a number of its own"),
+        (table(",a", lambda row: row, number), "column Unnamed: 0 has a number of its own"),
+        (table("t,a", lambda row: 20200100 + row % 28 + 1, number), "looks like dates"),
+        (table("day,a", lambda row: f"2020-{row % 12 + 1:02}-01", number), "has dates, as 2020"),
+        (table("town,a", lambda row: f"t{row % 90}", number), "90 categories with 2.2 rows"),
+    ],
+)
+def test_a_column_that_is_no_measurement_is_doubtful_and_can_be_left_out(
+    text: str, said: str, load: Load
+) -> None:
+    reading = load(text).reading
+    assert said in doubts(reading)
+    remedy = next(each for each in remedies(doubts(reading)) if "ignore" in each)
+    left = load(text, remedy).reading
+    assert doubts(left) == ""
+    assert left.columns[0].role == "ignored" and left.left_out[0].count == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (table("k,n", one_of("u", "v"), number) + "Total,5\n", "'Total' in column k"),
+        ("n\n" + "".join(f"{row}.5\n" for row in range(50)) + "1250\n", "the sum of the others"),
+        (table("a,k", number, one_of("Yes", "yes", "no")), "differ only in capitals"),
+        (table("39,State", number, one_of("State", "Private")), "State also comes as a value"),
+    ],
+)
+def test_rows_and_categories_that_look_wrong_are_doubtful(text: str, said: str, load: Load) -> None:
+    assert said in doubts(load(text, delimiter="," if "," in text else "tab", test_ratio=0).reading)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (lambda row: f"{1800 + row}-03-09", "200 different dates"),
+        (lambda row: f"{row // 60:02}:{row % 60:02}", "200 different times"),
+        (lambda row: f"{row} {'kg' if row % 2 else 'g'}", "different units"),
+    ],
+)
+def test_too_many_categories_say_what_they_look_like(
+    cells: Callable[[int], str], kind: str, load: Load
+) -> None:
+    with pytest.raises(DataError, match=kind):
+        load(table("t,a", cells, number))
+
+
+# ---------------------------------------------------------------- many columns
+
+
+def test_a_remedy_for_thousands_of_columns_is_one_short_pattern(load: Load) -> None:
+    names = ",".join(f"ENSG{k}" for k in range(300)) + ",tissue"
+    text = table(names, *[one_of(0, 1, 2)] * 300, one_of("liver", "lung"), rows=60)
+    warning = load(text).reading.warnings[0]
+    assert len(warning) < 300
+    numeric, categorical = remedies(warning)
+    for remedy, role in (numeric, "numeric"), (categorical, "categorical"):
+        reading = load(text, remedy).reading
+        assert {column.role for column in reading.columns[:-1]} == {role}
+        assert not any("few whole" in each for each in reading.warnings)
+
+
+def test_a_remedy_keeps_what_is_set_by_now(load: Load) -> None:
+    text = table("id,b,a", lambda row: row, number, number)
+    reading = load(text, ignore=["b"]).reading
+    assert "'dataset.ignore=[b,id]'" in doubts(reading)
+
+
+def test_a_name_wins_over_a_pattern_and_two_patterns_are_refused(load: Load) -> None:
+    text = table("n1,n2,x", one_of(0, 1), one_of(0, 1), number)
+    columns = load(text, numeric=["n*"], categorical=["n2"]).reading.columns
+    assert [column.role for column in columns] == ["numeric", "categorical", "numeric"]
+    with pytest.raises(ConfigError, match="column n2 is named twice"):
+        load(text, numeric=["n*"], ignore=["?2"])
+
+
+def test_names_that_hydra_reads_as_numbers_are_names(load: Load) -> None:
+    text = table("2020,1,k", number, one_of("u", "v"), one_of("r", "s"))
+    reading = load(text, ignore=[2020], label=1).reading
+    assert [column.role for column in reading.columns] == ["ignored", "label", "categorical"]
+
+
+# ---------------------------------------------------------------- odd files
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "sep=,\n" + text,
+        lambda text: "# made by x\n# 2020, y\n" + text + "# end\n",
+        lambda text: text.replace("\n", ",\n"),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.encode("utf-8-sig"),
+    ],
+)
+def test_odd_files_hold_the_same_table(change: Callable[[str], str | bytes], load: Load) -> None:
+    text = table("größe,k", number, one_of("ü", "v"))
+    plain, odd = load(text), load(change(text))
+    assert odd.examples.equal(plain.examples)
+    assert [c.name for c in odd.reading.columns][:2] == ["größe", "k"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (table("größe,k", number, one_of("ü", "v")).encode("cp1252"), "dataset.encoding=cp1252"),
+        (table("a  b", number, one_of("u", "v"), sep="   "), "dataset.delimiter=space"),
+        (b"PK\x03\x04....", "an Excel workbook"),
+    ],
+)
+def test_other_files_are_refused_with_the_setting_that_reads_them(
+    content: str | bytes, said: str, load: Load
+) -> None:
+    with pytest.raises(DataError, match=re.escape(said)) as found:
+        load(content)
+    for remedy in remedies(str(found.value)):
+        if "path" not in remedy:
+            assert len(load(content, remedy).reading.columns) == 2
+
+
+# ---------------------------------------------------------------- the notes
+
+
+def test_every_column_of_the_file_has_its_note(load: Load) -> None:
+    text = table("a,b,c,k", number, lambda row: 5.5, one_of("", "x", "y"), one_of("u", "v"))
+    reading = load(text, "dataset.missing=drop dataset.label=k", ignore=["b"]).reading
+    found = [(c.name, c.role, c.missing > 0, c.digits) for c in reading.columns]
+    assert found == [
+        ("a", "numeric", False, 3),
+        ("b", "ignored", False, 0),
+        ("c", "categorical", True, 0),
+        ("k", "label", False, 0),
+    ]
+    assert "UTF-8, ',' between cells" in reading.source
+    assert (reading.stored, reading.labels) == ("200 rows, 4 columns", "column k, by dataset.label")
+
+
+def test_constant_and_equal_columns_and_repeated_rows_are_noted(load: Load) -> None:
+    reading = load(table("a,b,c", lambda row: 5.5, number, number)).reading
+    assert "constant" in reading.columns[0].note
+    assert reading.columns[2].note == "the same as b"
+    doubled = table("a,k", number, one_of("u", "v"), rows=100)
+    again = doubled + doubled.partition("\n")[2]
+    assert "rows repeat another one" in doubts(load(again).reading)
+
+
+def test_a_label_that_is_a_condition_is_noted_as_one(load: Load) -> None:
+    text = table("a,k", number, one_of("u", "v"))
+    reading = load(text, label="k", label_as="class").reading
+    assert reading.columns[1].role == "condition"
+
+
+def test_a_bundled_table_has_its_notes(tmp_path: Path) -> None:
+    plain = yaml.safe_load((conf_folder() / "dataset" / "iris.yaml").read_text())["dataset"]
+    data = build_component(EVERY_DATASET | plain, Tabular, where="dataset").load(
+        tmp_path, Terminal().track
+    )
+    reading = data.reading
+    assert reading.source == "iris.csv of scikit-learn" and reading.labels == "column species"
+    assert [column.name for column in reading.columns] == [*IRIS.features, "species"]
+    assert [column.digits for column in reading.columns] == [2, 2, 2, 2, 0]
