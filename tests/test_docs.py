@@ -76,6 +76,9 @@ def exists(setting: str) -> bool:
 def lines_to_compose(words: list[str]) -> Iterator[tuple[str, ...]]:
     """The overrides of gan-train: of a sweep, as many jobs as show every option."""
     plain = [word for word in words if "=" in word.lstrip("-") or word[0] == "~"]
+    if any(word.startswith("resume=") for word in plain):  # with the options that the run chose
+        data = {"dataset.path=": "dataset=table", "dataset.root=": "dataset=mnist"}
+        plain += [data[key] for key in data if any(word.startswith(key) for word in plain)]
     if find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
         plain = [word for word in plain if word != "hydra/sweeper=search"]
     values = [each_value(o) for o in OverridesParser.create().parse_overrides(plain)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -42,3 +43,17 @@ class Discriminator(nn.Module):
         examples, or the codes [N, K] that they were generated from; the plain D predicts neither.
         """
         return {}
+
+
+@torch.no_grad()
+def logit_statistics(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> dict[str, Tensor]:
+    """Means and accuracy, the share of logits on the right side of the middle between both means:
+    one measure for all losses, which put D's undecided point at different logits."""
+    mean_real, mean_fake = real.logits.mean(), fake.logits.mean()
+    middle = (mean_real + mean_fake) / 2
+    right = torch.cat((real.logits > middle, fake.logits <= middle))
+    return {
+        "logits/real": mean_real,
+        "logits/fake": mean_fake,
+        "accuracy/discriminator": right.float().mean(),
+    }

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import log
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveFloat
 from torch import Tensor, exp
 from torch.nn.functional import relu, softplus
 
 from gan_runner.config.component import Component
+from gan_runner.objectives.returns import check_returns
 
 
 class Loss(Component):
@@ -38,6 +39,14 @@ class Loss(Component):
     @abstractmethod
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
         """G's loss for fake logits [N]: [N]. `real` [N] is given if the loss is paired."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **settings: Any) -> None:
+        shapes = {
+            "discriminator": lambda real, fake: real.shape,
+            "generator": lambda fake, real: fake.shape,
+        }
+        check_returns(cls, shapes, meaning="a value for each example")
 
 
 class Minimax(Loss):

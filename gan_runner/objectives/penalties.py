@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveInt
@@ -18,6 +18,7 @@ from torch.nn.functional import relu
 from gan_runner.augmentations.base import Memory
 from gan_runner.augmentations.transforms import add_noise, mirror, translate, uniform
 from gan_runner.models.discriminator import DiscriminatorOutput
+from gan_runner.objectives.returns import check_returns
 from gan_runner.objectives.terms import Term
 
 Critic = Callable[[Tensor], Tensor]
@@ -58,6 +59,11 @@ class Penalty(Term):
     ) -> Tensor:
         """The unweighted penalty of each example, [N]. Random points come from `rng`, and `memory`
         is what it left there the last time."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **settings: Any) -> None:
+        shapes = {"__call__": lambda critic, real, *others: real.logits.shape}
+        check_returns(cls, shapes, meaning="a value for each example")
 
 
 class GradientPenalty(Penalty):

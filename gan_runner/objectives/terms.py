@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from pydantic import NonNegativeFloat
@@ -15,6 +16,7 @@ from torch import Tensor
 from gan_runner.augmentations.base import Memory
 from gan_runner.config.component import Component
 from gan_runner.models.discriminator import DiscriminatorOutput
+from gan_runner.objectives.returns import check_returns
 
 
 class Term(Component):
@@ -29,6 +31,10 @@ class Matching(Term):
     @abstractmethod
     def __call__(self, real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Tensor:
         """The unweighted term, a scalar; no gradient is wanted for `real`."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **settings: Any) -> None:
+        check_returns(cls, {"__call__": lambda *arguments: ()}, meaning="a scalar")
 
 
 class FeatureMatching(Matching):
@@ -46,6 +52,10 @@ class WeightTerm(Term):
     @abstractmethod
     def __call__(self, parameters: Sequence[Tensor], memory: Memory) -> Tensor:
         """The unweighted term, a scalar."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **settings: Any) -> None:
+        check_returns(cls, {"__call__": lambda *arguments: ()}, meaning="a scalar")
 
 
 class HistoricalAveraging(WeightTerm):

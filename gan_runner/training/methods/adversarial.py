@@ -22,7 +22,11 @@ from gan_runner.data.batches import Batch
 from gan_runner.data.shapes import check_shape
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel, Model
-from gan_runner.models.discriminator import Discriminator, DiscriminatorOutput
+from gan_runner.models.discriminator import (
+    Discriminator,
+    DiscriminatorOutput,
+    logit_statistics,
+)
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Critic
@@ -68,7 +72,7 @@ class WithDiscriminator(Method):
         grad_norm = self.descend("discriminator", terms, state)
         if self.objective.clip_value is not None:
             _clip_weights(state.discriminator.parameters(), self.objective.clip_value)
-        logged = {**_logit_statistics(on_real, on_fake), "grad_norm/discriminator": grad_norm}
+        logged = {**logit_statistics(on_real, on_fake), "grad_norm/discriminator": grad_norm}
         strengths = self.discriminator_input.adapt(on_real, on_fake, state)
         state.sums.add({**terms, **logged, **strengths})
 
@@ -89,14 +93,12 @@ class WithDiscriminator(Method):
         """The named terms of D's update with this number: scalars that add up to D's loss."""
         objective, rng = self.objective, state.rng.penalty
         loss = objective.loss.discriminator(real.logits, fake.logits)
-        _check_losses(loss, real.logits, source=objective.loss, method=".discriminator")
         terms = {"loss/discriminator": loss.mean()}
         for name, penalty in objective.penalties.items():
             kind = "term" if penalty.signed else "penalty"
             if penalty.is_due(update):
                 memory = state.memory(f"penalty.{name}")
                 values = penalty(critic, real, fake, rng, memory)
-                _check_losses(values, real.logits, source=penalty)
                 terms[f"{kind}/{name}"] = penalty.weight * penalty.every * values.mean()
             else:  # 0, so that the mean over all updates is what the penalty adds
                 terms[f"{kind}/{name}"] = real.logits.new_zeros(())
@@ -111,12 +113,10 @@ class WithDiscriminator(Method):
         """The named terms of G's update: scalars that add up to G's loss. `real` is needed where
         the objective compares."""
         objective, logits = self.objective, None if real is None else real.logits
-        loss = objective.loss.generator(fake.logits, logits)
-        _check_losses(loss, fake.logits, source=objective.loss, method=".generator")
-        terms = {"loss/generator": loss.mean()}
+        terms = {"loss/generator": objective.loss.generator(fake.logits, logits).mean()}
         for name, matching in objective.matching.items():
             assert real is not None, "matching compares"
-            terms[f"penalty/{name}"] = matching.weight * _check_term(matching(real, fake), matching)
+            terms[f"penalty/{name}"] = matching.weight * matching(real, fake)
         return terms | {f"{name}/generator": loss.mean() for name, loss in fake.auxiliary.items()}
 
     def weight_terms(self, name: str, state: TrainState) -> dict[str, Tensor]:
@@ -124,9 +124,7 @@ class WithDiscriminator(Method):
         parameters = list(state.networks[name].parameters())
         return {
             f"penalty/{term}/{name}": regularizer.weight
-            * _check_term(
-                regularizer(parameters, state.memory(f"penalty.{term}.{name}")), regularizer
-            )
+            * regularizer(parameters, state.memory(f"penalty.{term}.{name}"))
             for term, regularizer in self.objective.weight_terms.items()
         }
 
@@ -319,18 +317,6 @@ def build_objective(config: Config) -> Objective:
     return Objective.build(config.loss)
 
 
-def _check_losses(losses: Tensor, logits: Tensor, *, source: Component, method: str = "") -> None:
-    """Raise PluginError unless a loss or a penalty has a value for each example."""
-    name = f"{type(source).__name__}{method}"
-    check_shape(losses, logits.shape, source=name, meaning="a value for each example")
-
-
-def _check_term(value: Tensor, source: Component) -> Tensor:
-    """A term of a whole batch. Raises PluginError unless it is a scalar."""
-    check_shape(value, (), source=type(source).__name__, meaning="a scalar")
-    return value
-
-
 def _join(parts: Sequence[Tensor | None]) -> Tensor | None:
     known = [part for part in parts if part is not None]
     return torch.cat(known) if known else None
@@ -341,17 +327,3 @@ def _clip_weights(parameters: Iterable[nn.Parameter], value: float) -> None:
     weights: list[Tensor] = list(parameters)
     torch._foreach_clamp_min_(weights, -value)
     torch._foreach_clamp_max_(weights, value)
-
-
-@torch.no_grad()
-def _logit_statistics(real: DiscriminatorOutput, fake: DiscriminatorOutput) -> dict[str, Tensor]:
-    """Means and accuracy, the share of logits on the right side of the middle between both means:
-    one measure for all losses, which put D's undecided point at different logits."""
-    mean_real, mean_fake = real.logits.mean(), fake.logits.mean()
-    middle = (mean_real + mean_fake) / 2
-    right = torch.cat((real.logits > middle, fake.logits <= middle))
-    return {
-        "logits/real": mean_real,
-        "logits/fake": mean_fake,
-        "accuracy/discriminator": right.float().mean(),
-    }
