@@ -7,6 +7,7 @@ resuming and sampling can't disagree.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -102,6 +103,7 @@ def load_generator(
     sampler = experiment.method.sampler(
         networks, space, names, weights="ema" if with_ema else "raw"
     )
+    sampler = replace(sampler, class_counts=found.facts.class_counts if names else ())
     return Trained(sampler, found.step, experiment, found.facts.data)
 
 
