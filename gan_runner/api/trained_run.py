@@ -112,9 +112,9 @@ class TrainedRun:
         seed: int = 0,
         truncation: float | None = None,
     ) -> NDArray[Any] | Rows:
-        """`count` samples, the first of a seed the same however many there are: images uint8 [N, H, W, C], vectors [N, D],
-        sequences [N, T, D], or the rows of a table. Numbers are float32, or float64 where the data
-        need them.
+        """`count` samples, the first of a seed the same however many there are: images uint8
+        [N, H, W, C], vectors [N, D], sequences [N, T, D], or the rows of a table. Numbers are
+        float32, or float64 where the data need them.
 
         `labels`: one class for all, or one for each sample, by its name or place, as gan-sample
         takes them, or a tensor of places in `class_names`; without them the classes of a

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from gan_runner.seeds import derive
 
-
 _BLOCK = 16
 """torch draws normal numbers in blocks of so many, and an incomplete last block in another way."""
 

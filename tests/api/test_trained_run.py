@@ -89,7 +89,7 @@ def test_rows_have_a_column_by_name_with_its_own_type(runs: Runs, tmp_path: Path
     assert np.allclose(lengths, rows["petal length (cm)"])
 
 
-def test_classes_are_drawn_by_their_shares_or_take_turns_and_a_line_says_which(
+def test_classes_are_drawn_by_the_data_or_take_turns_and_a_line_says_which(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, out = runs("rows"), tmp_path / "x.csv"
@@ -108,7 +108,7 @@ def test_classes_are_drawn_by_their_shares_or_take_turns_and_a_line_says_which(
     assert "all 3 classes in turn; their shares of the data are setosa 33.3%" in said
     assert classes("--per-class", "2")[0] == equal
     chosen, said = classes("--num", "2", "--label", "virginica")
-    assert chosen == ["virginica"] * 2 and "classes" not in said
+    assert chosen == ["virginica"] * 2 and "shares" not in said
 
 
 def test_rows_become_a_data_frame_where_there_is_pandas(runs: Runs) -> None:

@@ -60,7 +60,7 @@ def test_earlier_checkpoints_do_not_say_how_many_examples_a_class_has() -> None:
 
 @pytest.mark.parametrize("counts", [[1], [1, 2, 3], [0, 0], [-1, 2], [0.5, 0.5]])
 def test_counts_that_are_not_those_of_the_classes_are_refused(counts: list[float]) -> None:
-    with pytest.raises(ValueError, match="^class_counts"):
+    with pytest.raises(ValueError, match=r"^class_counts"):
         parse_facts({**through_json(facts(5).plain()), "class_counts": counts})
 
 
