@@ -165,14 +165,14 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
     """Raise ConfigError if a conditional model has nothing to tell apart."""
     name = printable(experiment.config.dataset["name"])
     way = experiment.config.model.get("conditioning", "none")
-    if experiment.model.conditional and data.classes < 2:
-        what = "no labels" if data.labels is None else "a single class"
+    counts = None if data.labels is None else data.labels.bincount(minlength=data.classes)
+    if experiment.model.conditional and (counts is None or int((counts > 0).sum()) < 2):
+        what = "no labels" if counts is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
             "Use labeled data, or model.conditioning=none."
         )
-    if experiment.model.conditional and data.labels is not None:
-        counts = data.labels.bincount(minlength=data.classes)
+    if experiment.model.conditional and counts is not None:
         alone = (counts == 1).nonzero().flatten().tolist()
         if alone:
             names = data.class_names
