@@ -324,16 +324,14 @@ def _columns(of: MetricInputs) -> list[Measurement]:
 
 def _constant_columns(names: Sequence[str], reals: Sequence[Tensor]) -> str | None:
     """A doubt where columns have one value only, which gives their distances no unit."""
-    constant = [
-        name for name, real in zip(names, reals, strict=True) if bool((real == real[0]).all())
-    ]
+    pairs = zip(names, reals, strict=True)
+    constant = [name for name, real in pairs if bool((real == real[0]).all())]
     if not constant:
         return None
-    more = ", ..." if len(constant) > _NAMES_SHOWN else ""
+    shown = ", ".join(constant[:_NAMES_SHOWN]) + ", ..." * (len(constant) > _NAMES_SHOWN)
     return (
-        f"{plural(len(constant), 'column')} of the data with a single value "
-        f"({', '.join(constant[:_NAMES_SHOWN])}{more}): the distance of a number is in its own unit "
-        "there, and the means have it among them."
+        f"{plural(len(constant), 'column')} of a single value ({shown}): a number's distance is in "
+        "its own unit there, and the means of columns have it among them."
     )
 
 
