@@ -75,6 +75,13 @@ class TrainedRun:
         return self._sampler.class_names
 
     @property
+    def class_shares(self) -> tuple[float, ...]:
+        """The share of each of these classes in the training data; none where the checkpoint, one
+        of an earlier version, doesn't say."""
+        counts = self._sampler.class_counts
+        return tuple(count / sum(counts) for count in counts)
+
+    @property
     def step(self) -> int:
         """The step of the checkpoint."""
         return self.trained.step
@@ -101,20 +108,25 @@ class TrainedRun:
         count: int,
         *,
         labels: Label | None = None,
+        balanced: bool = False,
         seed: int = 0,
         truncation: float | None = None,
     ) -> NDArray[Any] | Rows:
-        """`count` samples, the same for the same seed: images uint8 [N, H, W, C], vectors [N, D],
-        sequences [N, T, D], or the rows of a table. Numbers are float32, or float64 where the data
-        need them.
+        """`count` samples, the first of a seed the same however many there are: images uint8
+        [N, H, W, C], vectors [N, D], sequences [N, T, D], or the rows of a table. Numbers are
+        float32, or float64 where the data need them.
 
         `labels`: one class for all, or one for each sample, by its name or place, as gan-sample
-        takes them, or a tensor of places in `class_names`; without them a conditional generator
-        goes through its classes in turn. `truncation`: latent coordinates beyond it are redrawn.
+        takes them, or a tensor of places in `class_names`; without them the classes of a
+        conditional generator are drawn by their `class_shares`, or all go in turn where these
+        aren't known or with `balanced`. `truncation`: latent coordinates beyond it are redrawn.
         Raises ConfigError for a class that there isn't, NumbersError for a sample that is NaN or
         Inf.
         """
-        return self.decode(self.latents(count, seed=seed, truncation=truncation), labels=labels)
+        latents = self.latents(count, seed=seed, truncation=truncation)
+        if labels is None and not balanced:
+            labels = self._sampler.draw_labels(len(latents), seed=seed_number(seed))
+        return self.decode(latents, labels=labels)
 
     @machine_faults()
     def latents(self, count: int, *, seed: int = 0, truncation: float | None = None) -> Tensor:
@@ -131,7 +143,7 @@ class TrainedRun:
         self, latents: Tensor | ArrayLike, *, labels: Label | None = None
     ) -> NDArray[Any] | Rows:
         """The samples of latent points [N, latent_dims], in the data's own values; the points are a
-        tensor or anything that numpy makes an array of.
+        tensor or anything that numpy makes an array of. Without labels all classes go in turn.
 
         Raises what `sample` does, and ConfigError for points of another size, NaN or Inf.
         """

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gan_runner.sampling.sampler import Sampler
 
 _MOST_GRID_COLUMNS = 20
+_SHARES_SHOWN = 4  # classes whose shares are told in a line
 _TRAVERSED = 10  # places in the range of a continuous code
 
 
@@ -72,7 +73,13 @@ def _add_samples(parser: Arguments) -> None:
         "--label",
         action="append",
         metavar="CLASS",
-        help="a class by name or number, again for more (conditional models; all classes in turn)",
+        help="a class by name or number, again for more, in turn (conditional models; all classes, "
+        "by their shares of the training data)",
+    )
+    parser.add_argument(
+        "--balanced",
+        action="store_true",
+        help="all classes in turn, so that each has as many samples; a column of a grid for each",
     )
     parser.add_argument(
         "--per-class",
@@ -93,7 +100,7 @@ def _add_latents(parser: Arguments) -> None:
         type=parse_count,
         metavar="N",
         help="N points on the arc between two latent points: a row of the grid for each pair "
-        "(--num rows, 8), or the frames of a .gif",
+        "(--num rows, 8; classes in turn), or the frames of a .gif",
     )
     parser.add_argument(
         "--traverse",
@@ -132,7 +139,30 @@ def _sample(options: argparse.Namespace) -> None:
     except OSError as error:
         raise MachineError(f"can't write, --out={printable(options.out)}. {error}") from None
     drawn = plural(len(samples.examples), "sample")
-    Terminal().say(f"{drawn} of step {trained.step}: {printable(options.out)}")
+    terminal = Terminal()
+    terminal.say(f"{drawn} of step {trained.step}: {printable(options.out)}")
+    if samples.labels is not None and not options.label:
+        terminal.say(_shares_line(options, trained.sampler))
+
+
+def _shares_line(options: argparse.Namespace, sampler: Sampler) -> str:
+    """Which shares the classes have among the samples, and among the data."""
+    total = sum(sampler.class_counts)
+    pairs = list(zip(sampler.class_names, sampler.class_counts, strict=False))[:_SHARES_SHOWN]
+    listed = ", ".join(f"{printable(name)} {count / total:.1%}" for name, count in pairs)
+    more = "" if sampler.classes <= _SHARES_SHOWN else ", ..."
+    if _draws_shares(options, sampler):
+        return f"classes by their shares of the data: {listed}{more}; --balanced for equal ones"
+    known = f"their shares of the data are {listed}{more}"
+    unknown = "this checkpoint, of an earlier version, doesn't say their shares of the data"
+    return f"all {sampler.classes} classes in turn; {known if total else unknown}"
+
+
+def _draws_shares(options: argparse.Namespace, sampler: Sampler) -> bool:
+    """Whether classes are drawn by their shares of the data, and don't take turns."""
+    chosen = options.label or options.balanced or options.per_class is not None
+    rows = options.interpolate is not None or options.traverse is not None
+    return bool(sampler.class_counts) and not chosen and not rows
 
 
 def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> GeneratedSamples:
@@ -141,7 +171,10 @@ def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> GeneratedSam
 
     classes = _classes(options, sampler)
     latents, grid_columns = _latents(options, sampler, classes)
-    labels = _labels(options, classes, len(latents))
+    if _draws_shares(options, sampler):
+        labels = sampler.draw_labels(len(latents), seed=options.seed)
+    else:
+        labels = _labels(options, classes, len(latents))
     codes = sampler.code_values(latents)
     return GeneratedSamples(
         sampler.decode(latents, labels),
@@ -157,8 +190,8 @@ def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> GeneratedSam
 def _classes(options: argparse.Namespace, sampler: Sampler) -> list[int]:
     """The classes that are wanted; none if the model isn't conditional. Raises ConfigError."""
     names = sampler.class_names
-    if not names and (options.label or options.per_class):
-        asked = "--label" if options.label else "--per-class"
+    if not names and (options.label or options.balanced or options.per_class):
+        asked = "--label" if options.label else "--per-class" if options.per_class else "--balanced"
         remedy = "Train one with model.conditioning=concat."
         if sampler.encoder is not None:
             remedy = "Autoencoders have none: train a GAN with model.conditioning=concat."
@@ -204,9 +237,11 @@ def _latents(
         count if steps is None else 2 * count, seed=options.seed, truncation=options.truncation
     )
     if steps is None:
-        # a column for each class, as far as they fit
-        return drawn, len(classes) if 1 < len(classes) <= _MOST_GRID_COLUMNS else None
-    pairs = zip(drawn[:count], drawn[count:], strict=True)
+        # a column for each class in turn, as far as they fit
+        in_turn = 1 < len(classes) <= _MOST_GRID_COLUMNS and not _draws_shares(options, sampler)
+        return drawn, len(classes) if in_turn else None
+    # neighbors, so that an arc is the same however many there are
+    pairs = zip(drawn[::2], drawn[1::2], strict=True)
     return torch.cat([interpolate(start, end, steps) for start, end in pairs]), steps
 
 

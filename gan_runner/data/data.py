@@ -98,6 +98,12 @@ class Data:
             return 0
         return max(len(self.class_names), int(self.labels.max()) + 1)
 
+    @property
+    def tells_classes_apart(self) -> bool:
+        """Whether two classes or more have two examples or more: fewer are no labels to anything
+        that learns from them."""
+        return self.labels is not None and int((self.labels.bincount() > 1).sum()) > 1
+
 
 def digest(data: Data) -> str:
     """A sha256 that tells other data apart: over all examples, or a spread of 2**16 of them."""

@@ -71,7 +71,9 @@ def prepare_reference(
     examples, labels = _choose_examples(data, settings)
     held_out = dataset.test(cache, track)
     test = None if held_out is None or held_out.labels is None else held_out
-    rows = classified_rows(data, examples, labels, held_out)
+    rows = None
+    if data.tells_classes_apart:
+        rows = classified_rows(data, examples, labels, held_out)
     features = partial(cached_features, space, seed=settings.seed, cache=cache, say=say)
     of_data, of_held_out = digest(data), "" if held_out is None else digest(held_out)
     train_features = held_out_features = None
@@ -126,11 +128,13 @@ def _tstr_task(
     """The task of classifiers of rows or sequences; None of other data."""
     if rows is not None:
         return rows.tstr_task(seed=settings.seed)
-    if data.space.kind != "sequences" or labels is None:
+    if data.space.kind != "sequences" or labels is None or not data.tells_classes_apart:
         return None
     real = as_arrays(examples, labels)
     if test is None:
         train, held_back = (LabeledArrays(*(part[half::2] for part in real)) for half in (0, 1))
     else:
         train, held_back = real, as_arrays(test.examples, test.labels)
+    if held_back.classes < 2:
+        return None
     return TSTRTask(train, held_back, classes=data.classes, seed=settings.seed)

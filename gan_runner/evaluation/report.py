@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from gan_runner.evaluation.confusion import ConfusionMatrices
+from gan_runner.evaluation.features.classifier import classifier_warning
 from gan_runner.evaluation.metrics.by_class import ByClass, images_by_class, rows_by_class
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.registry import METRICS
@@ -123,9 +124,13 @@ def _doubts(
     """Doubts about the numbers, and those that can't be computed; metrics that need what isn't
     there only where they were `asked` for."""
     numbers = [measurement for each in measured.values() for measurement in each]
-    yield from (m.doubt for m in numbers if m.doubt and math.isfinite(m.value))
+    facts, labels = reference.space.facts, reference.data.labels
+    if labels is not None and "accuracy" in facts and _compare_features(numbers):
+        warning = classifier_warning(facts, labels.bincount())
+        yield from [warning] if warning else []
+    yield from dict.fromkeys(m.doubt for m in numbers if m.doubt)
     for number in numbers:
-        if not math.isfinite(number.value):
+        if not math.isfinite(number.value) and not number.doubt:
             name = number.name_in(reference.space)
             yield f"{name} can't be computed from these samples."
     if inputs.tstr is not None and not reference.has_test:
@@ -134,6 +139,10 @@ def _doubts(
         if not each and asked:
             needs = " and ".join(need.value for need in METRICS[name].needs) or "more examples"
             yield f"{name} can't be computed for this data and model. It needs {needs}."
+
+
+def _compare_features(numbers: Sequence[Measurement]) -> bool:
+    return any(number.compares == "features" for number in numbers)
 
 
 def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:

@@ -56,12 +56,17 @@ def space_name(settings: Evaluation, data: Data) -> str:
     """The space that the settings mean. Raises ConfigError if it doesn't fit the data."""
     images = data.space.kind == "images"
     of_vectors = "scaled" if data.space.kind == "table" else "identity"
-    auto = ("random" if data.labels is None else "classifier") if images else of_vectors
+    auto = ("classifier" if data.tells_classes_apart else "random") if images else of_vectors
     name = auto if settings.space == "auto" else settings.space
     if images == (name in ("identity", "scaled")):
         raise ConfigError(f"wrong space for {data.space.kind}, evaluation.space={name}. Use auto.")
     if name == "classifier" and data.labels is None:
         raise ConfigError("the data has no labels, evaluation.space=classifier. Use random.")
+    if name == "classifier" and not data.tells_classes_apart:
+        raise ConfigError(
+            "the data has no two classes of two examples or more, evaluation.space=classifier. "
+            "Use random."
+        )
     return name
 
 

@@ -35,7 +35,9 @@ class Reals:
         # k + 1, since each is its own nearest
         k = min(neighbors + 1, len(examples))
         radii = between.kthvalue(k, dim=1).values
-        self._radii = radii.clamp_min(_NEAR * float(self._spread.median()))
+        # where most are the same their median distance is 0, and only copies would be near
+        usual = float(self._spread.median()) or float(self._spread.mean())
+        self._radii = radii.clamp_min(_NEAR * usual)
         nearest = _nearest_other(between)
         self._twin = _TWIN * float(nearest.median())
         self._own_twins = _share_of_true(nearest <= self._twin)

@@ -7,6 +7,7 @@ resuming and sampling can't disagree.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -103,6 +104,7 @@ def load_generator(
     sampler = experiment.method.sampler(
         networks, space, names, weights="ema" if with_ema else "raw"
     )
+    sampler = replace(sampler, class_counts=found.facts.class_counts if names else ())
     return Trained(sampler, found.step, experiment, found.facts.data)
 
 
@@ -164,14 +166,14 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
     """Raise ConfigError if a conditional model has nothing to tell apart."""
     name = printable(experiment.config.dataset["name"])
     way = experiment.config.model.get("conditioning", "none")
-    if experiment.model.conditional and data.classes < 2:
-        what = "no labels" if data.labels is None else "a single class"
+    counts = None if data.labels is None else data.labels.bincount(minlength=data.classes)
+    if experiment.model.conditional and (counts is None or int((counts > 0).sum()) < 2):
+        what = "no labels" if counts is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
             f"{_label_remedy(data)}, or model.conditioning=none."
         )
-    if experiment.model.conditional and data.labels is not None:
-        counts = data.labels.bincount(minlength=data.classes)
+    if experiment.model.conditional and counts is not None:
         alone = (counts == 1).nonzero().flatten().tolist()
         if alone:
             names = data.class_names

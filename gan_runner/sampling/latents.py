@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from gan_runner.seeds import derive
 
+_BLOCK = 16
+"""torch draws normal numbers in blocks of so many, and an incomplete last block in another way."""
+
 
 def draw_latents(count: int, dims: int, *, seed: int, truncation: float | None = None) -> Tensor:
     """Points [count, dims] from the prior N(0, 1), each seed its own.
 
-    `truncation` T redraws every coordinate beyond T (Brock et al. 2019, section 3.1).
+    The first points of a seed are the same however many are drawn. `truncation` T redraws every
+    coordinate beyond T (Brock et al. 2019, section 3.1).
     """
     rng = torch.Generator().manual_seed(derive(seed, "samples"))
-    points = torch.randn(count, dims, generator=rng)
-    while truncation is not None and bool((beyond := points.abs() > truncation).any()):
-        points[beyond] = torch.randn(int(beyond.sum()), generator=rng)
-    return points
+    numbers = count * dims
+    blocks = torch.randn(-(-numbers // _BLOCK) * _BLOCK, generator=rng)
+    points = blocks[:numbers].view(count, dims)
+    if truncation is None:
+        return points
+    redrawn = _draw_within(truncation, points, seed=seed)
+    return torch.where(points.abs() <= truncation, points, redrawn)
+
+
+def draw_labels(count: int, class_counts: Sequence[int], *, seed: int) -> Tensor:
+    """Labels int64 [count] of classes that occur as often as `class_counts` [K] say; the first
+    labels of a seed are the same however many are drawn."""
+    rng = torch.Generator().manual_seed(derive(seed, "labels"))
+    borders = torch.tensor(class_counts, dtype=torch.float64).cumsum(0)
+    draws = torch.rand(count, generator=rng, dtype=torch.float64)
+    return torch.searchsorted(borders / borders[-1], draws, right=True)
 
 
 def interpolate(start: Tensor, end: Tensor, count: int) -> Tensor:
@@ -31,3 +50,12 @@ def interpolate(start: Tensor, end: Tensor, count: int) -> Tensor:
     if angle.sin() < 1e-4:  # the arc is a straight line, or any of the many half circles
         return (1 - share) * start + share * end
     return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / angle.sin()
+
+
+def _draw_within(bound: float, points: Tensor, *, seed: int) -> Tensor:
+    """Normal numbers within the bound, as many as `points` has: by their quantiles, so that each
+    takes one draw and depends on no other."""
+    rng = torch.Generator().manual_seed(derive(seed, "truncation"))
+    draws = torch.rand(points.numel(), generator=rng, dtype=torch.float64) * 2 - 1
+    within = torch.erfinv(draws * math.erf(bound / math.sqrt(2))) * math.sqrt(2)
+    return within.clamp(-bound, bound).to(points.dtype).view_as(points)

@@ -16,19 +16,22 @@ from gan_runner.errors import NumbersError
 from gan_runner.models.autoencoder import Decoder, as_decoder
 from gan_runner.models.codes import Code
 from gan_runner.objectives.elbo import VariationalObjective
-from gan_runner.sampling.latents import draw_latents
+from gan_runner.sampling.latents import draw_labels, draw_latents
 
 Weights = Literal["ema", "raw"]
 """Whether the weights sampled are the generator's EMA, or its own."""
 
-_CHUNK = 256  # examples in a forward pass
+_CHUNK = 64
+"""Latent points in a forward pass, always: products of matrices round otherwise in other sizes, and
+an example must not depend on how many are made with it."""
 
 
 @dataclass(frozen=True)
 class Sampler:
     """A generator joined with what its inputs and outputs mean.
 
-    `class_names`: the classes that it is conditioned on, none if it isn't conditional. The last
+    `class_names`: the classes that it is conditioned on, none if it isn't conditional, and
+    `class_counts`: how many training examples each has, none where that isn't known. The last
     dimensions of its `latent_dims` are those of `code`, where it has latent codes. `weights` says
     whether they are the EMA. An autoencoder has an `encoder` and the `elbo` that it
     was trained by, if that is of examples themselves.
@@ -45,6 +48,7 @@ class Sampler:
     encoder: nn.Module | None = None
     elbo: VariationalObjective | None = None
     weights: Weights = "raw"
+    class_counts: tuple[int, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -68,7 +72,8 @@ class Sampler:
         seed: int,
         truncation: float | None = None,
     ) -> Tensor:
-        """`count` examples as stored, [count, *shape] on the CPU.
+        """`count` examples as stored, [count, *shape] on the CPU; the first of a seed are the same
+        however many there are.
 
         `labels`: one for all, or one for each; without them a conditional generator goes through
         its classes in turn. Raises NumbersError for a sample that is NaN or Inf.
@@ -89,10 +94,11 @@ class Sampler:
         with torch.no_grad(), evaluating(self.generator):
             for begin in range(0, len(latents), _CHUNK):
                 part = slice(begin, begin + _CHUNK)
-                of = None if chosen is None else chosen[part].to(self.device)
-                outputs = self.generator(latents[part].to(self.device), of)
-                shape = (len(latents[part]), *self.space.shape)
+                of = None if chosen is None else _fill_chunk(chosen[part]).to(self.device)
+                outputs = self.generator(_fill_chunk(latents[part]).to(self.device), of)
+                shape = (_CHUNK, *self.space.shape)
                 check_shape(outputs, shape, source="the generator", meaning="an example each")
+                outputs = outputs[: len(latents[part])]
                 examples = self.space.decode(outputs)
                 # before decoding, which makes a pixel of anything, and after it: it may overflow
                 if not bool(outputs.isfinite().all() and examples.isfinite().all()):
@@ -110,6 +116,13 @@ class Sampler:
             return torch.arange(count) % self.classes
         chosen = torch.as_tensor(labels)
         return chosen.expand(count) if chosen.ndim == 0 else chosen
+
+    def draw_labels(self, count: int, *, seed: int) -> Tensor | None:
+        """Labels int64 [count] by the shares of the training data, in turn where these aren't
+        known; None if it isn't conditional."""
+        if not self.class_counts:
+            return self.label_each(count)
+        return draw_labels(count, self.class_counts, seed=seed)
 
     def find_class(self, name: str) -> int | None:
         """The label of a class by its name, or by its place where names aren't numbers themselves,
@@ -131,6 +144,12 @@ class Sampler:
         with torch.no_grad(), evaluating(self.encoder), evaluating(self.generator):
             mean, _ = self.encoder(self.space.encode(examples.to(self.device)))
             return self.space.decode(self.generator(mean)).cpu()
+
+
+def _fill_chunk(part: Tensor) -> Tensor:
+    """[N, ...] and its last row again and again, up to a whole chunk."""
+    missing = _CHUNK - len(part)
+    return torch.cat((part, part[-1:].repeat_interleave(missing, dim=0))) if missing else part
 
 
 def is_whole_number(text: str) -> bool:

@@ -65,6 +65,9 @@ class Facts:
     fingerprint: Fingerprint
     """The versions, the device and the threads that an exact resume needs."""
 
+    class_counts: tuple[Count, ...] = ()
+    """The number of training examples of each of these classes; earlier checkpoints have none."""
+
     def plain(self) -> dict[str, Any]:
         """The facts as JSON has them."""
         named = asdict(self)
@@ -85,6 +88,9 @@ def parse_facts(plain: Mapping[str, Any]) -> Facts:
         key = ".".join(str(part) for part in first["loc"] if part != "state")
         raise ValueError(f"{key}: {first['msg']}") from None
     _check_space(facts.space)
+    counts = facts.class_counts
+    if counts and (len(counts) != len(facts.classes) or not any(counts)):
+        raise ValueError("class_counts: not a number of examples for each class")
     return facts
 
 

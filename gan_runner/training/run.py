@@ -250,6 +250,7 @@ class Run:
             data=self._data_digest,
             space=self.data.space,
             fingerprint=machine.fingerprint(self.device),
+            class_counts=self._class_counts(),
         )
 
     def _sampler(self, generator: nn.Module, weights: Weights) -> Sampler:
@@ -264,6 +265,12 @@ class Run:
         if not self.experiment.model.conditional:
             return ()
         return tuple(names[k] if k < len(names) else str(k) for k in range(classes))
+
+    def _class_counts(self) -> tuple[int, ...]:
+        """The number of training examples of each of these classes."""
+        if not self.experiment.model.conditional or self.data.labels is None:
+            return ()
+        return tuple(self.data.labels.bincount(minlength=self.data.classes).tolist())
 
     def _compare_samples(self) -> dict[str, float]:
         return self._probe.compare_samples(self._sampler(self.state.generator, "raw"))

@@ -76,7 +76,10 @@ def test_rows_have_a_column_by_name_with_its_own_type(runs: Runs, tmp_path: Path
     rows = run.sample(30, seed=3)
     assert isinstance(rows, Rows)
     assert rows["petal length (cm)"].dtype.kind == "f"
-    assert rows["species"].tolist() == ["setosa", "versicolor", "virginica"] * 10
+    assert run.class_shares == (1 / 3,) * 3
+    balanced = run.sample(30, seed=3, balanced=True)
+    assert isinstance(balanced, Rows)
+    assert balanced["species"].tolist() == ["setosa", "versicolor", "virginica"] * 10
     words = [str(run.path), "--num", "30", "--seed", "3", "--out", str(out)]
     assert call_command("gan-sample", *words) == 0
     with out.open(newline="") as file:
@@ -84,6 +87,28 @@ def test_rows_have_a_column_by_name_with_its_own_type(runs: Runs, tmp_path: Path
     assert [row["species"] for row in written] == rows["species"].tolist()
     lengths = [float(row["petal length (cm)"]) for row in written]
     assert np.allclose(lengths, rows["petal length (cm)"])
+
+
+def test_classes_are_drawn_by_the_data_or_take_turns_and_a_line_says_which(
+    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = runs("rows"), tmp_path / "x.csv"
+
+    def classes(*options: str) -> tuple[list[str], str]:
+        assert call_command("gan-sample", str(run.path), *options, "--out", str(out)) == 0
+        with out.open(newline="") as file:
+            return [row["species"] for row in csv.DictReader(file)], capsys.readouterr().out
+
+    drawn, said = classes("--num", "60")
+    assert len(set(drawn)) == 3 and drawn[:3] != ["setosa", "versicolor", "virginica"]
+    assert "classes by their shares of the data: setosa 33.3%" in said
+    assert classes("--num", "7")[0] == drawn[:7]
+    equal, said = classes("--num", "6", "--balanced")
+    assert equal == ["setosa", "versicolor", "virginica"] * 2
+    assert "all 3 classes in turn; their shares of the data are setosa 33.3%" in said
+    assert classes("--per-class", "2")[0] == equal
+    chosen, said = classes("--num", "2", "--label", "virginica")
+    assert chosen == ["virginica"] * 2 and "shares" not in said
 
 
 def test_rows_become_a_data_frame_where_there_is_pandas(runs: Runs) -> None:
@@ -101,8 +126,9 @@ def test_the_same_seed_gives_the_same_samples_and_another_others(runs: Runs) -> 
     again = gan_runner.open(run.path)
     assert np.array_equal(run.sample(6, seed=1), again.sample(6, seed=1))
     assert not np.array_equal(run.sample(6, seed=1), run.sample(6, seed=2))
-    assert np.array_equal(run.decode(run.latents(6, seed=1)), run.sample(6, seed=1))
-    assert np.array_equal(run.sample(3, seed=1), run.sample(6, seed=1)[:3])
+    assert np.array_equal(run.decode(run.latents(6, seed=1)), run.sample(6, seed=1, balanced=True))
+    for count in (1, 3, 65):
+        assert np.array_equal(run.sample(count, seed=1), run.sample(80, seed=1)[:count])
 
 
 def test_no_sample_at_all_has_the_shape_of_samples(runs: Runs) -> None:

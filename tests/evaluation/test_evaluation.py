@@ -56,7 +56,13 @@ def evaluations(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
 
 
-def evaluator_of(config: Config, **settings: Any) -> Evaluator:
+def say_nothing(text: str) -> None:
+    """Takes a line."""
+
+
+def evaluator_of(
+    config: Config, *, say: Callable[[str], None] = say_nothing, **settings: Any
+) -> Evaluator:
     """The evaluator of a configuration's data, with some settings changed."""
     experiment, cache, track = build(config), Path(config.cache), Terminal().track
     return Evaluator(
@@ -65,7 +71,7 @@ def evaluator_of(config: Config, **settings: Any) -> Evaluator:
         experiment.dataset.training(cache, track),
         cache=cache,
         device=torch.device("cpu"),
-        say=lambda text: None,
+        say=say,
         track=track,
     )
 
@@ -371,7 +377,7 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
 
         def forward(self, latents: torch.Tensor, labels: None = None) -> torch.Tensor:
             self.used += len(latents)
-            return fresh[self.used - len(latents) : self.used]
+            return fresh[torch.arange(self.used - len(latents), self.used) % len(fresh)]
 
     found = measure(evaluator, Copies())
     values = {result.name: result.value for result in found.results}
@@ -382,6 +388,32 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
     assert 0.4 < values["one_nn_accuracy_identity"] < 0.6
     assert min(values["precision_identity"], values["recall_identity"]) > 0.9
     assert 0.5 < values["memorization_identity"] < 2
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[3] * 60, [0] * 59 + [1], [1, 2, 3, *[0] * 57]],
+    ids=["one", "a lone one", "lone ones"],
+)
+def test_labels_that_tell_nothing_apart_are_no_labels(
+    labels: list[int], tmp_path: Path, configured: Callable[..., Config]
+) -> None:
+    path = tmp_path / "data.npz"
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    np.savez(path, samples=images, labels=np.array(labels))
+    config = configured("dataset=array", f"dataset.path={path}", f"cache={tmp_path / 'cache'}")
+    said: list[str] = []
+    evaluator = evaluator_of(config, say=said.append, metrics=None)
+    assert said == [
+        "the labels have no two classes of two examples or more: the data is evaluated as data "
+        "without labels, space random"
+    ]
+    made = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(1)) - 1
+    names = {result.name for result in measure(evaluator, FixedExamples(made)).results}
+    assert "precision_random" in names
+    assert not names & {"classifier_score", "modes_covered", "label_accuracy"}
+    with pytest.raises(ConfigError, match="no two classes"):
+        evaluator_of(config, space="classifier")
 
 
 def test_other_held_out_examples_are_not_taken_for_those_before(
@@ -398,7 +430,8 @@ def test_other_held_out_examples_are_not_taken_for_those_before(
         np.savez(path, samples=images, labels=labels)
         config = configured(*array, f"cache={tmp_path / cache}")
         evaluator = evaluator_of(config, space="random", metrics=["memorization", "frechet"])
-        results = measure(evaluator, FixedExamples(torch.zeros(1, 1, 8, 8))).results
+        made = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(1)) - 1
+        results = measure(evaluator, FixedExamples(made)).results
         found.append({result.name: result for result in results})
         images[held_out[::2]] = 0
     first, changed, fresh = found

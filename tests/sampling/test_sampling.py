@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gan_runner.data import Space
 from gan_runner.models.labels import Sequential
 from gan_runner.sampling.arrays import to_stored_array
-from gan_runner.sampling.latents import draw_latents, interpolate
+from gan_runner.sampling.latents import draw_labels, draw_latents, interpolate
 from gan_runner.sampling.pictures.examples import draw_examples
 from gan_runner.sampling.pictures.png import save_png, to_displayable
 from gan_runner.sampling.sampler import Sampler
@@ -62,6 +62,31 @@ def test_truncated_points_lie_within_the_threshold_and_fill_it(truncation: float
     assert points.abs().max() <= truncation
     assert points.abs().max() > 0.95 * truncation
     assert len(points.unique()) == points.numel()
+
+
+@pytest.mark.parametrize("truncation", [None, 0.7])
+@pytest.mark.parametrize("dims", [1, 3, 16, 100])
+def test_the_first_points_of_a_seed_are_the_same_however_many(
+    dims: int, truncation: float | None
+) -> None:
+    many = draw_latents(130, dims, seed=4, truncation=truncation)
+    for count in (0, 1, 2, 3, 10, 64, 65, 129):
+        assert torch.equal(draw_latents(count, dims, seed=4, truncation=truncation), many[:count])
+
+
+def test_truncated_points_are_normal_within_the_threshold() -> None:
+    points = draw_latents(4000, 10, seed=0, truncation=1.0)
+    assert points.std().item() == pytest.approx(0.5396, abs=0.01)  # of a normal within +-1
+    assert abs(points.mean().item()) < 0.01
+
+
+def test_labels_are_drawn_by_the_shares_and_the_first_are_the_same_however_many() -> None:
+    labels = draw_labels(20_000, (16, 0, 784), seed=3)
+    assert labels.bincount().tolist() == pytest.approx([400, 0, 19_600], abs=80)
+    assert labels.dtype == torch.int64
+    for count in (0, 1, 3, 65):
+        assert torch.equal(draw_labels(count, (16, 0, 784), seed=3), labels[:count])
+    assert not torch.equal(draw_labels(20_000, (16, 0, 784), seed=4), labels)
 
 
 def test_truncation_redraws_only_what_lies_beyond() -> None:
@@ -133,7 +158,7 @@ def test_a_sample_does_not_depend_on_the_others_or_their_number() -> None:
     assert len(whole) == 600
     for place in 0, 255, 256, 599:
         alone = made.decode(latent[place : place + 1])
-        torch.testing.assert_close(alone[0], whole[place])
+        assert torch.equal(alone[0], whole[place])
 
 
 def test_no_samples_are_an_empty_array() -> None:

@@ -37,7 +37,7 @@ def test_facts_are_read_as_they_were_written(space: Space) -> None:
 def test_the_facts_of_the_state_stand_on_the_same_level_as_the_others() -> None:
     assert list(facts(5).plain()) == [
         *("step", "seconds", "rate_factor", "rollbacks", "counts", "rng"),
-        *("classes", "config", "data", "space", "fingerprint"),
+        *("classes", "config", "data", "space", "fingerprint", "class_counts"),
     ]
 
 
@@ -51,7 +51,20 @@ def test_facts_of_another_version_are_left_out() -> None:
     assert parse_facts({**through_json(facts(5).plain()), "from_the_future": [1]}) == facts(5)
 
 
-@pytest.mark.parametrize("key", facts(0).plain())
+def test_earlier_checkpoints_do_not_say_how_many_examples_a_class_has() -> None:
+    plain = through_json(replace(facts(5), class_counts=(3, 0)).plain())
+    assert parse_facts(plain).class_counts == (3, 0)
+    del plain["class_counts"]
+    assert parse_facts(plain).class_counts == ()
+
+
+@pytest.mark.parametrize("counts", [[1], [1, 2, 3], [0, 0], [-1, 2], [0.5, 0.5]])
+def test_counts_that_are_not_those_of_the_classes_are_refused(counts: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"^class_counts"):
+        parse_facts({**through_json(facts(5).plain()), "class_counts": counts})
+
+
+@pytest.mark.parametrize("key", [key for key in facts(0).plain() if key != "class_counts"])
 def test_a_fact_that_is_missing_is_named(key: str) -> None:
     plain = through_json(facts(5).plain())
     del plain[key]

@@ -34,6 +34,11 @@ def feature_space(
     classifier is trained here, once per data set.
     """
     name = space_name(settings, data)
+    if data.labels is not None and not data.tells_classes_apart:
+        say(
+            "the labels have no two classes of two examples or more: the data is evaluated as data "
+            f"without labels, space {name}"
+        )
     if name == "classifier":
         of = stacked_classifier if isinstance(dataset, StackedMNIST) else classifier
         return of(data, cache=cache, device=device, say=say)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -22,6 +22,8 @@ RECIPE = "classifier-1"  # another number whenever anything below changes the we
 WIDTH = 128
 _BATCH, _EPOCHS, _RATE = 64, 15, 4e-3
 _STEPS = 300, 2400
+_LEAST_GAIN = 0.3
+"""Of what the most frequent class leaves wrong, so much must be right at least."""
 
 
 def classifier(
@@ -33,8 +35,8 @@ def classifier(
     differ in, where Inception's, trained on photographs, don't. Raises ValueError for data without
     labels or pixels.
     """
-    if data.labels is None or data.space.kind != "images" or len(data) < 2:
-        raise ValueError("a classifier needs labeled images, at least two")
+    if data.labels is None or data.space.kind != "images" or not data.tells_classes_apart:
+        raise ValueError("a classifier needs labeled images, two or more of two classes or more")
     classes = int(data.labels.max()) + 1
     network = build_network(lambda: Classifier(data.space.shape, classes), seed=0)
     facts = {"recipe": RECIPE, "data": digest(data)}
@@ -49,6 +51,21 @@ def classifier(
             write_cached(path, found, say=say)
     network.load_state_dict(found.tensors)
     return ClassifierFeatures(network, data.space, found, device)
+
+
+def classifier_warning(facts: Mapping[str, Any], class_counts: Tensor) -> str | None:
+    """One line where a classifier, by its `facts`, is hardly better than to name the most frequent
+    of classes [K], as far as the unseen images can tell; else None."""
+    accuracy, unseen = float(facts["accuracy"]), int(facts["held_out"])
+    most = float(class_counts.max() / class_counts.sum())
+    chance = 2 * math.sqrt(most * (1 - most) / unseen)
+    if accuracy >= most + max(_LEAST_GAIN * (1 - most), chance):
+        return None
+    return (
+        f"the classifier is right for {accuracy:.2%} of {unseen} unseen images, the most frequent "
+        f"class alone would be {most:.2%}: numbers in its space say little. "
+        "Use evaluation.space=random or evaluation.space=inception."
+    )
 
 
 @final

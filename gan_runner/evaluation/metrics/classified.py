@@ -31,9 +31,8 @@ class ClassifiedRows(NamedTuple):
     test: LabeledArrays | None
 
     def tstr_task(self, *, seed: int) -> TSTRTask | None:
-        """The task that classifiers can be tested on; None without test rows or without several
-        classes."""
-        if self.test is None or len(self.classes) < 2:
+        """The task that classifiers can be tested on; None without test rows of several classes."""
+        if self.test is None or self.test.classes < 2:
             return None
         return TSTRTask(self.train, self.test, classes=len(self.classes), seed=seed)
 

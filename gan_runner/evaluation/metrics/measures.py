@@ -10,11 +10,16 @@ import torch
 from torch import Tensor
 
 from gan_runner.data import Space
-from gan_runner.errors import PluginError, printable
+from gan_runner.errors import PluginError, plural, printable
 from gan_runner.evaluation.metrics import frechet, kernels, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
-from gan_runner.evaluation.metrics.modes import classifier_score, modes_of_classes, modes_of_mixture
+from gan_runner.evaluation.metrics.modes import (
+    classifier_score,
+    missed_modes_warning,
+    modes_of_classes,
+    modes_of_mixture,
+)
 from gan_runner.evaluation.metrics.registry import (
     METRICS,
     Metric,
@@ -24,6 +29,7 @@ from gan_runner.evaluation.metrics.registry import (
     register,
 )
 from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
+from gan_runner.evaluation.metrics.tstr import tstr_warning
 from gan_runner.seeds import derive
 
 Measure = Callable[[MetricInputs], list[Measurement]]
@@ -33,6 +39,14 @@ MEASURES: dict[str, Measure] = {}
 
 _KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
 _REMEDY = "Return a list of gan_runner.Measurement."
+_FEWEST_DIFFERENT = 10
+"""Samples: of fewer, whether they are near to training examples is a matter of chance."""
+_MOST_COPIES = 0.3
+"""Share of held-out examples: of more, half of all distances are about 0 without a generator."""
+_MOST_REPEATED = 0.5
+"""Share of exact copies among real examples, beyond which they are what is measured."""
+_TIES = {"ties": "shared"}  # what lies at one distance belongs to a neighborhood in part
+_NAMES_SHOWN = 3
 _SEARCHED = 2000  # samples whose nearest neighbors are sought in all of the training data
 _THINNED = {"thinned": "one of each stretch"}  # not the first, which may be of one class
 
@@ -117,7 +131,20 @@ def _manifold(of: MetricInputs) -> list[Measurement]:
     if min(len(of.real), len(of.fake)) <= of.neighbors:
         return []
     found = neighbors.manifold(of.real_features, of.fake_features, k=of.neighbors)
-    return _measurements(found._asdict(), parameters={"k": of.neighbors})
+    parameters = {"k": of.neighbors} | _TIES
+    doubt = _repetition(of.real_features, of.neighbors)
+    return _measurements(found._asdict(), parameters=parameters, doubt=doubt)
+
+
+def _repetition(real: Tensor, k: int) -> str | None:
+    """A doubt where neighborhoods of real examples hold nothing but their copies."""
+    repeated = neighbors.share_of_repeated(real, times=k)
+    if repeated <= _MOST_REPEATED:
+        return None
+    return (
+        f"{repeated:.0%} of the real examples have exact copies, {k} or more: precision, recall, "
+        "density and coverage say little but how often these are made."
+    )
 
 
 @computes(METRICS["classifier_score"])
@@ -141,7 +168,7 @@ def _sliced_wasserstein(of: MetricInputs) -> list[Measurement]:
 @computes(METRICS["one_nn"])
 def _one_nn(of: MetricInputs) -> list[Measurement]:
     value = neighbors.one_nn_accuracy(of.real_features, of.fake_features)
-    return [Measurement("one_nn", value)]
+    return [Measurement("one_nn", value, parameters=_TIES)]
 
 
 @computes(METRICS["mmd"])
@@ -160,10 +187,28 @@ def _memorization(of: MetricInputs) -> list[Measurement]:
     fake, held_out = (
         neighbors.thin_out(each, _SEARCHED) for each in (of.fake_features, of.held_out)
     )
-    value = neighbors.memorization(fake, of.train, held_out)
     counts = {"n_train": len(of.train), "n_held_out": len(held_out), "n_searched": len(fake)}
-    parameters = counts | _THINNED | of.held_out_parameters
-    return [Measurement("memorization", value, parameters=parameters)]
+    parameters = counts | _THINNED | of.held_out_parameters | {"medians": "mid-distribution"}
+    doubt = _copies(fake, of.train, held_out, name="memorization")
+    value = math.nan if doubt else neighbors.memorization(fake, of.train, held_out)
+    return [Measurement("memorization", value, parameters=parameters, doubt=doubt)]
+
+
+def _copies(fake: Tensor, train: Tensor, held_out: Tensor, *, name: str) -> str | None:
+    """Why it can't be said that samples are copies of training examples, or None."""
+    known = neighbors.share_of_copies(neighbors.thin_out(held_out, _SEARCHED), train)
+    if known > _MOST_COPIES:
+        return (
+            f"{name} isn't given: {known:.0%} of the held-out examples are exact copies of "
+            "training examples, so copies say nothing."
+        )
+    different = neighbors.different_examples(fake)
+    if different < min(_FEWEST_DIFFERENT, len(fake) / 2):
+        return (
+            f"{name} isn't given: the {plural(len(fake), 'sample')} searched are as alike as "
+            f"{different:.1f} different ones."
+        )
+    return None
 
 
 @computes(METRICS["modes"])
@@ -178,7 +223,8 @@ def _modes(of: MetricInputs) -> list[Measurement]:
         "total_variation": found.total_variation,
     }
     parameters = {"modes": found.modes, "std": of.std}
-    return _measurements(values, parameters=parameters, compares="examples")
+    doubt = missed_modes_warning(torch.ones(found.modes), samples=len(of.fake))
+    return _measurements(values, parameters=parameters, compares="examples", doubt=doubt)
 
 
 def _modes_of_classes(of: MetricInputs) -> list[Measurement]:
@@ -193,7 +239,8 @@ def _modes_of_classes(of: MetricInputs) -> list[Measurement]:
         "reverse_kl": found.reverse_kl,
         "total_variation": found.total_variation,
     }
-    return _measurements(values, parameters={"classes": found.modes})
+    doubt = missed_modes_warning(weights, samples=len(of.fake))
+    return _measurements(values, parameters={"classes": found.modes}, doubt=doubt)
 
 
 @computes(METRICS["label_accuracy"])
@@ -241,7 +288,8 @@ def _tstr(of: MetricInputs) -> list[Measurement]:
         "trtr_accuracy": of.tstr.real.accuracy,
     }
     parameters = {"classifier": "perceptron-1", "n_test": n_test} | of.held_out_parameters
-    return _measurements(values, parameters=parameters, compares="examples")
+    doubt = tstr_warning(of.tstr)
+    return _measurements(values, parameters=parameters, compares="examples", doubt=doubt)
 
 
 @computes(METRICS["columns"])
@@ -263,14 +311,28 @@ def _columns(of: MetricInputs) -> list[Measurement]:
             value = tables.wasserstein(real[:, 0].numpy(), fake[:, 0].numpy()) / unit
         each["column_variation" if column.categories else "column_wasserstein"][name] = value
     means = {number: sum(v.values()) / len(v) for number, v in each.items() if v}
+    doubt = _constant_columns(names, reals)
     return [
-        *_measurements(means, compares="examples"),
+        *_measurements(means, compares="examples", doubt=doubt),
         *(
             Measurement(number, value, column=name, compares="examples")
             for number, values in each.items()
             for name, value in values.items()
         ),
     ]
+
+
+def _constant_columns(names: Sequence[str], reals: Sequence[Tensor]) -> str | None:
+    """A doubt where columns have one value only, which gives their distances no unit."""
+    pairs = zip(names, reals, strict=True)
+    constant = [name for name, real in pairs if bool((real == real[0]).all())]
+    if not constant:
+        return None
+    shown = ", ".join(constant[:_NAMES_SHOWN]) + ", ..." * (len(constant) > _NAMES_SHOWN)
+    return (
+        f"{plural(len(constant), 'column')} of a single value ({shown}): a number's distance is in "
+        "its own unit there, and the means of columns have it among them."
+    )
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -288,6 +350,9 @@ def _correlations(of: MetricInputs) -> list[Measurement]:
         return []
     wide = [column for column in of.columns.columns if column.width]
     blocks = torch.tensor([place for place, c in enumerate(wide) for _ in range(c.width)])
+    varying = (of.real != of.real[0]).any(0)
+    if len(blocks[varying].unique()) < 2:
+        return []  # nothing that could be correlated with another column
     value = tables.correlation_difference(of.real.numpy(), of.fake.numpy(), blocks=blocks.numpy())
     return [Measurement("correlation_difference", value, compares="examples")]
 
@@ -300,13 +365,15 @@ def _closest_record(of: MetricInputs) -> list[Measurement]:
     found = tables.closest_record_distances(
         *(each.cpu().numpy() for each in (fake, of.train, of.held_out))
     )
+    doubt = _copies(fake, of.train, of.held_out, name="closest_record_share")
     values = {
-        "closest_record_share": found.share,
+        "closest_record_share": math.nan if doubt else found.share,
         "closest_record_train": found.train,
         "closest_record_held_out": found.held_out,
     }
     counts = {"n_each": min(len(of.train), len(of.held_out)), "n_searched": len(fake)}
-    return _measurements(values, parameters=counts | _THINNED | of.held_out_parameters)
+    parameters = counts | _THINNED | of.held_out_parameters
+    return _measurements(values, parameters=parameters, doubt=doubt)
 
 
 def _measurements(
@@ -314,10 +381,12 @@ def _measurements(
     *,
     parameters: Mapping[str, Any] | None = None,
     compares: Literal["features", "examples"] = "features",
+    doubt: str | None = None,
 ) -> list[Measurement]:
-    """Numbers that were computed together."""
-    found = dict(parameters or {})
-    return [Measurement(n, v, parameters=found, compares=compares) for n, v in values.items()]
+    """Numbers that were computed together, with a doubt about the first."""
+    shared = dict(parameters or {})
+    found = [Measurement(n, v, parameters=shared, compares=compares) for n, v in values.items()]
+    return [found[0]._replace(doubt=doubt), *found[1:]] if found else []
 
 
 def _flat(examples: Tensor) -> Tensor:

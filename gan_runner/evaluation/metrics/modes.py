@@ -75,6 +75,20 @@ def modes_of_classes(labels: Tensor, *, weights: Tensor) -> Modes:
     )
 
 
+def missed_modes_warning(weights: Tensor, *, samples: int) -> str | None:
+    """One line where even real examples would miss a mode or more, on average, at this number of
+    samples; `weights` [K] are the masses of the modes up to a factor."""
+    masses = _normalize(weights.cpu())
+    masses = masses[masses > 0]
+    missed = float((1 - masses).pow(samples).sum())
+    if missed < 1:
+        return None
+    return (
+        f"modes_covered of {samples} samples: as many real examples would miss {missed:.1f} of "
+        f"{len(masses)} modes on average. Use more (evaluation.num, and as much data)."
+    )
+
+
 def classifier_score(probabilities: Tensor) -> float:
     """exp(mean KL(p(y|x) || p(y))) of p(y|x), [N, K]: from 1 to K.
 

@@ -21,6 +21,14 @@ class Manifold(NamedTuple):
     coverage: float
 
 
+class Balls(NamedTuple):
+    """A ball around each of N examples: the square of its radius [N], and the share [N] of what
+    lies on its border that belongs to it: all of it, unless several neighbors lie there."""
+
+    squared_radii: Tensor
+    border: Tensor
+
+
 class Nearest(NamedTuple):
     """Of each query: the distance [N] (float64) to its nearest reference, and its index [N]."""
 
@@ -35,29 +43,31 @@ def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
     excluded. Precision is the share of fakes within any real ball, recall that of reals within any
     fake ball (Kynkäänniemi et al. 2019, arXiv:1904.06991). Density is the number of real balls
     around a fake, over k, on average; coverage the share of real balls that hold a fake (Naeem et
-    al. 2020, arXiv:2002.09797). Balls are closed. Raises ValueError where a set has not more than
-    k examples.
+    al. 2020, arXiv:2002.09797). Balls are closed. Where several neighbors are the k-th, all at the
+    same distance, the border holds only the share of them that makes k: each number is the mean
+    over all ways to choose, so that discrete data, too, have a density of 1 beside their like.
+    Raises ValueError where a set has not more than k examples.
     """
     if k < 1:
         raise ValueError(f"k={k} is not a number of neighbors. Use 1 or more.")
     real, fake = both_as_float64(real, fake, at_least=k + 1)
-    real_radii, fake_radii = _radii(real, k), _radii(fake, k)
-    # a neighbor on the border counts, though the matrix product rounds its distance; by pairs, so
-    # that an example far away blurs no distance but its own
-    center, rounding = _center(fake), 4 * real.shape[1] * torch.finfo(real.dtype).eps
-    of_real, of_fake = (rounding * (each - center).square().sum(1) for each in (real, fake))
-    held = torch.zeros(len(fake), dtype=torch.int64, device=real.device)
-    covered = recalled = 0
-    for rows, squared in _tiles(real, fake):
-        at_least = squared.sub_(of_real[rows, None] + of_fake)
-        within_real = at_least <= real_radii[rows, None]
-        held += within_real.sum(0)
-        covered += int(within_real.any(1).sum())
-        recalled += int((at_least <= fake_radii).any(1).sum())
+    of_real, of_fake = _balls(real, k), _balls(fake, k)
+    held = real.new_zeros(len(fake))
+    outside = real.new_zeros(len(fake))  # logarithms of the shares of ways
+    covered = recalled = 0.0
+    for rows, squared, rounding in _tiles_with_rounding(real, fake):
+        radii, border = (each[rows, None] for each in of_real)
+        shares = _shares_within(squared, rounding, radii, border)
+        held += shares.sum(0)
+        chances = shares.neg_().log1p_()
+        outside += chances.sum(0)
+        covered += float((1 - chances.sum(1).exp()).sum())
+        shares = _shares_within(squared, rounding, *of_fake)
+        recalled += float((1 - shares.neg_().log1p_().sum(1).exp()).sum())
     return Manifold(
-        precision=float((held > 0).double().mean()),
+        precision=float((1 - outside.exp()).mean()),
         recall=recalled / len(real),
-        density=float(held.double().mean()) / k,
+        density=float(held.mean()) / k,
         coverage=covered / len(real),
     )
 
@@ -66,8 +76,8 @@ def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
     """The share of examples whose nearest other one of [N, D] and [M, D] is on the same side.
 
     0.5 where both are alike, 1 where they lie apart, below 0.5 where fakes are copies of these
-    reals; equal distances count half. The longer set is thinned out. Leave-one-out, Lopez-Paz &
-    Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
+    reals; of several that are nearest, each side's share counts. The longer set is thinned out.
+    Leave-one-out, Lopez-Paz & Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755.
     """
     count = min(len(real), len(fake))
     real, fake = both_as_float64(thin_out(real, count), thin_out(fake, count), at_least=2)
@@ -75,7 +85,12 @@ def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
     for one, other in ((real, fake), (fake, real)):
         own = _find_nearest(one, one, others_only=True).distances
         foreign = _find_nearest(one, other).distances
-        right += float((own < foreign).sum()) + 0.5 * float((own == foreign).sum())
+        right += float((own < foreign).sum())
+        tied = (own == foreign).nonzero().flatten()
+        # as shares of each side, which has one other less where the example itself is
+        same = _count_at(one, tied, one, own, others_only=True) / (count - 1)
+        across = _count_at(one, tied, other, own) / count
+        right += float((same / (same + across)).sum())
     return right / (2 * count)
 
 
@@ -97,8 +112,10 @@ def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
     training examples. The numerator is the comparison of Meehan et al. 2020 (arXiv:2004.05675) as a
     ratio of medians; the denominator is the same for a set that the generator wasn't trained on,
     without which any generator of typical examples seemed to copy. The sizes of both sets cancel,
-    so that all of `train` can be searched. Infinite where only the denominator is 0, 1 where both
-    are 0.
+    so that all of `train` can be searched. Medians are those of the mid-distribution, which counts
+    half of what is equal as smaller: of discrete data and of repeated examples many distances are
+    0, and no median of them is unless all are. Infinite where only the denominator is 0, 1 where
+    both are 0.
     """
     fake, train = both_as_float64(fake, train, at_least=1)
     held_out, _ = both_as_float64(held_out, train, at_least=2)
@@ -110,6 +127,24 @@ def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
     if far == 0:
         return 1.0 if near == 0 else float("inf")
     return near / far
+
+
+def share_of_copies(queries: Tensor, references: Tensor) -> float:
+    """The share of the queries [N, D] that are equal to one of the references [M, D]."""
+    return float((find_nearest(queries, references).distances == 0).double().mean())
+
+
+def different_examples(features: Tensor) -> float:
+    """The number of different examples among [N, D], each by its share: the inverse of the chance
+    that two draws are equal. N where all differ."""
+    counts = features.unique(dim=0, return_counts=True)[1].double()
+    return float(counts.sum().square() / counts.square().sum())
+
+
+def share_of_repeated(features: Tensor, *, times: int) -> float:
+    """The share of the examples [N, D] that have at least so many exact copies beside them."""
+    counts = features.unique(dim=0, return_counts=True)[1]
+    return float(counts[counts > times].sum()) / len(features)
 
 
 def both_as_float64(a: Tensor, b: Tensor, *, at_least: int) -> tuple[Tensor, Tensor]:
@@ -176,12 +211,62 @@ def _center(features: Tensor) -> Tensor:
     return thin_out(features, _CENTER_EXAMPLES).median(0).values
 
 
-def _radii(features: Tensor, k: int) -> Tensor:
-    """Squared distance of each example to its k-th nearest neighbor, [N]."""
-    found = []
-    for rows, squared in _tiles(features, features):
+def _tiles_with_rounding(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """The same, and how far rounding may have moved each: [rows, M].
+
+    By pairs, so that an example far away blurs no distance but its own.
+    """
+    of_a, of_b = (_rounding(each, _center(b)) for each in (a, b))
+    for rows, squared in _tiles(a, b):
+        yield rows, squared, of_a[rows, None] + of_b
+
+
+def _rounding(features: Tensor, center: Tensor) -> Tensor:
+    """How far rounding may move squared distances of each example, [N]."""
+    rounding = 4 * features.shape[1] * torch.finfo(features.dtype).eps
+    return rounding * (features - center).square().sum(1)
+
+
+def _balls(features: Tensor, k: int) -> Balls:
+    """Around each example, out to its k-th nearest neighbor."""
+    radii, borders = [], []
+    for rows, squared, rounding in _tiles_with_rounding(features, features):
         squared.diagonal(rows.start).fill_(torch.inf)
-        found.append(squared.topk(k, dim=1, largest=False, sorted=True).values[:, -1])
+        radius = squared.topk(k, dim=1, largest=False, sorted=True).values[:, -1:]
+        inside = (squared + rounding < radius).sum(1)
+        upon = (squared - rounding <= radius).sum(1) - inside
+        radii.append(radius[:, 0])
+        borders.append((k - inside) / upon.double())
+    return Balls(torch.cat(radii), torch.cat(borders))
+
+
+def _shares_within(squared: Tensor, rounding: Tensor, radii: Tensor, border: Tensor) -> Tensor:
+    """The share [N, M] of each pair's example within the pair's ball: 1 inside, 0 outside, and on
+    the border what belongs to the ball."""
+    within = (squared - rounding <= radii).to(squared.dtype)
+    if bool((border == 1).all()):  # as for all data that isn't discrete
+        return within
+    return torch.where(squared + rounding >= radii, within * border, within)
+
+
+def _count_at(
+    queries: Tensor,
+    chosen: Tensor,
+    references: Tensor,
+    distances: Tensor,
+    *,
+    others_only: bool = False,
+) -> Tensor:
+    """The number of references at the distance [N] of each of the `chosen` queries, float64.
+
+    `others_only`: the queries are the references, and none is its own neighbor.
+    """
+    found = [queries.new_zeros(0)]
+    for rows, squared, rounding in _tiles_with_rounding(queries[chosen], references):
+        if others_only:
+            squared.scatter_(1, chosen[rows, None], torch.inf)
+        away = squared - distances[chosen[rows], None].square()
+        found.append((away.abs() <= rounding).sum(1).double())
     return torch.cat(found)
 
 
@@ -202,4 +287,12 @@ def _find_nearest(queries: Tensor, references: Tensor, *, others_only: bool = Fa
 
 
 def _median(distances: Tensor) -> float:
-    return float(distances.median())
+    """Of the mid-distribution (Ma, Genton & Parzen 2011): linear between the values, each at the
+    share below it and half of its own."""
+    values, counts = distances.unique(return_counts=True)
+    shares = (counts.cumsum(0) - counts / 2) / len(distances)
+    above = int((shares < 0.5).sum())
+    if above in (0, len(values)):
+        return float(values[min(above, len(values) - 1)])
+    (low, high), (left, right) = (each[above - 1 : above + 1].tolist() for each in (values, shares))
+    return float(low + (high - low) * (0.5 - left) / (right - left))

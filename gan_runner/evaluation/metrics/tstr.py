@@ -5,6 +5,7 @@ Esteban, Hyland & Rätsch 2017, arXiv:1706.02633, section 4.2.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,11 @@ class LabeledArrays(NamedTuple):
 
     features: Features
     labels: Classes
+
+    @property
+    def classes(self) -> int:
+        """The number of classes that there is an example of."""
+        return len(np.unique(self.labels))
 
 
 class ClassifierResult(NamedTuple):
@@ -83,6 +89,24 @@ class TSTRTask:
             raise ValueError(f"Labels are one or more numbers from 0 to {self.classes - 1}.")
         if not np.isfinite(features).all():
             raise ValueError("Features are finite numbers.")
+
+
+def tstr_warning(found: TSTR) -> str | None:
+    """One line where the accuracies say little: of samples that teach one class alone, or of
+    classes that real examples hardly teach."""
+    counts = found.real.confusion.sum(axis=1)
+    total, most = int(counts.sum()), float(counts.max() / counts.sum())
+    if int((found.synthetic.confusion.sum(axis=0) > 0).sum()) == 1:
+        return (
+            "tstr_accuracy: the classifier that is fitted to samples predicts one class for all "
+            "test examples, so that it is the share of that class."
+        )
+    if found.real.accuracy > most + 2 * math.sqrt(most * (1 - most) / total):
+        return None
+    return (
+        f"tstr_accuracy says little: even fitted to real examples the classifier is right for "
+        f"{found.real.accuracy:.0%} of {total}, and the most frequent class alone is {most:.0%}."
+    )
 
 
 def confusion(labels: Classes, predicted: Classes, *, classes: int) -> NDArray[np.int64]:
