@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import re
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ def exit_code(work: Callable[[], int | None]) -> int:
     short. The exit code of the contract."""
     end_at_once()
     share_cores()
+    _print_any_letter()
     try:
         return work() or 0
     except Fault as fault:
@@ -33,6 +36,13 @@ def exit_code(work: Callable[[], int | None]) -> int:
             traceback.print_exc()
             return _DEFECT
         return report(known)
+
+
+def _print_any_letter() -> None:
+    """Letters that the terminal's locale lacks are escaped: no name ends a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run_with_options(

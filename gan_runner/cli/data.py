@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import check_file, run_with_options, write_file
+from gan_runner.config import overrides
 from gan_runner.errors import ConfigError, printable
 from gan_runner.system.signals import Interrupted
 
@@ -85,9 +86,19 @@ def _run_folder(words: list[str]) -> Path | None:
         if "=" not in word and not word.startswith("~"):
             raise ConfigError(
                 f"neither a setting nor a run folder, {printable(word)}. "
-                "Write dataset=NAME dataset.path=FILE, or a run folder alone."
+                f"{_how_to_name(word)}, or a run folder alone."
             )
     return None
+
+
+def _how_to_name(word: str) -> str:
+    """The settings of a file, as its name tells its kind."""
+    kind = {".npy": "array", ".npz": "array", ".csv": "table", ".tsv": "table"}.get(
+        Path(word).suffix.lower()
+    )
+    if kind is None:
+        return "Write dataset=NAME dataset.path=FILE"
+    return f"Write dataset={kind} {overrides.override('dataset.path', word)}"
 
 
 def _read(options: argparse.Namespace, terminal: Terminal) -> ReadData:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from gan_runner.config.overrides import override
 from gan_runner.config.suggestions import suggest_settings
@@ -101,10 +102,22 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         wanted = {"string_type": "text", "tuple_type": "list", "list_type": "list"}
         if remedy := _as_typed(first["input"], wanted.get(first["type"]), path, where):
             return f"invalid setting, {key}={value}. {remedy}"
-    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input s").lstrip()
-    expected = "S" + expected if first["msg"].startswith("Input s") else expected
+    if isinstance(first["input"], Mapping) and first["type"] == "value_error":
+        # of several settings together: the message names them
+        key, value = f"{key}.*" if key else "settings", ""
+    expected = _expectation(first, key)
     end = "" if expected.endswith((".", "?")) else "."
-    return f"invalid setting, {key}={value}. {expected}{end}"
+    return f"invalid setting, {key}{value and '='}{value}. {expected}{end}"
+
+
+def _expectation(first: ErrorDetails, key: str) -> str:
+    value = first["input"]
+    if first["type"].startswith("int_") and isinstance(value, float) and value.is_integer():
+        return f"Write it without a point: {override(key, int(value))}"
+    if first["type"] == "string_pattern_mismatch" and key == "device":
+        return "Use auto, cpu, mps, cuda or cuda:1"
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input s").lstrip()
+    return "S" + expected if first["msg"].startswith("Input s") else expected
 
 
 def _as_typed(value: str | int | float, wanted: str | None, path: list[str], where: str) -> str:

@@ -35,7 +35,7 @@ def take_per_class(data: Data, per_class: int, *, seed: int) -> PerClassSplit:
     if per_class > len(orders[least]):
         raise ConfigError(
             f"class {class_name(data, least)} has {len(orders[least])} examples, "
-            f"dataset.per_class={per_class}. Use at most {len(orders[least])}."
+            f"dataset.per_class={per_class}. Use at most dataset.per_class={len(orders[least])}."
         )
     return split_at(data, torch.cat([order[:per_class] for order in orders.values()]))
 

@@ -15,7 +15,7 @@ _ADVICE = {
     "loss.d_steps=5; a weaker penalty if there is one, loss.penalty.r1.weight=0.1.",
     "oscillation": "Smaller steps, optimizer.generator.lr={generator_slower:g} "
     "optimizer.discriminator.lr={discriminator_slower:g}; no momentum, "
-    "optimizer.generator.betas=[0.0,0.99]; a smoother D, loss/penalty=r1.",
+    "'optimizer.generator.betas=[0.0,0.99]'; a smoother D, loss/penalty=r1.",
     "divergence": "Bound D, loss/penalty=r1, loss=wgan_gp or model.discriminator.norm=spectral; "
     "smaller steps, optimizer.discriminator.lr={discriminator_slower:g} "
     "optimizer.generator.lr={generator_slower:g}; "

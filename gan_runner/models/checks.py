@@ -19,13 +19,14 @@ def refuse_batch_of_one(model: GenerativeModel, batch_size: int) -> None:
             raise ConfigError(
                 "a minibatch layer needs more than one example, train.batch_size=1 "
                 f"with model.{name}.minibatch={layer}. "
-                f"Raise the batch size or use model.{name}.minibatch=none."
+                f"Use train.batch_size=64, or model.{name}.minibatch=none."
             )
     for name, norm in model.norms.items():
         if norm == "batch":
             raise ConfigError(
                 f"batch norm needs more than one example, train.batch_size=1 with "
-                f"model.{name}.norm=batch. Raise the batch size or use another norm."
+                f"model.{name}.norm=batch. Use train.batch_size=64, or "
+                f"model.{name}.norm=layer."
             )
 
 
@@ -36,7 +37,7 @@ def refuse_single_pixels(model: GenerativeModel, image: ImageShape) -> None:
         if norm == "instance" and max(height, width) == 4:
             raise ConfigError(
                 f"{height}x{width} pixels end in a map of a single pixel, which has no "
-                f"variance, model.{name}.norm=instance. Use norm=layer."
+                f"variance, model.{name}.norm=instance. Use model.{name}.norm=layer."
             )
 
 

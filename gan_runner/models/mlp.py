@@ -88,7 +88,8 @@ def refuse_norms_of_maps(model: GenerativeModel, *, option: str) -> None:
     for name, norm in model.norms.items():
         if norm == "instance":
             raise ConfigError(
-                f"{option} has no maps to normalize, model.{name}.norm=instance. Use norm=layer."
+                f"{option} has no maps to normalize, model.{name}.norm=instance. "
+                f"Use model.{name}.norm=layer."
             )
 
 

@@ -52,9 +52,10 @@ class Model(GenerativeModel):
                 f"model.packing={self.packing} with model.{condition}. Use model.packing=1."
             )
         if batch_size % self.packing:
+            fitting = self.packing * -(-batch_size // self.packing)
             raise ConfigError(
                 f"the batch can't be packed, train.batch_size={batch_size} with "
-                f"model.packing={self.packing}. Use a batch that the packing divides."
+                f"model.packing={self.packing}. Use train.batch_size={fitting}."
             )
         if self.conditioning == "projection" and self.generator.norm in ("none", "spectral"):
             raise ConfigError(

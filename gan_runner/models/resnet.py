@@ -12,6 +12,7 @@ import torch
 from pydantic import BeforeValidator, Field, PositiveInt
 from torch import Tensor, nn
 
+from gan_runner.config.overrides import override
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
@@ -214,9 +215,11 @@ def _refuse_missing_maps(name: str, network: ResNetNetwork, maps: list[Size]) ->
     there = sorted({max(size) for size in maps})
     for wanted in network.attention:
         if wanted not in there:
+            fitting = min(there, key=lambda side: abs(side - wanted))
             raise ConfigError(
                 f"the {name} has no maps of {wanted} px, model.{name}.attention={wanted}. "
-                f"For these images it has maps of {', '.join(map(str, there))} px."
+                f"For these images it has maps of {', '.join(map(str, there))} px. "
+                f"Use {override(f'model.{name}.attention', [fitting])}."
             )
 
 

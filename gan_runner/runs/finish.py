@@ -8,11 +8,13 @@ import traceback
 
 import torch
 
+from gan_runner.config.overrides import override
 from gan_runner.config.plugins import plugin_error
 from gan_runner.errors import (
     ConfigError,
     Fault,
     MachineError,
+    NumbersError,
     PluginError,
     plural,
     printable,
@@ -66,7 +68,8 @@ def train_and_record(run: Run) -> None:
         if isinstance(fault, PluginError):
             place = _traceback_place(run)
             raise PluginError(f"{fault}\n{place}\n{_last_checkpoint(run)}") from error
-        raise type(fault)(f"{fault}\n{_last_checkpoint(run)}") from None
+        then = _after_divergence(run) if isinstance(fault, NumbersError) else _last_checkpoint(run)
+        raise type(fault)(f"{fault}\n{then}") from None
     if run.reason_to_stop is None:
         _close(run, "completed", 0, "all steps done")
     else:
@@ -79,7 +82,7 @@ def as_fault(error: Exception) -> Fault | None:
     if isinstance(error, Fault):
         return error
     if isinstance(error, UnicodeEncodeError):
-        return ConfigError(f"not UTF-8, {printable(error.object)}. Give it another name.")
+        return _encoding_fault(error)
     if isinstance(error, OSError):
         remedy = "Make room, or check the permissions."
         return MachineError(f"the disk or the machine refused: {printable(error)}. {remedy}")
@@ -91,6 +94,17 @@ def as_fault(error: Exception) -> Fault | None:
             "out of memory. Lower train.batch_size, the width of the model or dataset.image_size."
         )
     return plugin_error(error)
+
+
+def _encoding_fault(error: UnicodeEncodeError) -> ConfigError:
+    """A name that isn't text, or that the locale has no letters for: then nothing is wrong with
+    the name."""
+    shown = printable(error.object)
+    is_text = not any("\ud800" <= letter <= "\udfff" for letter in str(error.object))
+    if is_text and error.encoding.lower().replace("-", "") != "utf8":
+        remedy = "Use a UTF-8 locale, as by: export PYTHONUTF8=1"
+        return ConfigError(f"the locale ({error.encoding}) lacks letters of {shown}. {remedy}")
+    return ConfigError(f"not UTF-8, {shown}. Give it another name.")
 
 
 def _note_traceback(run: Run, error: Exception) -> None:
@@ -128,6 +142,23 @@ def _last_checkpoint(run: Run) -> str:
         return f"No checkpoint was saved yet. The run folder is {printable(run.path)}."
     step = run.checkpoints.saved_step
     return f"The last good checkpoint is step {step}. Go on with: {_resume_command(run)}"
+
+
+def _after_divergence(run: Run) -> str:
+    """What can be done after NaN or Inf: to go on as before would end there again."""
+    settings = [
+        override(f"optimizer.{name}.lr", float(f"{each.param_groups[0]['lr'] / 4:.2g}"))
+        for name, each in run.state.optimizers.items()
+    ]
+    lines = [f"Start anew with smaller steps: {' '.join(settings)}"]
+    if run.checkpoints.saved_step >= 0:
+        path = shlex.quote(printable(run.path, limit=1000))
+        step = run.checkpoints.saved_step
+        lines.append(
+            f"The last good checkpoint is step {step}: gan-sample {path} --checkpoint {step}\n"
+            f"To try it from there: gan-train init_from={path} {' '.join(settings)}"
+        )
+    return "\n".join(lines)
 
 
 def _resume_command(run: Run) -> str:

@@ -102,7 +102,10 @@ class Sampler:
                 examples = self.space.decode(outputs)
                 # before decoding, which makes a pixel of anything, and after it: it may overflow
                 if not bool(outputs.isfinite().all() and examples.isfinite().all()):
-                    raise NumbersError("a sample is NaN or Inf. Use another checkpoint.")
+                    raise NumbersError(
+                        "a sample is NaN or Inf: the training has diverged. Take an earlier "
+                        "checkpoint, or train with lower learning rates."
+                    )
                 chunks.append(examples.cpu())
         return torch.cat(chunks) if chunks else torch.empty(0, *self.space.shape)
 

@@ -142,7 +142,11 @@ def read_pointer(folder: Path, pointer: str) -> Path:
     try:
         name = json.loads((folder / pointer).read_text(encoding="utf-8"))["file"]
     except FileNotFoundError:
-        raise CheckpointError(f"no checkpoint yet, {printable(folder / pointer)}.") from None
+        remedy = ""
+        if pointer == "best.json" and steps(folder):
+            remedy = " Use last, or a step: a run has a best one once train.eval_every measures it."
+        shown = printable(folder / pointer)
+        raise CheckpointError(f"no checkpoint yet, {shown}.{remedy}") from None
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"not a pointer, {printable(folder / pointer)}. {printable(error)}"

@@ -45,7 +45,10 @@ def take_weights(state: TrainState, path: Path) -> None:
     """Start from the weights of another run. Raises CheckpointError if they don't fit."""
     found, _ = checkpoint.newest(RunFolder(path).checkpoints)
     if found is None:
-        raise CheckpointError(f"no checkpoint to start from, init_from={printable(path)}.")
+        raise CheckpointError(
+            f"no checkpoint to start from, init_from={printable(path)}. "
+            "Name the folder of a run that has saved one."
+        )
     try:
         state.load_weights(found.tensors)
     except RuntimeError as error:

@@ -698,14 +698,14 @@ def test_resnet_refuses_rectangles_that_dont_halve_together() -> None:
 def test_mlp_refuses_instance_norm() -> None:
     message = refusal("mlp", Space("vectors", (2,)), norm="instance")
     assert message == (
-        "mlp has no maps to normalize, model.generator.norm=instance. Use norm=layer."
+        "mlp has no maps to normalize, model.generator.norm=instance. Use model.generator.norm=layer."
     )
 
 
 @pytest.mark.parametrize("option", ["simple_conv", "dcgan"])
 def test_instance_norm_of_a_single_pixel_is_refused(option: str) -> None:
     message = refusal(option, images(1, 4, 4), norm="instance")
-    assert "model.generator.norm=instance. Use norm=layer." in message
+    assert "model.generator.norm=instance. Use model.generator.norm=layer." in message
     model(option, norm="instance").check(images(1, 4, 5))
     generator, discriminator = networks(option, images(1, 4, 5), norm="instance")
     assert discriminator(generator(torch.randn(2, 6))).logits.isfinite().all()

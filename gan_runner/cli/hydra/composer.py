@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, conf_folder
+from gan_runner.config.overrides import override
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, Fault, MachineError, printable
 
@@ -197,12 +199,33 @@ def _explain(error: Exception, known_settings: Callable[[], list[str]]) -> Fault
         remedy = suggest_settings(match[1], known_settings())
         remedy = remedy or "gan-train --cfg job prints all settings."
         return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
+    known = _explain_choice(text)
+    return ConfigError(known or f"can't compose the configuration: {text or type(error).__name__}")
+
+
+def _explain_choice(text: str) -> str:
+    """A known error of Hydra about the values of settings and the options of groups, else ""."""
     if match := re.match(r"Multiple values for ([^.]*)\.", text):
-        return ConfigError(f"chosen already, +{match[1]}. Write {match[1]}=... without the plus.")
+        return f"chosen already, +{match[1]}. Remove the plus."
+    if match := re.match(r"Ambiguous value for argument '(.*)'", text):
+        return _explain_several_values(match[1])
+    if "does not support sweep type" in text:
+        remedy = "Use hydra/sweeper=search, or name the values: lr=0.1,0.2."
+        return f"intervals are for a search, hydra/sweeper=grid. {remedy}"
     if "hydra/sweeper/optuna" in text:
         remedy = 'Install it: pip install "gan-runner[optuna]".'
-        return ConfigError(f"Optuna isn't installed, hydra/sweeper=search. {remedy}")
-    return ConfigError(f"can't compose the configuration: {text or type(error).__name__}")
+        return f"Optuna isn't installed, hydra/sweeper=search. {remedy}"
+    return ""
+
+
+def _explain_several_values(written: str) -> str:
+    """What to write for a value with a comma in it, which may be a sweep, a list or a text."""
+    key, _, value = written.partition("=")
+    remedy = "Add -m to train a run with each."
+    if key not in GROUPS:
+        as_list = shlex.quote(f"{key}=[{value}]")
+        remedy += f" A list: {as_list}. A text: {override(key, value)}."
+    return f"several values in a single run, {printable(written)}. {remedy}"
 
 
 def _is_choice(override: Override) -> bool:

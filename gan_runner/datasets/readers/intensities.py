@@ -125,5 +125,8 @@ def _plain(value: Decimal) -> str:
 
 
 def number(value: float) -> str:
-    """A value, with as many digits as tell it: 0, 4095, 0.25."""
-    return f"{value:.6g}" if abs(value) < 1e5 else f"{value:.12g}"
+    """A value, with as many digits as tell it: 0, 4095, 0.25, and 1.0000001, which isn't 1."""
+    digits = 6 if abs(value) < 1e5 else 12
+    rounded = [f"{value:.{count}g}" for count in (digits, 9, 12)]
+    tells = (text for text in rounded if float(text) == value or not float(text).is_integer())
+    return next(tells, repr(float(value)))

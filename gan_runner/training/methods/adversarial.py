@@ -311,8 +311,8 @@ def build_objective(config: Config) -> Objective:
     if is_of_family(config.loss, VariationalObjective):
         raise ConfigError(
             f"{config.choice('loss')} is for variational autoencoders, {config.choice('model')} "
-            f"with {config.choice('method')}. "
-            "Use an adversarial loss, such as loss=hinge, or model=vae or model=conv_vae."
+            f"with {config.choice('method')}. Use loss=hinge or another adversarial one, or "
+            "method=vae with model=vae or model=conv_vae."
         )
     return Objective.build(config.loss)
 

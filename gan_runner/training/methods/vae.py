@@ -138,7 +138,7 @@ def refuse_tables(space: Space) -> None:
     if space.kind == "table":
         raise ConfigError(
             "an autoencoder has no likelihood for the rows of a table, dataset=table. "
-            "Use model=mlp with an adversarial loss."
+            "Use model=mlp."
         )
 
 

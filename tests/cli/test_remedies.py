@@ -1,0 +1,112 @@
+"""Messages that a user gets: what they propose is pasted into a shell, and then it works."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_runner.cli.hydra.command_line import read_command_line
+from gan_runner.datasets.readers.intensities import number
+from gan_runner.errors import ConfigError
+from gan_runner.health import advice as advices
+from gan_runner.runs.finish import as_fault
+
+_SETTING = re.compile(r"""'[\w./]+=(?:[^']|'"'"')*'|[\w./]+=[^\s,;']+""")
+_TRY = ("dry_run=true", "threads=1", "device=cpu", "train.steps=1", "train.batch_size=4")
+_VECTORS = "dataset=array dataset.path=v.npy model=mlp"
+
+FAULTS = [
+    "model=mlp model.generator.norm=instance",
+    "model=mlp model.discriminator.norm=instance",
+    "train.batch_size=1",
+    "train.batch_size=1 model.generator.norm=layer model.discriminator.minibatch=stddev",
+    "model.packing=3",
+    "model=resnet model.generator.attention=[7]",
+    "model=vae dataset=table dataset.path=t.csv",
+    "loss=elbo",
+    "model=vae method=adversarial",
+    "model=vae loss=hinge",
+    "dataset.per_class=5000",
+    "train.keep=3.0",
+    "train.batch_size=1e1",
+    "optimizer.generator.betas=0.5",
+    "evaluation.metrics=frechet",
+    f"{_VECTORS} dataset.per_class=5",
+    f"{_VECTORS} augment=ada",
+    f"{_VECTORS} dataset.flip=true",
+    f"{_VECTORS} model.conditioning=concat",
+    "dataset=table dataset.path=t.csv model=mlp 'dataset.numeric=[a (cm)]'",
+    "dataset=table dataset.path=t.csv model=mlp dataset.label=true",
+    "dataset=table dataset.path=t.csv model=mlp dataset.numeric=[kind]",
+    "dataset=table dataset.path=t.csv model=mlp model.latent_size=2",
+]
+
+
+@pytest.mark.parametrize("line", FAULTS)
+def test_each_setting_that_a_fault_proposes_can_be_pasted(
+    line: str, here: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32))
+    rows = "".join(f"{i % 5},{i * 0.37},{'uv'[i % 2]}\n" for i in range(80))
+    (tmp_path / "t.csv").write_text("a (cm),b,kind\n" + rows)
+    code, _, fault = here("gan-train", *_TRY, *shlex.split(line))
+    assert code in (2, 3), fault
+    remedies = [each.rstrip(".") for each in _SETTING.findall(fault.partition(". ")[2])]
+    assert remedies, fault
+    for remedy in remedies:
+        (word,) = shlex.split(remedy)
+        read_command_line([word])
+    # where several are alternatives, the first will do
+    assert here("gan-train", *_TRY, *shlex.split(line), *shlex.split(remedies[0]))[2] != fault
+
+
+@pytest.mark.parametrize("name", [*advices._ADVICE])
+def test_advice_on_health_is_of_settings_that_hydra_reads(name: str) -> None:
+    numbers = {"generator_slower": 1e-4, "discriminator_slower": 1e-4, "discriminator_faster": 1.0}
+    for texts in (advices._ADVICE, {**advices._ADVICE, **advices._WITHOUT_D}):
+        text = texts[name].format(**numbers, half=3, patience=7)
+        for setting in _SETTING.findall(text):
+            (word,) = shlex.split(setting.rstrip("."))
+            assert setting == shlex.quote(word) or not set(word) & set("[]{}*?")
+            read_command_line([word.rstrip(".")])
+
+
+def test_values_in_a_single_run_are_told_apart_as_sweep_list_and_text(
+    here: Callable[..., tuple[int, str, str]],
+) -> None:
+    fault = here("gan-train", "dataset.path=a,b", "dataset=table")[2]
+    assert "Add -m" in fault
+    assert "'dataset.path=[a,b]'" in fault and "'dataset.path=\"a,b\"'" in fault
+
+
+def test_a_value_just_beyond_a_limit_is_shown_with_the_digits_that_tell() -> None:
+    assert number(-1.0000001) == "-1.0000001"
+    assert number(255.0000000001) == "255.0000000001"
+    assert (number(1), number(0.25), number(1 / 3)) == ("1", "0.25", "0.333333")
+
+
+def test_a_locale_that_lacks_letters_is_called_that() -> None:
+    ascii_only = as_fault(UnicodeEncodeError("ascii", "/data/é", 6, 7, "ordinal not in range"))
+    broken = as_fault(UnicodeEncodeError("utf-8", "/data/\udce9", 6, 7, "surrogates not allowed"))
+    assert isinstance(ascii_only, ConfigError) and "locale" in str(ascii_only)
+    assert "PYTHONUTF8=1" in str(ascii_only)
+    assert isinstance(broken, ConfigError) and "another name" in str(broken)
+
+
+def test_names_that_the_terminal_lacks_are_escaped(
+    here: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", terminal)
+        assert here("gan-runs", "é")[0] == 2
+        terminal.flush()
+    assert b"DIR=\\xe9" in terminal.buffer.getvalue()  # type: ignore[attr-defined]
