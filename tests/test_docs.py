@@ -163,6 +163,14 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_every_test_or_page_that_code_names_exists() -> None:
+    named = re.compile(r"(?<![\w/])(?:tests|docs|conf|benchmarks)/[\w/-]+\.\w+")
+    sources = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    found = {(name, path) for path in sources for name in named.findall(path.read_text())}
+    assert len(found) >= 10
+    assert [(name, str(path)) for name, path in found if not (ROOT / name).exists()] == []
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130
 

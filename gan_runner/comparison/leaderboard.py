@@ -9,8 +9,13 @@ from typing import Any, Literal, NamedTuple
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.record import ENDED, Measure, Record, Series
 from gan_runner.comparison.seed_statistics import SeedStatistics, seed_statistics
-from gan_runner.errors import ConfigError, did_you_mean, printable
-from gan_runner.evaluation.metrics.registry import Direction, numbers, numbers_of
+from gan_runner.errors import ConfigError, printable
+from gan_runner.evaluation.metrics.registry import (
+    Direction,
+    numbers,
+    numbers_of,
+    suggest_number,
+)
 
 Step = Literal["final", "best"]
 
@@ -141,7 +146,7 @@ def _unknown_metric(metric: str, records: Sequence[Record]) -> str:
     measured = measures_of(records)
     known = {name for m in measured for name in (m.name, m.metric) if name is not None}
     known |= {name for record in records for name in record.logged}
-    remedy = did_you_mean(metric, known) or f"There are {', '.join(sorted(known)[:12])} ..."
+    remedy = suggest_number(metric, known) or f"There are {', '.join(sorted(known)[:12])} ..."
     if not known:
         remedy = "They have no rows yet: metrics.jsonl has one every train.log_every steps."
     return f"no run has this metric, --metric {printable(metric)}. {printable(remedy, 600)}"

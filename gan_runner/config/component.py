@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gan_runner.config.overrides import override
+from gan_runner.config.renames import RENAMED_CLASSES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
@@ -57,7 +58,10 @@ def find_class(node: Mapping[str, Any], family: type[T], *, where: str) -> type[
         raise ConfigError(f"missing name, {where}. Choose one of: {', '.join(sorted(named))}.")
     name = node["name"]
     if not isinstance(name, str) or name not in named:
-        remedy = did_you_mean(str(name), named)
+        renamed = RENAMED_CLASSES.get(str(name))
+        remedy = (
+            f"Did you mean '{renamed}'?" if renamed in named else did_you_mean(str(name), named)
+        )
         raise ConfigError(f"unknown {where}, {where}.name={printable(name)}. {remedy}")
     return named[name]
 
