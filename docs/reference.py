@@ -23,7 +23,7 @@ INTRODUCTION = """\
 Written by `python docs/reference.py` from the files of `conf/` and the classes that they name.
 
 On the command line of gan-train, `group=option` chooses an option and `key=value` sets a setting;
-with `--cfg job` it prints all that a command means. A default is what a new run has unless its
+with `--cfg job` it prints all that a command means, unchecked. A default is what a new run has unless its
 options say otherwise. Lists are written as `'[1,2]'`, nothing as `null`."""
 TITLES = {
     "method": "Methods",

@@ -34,7 +34,7 @@ class Value(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A group on a board. `outcomes` counts its runs by how they ended; only those that ended by
+    """A group on a board. `states` counts its runs by how they ended; only those that ended by
     themselves are among the `values`. `tied` says whether its interval overlaps the leader's, None
     if that isn't known."""
 
@@ -42,7 +42,7 @@ class Line(NamedTuple):
     values: tuple[Value, ...]
     final: SeedStatistics | None
     best: SeedStatistics | None
-    outcomes: Mapping[str, int]
+    states: Mapping[str, int]
     leader: bool = False
     tied: bool | None = None
 
@@ -205,7 +205,7 @@ def _line(group: Group, measure: Measure, direction: Direction | None, *, unfini
         values=found,
         final=seed_statistics([value.final for value in found]) if found else None,
         best=seed_statistics(best) if best else None,
-        outcomes=Counter(record.outcome for record in group.records),
+        states=Counter(record.state for record in group.records),
     )
 
 

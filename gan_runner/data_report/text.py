@@ -75,7 +75,7 @@ def full_text(report: ReadingReport) -> list[str]:
             if decision.remedy:
                 # a remedy is to be copied: its lines are broken by the terminal alone
                 lines.append(f"    {printable(decision.remedy, 100_000)}")
-    lines += _listed(report)
+    lines += _list_lines(report)
     if report.parts:
         lines += ["", f"{part_name(report)}:"]
         lines += [line for text in part_lines(report) for line in text]
@@ -240,7 +240,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _listed(report: ReadingReport) -> list[str]:
+def _list_lines(report: ReadingReport) -> list[str]:
     lines = []
     if report.left_out:
         lines += ["", "left out:"]

@@ -106,7 +106,7 @@ class Tabular(Dataset):
         doubt = contents.label_doubt
         chosen = self._split(labels, names, len(examples), label_doubt=doubt)
         space = _space(examples[chosen.train], columns, _origin(filled))
-        reading = self._with_condition(contents.reading).decided(*_lost_digits(filled))
+        reading = self._with_condition(contents.reading).with_decisions(*_lost_digits(filled))
         train, test = (
             Data(
                 examples[part],

@@ -232,7 +232,7 @@ def test_runs_that_did_not_come_to_their_end_are_counted_and_not_averaged(
     (board,) = run_compare()["boards"]
     (group,) = board["groups"]
     assert (group["final"]["n"], group["final"]["mean"]) == (2, 1.0)
-    assert group["outcomes"] == {
+    assert group["states"] == {
         **{"completed": 2, "failed": 1, "diverged": 1, "died": 1, "interrupted": 1}
     }
     text = here("gan-compare", "runs").out
