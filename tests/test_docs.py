@@ -1,4 +1,4 @@
-"""What README and the pages show is there: commands, settings, links, files, rooms, verdicts."""
+"""README and the pages show what is there: commands, settings, links, files, rooms, verdicts."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
 
 
 def _as_typed(value: str | int | float, wanted: str | None, path: list[str], where: str) -> str:
-    """How to type a text or a list so that a shell and Hydra leave it one; "" for other types."""
+    """The way to type a text or a list that a shell and Hydra leave one; "" for other types."""
     is_entry = bool(path) and path[-1].isdecimal()
     key = ".".join(filter(None, [where, *(path[:-1] if is_entry else path)]))
     if wanted == "list":

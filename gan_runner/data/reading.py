@@ -1,4 +1,4 @@
-"""What a reader notes: where examples come from, what was left out, what it decided by itself."""
+"""The notes of a reader: where examples come from, what was left out, what it decided by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of an array: doubts about what its axes and its numbers mean."""
+"""The notes on an array: doubts about what its axes and its numbers mean."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _parts(counts: Counter[str], root: str) -> Decision:
 
 
 def _doubts(counts: Counter[str], root: str) -> list[Decision]:
-    """What speaks against folders as classes."""
+    """The doubts about folders as classes."""
     decisions = []
     splits = sorted(name for name in counts if _SPLIT_NAME.fullmatch(name.strip()))
     if len(splits) > 1:
@@ -117,7 +117,8 @@ def _doubts(counts: Counter[str], root: str) -> list[Decision]:
         text += "classes, since there are others beside them"
         decisions.append(Decision(text, f"To train on one part: {_below(root, first)}"))
     if all(_NUMBERED.fullmatch(name) for name in counts):
-        text = f"sub-folders with numbers for names ({_names_text(sorted(counts))}) are read as classes"
+        named = _names_text(sorted(counts))
+        text = f"sub-folders with numbers for names ({named}) are read as classes"
         decisions.append(Decision(f"{text}; they may be dates or portions", _NO_CLASSES))
     alone = [name for name, count in sorted(counts.items()) if count == 1]
     if 2 * len(alone) > len(counts):
@@ -134,7 +135,7 @@ def _doubts(counts: Counter[str], root: str) -> list[Decision]:
 
 
 def _peculiarities(counts: Counter[str], names: Sequence[str]) -> list[Decision]:
-    """What has to be known of classes."""
+    """The notes on classes that a user has to know."""
     decisions = []
     deeper = [name for name in names if name.count("/") > 1]
     if deeper:

@@ -179,7 +179,7 @@ def _numbers(filled: ColumnValues) -> Tensor:
 
 
 def _origin(filled: list[ColumnValues]) -> tuple[float, ...]:
-    """What is taken off each value of an example; nothing where nothing is taken off any."""
+    """The origin of each value of an example; nothing where nothing is taken off any."""
     origin = tuple(each.origin for each in filled for _ in range(each.column.width))
     return origin if any(origin) else ()
 

@@ -27,7 +27,7 @@ Here = Callable[..., Answer]
 
 @pytest.fixture
 def run_compare(here: Here, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """What gan-compare finds in `runs`, as plain data."""
+    """The answer of gan-compare about `runs`, as plain data."""
 
     def call(*options: str) -> dict[str, Any]:
         answer = here("gan-compare", "runs", "--json", "found.json", *options)

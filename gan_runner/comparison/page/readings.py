@@ -1,4 +1,4 @@
-"""How data was read, as data for `data.html`: of the runs of a comparison, or of one data set."""
+"""The readings of data for `data.html`: of the runs of a comparison, or of one data set."""
 
 from __future__ import annotations
 
