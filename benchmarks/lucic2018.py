@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def collect(sweep: Path) -> dict[str, Any]:
-    """What the sweep has found, by data set. Raises ValueError for runs of different protocols."""
+    """The results of the sweep by data set. Raises ValueError for runs of different protocols."""
     tuned = json.loads((sweep / "tuned.json").read_text())
     record: dict[str, Any] = {}
     runs = list(_runs(sweep))

@@ -24,14 +24,14 @@ PAPER = {
     "began": ("BEGAN", (13.1, 1.0), (22.9, 0.9)),
     "vae": ("VAE", (23.8, 0.6), (58.7, 1.2)),
 }
-"""What the paper calls each method, and its numbers on either data set."""
+"""The paper's name of each method, and its numbers on either data set."""
 
 Method = Mapping[str, Any]
 Compared = Mapping[str, Any]
 
 
 def load_record() -> dict[str, Any]:
-    """What was measured: by data set."""
+    """The measurements by data set."""
     found: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     return found
 

@@ -38,7 +38,7 @@ HIGHLIGHTS = {
     "code_accuracy": ("code_accuracy", "frechet_classifier"),
     "frechet_classifier": ("frechet_classifier", "precision_classifier", "coverage_classifier"),
 }
-"""What the header of a recipe says: the numbers beside the first of these that it has."""
+"""The numbers in the header of a recipe: those beside the first of these that it has."""
 
 Record = dict[str, Any]
 

@@ -23,8 +23,8 @@ INTRODUCTION = """\
 Written by `python docs/reference.py` from the files of `conf/` and the classes that they name.
 
 On the command line of gan-train, `group=option` chooses an option and `key=value` sets a setting;
-with `--cfg job` it prints all that a command means. A default is what a new run has unless its
-options say otherwise. Lists are written as `'[1,2]'`, nothing as `null`."""
+with `--cfg job` it prints all that a command means, unchecked. A default is what a new run has
+unless its options say otherwise. Lists are written as `'[1,2]'`, nothing as `null`."""
 TITLES = {
     "method": "Methods",
     "model": "Models",
@@ -69,7 +69,7 @@ def overview() -> str:
 
 
 def anchor(heading: str) -> str:
-    """What a link to a heading is called on a page of Markdown."""
+    """The name of a link to a heading on a page of Markdown."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 

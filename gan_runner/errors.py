@@ -14,7 +14,7 @@ MESSAGE_LINES = 12
 _LISTED = 24
 
 
-class Option(NamedTuple):
+class OptionText(NamedTuple):
     """An option of the commands with its value, and the argument of the Python functions for it."""
 
     command: str
@@ -29,7 +29,7 @@ class Fault(Exception):
 
     exit_code: ClassVar[int]
 
-    def __init__(self, text: str = "", *, option: Option | None = None) -> None:
+    def __init__(self, text: str = "", *, option: OptionText | None = None) -> None:
         super().__init__(text)
         self.option = option
 

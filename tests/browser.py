@@ -51,7 +51,7 @@ class Page:
         self._ask("Page.navigate", url=url)
 
     def text(self, *awaited: str) -> str:
-        """What the page shows once all that is awaited is there."""
+        """The text of the page once all that is awaited is there."""
         deadline = time.monotonic() + 60
         while True:
             result = self._ask("Runtime.evaluate", expression=f"{{{_TEXT}}}")["result"]

@@ -1,4 +1,4 @@
-"""What the tests share: composed configurations, small runs, the commands as a user calls them."""
+"""Fixtures that tests share: composed configurations, small runs, commands as users call them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 class Answer(NamedTuple):
-    """What a command gave back."""
+    """The answer of a command."""
 
     code: int
     out: str

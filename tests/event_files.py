@@ -1,4 +1,4 @@
-"""What tests read of TensorBoard's event files."""
+"""Readers of TensorBoard's event files, for tests."""
 
 from __future__ import annotations
 

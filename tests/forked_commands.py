@@ -44,7 +44,7 @@ class ForkedCommands:
         site: Path | None = None,
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """What a command answers in the folder `cwd`; `site` is a folder with installed packages,
+        """The answer of a command in the folder `cwd`; `site` is a folder with installed packages,
         `environment` what differs from that of this process."""
         request = {
             "module": _COMMANDS[name],

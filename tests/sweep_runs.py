@@ -1,4 +1,4 @@
-"""What tests of sweeps share: jobs of a second, and what they leave."""
+"""The parts that tests of sweeps share: jobs of a second, and what they leave."""
 
 from __future__ import annotations
 

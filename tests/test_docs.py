@@ -1,4 +1,4 @@
-"""What README and the pages show is there: commands, settings, links, files, rooms, verdicts."""
+"""README and the pages show what is there: commands, settings, links, files, rooms, verdicts."""
 
 from __future__ import annotations
 
@@ -164,6 +164,14 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 def test_every_file_that_is_named_exists(page: Path) -> None:
     for path in spans(page.read_text(), rf"({'|'.join(FOLDERS)})/[\w./-]+"):
         assert (ROOT / path).exists(), path
+
+
+def test_every_test_or_page_that_code_names_exists() -> None:
+    named = re.compile(r"(?<![\w/])(?:tests|docs|conf|benchmarks)/[\w/-]+\.\w+")
+    sources = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    found = {(name, path) for path in sources for name in named.findall(path.read_text())}
+    assert len(found) >= 10
+    assert [(name, str(path)) for name, path in found if not (ROOT / name).exists()] == []
 
 
 def test_the_readme_is_short() -> None:

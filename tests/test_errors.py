@@ -44,7 +44,7 @@ def test_a_fault_is_reported_on_stderr_only(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_an_option_is_named_as_its_reader_writes_it(capsys: pytest.CaptureFixture[str]) -> None:
-    option = errors.Option(command="--checkpoint=7", python="checkpoint=7")
+    option = errors.OptionText(command="--checkpoint=7", python="checkpoint=7")
     fault = errors.CheckpointError("no such checkpoint, {option}. Use {1, 2}.", option=option)
     for same in (fault, pickle.loads(pickle.dumps(fault))):
         assert str(same) == "no such checkpoint, checkpoint=7. Use {1, 2}."

@@ -156,7 +156,7 @@ class TrainedRun:
         return list(rows(RunFolder(self.path).metrics))
 
     def data_report(self) -> dict[str, Any]:
-        """How the data was read, `data.json`: what `gan-data RUN --json` prints (docs/data.md).
+        """The report on reading the data, `data.json`, as `gan-data RUN --json` prints it.
 
         Raises CheckpointError for a run without it, or with one that isn't a report.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from gan_runner.runs.finish import train_and_record
 from gan_runner.runs.open import create
 from gan_runner.storage.run_folder import claim_until_begun
 from gan_runner.system.signals import Interrupted
+from gan_runner.training.build import build
 
 Overrides = Sequence[str] | Mapping[str, Any]
 
@@ -52,10 +54,13 @@ def fit(
 def compose(overrides: Overrides = (), *, plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """The configuration that overrides make of the defaults, as nested plain data.
 
-    Raises ConfigError for options and settings that don't exist or don't fit.
+    Raises ConfigError for options and settings that don't exist or don't fit, alone or together;
+    whether they fit the data is known to `fit`, which reads it.
     """
     command = _command(overrides, plugins)
-    return parse_config(command.composer().compose(command.lines), command.plugins).plain()
+    config = parse_config(command.composer().compose(command.lines), command.plugins)
+    build(config)
+    return config.plain()
 
 
 def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine:
@@ -83,7 +88,7 @@ def _words(overrides: object) -> list[str]:
         for key in overrides:
             if not isinstance(key, str) or not key:
                 raise ConfigError(f"not a setting, {key!r}. Name it, as in 'train.steps'.")
-        return [f"{key}={_to_hydra_grammar(value)}" for key, value in overrides.items()]
+        return [f"{key}={_to_hydra_grammar(value, key)}" for key, value in overrides.items()]
     if isinstance(overrides, (str, bytes)) or not isinstance(overrides, Iterable):
         shown = printable(overrides)
         example = shown if isinstance(overrides, str) else "loss=hinge"
@@ -95,21 +100,40 @@ def _words(overrides: object) -> list[str]:
     return words
 
 
-def _to_hydra_grammar(value: Any) -> str:
-    """A value of Python in Hydra's grammar."""
+def _to_hydra_grammar(value: object, key: str) -> str:
+    """A value of Python, of setting `key`, in Hydra's grammar, where it is the value itself.
+
+    Raises ConfigError for a value that isn't plain data.
+    """
     match value:
         case None:
             return "null"
         case bool():
             return str(value).lower()
         case list() | tuple():
-            return f"[{','.join(_to_hydra_grammar(item) for item in value)}]"
-        case dict():
-            return "{" + ",".join(f"{k}:{_to_hydra_grammar(v)}" for k, v in value.items()) + "}"
+            return f"[{','.join(_to_hydra_grammar(item, key) for item in value)}]"
+        case Mapping():
+            items = (f"{_key(k, key)}:{_to_hydra_grammar(v, key)}" for k, v in value.items())
+            return "{" + ",".join(items) + "}"
         case str() | Path():
-            return _quote(str(value))
-        case _:
+            return _quote(_escape_interpolations(str(value)))
+        case numbers.Real():
             return str(value)
+    shown = f"{printable(key)}={printable(value)}"
+    raise ConfigError(f"not plain data, {shown}. Use numbers, text, lists or mappings.")
+
+
+def _key(name: object, key: str) -> str:
+    """A key of a mapping, which Hydra's grammar can't quote. Raises ConfigError."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise ConfigError(f"not a setting, {name!r} in {printable(key)}. Name it, as in 'weight'.")
+    return name
+
+
+def _escape_interpolations(text: str) -> str:
+    """A text that OmegaConf reads as it is: it would replace `${...}` by another setting or by a
+    variable of the environment. Before `${` a backslash stands for the next character."""
+    return re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + r"\${", text)
 
 
 def _quote(text: str) -> str:

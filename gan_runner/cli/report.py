@@ -50,7 +50,7 @@ def _report(options: argparse.Namespace) -> None:
     (record,) = comparison.records
     terminal = Terminal()
     step, steps = record.summary.step, record.summary.steps
-    terminal.say(f"{printable(record.name)}: {record.outcome}, step {step} of {steps}")
+    terminal.say(f"{printable(record.name)}: {record.state}, step {step} of {steps}")
     rows = [findings.value_cells(measure, value) for measure, value in values_of(record)]
     if rows:
         terminal.framed_table(findings.VALUE_HEADS, [[printable(c) for c in row] for row in rows])

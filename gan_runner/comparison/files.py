@@ -49,10 +49,10 @@ def _row(board: Leaderboard, line: Line, has_values: bool) -> list[Any]:
         for of in (line.final, line.best)
         for field in _FIELDS
     ]
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in line.outcomes.items())
+    states = ", ".join(f"{count} {state}" for state, count in line.states.items())
     values = line.group.values if has_values else ()
     named = [board.measure.name, board.measure.protocol, board.direction]
-    return [*named, *values, len(line.values), *numbers, line.leader, line.tied, outcomes]
+    return [*named, *values, len(line.values), *numbers, line.leader, line.tied, states]
 
 
 def _cell(value: object) -> object:
@@ -85,7 +85,7 @@ def _plain_line(line: Line) -> dict[str, Any]:
         "values": list(line.group.values),
         "final": None if line.final is None else line.final._asdict(),
         "best": None if line.best is None else line.best._asdict(),
-        "outcomes": dict(line.outcomes),
+        "states": dict(line.states),
         "leader": line.leader,
         "tied": line.tied,
         "runs": [

@@ -113,9 +113,9 @@ def standing_text(line: Line) -> str:
 def left_out_text(line: Line) -> str:
     """The runs of a group that aren't among its values, and how they ended."""
     counted = {value.record.name for value in line.values}
-    ended = Counter(r.outcome for r in line.group.records if r.name not in counted)
-    unmeasured = sum(count for outcome, count in ended.items() if outcome in ENDED)
-    others = [f"{count} {outcome}" for outcome, count in ended.items() if outcome not in ENDED]
+    ended = Counter(r.state for r in line.group.records if r.name not in counted)
+    unmeasured = sum(count for state, count in ended.items() if state in ENDED)
+    others = [f"{count} {state}" for state, count in ended.items() if state not in ENDED]
     return ", ".join([*others, *([f"{unmeasured} not measured so"] if unmeasured else [])])
 
 

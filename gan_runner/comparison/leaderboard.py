@@ -9,8 +9,13 @@ from typing import Any, Literal, NamedTuple
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.record import ENDED, Measure, Record, Series
 from gan_runner.comparison.seed_statistics import SeedStatistics, seed_statistics
-from gan_runner.errors import ConfigError, did_you_mean, printable
-from gan_runner.evaluation.metrics.registry import Direction, numbers, numbers_of
+from gan_runner.errors import ConfigError, printable
+from gan_runner.evaluation.metrics.registry import (
+    Direction,
+    numbers,
+    numbers_of,
+    suggest_number,
+)
 
 Step = Literal["final", "best"]
 
@@ -29,7 +34,7 @@ class Value(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A group on a board. `outcomes` counts its runs by how they ended; only those that ended by
+    """A group on a board. `states` counts its runs by how they ended; only those that ended by
     themselves are among the `values`. `tied` says whether its interval overlaps the leader's, None
     if that isn't known."""
 
@@ -37,7 +42,7 @@ class Line(NamedTuple):
     values: tuple[Value, ...]
     final: SeedStatistics | None
     best: SeedStatistics | None
-    outcomes: Mapping[str, int]
+    states: Mapping[str, int]
     leader: bool = False
     tied: bool | None = None
 
@@ -141,7 +146,7 @@ def _unknown_metric(metric: str, records: Sequence[Record]) -> str:
     measured = measures_of(records)
     known = {name for m in measured for name in (m.name, m.metric) if name is not None}
     known |= {name for record in records for name in record.logged}
-    remedy = did_you_mean(metric, known) or f"There are {', '.join(sorted(known)[:12])} ..."
+    remedy = suggest_number(metric, known) or f"There are {', '.join(sorted(known)[:12])} ..."
     if not known:
         remedy = "They have no rows yet: metrics.jsonl has one every train.log_every steps."
     return f"no run has this metric, --metric {printable(metric)}. {printable(remedy, 600)}"
@@ -200,7 +205,7 @@ def _line(group: Group, measure: Measure, direction: Direction | None, *, unfini
         values=found,
         final=seed_statistics([value.final for value in found]) if found else None,
         best=seed_statistics(best) if best else None,
-        outcomes=Counter(record.outcome for record in group.records),
+        states=Counter(record.state for record in group.records),
     )
 
 

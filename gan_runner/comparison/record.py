@@ -65,7 +65,7 @@ class Record(NamedTuple):
     reading: ReadingReport | None = None
 
     @property
-    def outcome(self) -> str:
+    def state(self) -> str:
         """Its state, or `diverged` if it failed by NaN or Inf."""
         failed = self.summary.state == "failed"
         return "diverged" if failed and self.status.exit_code == 5 else self.summary.state

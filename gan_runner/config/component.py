@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from gan_runner.config.overrides import override
+from gan_runner.config.renames import RENAMED_CLASSES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, did_you_mean, printable
 
@@ -58,7 +59,10 @@ def find_class(node: Mapping[str, Any], family: type[T], *, where: str) -> type[
         raise ConfigError(f"missing name, {where}. Choose one of: {', '.join(sorted(named))}.")
     name = node["name"]
     if not isinstance(name, str) or name not in named:
-        remedy = did_you_mean(str(name), named)
+        renamed = RENAMED_CLASSES.get(str(name))
+        remedy = (
+            f"Did you mean '{renamed}'?" if renamed in named else did_you_mean(str(name), named)
+        )
         raise ConfigError(f"unknown {where}, {where}.name={printable(name)}. {remedy}")
     return named[name]
 
@@ -121,7 +125,7 @@ def _expectation(first: ErrorDetails, key: str) -> str:
 
 
 def _as_typed(value: str | int | float, wanted: str | None, path: list[str], where: str) -> str:
-    """How to type a text or a list so that a shell and Hydra leave it one; "" for other types."""
+    """The way to type a text or a list that a shell and Hydra leave one; "" for other types."""
     is_entry = bool(path) and path[-1].isdecimal()
     key = ".".join(filter(None, [where, *(path[:-1] if is_entry else path)]))
     if wanted == "list":

@@ -46,7 +46,8 @@ sweeps (-m): the same command with the same name skips what is complete and goes
 
 flags:
   --plugin FILE   losses, models, data sets, metrics ... of your own; also of GAN_RUNNER_PLUGINS
-  --cfg job       print the configuration instead of training
+  --cfg job       print the configuration as it is composed, unchecked, instead of training;
+                  dry_run=true checks it
   -m              train every combination of comma-separated values
   -sc install=bash    install tab completion:  eval "$(gan-train -sc install=bash)"
   --hydra-help    the other flags of Hydra

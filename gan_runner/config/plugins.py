@@ -22,7 +22,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.config.groups import GROUPS, conf_folder, options
-from gan_runner.errors import CheckpointError, ConfigError, Option, PluginError, printable
+from gan_runner.errors import CheckpointError, ConfigError, OptionText, PluginError, printable
 
 if TYPE_CHECKING:
     from gan_runner.config.schema import UsedPlugin
@@ -236,10 +236,10 @@ def _plugin_of_file(path: Path) -> Plugin:
     )
 
 
-def _option(file: object, *, between: str = "=") -> Option:
+def _option(file: object, *, between: str = "=") -> OptionText:
     """The option that names a file, for a message."""
     shown = printable(file)
-    return Option(command=f"--plugin{between}{shown}", python=f"plugins=['{shown}']")
+    return OptionText(command=f"--plugin{between}{shown}", python=f"plugins=['{shown}']")
 
 
 def _has_file(name: str, path: Path, sha256: str | None) -> bool:

@@ -1,4 +1,7 @@
-"""Settings that had another name before, each answered with its new one. CHANGELOG lists them."""
+"""Settings and classes that had another name before, each answered with its new one.
+
+CHANGELOG lists them.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ RENAMED = {
     "health.memorisation.ratio": "health.memorization.ratio",
     "health.action.memorisation": "health.action.memorization",
 }
+
+RENAMED_CLASSES = {"SlopePower": "GradientNormPower", "VAE": "DenseVAE", "VAEGAN": "ConvVAEGAN"}
+"""By the `name` of a node, where its family has no class of the old name: VAE is a method, too."""
 
 
 def new_name(key: str) -> str:

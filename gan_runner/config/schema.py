@@ -38,7 +38,7 @@ PLACES = ("dataset.root", "dataset.path", "cache")
 """Settings that are paths of what is read again later."""
 
 _LARGEST_FILE_BYTES = 1 << 20
-"""Of config.yaml: tens of thousands of names in a setting. No larger one is written."""
+"""The limit of config.yaml: tens of thousands of names in a setting. No larger one is written."""
 _DEEPEST = 50  # mappings and lists within each other; ours have a tenth of it
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where it is
 

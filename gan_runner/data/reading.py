@@ -1,4 +1,4 @@
-"""What a reader notes: where examples come from, what was left out, what it decided by itself."""
+"""The notes of a reader: where examples come from, what was left out, what it decided by itself."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ class Reading:
         """The doubtful decisions, each with its remedy."""
         return tuple(each.sentences for each in self.decisions if each.doubtful)
 
-    def decided(self, *decisions: Decision) -> Reading:
+    def with_decisions(self, *decisions: Decision) -> Reading:
         """The same with more decisions."""
         return replace(self, decisions=(*self.decisions, *decisions))

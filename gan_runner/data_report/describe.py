@@ -100,7 +100,7 @@ def values_in_units(
 
 
 class Measured(NamedTuple):
-    """What was measured of examples: of all their numbers together, and of each part."""
+    """The measurements of examples: of all their numbers together, and of each part."""
 
     numbers: Numbers | None
     bytes: Bytes | None
@@ -109,7 +109,7 @@ class Measured(NamedTuple):
 
 
 def byte_counts(images: Tensor) -> NDArray[np.int64]:
-    """How often each byte occurs in each channel of images uint8 [N, C, H, W], [C, 256]."""
+    """The counts of each byte in each channel of images uint8 [N, C, H, W], [C, 256]."""
     counts = np.zeros((images.shape[1], 256), np.int64)
     for chunk in images.split(max(1, (1 << 20) // max(1, images[0].numel()))):
         for channel, pixels in enumerate(chunk.numpy().swapaxes(0, 1)):

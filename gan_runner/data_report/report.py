@@ -16,7 +16,7 @@ MOST_PARTS = 10_000
 """Columns, dimensions or channels that a report has a line for."""
 MOST_CLASSES = 256
 MOST_CATEGORIES = 5
-"""Of a column: the most frequent ones."""
+"""The most frequent ones of a column."""
 MOST_NAMES = 5
 """Things left out that are named, constants too."""
 MOST_ENTRIES = 100
@@ -36,7 +36,7 @@ Role = Literal["numeric", "categorical", "label", "condition", "ignored", "dimen
 
 @dataclass(frozen=True)
 class Tally:
-    """How often something of that name occurs."""
+    """The number of times that something of that name occurs."""
 
     name: Name
     count: Count
@@ -102,7 +102,7 @@ class Bytes:
 
 @dataclass(frozen=True)
 class ReadingReport:
-    """What training gets from a data set, and how it was read.
+    """The data that training gets from a data set, and how it was read.
 
     `held_out` is None where the held-out examples can't be read. `seen` is the number of examples
     that ranges and shares are of: all, or a spread of them. `classes` are the first of

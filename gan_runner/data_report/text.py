@@ -75,7 +75,7 @@ def full_text(report: ReadingReport) -> list[str]:
             if decision.remedy:
                 # a remedy is to be copied: its lines are broken by the terminal alone
                 lines.append(f"    {printable(decision.remedy, 100_000)}")
-    lines += _listed(report)
+    lines += _list_lines(report)
     if report.parts:
         lines += ["", f"{part_name(report)}:"]
         lines += [line for text in part_lines(report) for line in text]
@@ -96,18 +96,18 @@ def labels_text(report: ReadingReport) -> str:
 
 
 def left_out_lines(report: ReadingReport) -> list[str]:
-    """What was left out and why, with the names of the first."""
+    """The examples left out and why, with the names of the first."""
     return [_left_out_line(each, named=True) for each in report.left_out]
 
 
 def part_name(report: ReadingReport) -> str:
-    """What the parts of an example are called."""
+    """The word for the parts of an example."""
     return _PART_NAMES.get(report.kind, "dimensions")
 
 
 def part_cells(part: Part, *, glue: str = " ") -> tuple[str, str, str, str]:
-    """Of a part: its name, its role, its range or categories, and remarks. `glue` joins a category
-    and its count."""
+    """A line about a part: its name, its role, its range or categories, and remarks. `glue` joins
+    a category and its count."""
     remarks = []
     if part.missing:
         remarks.append(f"{part.missing:,} missing")
@@ -240,7 +240,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _listed(report: ReadingReport) -> list[str]:
+def _list_lines(report: ReadingReport) -> list[str]:
     lines = []
     if report.left_out:
         lines += ["", "left out:"]

@@ -88,7 +88,7 @@ class Array(Dataset):
         labels = self._classes(file)
         reading = self._reading(file, labels)
         if kind != "images":
-            reading = reading.decided(*number_decisions(samples, kind))
+            reading = reading.with_decisions(*number_decisions(samples, kind))
             return self._numbers(samples, kind, labels, reading)
         pixels = self._pixels(samples, track)
         doubts = image_decisions(
@@ -100,7 +100,7 @@ class Array(Dataset):
         )
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         space = Space("images", tuple(images.shape[1:]))
-        return Data(images, space, labels.indices, labels.classes, reading.decided(*doubts))
+        return Data(images, space, labels.indices, labels.classes, reading.with_decisions(*doubts))
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
         return None
@@ -168,7 +168,7 @@ class Array(Dataset):
             raise self._not_finite(samples) from None
         examples = torch.from_numpy(shifted.numbers.reshape(samples.shape))
         space = replace(self._space_of(examples), origin=shifted.origin)
-        reading = reading.decided(*self._lost_digits(shifted.lost))
+        reading = reading.with_decisions(*self._lost_digits(shifted.lost))
         return Data(examples, space, labels.indices, labels.classes, reading)
 
     def _lost_digits(self, lost: dict[int, Lost]) -> Iterator[Decision]:

@@ -1,4 +1,4 @@
-"""What is said of an array: doubts about what its axes and its numbers mean."""
+"""The notes on an array: doubts about what its axes and its numbers mean."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def _odd_dimensions(rows: Samples) -> list[Decision]:
     decisions = []
     numbers = [i for i in range(min(size, 64)) if _counts_up(rows[:, i])]
     if numbers and len(numbers) < size:
-        text = f"dimension {_listed(numbers)} goes up from sample to sample in equal steps"
+        text = f"dimension {_indices_text(numbers)} goes up from sample to sample in equal steps"
         remedy = "If it numbers the samples, leave it out"
         decisions.append(Decision(text, remedy))
     last, others = rows[:, -1], rows[:, :-1]
@@ -225,7 +225,7 @@ def _constant_dimensions(samples: Samples, kind: str) -> list[Decision]:
         return []
     if len(constant) == size:
         return [Decision(f"all {kind} are equal", "Is it the right file?")]
-    text = f"{len(constant)} of {size} dimensions never change ({_listed(constant)})"
+    text = f"{len(constant)} of {size} dimensions never change ({_indices_text(constant)})"
     return [Decision(text, "", doubtful=False)]
 
 
@@ -240,6 +240,6 @@ def _counts_up(values: Samples) -> bool:
     return bool(steps[0] > 0 and (steps == steps[0]).all())
 
 
-def _listed(indices: list[int]) -> str:
+def _indices_text(indices: list[int]) -> str:
     shown = ", ".join(map(str, indices[:_MOST_NAMED]))
     return f"{shown}, ..." if len(indices) > _MOST_NAMED else shown

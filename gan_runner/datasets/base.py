@@ -54,7 +54,7 @@ class Dataset(Component):
         data = self.load(cache, track)
         _check_data(data, source=f"{type(self).__name__}.load")
         if self.flips and data.space.kind == "images":
-            data = replace(data, reading=data.reading.decided(_MIRRORED))
+            data = replace(data, reading=data.reading.with_decisions(_MIRRORED))
         if self.per_class is None:
             return data
         chosen = take_per_class(data, self.per_class, seed=self.per_class_seed).chosen

@@ -96,7 +96,7 @@ class Bundled(Tabular):
 
 
 def _reading(source: Source, lengths: Sequence[int]) -> Reading:
-    """How the file was read; `lengths` are the digits of the numbers of each feature."""
+    """The notes on reading the file; `lengths` are the digits of the numbers of each feature."""
     features = zip(source.features, lengths, strict=True)
     columns = [ColumnNotes(name, "numeric", digits=length) for name, length in features]
     label = ColumnNotes(source.label, "label", note="the classes of the set")

@@ -85,7 +85,7 @@ def _single(names: Sequence[str], folder: str, root: str) -> Decision:
     text = f"no labels: all images lie in one sub-folder, {printable(folder)}"
     if len(inner) < 2:
         return Decision(text, "", doubtful=False)
-    text += f", whose own sub-folders ({_listed(sorted(inner))}) aren't read as classes"
+    text += f", whose own sub-folders ({_names_text(sorted(inner))}) aren't read as classes"
     return Decision(text, f"To read these as classes: {_below(root, folder)}")
 
 
@@ -108,20 +108,21 @@ def _parts(counts: Counter[str], root: str) -> Decision:
 
 
 def _doubts(counts: Counter[str], root: str) -> list[Decision]:
-    """What speaks against folders as classes."""
+    """The doubts about folders as classes."""
     decisions = []
     splits = sorted(name for name in counts if _SPLIT_NAME.fullmatch(name.strip()))
     if len(splits) > 1:
         first = next((name for name in splits if "train" in name.casefold()), splits[0])
-        text = f"sub-folders called as parts of a data set are ({_listed(splits)}) are read as "
+        text = f"sub-folders called as parts of a data set are ({_names_text(splits)}) are read as "
         text += "classes, since there are others beside them"
         decisions.append(Decision(text, f"To train on one part: {_below(root, first)}"))
     if all(_NUMBERED.fullmatch(name) for name in counts):
-        text = f"sub-folders with numbers for names ({_listed(sorted(counts))}) are read as classes"
+        named = _names_text(sorted(counts))
+        text = f"sub-folders with numbers for names ({named}) are read as classes"
         decisions.append(Decision(f"{text}; they may be dates or portions", _NO_CLASSES))
     alone = [name for name, count in sorted(counts.items()) if count == 1]
     if 2 * len(alone) > len(counts):
-        text = f"{len(alone)} of {len(counts)} classes have a single image ({_listed(alone)})"
+        text = f"{len(alone)} of {len(counts)} classes have a single image ({_names_text(alone)})"
         decisions.append(Decision(text, _NO_CLASSES))
     alike: dict[str, list[str]] = {}
     for name in sorted(counts):
@@ -134,7 +135,7 @@ def _doubts(counts: Counter[str], root: str) -> list[Decision]:
 
 
 def _peculiarities(counts: Counter[str], names: Sequence[str]) -> list[Decision]:
-    """What has to be known of classes."""
+    """The notes on classes that a user has to know."""
     decisions = []
     deeper = [name for name in names if name.count("/") > 1]
     if deeper:
@@ -144,7 +145,7 @@ def _peculiarities(counts: Counter[str], names: Sequence[str]) -> list[Decision]
         decisions.append(Decision(text, remedy, doubtful=len(deeper) == len(names)))
     alone = [name for name, count in sorted(counts.items()) if count == 1]
     if 0 < 2 * len(alone) <= len(counts):
-        text = f"classes with a single image: {_listed(alone)}"
+        text = f"classes with a single image: {_names_text(alone)}"
         decisions.append(Decision(text, "", doubtful=False))
     (large, most), *_, (small, least) = counts.most_common()
     if most >= _UNEQUAL * least:
@@ -153,6 +154,6 @@ def _peculiarities(counts: Counter[str], names: Sequence[str]) -> list[Decision]
     return decisions
 
 
-def _listed(names: Sequence[str]) -> str:
+def _names_text(names: Sequence[str]) -> str:
     shown = ", ".join(map(printable, names[:_NAMED]))
     return f"{shown}, ..." if len(names) > _NAMED else shown

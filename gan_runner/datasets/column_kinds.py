@@ -33,7 +33,7 @@ class ColumnText(NamedTuple):
 
     @property
     def most_categories(self) -> int:
-        """How many categories so many rows can have."""
+        """The number of categories that so many rows can have."""
         return min(MOST_CATEGORIES, max(2, len(self.cells) // 2))
 
 
@@ -72,7 +72,7 @@ class KindFinder(NamedTuple):
         return self._text(column)
 
     def find_form(self, cells: Collection[str]) -> FoundForm:
-        """How different cells write numbers, with the signs of the file."""
+        """The form in which different cells write numbers, with the signs of the file."""
         return find_form(cells, decimal=self.decimal, thousands=self.thousands)
 
     def _numbers(self, column: ColumnText, form: NumberForm, *, is_wanted: bool) -> ColumnKind:

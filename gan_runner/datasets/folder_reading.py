@@ -1,4 +1,4 @@
-"""What is said of a folder of pictures: what it holds, what wasn't read, what was decided."""
+"""The notes on a folder of pictures: what it holds, what wasn't read, what was decided."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def stored_text(counts: PictureCounts) -> str:
 
 
 def not_images(listing: Listing) -> str:
-    """What a folder without images holds, such as "42 .heic, 3 .txt"."""
+    """The contents of a folder without images, such as "42 .heic, 3 .txt"."""
     return ", ".join(
         f"{each.count} {printable(suffix) or 'without an ending'}"
         for suffix, each in sorted(listing.others.items(), key=lambda item: -item[1].count)
@@ -120,7 +120,7 @@ def _unread_files(listing: Listing) -> list[Decision]:
 def picture_decisions(
     counts: PictureCounts, *, channels: int, size: int, limits: Limits | None
 ) -> list[Decision]:
-    """What was done to the pictures so that they became images of one size, and doubts about it."""
+    """The changes that made the pictures images of one size, and doubts about them."""
     values = _value_decisions(counts, limits)
     return values + _shape_decisions(counts, size) + _color_decisions(counts, channels)
 

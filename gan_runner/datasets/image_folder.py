@@ -96,7 +96,7 @@ class ImageFolder(Dataset):
         found = folder_classes(names, self.labels, root=str(self.root))
         labels = torch.tensor(found.indices) if found.classes else None
         reading = self._reading(listing, counts, labels="sub-folders" if found.classes else "")
-        reading = reading.decided(*found.decisions, *self._picture_decisions(counts))
+        reading = reading.with_decisions(*found.decisions, *self._picture_decisions(counts))
         return Data(torch.from_numpy(stored.images), self.space(), labels, found.classes, reading)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:

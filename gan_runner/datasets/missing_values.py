@@ -99,7 +99,7 @@ class Missing:
         return max(self.rows, key=lambda name: len(self.rows[name]))
 
     def fault(self, lines: Sequence[int]) -> tuple[str, str]:
-        """What a fault says of them, and its remedy; `lines` are where the rows end."""
+        """The message about them, and its remedy; `lines` are where the rows end."""
         name, rows = next(iter(self.rows.items()))
         what = (
             f"missing values in {len(self.all_rows)} of {len(lines)} rows, the first in column "
@@ -120,7 +120,7 @@ class Missing:
         return [LeftOut(lost, total, "rows", why)] if lost else []
 
     def decisions(self, total: int) -> list[Decision]:
-        """What leaving out the rows may lose, of `total` rows."""
+        """The loss that leaving out the rows may be, of `total` rows."""
         if not self.rows:
             return []
         decisions = []

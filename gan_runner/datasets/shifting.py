@@ -21,7 +21,7 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 class Lost(NamedTuple):
-    """What float32 can't keep of some numbers.
+    """The digits of some numbers that float32 can't keep.
 
     `text`: what of them, as the end of a sentence that begins with their name. `doubtful`: whether
     these digits are likely to mean something, as those of times and identifiers do.
@@ -101,7 +101,7 @@ def _find_decimals(values: Numbers) -> int | None:
 
 
 def _find_coarse_type(values: Numbers) -> Lost | None:
-    """What numbers [N] lost when they were saved as float32 or float16, if it shows."""
+    """The digits that numbers [N] lost when saved as float32 or float16, if it shows."""
     if values.dtype.kind != "f" or values.dtype.itemsize >= 8:
         return None
     deviation = _deviation(values.astype(np.float64))
@@ -126,7 +126,7 @@ def _as_64_bits(values: Numbers) -> Numbers:
 
 
 def _choose_origin(values: Numbers, decimals: int | None) -> float:
-    """What keeps all digits, or else those of most numbers; 0 where nothing does."""
+    """The origin that keeps all digits, or those of most numbers; 0 where none does."""
     with np.errstate(over="ignore", invalid="ignore"):
         # a number of the column: the distances to it are multiples of the steps that all go in
         middle = np.partition(values, len(values) // 2)[len(values) // 2]
@@ -194,7 +194,7 @@ def _keeps_spread(difference: NDArray[np.float64], stored: NDArray[np.float32]) 
 
 
 def _deviation(difference: NDArray[np.float64]) -> float:
-    """Of numbers of any size: their squares may be too large for a float64."""
+    """The standard deviation of numbers whose squares may be too large for a float64."""
     largest = float(np.abs(difference).max())
     return float((difference / largest).std()) * largest if largest else 0.0
 
@@ -206,7 +206,7 @@ def _find_lost(
     decimals: int | None,
     origin: float,
 ) -> Lost | None:
-    """What isn't kept even less the origin."""
+    """The digits that aren't kept even less the origin."""
     if not len(values):
         return None
     size = float(np.abs(stored).max())

@@ -1,4 +1,4 @@
-"""What is doubtful about a table that was read: values that mean something else than they say."""
+"""The doubts about a table that was read: values that mean something else than they say."""
 
 from __future__ import annotations
 
@@ -55,8 +55,7 @@ class ReadColumn(NamedTuple):
 def doubts(
     columns: Sequence[ReadColumn], missing: Missing, *, rows: int, settled: Collection[str]
 ) -> Iterator[Decision]:
-    """What is often wrong about such columns, apart from those that settings name (`settled`);
-    `rows` are those of the file."""
+    """The doubts about such columns, apart from those that settings name (`settled`); `rows` are those of the file."""
     yield from _totals(columns)
     columns = [column for column in columns if column.name not in settled]
     remedies = missing.remedies

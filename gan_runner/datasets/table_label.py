@@ -74,7 +74,7 @@ def label_candidates(columns: Sequence[ColumnNotes]) -> list[str]:
 
 
 def _may_be_classes(column: ColumnText, remedies: Remedies) -> Decision | None:
-    """That a column called so was read as numbers, which may be the numbers of classes."""
+    """A doubt: a column called so was read as numbers, which may be the numbers of classes."""
     number = len(column.counts)
     whole = all(is_number(cell) and float(cell).is_integer() for cell in column.counts)
     if not whole or number > column.most_categories or number * _LEAST_ROWS > len(column.cells):

@@ -51,7 +51,7 @@ def notes(
 
 
 def names_among_cells(counts: Mapping[str, Counter[str]]) -> Iterator[Decision]:
-    """That the first row may have values, since its cells come below it, too."""
+    """A doubt: the first row may have values, since its cells come below it, too."""
     found = [name for name, cells in counts.items() if name in cells]
     if found:
         yield Decision(

@@ -106,7 +106,7 @@ class Tabular(Dataset):
         doubt = contents.label_doubt
         chosen = self._split(labels, names, len(examples), label_doubt=doubt)
         space = _space(examples[chosen.train], columns, _origin(filled))
-        reading = self._with_condition(contents.reading).decided(*_lost_digits(filled))
+        reading = self._with_condition(contents.reading).with_decisions(*_lost_digits(filled))
         train, test = (
             Data(
                 examples[part],
@@ -179,7 +179,7 @@ def _numbers(filled: ColumnValues) -> Tensor:
 
 
 def _origin(filled: list[ColumnValues]) -> tuple[float, ...]:
-    """What is taken off each value of an example; nothing where nothing is taken off any."""
+    """The origin of each value of an example; nothing where nothing is taken off any."""
     origin = tuple(each.origin for each in filled for _ in range(each.column.width))
     return origin if any(origin) else ()
 

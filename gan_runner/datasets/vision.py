@@ -97,7 +97,7 @@ class Torchvision(Dataset):
             size = f"{self.image_size} x {self.image_size} px"
             text = f"images are scaled from {width} x {height} px to {size}"
             remedy = "As they are: dataset.image_size=null"
-            reading = reading.decided(Decision(text, remedy, doubtful=False))
+            reading = reading.with_decisions(Decision(text, remedy, doubtful=False))
         return Data(resized, self.space(), labels, class_names, reading)
 
     @property

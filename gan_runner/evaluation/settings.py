@@ -8,8 +8,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from gan_runner.config.component import Component
 from gan_runner.data import Data
-from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
-from gan_runner.evaluation.metrics.registry import METRICS, numbers, numbers_of
+from gan_runner.errors import ConfigError, DataError, printable
+from gan_runner.evaluation.metrics.registry import METRICS, numbers, suggest_metric, suggest_number
 
 
 class BestMetric(Component):
@@ -22,9 +22,7 @@ class BestMetric(Component):
     @classmethod
     def _check_metric(cls, name: str) -> str:
         if name not in numbers():
-            # a metric of several numbers has none of its own name
-            remedy = did_you_mean(name, numbers_of(name) or numbers())
-            raise ValueError(f"Unknown metric {name}. {remedy}")
+            raise ValueError(f"Unknown metric {name}. {suggest_number(name)}")
         return name
 
 
@@ -48,7 +46,7 @@ class Evaluation(Component):
             raise ValueError("Name a metric, or use null for all that apply to the data")
         for name in names or ():
             if name not in METRICS:
-                raise ValueError(f"Unknown metric {name}. {did_you_mean(name, METRICS)}")
+                raise ValueError(f"Unknown metric {name}. {suggest_metric(name)}")
         return names
 
 

@@ -93,7 +93,7 @@ class History:
         self.lasting_coverage = 0.0
         """The highest coverage that lasted for the sample span."""
         self.largest_gradient = 0.0
-        """Of the generator."""
+        """The largest norm of the gradient of the generator."""
         self.of_vae = False
         self._sample_span = sample_span
         self._sizes: dict[str, list[float]] = {name: [] for name in LEVELS}

@@ -1,4 +1,4 @@
-"""What networks of a plugin must be made of, so that others can be made of them."""
+"""The layers that networks of a plugin must be made of, so that others can be made of them."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class RecurrentNetwork(Network):
     @classmethod
     def _check_norm(cls, norm: Norm) -> Norm:
         if norm != "none":
-            raise ValueError("Recurrent networks need norm=none")
+            raise ValueError(f"model=rnn has no norm={norm}. Use norm=none")
         return norm
 
 
@@ -57,7 +57,7 @@ class RNN(Model):
     @classmethod
     def _check_conditioning(cls, conditioning: Conditioning) -> Conditioning:
         if conditioning == "projection":
-            raise ValueError("Rnn has no norms to condition, use concat")
+            raise ValueError("model=rnn has no norms to condition. Use model.conditioning=concat")
         return conditioning
 
     def check(self, space: Space) -> None:

@@ -197,9 +197,10 @@ def _label_source(data: Data) -> str:
 
 def initial_state(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
     """The state of step 0, from new weights or from those that `init_from` names."""
-    state = untrained_state(experiment, data, device)
-    if experiment.config.init_from is not None:
-        take_weights(state, Path(experiment.config.init_from))
+    state, config = untrained_state(experiment, data, device), experiment.config
+    if config.init_from is not None:
+        classes = _classes(experiment, data)
+        take_weights(state, Path(config.init_from), config, data.space, classes=classes)
     return state
 
 
@@ -209,8 +210,13 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
         experiment.model,
         experiment.optimizers,
         data.space,
-        classes=data.classes if experiment.model.conditional else 0,
+        classes=_classes(experiment, data),
         seed=experiment.config.seed,
         with_ema=experiment.config.train.ema > 0,
         device=device,
     )
+
+
+def _classes(experiment: Experiment, data: Data) -> int:
+    """The number of classes that the networks are conditioned on."""
+    return data.classes if experiment.model.conditional else 0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from gan_runner.errors import CheckpointError, MachineError, Option, printable
+from gan_runner.errors import CheckpointError, MachineError, OptionText, printable
 from gan_runner.storage.facts import Facts, parse_facts
 from gan_runner.storage.tensors import facts_digest, read_tensors, write_tensors
 from gan_runner.system.files import write_text
@@ -132,7 +132,7 @@ def select(folder: Path, which: str) -> Checkpoint:
         shown = printable(which)
         raise CheckpointError(
             f"no such checkpoint, {{option}}. Choose last, best or one of the steps: {listed}.",
-            option=Option(f"--checkpoint={shown}", f"checkpoint={shown}"),
+            option=OptionText(f"--checkpoint={shown}", f"checkpoint={shown}"),
         )
     return read(available[int(which)])
 

@@ -129,7 +129,8 @@ class RunFolder:
         )
 
     def reading_report(self) -> ReadingReport:
-        """How the data was read, in `data.json`. Raises CheckpointError, also without that file."""
+        """The report on reading the data, `data.json`. Raises CheckpointError, also without that
+        file."""
         try:
             return read_report(self.data)
         except FileNotFoundError:

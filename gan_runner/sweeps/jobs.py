@@ -194,8 +194,8 @@ def record(job: Job, *, state: State, code: int, reason: str) -> None:
             from gan_runner.logs.tensorboard import record_failure
 
             settings = configuration.settings(job.config)
-            settled = {k: v for k, v in settings.items() if v not in (None, "auto")}
-            record_failure(folder.tensorboard, folder.title, settled)
+            known = {k: v for k, v in settings.items() if v not in (None, "auto")}
+            record_failure(folder.tensorboard, folder.title, known)
         folder.release()
 
 

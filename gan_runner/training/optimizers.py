@@ -27,7 +27,7 @@ class Schedule(Component):
     """The factor of the learning rate at each step: a pure function, so it has no state.
 
     After `warmup` steps of linear growth it is 1 (`constant`) or goes to `final` by step `steps`.
-    `steps: null` is settled when the run is made, so that a longer run doesn't bend the curve.
+    `steps: null` gets its value when the run is made, so that a longer run doesn't bend the curve.
     """
 
     shape: Literal["constant", "linear", "cosine"]
@@ -41,7 +41,7 @@ class Schedule(Component):
             return (step + 1) / self.warmup
         if self.shape == "constant":
             return 1.0
-        assert self.steps is not None, "a schedule's length is settled when the run is made"
+        assert self.steps is not None, "a schedule's length is known when the run is made"
         passed = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
         left = 1.0 - passed if self.shape == "linear" else (1.0 + math.cos(math.pi * passed)) / 2
         return self.final + (1.0 - self.final) * left

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
+from gan_runner.config.schema import Config, differences
 from gan_runner.data import Space
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.models import GenerativeModel
@@ -16,6 +17,7 @@ from gan_runner.storage.checkpoint import Checkpoint
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.training.state import TrainState
 
+_LISTED = 8  # differences at most, of a message of twelve lines
 _MOST_CLASSES = 1_000_000  # of more, a stranger's checkpoint only wants our memory
 
 
@@ -41,9 +43,13 @@ def _explain_misfit(found: Checkpoint) -> Iterator[None]:
         ) from None
 
 
-def take_weights(state: TrainState, path: Path) -> None:
-    """Start from the weights of another run. Raises CheckpointError if they don't fit."""
-    found, _ = checkpoint.newest(RunFolder(path).checkpoints)
+def take_weights(
+    state: TrainState, path: Path, config: Config, space: Space, *, classes: int
+) -> None:
+    """Start a run of `config` from the weights of another; `classes` as the generator is
+    conditioned on them, 0 if it isn't. Raises CheckpointError if they don't fit."""
+    folder = RunFolder(path)
+    found, _ = checkpoint.newest(folder.checkpoints)
     if found is None:
         raise CheckpointError(
             f"no checkpoint to start from, init_from={printable(path)}. "
@@ -52,10 +58,36 @@ def take_weights(state: TrainState, path: Path) -> None:
     try:
         state.load_weights(found.tensors)
     except RuntimeError as error:
+        changes = _network_changes(folder, found, config, space, classes=classes)
+        lines = "\n".join([":", *changes]) if changes else f". {_first_line(error)}"
         raise CheckpointError(
-            f"the networks differ, init_from={printable(path)}. {_first_line(error)}\n"
-            "Choose its model, sizes and norms; model.discriminator.norm=auto depends on the loss."
+            f"the networks differ, init_from={printable(path)}{lines}\n"
+            "Use the model and the kind of data of that run, or remove init_from."
         ) from None
+
+
+def _network_changes(
+    folder: RunFolder, found: Checkpoint, config: Config, space: Space, *, classes: int
+) -> list[str]:
+    """A line for each setting or fact that networks are built from, where it isn't the saved one's;
+    none if the saved configuration can't be read."""
+    try:
+        saved = folder.saved_config().plain()
+    except CheckpointError:
+        return []
+    new = config.plain()
+    changes = {
+        **differences({"model": saved["model"]}, {"model": new["model"]}),
+        **differences(
+            {"examples": list(found.facts.space.shape), "classes": len(found.facts.classes)},
+            {"examples": list(space.shape), "classes": classes},
+        ),
+    }
+    lines = [
+        f"  {key}: {printable(old)} -> {printable(now)}" for key, (old, now) in changes.items()
+    ]
+    more = len(lines) - _LISTED
+    return lines if more <= 0 else [*lines[:_LISTED], f"  and {more} more"]
 
 
 def saved_classes(found: Checkpoint, model: GenerativeModel) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What D sees: changed as the papers say, differentiable, with draws of its own; and packs."""
+"""The input of D: changed as the papers say, differentiable, with draws of its own; and packs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Here = Callable[..., Answer]
 
 @pytest.fixture
 def run_compare(here: Here, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """What gan-compare finds in `runs`, as plain data."""
+    """The answer of gan-compare about `runs`, as plain data."""
 
     def call(*options: str) -> dict[str, Any]:
         answer = here("gan-compare", "runs", "--json", "found.json", *options)
@@ -232,7 +232,7 @@ def test_runs_that_did_not_come_to_their_end_are_counted_and_not_averaged(
     (board,) = run_compare()["boards"]
     (group,) = board["groups"]
     assert (group["final"]["n"], group["final"]["mean"]) == (2, 1.0)
-    assert group["outcomes"] == {
+    assert group["states"] == {
         **{"completed": 2, "failed": 1, "diverged": 1, "died": 1, "interrupted": 1}
     }
     text = here("gan-compare", "runs").out

@@ -43,7 +43,7 @@ NEEDED = {
     "method/vae_gan": ["model=vae_gan"],
     "model/rnn": ["dataset=sines"],
 }
-"""What an option can't be without."""
+"""The parts that every option has."""
 FAMILIES: dict[str, type[Any]] = {
     "method": Method,
     "model": GenerativeModel,
@@ -75,7 +75,7 @@ def experiment(*overrides: str) -> Experiment:
 
 
 def content(path: Path) -> dict[str, Any]:
-    """What a file sets in its group, with the shared settings that it takes in."""
+    """The settings of a file in its group, with the shared settings that it takes in."""
     plain = yaml.safe_load(path.read_text())
     entries = plain.pop("defaults", [])
     own = plain.get(group(path), plain)
@@ -89,7 +89,7 @@ def content(path: Path) -> dict[str, Any]:
 
 
 def shared_settings(entry: str) -> dict[str, Any]:
-    """What an entry of a defaults list takes in."""
+    """The settings that an entry of a defaults list takes in."""
     path, _, _ = entry.removeprefix("/").partition("@")
     plain = yaml.safe_load((CONF / f"{path}.yaml").read_text())
     if plain.pop("defaults", None):

@@ -515,7 +515,7 @@ def test_a_resumed_run_stays_what_it_is(
         (["init_from=nowhere"], ["init_from=", "nowhere"]),
         (["init_from=run/checkpoints"], ["no checkpoint to start from"]),
         (["init_from=run", "model.generator.width=16"], ["the networks differ", "init_from="]),
-        (["init_from=run", "model.latent_size=17"], ["the networks differ"]),
+        (["init_from=run", "model.latent_size=17"], ["model.latent_size: 16 -> 17"]),
     ],
 )
 def test_a_run_can_only_begin_from_one_with_the_same_networks(

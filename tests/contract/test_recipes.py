@@ -106,7 +106,7 @@ def test_a_header_is_replaced_and_the_description_stays() -> None:
 
 
 def paper_results(**methods: dict[str, Any]) -> dict[str, Any]:
-    """What was measured of a paper's table on MNIST."""
+    """The measurements of a paper's table on MNIST."""
     protocol = {"id": "aaaaaaaaaa", "space": "classifier", "split": "train"}
     facts = {"date": "2026-11-21", "machine": "a processor", "runs": 3, "seconds": 60}
     facts |= {"seeds": "1, 2", "updates": [8, 9], "networks": ["N"], "experiment": "lucic2018"}

@@ -32,7 +32,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def resume_run(path: Path, *overrides: str) -> dict[str, object]:
-    """What a run leaves behind when it's continued to its end."""
+    """The files that a run leaves when it's continued to its end."""
     assert call_command("gan-train", f"resume={path}", *overrides) == 0
     return left_behind(path)
 

@@ -74,7 +74,7 @@ def add_evaluations(
 
 @pytest.fixture
 def listing(here: Here) -> Callable[..., list[dict[str, Any]]]:
-    """What gan-runs finds in `runs`, as plain data."""
+    """The answer of gan-runs about `runs`, as plain data."""
 
     def call(*options: str) -> list[dict[str, Any]]:
         answer = here("gan-runs", "runs", "--json", *options)

@@ -42,7 +42,7 @@ main()
 
 
 def ends_in_tensorboard(run: Path) -> set[int]:
-    """How the run's session ended, according to its event files."""
+    """The status of the run's session in its event files."""
     ends = sessions(RunFolder(run), SESSION_END_INFO_TAG)
     assert sessions(RunFolder(run), SESSION_START_INFO_TAG)
     return {found.session_end_info.status for found in ends}

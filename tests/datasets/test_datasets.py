@@ -25,7 +25,7 @@ NOWHERE = Path("/nonexistent/data")
 
 
 def node(option: str, **changes: Any) -> dict[str, Any]:
-    """What an option's file sets, with changes."""
+    """The settings of an option's file, with changes."""
     plain = yaml.safe_load((CONF / f"{option}.yaml").read_text())
     return {**EVERY_DATASET, **plain.get("dataset", plain), **changes}
 

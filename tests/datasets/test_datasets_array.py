@@ -255,7 +255,7 @@ def test_a_kind_that_the_axes_contradict_is_refused(
 
 
 class Touch:
-    """What an attacker pickles: unpickling it makes a file."""
+    """An attacker's pickle: unpickling it makes a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

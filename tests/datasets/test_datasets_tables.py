@@ -65,7 +65,7 @@ def load(tmp_path: Path) -> Load:
 
 
 def kinds(data: Data) -> dict[str, int]:
-    """How many categories each column has, 0 for numbers."""
+    """The number of categories of each column, 0 for numbers."""
     return {column.name: len(column.categories) for column in columns_of(data).columns}
 
 

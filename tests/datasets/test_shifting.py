@@ -101,7 +101,7 @@ def written(data: Data, examples: torch.Tensor) -> list[str]:
 
 
 def digits_lost(data: Data, *, doubtful: bool | None = None) -> list[str]:
-    """What is said of digits that can't be kept; of other doubts other tests speak."""
+    """The notes on digits that can't be kept; of other doubts other tests speak."""
     return [
         f"{each.text}. {each.remedy}"
         for each in data.reading.decisions

@@ -20,17 +20,21 @@ from gan_runner.config.component import parse_settings
 from gan_runner.config.groups import conf_folder
 from gan_runner.data.columns import Column, Columns
 from gan_runner.errors import ConfigError
+from gan_runner.evaluation.cost import estimated_seconds
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES, computes
 from gan_runner.evaluation.metrics.registry import (
     METRICS,
+    Cost,
     Metric,
     Need,
     Number,
     numbers,
     numbers_of,
     register,
+    suggest_metric,
+    suggest_number,
 )
 from gan_runner.evaluation.metrics.tstr import TSTR, ClassifierResult
 from gan_runner.evaluation.settings import Evaluation
@@ -90,7 +94,8 @@ def test_a_metric_gives_the_numbers_of_its_entry_where_its_needs_are_met(metric:
 
 
 def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
-    entry = Metric("extent", (Number("extent", "max", "extent_{space}"),), "How far samples reach.")
+    number = Number("extent", "max", "extent_{space}")
+    entry = Metric("extent", (number,), "How far samples reach.", cost=Cost(pair_passes=1))
 
     def extent(of: MetricInputs) -> list[Measurement]:
         return [Measurement("extent", float(of.fake_features.abs().max()))]
@@ -101,6 +106,7 @@ def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
         assert measure_vectors("extent") == ["extent"]
         plain = inputs(*POINTS.split(30))
         assert MEASURES["extent"](plain)[0].name_in(plain.space) == "extent_identity"
+        assert estimated_seconds(["extent"], examples=10**5, features=10) == 10.0
         settings = {**SETTINGS, "metrics": ["extent"]}
         settings["best"] = {"metric": "extent", "direction": "max"}
         assert parse_settings(settings, Evaluation).best.metric == "extent"
@@ -156,6 +162,44 @@ def test_a_name_stands_for_the_numbers_of_a_metric_or_for_itself() -> None:
     assert numbers_of("manifold") == ("precision", "recall", "density", "coverage")
     assert numbers_of("recall") == ("recall",)
     assert numbers_of("frechet_identity") == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "metric", "number"),
+    [
+        ("fid", "frechet", "frechet"),
+        ("FID", "frechet", "frechet"),
+        ("is", "classifier_score", "classifier_score"),
+        ("inception score", "classifier_score", "classifier_score"),
+        ("swd", "sliced_wasserstein", "sliced_wasserstein"),
+        ("dcr", "closest_record", None),
+        ("precision", "manifold", "precision"),
+        ("coverage", "manifold", "coverage"),
+        ("modes_covered", "modes", "modes_covered"),
+        ("frechett", "frechet", "frechet"),
+    ],
+)
+def test_a_name_of_the_field_is_answered_with_that_of_the_registry(
+    written: str, metric: str, number: str | None
+) -> None:
+    assert suggest_metric(written) == f"Did you mean '{metric}'?"
+    if number is not None:
+        assert suggest_number(written) == f"Did you mean '{number}'?"
+
+
+def test_a_measure_that_there_is_not_is_answered_with_those_that_there_are() -> None:
+    assert suggest_metric("ppl").startswith("Choose one of: classifier_score, ")
+    assert suggest_number("fid", ["kid", "loss/generator"]) == "Did you mean 'kid'?"
+
+
+def test_no_other_name_is_that_of_two_metrics() -> None:
+    names = [
+        name
+        for metric in METRICS.values()
+        for name in (metric.name, *(n.name for n in metric.numbers), *metric.other_names)
+        if name not in (n.name for n in metric.numbers if n.name == metric.name)
+    ]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)

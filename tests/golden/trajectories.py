@@ -111,6 +111,10 @@ CASES: dict[str, tuple[str, ...]] = {
         *("loss.penalty.r1.every=4", *_NARROW),
     ),
     "double_rahinge_packed": ("loss=rahinge", "model.packing=2", *_VECTORS),
+    "double_evaluated_table": (
+        *("dataset=iris", "loss=wgan_gp", "loss.d_steps=2", "train.eval_every=10"),
+        "evaluation.metrics=[columns,correlations,closest_record,frechet]",
+    ),
 }
 """The overrides of each run. What begins with `double_` is computed in float64, where another kind
 of processor differs by rounding alone."""

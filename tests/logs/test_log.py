@@ -62,7 +62,7 @@ def pictures(folder: RunFolder) -> list[str]:
 
 
 def series(folder: RunFolder) -> Counter[tuple[str, int]]:
-    """How often each (tag, step) stands in the event files."""
+    """The count of each (tag, step) in the event files."""
     return Counter((v.tag, event.step) for event in events(folder) for v in event.summary.value)
 
 

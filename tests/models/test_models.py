@@ -96,7 +96,7 @@ def keys(plain: Any) -> Any:
 def test_every_model_has_an_option_and_every_option_a_model() -> None:
     named = {yaml.safe_load(path.read_text())["name"] for path in OPTIONS}
     assert named == set(find_classes(Model)) == CLASSES
-    # tests/test_r3gan.py and tests/test_rnn.py look at the last two
+    # tests/models/test_r3gan.py and tests/models/test_rnn.py look at the last two
     assert [path.stem for path in OPTIONS] == sorted([*NAMES, "r3gan", "rnn"])
 
 

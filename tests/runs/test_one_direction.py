@@ -30,7 +30,7 @@ SHORT = ("train.steps=2", "train.save_every=1")
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often a configuration was composed, validated and built since this was cleared."""
+    """The times that a configuration was composed, validated and built since the last clear."""
     counted: Counter[str] = Counter()
 
     def counting(name: str, whole: Callable[..., Any]) -> Callable[..., Any]:

@@ -167,7 +167,7 @@ def test_of_all_that_race_for_an_explicit_path_one_gets_it(tmp_path: Path, exist
 
 
 def fill(path: Path) -> None:
-    """What Hydra and gan-runner put into a folder before the first step."""
+    """The files in a folder before the first step."""
     for name in (".hydra", "tensorboard", "samples", "checkpoints"):
         (path / name).mkdir()
         (path / name / "file").touch()

@@ -1,4 +1,4 @@
-"""What a sweep decides before, between and after its jobs; here they run in this process."""
+"""The decisions of a sweep before, between and after its jobs; here they run in this process."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ LOSSES = ["minimax", "non_saturating", "lsgan", "wgan", "wgan_gp", "dragan", "va
 
 
 def compose_sweep(*overrides: str) -> DictConfig:
-    """What a sweeper gets for these arguments of gan-train -m."""
+    """The settings that a sweeper gets for these arguments of gan-train -m."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     return Composer().compose(overrides_for_composition(parsed), multirun=True)
 

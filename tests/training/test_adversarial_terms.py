@@ -52,7 +52,7 @@ def output(seed: int, *, differentiated: bool = True) -> DiscriminatorOutput:
 
 
 def state(rng: torch.Generator | None = None) -> TrainState:
-    """What terms take of a state: a random stream, and memories that are empty."""
+    """The parts of a state that terms take: a random stream, and memories that are empty."""
     rng = rng or torch.Generator().manual_seed(0)
     found: Any = SimpleNamespace(rng=SimpleNamespace(penalty=rng), memory=lambda name: {})
     return found

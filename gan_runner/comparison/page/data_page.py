@@ -29,18 +29,18 @@ def data_page(report: ReadingReport, illustrations: Illustrations | None) -> str
         {"id": "data", "heading": "Reading", "reports": reports, "notes": [], "open": True}
     ]
     if illustrations is not None:
-        sections += _illustrated(illustrations)
+        sections += _picture_sections(illustrations)
     return render(
         title=report.source,
         alone=True,
-        outcomes="How the data set is read, and what training gets from it.",
+        summary="How the data set is read, and what training gets from it.",
         headline=headline,
         verdicts=[],
         sections=sections,
     )
 
 
-def _illustrated(found: Illustrations) -> list[dict[str, Any]]:
+def _picture_sections(found: Illustrations) -> list[dict[str, Any]]:
     sections: list[dict[str, Any]] = [
         {
             "id": "picture",

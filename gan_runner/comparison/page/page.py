@@ -45,7 +45,7 @@ def page(comparison: Comparison, *, title: str | None = None) -> str:
     return render(
         title=title or _title(comparison),
         alone=alone,
-        outcomes=_outcomes(comparison),
+        summary=_summary(comparison),
         headline=results.headline(comparison),
         verdicts=results.verdicts(comparison.records[0]) if alone else [],
         sections=[
@@ -59,7 +59,7 @@ def render(
     *,
     title: str,
     alone: bool,
-    outcomes: str,
+    summary: str,
     headline: str,
     verdicts: Sequence[str],
     sections: Sequence[Mapping[str, Any]],
@@ -72,7 +72,7 @@ def render(
         .render(
             title=title,
             alone=alone,
-            outcomes=outcomes,
+            summary=summary,
             headline=headline,
             verdicts=verdicts,
             sections=sections,
@@ -93,12 +93,12 @@ def _title(comparison: Comparison) -> str:
     return parents.pop().name if len(parents) == 1 else plural(len(paths), "run")
 
 
-def _outcomes(comparison: Comparison) -> str:
+def _summary(comparison: Comparison) -> str:
     """The number of runs, and how they ended."""
-    outcomes = Counter(record.outcome for record in comparison.records)
+    states = Counter(record.state for record in comparison.records)
     if len(comparison.records) == 1:
-        return next(iter(outcomes))
-    listed = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+        return next(iter(states))
+    listed = ", ".join(f"{count} {state}" for state, count in states.most_common())
     groups = len(comparison.grouping.groups)
     return f"{plural(len(comparison.records), 'run')} in {plural(groups, 'group')}: {listed}."
 

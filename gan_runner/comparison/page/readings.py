@@ -1,4 +1,4 @@
-"""How data was read, as data for `data.html`: of the runs of a comparison, or of one data set."""
+"""The readings of data for `data.html`: of the runs of a comparison, or of one data set."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def data(comparison: Comparison) -> dict[str, Any]:
     if len(reports) > _MOST_REPORTS:
         notes.append(f"{_MOST_REPORTS} of {len(reports)} data sets are shown.")
     if unknown:
-        notes.append(f"runs without a reading report: {_listed(unknown)}.")
+        notes.append(f"runs without a reading report: {_names_text(unknown)}.")
     return {
         "reports": [
-            report_section(report, heading=_listed(names[place]) if several else None)
+            report_section(report, heading=_names_text(names[place]) if several else None)
             for place, report in enumerate(reports[:_MOST_REPORTS])
         ],
         "notes": notes,
@@ -63,5 +63,5 @@ def report_section(report: ReadingReport, *, heading: str | None) -> dict[str, A
     }
 
 
-def _listed(names: list[str]) -> str:
+def _names_text(names: list[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + ", ..." * (len(names) > _MOST_NAMED)

@@ -101,10 +101,10 @@ def _run(record: Record, group: NamedGroup | None) -> dict[str, Any]:
         "path": record.summary.path,
         "group": group,
         "seed": "-" if record.seed is None else record.seed,
-        "outcome": record.outcome,
-        "kind": _STATES.get(record.outcome, ""),
+        "state": record.state,
+        "kind": _STATES.get(record.state, ""),
         "progress": progress,
-        "reason": None if record.outcome == "completed" else status.reason,
+        "reason": None if record.state == "completed" else status.reason,
         "verdicts": [findings.verdict_text(verdict) for verdict in status.verdicts],
         "warnings": list(status.warnings),
     }

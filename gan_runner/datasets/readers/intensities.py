@@ -61,7 +61,7 @@ def scale_to_bytes(values: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
 
 
 def histogram(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How many pixels have each of 0..255, [256]."""
+    """The number of pixels with each of 0..255, [256]."""
     return np.bincount(pixels.ravel(), minlength=256)
 
 

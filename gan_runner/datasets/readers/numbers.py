@@ -19,7 +19,7 @@ _LOOK_ALIKES = str.maketrans({"\u2212": "-", "\u2019": "'", "\u00a0": " ", "\u20
 
 
 class NumberForm(NamedTuple):
-    """How the numbers of a column are written. `around`: what stands around each of them, with a
+    """The form in which a column writes numbers. `around`: what stands around each of them, with a
     zero in the place of the number: 0%, $0."""
 
     decimal: str = "."
@@ -41,7 +41,7 @@ class NumberForm(NamedTuple):
 
     @property
     def taken_off(self) -> str:
-        """What `plain` takes off, in words; "" for nothing."""
+        """The text that `plain` takes off, in words; "" for nothing."""
         parts = [f"'{self.around.replace('0', '')}'"] if self.around != "0" else []
         if self.thousands:
             parts.append(f"the thousands sign '{self.thousands}'")
@@ -60,7 +60,7 @@ class FoundForm(NamedTuple):
 
 
 def find_form(cells: Collection[str], *, decimal: str, thousands: str | None) -> FoundForm:
-    """How the different cells of a column write numbers. `thousands` None: told from the cells."""
+    """The form in which the cells of a column write numbers. `thousands` None: found from them."""
     if decimal == "." and not thousands and all(map(is_number, cells)):
         return FoundForm(_PLAIN)
     if not all(any(map(str.isdigit, cell)) for cell in cells):
@@ -88,7 +88,7 @@ def are_thousands(cells: Collection[str], sign: str, *, always: bool) -> bool:
 
 
 def different_units(cells: Collection[str]) -> list[str]:
-    """What stands around numbers where all cells have some, and not the same; else nothing."""
+    """The texts around numbers where all cells have some, and not the same; else nothing."""
     around = {_around(cell.translate(_LOOK_ALIKES)) for cell in cells}
     if None in around or "0" in around:
         return []

@@ -1,4 +1,4 @@
-"""What is noted of many pictures while they are decoded: kept beside their pixels in the cache."""
+"""Counts of many pictures, made while they are decoded: kept beside their pixels in the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a picture is stored in its file, as far as somebody has to know who trains on it."""
+"""The form in which a file stores a picture, as far as somebody has to know who trains on it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COUNTED_SIDE = 32
 
 
 class Header(NamedTuple):
-    """What a file says of its picture. `width` and `height` are upright."""
+    """The facts that a file gives of its picture. `width` and `height` are upright."""
 
     format: str
     mode: str
@@ -39,7 +39,7 @@ class Header(NamedTuple):
 
 
 class StoredPicture(NamedTuple):
-    """How a picture was stored, and what its pixels are like.
+    """The form in which a picture was stored, and what its pixels are like.
 
     `low` and `high`: its values as stored. `clipped`: the share of them above the limits.
     `histogram`: of its pixels without alpha, [256]. `hash`: of its pixels.
@@ -58,7 +58,7 @@ class StoredPicture(NamedTuple):
 
 
 def read_header(image: Image.Image) -> Header:
-    """What the file of an image says of it; to be called before its pixels are loaded."""
+    """The facts that an image file gives of it; to be called before its pixels are loaded."""
     name = "JPEG" if image.format == "MPO" else image.format or ""
     deep_color = not image.mode.startswith("I") and ";16" in _raw_mode(image)
     if deep_color:
@@ -73,7 +73,7 @@ def read_header(image: Image.Image) -> Header:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """How the picture lies in its file, 1 to 8 as EXIF has it: 1 is upright."""
+    """The orientation of the picture in its file, 1 to 8 as EXIF has it: 1 is upright."""
     found = image.getexif().get(_ORIENTATION, 1)
     return int(found) if found in range(1, 9) else 1
 

@@ -23,7 +23,7 @@ def images_by_class(
 ) -> ByClass:
     """Numbers of each class: reals by their label [N], samples by the one that they were made for,
     or else by the classifier's. Empty without a classifier."""
-    probabilities, predicted, labels = inputs.probabilities, inputs.predicted, inputs.labels
+    probabilities, predicted, labels = inputs.probabilities, inputs.predicted_classes, inputs.labels
     if probabilities is None or predicted is None or real_labels is None:
         return {}
     if probabilities.shape[1] > _FEW_CLASSES:

@@ -67,7 +67,7 @@ class MetricInputs:
         return self.space.probabilities_of(self.fake_features)
 
     @cached_property
-    def predicted(self) -> Tensor | None:
+    def predicted_classes(self) -> Tensor | None:
         """The class of each sample, int64 [M] on the CPU, by the classifier of the data: the
         classes of Inception are others."""
         if self.probabilities is None or self.space.name != "classifier":

@@ -88,7 +88,7 @@ def _discrepancy(real: Tensor, fake: Tensor, kernel: Kernel) -> KID:
 
 
 def _means_within(features: Tensor, kernel: Kernel) -> Tensor:
-    """Of each example, its mean kernel with all others, [N]."""
+    """The mean kernel of each example with all others, [N]."""
     found = []
     for rows in row_chunks(features, features):
         values = kernel(features[rows], features)
@@ -98,7 +98,7 @@ def _means_within(features: Tensor, kernel: Kernel) -> Tensor:
 
 
 def _means_across(a: Tensor, b: Tensor, kernel: Kernel) -> tuple[Tensor, Tensor]:
-    """Of each example, its mean kernel with the other side, [N] and [M]."""
+    """The mean kernel of each example with the other side, [N] and [M]."""
     of_a, of_b = [], b.new_zeros(len(b))
     for rows in row_chunks(a, b):
         values = kernel(a[rows], b)

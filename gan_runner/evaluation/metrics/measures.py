@@ -228,12 +228,12 @@ def _modes(of: MetricInputs) -> list[Measurement]:
 
 
 def _modes_of_classes(of: MetricInputs) -> list[Measurement]:
-    if of.class_counts is None or of.probabilities is None or of.predicted is None:
+    if of.class_counts is None or of.probabilities is None or of.predicted_classes is None:
         return []
     classes = of.probabilities.shape[1]  # more than the data's, if the last ones have no example
     weights = of.class_counts.new_zeros(classes)
     weights[: len(of.class_counts)] = of.class_counts
-    found = modes_of_classes(of.predicted, weights=weights)
+    found = modes_of_classes(of.predicted_classes, weights=weights)
     values = {
         "modes_covered": float(found.covered),
         "reverse_kl": found.reverse_kl,
@@ -245,17 +245,17 @@ def _modes_of_classes(of: MetricInputs) -> list[Measurement]:
 
 @computes(METRICS["label_accuracy"])
 def _label_accuracy(of: MetricInputs) -> list[Measurement]:
-    if of.labels is None or of.predicted is None:
+    if of.labels is None or of.predicted_classes is None:
         return []
-    right = (of.predicted == of.labels).float()
+    right = (of.predicted_classes == of.labels).float()
     return [Measurement("label_accuracy", float(right.mean()))]
 
 
 @computes(METRICS["code_accuracy"])
 def _code_accuracy(of: MetricInputs) -> list[Measurement]:
-    if of.category is None or of.predicted is None:
+    if of.category is None or of.predicted_classes is None:
         return []
-    return [Measurement("code_accuracy", matched_accuracy(of.category, of.predicted))]
+    return [Measurement("code_accuracy", matched_accuracy(of.category, of.predicted_classes))]
 
 
 @computes(METRICS["likelihood"])

@@ -30,7 +30,7 @@ class Balls(NamedTuple):
 
 
 class Nearest(NamedTuple):
-    """Of each query: the distance [N] (float64) to its nearest reference, and its index [N]."""
+    """The distance [N] (float64) of each query to its nearest reference, and its index [N]."""
 
     distances: Tensor
     indices: Tensor

@@ -6,11 +6,13 @@ of each metric is in `measures.py`, attached to its entry. A plugin registers an
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, get_args
 
-from gan_runner.errors import ConfigError, printable
+from gan_runner.errors import ConfigError, did_you_mean, printable
 
 Direction = Literal["min", "max", "half"]
 """Which values of a number are better: smaller, larger, or nearer to 0.5."""
@@ -51,11 +53,31 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """The work of a metric on N examples of D features, apart from classifiers that are trained.
+
+    `pair_passes`: over all pairs of a real and a generated example. `covariances` of features.
+    `cubes`: operations of order D**3, in multiples of it.
+    """
+
+    pair_passes: int = 0
+    covariances: int = 0
+    cubes: int = 0
+
+    def operations(self, examples: int, features: int) -> float:
+        """Multiplications and additions, roughly."""
+        pairs = self.pair_passes * float(examples) ** 2 * features
+        covariances = self.covariances * examples * float(features) ** 2
+        return 2.0 * (pairs + covariances) + self.cubes * float(features) ** 3
+
+
+@dataclass(frozen=True)
 class Metric:
     """A metric by its name in `evaluation.metrics`.
 
     `description` is what it says, in one sentence; `of_a_class` is whether it makes sense of the
-    examples of one class alone.
+    examples of one class alone. `other_names`: what others call it or a number of it, in lower
+    case, for the remedy of an unknown name.
     """
 
     name: str
@@ -64,6 +86,8 @@ class Metric:
     source: str | None = None
     needs: tuple[Need, ...] = ()
     of_a_class: bool = False
+    cost: Cost = Cost()
+    other_names: tuple[str, ...] = ()
 
 
 METRICS: dict[str, Metric] = {
@@ -75,6 +99,9 @@ METRICS: dict[str, Metric] = {
             "The distance of Gaussians fitted to features; called fid in Inception's space only.",
             "Heusel et al. 2017, arXiv:1706.08500",
             of_a_class=True,
+            # two eigendecompositions, and singular values
+            cost=Cost(covariances=2, cubes=30),
+            other_names=("fd", "frechet_distance", "frechet_inception_distance"),
         ),
         Metric(
             "kid",
@@ -82,6 +109,8 @@ METRICS: dict[str, Metric] = {
             "The unbiased kernel distance over all pairs, with its standard error.",
             "Binkowski et al. 2018, arXiv:1801.01401",
             of_a_class=True,
+            cost=Cost(pair_passes=6),
+            other_names=("kernel_distance", "kernel_inception_distance"),
         ),
         Metric(
             "manifold",
@@ -94,6 +123,8 @@ METRICS: dict[str, Metric] = {
             "How far neighborhoods of samples and of real examples cover each other.",
             "Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020, arXiv:2002.09797",
             of_a_class=True,
+            cost=Cost(pair_passes=8),
+            other_names=("prdc", "precision_recall"),
         ),
         Metric(
             "classifier_score",
@@ -101,6 +132,7 @@ METRICS: dict[str, Metric] = {
             "The formula of the Inception Score, which only that space may call so.",
             "Salimans et al. 2016, arXiv:1606.03498",
             needs=(Need.CLASSIFIER,),
+            other_names=("is",),
         ),
         Metric(
             "sliced_wasserstein",
@@ -108,6 +140,7 @@ METRICS: dict[str, Metric] = {
             "The cost of transport along random directions of the data itself.",
             "Bonneel et al. 2015",
             of_a_class=True,
+            other_names=("swd", "wasserstein", "emd"),
         ),
         Metric(
             "one_nn",
@@ -115,6 +148,8 @@ METRICS: dict[str, Metric] = {
             "How often the nearest neighbor tells real from generated; 0.5 is best.",
             "Lopez-Paz & Oquab 2017, arXiv:1610.06545",
             of_a_class=True,
+            cost=Cost(pair_passes=6),
+            other_names=("1nn", "1_nn", "c2st", "one_nn_accuracy"),
         ),
         Metric(
             "mmd",
@@ -122,6 +157,8 @@ METRICS: dict[str, Metric] = {
             "The kernel distance with a Gaussian kernel, of at most 2,000 examples of either kind.",
             "Gretton et al. 2012",
             of_a_class=True,
+            cost=Cost(pair_passes=3),
+            other_names=("maximum_mean_discrepancy",),
         ),
         Metric(
             "memorization",
@@ -130,6 +167,8 @@ METRICS: dict[str, Metric] = {
             "Distance to training examples over that to held-out ones; far below 1 are copies.",
             "Meehan et al. 2020, arXiv:2004.05675",
             needs=(Need.HELD_OUT,),
+            cost=Cost(pair_passes=4),
+            other_names=("memorisation",),
         ),
         Metric(
             "modes",
@@ -142,12 +181,14 @@ METRICS: dict[str, Metric] = {
             "Modes or classes covered, and how evenly; of a mixture, the share within 3 sigma.",
             "Srivastava et al. 2017, arXiv:1705.07761; Metz et al. 2016, arXiv:1611.02163",
             needs=(Need.MODES,),
+            other_names=("mode_coverage",),
         ),
         Metric(
             "label_accuracy",
             (Number("label_accuracy", "max"),),
             "The share of samples that a classifier puts into the class they were made for.",
             needs=(Need.LABELS,),
+            other_names=("accuracy",),
         ),
         Metric(
             "code_accuracy",
@@ -162,6 +203,7 @@ METRICS: dict[str, Metric] = {
             "The ELBO and the importance-weighted log-likelihood in nats, held-out if possible.",
             "Kingma & Welling 2014, arXiv:1312.6114; Burda et al. 2016, arXiv:1509.00519",
             needs=(Need.LIKELIHOOD,),
+            other_names=("nll",),
         ),
         Metric(
             "tstr",
@@ -170,6 +212,7 @@ METRICS: dict[str, Metric] = {
             "How well a small perceptron fitted to samples classifies held-out real examples.",
             "Esteban et al. 2017, arXiv:1706.02633",
             needs=(Need.TSTR,),
+            other_names=("train_on_synthetic_test_on_real",),
         ),
         Metric(
             "columns",
@@ -177,6 +220,7 @@ METRICS: dict[str, Metric] = {
             "The distance of each numeric and of each categorical column, and their means.",
             "Vallender 1974",
             needs=(Need.TABLE,),
+            other_names=("marginals",),
         ),
         Metric(
             "correlations",
@@ -184,6 +228,7 @@ METRICS: dict[str, Metric] = {
             "The mean difference of Pearson's correlations between columns.",
             "Pearson 1895",
             needs=(Need.TABLE,),
+            other_names=("correlation", "pearson"),
         ),
         Metric(
             "closest_record",
@@ -195,6 +240,8 @@ METRICS: dict[str, Metric] = {
             "The share of samples nearer to training than to held-out rows; 1 are copies.",
             "Platzer & Reutterer 2021, arXiv:2104.00635",
             needs=(Need.TABLE, Need.HELD_OUT),
+            cost=Cost(pair_passes=2),
+            other_names=("dcr", "distance_to_closest_record"),
         ),
     )
 }
@@ -219,6 +266,32 @@ def register(metric: Metric) -> Metric:
 def numbers() -> dict[str, Number]:
     """Every number of every metric by its name."""
     return {number.name: number for metric in METRICS.values() for number in metric.numbers}
+
+
+def suggest_metric(name: str) -> str:
+    """The remedy for an unknown metric: the one that the field, or a number of it, calls so, or
+    else the nearest."""
+    meant = _called(name)
+    return f"Did you mean '{meant.name}'?" if meant else did_you_mean(name, METRICS)
+
+
+def suggest_number(name: str, known: Collection[str] | None = None) -> str:
+    """The remedy for an unknown number, of the known ones: of a metric by that name or another in
+    the field, or else the nearest."""
+    known = numbers() if known is None else known
+    meant = _called(name)
+    own = [] if meant is None else [number.name for number in meant.numbers if number.name in known]
+    return f"Did you mean '{own[0]}'?" if len(own) == 1 else did_you_mean(name, own or known)
+
+
+def _called(name: str) -> Metric | None:
+    """The metric that has this name, a number of it, or another name in the field."""
+    written = re.sub(r"\W+", "_", name.strip().lower())
+    for metric in METRICS.values():
+        own = {n for number in metric.numbers for n in (number.name, number.inception_name)}
+        if written == metric.name or written in {*own, *metric.other_names}:
+            return metric
+    return None
 
 
 def numbers_of(name: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def correlation_difference(real: Array, fake: Array, *, blocks: Array) -> float:
 
 
 class Closest(NamedTuple):
-    """Of the median sample, the distance to the closest training row and to the closest held-out
+    """The distance of the median sample to the closest training row and to the closest held-out
     row, among as many of each; `share`: of samples that are nearer to a training row, a tie for
     half. 0.5 where the samples depend on no single row, 1 where they are copies."""
 

@@ -21,7 +21,7 @@ COLORS = (
     *("#0072b2", "#e69f00", "#009e73", "#cc79a7"),
     *("#56b4e9", "#d55e00", "#000000", "#7f7f7f"),
 )
-"""That color-blind readers can tell apart on white: Okabe & Ito 2008, gray in place of yellow."""
+"""Colors that color-blind readers can tell apart: Okabe & Ito 2008, gray in place of yellow."""
 
 _DPI = 100
 _STYLE = {

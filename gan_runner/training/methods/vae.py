@@ -43,11 +43,16 @@ class VAE(Method):
         augmentations: Mapping[str, Augmentation],
         updates: UpdateSettings,
     ) -> VAE:
-        check_autoencoder(config, model, augmentations)
-        if not is_of_family(config.loss, VariationalObjective) or "discriminator" in model.norms:
+        check_autoencoder(config, model, augmentations, remedy="model=vae or model=conv_vae")
+        if "discriminator" in model.norms:
             raise ConfigError(
                 f"a variational autoencoder has no discriminator, {config.choice('model')} with "
-                f"{config.choice('loss')}. Use loss=elbo or model=vae_gan."
+                f"{config.choice('method')}. Use method=vae_gan, or model=conv_vae."
+            )
+        if not is_of_family(config.loss, VariationalObjective):
+            raise ConfigError(
+                f"a variational autoencoder has no discriminator, {config.choice('loss')} with "
+                f"{config.choice('method')}. Use loss=elbo, or model=vae_gan method=vae_gan."
             )
         return cls(model, updates, build_component(config.loss, VariationalObjective, where="loss"))
 
@@ -117,14 +122,20 @@ class VAE(Method):
 
 
 def check_autoencoder(
-    config: Config, model: GenerativeModel, augmentations: Mapping[str, Augmentation]
+    config: Config,
+    model: GenerativeModel,
+    augmentations: Mapping[str, Augmentation],
+    *,
+    remedy: str,
 ) -> None:
-    """Raise ConfigError, with the remedy, unless the model has an encoder, and examples as they
-    are."""
+    """Raise ConfigError unless the model has an encoder, and examples as they are. `remedy`: the
+    models that the method trains."""
     if not isinstance(model, Autoencoder):
+        needs_loss = is_of_family(config.loss, VariationalObjective)
+        of_a_gan = "method=adversarial" + (" loss=hinge" if needs_loss else "")
         raise ConfigError(
             f"a GAN has no encoder, {config.choice('model')} with {config.choice('method')}. "
-            "Use model=vae or model=conv_vae, or method=adversarial."
+            f"Use {remedy}, or {of_a_gan}."
         )
     if augmentations:
         raise ConfigError(

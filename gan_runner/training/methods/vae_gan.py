@@ -60,12 +60,12 @@ class VAEGAN(WithDiscriminator):
         augmentations: Mapping[str, Augmentation],
         updates: UpdateSettings,
     ) -> VAEGAN:
-        check_autoencoder(config, model, augmentations)
-        if is_of_family(config.loss, VariationalObjective) or "discriminator" not in model.norms:
+        check_autoencoder(config, model, augmentations, remedy="model=vae_gan")
+        if "discriminator" not in model.norms:
             raise ConfigError(
                 "the likeness of a VAE/GAN is measured by its discriminator, "
-                f"{config.choice('model')} with {config.choice('loss')}. Use an adversarial loss, "
-                "such as loss=non_saturating, with model=vae_gan, or model=conv_vae."
+                f"{config.choice('model')} with {config.choice('method')}. "
+                "Use model=vae_gan, or method=vae."
             )
         assert isinstance(settings, VAEGANSettings), "which this class asks for"
         return cls(
@@ -76,6 +76,16 @@ class VAEGAN(WithDiscriminator):
             discriminates_together=not model.couples_examples,
             settings=settings,
         )
+
+    @classmethod
+    def default_norms(cls, config: Config) -> Mapping[str, str]:
+        if is_of_family(config.loss, VariationalObjective):
+            raise ConfigError(
+                f"a VAE/GAN needs an adversarial loss, {config.choice('loss')} with "
+                f"{config.choice('method')}. Use loss=non_saturating model=vae_gan, or "
+                "method=vae model=conv_vae."
+            )
+        return super().default_norms(config)
 
     @property
     def batches_per_step(self) -> int:
