@@ -698,7 +698,8 @@ def test_resnet_refuses_rectangles_that_dont_halve_together() -> None:
 def test_mlp_refuses_instance_norm() -> None:
     message = refusal("mlp", Space("vectors", (2,)), norm="instance")
     assert message == (
-        "mlp has no maps to normalize, model.generator.norm=instance. Use model.generator.norm=layer."
+        "mlp has no maps to normalize, model.generator.norm=instance. "
+        "Use model.generator.norm=layer."
     )
 
 
