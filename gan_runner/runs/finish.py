@@ -159,6 +159,8 @@ def _after_divergence(run: Run) -> str:
             f"--checkpoint {step}\n"
             f"To start anew from it, add {override('init_from', str(run.path))}"
         )
+    else:
+        lines.append(_last_checkpoint(run))
     return "\n".join(lines)
 
 
