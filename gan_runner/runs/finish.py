@@ -155,9 +155,12 @@ def _after_divergence(run: Run) -> str:
         path = shlex.quote(printable(run.path, limit=1000))
         step = run.checkpoints.saved_step
         lines.append(
-            f"The last good checkpoint is step {step}: gan-sample {path} --checkpoint {step}\n"
-            f"To try it from there: gan-train init_from={path} {' '.join(settings)}"
+            f"The last good checkpoint is step {step}. See it: gan-sample {path} "
+            f"--checkpoint {step}\n"
+            f"To start anew from it, add {override('init_from', str(run.path))}"
         )
+    else:
+        lines.append(_last_checkpoint(run))
     return "\n".join(lines)
 
 

@@ -206,7 +206,7 @@ def _explain(error: Exception, known_settings: Callable[[], list[str]]) -> Fault
 def _explain_choice(text: str) -> str:
     """A known error of Hydra about the values of settings and the options of groups, else ""."""
     if match := re.match(r"Multiple values for ([^.]*)\.", text):
-        return f"chosen already, +{match[1]}. Remove the plus."
+        return f"chosen already, +{match[1]}. Write it without the plus."
     if match := re.match(r"Ambiguous value for argument '(.*)'", text):
         return _explain_several_values(match[1])
     if "does not support sweep type" in text:
