@@ -55,7 +55,8 @@ class ReadColumn(NamedTuple):
 def doubts(
     columns: Sequence[ReadColumn], missing: Missing, *, rows: int, settled: Collection[str]
 ) -> Iterator[Decision]:
-    """The doubts about such columns, apart from those that settings name (`settled`); `rows` are those of the file."""
+    """The doubts about such columns, apart from those that settings name (`settled`); `rows` are
+    those of the file."""
     yield from _totals(columns)
     columns = [column for column in columns if column.name not in settled]
     remedies = missing.remedies
