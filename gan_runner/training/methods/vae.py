@@ -51,8 +51,8 @@ class VAE(Method):
             )
         if not is_of_family(config.loss, VariationalObjective):
             raise ConfigError(
-                f"a variational autoencoder has no discriminator, {config.choice('loss')} with "
-                f"{config.choice('method')}. Use loss=elbo, or model=vae_gan method=vae_gan."
+                f"a variational autoencoder has no discriminator, {config.choice('model')} with "
+                f"{config.choice('loss')}. Use loss=elbo, or model=vae_gan method=vae_gan."
             )
         return cls(model, updates, build_component(config.loss, VariationalObjective, where="loss"))
 

@@ -81,9 +81,9 @@ class VAEGAN(WithDiscriminator):
     def default_norms(cls, config: Config) -> Mapping[str, str]:
         if is_of_family(config.loss, VariationalObjective):
             raise ConfigError(
-                f"a VAE/GAN needs an adversarial loss, {config.choice('loss')} with "
-                f"{config.choice('method')}. Use loss=non_saturating model=vae_gan, or "
-                "method=vae model=conv_vae."
+                f"a VAE/GAN needs an adversarial loss, {config.choice('model')} with "
+                f"{config.choice('loss')}. Use model=vae_gan loss=non_saturating, or "
+                "model=conv_vae method=vae."
             )
         return super().default_norms(config)
 
