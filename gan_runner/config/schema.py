@@ -16,9 +16,15 @@ from gan_runner.config.dotted import flatten
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.files import write_text
 
-# What a resumed run may change: how long it is, what it shows and keeps, and where it runs. The
-# data may lie elsewhere, too: its digest is compared with the one that the run began with.
+SCHEDULE_LENGTHS = (
+    "optimizer.generator.schedule.steps",
+    "optimizer.discriminator.schedule.steps",
+)
+# What a resumed run may change: how long it is and its schedules are, what it shows and keeps, and
+# where it runs. The data may lie elsewhere, too: its digest is compared with the one that the run
+# began with.
 FREE = (
+    *SCHEDULE_LENGTHS,
     "train.steps",
     "train.epochs",
     "train.log_every",
@@ -227,8 +233,18 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
             **{key: value for key, value in values.items() if "." not in key},
             "train": config.train.model_copy(update=train),
             "dataset": {**config.dataset, **dataset},
+            "optimizer": {
+                part: _with_schedule(node, _below(f"optimizer.{part}.schedule", values))
+                for part, node in config.optimizer.items()
+            },
         }
     )
+
+
+def _with_schedule(optimizer: Any, changes: Mapping[str, Any]) -> Any:
+    if not changes:
+        return optimizer
+    return {**optimizer, "schedule": {**optimizer["schedule"], **changes}}
 
 
 def _below(group: str, values: Mapping[str, Any]) -> dict[str, Any]:

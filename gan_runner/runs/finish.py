@@ -172,9 +172,23 @@ def _summary(run: Run) -> str:
     path = shlex.quote(printable(run.path, limit=1000))
     steps = plural(run.state.step, "step")
     done = "completed" if run.reason_to_stop is None else "stopped after"
+    longer = max(1, 2 * run.state.step)
+    schedules = _ended_schedules(run)
+    lengths = [f" optimizer.{part}.schedule.steps={longer}" for part in schedules]
+    ends = [f"\n  {part}'s learning rate: {schedule}" for part, schedule in schedules.items()]
     return (
-        f"{done} {steps} in {duration_text(run.state.seconds)}: {path}\n"
+        f"{done} {steps} in {duration_text(run.state.seconds)}: {path}{''.join(ends)}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
         f"  curves    tensorboard --logdir {path}\n"
-        f"  go on     gan-train resume={path} train.steps={max(1, 2 * run.state.step)}"
+        f"  go on     gan-train resume={path} train.steps={longer}{''.join(lengths)}"
     )
+
+
+def _ended_schedules(run: Run) -> dict[str, str]:
+    """The schedules that have come to their end, by network: to go on needs a longer one."""
+    found = {}
+    for part, optimizer in run.experiment.optimizers._asdict().items():
+        schedule = optimizer.schedule
+        if schedule.shape != "constant" and schedule.steps <= run.state.step:
+            found[part] = f"a {schedule.shape} schedule of {schedule.steps} steps, at its end"
+    return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.dotted import flatten
 from gan_runner.config.plugins import changed_plugins, loaded_plugins, used_plugins
 from gan_runner.config.schema import Config, UsedPlugin
 from gan_runner.data import Data, digest
@@ -36,12 +37,7 @@ from gan_runner.training.run import Run
 from gan_runner.training.state import TrainState
 
 # null on the command line leaves these as they were resolved when the run was made
-_RESOLVED = (
-    "threads",
-    "train.epochs",
-    "optimizer.generator.schedule.steps",
-    "optimizer.discriminator.schedule.steps",
-)
+_RESOLVED = ("threads", "train.epochs", *configuration.SCHEDULE_LENGTHS)
 
 
 class Changes(NamedTuple):
@@ -68,6 +64,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     found, warnings = checkpoint.newest(folder.checkpoints)
     device = prepare_machine(experiment.config)
     experiment, data = load_data(experiment, terminal, device)
+    _refuse_ended_schedules(saved, experiment.config, changes)
     state = _saved_state(found, experiment, data, device)
     if found is not None:
         warnings += exactness_warnings(found, device)
@@ -79,6 +76,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     log_of_run = Log(folder, terminal)
     run = Run(folder, experiment, data, reading, state, log_of_run, terminal, device)
     run.checkpoints.saved_step = -1 if found is None else state.step
+    _record_schedules(run, saved)
     for warning in warnings:
         run.warn(warning)
     return run
@@ -108,7 +106,47 @@ def apply_changes(saved: Config, changes: Changes) -> Config:
             + "\n".join(refused[:8])
             + "\nStart a new run, or start one from these weights with init_from=RUN."
         )
-    return configuration.with_values(saved, {key: new for key, (_, new) in named.items()})
+    changed = configuration.with_values(saved, {key: new for key, (_, new) in named.items()})
+    if changed.train.epochs is None:  # else the number of steps isn't known yet
+        _refuse_ended_schedules(saved, changed, changes)
+    return changed
+
+
+def _refuse_ended_schedules(saved: Config, changed: Config, changes: Changes) -> None:
+    """Raise CheckpointError for a run that goes on beyond the end of a schedule that was as long
+    as the run, unless the schedule's length is named, too: nobody has decided what comes then."""
+    before, asked = flatten(saved.plain()), _named_values(changes)
+    steps, ended = changed.train.steps, {}
+    for key in configuration.SCHEDULE_LENGTHS:
+        end, shape = before.get(key), before.get(key.replace(".steps", ".shape"))
+        if end is None or shape == "constant" or key in asked:
+            continue
+        if saved.train.steps <= end < steps:
+            ended[key] = end
+    if ended:
+        listed = " ".join(f"{key}={end}" for key, end in ended.items())
+        longer = " ".join(f"{key}={steps}" for key in ended)
+        raise CheckpointError(
+            "the run would go on beyond the end of its learning rate's schedule, "
+            f"train.steps={steps}. Add {longer} to stretch the curve from the saved step on, "
+            f"or {listed} to stay at its last value."
+        )
+
+
+def _named_values(changes: Changes) -> dict[str, Any]:
+    """The settings that the user named, but for null."""
+    asked = {} if changes.config is None else flatten(changes.config.plain())
+    return {k: v for k, v in asked.items() if v is not None and _is_named(k, changes.named)}
+
+
+def _record_schedules(run: Run, saved: Config) -> None:
+    """Say and record that a schedule has another length from here on."""
+    changes = configuration.differences(saved.plain(), run.config.plain())
+    for key, (old, new) in changes.items():
+        if key in configuration.SCHEDULE_LENGTHS:
+            text = f"{key}: {old} -> {new}, from step {run.state.step} on"
+            run.log.event("change", run.state.step, text)
+            run.log.say(text)
 
 
 def _record_plugins(config: Config) -> Config:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -98,9 +98,22 @@ def resolve_lengths(experiment: Experiment, *, examples: int, threads: int) -> E
             "threads": config.threads or threads,
         }
     )
-    optimizers = (o.with_schedule_steps(schedule_steps) for o in experiment.optimizers)
-    method = experiment.method.with_optimizers(Optimizers(*optimizers))
-    return replace(experiment, config=resolved, method=method)
+    optimizers = Optimizers(*(o.with_schedule_steps(schedule_steps) for o in experiment.optimizers))
+    method = experiment.method.with_optimizers(optimizers)
+    warnings = (*experiment.warnings, *_idle_warnings(optimizers, steps))
+    return replace(experiment, config=resolved, method=method, warnings=warnings)
+
+
+def _idle_warnings(optimizers: Optimizers, steps: int) -> Iterator[str]:
+    """A warning for each network that isn't trained any more from some step on."""
+    for part, optimizer in optimizers._asdict().items():
+        end = optimizer.schedule.steps
+        if end is not None and end < steps and optimizer.rate(end) == 0:
+            key = f"optimizer.{part}.schedule"
+            yield (
+                f"the {part}'s learning rate is 0 from step {end} on, train.steps={steps} with "
+                f"{key}.steps={end}. Use {key}.steps={steps}, or {key}.final above 0."
+            )
 
 
 def _resolve_norms(model: Mapping[str, Any], norms: Mapping[str, str]) -> dict[str, Any]:

@@ -177,6 +177,8 @@ def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
         "dataset.root",
         "dataset.path",
         "dataset.download",
+        "optimizer.generator.schedule.steps",
+        "optimizer.discriminator.schedule.steps",
     }
 
 
