@@ -7,6 +7,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gan_runner.logs.terminal import Terminal
 
 _MOST_CLASSES = 20  # of a table that a terminal has room for
+_MOST_NUMBERS = 60  # lines of numbers in a terminal: a table can have thousands of columns
 
 
 class MeasuredCheckpoint(NamedTuple):
@@ -191,9 +193,11 @@ def _show(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:
         ["metric", *heads, "protocol"],
         [
             [name, *(cells.get(place, "-") for place in range(len(found))), protocol]
-            for (name, protocol), cells in lines.items()
+            for (name, protocol), cells in islice(lines.items(), _MOST_NUMBERS)
         ],
     )
+    if len(lines) > _MOST_NUMBERS:
+        terminal.say(f"and {len(lines) - _MOST_NUMBERS:,} more numbers: --out FILE.json")
     for identifier, plain in protocols.items():
         parts = {k: v for k, v in plain.items() if k not in ("id", "parameters")}
         parts |= plain["parameters"]

@@ -10,6 +10,8 @@ from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import run_with_options, write_file
 from gan_runner.errors import ConfigError, plural, printable
 
+_MOST_NUMBERS = 60  # lines of numbers in a terminal: a table can have thousands of columns
+
 
 def main() -> None:
     """The command `gan-report`."""
@@ -53,7 +55,10 @@ def _report(options: argparse.Namespace) -> None:
     terminal.say(f"{printable(record.name)}: {record.state}, step {step} of {steps}")
     rows = [findings.value_cells(measure, value) for measure, value in values_of(record)]
     if rows:
-        terminal.framed_table(findings.VALUE_HEADS, [[printable(c) for c in row] for row in rows])
+        shown = [[printable(cell) for cell in row] for row in rows[:_MOST_NUMBERS]]
+        terminal.framed_table(findings.VALUE_HEADS, shown)
+        if len(rows) > _MOST_NUMBERS:
+            terminal.say(f"and {len(rows) - _MOST_NUMBERS:,} more numbers: --html FILE.html")
     else:
         terminal.say(f"note: {findings.NO_EVALUATIONS}")
     for verdict in record.status.verdicts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -208,7 +209,7 @@ def _with_absolute_paths(config: Config) -> Config:
 
 def absolute_path(path: str) -> str:
     """A path that doesn't depend on the current folder; one in a home folder does not, either."""
-    return path if path.startswith("~") else str(Path(path).absolute())
+    return path if path.startswith("~") else os.path.abspath(path)  # noqa: PTH100  (links stay)
 
 
 def relocate_data(config: Config, places: Mapping[str, str]) -> Config:

@@ -23,6 +23,7 @@ _HEAD = 10  # letters of the words at the left
 _WORDS = {"images": "images", "vectors": "vectors", "table": "rows", "sequences": "sequences"}
 _COLORS = {1: "gray", 2: "gray with alpha", 3: "color", 4: "color with alpha"}
 _ROLES: tuple[Role, ...] = ("numeric", "categorical", "label", "condition", "ignored")
+_MOST_PARTS = 60  # columns or dimensions in a terminal
 _PART_NAMES = {"images": "channels", "table": "columns"}
 _MOST_LEFT_OUT = 3  # kinds of things in a line
 _MOST_LISTED = 60  # classes
@@ -120,8 +121,9 @@ def part_cells(part: Part, *, glue: str = " ") -> tuple[str, str, str, str]:
 
 
 def part_lines(report: ReadingReport) -> Iterator[list[str]]:
-    """The lines of each part: one, unless its remarks need more."""
-    cells = [part_cells(part, glue=_GLUE) for part in report.parts]
+    """The lines of each part: one, unless its remarks need more. Of thousands the first."""
+    shown_parts = report.parts[:_MOST_PARTS]
+    cells = [part_cells(part, glue=_GLUE) for part in shown_parts]
     names = min(24, max((len(name) for name, *_ in cells), default=0))
     roles = max((len(role) for _, role, *_ in cells), default=0) if report.kind == "table" else 0
     for name, role, values, remarks in cells:
@@ -129,8 +131,8 @@ def part_lines(report: ReadingReport) -> Iterator[list[str]]:
         head = f"  {printable(name, names):<{names}}  {shown}"
         room = "; ".join(text for text in (values, remarks) if text)
         yield _wrap(room or "-", head=head, indent=len(head))
-    if rest := report.total_parts - len(report.parts):
-        yield [f"  and {rest:,} more"]
+    if rest := report.total_parts - len(shown_parts):
+        yield [f"  and {rest:,} more: gan-data --json or --html has them"]
 
 
 def number_text(value: float, spread: float) -> str:

@@ -60,6 +60,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     folder.lock()
     experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)))
     if is_complete(folder, experiment):
+        _record_places(folder, saved, experiment, terminal)
         return None
     found, warnings = checkpoint.newest(folder.checkpoints)
     device = prepare_machine(experiment.config)
@@ -80,6 +81,21 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     for warning in warnings:
         run.warn(warning)
     return run
+
+
+def _record_places(
+    folder: RunFolder, saved: Config, experiment: Experiment, terminal: Terminal
+) -> None:
+    """Record where the data of a complete run lies now, if that was named. Raises DataError where
+    it isn't there, CheckpointError if it isn't the same."""
+    places = configuration.differences(saved.dataset, experiment.config.dataset)
+    if {"path", "root"}.isdisjoint(places):
+        return
+    data = experiment.dataset.training(Path(experiment.config.cache), terminal.track)
+    last = checkpoint.select(folder.checkpoints, "last")
+    check_same(last, experiment.config, data)
+    write_text(folder.config, configuration.text(experiment.config))
+    terminal.say("the place of the data is recorded.")
 
 
 def apply_changes(saved: Config, changes: Changes) -> Config:

@@ -353,3 +353,9 @@ def test_a_link_or_a_file_beyond_the_guard_is_refused(
 def test_a_later_version_may_say_more(path: Path) -> None:
     path.write_text(broken(lambda plain: plain.update(more=1)))
     assert read_report(path) == describe(table(), source="x")
+
+
+def test_of_thousands_of_columns_a_terminal_shows_the_first() -> None:
+    lines = full_text(describe(vectors(torch.rand(4, 500)), source="x"))
+    assert len(lines) < 100
+    assert lines[-1] == "  and 440 more: gan-data --json or --html has them"

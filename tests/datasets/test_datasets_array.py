@@ -654,3 +654,9 @@ def test_an_unfit_array_comes_with_what_makes_it_fit(
     np.save(file, array, allow_pickle=True)
     with pytest.raises(DataError, match=remedy):
         load(file)
+
+
+def test_a_proposed_range_is_no_wider_than_the_spread_asks(file: Path) -> None:
+    seconds = 1_700_000_000 + np.linspace(0, 100_000, 9 * 64).reshape(9, 8, 8)
+    with pytest.raises(DataError, match=r"'dataset\.range=\[1700000000,1700100000\]'"):
+        load(save_array(file, seconds))

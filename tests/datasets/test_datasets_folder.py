@@ -394,7 +394,10 @@ def test_a_name_that_is_not_unicode_is_read(root: Path, cache: Path) -> None:
 
 
 def test_a_missing_folder_is_named_with_a_remedy(root: Path, cache: Path) -> None:
-    with pytest.raises(DataError, match=r"missing .*nowhere, dataset\.root=.*name another"):
+    with pytest.raises(
+        DataError,
+        match=r"missing .*nowhere, dataset\.root=.*say where it lies now: dataset\.root=PATH",
+    ):
         dataset(root / "nowhere").load(cache, track)
 
 

@@ -409,3 +409,9 @@ def test_a_bundled_table_has_its_notes(tmp_path: Path) -> None:
     assert reading.source == "iris.csv of scikit-learn" and reading.labels == "column species"
     assert [column.name for column in reading.columns] == [*IRIS.features, "species"]
     assert [column.digits for column in reading.columns] == [2, 2, 2, 2, 0]
+
+
+def test_thousands_of_long_names_are_read(load: Load) -> None:
+    names = [f"a_measurement_of_the_gene_ENSG{k:011}" for k in range(4000)]
+    rows = "".join(",".join(f"{row + k}.5" for k in range(4000)) + "\n" for row in range(3))
+    assert len(load(",".join(names) + "\n" + rows, test_ratio=0).reading.columns) == 4000

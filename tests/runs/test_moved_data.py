@@ -80,3 +80,24 @@ def test_places_without_a_run_are_refused(here: Here) -> None:
     answer = here("gan-evaluate", "dataset.path=new.csv")
     assert answer.code == 2
     assert "no run folder, dataset.path=new.csv" in answer.err
+
+
+def test_a_complete_run_records_where_its_data_lies_now(
+    trained: Path, here: Here, run: Path, tmp_path: Path
+) -> None:
+    shutil.copy(trained / "data" / "t.csv", tmp_path / "new.csv")
+    (tmp_path / "other.csv").write_text(TABLE.replace("1.5", "9.5"))
+    assert here("gan-train", "resume=run", "dataset.path=other.csv").code == 6
+    answer = here("gan-train", "resume=run", "dataset.path=new.csv")
+    assert (answer.code, answer.err) == (0, "")
+    assert "the place of the data is recorded." in answer.out
+    kept = configuration.read(run / "config.yaml")
+    assert kept.dataset["path"] == str(tmp_path / "new.csv")
+    assert here("gan-evaluate", "run", "--metrics", "columns").code == 0
+
+
+def test_missing_data_says_how_to_name_its_place(here: Here, run: Path) -> None:
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("data/t.csv", "gone/t.csv"))
+    answer = here("gan-evaluate", "run", "--metrics", "columns")
+    assert "say where it lies now: dataset.path=PATH." in answer.err

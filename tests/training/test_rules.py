@@ -38,7 +38,7 @@ def check_remedies(choices: Choices, before: tuple[Choices, ...] = ()) -> None:
         check_remedies(changed, (*before, choices))
 
 
-@pytest.mark.parametrize("method", ["vae", "vae_gan"])
+@pytest.mark.parametrize("method", ["adversarial", "vae", "vae_gan"])
 @pytest.mark.parametrize("model", ["dcgan", "conv_vae", "vae_gan"])
 @pytest.mark.parametrize("loss", [None, "elbo", "hinge"])
 def test_every_remedy_for_a_method_and_a_model_leads_to_a_run(

@@ -16,6 +16,8 @@ from gan_runner.datasets.readers.cells import is_number
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.errors import DataError, printable
 
+csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a single cell
+
 DELIMITERS = (",", ";", "\t", "|")
 NAMELESS = "Unnamed: {}"  # as pandas calls a column without a name, by its place from 0
 

@@ -105,13 +105,18 @@ def fitting_limits(low: float, high: float, *, whole: bool) -> Limits:
     if low >= 0 and 128 < high <= 255:
         return 0.0, 255.0
     low = 0.0 if 0 <= low <= high / 100 else low
-    return float(_rounded(low, 3, ROUND_FLOOR)), float(_rounded(high, 3, ROUND_CEILING))
+    unit = Decimal(1).scaleb(math.floor(math.log10(high - low)) - 2)
+    return _to_unit(low, unit, ROUND_FLOOR), _to_unit(high, unit, ROUND_CEILING)
+
+
+def _to_unit(value: float, unit: Decimal, rounding: str) -> float:
+    return float((Decimal(repr(float(value))) / unit).to_integral_value(rounding) * unit)
 
 
 def range_setting(limits: Limits) -> str:
     """The setting of these limits, as it can be typed in a shell; rounded, so that it contains
     them."""
-    low, high = _rounded(limits[0], 9, ROUND_FLOOR), _rounded(limits[1], 9, ROUND_CEILING)
+    low, high = _rounded(limits[0], 12, ROUND_FLOOR), _rounded(limits[1], 12, ROUND_CEILING)
     return f"'dataset.range=[{_plain(low)},{_plain(high)}]'"
 
 

@@ -40,8 +40,11 @@ def file_faults(path: Path, *, setting: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
-        what = f"missing {printable(path)}"
-        raise DataError(f"{what}, {setting}. Put it there or name another.") from None
+        key = setting.partition("=")[0]
+        remedy = "Put it there."
+        if key in ("dataset.path", "dataset.root"):
+            remedy = f"Put it there, or say where it lies now: {key}=PATH."
+        raise DataError(f"missing {printable(path)}, {setting}. {remedy}") from None
     except OSError as error:
         what = f"can't read {printable(error.filename or path)} ({error.strerror or error})"
         raise MachineError(f"{what}, {setting}. Check its permissions and the disk.") from None

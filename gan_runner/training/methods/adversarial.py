@@ -247,10 +247,10 @@ class Adversarial(WithDiscriminator):
         updates: UpdateSettings,
     ) -> Adversarial:
         if not isinstance(model, Model):
+            fit = "method=vae_gan" if "discriminator" in model.norms else "method=vae loss=elbo"
             raise ConfigError(
                 f"an autoencoder can't be trained like this, {config.choice('model')} with "
-                f"{config.choice('method')}. Use the method that the model brings: method=vae, or "
-                "method=vae_gan for model=vae_gan."
+                f"{config.choice('method')}. Use {fit}."
             )
         return cls(
             model,
@@ -311,8 +311,8 @@ def build_objective(config: Config) -> Objective:
     if is_of_family(config.loss, VariationalObjective):
         raise ConfigError(
             f"{config.choice('loss')} is for variational autoencoders, {config.choice('model')} "
-            f"with {config.choice('method')}. Use loss=hinge or another adversarial one, or "
-            "method=vae with model=vae or model=conv_vae."
+            f"with {config.choice('method')}. Use an adversarial loss, as loss=hinge, or "
+            "model=vae method=vae."
         )
     return Objective.build(config.loss)
 
