@@ -132,7 +132,11 @@ def _tstr_task(
         return None
     real = as_arrays(examples, labels)
     if test is None:
-        train, held_back = (LabeledArrays(*(part[half::2] for part in real)) for half in (0, 1))
+        # of each class by itself: where classes take turns, every second one would be of one class
+        order = real.labels.argsort(kind="stable")
+        train, held_back = (
+            LabeledArrays(*(part[order[half::2]] for part in real)) for half in (0, 1)
+        )
     else:
         train, held_back = real, as_arrays(test.examples, test.labels)
     if held_back.classes < 2:
