@@ -173,6 +173,8 @@ def _codes(rows: Samples, kind: str) -> list[Decision]:
     if not _are_whole(rows) or rows.size < _FEW_VALUES or rows.min() < 0:
         return []
     distinct, low, high = len(np.unique(rows)), float(rows.min()), float(rows.max())
+    if (distinct, low, high) == (2, 0, 1) and (rows.sum(axis=1) == 1).all():
+        return [Decision("rows are one-hot", "", doubtful=False)]
     if distinct > 1 and (distinct <= _FEW_CODES or _are_of_one_vocabulary(rows, distinct, kind)):
         text = f"{distinct} different whole numbers from {low:g} to {high:g} are read as "
         return [_code_decision(f"{text}measurements")]

@@ -21,7 +21,8 @@ images image imgs img pictures masks mask labels label annotations annotation se
 segmentation gt groundtruth ground_truth ground-truth depth
 """
 _PART_NAMES = frozenset(_PARTS.split())
-_NUMBERED = re.compile(r"\d{4,}|\d+([-_. ]\d+)+")
+_PORTIONS = "fold|split|part|batch|chunk|shard|subset"
+_NUMBERED = re.compile(rf"\d{{4,}}|\d+([-_. ]\d+)+|({_PORTIONS})[-_. ]?\d+", re.I)
 _NO_CLASSES = "If they are no classes: dataset.labels=null"
 _AS_CLASSES = "If they are classes: dataset.labels=folders"
 _UNEQUAL = 20

@@ -660,3 +660,10 @@ def test_a_proposed_range_is_no_wider_than_the_spread_asks(file: Path) -> None:
     seconds = 1_700_000_000 + np.linspace(0, 100_000, 9 * 64).reshape(9, 8, 8)
     with pytest.raises(DataError, match=r"'dataset\.range=\[1700000000,1700100000\]'"):
         load(save_array(file, seconds))
+
+
+def test_one_hot_sequences_are_said_and_not_doubted(file: Path) -> None:
+    codes = np.random.default_rng(0).integers(0, 4, (30, 12))
+    data = load(save_array(file, np.eye(4)[codes]), kind="sequences")
+    assert doubts(data) == ""
+    assert "rows are one-hot" in [each.text for each in data.reading.decisions]

@@ -931,3 +931,14 @@ def test_a_remedy_can_be_pasted_into_a_shell(root: Path, cache: Path) -> None:
     [warning] = dataset(odd).load(cache, track).reading.warnings
     command = shlex.split(warning.partition("To train on one part: ")[2].partition(". If")[0])
     assert command == [f'dataset.root="{odd}/train"']
+
+
+@pytest.mark.parametrize("name", ["fold_{}", "Split{}", "batch-{}", "chunk 0{}"])
+def test_folders_called_as_portions_are_doubted_as_classes(
+    name: str, root: Path, cache: Path
+) -> None:
+    for k in range(3):
+        for image in range(3):
+            (root / name.format(k)).mkdir(exist_ok=True)
+            paint(root / name.format(k) / f"{image}.png")
+    assert "they may be dates or portions" in doubts(dataset(root).load(cache, track))

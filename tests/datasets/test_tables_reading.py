@@ -415,3 +415,9 @@ def test_thousands_of_long_names_are_read(load: Load) -> None:
     names = [f"a_measurement_of_the_gene_ENSG{k:011}" for k in range(4000)]
     rows = "".join(",".join(f"{row + k}.5" for k in range(4000)) + "\n" for row in range(3))
     assert len(load(",".join(names) + "\n" + rows, test_ratio=0).reading.columns) == 4000
+
+
+def test_a_title_above_the_names_is_called_that(load: Load) -> None:
+    text = "Sales report 2023,,\n\ntown,units,price\n" + "Ulm,3,2.5\nBonn,4,3.5\n" * 9
+    with pytest.raises(DataError, match=r"line 1 looks like a title, Sales .* in line 3\."):
+        load(text)

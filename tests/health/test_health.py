@@ -403,7 +403,7 @@ def test_every_threshold_gives_its_reason() -> None:
 
 
 def test_an_unknown_verdict_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match=r"health\.action\.mode_colapse.*'mode_collapse'"):
+    with pytest.raises(ConfigError, match=r"health\.action\.mode_colapse.*mode_collapse"):
         settings(action__mode_colapse="warn")
 
 

@@ -136,6 +136,7 @@ def _table(rows: _Rows, delimiter: str, setting: str) -> TextTable:
     rows, comments = _without_comments(rows)
     if len(rows.cells) < 2:
         raise DataError(f"no rows below the names, {setting}. Use a table with some.")
+    _refuse_title(rows, setting)
     names, *cells = rows.cells
     names, nameless = _complete_names(names, cells)
     _check_names(names, cells, delimiter, setting)
@@ -157,6 +158,17 @@ def _table(rows: _Rows, delimiter: str, setting: str) -> TextTable:
     ]
     reading = Reading(left_out=tuple(left_out), decisions=tuple(decisions))
     return TextTable(columns, rows.lines[1:], reading)
+
+
+def _refuse_title(rows: _Rows, setting: str) -> None:
+    """Raise DataError for a first row with a single text, above one that has several names."""
+    title, below = ([cell for cell in row if cell] for row in rows.cells[:2])
+    if len(title) > 1 or len(below) < 2 or any(map(is_number, (*title, *below))):
+        return
+    raise DataError(
+        f"line {rows.lines[0]} looks like a title, {printable(title[0], limit=60)}, {setting}. "
+        f"Remove it: the names seem to be in line {rows.lines[1]}."
+    )
 
 
 def _without_comments(rows: _Rows) -> tuple[_Rows, LeftOut | None]:
