@@ -119,7 +119,6 @@ def test_a_whole_number_is_taken_for_a_float_and_a_list_for_a_tuple() -> None:
     ("key", "value", "expected"),
     [
         ("rings", 1.5, "a valid integer"),
-        ("rings", 40.0, "a valid integer"),
         ("rings", "40", "a valid integer"),
         ("rings", True, "a valid integer"),
         ("height", "8.5", "a valid number"),
@@ -135,6 +134,12 @@ def test_nothing_else_is_converted(key: str, value: Any, expected: str) -> None:
     message = refusal(tree(**{key: value}))
     assert message.startswith(f"invalid setting, garden.plant.{key}=")
     assert message.endswith(f"Should be {expected}.")
+
+
+def test_a_whole_number_with_a_point_is_answered_with_how_to_write_it() -> None:
+    assert refusal(tree(rings=40.0)).endswith(
+        "garden.plant.rings=40.0. Write it without a point: garden.plant.rings=40."
+    )
 
 
 class Labels(Component):

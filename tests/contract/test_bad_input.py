@@ -75,7 +75,7 @@ def content(folder: Path) -> dict[str, bytes | None]:
         (["loss@elsewhere=hinge"], ["unknown setting, loss@elsewhere."]),
         (["+loss=hinge"], ["+loss", "without the plus"]),
         (["-m", "loss=hinge,hing"], ["loss=hing.", "'hinge'"]),
-        (["loss=hinge,lsgan"], ["loss=hinge,lsgan", "--multirun"]),
+        (["loss=hinge,lsgan"], ["loss=hinge,lsgan", "Add -m"]),
         (["-m", "loss=glob(*gan)"], ["loss=glob(*gan). Name them: loss=hinge,lsgan."]),
         (["-m", "seed=glob(*)"], ["seed=glob(*). Name them"]),
         (["trian.steps=3"], ["unknown setting, trian.steps.", "'train.steps'"]),

@@ -392,8 +392,8 @@ def test_reals_against_reals_are_near_zero(configured: Callable[..., Config]) ->
 
 @pytest.mark.parametrize(
     "labels",
-    [[3] * 60, [0] * 59 + [1], [1, 2, 3, *[0] * 57]],
-    ids=["one", "a lone one", "lone ones"],
+    [[0] * 59 + [1], [1, 2, 3, *[0] * 57]],
+    ids=["a lone one", "lone ones"],
 )
 def test_labels_that_tell_nothing_apart_are_no_labels(
     labels: list[int], tmp_path: Path, configured: Callable[..., Config]

@@ -270,9 +270,9 @@ def test_all_event_files_become_one(folder: RunFolder, open_log: Callable[[], Lo
 
 @pytest.mark.parametrize("ahead", [0, 1, 864_000])
 def test_a_resumed_part_is_read_after_what_was_logged_before_even_if_the_clock_was_set_back(
-    folder: RunFolder, opened: Callable[[], Log], ahead: int
+    folder: RunFolder, open_log: Callable[[], Log], ahead: int
 ) -> None:
-    log = opened()
+    log = open_log()
     log_steps(log, range(1, 4))
     log.close(success=None)
     (path,) = folder.tensorboard.iterdir()
@@ -280,7 +280,7 @@ def test_a_resumed_part_is_read_after_what_was_logged_before_even_if_the_clock_w
     later = path.name.replace(second, str(int(second) + ahead), 1)
     path.rename(path.with_name(later.replace(f".{os.getpid()}.", ".99999999.")))
     rewind(folder, 3)
-    log = opened()
+    log = open_log()
     log_steps(log, range(4, 7))
     log.close(success=True)
     tags = {"loss/generator"}

@@ -122,7 +122,7 @@ def test_every_map_that_there_is_can_be_attended(size: int) -> None:
         networks(99, (size, size))
     message = str(caught.value)
     assert message.startswith("the generator has no maps of 99 px, model.generator.attention=99. ")
-    there = [int(s) for s in message.rpartition("maps of ")[2].removesuffix(" px.").split(", ")]
+    there = [int(s) for s in message.rpartition("maps of ")[2].partition(" px.")[0].split(", ")]
     generator = model(there).plain_generator(6, (1, size, size))
     assert len(attentions(generator)) == len(there)
     assert generator(torch.randn(2, 6)).shape == (2, 1, size, size)
@@ -133,7 +133,7 @@ def test_a_map_that_only_g_has_is_refused_for_d() -> None:
         networks([4, 16])
     assert str(caught.value) == (
         "the discriminator has no maps of 4 px, model.discriminator.attention=4. "
-        "For these images it has maps of 8, 16 px."
+        "For these images it has maps of 8, 16 px. Use 'model.discriminator.attention=[8]'."
     )
 
 
@@ -197,6 +197,6 @@ def test_a_size_that_there_is_not_is_refused_before_training(here: Here) -> None
     assert answer.code == 2
     assert answer.err == (
         "error: the generator has no maps of 16 px, model.generator.attention=16. "
-        "For these images it has maps of 4, 8 px.\n"
+        "For these images it has maps of 4, 8 px. Use 'model.generator.attention=[8]'.\n"
     )
     assert not Path("run").exists()

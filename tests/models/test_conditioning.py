@@ -210,7 +210,7 @@ def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "labels"),
     [
-        (["--num", "12"], [*range(10), 0, 1]),
+        (["--num", "12", "--balanced"], [*range(10), 0, 1]),
         (["--label", "3", "--num", "4"], [3] * 4),
         (["--label", "3", "--label", "7", "--num", "4"], [3, 7, 3, 7]),
         (["--per-class", "2"], [*range(10), *range(10)]),

@@ -101,7 +101,7 @@ def test_the_time_is_that_of_all_steps(here: Here) -> None:
     [
         (["-m", "seed=0,1"], "dry_run=true can't be combined with -m. Remove one of them."),
         (["resume=elsewhere"], "resume=elsewhere can't be combined with dry_run=true."),
-        (["loss=hinge", "model=vae"], "Use loss=elbo or model=vae_gan."),
+        (["loss=hinge", "model=vae"], "Use loss=elbo, or model=vae_gan method=vae_gan."),
         (["train.batch_size=5000"], "train.batch_size=5000"),
     ],
 )

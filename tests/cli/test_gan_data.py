@@ -28,7 +28,7 @@ def test_a_table_is_said_column_by_column(here: Here, tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(CODES)
     answer = here("gan-data", "dataset=table", "dataset.path=own.csv")
     assert (answer.code, answer.err) == (0, "")
-    assert re.search(r"42 rows for training, 18 held out", answer.out)
+    assert "42 rows for training, 18 held out" in " ".join(answer.out.split())
     assert re.search(r"^  size +numeric +0\.5 to 6\.5", answer.out, re.MULTILINE)
     assert re.search(r"^  kind +label +2: a 21, b 21", answer.out, re.MULTILINE)
     assert max(map(len, answer.out.splitlines())) <= 100  # a remedy is never broken
@@ -41,7 +41,7 @@ def test_a_doubtful_decision_stands_above_the_columns_with_its_remedy(
     (tmp_path / "own.csv").write_text(CODES)
     lines = here("gan-data", "dataset=table", "dataset.path=own.csv").out.splitlines()
     assert lines.index("often wrong:") < lines.index("columns:")
-    (remedy,) = (line for line in lines if "dataset.numeric=['code']" in line)
+    (remedy,) = (line for line in lines if "dataset.numeric=[code]" in line)
     assert remedy.startswith("    ")
 
 
@@ -122,12 +122,12 @@ def test_a_run_says_how_data_was_read_before_its_first_step_and_keeps_all_of_it(
     begun = next(k for k, line in enumerate(lines) if line.startswith("run: "))
     said = lines[begun + 1 : begun + 9]
     assert said[0].startswith("data ")
-    assert "1,797 images for training" in said[0]
+    assert "1,797 images" in said[0]
     assert "mirrored  no" in said
     assert said[0] in (tmp_path / "run" / "train.log").read_text()
     stored = here("gan-data", "run")
     assert stored.code == 0
-    assert "1,797 images for training" in stored.out
+    assert "1,797 images for" in stored.out
     assert read_report(tmp_path / "run" / "data.json").examples == 1797
 
 
@@ -139,8 +139,8 @@ def test_a_doubtful_decision_is_one_warning_of_the_run_and_a_hint_in_its_report(
     answer = here("gan-train", *words, *SCHEDULE)
     assert answer.code == 0, answer.err
     assert answer.out.count("few whole numbers") == 1
-    assert "doubtful  1 decision that is often wrong: see the warning" in answer.out
-    assert len(RunFolder(tmp_path / "run").status().warnings) == 1
+    assert "doubtful  2 decisions that are often wrong: see the warnings" in answer.out
+    assert len(RunFolder(tmp_path / "run").status().warnings) == 2
 
 
 def test_a_resumed_run_says_again_only_what_is_not_as_it_was(
