@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import (
+    add_measuring_options,
     check_file,
     parse_count,
-    parse_device,
     run_with_options,
     split_data_places,
     write_file,
@@ -78,13 +78,9 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="the numbers as a picture")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="(that of the run)")
-    parser.add_argument(
-        "--device", type=parse_device, default="auto", help="auto, cpu, cuda ... (auto)"
-    )
+    add_measuring_options(parser)
     return parser
 
 

@@ -94,6 +94,15 @@ def _write_error(path: Path, option: str, error: OSError) -> MachineError:
     return MachineError(f"can't write, {option}={printable(path)}. {printable(error)}")
 
 
+def add_measuring_options(parser: Arguments) -> None:
+    """The options of commands that measure a run's generator on its data, read again."""
+    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="(that of the run)")
+    parser.add_argument(
+        "--device", type=parse_device, default="auto", help="auto, cpu, cuda ... (auto)"
+    )
+
+
 def split_data_places(words: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
     """The run folders among words, and where their data lies now: the values of `dataset.path` and
     `dataset.root`. Raises ConfigError for words without a run."""

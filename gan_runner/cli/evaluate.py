@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import (
+    add_measuring_options,
     parse_count,
-    parse_device,
     run_with_options,
     split_data_places,
     write_file,
@@ -91,11 +91,7 @@ def _parser() -> Arguments:
         help="samples beside their nearest training images, or the confusion matrices of a table, "
         "of the last checkpoint measured",
     )
-    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="(that of the run)")
-    parser.add_argument(
-        "--device", type=parse_device, default="auto", help="auto, cpu, cuda ... (auto)"
-    )
+    add_measuring_options(parser)
     return parser
 
 

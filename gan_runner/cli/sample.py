@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gan_runner.sampling.sampler import Sampler
 
 _MOST_GRID_COLUMNS = 20
-_SHARES_SHOWN = 4  # classes whose shares are told in a line
+_SHARES_SHOWN = 4  # classes whose shares stand in a line
 _TRAVERSED = 10  # places in the range of a continuous code
 
 

@@ -100,8 +100,8 @@ class Data:
 
     @property
     def tells_classes_apart(self) -> bool:
-        """Whether two classes or more have two examples or more: fewer are no labels to anything
-        that learns from them."""
+        """Whether two classes or more have two examples or more: from fewer nothing can be learned
+        about classes."""
         return self.labels is not None and int((self.labels.bincount() > 1).sum()) > 1
 
 

@@ -34,9 +34,9 @@ from gan_runner.data_report.report import (
 )
 
 MOST_EXAMPLES = 1 << 16
-"""Examples that are looked at; of more, every so many."""
+"""Examples that are examined; of more, every so many."""
 
-_MOST_VALUES = 1 << 26  # numbers that are looked at
+_MOST_VALUES = 1 << 26  # numbers that are examined
 _BLOCK = 64  # dimensions at a time: in 64 bits, all would take twice the memory of the data
 _CHANNELS = {
     1: ("gray",),

@@ -26,7 +26,7 @@ class ArrayLabels(NamedTuple):
 
 def read_labels(stored: NDArray[Any], *, count: int, setting: str) -> ArrayLabels:
     """The classes of `count` samples: whole numbers from 0 on, text, yes and no, in [N], [N, 1] or
-    as one-hot rows [N, K]. A single class is no labels. Raises DataError for anything else."""
+    as one-hot rows [N, K]. A single class is ignored. Raises DataError for anything else."""
     values, notes = _flatten(stored, count, setting)
     values, more = _whole(values, setting)
     decisions = [Decision(note, _NONE, doubtful=False) for note in (*notes, *more)]

@@ -75,7 +75,7 @@ class Composer:
     def compose(self, lines: Sequence[str], *, multirun: bool = False) -> DictConfig:
         """The configuration, with Hydra's own under `hydra`; of a sweep, what its jobs share.
 
-        Raises ConfigError, and MachineError where there is no folder to work in.
+        Raises ConfigError, and MachineError if the current folder can't be read.
         """
         mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         try:
