@@ -48,6 +48,8 @@ DOORS = {
     "rich": {"gan_runner.logs.terminal"},
     "submitit": {"gan_runner.sweeps.cluster"},
     "safetensors": {"gan_runner.storage.tensors"},
+    "filelock": {"gan_runner.storage.run_folder"},
+    "psutil": {"gan_runner.system.machine"},
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
     "yaml": {
         *("gan_runner.config.schema", "gan_runner.config.reference"),
