@@ -15,7 +15,12 @@ from gan_runner.datasets.readers.cells import (
     has_leading_zero,
     is_number,
 )
-from gan_runner.datasets.readers.numbers import FoundForm, NumberForm, find_form
+from gan_runner.datasets.readers.numbers import (
+    FoundForm,
+    NumberForm,
+    confirms_decimal,
+    find_form,
+)
 from gan_runner.errors import DataError, printable
 
 MOST_CATEGORIES = 256
@@ -48,8 +53,9 @@ class ColumnKind(NamedTuple):
 
 
 class KindFinder(NamedTuple):
-    """Finds the kind of columns of one file. `setting` names it in messages."""
+    """Finds the kind of the columns of one file. `setting` names it in messages."""
 
+    columns: Sequence[ColumnText]
     decimal: str
     thousands: str | None
     missing: Missing
@@ -138,10 +144,14 @@ class KindFinder(NamedTuple):
                 f"numbers with another decimal sign than {self.decimal!r} in {where}",
                 f"Use {as_decimal}.",
             )
-        return self._fault(
-            f"{other!r} may be a decimal or a thousands sign in {where}",
-            f"Thousands: {override('dataset.thousands', other)}. Decimals: {as_decimal}.",
-        )
+        remedy = f"Thousands: {override('dataset.thousands', other)}."
+        if not self._is_decimal_confirmed():  # by other columns, which the other sign would ruin
+            remedy += f" Decimals: {as_decimal}."
+        return self._fault(f"{other!r} may be a decimal or a thousands sign in {where}", remedy)
+
+    def _is_decimal_confirmed(self) -> bool:
+        found = ((column.counts, self.find_form(column.counts).form) for column in self.columns)
+        return any(form and confirms_decimal(cells, form) for cells, form in found)
 
     def mixed_cells(self, column: ColumnText, *, is_wanted: bool) -> DataError:
         """The fault of a column that has numbers beside other cells, or was to have only them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, LeftOut, Reading
@@ -72,12 +72,14 @@ class Table(Tabular):
             raise ValueError("An encoding is auto, utf-8, utf-16, cp1252, latin-1 or the like")
         return encoding
 
-    @model_validator(mode="after")
-    def _check_signs(self) -> Table:
-        if self.thousands == self.decimal:
-            other = override("dataset.decimal", "," if self.decimal == "." else ".")
+    @field_validator("thousands")
+    @classmethod
+    def _check_signs(cls, thousands: str, settings: ValidationInfo) -> str:
+        decimal = settings.data.get("decimal")
+        if thousands == decimal:
+            other = override("dataset.decimal", "," if decimal == "." else ".")
             raise ValueError(f"It is the decimal sign, too. If it is one of thousands, add {other}")
-        return self
+        return thousands
 
     @property
     def setting(self) -> str:
@@ -98,7 +100,7 @@ class Table(Tabular):
         remedies = Remedies(table.columns, {str(key): names for key, names in self._lists.items()})
         missing = Missing(used, counts, self.missing_values, remedies)
         columns = self._without_missing_values(used, counts, table.lines, missing)
-        finder = KindFinder(self.decimal, self._thousands, missing, self.setting)
+        finder = KindFinder(columns, self.decimal, self._thousands, missing, self.setting)
         kinds = {
             each.name: finder.find(each, self._asked(each, wanted, finder)) for each in columns
         }
@@ -221,7 +223,7 @@ class Table(Tabular):
             filled = self._categorical_values(column, remedies, is_label=is_label)
         else:
             filled = _numeric_values(column, kind.form)
-        return ReadColumn(filled, column.counts, column.cells[-1])
+        return ReadColumn(filled, column.counts, column.cells[-1], kind.form)
 
     def _categorical_values(
         self, column: ColumnText, remedies: Remedies, *, is_label: bool

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from gan_runner.data import Decision
 from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
+from gan_runner.datasets.number_doubts import describe_times, find_sentinels, look_like_dates
 from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.numbers import NumberForm
 from gan_runner.datasets.tabular import ColumnValues
 from gan_runner.errors import printable
 
-_SENTINELS = (
-    *(-1, -9, -99, -999, -9999, -99999, -999999, -32768, -2147483648),
-    *(99, 999, 9999, 99999, 999999, 9999999, 32767, 2147483647),
-)
-_LEAST_GAP = 0.5  # between a sentinel and the other values, as a share of their range
+_FEW_NUMBERS = 3  # different ones, which say nothing of what they are
 _FEW_ROWS = 5  # of a category, on average
 _SOME_CATEGORIES = 20
 _LEAST_ROWS = 10  # for a pattern in the values of rows
@@ -30,12 +28,13 @@ _TOTAL = {"total", "totals", "sum", "all", "gesamt", "summe", "subtotal", "grand
 
 
 class ReadColumn(NamedTuple):
-    """A column as it was read, and the texts that it was read from: how often each comes, and the
-    last one."""
+    """A column as it was read, and the texts that it was read from: how often each comes, the last
+    one, and the form of their numbers, None for categories."""
 
     filled: ColumnValues
     counts: Counter[str]
     last: str
+    form: NumberForm | None
 
     @property
     def name(self) -> str:
@@ -106,45 +105,39 @@ def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Deci
 
 def _sentinel_cells(column: ReadColumn) -> list[str]:
     numbers = column.numbers
-    if len(column.counts) < 3 or numbers is None or not np.isin(numbers, _SENTINELS).any():
+    found = () if numbers is None else find_sentinels(numbers)
+    if not found:
         return []
-    cells = {cell: float(cell) for cell in column.counts if is_number(cell)}
-    candidates = {cell: value for cell, value in cells.items() if value in _SENTINELS}
-    if not candidates:
-        return []
-    others = np.array([value for value in cells.values() if value not in _SENTINELS])
-    if not len(others):
-        return []
-    low, high = others.min(), others.max()
-    spread = (high - low) or 1.0
-    return [
-        cell
-        for cell, value in candidates.items()
-        if (
-            (value > high + _LEAST_GAP * spread and value >= 99)
-            or (value < low - _LEAST_GAP * spread and value <= -9)
-            or (value < 0 <= low and (value <= -9 or spread > 20))
-        )
-        and column.counts[cell] > 1
-    ]
+    plain = (column.form or NumberForm()).plain
+    return [cell for cell in column.counts if float(plain(cell)) in found]
 
 
 def _dates_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
-    """Columns of numbers such as 20200309."""
-    found = []
+    """Columns of numbers such as 20200309, or of seconds since 1970."""
+    found, times = [], {}
     for column in columns:
-        values = column.filled.values
-        if column.filled.column.categories or len(column.counts) < 3:
+        if column.filled.column.categories or len(column.counts) < _FEW_NUMBERS:
             continue
-        month, day = values // 100 % 100, values % 100
-        is_date = (values >= 19000101) & (values <= 21001231) & (values % 1 == 0)
-        if (is_date & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all():
+        values = column.filled.values
+        values = values[~np.isin(values, find_sentinels(values))]
+        if look_like_dates(values):
             found.append(column.name)
+        elif text := describe_times(values):
+            times[column.name] = text
     if found:
         yield Decision(
             f"{_columns(found)} what looks like dates written as numbers (20200309), whose "
             "differences aren't days",
             f"Write them as days since the first, or leave out: {remedies.add('ignore', found)}.",
+        )
+    if times:
+        texts = [f"{printable(name)} ({text})" for name, text in times.items()]
+        yield Decision(
+            f"{_columns(texts)} what looks like times: an hour or a day of the week, which they "
+            "hide, isn't learned",
+            "Write these as columns if they matter, or leave out: "
+            f"{remedies.add('ignore', list(times))}. Numbers: "
+            f"{remedies.add('numeric', list(times))}.",
         )
 
 

@@ -16,7 +16,7 @@ from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import Missing
 from gan_runner.datasets.readers.cells import digits, is_number
 from gan_runner.datasets.readers.csv import TextTable
-from gan_runner.datasets.readers.numbers import NumberForm, are_thousands
+from gan_runner.datasets.readers.numbers import NumberForm, are_thousands, confirms_decimal
 from gan_runner.datasets.table_doubts import ReadColumn
 from gan_runner.errors import printable
 
@@ -89,6 +89,8 @@ def possible_thousands(
     `is_asked`: the sign is a comma, which a setting says, and only other columns can confirm.
     """
     numbers = [(column, kinds[column.name].form) for column in columns]
+    if any(form and form.thousands and confirms_decimal(c.counts, form) for c, form in numbers):
+        return
     plain = [(column, form) for column, form in numbers if form and not form.thousands]
     unsure = [are_thousands(c.counts, form.decimal, always=is_asked) for c, form in plain]
     signs = (any(form.decimal in cell for cell in column.counts) for column, form in plain)

@@ -87,6 +87,15 @@ def are_thousands(cells: Collection[str], sign: str, *, always: bool) -> bool:
     return all(matches) and 0 < grouped < len(matches) + always
 
 
+def confirms_decimal(cells: Collection[str], form: NumberForm) -> bool:
+    """Whether numbers of this form leave no doubt that their decimal sign is one."""
+    if not any(form.decimal in cell for cell in cells):
+        return False
+    if form.thousands:
+        return True
+    return form.around == "0" and not are_thousands(cells, form.decimal, always=True)
+
+
 def different_units(cells: Collection[str]) -> list[str]:
     """The texts around numbers where all cells have some, and not the same; else nothing."""
     around = {_around(cell.translate(_LOOK_ALIKES)) for cell in cells}

@@ -1,0 +1,152 @@
+"""Numbers that mean something else than they measure: codes of missing values, dates, padding."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[Any]
+
+_KNOWN = (
+    *(-1, -9, -99, -999, -9999, -99999, -999999, -32768, -2147483648),
+    *(99, 999, 9999, 99999, 999999, 9999999, 32767, 2147483647),
+)
+_LEAST_GAP = 0.5  # between a usual code and the other values, as a share of their range
+_FAR = 3  # times the range of the others lies between them and any other code
+_MOST_CODES = 3  # at either end
+_ENOUGH = 10  # different values, to know their range
+_LEAST_GAP_OF_ZERO = 0.2  # amounts of which many are 0 begin nearer to it
+_FIRST_SECOND, _LAST_SECOND = 631_152_000, 2_208_988_800  # of 1990 and 2040
+_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+_MOST_INSIDE = 0.05  # of the steps elsewhere: a constant that ends sequences is rare there
+_NOTABLE = 0.05  # of the sequences
+_SHORTEST_PADDING, _SHORTEST_HOLD = 2, 3  # steps
+
+
+def find_sentinels(values: Numbers) -> list[float]:
+    """The numbers [N] that are likely to be codes of missing values, in order: the usual ones that
+    stand apart, others that come again and are far from all the rest, and a 0 below or above all of
+    them. Anything else, such as a code of many categories, is left alone."""
+    distinct, counts = np.unique(values, return_counts=True)
+    distinct = distinct.astype(np.float64)
+    if len(distinct) < 3:
+        return []
+    found = [*_usual_codes(distinct, counts), *_far_codes(distinct, counts)]
+    found += _lonely_zero(distinct, counts)
+    return sorted(set(found))
+
+
+def _usual_codes(distinct: Numbers, counts: Numbers) -> list[float]:
+    """Those that are usual, and stand apart; once is enough for one that is far away."""
+    is_usual = np.isin(distinct, _KNOWN)
+    others = distinct[~is_usual]
+    if not is_usual.any() or not len(others):
+        return []
+    low, high = float(others[0]), float(others[-1])
+    spread = (high - low) or 1.0
+    are_fractions = bool((others != np.rint(others)).any())
+    found = []
+    for value, count in zip(distinct[is_usual].tolist(), counts[is_usual].tolist(), strict=True):
+        gap = max(value - high, low - value)
+        is_below_zero = value < 0 <= low and (value <= -9 or spread > 20 or are_fractions)
+        is_apart = gap > _LEAST_GAP * spread and (value >= 99 or value <= -9)
+        is_far = gap > _FAR * spread and abs(value) >= 999 and len(others) >= _ENOUGH
+        if (count > 1 and (is_apart or is_below_zero)) or is_far:
+            found.append(value)
+    return found
+
+
+def _far_codes(distinct: Numbers, counts: Numbers) -> list[float]:
+    """A few values at the ends that all come again, several times the range of the rest away."""
+    number = len(distinct)
+    if number <= _ENOUGH:
+        return []
+    inner = distinct[min(_MOST_CODES, number - 1)], distinct[max(0, number - 1 - _MOST_CODES)]
+    if (inner[1] - inner[0]) * (1 + _FAR) >= distinct[-1] - distinct[0]:
+        return []  # as of nearly all columns
+    for below, above in sorted(product(range(_MOST_CODES + 1), repeat=2), key=sum, reverse=True):
+        rest = distinct[below : number - above]
+        codes = np.r_[0:below, number - above : number]
+        if len(rest) < _ENOUGH or not len(codes) or (counts[codes] < 2).any():
+            continue
+        with np.errstate(over="ignore"):
+            gap = np.maximum(distinct[codes] - rest[-1], rest[0] - distinct[codes])
+            if (gap > _FAR * (rest[-1] - rest[0])).all():
+                found: list[float] = distinct[codes].tolist()
+                return found
+    return []
+
+
+def _lonely_zero(distinct: Numbers, counts: Numbers) -> list[float]:
+    """A 0 that comes again, but is rarer than the others, all of one sign and apart from it."""
+    others, zeros = distinct[distinct != 0], int(counts[distinct == 0].sum())
+    if not 1 < zeros < counts.sum() / 2 or len(others) < _ENOUGH or others[0] < 0 < others[-1]:
+        return []
+    gap = min(abs(others[0]), abs(others[-1]))
+    return [0.0] if gap >= _LEAST_GAP_OF_ZERO * (others[-1] - others[0]) else []
+
+
+def look_like_dates(values: Numbers) -> bool:
+    """Whether numbers are days written as 20200309."""
+    month, day = values // 100 % 100, values % 100
+    is_date = (values >= 19000101) & (values <= 21001231) & (values % 1 == 0)
+    return bool((is_date & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
+
+
+def describe_times(values: Numbers) -> str:
+    """Such as "seconds since 1970, 2020-03-09 to 2021-01-31" where numbers look like it, else ""."""
+    low, high = float(values.min()), float(values.max())
+    for unit, in_a_second in _UNITS.items():
+        if _FIRST_SECOND * in_a_second <= low < high <= _LAST_SECOND * in_a_second:
+            first, last = (datetime.fromtimestamp(v / in_a_second, UTC) for v in (low, high))
+            return f"{unit} since 1970, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    return ""
+
+
+class Padding(NamedTuple):
+    """What some sequences end or begin with. `value`: the number, None where it is the last one of
+    each. `least`: the steps that all sequences have without it."""
+
+    count: int
+    at_end: bool
+    value: float | None
+    least: int
+
+
+def find_padding(sequences: Numbers) -> Padding | None:
+    """What fills up sequences [N, T, D] of unequal lengths: a constant that elsewhere is rare, or
+    the last step again and again."""
+    if len(sequences) < 2 or sequences.shape[1] < _SHORTEST_HOLD + 1:
+        return None
+    for at_end in (True, False):
+        steps = sequences if at_end else sequences[:, ::-1]
+        last = steps[:, -1]
+        alike = (last == last[:, :1]).all(axis=1)
+        ends, counts = np.unique(last[alike, 0], return_counts=True)
+        for value in ends[np.argsort(-counts)[:2]].tolist():
+            filled = (steps == value).all(axis=2)
+            if found := _padding(filled, _SHORTEST_PADDING):
+                return Padding(*found._replace(value=value, at_end=at_end))
+        held = np.zeros(steps.shape[:2], bool)
+        held[:, 1:] = (steps[:, 1:] == steps[:, :-1]).all(axis=2)
+        if found := _padding(held, _SHORTEST_HOLD):
+            return found._replace(at_end=at_end)
+    return None
+
+
+def _padding(filled: NDArray[np.bool_], shortest: int) -> Padding | None:
+    """Whether steps [N, T] that are filled are at the end of sequences, and hardly elsewhere."""
+    lengths = np.where(filled.all(axis=1), filled.shape[1], np.argmin(filled[:, ::-1], axis=1))
+    lengths[lengths < shortest] = 0
+    count, total = int((lengths > 0).sum()), filled.shape[1]
+    elsewhere = int(filled.sum() - lengths.sum()) / max(1, int((total - lengths).sum()))
+    if count < max(2, _NOTABLE * len(filled)) or elsewhere > _MOST_INSIDE:
+        return None
+    if (lengths == total).sum() + (lengths == 0).sum() == len(filled):
+        return None  # whole sequences of it
+    least = int(total - lengths[lengths < total].max())
+    return Padding(count, True, None, least)
