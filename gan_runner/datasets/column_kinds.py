@@ -21,6 +21,7 @@ from gan_runner.datasets.readers.numbers import (
     confirms_decimal,
     find_form,
 )
+from gan_runner.datasets.readers.units import find_units
 from gan_runner.errors import DataError, printable
 
 MOST_CATEGORIES = 256
@@ -117,10 +118,10 @@ class KindFinder(NamedTuple):
 
     def _text(self, column: ColumnText) -> ColumnKind:
         kind = dates_or_times(column.counts)
-        if not kind:
-            return ColumnKind(None, "text")
-        example = printable(column.cells[0], limit=40)
         name = printable(column.name)
+        if not kind:
+            return self._names_or_units(column, name)
+        example = printable(column.cells[0], limit=40)
         ignore = self.missing.remedies.add("ignore", [column.name])
         remedy = (
             "If their order matters, write them as numbers, such as days since the first, or leave "
@@ -133,6 +134,19 @@ class KindFinder(NamedTuple):
         what = f"column {name} has {kind}, as {example}, and they are read as {number} categories"
         silent = f"Categories: {self.missing.remedies.add('categorical', [column.name])}."
         return ColumnKind(None, kind, decisions=(Decision(what, f"{remedy} {silent}"),))
+
+    def _names_or_units(self, column: ColumnText, name: str) -> ColumnKind:
+        """Names, or what is taken for names: numbers with different units."""
+        units = find_units(column.counts)
+        if not units:
+            return ColumnKind(None, "text")
+        what = f"column {name} has {units}, and is read as {len(column.counts)} categories"
+        remedy = (
+            "Write it as numbers in one unit, or leave it out: "
+            f"{self.missing.remedies.add('ignore', [column.name])}. "
+            f"Categories: {self.missing.remedies.add('categorical', [column.name])}."
+        )
+        return ColumnKind(None, units, decisions=(Decision(what, remedy),))
 
     def _signs_fault(self, column: ColumnText, *, ambiguous: bool) -> DataError:
         other = "," if self.decimal == "." else "."
@@ -160,7 +174,11 @@ class KindFinder(NamedTuple):
         name = printable(column.name)
         what = "is to be numeric" if is_wanted else "mixes numbers and text"
         line = column.lines[column.cells.index(texts[0])]
+        where = f"{printable(texts[0], limit=40)} in line {line}"
         categorical = self.missing.remedies.add("categorical", [column.name])
+        if units := find_units(column.counts):
+            remedy = f"Write it as numbers in one unit, or use {categorical}."
+            return self._fault(f"column {name} has {units}, {where}", remedy)
         remedy = f"Repair it, or use {categorical}."
         if len(texts) <= _FEW_SPELLINGS and max(map(len, texts)) <= _LONGEST_SPELLING:
             stands = "it stands" if len(texts) == 1 else "they stand"
@@ -170,8 +188,7 @@ class KindFinder(NamedTuple):
             remedy = "; ".join(reversed(parts) if is_word else parts) + "."
             remedy = remedy[0].upper() + remedy[1:]
         others = f" and {len(texts) - 1} other texts" if len(texts) > 1 else ""
-        first = printable(texts[0], limit=40)
-        return self._fault(f"column {name} {what}, {first} in line {line}{others}", remedy)
+        return self._fault(f"column {name} {what}, {where}{others}", remedy)
 
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self.setting}. {remedy}")

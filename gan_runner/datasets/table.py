@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,13 +11,14 @@ import numpy as np
 from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from gan_runner.config.overrides import override
-from gan_runner.data import Column, LeftOut, Reading
+from gan_runner.data import Column, Decision, LeftOut, Reading
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder
-from gan_runner.datasets.column_names import Remedies, Text, listed, matching
+from gan_runner.datasets.column_names import Remedies, Text, matching
 from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
 from gan_runner.datasets.readers.csv import TextTable, read_csv
-from gan_runner.datasets.readers.numbers import NumberForm, different_units
+from gan_runner.datasets.readers.numbers import NumberForm
+from gan_runner.datasets.readers.units import find_units
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.table_doubts import ReadColumn, doubts
 from gan_runner.datasets.table_label import FoundLabel, find_label
@@ -115,7 +116,7 @@ class Table(Tabular):
             *label.decisions,
             *(decision for kind in kinds.values() for decision in kind.decisions),
             *guessed_kinds(kinds, columns, label.name, remedies),
-            *possible_thousands(unsettled, kinds, is_asked=self.decimal == ","),
+            *self._possible_thousands(unsettled, kinds),
             *doubts(read, missing, rows=len(table.lines), settled=settled),
             *repeats(columns),
         ]
@@ -215,6 +216,12 @@ class Table(Tabular):
             return None if is_text and not any(map(is_number, column.counts)) else "numeric"
         return "categorical" if asked == "label" else None if asked == "ignore" else asked
 
+    def _possible_thousands(
+        self, columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]
+    ) -> Iterator[Decision]:
+        if self.thousands == "auto":
+            yield from possible_thousands(columns, kinds, is_asked=self.decimal == ",")
+
     def _values(
         self, column: ColumnText, kind: ColumnKind, label: FoundLabel, remedies: Remedies
     ) -> ReadColumn:
@@ -233,8 +240,8 @@ class Table(Tabular):
         if len(names) > column.most_categories:
             shown = printable(column.name)
             what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
-            if units := different_units(column.counts):
-                what += f", which are numbers with different units ({listed(units)})"
+            if units := find_units(column.counts):
+                what += f", which are {units}"
             remedy = f"Leave it out: {remedies.add('ignore', [column.name])}."
             other = "Name another label, or none: dataset.label=null."
             raise self._fault(what, other if is_label and self.label != "auto" else remedy)

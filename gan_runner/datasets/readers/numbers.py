@@ -96,12 +96,10 @@ def confirms_decimal(cells: Collection[str], form: NumberForm) -> bool:
     return form.around == "0" and not are_thousands(cells, form.decimal, always=True)
 
 
-def different_units(cells: Collection[str]) -> list[str]:
-    """The texts around numbers where all cells have some, and not the same; else nothing."""
-    around = {_around(cell.translate(_LOOK_ALIKES)) for cell in cells}
-    if None in around or "0" in around:
-        return []
-    return sorted(each.replace("0", "") for each in around if each is not None)
+def affix(cell: str) -> str | None:
+    """The text around the number of a cell, with a zero in its place: 0 kg, $0. None for a cell
+    that isn't a number with at most that."""
+    return _around(cell.translate(_LOOK_ALIKES))
 
 
 def _around(cell: str) -> str | None:
