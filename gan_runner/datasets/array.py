@@ -88,8 +88,9 @@ class Array(Dataset):
         labels = self._classes(file)
         reading = self._reading(file, labels)
         if kind != "images":
-            reading = reading.with_decisions(*number_decisions(samples, kind))
-            return self._numbers(samples, kind, labels, reading)
+            numbers = self._numbers(samples, kind, labels, reading)
+            doubts = number_decisions(samples, kind)
+            return replace(numbers, reading=numbers.reading.with_decisions(*doubts))
         pixels = self._pixels(samples, track)
         doubts = image_decisions(
             samples,

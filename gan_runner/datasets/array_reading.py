@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_runner.data import Decision, LeftOut
+from gan_runner.datasets.number_doubts import (
+    Padding,
+    describe_times,
+    find_padding,
+    find_sentinels,
+    look_like_dates,
+)
 from gan_runner.datasets.readers.array import LIKELY_LABELS, ArrayFile, setting_of_array
 from gan_runner.datasets.readers.intensities import Limits, Values, histogram, range_decisions
-from gan_runner.datasets.readers.stored_picture import hash_of
+from gan_runner.datasets.repetitions import find_repeated
 
 Samples = NDArray[Any]
 
@@ -20,7 +28,8 @@ _MOST_SEARCHED_BYTES = 1 << 30
 _MOST_NAMED = 5
 _SMALLEST_IMAGE = 8
 _FEW_VALUES, _FEW_CODES = 20, 20
-_NOTABLE, _DOUBTFUL = 0.01, 0.1
+_SHORTEST_SERIES = 8
+_MOST_SEARCHED_NUMBERS = 1 << 22
 
 
 def stored_text(samples: Samples) -> str:
@@ -74,7 +83,7 @@ def image_decisions(
         whole=samples.dtype.kind != "f",
         is_given=is_given,
     )
-    return decisions + _repetitions(seen, "images")
+    return decisions + _repetitions(pixels)
 
 
 def _values_of(samples: Samples, seen: NDArray[np.uint8], *, is_large: bool) -> Values:
@@ -90,7 +99,7 @@ def _without_alpha(images: Samples) -> Samples:
 
 
 def number_decisions(samples: Samples, kind: str) -> list[Decision]:
-    """Doubts about vectors [N, D] or sequences [N, T, D]."""
+    """Doubts about finite vectors [N, D] or sequences [N, T, D]."""
     size = samples.shape[-1]
     seen = samples[:: max(1, len(samples) // MOST_SEEN)]
     rows = seen.reshape(-1, size)
@@ -101,7 +110,93 @@ def number_decisions(samples: Samples, kind: str) -> list[Decision]:
     else:
         decisions += _codes(rows, kind)
         decisions += _odd_dimensions(rows) if kind == "vectors" else []
-    return decisions + _constant_dimensions(samples, kind)
+        decisions += _values_that_mean_else(samples, seen, kind)
+    remedy = "Remove what is repeated if that wasn't meant: numpy.unique(x, axis=0)"
+    repeated = find_repeated(samples.reshape(len(samples), -1))
+    return decisions + repeated.decisions(kind, remedy) + _constant_dimensions(samples, kind)
+
+
+def _values_that_mean_else(samples: Samples, seen: Samples, kind: str) -> list[Decision]:
+    """Numbers that fill up, stand for missing values or are dates."""
+    padding = _find_padding(seen, kind)
+    filling = None if padding is None else padding.value
+    decisions = [] if padding is None else [_padding_decision(padding, len(seen), kind)]
+    every = max(1, samples.size // _MOST_SEARCHED_NUMBERS)
+    rows = samples[::every].reshape(-1, samples.shape[-1])
+    sentinels: dict[float, list[int]] = defaultdict(list)
+    dates, times = [], {}
+    for place, column in enumerate(rows.T.astype(np.float64)):
+        values = column if filling is None else column[column != filling]
+        found = find_sentinels(values)
+        for value in found:
+            sentinels[value].append(place)
+        values = values[~np.isin(values, found)] if found else values
+        if len(values) < _FEW_VALUES or values.min() == values.max():
+            continue
+        if look_like_dates(values):
+            dates.append(place)
+        elif text := describe_times(values):
+            times[place] = text
+    return decisions + _sentinel_decisions(samples, sentinels) + _time_decisions(dates, times)
+
+
+def _find_padding(seen: Samples, kind: str) -> Padding | None:
+    """The padding of sequences; also of vectors that look like sequences of one dimension."""
+    if kind == "sequences":
+        return find_padding(seen)
+    if seen.shape[1] < _SHORTEST_SERIES or any(len(np.unique(c)) <= 2 for c in seen.T[-2:]):
+        return None  # the ends of vectors with categories in one-hot form are 0, too
+    found = find_padding(seen[:, :, None])
+    return None if found is None or found.lengths <= 2 or found.value is None else found
+
+
+def _padding_decision(padding: Padding, total: int, kind: str) -> Decision:
+    place = "end" if padding.at_end else "begin"
+    many = f"{padding.number} of {total} {kind} {place} with"
+    if padding.value is None:
+        text = f"{many} one step again and again, as if that filled them up"
+    else:
+        text = f"{many} {padding.value:g} again and again, as if that filled them up"
+    part = f"x[:, :{padding.least}]" if padding.at_end else f"x[:, -{padding.least}:]"
+    remedy = "It would be learned as data. If so, save only those that are full"
+    if padding.least > 1:
+        remedy += f", or what all have: {part}"
+    return Decision(text, remedy)
+
+
+def _sentinel_decisions(samples: Samples, sentinels: dict[float, list[int]]) -> list[Decision]:
+    """Numbers far from all others, by the places of their dimensions."""
+    if not sentinels:
+        return []
+    parts, chosen = [], np.zeros(len(samples), bool)
+    for value, places in list(sentinels.items())[:_MOST_NAMED]:
+        has_it = (samples[..., places] == value).reshape(len(samples), -1).any(axis=1)
+        chosen |= has_it
+        parts.append(f"{value:.12g} in {_dimensions_text(places)} ({has_it.sum()} samples)")
+    text = f"numbers apart from all others are taken as they are: {'; '.join(parts)}"
+    return [
+        Decision(
+            text,
+            "If they stand for missing values, save the array without these "
+            f"{chosen.sum()} of {len(samples)} samples, or with values in their place",
+        )
+    ]
+
+
+def _time_decisions(dates: list[int], times: dict[int, str]) -> list[Decision]:
+    decisions = []
+    if dates:
+        text = f"{_dimensions_text(dates)} looks like dates written as numbers (20200309), whose "
+        decisions.append(
+            Decision(f"{text}differences aren't days", "Save them as days since the first")
+        )
+    if times:
+        text = f"{_dimensions_text(list(times))} looks like times ({next(iter(times.values()))}): "
+        text += "an hour or a day of the week, which they hide, isn't learned"
+        decisions.append(
+            Decision(text, "Save these as dimensions if they matter, or leave the times out")
+        )
+    return decisions
 
 
 def _axes_doubts(samples: Samples) -> list[Decision]:
@@ -118,13 +213,10 @@ def _axes_doubts(samples: Samples) -> list[Decision]:
     return [Decision(text, remedy, doubtful=looks_else and samples.dtype.kind != "u")]
 
 
-def _repetitions(seen: NDArray[np.uint8], what: str) -> list[Decision]:
-    repeated = len(seen) - len({hash_of(each) for each in seen})
-    if repeated < _NOTABLE * len(seen) or repeated == 0:
-        return []
-    text = f"{repeated} of {len(seen)} {what} repeat others, pixel by pixel"
+def _repetitions(pixels: NDArray[np.uint8]) -> list[Decision]:
     remedy = "Remove what is repeated if that wasn't meant"
-    return [Decision(text, remedy, doubtful=repeated >= _DOUBTFUL * len(seen))]
+    repeated = find_repeated(pixels.reshape(len(pixels), -1))
+    return repeated.decisions("images", remedy)
 
 
 def _axes_of_numbers(samples: Samples, kind: str) -> list[Decision]:
@@ -240,6 +332,12 @@ def _are_whole(values: Samples) -> bool:
 def _counts_up(values: Samples) -> bool:
     steps = np.diff(values.astype(np.float64))
     return bool(steps[0] > 0 and (steps == steps[0]).all())
+
+
+def _dimensions_text(places: list[int]) -> str:
+    """Dimensions by their numbers, which begin at 1 as in the reading report."""
+    number = "dimension" if len(places) == 1 else f"{len(places)} dimensions:"
+    return f"{number} {_indices_text([place + 1 for place in places])}"
 
 
 def _indices_text(indices: list[int]) -> str:

@@ -98,7 +98,7 @@ def look_like_dates(values: Numbers) -> bool:
 
 
 def describe_times(values: Numbers) -> str:
-    """Such as "seconds since 1970, 2020-03-09 to 2021-01-31" where numbers look like it, else ""."""
+    """Such as "seconds since 1970, 2020-03-09 to 2021-01-31" where numbers look like it, or ""."""
     low, high = float(values.min()), float(values.max())
     for unit, in_a_second in _UNITS.items():
         if _FIRST_SECOND * in_a_second <= low < high <= _LAST_SECOND * in_a_second:
@@ -108,13 +108,15 @@ def describe_times(values: Numbers) -> str:
 
 
 class Padding(NamedTuple):
-    """What some sequences end or begin with. `value`: the number, None where it is the last one of
-    each. `least`: the steps that all sequences have without it."""
+    """What fills up a `number` of sequences. `value`: a constant, None where it is the last step of
+    each. `least`: the steps that all sequences have without it. `lengths`: how many different ones
+    it has."""
 
-    count: int
+    number: int
     at_end: bool
     value: float | None
     least: int
+    lengths: int
 
 
 def find_padding(sequences: Numbers) -> Padding | None:
@@ -130,7 +132,7 @@ def find_padding(sequences: Numbers) -> Padding | None:
         for value in ends[np.argsort(-counts)[:2]].tolist():
             filled = (steps == value).all(axis=2)
             if found := _padding(filled, _SHORTEST_PADDING):
-                return Padding(*found._replace(value=value, at_end=at_end))
+                return found._replace(value=value, at_end=at_end)
         held = np.zeros(steps.shape[:2], bool)
         held[:, 1:] = (steps[:, 1:] == steps[:, :-1]).all(axis=2)
         if found := _padding(held, _SHORTEST_HOLD):
@@ -142,11 +144,11 @@ def _padding(filled: NDArray[np.bool_], shortest: int) -> Padding | None:
     """Whether steps [N, T] that are filled are at the end of sequences, and hardly elsewhere."""
     lengths = np.where(filled.all(axis=1), filled.shape[1], np.argmin(filled[:, ::-1], axis=1))
     lengths[lengths < shortest] = 0
-    count, total = int((lengths > 0).sum()), filled.shape[1]
+    number, total = int((lengths > 0).sum()), filled.shape[1]
     elsewhere = int(filled.sum() - lengths.sum()) / max(1, int((total - lengths).sum()))
-    if count < max(2, _NOTABLE * len(filled)) or elsewhere > _MOST_INSIDE:
+    if number < max(2, _NOTABLE * len(filled)) or elsewhere > _MOST_INSIDE:
         return None
     if (lengths == total).sum() + (lengths == 0).sum() == len(filled):
         return None  # whole sequences of it
     least = int(total - lengths[lengths < total].max())
-    return Padding(count, True, None, least)
+    return Padding(number, True, None, least, len(np.unique(lengths[lengths > 0])))

@@ -18,8 +18,8 @@ from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
 from gan_runner.datasets.readers.csv import TextTable, read_csv
 from gan_runner.datasets.readers.numbers import NumberForm
-from gan_runner.datasets.readers.units import find_units
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
+from gan_runner.datasets.readers.units import find_units
 from gan_runner.datasets.table_doubts import ReadColumn, doubts
 from gan_runner.datasets.table_label import FoundLabel, find_label
 from gan_runner.datasets.table_notes import (
@@ -118,7 +118,7 @@ class Table(Tabular):
             *guessed_kinds(kinds, columns, label.name, remedies),
             *self._possible_thousands(unsettled, kinds),
             *doubts(read, missing, rows=len(table.lines), settled=settled),
-            *repeats(columns),
+            *repeats(read),
         ]
         ignored = [name for name in table.columns if wanted[name] == "ignore"]
         reading = Reading(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from math import gcd
 from typing import Literal
 
 import numpy as np
@@ -17,11 +16,11 @@ from gan_runner.datasets.missing_values import Missing
 from gan_runner.datasets.readers.cells import digits, is_number
 from gan_runner.datasets.readers.csv import TextTable
 from gan_runner.datasets.readers.numbers import NumberForm, are_thousands, confirms_decimal
+from gan_runner.datasets.repetitions import find_repeated
 from gan_runner.datasets.table_doubts import ReadColumn
 from gan_runner.errors import printable
 
 _Role = Literal["label", "numeric", "categorical"]
-_MANY_ROWS = 20  # different ones, which don't all repeat by chance
 _LARGE_SHARE = 0.25  # of a single value, worth a note
 
 
@@ -112,15 +111,12 @@ def possible_thousands(
         )
 
 
-def repeats(columns: Sequence[ColumnText]) -> Iterator[Decision]:
+def repeats(read: Sequence[ReadColumn]) -> list[Decision]:
     """Rows that are the same as others."""
-    counts = Counter(zip(*(column.cells for column in columns), strict=True))
-    rows = counts.total()
-    if len(counts) == rows:
-        return
-    # as a file has that was put together with itself
-    every_row = gcd(*counts.values()) > 1 and len(counts) > _MANY_ROWS
-    yield Decision(f"{rows - len(counts)} of {rows} rows repeat another one", "", every_row)
+    rows = np.column_stack([column.filled.values.astype(np.float64) for column in read])
+    remedy = "They may be in training and held out at once. Remove them if that wasn't meant: "
+    remedy += "pandas.DataFrame.drop_duplicates"
+    return find_repeated(rows).decisions("rows", remedy, least=0)
 
 
 def _digits(column: ReadColumn, form: NumberForm) -> int:

@@ -391,7 +391,7 @@ def test_constant_and_equal_columns_and_repeated_rows_are_noted(load: Load) -> N
     assert reading.columns[2].note == "the same as b"
     doubled = table("a,k", number, one_of("u", "v"), rows=100)
     again = doubled + doubled.partition("\n")[2]
-    assert "rows repeat another one" in doubts(load(again).reading)
+    assert "101 of 200 rows repeat others" in doubts(load(again).reading)
 
 
 def test_a_label_that_is_a_condition_is_noted_as_one(load: Load) -> None:

@@ -9,14 +9,13 @@ from gan_runner.datasets.readers.numbers import affix
 from gan_runner.errors import printable
 
 _UNITS = """
-mg kg lb lbs oz nm um \u00b5m \u03bcm mm cm km in inch inches ft feet yd mi mile miles
-ml cl gal mcg \u00b5g ns us ms sec secs second seconds min mins minute minutes hr hrs hour hours
-day days week weeks wk mo month months mon yr yrs year years
-kb mb gb tb kib mib gib bytes hz khz mhz ghz w kw mw hp bhp ps kj cal kcal wh kwh mah
-pa hpa kpa mpa bar mbar psi mmhg mph kmh kph km/h m/s kn kt mpg kmpl km/kg km/l l/100km
-% \u2030 \u00b0 \u00b0c \u00b0f ppm ppb mol mmol bn mn mio mrd cc rpm mv ma px pt dpi
-$ \u20ac \u00a3 \u00a5 \u20b9 \u20bd \u20a9 \u20ba \u00a2 usd eur gbp jpy inr cny chf cad aud sek nok dkk pln czk
-brl mxn rub krw us$ a$ c$ hk$ nz$ fr fr. kr kr.
+mg kg lb lbs oz nm um µm \u03bcm mm cm km in inch inches ft feet yd mi mile miles ml cl gal mcg µg
+ns us ms sec secs second seconds min mins minute minutes hr hrs hour hours day days week weeks wk
+mo month months mon yr yrs year years kb mb gb tb kib mib gib bytes hz khz mhz ghz w kw mw hp bhp
+ps kj cal kcal wh kwh mah pa hpa kpa mpa bar mbar psi mmhg mph kmh kph km/h m/s kn kt mpg kmpl
+km/kg km/l l/100km % ‰ ° °c °f ppm ppb mol mmol bn mn mio mrd cc rpm mv ma px pt dpi $ € £ ¥ ₹ ₽ ₩
+₺ ¢ usd eur gbp jpy inr cny chf cad aud sek nok dkk pln czk brl mxn rub krw us$ a$ c$ hk$ nz$ fr
+fr. kr kr.
 """
 _KNOWN = frozenset(_UNITS.split())
 _LETTERS = frozenset("gtmlshdykKMBWVJ")  # others alone are those of seats and blocks
