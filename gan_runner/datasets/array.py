@@ -152,6 +152,7 @@ class Array(Dataset):
             labels="" if labels.indices is None else f"array {printable(file.labels_name)}",
             left_out=left_out(file),
             decisions=(*labels.decisions, *doubts),
+            held_out=0,
         )
 
     def _numbers(self, samples: Samples, kind: str, labels: ArrayLabels, reading: Reading) -> Data:

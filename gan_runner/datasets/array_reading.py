@@ -20,6 +20,7 @@ from gan_runner.datasets.number_doubts import (
 from gan_runner.datasets.readers.array import LIKELY_LABELS, ArrayFile, setting_of_array
 from gan_runner.datasets.readers.intensities import Limits, Values, histogram, range_decisions
 from gan_runner.datasets.repetitions import find_repeated
+from gan_runner.errors import plural
 
 Samples = NDArray[Any]
 
@@ -111,9 +112,12 @@ def number_decisions(samples: Samples, kind: str) -> list[Decision]:
         decisions += _codes(rows, kind)
         decisions += _odd_dimensions(rows) if kind == "vectors" else []
         decisions += _values_that_mean_else(samples, seen, kind)
-    remedy = "Remove what is repeated if that wasn't meant: numpy.unique(x, axis=0)"
+    remedy = "Keep one of each if that wasn't meant, and its label: "
+    remedy += "numpy.unique(x, axis=0, return_index=True)[1] are their places"
     repeated = find_repeated(samples.reshape(len(samples), -1))
-    return decisions + repeated.decisions(kind, remedy) + _constant_dimensions(samples, kind)
+    return (
+        decisions + repeated.decisions(kind, remedy, least=0) + _constant_dimensions(samples, kind)
+    )
 
 
 def _values_that_mean_else(samples: Samples, seen: Samples, kind: str) -> list[Decision]:
@@ -144,8 +148,11 @@ def _find_padding(seen: Samples, kind: str) -> Padding | None:
     """The padding of sequences; also of vectors that look like sequences of one dimension."""
     if kind == "sequences":
         return find_padding(seen)
-    if seen.shape[1] < _SHORTEST_SERIES or any(len(np.unique(c)) <= 2 for c in seen.T[-2:]):
+    ends = np.concatenate([seen[:, :2], seen[:, -2:]], axis=1)
+    if seen.shape[1] < _SHORTEST_SERIES or any(len(np.unique(end)) <= 2 for end in ends.T):
         return None  # the ends of vectors with categories in one-hot form are 0, too
+    if any(map(_are_whole, ends.T)) and not _are_whole(seen):
+        return None  # and those with counts behind measurements
     found = find_padding(seen[:, :, None])
     return None if found is None or found.lengths <= 2 or found.value is None else found
 
@@ -172,13 +179,14 @@ def _sentinel_decisions(samples: Samples, sentinels: dict[float, list[int]]) -> 
     for value, places in list(sentinels.items())[:_MOST_NAMED]:
         has_it = (samples[..., places] == value).reshape(len(samples), -1).any(axis=1)
         chosen |= has_it
-        parts.append(f"{value:.12g} in {_dimensions_text(places)} ({has_it.sum()} samples)")
+        number = plural(int(has_it.sum()), "sample")
+        parts.append(f"{value:.12g} in {_dimensions_text(places)} ({number})")
     text = f"numbers apart from all others are taken as they are: {'; '.join(parts)}"
     return [
         Decision(
             text,
-            "If they stand for missing values, save the array without these "
-            f"{chosen.sum()} of {len(samples)} samples, or with values in their place",
+            f"If they stand for missing values, save the array without these samples, "
+            f"{chosen.sum()} of {len(samples)}, or with values in their place",
         )
     ]
 
@@ -186,12 +194,14 @@ def _sentinel_decisions(samples: Samples, sentinels: dict[float, list[int]]) -> 
 def _time_decisions(dates: list[int], times: dict[int, str]) -> list[Decision]:
     decisions = []
     if dates:
-        text = f"{_dimensions_text(dates)} looks like dates written as numbers (20200309), whose "
-        decisions.append(
-            Decision(f"{text}differences aren't days", "Save them as days since the first")
+        text = (
+            f"{_dimensions_text(dates)} {_look(dates)} like dates written as numbers (20200309), "
         )
+        text += "whose differences aren't days"
+        decisions.append(Decision(text, "Save them as days since the first"))
     if times:
-        text = f"{_dimensions_text(list(times))} looks like times ({next(iter(times.values()))}): "
+        places = list(times)
+        text = f"{_dimensions_text(places)} {_look(places)} like times ({times[places[0]]}): "
         text += "an hour or a day of the week, which they hide, isn't learned"
         decisions.append(
             Decision(text, "Save these as dimensions if they matter, or leave the times out")
@@ -299,7 +309,8 @@ def _odd_dimensions(rows: Samples) -> list[Decision]:
     decisions = []
     numbers = [i for i in range(min(size, 64)) if _counts_up(rows[:, i])]
     if numbers and len(numbers) < size:
-        text = f"dimension {_indices_text(numbers)} goes up from sample to sample in equal steps"
+        text = f"{_dimensions_text(numbers)} {'goes' if len(numbers) == 1 else 'go'} up from "
+        text += "sample to sample in equal steps"
         remedy = "If it numbers the samples, leave it out"
         decisions.append(Decision(text, remedy))
     last, others = rows[:, -1], rows[:, :-1]
@@ -319,7 +330,7 @@ def _constant_dimensions(samples: Samples, kind: str) -> list[Decision]:
         return []
     if len(constant) == size:
         return [Decision(f"all {kind} are equal", "Is it the right file?")]
-    text = f"{len(constant)} of {size} dimensions never change ({_indices_text(constant)})"
+    text = f"{len(constant)} of {size} dimensions never change ({_numbers_text(constant)})"
     return [Decision(text, "", doubtful=False)]
 
 
@@ -334,12 +345,16 @@ def _counts_up(values: Samples) -> bool:
     return bool(steps[0] > 0 and (steps == steps[0]).all())
 
 
+def _look(places: list[int]) -> str:
+    return "looks" if len(places) == 1 else "look"
+
+
 def _dimensions_text(places: list[int]) -> str:
     """Dimensions by their numbers, which begin at 1 as in the reading report."""
     number = "dimension" if len(places) == 1 else f"{len(places)} dimensions:"
-    return f"{number} {_indices_text([place + 1 for place in places])}"
+    return f"{number} {_numbers_text(places)}"
 
 
-def _indices_text(indices: list[int]) -> str:
-    shown = ", ".join(map(str, indices[:_MOST_NAMED]))
-    return f"{shown}, ..." if len(indices) > _MOST_NAMED else shown
+def _numbers_text(places: list[int]) -> str:
+    shown = ", ".join(str(place + 1) for place in places[:_MOST_NAMED])
+    return f"{shown}, ..." if len(places) > _MOST_NAMED else shown

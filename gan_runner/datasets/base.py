@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, final
 
 import torch
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from gan_runner.config.component import Component
 from gan_runner.data import Data, Decision, LeftOut, Reading, Space
@@ -43,6 +43,8 @@ class Dataset(Component):
 
     per_class: int | None = Field(ge=1)
     per_class_seed: int = Field(ge=0)
+    # kept by `training` where they are held out: a file is read once
+    _others: Data | None = PrivateAttr(default=None)
 
     @final
     def training(self, cache: Path, track: Track) -> Data:
@@ -57,8 +59,12 @@ class Dataset(Component):
             data = replace(data, reading=data.reading.with_decisions(_MIRRORED))
         if self.per_class is None:
             return data
-        chosen = take_per_class(data, self.per_class, seed=self.per_class_seed).chosen
-        return replace(chosen, reading=self._without_others(data, len(chosen)))
+        chosen, others = take_per_class(data, self.per_class, seed=self.per_class_seed)
+        reading = self._without_others(data, len(chosen))
+        if reading.held_out == 0 and others is not None:
+            self._others = others
+            reading = replace(reading, held_out=len(others))
+        return replace(chosen, reading=reading)
 
     @final
     def test(self, cache: Path, track: Track) -> Data | None:
@@ -66,6 +72,8 @@ class Dataset(Component):
 
         None where there are none. Raises what `training` does.
         """
+        if self._others is not None:
+            return self._others
         held_out = self.held_out(cache, track)
         if held_out is not None:
             _check_data(held_out, source=f"{type(self).__name__}.held_out")

@@ -41,6 +41,7 @@ class Digits(Dataset):
             source="scikit-learn's handwritten digits (digits.csv.gz)",
             stored=f"{COUNT} rows of {SIDE} x {SIDE} numbers from 0 to {INK}, scaled to 0 to 255",
             labels="last column",
+            held_out=0,
         )
         return Data(torch.from_numpy(images), self.space(), labels, names, reading)
 

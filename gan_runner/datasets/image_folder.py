@@ -133,6 +133,7 @@ class ImageFolder(Dataset):
             labels=labels,
             left_out=left_out(listing, counts),
             decisions=tuple(left_out_decisions(listing, counts)),
+            held_out=0,
         )
 
     def _picture_decisions(self, counts: PictureCounts) -> list[Decision]:

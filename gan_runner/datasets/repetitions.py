@@ -21,6 +21,7 @@ _CONTINUOUS = 10  # times the number of rows: so many steps a column has from en
 _ALL_DIFFERENT = 0.9  # of the rows
 _MOST_COLUMNS = 64  # whose different values are counted
 _MOST_SEARCHED_BYTES, _MOST_SEARCHED = 1 << 30, 1 << 20
+_MOST_COMPARED_BYTES = 1 << 28
 
 
 class Repeated(NamedTuple):
@@ -53,8 +54,7 @@ def find_repeated(rows: Rows) -> Repeated:
 
 
 def _hash_rows(rows: Rows) -> list[int]:
-    content, length = rows.tobytes(), rows.itemsize * rows.shape[1]
-    return [hash(content[start : start + length]) for start in range(0, len(content), length)]
+    return [hash(row.tobytes()) for row in rows]
 
 
 def _all_repeat(counts: Counter[int]) -> bool:
@@ -68,6 +68,7 @@ def _are_copies(different: Rows, total: int) -> bool:
     It does where rows also agree in all columns but one, as rows of rounded numbers and of
     categories do. It doesn't if a single column has another number, in fine steps, in each.
     """
+    different = different[:: max(1, different.nbytes // _MOST_COMPARED_BYTES)]
     count, width = different.shape
     columns = range(0, width, -(-width // _MOST_COLUMNS))
     values = {place: np.unique(different[:, place]) for place in columns}

@@ -56,6 +56,8 @@ def find_label(
     shown = printable(last)
     no_label = override("dataset.label", None)
     remedy = f"No label: {no_label}. This one: {override('dataset.label', last)}."
+    if kinds[last].guess:
+        remedy += f" Numbers: {remedies.add('numeric', [last])}."
     by_place = Decision(f"the last column, {shown}, is taken for the label", remedy)
     doubt = (
         f"Column {shown} was taken for the label as the last one; if it has no classes, use "

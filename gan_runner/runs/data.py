@@ -38,7 +38,7 @@ def report_reading(experiment: Experiment, data: Data, track: Track) -> ReadingR
 
 def _report(config: Config, dataset: Dataset, data: Data, track: Track) -> ReadingReport:
     held_out = data.reading.held_out
-    if held_out is None or (held_out == 0 and dataset.per_class is not None):
+    if held_out is None:
         try:
             with raise_on_signals():
                 rest = dataset.test(Path(config.cache), track)

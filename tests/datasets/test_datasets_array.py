@@ -596,7 +596,7 @@ DOUBTED: dict[str, tuple[NDArray[Any], dict[str, Any], str]] = {
     "yes and no": (uniform(30, 5) > 0.5, {}, "False and True"),
     "equal vectors": (np.ones((9, 3)) / 3, {}, "all vectors are equal"),
     "a label inside": (np.c_[points(), np.arange(50) % 3], {}, "labels=x[:, -1]"),
-    "running numbers": (np.c_[np.arange(50), points()], {}, "dimension 0 goes up"),
+    "running numbers": (np.c_[np.arange(50), points()], {}, "dimension 1 goes up"),
 }
 
 
@@ -628,7 +628,7 @@ def test_plain_data_is_not_doubted(
 
 def test_constant_dimensions_are_said(file: Path) -> None:
     [decision] = load(save_array(file, np.c_[points(), np.ones(50)])).reading.decisions
-    assert decision.text == "1 of 4 dimensions never change (3)"
+    assert decision.text == "1 of 4 dimensions never change (4)"
 
 
 def test_values_that_are_not_finite_are_counted(file: Path) -> None:

@@ -12,7 +12,7 @@ from conftest import Answer, left_behind, small_run, track
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Data, Space
-from gan_runner.datasets import Dataset
+from gan_runner.datasets import Dataset, array
 from gan_runner.datasets.per_class import take_per_class
 from gan_runner.errors import ConfigError
 from gan_runner.training.build import build
@@ -121,3 +121,27 @@ def test_images_of_ones_own_are_limited_too(here: Here, tmp_path: Path) -> None:
         here("gan-evaluate", "run", "--metrics", "mmd", "--space", "random", "--cache", "c").code
         == 0
     )
+
+
+def test_an_array_file_is_read_once_for_what_is_chosen_and_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = np.repeat([0, 1], 20)
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(40, 3)), y=labels)
+    chosen = dataset(
+        "dataset=array", f"dataset.path={tmp_path}/x.npz", "model=mlp", "dataset.per_class=5"
+    )
+    reads = []
+    read = array.read_array_file
+    monkeypatch.setattr(array, "read_array_file", lambda *a, **k: reads.append(a) or read(*a, **k))
+    training, test = chosen.training(tmp_path, track), chosen.test(tmp_path, track)
+    assert test is not None and training.reading.held_out == len(test) == 30
+    assert len(reads) == 1
+    alone = unread(chosen)
+    again = alone.test(tmp_path, track)
+    assert again is not None and torch.equal(again.examples, test.examples)
+
+
+def unread(chosen: Dataset) -> Dataset:
+    """The same data set, of which nothing was read."""
+    return type(chosen).model_validate_json(chosen.model_dump_json())
