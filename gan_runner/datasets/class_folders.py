@@ -31,11 +31,12 @@ _NAMED = 3
 
 class FolderClasses(NamedTuple):
     """For each picture the index of its class, and the classes, sorted; both empty without classes.
-    What was decided on the way."""
+    What was decided on the way. `are_parts`: the folders are no classes, by their names."""
 
     indices: list[int]
     classes: tuple[str, ...]
     decisions: list[Decision]
+    are_parts: bool = False
 
 
 def folder_classes(names: Sequence[str], setting: LabelsSetting, *, root: str) -> FolderClasses:
@@ -62,7 +63,7 @@ def folder_classes(names: Sequence[str], setting: LabelsSetting, *, root: str) -
     if len(counts) == 1:
         return FolderClasses([], (), [_single(names, next(iter(counts)), root)])
     if setting == "auto" and all(map(_is_part, counts)):
-        return FolderClasses([], (), [_parts(counts, root)])
+        return FolderClasses([], (), [_parts(counts, root)], are_parts=True)
     classes = tuple(sorted(counts))
     index = {name: i for i, name in enumerate(classes)}
     decisions = _doubts(counts, root) if setting == "auto" else []

@@ -59,10 +59,13 @@ def left_out(listing: Listing, counts: PictureCounts) -> tuple[LeftOut, ...]:
     images, others = len(listing.images), listing.others
     files = images + _count(others)
     kept = {class_of(image.name) for image in listing.images if image.name not in counts.left_out}
+    kept |= set(map(class_of, listing.ignored))
+    ignored = sorted(listing.ignored)
     empty = [name for name in listing.folders if name not in kept]
     hidden = listing.hidden
     large = [f"{name}, {reason}" for name, reason in counts.too_large.items()]
     found = [
+        _left_out(len(ignored), images + len(ignored), "images", "dataset.ignore", ignored),
         _left_out(len(counts.damaged), images, "images", "damaged", list(counts.damaged)),
         _left_out(len(large), images, "images", "too large", large),
         *(
@@ -181,22 +184,35 @@ def _shape_decisions(counts: PictureCounts, size: int) -> list[Decision]:
 
 
 def _color_decisions(counts: PictureCounts, channels: int) -> list[Decision]:
-    total = counts.count
+    total, gray, transparent = counts.count, counts.gray, counts.transparent
     decisions = []
-    if channels > 2 and counts.gray == total:
+    if channels > 2 and gray == total:
         text = f"all images are gray and become {channels} equal channels"
         decisions.append(Decision(text, f"Gray: dataset.channels={channels - 2}", doubtful=False))
-    if channels < 3 and counts.gray < total:
-        text = f"{total - counts.gray} of {total} images are stored in color and become gray"
+    elif channels > 2 and gray:
+        text = f"{gray} of {total} images are gray, the others have color"
+        remedy = f"All in gray: dataset.channels={channels - 2}"
+        decisions.append(Decision(text, remedy, doubtful=_is_mixture(gray, total)))
+    if channels < 3 and gray < total:
+        text = f"{total - gray} of {total} images are stored in color and become gray"
         decisions.append(Decision(text, f"Color: dataset.channels={channels + 2}", doubtful=False))
-    if channels in (1, 3) and counts.transparent:
-        text = f"transparent parts of {counts.transparent} of {total} images become white"
+    if channels in (1, 3) and transparent:
+        text = f"transparent parts of {transparent} of {total} images become white"
+        text += ", the others have none" * (transparent < total)
         remedy = f"To keep them: dataset.channels={channels + 1}"
-        decisions.append(Decision(text, remedy, doubtful=False))
-    if channels in (2, 4) and not counts.transparent:
-        text = "no image has transparent parts: the alpha channel is 255 everywhere"
-        decisions.append(Decision(text, f"Without it: dataset.channels={channels - 1}"))
+        decisions.append(Decision(text, remedy, doubtful=_is_mixture(transparent, total)))
+    if channels in (2, 4) and transparent < total:
+        number = f"{total - transparent} of {total} images have" if transparent else "no image has"
+        text = f"{number} {'no ' * bool(transparent)}transparent parts: the alpha channel is 255 "
+        remedy = f"Without it: dataset.channels={channels - 1}"
+        doubtful = not transparent or _is_mixture(transparent, total)
+        decisions.append(Decision(f"{text}everywhere", remedy, doubtful))
     return decisions
+
+
+def _is_mixture(number: int, total: int) -> bool:
+    """Whether neither so many images nor the others are few."""
+    return _NOTABLE * total <= number <= (1 - _NOTABLE) * total
 
 
 def _first(names: Mapping[str, str]) -> str:

@@ -13,9 +13,11 @@ from typing import Literal, TypeVar
 import torch
 from pydantic import Field
 
+from gan_runner.config.overrides import override
 from gan_runner.data import Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.class_folders import LabelsSetting, folder_classes
+from gan_runner.datasets.companions import companions, fitting
 from gan_runner.datasets.folder_reading import (
     left_out,
     left_out_decisions,
@@ -42,7 +44,7 @@ from gan_runner.datasets.readers.listing import ImageFile, Listing, list_below
 from gan_runner.datasets.readers.paths import Location, expand_path, file_faults, refuse_missing
 from gan_runner.datasets.readers.picture_counts import PictureCounts
 from gan_runner.datasets.readers.stored_picture import DEPTHS
-from gan_runner.errors import DataError, printable
+from gan_runner.errors import ConfigError, DataError, printable
 
 FORMAT = 2  # of the cached array; with a new number, images are decoded again
 MOST_AHEAD = 256  # images that are decoded before they are wanted
@@ -56,7 +58,8 @@ class ImageFolder(Dataset):
     the cache.
 
     The first-level sub-folder is the class of an image, where folders look like classes or `labels`
-    says so. `range`: the stored values that become black and white.
+    says so. `ignore`: files and folders to leave out, by their paths or patterns of these. `range`:
+    the stored values that become black and white.
     """
 
     root: Location | None
@@ -64,6 +67,7 @@ class ImageFolder(Dataset):
     channels: int = Field(ge=1, le=4)
     flip: bool
     labels: LabelsSetting
+    ignore: tuple[str, ...]
     range: RangeSetting
     on_damaged: Literal["error", "skip"]
 
@@ -96,7 +100,10 @@ class ImageFolder(Dataset):
         found = folder_classes(names, self.labels, root=str(self.root))
         labels = torch.tensor(found.indices) if found.classes else None
         reading = self._reading(listing, counts, labels="sub-folders" if found.classes else "")
-        reading = reading.with_decisions(*found.decisions, *self._picture_decisions(counts))
+        are_settled = found.are_parts or self.labels == "folders"
+        related = companions(names, folders_are_settled=are_settled)
+        pictures = self._picture_decisions(counts)
+        reading = reading.with_decisions(*found.decisions, *related, *pictures)
         return Data(torch.from_numpy(stored.images), self.space(), labels, found.classes, reading)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
@@ -124,7 +131,22 @@ class ImageFolder(Dataset):
             what = f"no images among its files ({others})" if others else "no images"
             remedy = "Put PNG, JPEG, WebP, BMP, GIF or TIFF files there, or into a sub-folder for "
             raise DataError(f"{what}, {self._setting}. {remedy}each class.")
+        self._leave_out_ignored(listing)
         return listing
+
+    def _leave_out_ignored(self, listing: Listing) -> None:
+        """Move what `ignore` names out of the images. Raises ConfigError for what fits nothing."""
+        names = [image.name for image in listing.images]
+        for pattern in self.ignore:
+            found = fitting(pattern, names)
+            shown = override("dataset.ignore", [pattern])
+            if not found:
+                raise ConfigError(f"no image fits, {shown} with {self._setting}. Remove it.")
+            listing.ignored |= found
+        listing.images = [image for image in listing.images if image.name not in listing.ignored]
+        if not listing.images:
+            shown = override("dataset.ignore", self.ignore)
+            raise ConfigError(f"no image is left, {shown} with {self._setting}. Ignore fewer.")
 
     def _reading(self, listing: Listing, counts: PictureCounts, *, labels: str) -> Reading:
         return Reading(

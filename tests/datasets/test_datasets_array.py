@@ -667,3 +667,77 @@ def test_one_hot_sequences_are_said_and_not_doubted(file: Path) -> None:
     data = load(save_array(file, np.eye(4)[codes]), kind="sequences")
     assert doubts(data) == ""
     assert "rows are one-hot" in [each.text for each in data.reading.decisions]
+
+
+def filled(shape: tuple[int, ...], *, seed: int = 0) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).normal(5, 2, shape)
+
+
+def with_value(value: float, every: int = 17) -> NDArray[np.float64]:
+    vectors = filled((400, 3))
+    vectors[::every, 1] = value
+    return vectors
+
+
+def padded(value: float | None, *, at_end: bool = True) -> NDArray[np.float64]:
+    """Walks of 10 to 30 steps, filled up to 30; without a value by their last step."""
+    walks = filled((100, 30, 2)).cumsum(axis=1)
+    for place in range(0, 100, 2):
+        length = 10 + place % 18
+        walks[place, length:] = walks[place, length - 1] if value is None else value
+    return walks if at_end else walks[:, ::-1]
+
+
+SECONDS = 1.6e9 + 3600 * np.arange(400)[::-1]
+MEAN_ELSE = {
+    "-999": (with_value(-999), "-999 in dimension 2 (24 samples)"),
+    "99999999": (with_value(99999999), "99999999 in dimension 2"),
+    "a fill value": (with_value(9.96921e36, 90), "9.96921e+36 in dimension 2 (5 samples)"),
+    "9999 once": (with_value(9999, 400), "9999 in dimension 2 (1 sample)"),
+    "-1 beside shares": (
+        np.where(filled((400, 2)) > 7, -1, filled((400, 2), seed=1) ** 2),
+        "-1 in",
+    ),
+    "0 of a pressure": (np.where(filled((400, 2)) > 8, 0, 120 + filled((400, 2))), "0 in 2 dim"),
+    "dates": (np.c_[20200101 + np.arange(400) % 28, filled((400, 1))], "1 looks like dates"),
+    "seconds": (np.c_[filled((400, 1)), SECONDS], "2 looks like times (seconds since 1970, 2020-"),
+    "milliseconds": (np.c_[filled((400, 1)), SECONDS * 1e3], "(milliseconds since 1970, 2020-"),
+    "zeros behind": (padded(0), "50 of 100 sequences end with 0 again and again"),
+    "zeros in front": (padded(0, at_end=False), "50 of 100 sequences begin with 0"),
+    "-999 behind": (padded(-999), "sequences end with -999"),
+    "the last step": (padded(None), "sequences end with one step again and again"),
+    "series as vectors": (padded(0)[:, :, 0], "50 of 100 vectors end with 0"),
+    "copies": (np.r_[filled((300, 3)), filled((300, 3))[:60]], "60 of 360 vectors repeat others"),
+    "copied sequences": (filled((50, 9, 2))[np.r_[:50, :50]], "50 of 100 sequences repeat"),
+}
+"""Numbers that mean something else than they measure, and what is said of them."""
+
+
+@pytest.mark.parametrize("case", MEAN_ELSE)
+def test_numbers_that_mean_something_else_are_doubtful(case: str, file: Path) -> None:
+    array, said = MEAN_ELSE[case]
+    kind = "sequences" if array.ndim == 3 else "vectors"
+    warnings = load(save_array(file, array), kind=kind).reading.warnings
+    assert any(said in warning for warning in warnings), warnings
+
+
+NATURAL = {
+    "normal": filled((400, 3)),
+    "heavy tails": np.random.default_rng(0).standard_cauchy((400, 3)),
+    "large and small": np.exp(filled((400, 2))),
+    "often zero": np.maximum(0, filled((400, 4)) - 6),
+    "clipped": np.clip(filled((400, 4)), 4, 6),
+    "rounded": np.round(filled((2000, 2)) / 4, 1),
+    "counts behind measures": np.c_[
+        filled((400, 60)), np.random.default_rng(0).poisson(0.3, (400, 4)), filled((400, 1))
+    ],
+    "walks": filled((100, 30, 2)).cumsum(axis=1),
+    "rain": np.maximum(0, filled((100, 30, 1)) - 6),
+}
+
+
+@pytest.mark.parametrize("case", NATURAL)
+def test_numbers_as_nature_has_them_are_not_doubted(case: str, file: Path) -> None:
+    array = NATURAL[case]
+    kind = "sequences" if array.ndim == 3 else "vectors"
+    assert load(save_array(file, array), kind=kind).reading.warnings == ()

@@ -25,6 +25,7 @@ import torch
 from conftest import EVERY_DATASET, track
 from PIL import Image
 
+from gan_runner.cli.hydra.command_line import read_command_line
 from gan_runner.config.component import build_component
 from gan_runner.config.overrides import override
 from gan_runner.data import Data
@@ -43,7 +44,7 @@ def no_track(items: Iterable[T], *, description: str, total: int) -> Iterator[T]
 
 def dataset(root: Path | None, **changes: Any) -> Dataset:
     settings = {"image_size": 8, "channels": 3, "flip": True, "on_damaged": "error"}
-    settings |= {"labels": "auto", "range": "auto"}
+    settings |= {"labels": "auto", "range": "auto", "ignore": []}
     settings = {**EVERY_DATASET, **settings, **changes}
     node = {"name": "ImageFolder", "root": None if root is None else str(root), **settings}
     return build_component(node, Dataset, where="dataset")
@@ -488,7 +489,7 @@ def killed(items, *, description, total):
 
 folder = ImageFolder(
     root=sys.argv[1], image_size=8, channels=3, flip=True, on_damaged="error",
-    labels="auto", range="auto",
+    labels="auto", range="auto", ignore=(),
     per_class=None, per_class_seed=0,
 )
 folder.load(Path(sys.argv[2]), killed)
@@ -942,3 +943,94 @@ def test_folders_called_as_portions_are_doubted_as_classes(
             (root / name.format(k)).mkdir(exist_ok=True)
             paint(root / name.format(k) / f"{image}.png")
     assert "they may be dates or portions" in doubts(dataset(root).load(cache, track))
+
+
+def numbered(form: str, *words: str) -> list[str]:
+    """Names in which * is the number of a picture and ? each of the words."""
+    return [
+        form.replace("*", str(i)).replace("?", word) for i in range(3) for word in words or [""]
+    ]
+
+
+BESIDE = {
+    "masks by name": (numbered("*.png"), numbered("*_mask.png")),
+    "masks in classes": (
+        numbered("?/? (*).png", "benign", "malignant"),
+        numbered("?/? (*)_mask.png", "benign", "malignant") + ["benign/benign (0)_mask_1.png"],
+    ),
+    "masks in front": (numbered("img_*.png"), numbered("seg_*.png")),
+    "masks of a city": (
+        numbered("*_leftImg8bit.png"),
+        numbered("*_gtFine_?.png", "color", "labelIds"),
+    ),
+    "folders within": (numbered("t/images/*.png"), numbered("t/masks/*.png")),
+    "folders of thumbnails": (numbered("*.png"), numbered("thumbs/*.png")),
+    "thumbnails": (numbered("*.png"), numbered("*-150x150.png")),
+    "copies": (numbered("*.png"), numbered("* (1).png")),
+    "twins": (numbered("*.jpg"), numbered("*.png")),
+}
+"""Pictures of a set, and others beside them."""
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_pictures_that_belong_to_others_are_doubtful_and_can_be_left_out(
+    case: str, root: Path, cache: Path
+) -> None:
+    images, others = BESIDE[case]
+    for place, name in enumerate([*images, *others]):
+        paint(root / name, (place, 20, 90))
+    (doubt,) = [
+        d for d in dataset(root).load(cache, track).reading.decisions if "ignore" in d.remedy
+    ]
+    assert doubt.doubtful
+    typed = shlex.split(doubt.remedy.partition(": ")[2])
+    assert len(typed) == 1
+    (setting,) = read_command_line(typed).overrides
+    again = dataset(root, ignore=setting.value()).load(cache, track)
+    assert len(again) == len(images)
+    assert not any("ignore" in decision.remedy for decision in again.reading.decisions)
+    first = again.reading.left_out[0]
+    assert (first.count, first.total) == (len(others), len(images) + len(others))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["mask/0.png", "mask/1.png", "no_mask/0.png", "no_mask/1.png"],
+        ["with_mask/a_1.png", "with_mask/a_2.png", "without_mask/a_1.png", "without_mask/a_2.png"],
+        ["0_mask.png", "1_mask.png"],
+        ["bottle_1.png", "bottle_2.png", "bottle_label.png", "small_bottle.png"],
+        ["a (1).png", "a (2).png", "b (1).png"],
+        ["a/1.png", "b/1.png", "a/2.png", "b/2.png"],
+    ],
+)
+def test_names_that_only_look_alike_are_not_doubted(
+    names: list[str], root: Path, cache: Path
+) -> None:
+    for place, name in enumerate(names):
+        paint(root / name, (place, 20, 90))
+    assert "ignore" not in doubts(dataset(root).load(cache, track))
+
+
+def test_a_pattern_that_fits_no_image_or_all_is_refused(root: Path, cache: Path) -> None:
+    paint(root / "a.png")
+    for ignore, what in (["*_mask.*"], "no image fits"), (["*"], "no image is left"):
+        with pytest.raises(ConfigError, match=what):
+            dataset(root, ignore=ignore).load(cache, track)
+
+
+def test_gray_among_color_and_alpha_among_none_are_doubtful_unless_rare(
+    root: Path, cache: Path
+) -> None:
+    for i in range(12):
+        paint(root / f"{i}.png", i if i < 4 else (i, 9, 90), "L" if i < 4 else "RGB")
+    assert "4 of 12 images are gray" in doubts(dataset(root).load(cache, track))
+    for i in range(5):
+        paint(root / f"t{i}.png", (i, 9, 90, 100), "RGBA")
+    assert "parts of 5 of 17 images become white" in doubts(dataset(root).load(cache, track))
+    assert "12 of 17 images have no transparent" in doubts(
+        dataset(root, channels=4).load(cache, track)
+    )
+    for i in range(4, 60):
+        paint(root / f"{i}.png", (i, 9, 90))
+    assert "gray" not in doubts(dataset(root).load(cache, track))

@@ -421,3 +421,114 @@ def test_a_title_above_the_names_is_called_that(load: Load) -> None:
     text = "Sales report 2023,,\n\ntown,units,price\n" + "Ulm,3,2.5\nBonn,4,3.5\n" * 9
     with pytest.raises(DataError, match=r"line 1 looks like a title, Sales .* in line 3\."):
         load(text)
+
+
+# ---------------------------------------------------------------- numbers that mean something else
+
+
+@pytest.mark.parametrize("cell", ["99999999", "-77777", "1e30"])
+def test_a_number_that_comes_again_far_from_all_others_is_suspected(cell: str, load: Load) -> None:
+    text = table("a,k", lambda row: number(row) if row % 19 else cell, one_of("u", "v"))
+    said = doubts(load(text).reading)
+    assert f"{cell} in a" in said
+    remedy = next(each for each in remedies(said) if "missing_values" in each)
+    assert load(text, remedy).reading.columns[0].missing == 11
+
+
+def test_a_sentinel_in_german_numbers_is_suspected_and_its_remedy_works(load: Load) -> None:
+    cell = lambda row: number(row).replace(".", ",") if row % 19 else "-9.999,00"  # noqa: E731
+    text = table("a;k", cell, one_of("u", "v"), sep=";")
+    said = doubts(load(text, decimal=",").reading)
+    assert "-9.999,00 in a" in said
+    remedy = next(each for each in remedies(said) if "missing_values" in each)
+    assert load(text, remedy, decimal=",").reading.columns[0].missing == 11
+
+
+def test_seconds_since_1970_are_doubtful_unless_they_are_named_numeric(load: Load) -> None:
+    text = table("a,t", number, lambda row: 1583000000 + row * row * 3600)
+    said = doubts(load(text).reading)
+    assert "column t (seconds since 1970, 2020-02-29 to 2024-09-" in said
+    settings = list(remedies(said))
+    assert load(text, settings[-1]).reading.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "units"),
+    [
+        (("5 kg", "300 g", "2 kg"), "different units (g, kg)"),
+        (("$5", "€6", "£7"), "different units ($, £, €)"),
+        (("1h", "30 min", "2h"), "different units (h, min)"),
+        (("1.5M", "200K", "3M"), "different units (K, M)"),
+        (("20°C", "68°F"), "different units (°C, °F)"),
+        (("5 kg", "6 kg", "7 kg", "heavy"), "a unit (kg) beside other texts, as heavy"),
+    ],
+)
+def test_numbers_with_different_units_are_doubtful_unless_they_are_named_categories(
+    cells: tuple[str, ...], units: str, load: Load
+) -> None:
+    text = table("w,a", one_of(*cells), number)
+    said = doubts(load(text).reading)
+    assert f"column w has numbers with {units}, and is read as {len(cells)} categories" in said
+    for typed in remedies(said):
+        assert load(text, typed).reading.warnings == ()
+    with pytest.raises(DataError, match="Write it as numbers in one unit"):
+        load(text, numeric=["w"])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("2A", "2B", "3C"),
+        ("1st", "2nd", "3rd"),
+        ("4WD", "2WD", "FWD"),
+        ("10th", "11th", "Masters"),
+        ("A4", "A6", "Q5"),
+        ("S", "M", "L"),
+    ],
+)
+def test_names_with_numbers_are_not_taken_for_units(cells: tuple[str, ...], load: Load) -> None:
+    assert load(table("w,a", one_of(*cells), number)).reading.warnings == ()
+
+
+def test_many_repeated_rows_are_doubtful_where_chance_does_not_explain_them(load: Load) -> None:
+    rows = table("a,b,k", number, lambda row: f"{np.cos(row) * 7:.3f}", one_of("u", "v"))
+    names, _, below = rows.partition("\n")
+    some = "".join(f"{line}\n" for line in below.splitlines()[:40])
+    assert "40 of 240 rows repeat others" in doubts(load(f"{names}\n{below}{some}").reading)
+    few = "".join(f"{line}\n" for line in below.splitlines()[:5])
+    assert "repeat" not in doubts(load(f"{names}\n{below}{few}").reading)
+    rounded = table("a,b,k", one_of(*range(30)), lambda row: row % 3 / 2, one_of("u", "v"))
+    reading = load(rounded).reading
+    assert any("rows repeat others" in decision.text for decision in reading.decisions)
+    assert "repeat" not in doubts(reading)
+
+
+def test_the_sign_of_thousands_alone_is_refused_by_its_name(load: Load) -> None:
+    text = table("a;b", lambda row: f"1.{row + 100},5", number, sep=";")
+    with pytest.raises(ConfigError, match=r'invalid setting, dataset\.thousands="\."') as found:
+        load(text, thousands=".")
+    assert list(remedies(str(found.value))) == ["'dataset.decimal=\",\"'"]
+
+
+def test_a_sign_that_other_columns_confirm_is_not_proposed_otherwise(load: Load) -> None:
+    confirming = lambda row: f"{row + 1}.234,56"  # noqa: E731
+    text = table("a;b", confirming, lambda row: f"{row + 1}.500", sep=";")
+    with pytest.raises(
+        DataError, match="may be a decimal or a thousands sign in column b"
+    ) as found:
+        load(text, decimal=",")
+    assert list(remedies(str(found.value))) == ["'dataset.thousands=\".\"'"]
+    assert load(text, next(remedies(str(found.value))), decimal=",").reading.warnings == ()
+    text = table("a;b", confirming, lambda row: f"{row + 1},500", sep=";")
+    assert "three digits" not in doubts(load(text, decimal=",").reading)
+
+
+@pytest.mark.parametrize("last", [("u", "v"), (1, 2, 3)])
+def test_a_label_chosen_by_its_place_is_doubtful_on_every_table(
+    last: tuple[object, ...], load: Load
+) -> None:
+    text = table("a,b", number, one_of(*last))
+    said = doubts(load(text, label="auto").reading)
+    assert "the last column, b, is taken for the label" in said
+    for typed in remedies(said):
+        assert "taken for the label" not in doubts(load(text, typed).reading)

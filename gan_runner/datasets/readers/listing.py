@@ -43,12 +43,14 @@ class Listing:
 
     `others`: files that aren't images by the ends of their names, in small letters and with the
     dot. `hidden`: files and folders that begin with a dot. `folders`: the first-level ones.
+    `ignored`: images that a setting leaves out.
     """
 
     images: list[ImageFile] = field(default_factory=list)
     others: dict[str, Named] = field(default_factory=dict)
     hidden: Named = field(default_factory=Named)
     folders: list[str] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
 
 
 def list_below(root: Path) -> Listing:
