@@ -956,7 +956,7 @@ BESIDE = {
     "masks by name": (numbered("*.png"), numbered("*_mask.png")),
     "masks in classes": (
         numbered("?/? (*).png", "benign", "malignant"),
-        numbered("?/? (*)_mask.png", "benign", "malignant") + ["benign/benign (0)_mask_1.png"],
+        [*numbered("?/? (*)_mask.png", "benign", "malignant"), "benign/benign (0)_mask_1.png"],
     ),
     "masks in front": (numbered("img_*.png"), numbered("seg_*.png")),
     "masks of a city": (

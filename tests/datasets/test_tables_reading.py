@@ -436,7 +436,10 @@ def test_a_number_that_comes_again_far_from_all_others_is_suspected(cell: str, l
 
 
 def test_a_sentinel_in_german_numbers_is_suspected_and_its_remedy_works(load: Load) -> None:
-    cell = lambda row: number(row).replace(".", ",") if row % 19 else "-9.999,00"  # noqa: E731
+
+    def cell(row: int) -> str:
+        return number(row).replace(".", ",") if row % 19 else "-9.999,00"
+
     text = table("a;k", cell, one_of("u", "v"), sep=";")
     said = doubts(load(text, decimal=",").reading)
     assert "-9.999,00 in a" in said
@@ -511,7 +514,9 @@ def test_the_sign_of_thousands_alone_is_refused_by_its_name(load: Load) -> None:
 
 
 def test_a_sign_that_other_columns_confirm_is_not_proposed_otherwise(load: Load) -> None:
-    confirming = lambda row: f"{row + 1}.234,56"  # noqa: E731
+    def confirming(row: int) -> str:
+        return f"{row + 1}.234,56"
+
     text = table("a;b", confirming, lambda row: f"{row + 1}.500", sep=";")
     with pytest.raises(
         DataError, match="may be a decimal or a thousands sign in column b"
