@@ -95,12 +95,21 @@ def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Deci
     for column in columns:
         for cell in _sentinel_cells(column):
             found[cell].append(column.name)
-    if found:
-        parts = [f"{printable(cell)} in {listed(names)}" for cell, names in found.items()]
-        yield Decision(
-            f"numbers far from all others are taken as they are: {'; '.join(parts[:5])}",
-            f"If they stand for missing values: {missing.adding(found)}.",
-        )
+    if not found:
+        return
+    parts = [f"{printable(cell)} in {listed(names)}" for cell, names in found.items()]
+    elsewhere = [
+        column.name
+        for column in columns
+        if any(cell in column.counts and column.name not in found[cell] for cell in found)
+    ]
+    remedy = f"If they stand for missing values: {missing.adding(found)}."
+    if elsewhere:
+        remedy += f" That takes them for missing ones in {listed(elsewhere)}, too; to keep those, "
+        remedy += "empty the others in the file."
+    yield Decision(
+        f"numbers far from all others are taken as they are: {'; '.join(parts[:5])}", remedy
+    )
 
 
 def _sentinel_cells(column: ReadColumn) -> list[str]:

@@ -435,6 +435,12 @@ def test_a_number_that_comes_again_far_from_all_others_is_suspected(cell: str, l
     assert load(text, remedy).reading.columns[0].missing == 11
 
 
+def test_a_sentinel_that_is_a_value_elsewhere_is_said_to_be_one(load: Load) -> None:
+    text = table("bp,children", lambda row: 60 + row % 40 if row % 19 else 0, lambda row: row % 12)
+    said = doubts(load(text).reading)
+    assert "0 in bp" in said and "takes them for missing ones in children, too" in said
+
+
 def test_a_sentinel_in_german_numbers_is_suspected_and_its_remedy_works(load: Load) -> None:
 
     def cell(row: int) -> str:
