@@ -19,7 +19,7 @@ _LEAST_GAP = 0.5  # between a usual code and the other values, as a share of the
 _FAR = 3  # times the range of the others lies between them and any other code
 _MOST_CODES = 3  # at either end
 _ENOUGH = 10  # different values, to know their range
-_LEAST_GAP_OF_ZERO = 0.2  # amounts of which many are 0 begin nearer to it
+_LEAST_LONELY_GAP = 0.2  # amounts of which many are 0 begin nearer to it
 _FIRST_SECOND, _LAST_SECOND = 631_152_000, 2_208_988_800  # of 1990 and 2040
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _MOST_INSIDE = 0.05  # of the steps elsewhere: a constant that ends sequences is rare there
@@ -29,14 +29,14 @@ _SHORTEST_PADDING, _SHORTEST_HOLD = 2, 3  # steps
 
 def find_sentinels(values: Numbers) -> list[float]:
     """The numbers [N] that are likely to be codes of missing values, in order: the usual ones that
-    stand apart, others that come again and are far from all the rest, and a 0 below or above all of
-    them. Anything else, such as a code of many categories, is left alone."""
+    stand apart, others that come again and are far from all the rest, and a 0 or a negative number
+    that is the only one. Anything else, such as a code of many categories, is left alone."""
     distinct, counts = np.unique(values, return_counts=True)
     distinct = distinct.astype(np.float64)
     if len(distinct) < 3:
         return []
     found = [*_usual_codes(distinct, counts), *_far_codes(distinct, counts)]
-    found += _lonely_zero(distinct, counts)
+    found += _lonely_value(distinct, counts)
     return sorted(set(found))
 
 
@@ -81,13 +81,22 @@ def _far_codes(distinct: Numbers, counts: Numbers) -> list[float]:
     return []
 
 
-def _lonely_zero(distinct: Numbers, counts: Numbers) -> list[float]:
-    """A 0 that comes again, but is rarer than the others, all of one sign and apart from it."""
-    others, zeros = distinct[distinct != 0], int(counts[distinct == 0].sum())
-    if not 1 < zeros < counts.sum() / 2 or len(others) < _ENOUGH or others[0] < 0 < others[-1]:
+def _lonely_value(distinct: Numbers, counts: Numbers) -> list[float]:
+    """A 0, or a single negative number, that comes again but is rarer than the others, which all
+    have another sign, and lies apart from them."""
+    if len(distinct) <= _ENOUGH:
         return []
-    gap = min(abs(others[0]), abs(others[-1]))
-    return [0.0] if gap >= _LEAST_GAP_OF_ZERO * (others[-1] - others[0]) else []
+    is_below = int((distinct < 0).sum()) == 1
+    place = 0 if is_below else int(np.searchsorted(distinct, 0)) % len(distinct)
+    others, number = np.delete(distinct, place), int(counts[place])
+    if (
+        not (is_below or distinct[place] == 0)
+        or not 1 < number < counts.sum() / 2
+        or others[0] < 0 < others[-1]
+    ):
+        return []
+    gap = np.abs(others - distinct[place]).min()
+    return [float(distinct[place])] if gap >= _LEAST_LONELY_GAP * np.ptp(others) else []
 
 
 def look_like_dates(values: Numbers) -> bool:

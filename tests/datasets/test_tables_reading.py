@@ -101,6 +101,8 @@ def test_what_may_be_a_missing_value_is_doubtful_and_its_remedy_works(
         ("99", lambda row: 18 + row % 25),
         ("-1", lambda row: row),
         ("9999", number),
+        ("-200", lambda row: 400 + row * 11 % 2003),
+        ("0", lambda row: 60 + row % 40),
     ],
 )
 def test_a_number_far_from_all_others_is_doubtful_and_its_remedy_works(
