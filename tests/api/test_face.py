@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,15 +92,16 @@ assert [plugin["name"] for plugin in run.config["plugins"]] == ["my_ideas.py"]
 print(run.sample(2).shape)
 """
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
-    opening = "import gan_runner; gan_runner.open('run'{})"
-    done = subprocess.run(
-        [sys.executable, "-c", opening.format("")],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert re.search(r"CheckpointError: the run needs a plugin, my_ideas.py", done.stderr)
-    code = opening.format(", plugins=['my_ideas.py']")
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120)
+    program = """
+import gan_runner
+from gan_runner.errors import CheckpointError
+
+try:
+    gan_runner.open("run")
+except CheckpointError as error:
+    assert "the run needs a plugin, my_ideas.py" in str(error)
+else:
+    raise AssertionError("opened without its plugin")
+gan_runner.open("run", plugins=["my_ideas.py"])
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)

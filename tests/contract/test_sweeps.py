@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Answer, argv, left_behind
+from conftest import Answer, argv, left_behind, run_here
 from event_files import sessions
 from sweep_runs import TINY, marks, status
 from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
@@ -52,7 +52,6 @@ def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = [*TINY, "-m", "seed=0,1,2,3", "sweep=s", "hydra.launcher.n_jobs=2"]
-    whole = processes._CODE
     monkeypatch.setattr(processes, "_CODE", SICK)
     first = here("gan-train", *settings)
     assert first.code == 8
@@ -69,7 +68,7 @@ def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
         *(["seed=0", "failed"], ["seed=1", "failed"]),
         *(["seed=2", "failed"], ["seed=3", "completed"]),
     ]
-    monkeypatch.setattr(processes, "_CODE", whole)
+    monkeypatch.setattr(processes, "run_in_processes", run_here)
     complete = marks(runs[3])
     again = here("gan-train", *settings)
     assert again.code == 0
@@ -103,7 +102,7 @@ def await_end(runs: list[Path]) -> None:
 
 
 def test_a_killed_sweep_stops_its_jobs_at_saved_steps_and_goes_on_exactly(
-    here: Here, tmp_path: Path
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = [*TINY, "-m", "seed=0,1", "sweep=s", "hydra.launcher.n_jobs=2"]
     runs = [tmp_path / "outputs" / "sweeps" / "s" / f"seed={seed}" for seed in range(2)]
@@ -114,6 +113,7 @@ def test_a_killed_sweep_stops_its_jobs_at_saved_steps_and_goes_on_exactly(
     await_end(runs)
     assert [status(run)["state"] for run in runs] == ["interrupted"] * 2
     assert [ends_in_tensorboard(run) for run in runs] == [set(), set()]
+    monkeypatch.setattr(processes, "run_in_processes", run_here)
     total = max(int(str(status(run)["step"])) for run in runs) + 3
     assert here("gan-train", *settings, f"train.steps={total}").code == 0
     assert [status(run)["step"] for run in runs] == [total, total]

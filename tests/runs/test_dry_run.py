@@ -33,8 +33,7 @@ def test_nothing_is_left(answer: Answer, tmp_path: Path) -> None:
     assert answer.out.endswith("dry run: no files were written. Remove dry_run=true to train.\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> None:
+def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path) -> None:
     (tmp_path / "temporary").mkdir()
     endless = ["dry_run=true", "dataset=ring", "loss.d_steps=1000000000", "device=cpu", "threads=1"]
     dry_run = subprocess.Popen(
@@ -47,8 +46,8 @@ def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> 
     while not list((tmp_path / "temporary").glob("gan-runner-*/run/config.yaml")):
         assert dry_run.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    dry_run.send_signal(number)
-    assert dry_run.wait(30) == 128 + number
+    dry_run.terminate()
+    assert dry_run.wait(30) == 128 + signal.SIGTERM
     assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
 
 

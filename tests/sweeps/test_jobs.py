@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import Answer
+from conftest import Answer, run_here
 from sweep_runs import TINY, marks, status
 
 from gan_runner.config.groups import conf_folder
@@ -23,7 +23,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.storage.status import Status
-from gan_runner.sweeps import cluster
+from gan_runner.sweeps import cluster, processes
 from gan_runner.sweeps.jobs import Job, JobResult, job_result, record
 from gan_runner.sweeps.names import job_name
 from gan_runner.sweeps.progress import SweepProgress
@@ -236,10 +236,12 @@ def test_another_setting_under_the_same_name_is_refused_and_nothing_is_lost(
 
 
 def test_what_a_job_is_refused_for_stands_in_the_table_without_advice_to_try_again(
-    here: Here, tmp_path: Path
+    here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = [*TINY, "-m", "seed=0,1", "sweep=s"]
-    assert here("gan-train", *settings).code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "run_in_processes", run_here)
+        assert here("gan-train", *settings).code == 0
     answer = here("gan-train", *settings, "train.steps=4")  # of 6 that are done
     assert answer.code == 8
     rows = [line for line in answer.out.splitlines() if line.startswith("seed=")]

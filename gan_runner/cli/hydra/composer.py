@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
@@ -22,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, conf_folder
 from gan_runner.config.overrides import override
@@ -58,16 +56,14 @@ class Composer:
         of the one that the others are composed into, `config`. `plugins` are recorded in the runs
         that use them; `file_options` are those of single files."""
         version.setbase("1.3")
-        main, *added = folders or [conf_folder()]
-        path = create_config_search_path(str(main))
-        for folder in added:
-            last = SearchPathQuery(provider="schema")
-            path.prepend(provider="command-line", path=f"file://{folder}", anchor=last)
+        folders = list(folders) or [conf_folder()]
         store = ConfigStore.instance()
         for option in file_options:
             store.store(option.name, option.node, option.group, option.package)
         self.plugins = tuple(plugins)
-        self.hydra = Hydra(task_name="train", config_loader=ConfigLoaderImpl(path))
+        ours_alone = folders == [conf_folder()] and not file_options
+        loader = loader_of(folders[0]) if ours_alone else CachingLoader(search_path(folders))
+        self.hydra = Hydra(task_name="train", config_loader=loader)
         self.primary = primary or "config"
         find = OPTUNA_DIRECTIONS.get
         OmegaConf.register_new_resolver("optuna_direction", find, replace=True)

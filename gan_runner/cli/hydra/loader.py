@@ -1,0 +1,75 @@
+"""Hydra's loader of configurations, reading each YAML file once: a second one takes a third."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy, deepcopy
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+if TYPE_CHECKING:
+    from hydra._internal.config_repository import IConfigRepository
+    from hydra.core.config_search_path import ConfigSearchPath
+    from hydra.core.default_element import ResultDefault
+    from hydra.core.override_parser.types import Override
+    from hydra.plugins.config_source import ConfigResult
+    from omegaconf import DictConfig
+
+_Chosen = tuple[tuple[str | None, str | None, str | None, bool], ...]
+
+
+class CachingLoader(ConfigLoaderImpl):
+    """Composes as Hydra does, and keeps what it has read and merged for the next composition:
+    the files, and of each choice of options what they give before single settings are changed."""
+
+    def __init__(self, path: ConfigSearchPath) -> None:
+        super().__init__(path)
+        self._files = CachingConfigRepository(self.repository)
+        self._merged: dict[_Chosen, DictConfig] = {}
+
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], CachingConfigRepository]:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        if any(override.key_or_group == "hydra.searchpath" for override in parsed):
+            return super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+        self._process_config_searchpath(config_name, parsed, self._files)
+        return parsed, self._files
+
+    def _compose_config_from_defaults_list(
+        self, defaults: list[ResultDefault], repo: IConfigRepository
+    ) -> DictConfig:
+        if repo is not self._files:  # files of another search path
+            return super()._compose_config_from_defaults_list(defaults, repo)
+        chosen = tuple((d.config_path, d.package, d.parent, d.is_self) for d in defaults)
+        if chosen not in self._merged:
+            self._merged[chosen] = super()._compose_config_from_defaults_list(defaults, repo)
+        return deepcopy(self._merged[chosen])
+
+    def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
+        result = copy(super()._load_single_config(default, repo))
+        result.config = deepcopy(result.config)  # merging changes what it merges
+        return result
+
+
+@cache
+def loader_of(folder: Path) -> CachingLoader:
+    """The loader of the YAML files in a folder that don't change in this process."""
+    return CachingLoader(search_path([folder]))
+
+
+def search_path(folders: Sequence[Path]) -> ConfigSearchPath:
+    """Where YAML files are looked for: in the first folder before those after it."""
+    main, *added = folders
+    path = create_config_search_path(str(main))
+    for folder in added:
+        last = SearchPathQuery(provider="schema")
+        path.prepend(provider="command-line", path=f"file://{folder}", anchor=last)
+    return path

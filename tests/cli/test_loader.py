@@ -1,0 +1,63 @@
+"""Compositions after the first are Hydra's own, though nothing is read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from gan_runner.cli.hydra.loader import CachingLoader, search_path
+from gan_runner.config.groups import conf_folder
+
+IN_A_ROW = (
+    ["loss=hinge"],
+    ["loss=wgan_gp", "train.steps=5"],
+    ["loss=wgan_gp", "seed=3", "+dataset.per_class=2"],
+    ["experiment=ring_r3gan"],
+    ["dataset=ring", "model=mlp", "hydra.run.dir=elsewhere", "~penalty"],
+    ["loss=hinge"],
+    ["dataset=image_folder", "augment=ada", "optimizer@optimizer.generator=sgd"],
+)
+
+
+def _composed(loader: ConfigLoaderImpl, lines: list[str]) -> object:
+    try:
+        return OmegaConf.to_container(loader.load_configuration("config", lines, RunMode.RUN))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.fixture(scope="module")
+def loader() -> CachingLoader:
+    return CachingLoader(search_path([conf_folder()]))
+
+
+@pytest.mark.parametrize("lines", IN_A_ROW, ids=" ".join)
+def test_each_composition_in_a_row_is_hydras(loader: CachingLoader, lines: list[str]) -> None:
+    loader.load_configuration("config", [], RunMode.RUN)
+    hydras = _composed(ConfigLoaderImpl(search_path([conf_folder()])), lines)
+    assert _composed(loader, lines) == hydras
+    assert _composed(loader, lines) == hydras
+
+
+def test_a_composition_that_is_changed_does_not_change_the_next(loader: CachingLoader) -> None:
+    first = loader.load_configuration("config", [], RunMode.RUN)
+    before = OmegaConf.to_container(first)
+    first.train.steps = -1
+    first.loss.name = "changed"
+    assert OmegaConf.to_container(loader.load_configuration("config", [], RunMode.RUN)) == before
+
+
+def test_a_search_path_of_one_command_is_not_the_next_ones(
+    loader: CachingLoader, tmp_path: Path
+) -> None:
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "mine.yaml").write_text("name: Mine\n")
+    added = f"hydra.searchpath=[file://{tmp_path}]"
+    found = loader.load_configuration("config", [added, "loss=mine"], RunMode.RUN)
+    assert found.loss.name == "Mine"
+    assert "mine" in str(_composed(loader, ["loss=mine"]))
+    assert "Could not find 'loss/mine'" in str(_composed(loader, ["loss=mine"]))
