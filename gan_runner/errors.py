@@ -95,6 +95,16 @@ def printable(text: object, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
+def cut_middle(text: object, limit: int) -> str:
+    """Text from outside, made harmless as `printable` does, and not longer than a limit: its
+    beginning and its end, where names differ."""
+    shown = printable(text, 100_000)
+    if len(shown) <= limit:
+        return shown
+    kept = max(0, limit - 3)
+    return f"{shown[: kept - kept // 2]}...{shown[len(shown) - kept // 2 :]}"[:limit]
+
+
 def plural(count: int, noun: str) -> str:
     """A count with its noun: 1 run, 2 runs, 1 loss, 2 losses."""
     if count == 1:
