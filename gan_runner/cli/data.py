@@ -137,11 +137,12 @@ def _write_files(
         write_file(options.html, data_page(report, illustrations), "--html")
         terminal.say(f"--html: {printable(options.html)}")
     if options.png is not None and read is not None:
-        from gan_runner.sampling.pictures.overview import overview_picture
+        from gan_runner.sampling.pictures.overview import overview
         from gan_runner.sampling.pictures.png import encode_png
 
-        write_file(options.png, encode_png(overview_picture(read.data)), "--png")
-        terminal.say(f"--png: {printable(options.png)}")
+        found = overview(read.data)
+        write_file(options.png, encode_png(found.picture), "--png")
+        terminal.say("\n".join([f"--png: {printable(options.png)}", *found.notes]))
 
 
 def _illustrations(read: ReadData) -> Illustrations:

@@ -54,7 +54,7 @@ def summary(report: ReadingReport, *, room: int | None = None) -> list[tuple[str
         rows.append(("columns", _fit(_columns_text(report), room)))
     else:
         rows.append(("shape", _fit(_shape_text(report), room)))
-    if values := _values_text(report):
+    if values := _values_text(report, room):
         rows.append(("values", _fit(values, room)))
     rows.append(("labels", _labels_text(report, room)))
     rows.append(("left out", _left_out_text(report, room)))
@@ -165,7 +165,21 @@ def _fit(text: str, room: int | None, *, before: str = "", after: str = "") -> s
         return f"{before}{text}{after}"
     room -= len(before) + len(after)
     short = re.sub(r"(?<![^\s=,;'])\.{0,2}/(?:[^/,;]*/)+", "", text)
-    return f"{before}{cut_middle(short, max(room, _LEAST_TEXT))}{after}"
+    return f"{before}{_cut_words(printable(short, 100_000), max(room, _LEAST_TEXT))}{after}"
+
+
+def _cut_words(text: str, letters: int) -> str:
+    """The first and the last words of a text; of long words the beginning and the end."""
+    if len(text) <= letters:
+        return text
+    ends = [text[match.start() :] for match in re.finditer(r"(?<= )\S", text)]
+    # the last word may be a setting
+    end = next((each for each in ends if len(each) <= (letters - 3) // 2), ends[-1] if ends else "")
+    room = letters - 3 - len(end)
+    if not end or room < _LEAST_TEXT // 4:
+        return cut_middle(text, letters)
+    begin = text[: room + 1].rpartition(" ")[0] or text[:room]
+    return f"{begin.rstrip(' ,;:')}...{end}"
 
 
 def _columns_text(report: ReadingReport) -> str:
@@ -186,7 +200,7 @@ def _shape_text(report: ReadingReport) -> str:
     return f"{report.shape[0]:,} number{'s' * (report.shape[0] > 1)} each, {report.dtype}"
 
 
-def _values_text(report: ReadingReport) -> str:
+def _values_text(report: ReadingReport, room: int | None) -> str:
     texts = []
     if report.bytes is not None and report.numbers is not None:
         low, high = report.numbers.low, report.numbers.high
@@ -195,7 +209,9 @@ def _values_text(report: ReadingReport) -> str:
         if report.bytes.different < 9:
             texts.append(f"{report.bytes.different} different")
     elif report.numbers is not None:
-        texts.append(numbers_text(report.numbers))
+        text = numbers_text(report.numbers)
+        # both ends whole rather than all numbers in parts
+        texts.append(text if room is None or len(text) <= room else text.partition(", mean")[0])
     if count := report.total_constants:
         listed = ", ".join(report.constants) + ", ..." * (count > len(report.constants))
         texts.append(f"{count} constant ({listed})")

@@ -146,7 +146,7 @@ def test_ends_of_a_range_have_all_digits_that_are_kept_and_no_noise() -> None:
     report = describe(Data(values, space), name="x")
     ends = [(each.numbers.low, each.numbers.high) for each in report.parts if each.numbers]
     assert ends == [(0.1, 0.7), (first, first + 499_999), (2459000.75, 2459060.5), (0.3, 0.3)]
-    assert f"{first} to {first + 499_999}" in full_text(report)[-3]
+    assert f"{first} to {first + 499_999}" in " ".join(full_text(report))
     assert full_text(report)[-1].endswith("always 0.3")
 
 
@@ -253,12 +253,13 @@ def test_the_short_form_has_eight_lines_of_eighty_letters_at_most() -> None:
         ("/a/long/way/to/my own data/prices.csv, UTF-8", "prices.csv, UTF-8"),
         ("folder /data/pictures of cats and dogs", "folder pictures of cats and dogs"),
         ("short/name.csv", "short/name.csv"),
+        ("/data/prices.csv, UTF-8, ',' between cells, 3 more", "prices.csv, UTF-8...cells, 3 more"),
         ("../../../../../../../../../../../../x.csv", "x.csv"),
         ("/a/long/way/to/one/a.csv, /a/long/way/to/b.csv", "a.csv, b.csv"),
         ("x" * 150 + "y" * 150, "xxxxxxxxxxxxxxxxx...yyyyyyyyyyyyyyyyy"),
         (
             "8 Gaussians of deviation 0.02 (Ring), dataset.seed=0",
-            "8 Gaussians of de...), dataset.seed=0",
+            "8 Gaussians of...dataset.seed=0",
         ),
     ],
 )
@@ -285,6 +286,14 @@ def test_the_counts_of_labels_and_of_what_was_left_out_are_never_cut() -> None:
     assert "1 of 400 rows: 1ww" in said
     assert "2 of 400 rows: 2ww" in said
     assert said.endswith("...wwwwwwwwwwwwwwwwe")
+
+
+def test_a_range_of_large_numbers_is_whole_and_their_mean_gives_way() -> None:
+    space = Space("vectors", (1,), (0.0,), (1.0,), origin=(1_153_000_000_000_000_000.0,))
+    report = describe(Data(torch.tensor([[-1234567.0], [7654321.0]]), space), name="x")
+    ends = "1152999999998765433 to 1153000000007654321"
+    assert line(short_form(report, width=80), "values") == ends
+    assert line(short_form(report), "values").startswith(f"{ends}, mean 115300000000")
 
 
 def test_lines_in_a_pipe_are_whole() -> None:
