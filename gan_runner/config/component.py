@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from gan_runner.config.overrides import override
 from gan_runner.config.renames import RENAMED_CLASSES
 from gan_runner.config.suggestions import suggest_settings
-from gan_runner.errors import ConfigError, did_you_mean, printable
+from gan_runner.errors import ConfigError, did_you_mean, is_undecoded, printable, undecoded_fault
 
 
 class Component(BaseModel):
@@ -85,9 +85,19 @@ def parse_settings(plain: Mapping[str, Any], kind: type[C], *, where: str = "") 
     try:
         return kind.model_validate_json(json.dumps(plain))
     except (TypeError, ValueError, RecursionError) as error:
+        if undecoded := _undecoded_value(plain):
+            raise undecoded_fault(undecoded) from None  # which JSON can't hold
         if isinstance(error, ValidationError):
             raise ConfigError(_explain(error, kind, where)) from None
         raise ConfigError(f"not plain data, {where or 'config'}. {printable(error)}") from None
+
+
+def _undecoded_value(value: object) -> str:
+    """The first text in plain data whose bytes aren't letters of the locale; empty without any."""
+    if isinstance(value, Mapping | list):
+        parts = value.values() if isinstance(value, Mapping) else value
+        return next(filter(None, map(_undecoded_value, parts)), "")
+    return value if isinstance(value, str) and is_undecoded(value) else ""
 
 
 def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
