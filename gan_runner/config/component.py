@@ -85,19 +85,25 @@ def parse_settings(plain: Mapping[str, Any], kind: type[C], *, where: str = "") 
     try:
         return kind.model_validate_json(json.dumps(plain))
     except (TypeError, ValueError, RecursionError) as error:
-        if undecoded := _undecoded_value(plain):
-            raise undecoded_fault(undecoded) from None  # which JSON can't hold
         if isinstance(error, ValidationError):
+            if undecoded := _undecoded_value(plain):
+                raise undecoded_fault(undecoded) from None  # which JSON can't hold
             raise ConfigError(_explain(error, kind, where)) from None
         raise ConfigError(f"not plain data, {where or 'config'}. {printable(error)}") from None
 
 
-def _undecoded_value(value: object) -> str:
-    """The first text in plain data whose bytes aren't letters of the locale; empty without any."""
-    if isinstance(value, Mapping | list):
-        parts = value.values() if isinstance(value, Mapping) else value
-        return next(filter(None, map(_undecoded_value, parts)), "")
-    return value if isinstance(value, str) and is_undecoded(value) else ""
+def _undecoded_value(plain: object) -> str:
+    """A text in plain data whose bytes aren't letters of the locale; empty without any."""
+    rest = [plain]  # no recursion: a stranger's data may be nested beyond all measure
+    while rest:
+        value = rest.pop()
+        if isinstance(value, Mapping):
+            rest += value.values()
+        elif isinstance(value, list | tuple):
+            rest += value
+        elif isinstance(value, str) and is_undecoded(value):
+            return value
+    return ""
 
 
 def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
