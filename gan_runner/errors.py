@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import ClassVar, NamedTuple
 
 MESSAGE_LINES = 12
@@ -95,6 +96,16 @@ def printable(text: object, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
+def cut_middle(text: object, limit: int) -> str:
+    """Text from outside, made harmless as `printable` does, and not longer than a limit: its
+    beginning and its end, where names differ."""
+    shown = printable(text, 100_000)
+    if len(shown) <= limit:
+        return shown
+    kept = max(0, limit - 3)
+    return f"{shown[: kept - kept // 2]}...{shown[len(shown) - kept // 2 :]}"[:limit]
+
+
 def plural(count: int, noun: str) -> str:
     """A count with its noun: 1 run, 2 runs, 1 loss, 2 losses."""
     if count == 1:
@@ -111,6 +122,27 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
         swapped = [choice for choice in near if sorted(choice) == sorted(name)]
         return f"Did you mean '{(swapped or near)[0]}'?"
     return f"Choose one of: {', '.join(choices)}." if 0 < len(choices) <= _LISTED else ""
+
+
+def locale_fault(text: str, encoding: str) -> ConfigError:
+    """The fault of a locale that lacks letters of a name, with which nothing is wrong."""
+    remedy = "Use a UTF-8 locale, as by: export PYTHONUTF8=1"
+    return ConfigError(f"the locale ({encoding}) lacks letters of {printable(text)}. {remedy}")
+
+
+def is_undecoded(text: str) -> bool:
+    """Whether a text holds bytes that Python couldn't read as letters of the locale."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def undecoded_fault(text: str) -> ConfigError:
+    """The fault of a name whose bytes aren't letters of the locale: of the locale, or of the name
+    where it isn't UTF-8 either."""
+    encoding = sys.getfilesystemencoding()
+    with suppress(UnicodeError):
+        name = text.encode(encoding, "surrogateescape").decode("utf-8")
+        return locale_fault(name, encoding)
+    return ConfigError(f"not UTF-8, {printable(text)}. Give it another name.")
 
 
 def report(fault: Fault) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import check_file, run_with_options, write_file
+from gan_runner.cli.command import check_file, exit_code, run_with_options, write_file
 from gan_runner.config import overrides
 from gan_runner.errors import ConfigError, printable
 from gan_runner.system.signals import Interrupted
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.data import ReadData
 
+_COMPLETION = ("-sc", "--shell-completion")  # flags of Hydra
+
 
 def main() -> None:
     """The command `gan-data`."""
@@ -29,9 +31,19 @@ def main() -> None:
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
     try:
+        if any(argument in _COMPLETION for argument in arguments):
+            return exit_code(lambda: _complete(arguments))
         return run_with_options(_show, _parser(), arguments)
     except Interrupted as interrupted:
         return interrupted.exit_code
+
+
+def _complete(arguments: list[str]) -> None:
+    """What the shell's completion needs, as gan-train gives it: the words are the same."""
+    from gan_runner.cli.hydra.command_line import read_command_line
+    from gan_runner.cli.hydra.flags import answer_flags
+
+    answer_flags(read_command_line(arguments))
 
 
 def _parser() -> Arguments:
@@ -39,7 +51,8 @@ def _parser() -> Arguments:
         "gan-data",
         description=__doc__,
         epilog="It takes the settings of gan-train: gan-data dataset=table dataset.path=x.csv. "
-        "gan-train --help lists the data sets.",
+        "gan-train --help lists the data sets. Tab completion: "
+        'eval "$(gan-data -sc install=bash)"',
     )
     parser.add_argument(
         "words",
@@ -137,11 +150,12 @@ def _write_files(
         write_file(options.html, data_page(report, illustrations), "--html")
         terminal.say(f"--html: {printable(options.html)}")
     if options.png is not None and read is not None:
-        from gan_runner.sampling.pictures.overview import overview_picture
+        from gan_runner.sampling.pictures.overview import overview
         from gan_runner.sampling.pictures.png import encode_png
 
-        write_file(options.png, encode_png(overview_picture(read.data)), "--png")
-        terminal.say(f"--png: {printable(options.png)}")
+        found = overview(read.data)
+        write_file(options.png, encode_png(found.picture), "--png")
+        terminal.say("\n".join([f"--png: {printable(options.png)}", *found.notes]))
 
 
 def _illustrations(read: ReadData) -> Illustrations:

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from gan_runner.config.overrides import override
 from gan_runner.config.renames import RENAMED_CLASSES
 from gan_runner.config.suggestions import suggest_settings
-from gan_runner.errors import ConfigError, did_you_mean, printable
+from gan_runner.errors import ConfigError, did_you_mean, is_undecoded, printable, undecoded_fault
 
 
 class Component(BaseModel):
@@ -86,8 +86,24 @@ def parse_settings(plain: Mapping[str, Any], kind: type[C], *, where: str = "") 
         return kind.model_validate_json(json.dumps(plain))
     except (TypeError, ValueError, RecursionError) as error:
         if isinstance(error, ValidationError):
+            if undecoded := _undecoded_value(plain):
+                raise undecoded_fault(undecoded) from None  # which JSON can't hold
             raise ConfigError(_explain(error, kind, where)) from None
         raise ConfigError(f"not plain data, {where or 'config'}. {printable(error)}") from None
+
+
+def _undecoded_value(plain: object) -> str:
+    """A text in plain data whose bytes aren't letters of the locale; empty without any."""
+    rest = [plain]  # no recursion: a stranger's data may be nested beyond all measure
+    while rest:
+        value = rest.pop()
+        if isinstance(value, Mapping):
+            rest += value.values()
+        elif isinstance(value, list | tuple):
+            rest += value
+        elif isinstance(value, str) and is_undecoded(value):
+            return value
+    return ""
 
 
 def _explain(error: ValidationError, kind: type[Component], where: str) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +39,7 @@ MOST_EXAMPLES = 1 << 16
 """Examples that are examined; of more, every so many."""
 
 _MOST_VALUES = 1 << 26  # numbers that are examined
+_LARGEST_WHOLE = 2**64  # that integers are read up to
 _BLOCK = 64  # dimensions at a time: in 64 bits, all would take twice the memory of the data
 _CHANNELS = {
     1: ("gray",),
@@ -47,16 +50,17 @@ _CHANNELS = {
 
 
 def describe(
-    data: Data, *, source: str, held_out: int | None = 0, mirrored: bool = False
+    data: Data, *, name: str, held_out: int | None = 0, mirrored: bool = False
 ) -> ReadingReport:
-    """The reading report of training data. `source` is the name of the set, for a reader that
+    """The reading report of training data. `name`: of the set, and the source of data whose reader
     notes none."""
     reading, chosen = data.reading, spread(data)
     measured = _of_images(chosen) if data.space.kind == "images" else _of_numbers(chosen, data)
     counts = _class_counts(data)
-    names = [name for name, _ in zip(_class_names(data), range(MOST_CLASSES), strict=False)]
+    names = list(islice(_class_names(data), MOST_CLASSES))
     return ReadingReport(
-        source=_cut(reading.source or source, TEXT_LETTERS),
+        name=_cut(name, NAME_LETTERS),
+        source=_cut(reading.source or name, TEXT_LETTERS),
         stored=_cut(reading.stored, TEXT_LETTERS),
         kind=data.space.kind,
         shape=tuple(data.space.shape),
@@ -69,8 +73,8 @@ def describe(
         bytes=measured.bytes,
         labels=_cut(reading.labels or _label_source(data), TEXT_LETTERS),
         classes=tuple(
-            Tally(_cut(name, NAME_LETTERS), int(count))
-            for name, count in zip(names, counts, strict=False)
+            Tally(_cut(each, NAME_LETTERS), int(count))
+            for each, count in zip(names, counts, strict=False)
         ),
         total_classes=len(counts),
         smallest_class=int(min(counts, default=0)),
@@ -99,6 +103,22 @@ def values_in_units(
     return values + np.array(space.origin)[dimensions] if space.origin else values
 
 
+def exact_numbers(values: NDArray[np.float32], origin: Sequence[float]) -> list[float]:
+    """The numbers of one example, [D], in the data's own units, with all digits that are kept of
+    them and none besides: 0.1 and not 0.10000000149, whole numbers as integers of any size."""
+    origins = origin or (0.0,) * len(values)
+    return [_exact_number(value, off) for value, off in zip(values, origins, strict=True)]
+
+
+def _exact_number(value: np.float32, origin: float) -> float:
+    # numpy writes the shortest decimal that is this float32
+    off = Decimal(int(origin)) if origin == int(origin) else Decimal(repr(origin))
+    exact = off + Decimal(str(value))
+    if abs(exact) < _LARGEST_WHOLE and exact == exact.to_integral_value():
+        return int(exact)
+    return float(exact)
+
+
 class Measured(NamedTuple):
     """The measurements of examples: of all their numbers together, and of each part."""
 
@@ -117,9 +137,14 @@ def byte_counts(images: Tensor) -> NDArray[np.int64]:
     return counts
 
 
+def channel_names(count: int) -> Sequence[str]:
+    """The names of so many channels of an image."""
+    return _CHANNELS.get(count) or [f"channel {k + 1}" for k in range(count)]
+
+
 def _of_images(images: Tensor) -> Measured:
     counts = byte_counts(images)
-    named = _CHANNELS.get(len(counts)) or [f"channel {k + 1}" for k in range(len(counts))]
+    named = channel_names(len(counts))
     together = counts.sum(0)
     total = max(1, int(together.sum()))
     several = len(counts) > 1
@@ -143,15 +168,16 @@ def _byte_numbers(counts: NDArray[np.int64]) -> Numbers:
 
 
 class Moments(NamedTuple):
-    """The least, the greatest, the mean and the deviation of each dimension, float64 [D]."""
+    """The least, the greatest, the mean and the deviation of each of D dimensions."""
 
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    low: list[float]
+    high: list[float]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
 
     def of(self, dimension: int) -> Numbers:
-        return Numbers(*(float(values[dimension]) for values in self))
+        mean, deviation = float(self.mean[dimension]), float(self.deviation[dimension])
+        return Numbers(self.low[dimension], self.high[dimension], mean, deviation)
 
 
 def _of_numbers(examples: Tensor, data: Data) -> Measured:
@@ -172,22 +198,26 @@ def _of_numbers(examples: Tensor, data: Data) -> Measured:
 
 
 def _moments(examples: Tensor, space: Space) -> Moments:
+    axes = tuple(range(examples.ndim - 1))
+    low, high = (
+        exact_numbers(ends.numpy(), space.origin)
+        for ends in (examples.amin(axes), examples.amax(axes))
+    )
     found = []
     for start in range(0, examples.shape[-1], _BLOCK):
         values = values_in_units(examples, space, slice(start, start + _BLOCK))
         rows = values.reshape(-1, values.shape[-1])
         first = rows[0]
         away = rows - first  # so that a mean of large numbers keeps its digits
-        found.append((rows.min(0), rows.max(0), first + away.mean(0), away.std(0)))
-    return Moments(*(np.concatenate(each) for each in zip(*found, strict=True)))
+        found.append((first + away.mean(0), away.std(0)))
+    mean, deviation = (np.concatenate(each) for each in zip(*found, strict=True))
+    return Moments(low, high, mean, deviation)
 
 
 def _together(moments: Moments) -> Numbers:
     mean = float(moments.mean.mean())
     variance = (moments.deviation**2 + (moments.mean - mean) ** 2).mean()
-    return Numbers(
-        float(moments.low.min()), float(moments.high.max()), mean, math.sqrt(float(variance))
-    )
+    return Numbers(min(moments.low), max(moments.high), mean, math.sqrt(float(variance)))
 
 
 def _columns(columns: Columns, moments: Moments, count: int, data: Data) -> Iterator[Part]:

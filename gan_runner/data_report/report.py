@@ -31,6 +31,8 @@ Text = Annotated[str, Field(max_length=TEXT_LETTERS)]
 LongText = Annotated[str, Field(max_length=REMEDY_LETTERS)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+# an integer keeps digits that a float64 would lose
+End = Annotated[int, Field(gt=-(2**64), lt=2**64)] | Number
 Role = Literal["numeric", "categorical", "label", "condition", "ignored", "dimension", "channel"]
 
 
@@ -46,8 +48,8 @@ class Tally:
 class Numbers:
     """The range, the mean and the deviation of numbers, in the data's own units."""
 
-    low: Number
-    high: Number
+    low: End
+    high: End
     mean: Number
     deviation: Number
 
@@ -104,12 +106,14 @@ class Bytes:
 class ReadingReport:
     """The data that training gets from a data set, and how it was read.
 
+    `name` is the data set's, or of a user's own its file's or folder's; `source` says all of it.
     `held_out` is None where the held-out examples can't be read. `seen` is the number of examples
     that ranges and shares are of: all, or a spread of them. `classes` are the first of
     `total_classes`, each with its training examples; `smallest_class` and `largest_class` are of
     all. `constants`: dimensions and columns that never change.
     """
 
+    name: Name
     source: Text
     stored: Text
     kind: Literal["images", "vectors", "table", "sequences"]

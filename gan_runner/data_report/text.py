@@ -16,9 +16,11 @@ from gan_runner.data_report.report import (
     Role,
     Tally,
 )
-from gan_runner.errors import printable
+from gan_runner.errors import cut_middle, printable
 
 _WIDTH = 80
+_LEAST_WIDTH = 40  # of a narrower terminal, which breaks the lines
+_LEAST_TEXT = 12  # letters of a text that gives way to counts
 _HEAD = 10  # letters of the words at the left
 _WORDS = {"images": "images", "vectors": "vectors", "table": "rows", "sequences": "sequences"}
 _COLORS = {1: "gray", 2: "gray with alpha", 3: "color", 4: "color with alpha"}
@@ -27,38 +29,35 @@ _MOST_PARTS = 60  # columns or dimensions in a terminal
 _PART_NAMES = {"images": "channels", "table": "columns"}
 _MOST_LEFT_OUT = 3  # kinds of things in a line
 _MOST_LISTED = 60  # classes
+_MOST_DIGITS = 16  # a float64 has one or two more, which are noise
+_LARGEST_WHOLE = 2**64  # whole numbers below are shown whole
 _GLUE = "\x1f"  # between a name and its count, which stay in one line
 
 
-def short_form(report: ReadingReport) -> list[str]:
-    """At most eight lines of 80 letters."""
-    rows = summary(report, source_letters=_WIDTH - _HEAD - len(": ") - len(_counts(report)))
+def short_form(report: ReadingReport, *, width: int | None = None) -> list[str]:
+    """At most eight lines, whole ones or of so many letters: counts and settings stay, the middle
+    of what stands before them goes."""
+    rows = summary(report, room=None if width is None else max(width, _LEAST_WIDTH) - _HEAD)
     if count := len(report.doubtful):
         what = "1 decision that is" if count == 1 else f"{count} decisions that are"
         rows.append(("doubtful", f"{what} often wrong: see the warning{'s' * (count > 1)}"))
-    return [_shorten(f"{head:<{_HEAD}}{printable(text, 1000)}") for head, text in rows]
+    return [f"{head:<{_HEAD}}{printable(text, 100_000)}" for head, text in rows]
 
 
-def summary(report: ReadingReport, *, source_letters: int = 1000) -> list[tuple[str, str]]:
-    """A line for each question that a reader has, as its head and a text. At most seven.
-
-    Of a longer source the folders of a path go first, then the end, so that the counts behind it
-    are seen.
-    """
-    source = printable(report.source, 1000)
-    if len(source) > source_letters:
-        source = printable(re.sub(r"/(?:[^/,]*/)+", "", source), source_letters)
-    rows = [("data", f"{source}: {_counts(report)}")]
+def summary(report: ReadingReport, *, room: int | None = None) -> list[tuple[str, str]]:
+    """A line for each question that a reader has, as its head and a text of at most `room` letters.
+    At most seven."""
+    rows = [("data", _fit(report.source, room, after=f": {counts_text(report)}"))]
     if report.stored:
-        rows.append(("stored", report.stored))
+        rows.append(("stored", _fit(report.stored, room)))
     if report.kind == "table":
-        rows.append(("columns", _columns_text(report)))
+        rows.append(("columns", _fit(_columns_text(report), room)))
     else:
-        rows.append(("shape", _shape_text(report)))
-    if values := _values_text(report):
-        rows.append(("values", values))
-    rows.append(("labels", labels_text(report)))
-    rows.append(("left out", _left_out_text(report)))
+        rows.append(("shape", _fit(_shape_text(report), room)))
+    if values := _values_text(report, room):
+        rows.append(("values", _fit(values, room)))
+    rows.append(("labels", _labels_text(report, room)))
+    rows.append(("left out", _left_out_text(report, room)))
     if report.kind == "images":
         rows.append(("mirrored", "left to right, at random" if report.mirrored else "no"))
     return rows
@@ -83,22 +82,14 @@ def full_text(report: ReadingReport) -> list[str]:
     return lines
 
 
-def labels_text(report: ReadingReport) -> str:
-    """Where labels are from, and the number and the sizes of classes."""
-    if not report.total_classes:
-        return "none"
-    count = report.total_classes
-    classes = f"{count:,} class{'es' * (count > 1)}"
-    least, most = report.smallest_class, report.largest_class
-    sizes = f"{least:,} each" if least == most else f"{least:,} to {most:,} each"
-    if count == 1:
-        sizes = f"{most:,} examples"
-    return f"{report.labels}: {classes}, {sizes}"
-
-
 def left_out_lines(report: ReadingReport) -> list[str]:
     """The examples left out and why, with the names of the first."""
-    return [_left_out_line(each, named=True) for each in report.left_out]
+    lines = []
+    for each in report.left_out:
+        more = ", ..." if each.count > len(each.names) else ""
+        names = f" ({', '.join(each.names)}{more})" if each.names else ""
+        lines.append(f"{_left_out_line(each, None)}{names}")
+    return lines
 
 
 def part_name(report: ReadingReport) -> str:
@@ -128,7 +119,7 @@ def part_lines(report: ReadingReport) -> Iterator[list[str]]:
     roles = max((len(role) for _, role, *_ in cells), default=0) if report.kind == "table" else 0
     for name, role, values, remarks in cells:
         shown = f"{role:<{roles}}  " if roles else ""
-        head = f"  {printable(name, names):<{names}}  {shown}"
+        head = f"  {cut_middle(name, names):<{names}}  {shown}"
         room = "; ".join(text for text in (values, remarks) if text)
         yield _wrap(room or "-", head=head, indent=len(head))
     if rest := report.total_parts - len(shown_parts):
@@ -137,26 +128,58 @@ def part_lines(report: ReadingReport) -> Iterator[list[str]]:
 
 def number_text(value: float, spread: float) -> str:
     """A number with the digits that its spread gives meaning to; whole ones whole."""
-    if abs(value) >= 1e15:
-        return f"{value:.4g}"
-    if value == int(value):
+    if value == math.floor(value) and abs(value) < _LARGEST_WHOLE:
         return f"{int(value)}"
-    decimals = 3 - math.floor(math.log10(spread)) if 0 < spread < math.inf else 4
-    if decimals > 9:
-        return f"{value:.7g}"
-    text = f"{value:.{max(0, decimals)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    decimals = 3 - math.floor(math.log10(spread)) if 0 < spread < math.inf else _MOST_DIGITS
+    before = math.floor(math.log10(abs(value))) + 1  # digits before the point
+    if before + decimals < 0:
+        return "0"
+    digits = min(max(before + decimals, 1), _MOST_DIGITS)
+    if not -3 <= before <= _MOST_DIGITS:
+        return f"{value:.{digits}g}"
+    text = f"{value:.{max(0, digits - before)}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
-def _counts(report: ReadingReport) -> str:
+def end_text(value: float, spread: float) -> str:
+    """An end of a range as `number_text` has it, but never a rounder number than it is: beside a
+    limit of 1, 1.0000001 is another one."""
+    text = number_text(value, spread)
+    rounder = float(text) != value and float(number_text(value, 100 * spread)) == float(text)
+    return number_text(value, 0) if rounder else text
+
+
+def counts_text(report: ReadingReport) -> str:
+    """The number of examples for training, and of held-out ones."""
     examples = f"{report.examples:,} {_WORDS[report.kind]} for training"
     if report.held_out is None:
         return f"{examples}, the held-out ones can't be read"
     return f"{examples}, {report.held_out or 'none':{',' if report.held_out else ''}} held out"
 
 
-def _shorten(line: str) -> str:
-    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3].rstrip()}..."
+def _fit(text: str, room: int | None, *, before: str = "", after: str = "") -> str:
+    """A text between two others, with as many of its letters as there is room for: the folders of
+    paths go first, then its middle."""
+    if room is None or len(f"{before}{printable(text, 100_000)}{after}") <= room:
+        return f"{before}{text}{after}"
+    room -= len(before) + len(after)
+    short = re.sub(r"(?<![^\s=,;'])\.{0,2}/(?:[^/,;]*/)+", "", text)
+    return f"{before}{_cut_words(printable(short, 100_000), max(room, _LEAST_TEXT))}{after}"
+
+
+def _cut_words(text: str, letters: int) -> str:
+    """The first and the last words of a text; of long words the beginning and the end."""
+    if len(text) <= letters:
+        return text
+    ends = [text[match.start() :] for match in re.finditer(r"(?<= )\S", text)]
+    # the last word may be a setting
+    end = next((each for each in ends if len(each) <= (letters - 3) // 2), ends[-1] if ends else "")
+    room = letters - 3 - len(end)
+    if not end or room < _LEAST_TEXT // 4:
+        return cut_middle(text, letters)
+    begin = text[: room + 1].rpartition(" ")[0] or text[:room]
+    return f"{begin.rstrip(' ,;:')}...{end}"
 
 
 def _columns_text(report: ReadingReport) -> str:
@@ -177,7 +200,7 @@ def _shape_text(report: ReadingReport) -> str:
     return f"{report.shape[0]:,} number{'s' * (report.shape[0] > 1)} each, {report.dtype}"
 
 
-def _values_text(report: ReadingReport) -> str:
+def _values_text(report: ReadingReport, room: int | None) -> str:
     texts = []
     if report.bytes is not None and report.numbers is not None:
         low, high = report.numbers.low, report.numbers.high
@@ -186,7 +209,9 @@ def _values_text(report: ReadingReport) -> str:
         if report.bytes.different < 9:
             texts.append(f"{report.bytes.different} different")
     elif report.numbers is not None:
-        texts.append(numbers_text(report.numbers))
+        text = numbers_text(report.numbers)
+        # both ends whole rather than all numbers in parts
+        texts.append(text if room is None or len(text) <= room else text.partition(", mean")[0])
     if count := report.total_constants:
         listed = ", ".join(report.constants) + ", ..." * (count > len(report.constants))
         texts.append(f"{count} constant ({listed})")
@@ -200,9 +225,22 @@ def numbers_text(numbers: Numbers) -> str:
     low, high, mean, deviation = numbers.low, numbers.high, numbers.mean, numbers.deviation
     if low == high:
         return f"always {number_text(low, 0)}"
-    ends = f"{number_text(low, high - low)} to {number_text(high, high - low)}"
+    ends = f"{end_text(low, high - low)} to {end_text(high, high - low)}"
     spread = number_text(deviation, 10 * deviation)
     return f"{ends}, mean {number_text(mean, deviation)}, deviation {spread}"
+
+
+def _labels_text(report: ReadingReport, room: int | None) -> str:
+    """Where labels are from, and the number and the sizes of classes."""
+    if not report.total_classes:
+        return "none"
+    count = report.total_classes
+    classes = f"{count:,} class{'es' * (count > 1)}"
+    least, most = report.smallest_class, report.largest_class
+    sizes = f"{least:,} each" if least == most else f"{least:,} to {most:,} each"
+    if count == 1:
+        sizes = f"{most:,} examples"
+    return _fit(report.labels, room, after=f": {classes}, {sizes}")
 
 
 def _part_values(part: Part, glue: str) -> str:
@@ -219,19 +257,21 @@ def _tallies(tallies: Sequence[Tally], total: int, glue: str) -> str:
     return f"{listed} and {rest:,} more" if rest else listed
 
 
-def _left_out_text(report: ReadingReport) -> str:
+def _left_out_text(report: ReadingReport, room: int | None) -> str:
     if not report.left_out:
         return "nothing"
-    texts = [_left_out_line(each, named=False) for each in report.left_out[:_MOST_LEFT_OUT]]
-    return "; ".join(texts) + "; ..." * (len(report.left_out) > _MOST_LEFT_OUT)
+    first = report.left_out[:_MOST_LEFT_OUT]
+    more = "; ..." * (len(report.left_out) > len(first))
+    if room is not None:
+        room = (room - len(more)) // len(first) - len("; ")
+    return "; ".join(_left_out_line(each, room) for each in first) + more
 
 
-def _left_out_line(left_out: LeftOutThings, *, named: bool) -> str:
-    text = f"{left_out.count:,} of {left_out.total:,} {left_out.what}: {left_out.why}"
-    if not (named and left_out.names):
-        return text
-    more = ", ..." if left_out.count > len(left_out.names) else ""
-    return f"{text} ({', '.join(left_out.names)}{more})"
+def _left_out_line(left_out: LeftOutThings, room: int | None) -> str:
+    counts = f"{left_out.count:,} of {left_out.total:,} {left_out.what}"
+    if room is not None and room < len(counts) + len(": ") + _LEAST_TEXT:
+        return counts  # why is said elsewhere, too
+    return _fit(left_out.why, room, before=f"{counts}: ")
 
 
 def _percent(share: float) -> str:

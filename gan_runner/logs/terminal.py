@@ -109,6 +109,11 @@ class Terminal:
         """Whether the output is a terminal, where lines can be redrawn."""
         return self._console.is_terminal
 
+    @property
+    def width(self) -> int | None:
+        """Letters in a line of a terminal; None in a pipe, which has no end of a line."""
+        return self._console.width if self._console.is_terminal else None
+
     def overview(self, rows: Sequence[Sequence[str]], foot: str) -> None:
         """Show a table with a line below it, instead of the one before, on a live terminal; lines
         that are printed meanwhile go above it."""
@@ -211,7 +216,7 @@ def _training_display(console: Console) -> Progress:
 def _counting_display(
     console: Console, items: Iterable[T], description: str, total: int
 ) -> Iterator[T]:
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
-    ) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    # it goes when it is full: what was counted is said by whoever counts
+    with Progress(*columns, console=console, transient=True) as progress:
         yield from progress.track(items, total=total, description=description)

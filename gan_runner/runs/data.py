@@ -45,5 +45,15 @@ def _report(config: Config, dataset: Dataset, data: Data, track: Track) -> Readi
             held_out = 0 if rest is None else len(rest)
         except Fault:
             held_out = None  # training needs none; an evaluation says what is wrong with them
-    name = config.dataset["name"]
-    return describe(data, source=name, held_out=held_out, mirrored=dataset.flips)
+    return describe(data, name=_name(config), held_out=held_out, mirrored=dataset.flips)
+
+
+def _name(config: Config) -> str:
+    """The name of the user's own file or folder, else of the data set."""
+    settings = config.dataset
+    own = settings.get("path")
+    if own is None and "download" not in settings:
+        own = settings.get("root")  # elsewhere it holds known files
+    if isinstance(own, str) and Path(own).name:
+        return Path(own).name
+    return config.choices.get("dataset", str(settings["name"]))

@@ -41,7 +41,7 @@ def run_dry(config: Config, terminal: Terminal) -> None:
         try:
             seconds = _measure_step(run)
             terminal.say(configuration.text(run.config))
-            terminal.say("\n".join(short_form(run.reading)))
+            terminal.say("\n".join(short_form(run.reading, width=terminal.width)))
             for warning in (*run.experiment.warnings, *run.data.reading.warnings):
                 terminal.say(f"warning: {printable(warning, 1000)}")
             terminal.framed_table(("", ""), _estimate(run, seconds))

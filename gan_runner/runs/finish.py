@@ -16,9 +16,12 @@ from gan_runner.errors import (
     MachineError,
     NumbersError,
     PluginError,
+    is_undecoded,
+    locale_fault,
     plural,
     printable,
     report,
+    undecoded_fault,
 )
 from gan_runner.storage.status import State
 from gan_runner.system.signals import Interrupted
@@ -99,12 +102,8 @@ def as_fault(error: Exception) -> Fault | None:
 def _encoding_fault(error: UnicodeEncodeError) -> ConfigError:
     """A name that isn't text, or that the locale has no letters for: then nothing is wrong with
     the name."""
-    shown = printable(error.object)
-    is_text = not any("\ud800" <= letter <= "\udfff" for letter in str(error.object))
-    if is_text and error.encoding.lower().replace("-", "") != "utf8":
-        remedy = "Use a UTF-8 locale, as by: export PYTHONUTF8=1"
-        return ConfigError(f"the locale ({error.encoding}) lacks letters of {shown}. {remedy}")
-    return ConfigError(f"not UTF-8, {shown}. Give it another name.")
+    text = str(error.object)
+    return undecoded_fault(text) if is_undecoded(text) else locale_fault(text, error.encoding)
 
 
 def _note_traceback(run: Run, error: Exception) -> None:

@@ -138,8 +138,9 @@ class Run:
         with suppress(FileNotFoundError, CheckpointError):
             if read_report(self.folder.data) == self.reading:
                 return
+        self.terminal.say("\n".join(short_form(self.reading, width=self.terminal.width)))
         for line in short_form(self.reading):
-            self.log.say(line)
+            self.log.note(line)
         write_report(self.folder.data, self.reading)
 
     def row(self) -> None:

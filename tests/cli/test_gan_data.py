@@ -51,6 +51,32 @@ def test_as_json_the_report_is_all_that_is_printed(here: Here) -> None:
     assert (report["examples"], report["held_out"], report["kind"]) == (105, 45, "table")
 
 
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (("dataset=table", "dataset.path=own data.csv"), "own data.csv"),
+        (("dataset=iris",), "iris"),
+        (("dataset=ring", "dataset.count=50"), "ring"),
+    ],
+)
+def test_a_page_is_named_after_the_file_or_the_data_set(
+    here: Here, tmp_path: Path, settings: tuple[str, ...], name: str
+) -> None:
+    (tmp_path / "own data.csv").write_text(CODES)
+    answer = here("gan-data", *settings, "--html", "x.html")
+    assert (answer.code, answer.err) == (0, "")
+    page = (tmp_path / "x.html").read_text()
+    assert f"<h1>{name}</h1>" in page and f"<title>{name}</title>" in page
+
+
+def test_a_shell_completes_the_settings_of_gan_data(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "complete " in here("gan-data", "-sc", "install=bash").out
+    monkeypatch.setenv("COMP_LINE", "gan-data dataset=ta")
+    assert here("gan-data", "-sc", "query=bash").out.split() == ["dataset=table"]
+
+
 def test_options_and_settings_stand_in_any_order(here: Here, tmp_path: Path) -> None:
     answer = here("gan-data", "dataset=iris", "--json", f"cache={tmp_path / 'c'}", "dataset.seed=3")
     assert (answer.code, answer.err) == (0, "")

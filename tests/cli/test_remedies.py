@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from gan_runner.cli.hydra.command_line import read_command_line
+from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.config.schema import parse
 from gan_runner.datasets.readers.intensities import number
 from gan_runner.errors import ConfigError
 from gan_runner.health import advice as advices
@@ -97,6 +99,19 @@ def test_a_locale_that_lacks_letters_is_called_that() -> None:
     assert isinstance(ascii_only, ConfigError) and "locale" in str(ascii_only)
     assert "PYTHONUTF8=1" in str(ascii_only)
     assert isinstance(broken, ConfigError) and "another name" in str(broken)
+
+
+def test_a_setting_that_the_locale_can_not_read_names_the_locale_or_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = parse_config(compose(["dataset=digits"])).plain()
+    config["cache"] = "/data/gr\udcc3\udcb6"  # UTF-8 in ASCII
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")
+    with pytest.raises(ConfigError, match=r"the locale \(ascii\) lacks letters of /data/grö. Use"):
+        parse(config)
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "utf-8")
+    with pytest.raises(ConfigError, match=r"not UTF-8, /data/gr\\udce9. Give it another name"):
+        parse(config | {"cache": "/data/gr\udce9"})
 
 
 def test_names_that_the_terminal_lacks_are_escaped(

@@ -248,7 +248,7 @@ def with_report(run: Path, **changes: Any) -> Path:
     )
     space = Space("vectors", (2,), (0.0, 0.0), (1.0, 1.0))
     data = Data(torch.zeros(4, 2), space, torch.tensor([0, 0, 0, 1]), ("cat", EVIL), reading)
-    write_report(run / "data.json", replace(describe(data, source=""), **changes))
+    write_report(run / "data.json", replace(describe(data, name=""), **changes))
     return run
 
 

@@ -42,7 +42,7 @@ from gan_runner.data_report.report import (
     read_report,
     write_report,
 )
-from gan_runner.data_report.text import full_text, number_text, short_form
+from gan_runner.data_report.text import end_text, full_text, number_text, short_form
 from gan_runner.errors import CheckpointError
 
 DOUBT = Decision("column day is taken for a number", "Use dataset.categorical=['day'].")
@@ -74,25 +74,23 @@ def line(lines: list[str], head: str) -> str:
 def test_the_bytes_of_images_are_said_with_the_range_that_they_use() -> None:
     dark = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
     dark[:, :, 0, 0] = 1
-    shown = short_form(describe(images(dark), source="x"))
+    shown = short_form(describe(images(dark), name="x"))
     assert line(shown, "values") == "0 to 1 of 0..255; 75 % are 0, 0 % are 255; 2 different"
 
 
 def test_a_channel_that_never_changes_is_named() -> None:
     pixels = torch.randint(0, 256, (4, 3, 2, 2), dtype=torch.uint8)
     pixels[:, 2] = 7
-    assert describe(images(pixels), source="x").constants == ("blue",)
+    assert describe(images(pixels), name="x").constants == ("blue",)
 
 
 def test_a_dimension_that_never_changes_is_named() -> None:
     values = torch.tensor([[1.0, 5.0], [2.0, 5.0]])
-    assert "1 constant (dimension 2)" in line(
-        short_form(describe(vectors(values), source="x")), "v"
-    )
+    assert "1 constant (dimension 2)" in line(short_form(describe(vectors(values), name="x")), "v")
 
 
 def test_large_whole_numbers_keep_their_digits() -> None:
-    report = describe(vectors(torch.tensor([[1_583_712_000.0], [1_583_798_400.0]])), source="x")
+    report = describe(vectors(torch.tensor([[1_583_712_000.0], [1_583_798_400.0]])), name="x")
     assert "1583712000 to 1583798400" in line(short_form(report), "values")
     assert number_text(20200309.0, 300) == "20200309"
 
@@ -106,6 +104,14 @@ def test_large_whole_numbers_keep_their_digits() -> None:
         (1e-12, 1e-12, "1e-12"),
         (3e38, 1e38, "3e+38"),
         (-0.5, 0.0, "-0.5"),
+        (0.1 + 0.2, 0.0, "0.3"),
+        (-0.00001, 1.0, "0"),
+        (1.000000000003, 1e-12, "1.000000000003"),
+        (1_153_000_000_000_000_123, 500_000, "1153000000000000123"),
+        (0.0, 0.0, "0"),
+        (0.00012345, 0.0, "0.00012345"),
+        (1.5e-7, 1e-7, "1.5e-07"),
+        (123456.75, 1e6, "123457"),
     ],
 )
 def test_a_number_has_the_digits_that_its_spread_gives_meaning_to(
@@ -114,15 +120,45 @@ def test_a_number_has_the_digits_that_its_spread_gives_meaning_to(
     assert number_text(value, spread) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "spread", "shown"),
+    [
+        (1.0000001, 1.0, "1.0000001"),
+        (-0.00001, 1.0, "-1e-05"),
+        (255.00002, 255.0, "255.00002"),
+        (0.99999, 1.0, "0.99999"),
+        (2.3831456, 5.6, "2.383"),
+        (100_000.25, 100_000.0, "100000.25"),
+        (0.5, 1.0, "0.5"),
+    ],
+)
+def test_an_end_of_a_range_is_never_shown_as_a_rounder_number(
+    value: float, spread: float, shown: str
+) -> None:
+    assert end_text(value, spread) == shown
+
+
+def test_ends_of_a_range_have_all_digits_that_are_kept_and_no_noise() -> None:
+    origin = (0.0, 1_153_000_000_000_000_256.0, 2459000.5, 0.1)
+    first = int(origin[1])
+    values = torch.tensor([[0.1, 0, 0.25, 0.2], [0.7, 499_999, 60, 0.2]])
+    space = Space("vectors", (4,), (0.0,) * 4, (1.0,) * 4, origin=origin)
+    report = describe(Data(values, space), name="x")
+    ends = [(each.numbers.low, each.numbers.high) for each in report.parts if each.numbers]
+    assert ends == [(0.1, 0.7), (first, first + 499_999), (2459000.75, 2459060.5), (0.3, 0.3)]
+    assert f"{first} to {first + 499_999}" in " ".join(full_text(report))
+    assert full_text(report)[-1].endswith("always 0.3")
+
+
 def test_the_mean_and_the_deviation_of_large_numbers_are_exact() -> None:
-    report = describe(vectors(torch.tensor([[16_777_214.0], [16_777_216.0]])), source="x")
+    report = describe(vectors(torch.tensor([[16_777_214.0], [16_777_216.0]])), name="x")
     assert report.parts[0].numbers == Numbers(16_777_214.0, 16_777_216.0, 16_777_215.0, 1.0)
 
 
 def test_ranges_of_large_data_are_of_a_spread_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan_runner.data_report.describe._MOST_VALUES", 40)
     data = vectors(torch.arange(300.0).reshape(100, 3))
-    report = describe(data, source="x")
+    report = describe(data, name="x")
     assert report.seen == len(spread(data)) <= 13
     assert "of a spread of 13" in line(short_form(report), "values")
 
@@ -131,29 +167,27 @@ def test_classes_are_counted_among_all_examples() -> None:
     labels = torch.tensor([0] * 7 + [1] * 3)
     data = images(torch.zeros(10, 1, 2, 2, dtype=torch.uint8), labels=labels)
     data = replace(data, class_names=("cat", "dog"), reading=Reading(labels="sub-folders"))
-    report = describe(data, source="x")
+    report = describe(data, name="x")
     assert report.classes == (Tally("cat", 7), Tally("dog", 3))
     assert line(short_form(report), "labels") == "sub-folders: 2 classes, 3 to 7 each"
 
 
 def test_data_without_labels_says_so() -> None:
-    shown = short_form(describe(vectors(torch.zeros(2, 2)), source="x"))
+    shown = short_form(describe(vectors(torch.zeros(2, 2)), name="x"))
     assert line(shown, "labels") == "none"
 
 
 def test_what_was_left_out_is_said_with_why() -> None:
     left_out = (LeftOut(350, 400, "rows", "missing values", ("line 3", "line 9")),)
-    report = describe(table(Reading(left_out=left_out)), source="x")
+    report = describe(table(Reading(left_out=left_out)), name="x")
     assert line(short_form(report), "left out") == "350 of 400 rows: missing values"
     assert any("(line 3, line 9, ...)" in each for each in full_text(report))
 
 
 def test_mirroring_is_said_of_images_alone() -> None:
     pixels = images(torch.zeros(2, 1, 2, 2, dtype=torch.uint8))
-    assert line(short_form(describe(pixels, source="x", mirrored=True)), "mirrored") != "no"
-    assert not any(
-        each.startswith("mirrored") for each in short_form(describe(table(), source="x"))
-    )
+    assert line(short_form(describe(pixels, name="x", mirrored=True)), "mirrored") != "no"
+    assert not any(each.startswith("mirrored") for each in short_form(describe(table(), name="x")))
 
 
 def test_held_out_examples_are_counted_or_said_to_be_unreadable() -> None:
@@ -162,7 +196,7 @@ def test_held_out_examples_are_counted_or_said_to_be_unreadable() -> None:
         (0, "none held out"),
         (None, "can't be read"),
     ):
-        assert shown in short_form(describe(table(), source="x", held_out=held_out))[0]
+        assert shown in short_form(describe(table(), name="x", held_out=held_out))[0]
 
 
 def test_a_column_has_a_line_with_its_range_or_its_categories() -> None:
@@ -171,7 +205,7 @@ def test_a_column_has_a_line_with_its_range_or_its_categories() -> None:
         ColumnNotes("size", "numeric", missing=2, digits=3),
         ColumnNotes("kind", "categorical"),
     )
-    report = describe(table(Reading(columns=notes)), source="x")
+    report = describe(table(Reading(columns=notes)), name="x")
     at = full_text(report)
     at = at[at.index("columns:") + 1 :]
     assert [" ".join(each.split()) for each in at] == [
@@ -186,14 +220,12 @@ def test_the_label_of_a_conditional_model_is_counted_though_rows_lack_it() -> No
         (Column("x"), Column("y", ("a", "b"), label=True, condition=True)), 0.2, False
     )
     space = Space("table", (1,), (0.0,), (1.0,), columns)
-    report = describe(
-        Data(torch.zeros(3, 1), space, torch.tensor([0, 1, 1]), ("a", "b")), source=""
-    )
+    report = describe(Data(torch.zeros(3, 1), space, torch.tensor([0, 1, 1]), ("a", "b")), name="")
     assert report.parts[1] == Part("y", "condition", None, (Tally("b", 2), Tally("a", 1)), 2)
 
 
 def test_doubtful_decisions_come_first_and_each_with_its_remedy_in_one_line() -> None:
-    report = describe(table(Reading(decisions=(PLAIN, DOUBT))), source="x")
+    report = describe(table(Reading(decisions=(PLAIN, DOUBT))), name="x")
     lines = full_text(report)
     assert lines.index(f"  - {DOUBT.text}") < lines.index(f"  - {PLAIN.text}")
     assert lines[lines.index(f"  - {DOUBT.text}") + 1] == f"    {DOUBT.remedy}"
@@ -210,7 +242,7 @@ def test_the_short_form_has_eight_lines_of_eighty_letters_at_most() -> None:
     )
     pixels = torch.randint(0, 256, (4, 3, 2, 2), dtype=torch.uint8)
     for data in (table(reading), images(pixels, reading=reading)):
-        shown = short_form(describe(data, source="x", mirrored=True))
+        shown = short_form(describe(data, name="x", mirrored=True), width=80)
         assert len(shown) <= 8
         assert max(map(len, shown)) <= 80
 
@@ -218,23 +250,74 @@ def test_the_short_form_has_eight_lines_of_eighty_letters_at_most() -> None:
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
-        ("/a/long/way/to/my own data/prices.csv, UTF-8", "prices.csv, UTF-8:"),
-        ("folder /data/pictures of cats and dogs and more", "folder pictures of cats"),
-        ("short/name.csv", "short/name.csv:"),
-        ("x" * 300, "xxx"),
+        ("/a/long/way/to/my own data/prices.csv, UTF-8", "prices.csv, UTF-8"),
+        ("folder /data/pictures of cats and dogs", "folder pictures of cats and dogs"),
+        ("short/name.csv", "short/name.csv"),
+        ("/data/prices.csv, UTF-8, ',' between cells, 3 more", "prices.csv, UTF-8...cells, 3 more"),
+        ("../../../../../../../../../../../../x.csv", "x.csv"),
+        ("/a/long/way/to/one/a.csv, /a/long/way/to/b.csv", "a.csv, b.csv"),
+        ("x" * 150 + "y" * 150, "xxxxxxxxxxxxxxxxx...yyyyyyyyyyyyyyyyy"),
+        (
+            "8 Gaussians of deviation 0.02 (Ring), dataset.seed=0",
+            "8 Gaussians of...dataset.seed=0",
+        ),
     ],
 )
-def test_a_long_source_leaves_room_for_the_counts(source: str, shown: str) -> None:
-    said = short_form(describe(table(Reading(source)), source="", held_out=1))[0]
-    assert said.startswith(f"data      {shown}")
-    assert said.endswith("4 rows for training, 1 held out")
+def test_a_long_source_leaves_room_for_the_counts_and_loses_its_middle(
+    source: str, shown: str
+) -> None:
+    report = describe(table(Reading(source)), name="", held_out=1)
+    counts = "4 rows for training, 1 held out"
+    assert short_form(report, width=80)[0] == f"data      {shown}: {counts}"
+    assert short_form(report)[0] == f"data      {source}: {counts}"
+
+
+def test_the_counts_of_labels_and_of_what_was_left_out_are_never_cut() -> None:
+    reading = Reading(
+        labels=f"column {'l' * 300}",
+        left_out=tuple(LeftOut(k, 400, "rows", f"{k}{'w' * 300}e") for k in (1, 2, 3, 4)),
+    )
+    shown = short_form(describe(table(reading), name="x"), width=80)
+    assert line(shown, "labels").endswith("ll: 3 classes, 0 to 3 each")
+    assert line(shown, "left out") == "1 of 400 rows; 2 of 400 rows; 3 of 400 rows; ..."
+    two = replace(reading, left_out=reading.left_out[:2])
+    shown = short_form(describe(table(two), name="x"), width=120)
+    said = line(shown, "left out")
+    assert "1 of 400 rows: 1ww" in said
+    assert "2 of 400 rows: 2ww" in said
+    assert said.endswith("...wwwwwwwwwwwwwwwwe")
+
+
+def test_a_range_of_large_numbers_is_whole_and_their_mean_gives_way() -> None:
+    space = Space("vectors", (1,), (0.0,), (1.0,), origin=(1_153_000_000_000_000_000.0,))
+    report = describe(Data(torch.tensor([[-1234567.0], [7654321.0]]), space), name="x")
+    ends = "1152999999998765433 to 1153000000007654321"
+    assert line(short_form(report, width=80), "values") == ends
+    assert line(short_form(report), "values").startswith(f"{ends}, mean 115300000000")
+
+
+def test_lines_in_a_pipe_are_whole() -> None:
+    why = "w" * 3 + " long" * 30
+    reading = Reading(stored="s" * 300, left_out=(LeftOut(1, 2, "files", why),))
+    shown = short_form(describe(table(reading), name="x"))
+    assert line(shown, "stored") == "s" * 300
+    assert line(shown, "left out") == f"1 of 2 files: {why}"
+
+
+def test_names_of_columns_that_differ_at_their_end_are_told_apart() -> None:
+    columns = Columns(tuple(Column(f"a long name of a column, {k}") for k in range(2)), 0.2, False)
+    space = Space("table", (2,), (0.0,) * 2, (1.0,) * 2, columns)
+    lines = full_text(describe(Data(torch.rand(3, 2), space), name="x"))
+    assert [each[2:26] for each in lines if "column, " in each] == [
+        f"a long name... column, {k}" for k in range(2)
+    ]
 
 
 def test_a_long_report_keeps_to_eighty_letters() -> None:
     names = tuple(f"class {k} of many" for k in range(300))
     labels = torch.arange(300)
     data = vectors(torch.rand(300, 12), labels=labels, class_names=names)
-    assert max(map(len, full_text(describe(data, source="x" * 400)))) <= 80
+    assert max(map(len, full_text(describe(data, name="x " * 200)))) <= 80
 
 
 def test_what_controls_a_terminal_is_escaped_in_every_line() -> None:
@@ -242,7 +325,7 @@ def test_what_controls_a_terminal_is_escaped_in_every_line() -> None:
     reading = Reading(
         evil, evil, evil, (LeftOut(1, 2, evil, evil, (evil,)),), (Decision(evil, evil),)
     )
-    report = describe(table(reading), source="x")
+    report = describe(table(reading), name="x")
     shown = [*short_form(report), *full_text(report)]
     assert all(each.isprintable() for each in shown)
 
@@ -258,7 +341,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_report_is_read_as_it_was_written(path: Path) -> None:
     pixels = images(torch.randint(0, 256, (4, 3, 2, 2), dtype=torch.uint8))
     for data in (table(Reading(decisions=(DOUBT, PLAIN))), pixels, vectors(torch.rand(9, 3))):
-        written = describe(data, source="größer \ud800", held_out=None)
+        written = describe(data, name="größer \ud800", held_out=None)
         write_report(path, written)
         assert read_report(path) == written
     assert [file.name for file in path.parent.iterdir()] == ["data.json"]
@@ -280,7 +363,8 @@ def largest() -> ReadingReport:
     left_out = LeftOutThings(2**62, 2**62, text(NAME_LETTERS), text(TEXT_LETTERS), names)
     decision = ReadingDecision(text(REMEDY_LETTERS), text(REMEDY_LETTERS), True)
     return replace(
-        describe(table(), source=text(TEXT_LETTERS)),
+        describe(table(), name=text(NAME_LETTERS)),
+        source=text(TEXT_LETTERS),
         bytes=Bytes(0.1, 0.1, 9),
         classes=(tally,) * MOST_CLASSES,
         left_out=(left_out,) * MOST_ENTRIES,
@@ -300,14 +384,14 @@ def test_the_guard_against_strangers_is_larger_than_the_largest_report() -> None
 def test_a_table_of_five_thousand_columns_is_read_back(path: Path) -> None:
     columns = Columns(tuple(Column(f"column {k}") for k in range(5000)), 0.2, False)
     space = Space("table", (5000,), (0.0,) * 5000, (1.0,) * 5000, columns)
-    report = describe(Data(torch.rand(3, 5000), space), source="x")
+    report = describe(Data(torch.rand(3, 5000), space), name="x")
     write_report(path, report)
     assert read_report(path) == report
     assert report.total_parts == len(report.parts) == 5000
 
 
 def broken(change: Callable[[dict[str, Any]], None]) -> str:
-    plain = describe(table(), source="x").plain()
+    plain = describe(table(), name="x").plain()
     change(plain)
     return json.dumps(plain)
 
@@ -341,7 +425,7 @@ def test_a_link_or_a_file_beyond_the_guard_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = path.with_name("other")
-    write_report(other, describe(table(), source="x"))
+    write_report(other, describe(table(), name="x"))
     path.symlink_to(other)
     with pytest.raises(CheckpointError):
         read_report(path)
@@ -352,10 +436,10 @@ def test_a_link_or_a_file_beyond_the_guard_is_refused(
 
 def test_a_later_version_may_say_more(path: Path) -> None:
     path.write_text(broken(lambda plain: plain.update(more=1)))
-    assert read_report(path) == describe(table(), source="x")
+    assert read_report(path) == describe(table(), name="x")
 
 
 def test_of_thousands_of_columns_a_terminal_shows_the_first() -> None:
-    lines = full_text(describe(vectors(torch.rand(4, 500)), source="x"))
+    lines = full_text(describe(vectors(torch.rand(4, 500)), name="x"))
     assert len(lines) < 100
     assert lines[-1] == "  and 440 more: gan-data --json or --html has them"

@@ -12,7 +12,8 @@ from conftest import track
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Column, Columns, Data, Space
 from gan_runner.sampling.pictures import overview as module
-from gan_runner.sampling.pictures.overview import overview, overview_picture
+from gan_runner.sampling.pictures.figure import new_figure, set_number_ticks
+from gan_runner.sampling.pictures.overview import overview
 from gan_runner.training.build import build_dataset
 
 
@@ -33,7 +34,7 @@ def table(columns: int, *, value: float = 1.0) -> Data:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("classes", [0, 3])
 def test_images_of_any_channels_are_drawn_in_color(channels: int, classes: int) -> None:
-    picture = overview_picture(images(channels, 5, classes=classes))
+    picture = overview(images(channels, 5, classes=classes)).picture
     assert picture.dtype == np.uint8
     assert picture.ndim == 3
     assert picture.shape[2] == 3
@@ -99,4 +100,55 @@ def test_vectors_and_sequences_have_a_histogram_for_each_dimension(
     data = build_dataset(config).training(tmp_path, track)
     titles = [panel.title for panel in module._panels(data)]
     assert titles == ["classes", "dimension 1", "dimension 2"]
-    assert overview_picture(data).shape[2] == 3
+    assert overview(data).picture.shape[2] == 3
+
+
+def test_channels_of_images_have_the_names_of_their_colors() -> None:
+    for channels, names in (
+        (1, ["pixels"]),
+        (3, ["pixels, red", "pixels, green", "pixels, blue"]),
+        (5, [f"pixels, channel {k}" for k in range(1, 6)]),
+    ):
+        panels = list(module._panels(images(channels, 4)))
+        assert [panel.title.removesuffix(" (log scale)") for panel in panels] == names
+        assert {int(panel.counts.sum()) for panel in panels} == {12 * 16}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels", "off"),
+    [
+        (0.0, 1.0, ["0.2", "0.4", "0.6", "0.8"], ""),
+        (-3.2, 2.4, ["\N{MINUS SIGN}2", "0", "2"], ""),
+        (20200301, 20200330, ["20200310", "20200320"], ""),
+        (1583712000, 1586266426, ["1584000000", "1585000000", "1586000000"], ""),
+        (
+            1_153_000_000_000_000_000,
+            1_153_000_000_000_500_000,
+            ["100000", "200000", "300000", "400000"],
+            "+ 1153000000000000000",
+        ),
+        (1e-12, 3e-12, ["1.5e\N{MINUS SIGN}12", "2e\N{MINUS SIGN}12", "2.5e\N{MINUS SIGN}12"], ""),
+        (-1e38, 3e38, ["0", "1e+38", "2e+38"], ""),
+    ],
+)
+def test_ticks_are_round_numbers_with_the_digits_that_tell_them_apart(
+    low: float, high: float, labels: list[str], off: str
+) -> None:
+    with new_figure(400, 200) as figure:
+        axes = figure.add_subplot(xlim=(low, high))
+        assert set_number_ticks(axes, "x") == off
+        assert [each.get_text() for each in axes.get_xticklabels()] == labels
+        assert all(low < place < high for place in axes.get_xticks())
+
+
+def test_ticks_of_a_narrow_panel_do_not_touch() -> None:
+    with new_figure(100, 100) as figure:
+        axes = figure.add_subplot(xlim=(20200301, 20200330))
+        assert set_number_ticks(axes, "x") == "+ 20200300"
+        assert [each.get_text() for each in axes.get_xticklabels()] == ["10", "20"]
+
+
+def test_rows_of_vectors_have_no_digits_of_noise() -> None:
+    space = Space("vectors", (2,), (0.0,) * 2, (1.0,) * 2, origin=(0.0, 2459000.5))
+    rows = overview(Data(torch.tensor([[0.1, 0.25], [4.4, 3.0]]), space)).rows
+    assert rows[1:] == [["0.1", "2459000.75"], ["4.4", "2459003.5"]]

@@ -11,7 +11,6 @@ from gan_runner.data.columns import Column, Columns
 from gan_runner.sampling.pictures.pairs import pairs
 
 PLANE = (Column("x"), Column("y"))
-PANEL = (slice(318, 582), slice(58, 334))  # of y over x, where two numeric columns are shown
 BLUE, ORANGE = (0, 114, 178), (230, 159, 0)
 
 
@@ -28,9 +27,18 @@ def mask(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
     return near
 
 
+def panel_of(picture: np.ndarray) -> tuple[slice, slice]:
+    """The panel of y over x, where two columns are shown, as their axes say."""
+    dark = (picture < 60).all(axis=2)
+    rows, columns = dark.sum(1), dark.sum(0)
+    top, bottom = np.flatnonzero(rows > 200)  # the lines below the panels of x and of y
+    left, right = np.flatnonzero(columns > 200)
+    return slice(bottom - columns[right], bottom), slice(left, left + rows[top])
+
+
 def where(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
     """The mean place, in [0, 1], of a color in the panel of y over x (top left is 0)."""
-    panel = mask(picture[PANEL], color)
+    panel = mask(picture[panel_of(picture)], color)
     middle: np.ndarray = np.argwhere(panel).mean(axis=0)[::-1] / panel.shape[::-1]
     return middle
 
@@ -39,6 +47,16 @@ def test_a_row_is_where_its_numbers_say() -> None:
     assert where(plot(torch.tensor([[0.0, 0.0]]), PLANE), BLUE) == pytest.approx(0.5, abs=0.01)
     aside = where(plot(torch.tensor([[1.75, -1.75]]), PLANE), BLUE)
     assert aside == pytest.approx([0.75, 0.75], abs=0.01)
+
+
+def test_whatever_its_labels_are_nothing_of_a_picture_is_cut() -> None:
+    names = tuple(f"{k} is a category of forty letters and more" for k in range(3))
+    wide = Column("another name of as many letters as that has", names)
+    rows = torch.tensor([[1.7e9, 0.0, 1.0, 0.0, 0.0], [1.8e9, 0.0, 0.0, 1.0, 0.0]])
+    of = Columns((*PLANE, wide), 1.0, False)
+    made = pairs(rows, None, of, (1.7e9, *(0.0,) * 4), (1e8, *(1.0,) * 4))
+    border = np.concatenate([made[0], made[-1], made[:, 0], made[:, -1]])
+    assert (border == 255).all()
 
 
 def test_rows_have_the_color_of_the_label_that_they_hold_or_were_made_for() -> None:
@@ -63,9 +81,7 @@ def test_classes_are_named_unless_colors_repeat() -> None:
 
 def test_what_lies_far_out_or_is_not_a_number_is_left_out() -> None:
     rows = torch.tensor([[0.0, 0.0], [1e30, 0.0], [torch.nan, 0.0], [0.0, -torch.inf]])
-    assert np.array_equal(
-        mask(plot(rows, PLANE)[PANEL], BLUE), mask(plot(rows[:1], PLANE)[PANEL], BLUE)
-    )
+    assert np.array_equal(plot(rows, PLANE)[330:], plot(rows[:1], PLANE)[330:])
 
 
 def test_of_many_columns_four_are_shown_numbers_first() -> None:

@@ -313,7 +313,7 @@ def test_a_scatter_of_large_numbers_is_that_of_the_shifted_ones() -> None:
     )
     # their labels take other room
     for one, other in zip(plain, shifted, strict=True):
-        assert np.ptp(other) == pytest.approx(np.ptp(one), rel=0.1)
+        assert np.ptp(other) == pytest.approx(np.ptp(one), rel=0.2)
 
 
 def test_up_in_the_plane_is_up_in_the_picture() -> None:

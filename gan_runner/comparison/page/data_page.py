@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gan_runner.comparison.page.page import render
 from gan_runner.comparison.page.readings import report_section
 from gan_runner.data_report.report import ReadingReport
-from gan_runner.data_report.text import summary
+from gan_runner.data_report.text import counts_text, summary
 
 
 class Illustrations(NamedTuple):
@@ -23,7 +23,7 @@ class Illustrations(NamedTuple):
 
 def data_page(report: ReadingReport, illustrations: Illustrations | None) -> str:
     """The page as HTML; without illustrations where the data itself isn't at hand."""
-    (_, headline), *rows = summary(report)
+    _, *rows = summary(report)
     reports = [{**report_section(report, heading=None), "rows": rows}]
     sections: list[dict[str, Any]] = [
         {"id": "data", "heading": "Reading", "reports": reports, "notes": [], "open": True}
@@ -31,10 +31,10 @@ def data_page(report: ReadingReport, illustrations: Illustrations | None) -> str
     if illustrations is not None:
         sections += _picture_sections(illustrations)
     return render(
-        title=report.source,
+        title=report.name,
         alone=True,
-        summary="How the data set is read, and what training gets from it.",
-        headline=headline,
+        summary=report.source,
+        headline=f"{counts_text(report)}.",
         verdicts=[],
         sections=sections,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from gan_runner.comparison.compared import Comparison
 from gan_runner.data_report.report import ReadingReport
 from gan_runner.data_report.text import left_out_lines, part_cells, part_name, summary
+from gan_runner.errors import plural
 
 _MOST_REPORTS = 12
 _MOST_PARTS = 500
@@ -45,19 +46,21 @@ def data(comparison: Comparison) -> dict[str, Any]:
 def report_section(report: ReadingReport, *, heading: str | None) -> dict[str, Any]:
     """A report as `data.html` shows it; `heading` names whose it is."""
     parts = [part_cells(part) for part in report.parts[:_MOST_PARTS]]
-    has_remarks = any(remarks for *_, remarks in parts)
+    # what is alike of all parts, or of none, has no column
+    shown = [0, *[1] * (report.kind == "table"), 2, *[3] * any(cells[3] for cells in parts)]
     decisions = [(d.text, d.remedy, d.doubtful) for d in report.decisions]
     return {
         "heading": heading,
         "rows": summary(report),
         "doubtful": [(text, remedy) for text, remedy, doubtful in decisions if doubtful],
+        "other_decisions": plural(sum(not d.doubtful for d in report.decisions), "other decision"),
         "decided": [(text, remedy) for text, remedy, doubtful in decisions if not doubtful],
         "left_out": left_out_lines(report),
         "classes": [(each.name, f"{each.count:,}") for each in report.classes],
         "more_classes": report.total_classes - len(report.classes),
         "part_name": part_name(report),
-        "part_heads": ("name", "kind", "values", "notes")[: 4 if has_remarks else 3],
-        "parts": parts,
+        "part_heads": [("name", "kind", "values", "notes")[place] for place in shown],
+        "parts": [[cells[place] for place in shown] for cells in parts],
         "total_parts": f"{report.total_parts:,}",
         "more_parts": max(0, report.total_parts - _MOST_PARTS),
     }

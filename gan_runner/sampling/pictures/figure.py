@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.errors import printable
+from gan_runner.data_report.text import number_text
+from gan_runner.errors import cut_middle
 
 COLORS = (
     *("#0072b2", "#e69f00", "#009e73", "#cc79a7"),
     *("#56b4e9", "#d55e00", "#000000", "#7f7f7f"),
 )
 """Colors that color-blind readers can tell apart: Okabe & Ito 2008, gray in place of yellow."""
+
+_MOST_TICKS = 5  # parts of an axis
+_TICK_MARGIN = 0.05  # of an axis: ticks nearer to its ends would touch those of the next
+_LETTER, _LETTER_GAP, _LINE = 7, 10, 24  # pixels: a letter of a tick, between two, a line of them
+_LONGEST_LABEL = 10  # letters: those of unix seconds
 
 _DPI = 100
 _STYLE = {
@@ -58,7 +65,57 @@ def new_figure(width: int, height: int, *, layout: str | None = None) -> Iterato
 
 def label_text(text: object, *, limit: int) -> str:
     """A text from outside, in one line and without formulas, however many dollar signs it has."""
-    return printable(text, limit).replace("$", r"\$")
+    return cut_middle(text, limit).replace("$", r"\$")
+
+
+def set_number_ticks(axes: Any, which: Literal["x", "y"]) -> str:
+    """Ticks within the limits of an axis that neither touch each other nor those of the panel
+    beside it. What is taken off all their labels, where whole ones would be too long:
+    "+ 1153000000000000000", or an empty text."""
+    low, high = sorted(getattr(axes, f"get_{which}lim")())
+    extent = axes.get_window_extent()  # before the layout makes room for labels: about
+    pixels = extent.width if which == "x" else extent.height
+    room = (pixels / 2 - _LETTER_GAP) / _LETTER if which == "x" else _LONGEST_LABEL
+    off = _common_part(low, high, letters=min(room, _LONGEST_LABEL))
+    places, labels = _ticks(low - off, high - off, pixels, upright=which == "y")
+    axes.set(**{f"{which}ticks": [each + off for each in places], f"{which}ticklabels": labels})
+    return f"+ {off}" if off else ""
+
+
+def _common_part(low: float, high: float, *, letters: float) -> int:
+    """A round number that numbers between two ends have in common; 0 if they are short as they
+    are, or would be as long without it."""
+    ends = math.floor(low), math.ceil(high)
+    if max(len(str(end)) for end in ends) <= letters or max(map(abs, ends)) >= 2**64:
+        return 0
+    if 10 * (high - low) > max(map(abs, ends)):
+        return 0
+    unit = 10 ** max(0, math.ceil(math.log10(max(high - low, 1))))
+    # of a quarter of the way: the room left of the least number begins another one
+    return int((ends[0] + (ends[1] - ends[0]) // 4) // unit * unit)
+
+
+def _ticks(
+    low: float, high: float, pixels: float, *, upright: bool
+) -> tuple[list[float], list[str]]:
+    """The places and the labels of as many ticks as there is room for."""
+    from matplotlib.ticker import MaxNLocator
+
+    span = high - low
+    places: list[float] = []
+    labels: list[str] = []
+    margin = _TICK_MARGIN * span
+    for most in range(_MOST_TICKS, 0, -1):
+        locator = MaxNLocator(nbins=most, steps=[1, 2, 5, 10], min_n_ticks=1)
+        found = locator.tick_values(low, high)
+        places = [float(each) for each in found if margin <= each - low <= span - margin]
+        labels = [number_text(each, span).replace("-", "\N{MINUS SIGN}") for each in places]
+        letters = max(map(len, labels), default=0)
+        needed = _LINE if upright else _LETTER * letters + _LETTER_GAP
+        if len(places) * needed <= pixels:
+            return places, labels
+    middle = slice(len(places) // 2, len(places) // 2 + 1)
+    return places[middle], labels[middle]
 
 
 def as_array(figure: Any) -> NDArray[np.uint8]:

@@ -13,9 +13,22 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan_runner.data import Data
-from gan_runner.data_report.describe import byte_counts, spread, values_in_units
+from gan_runner.data_report.describe import (
+    byte_counts,
+    channel_names,
+    exact_numbers,
+    spread,
+    values_in_units,
+)
+from gan_runner.data_report.text import number_text
 from gan_runner.sampling.pictures.examples import draw_examples
-from gan_runner.sampling.pictures.figure import COLORS, as_array, label_text, new_figure
+from gan_runner.sampling.pictures.figure import (
+    COLORS,
+    as_array,
+    label_text,
+    new_figure,
+    set_number_ticks,
+)
 from gan_runner.sampling.pictures.png import Picture
 
 _MOST_CLASSES = 20  # rows of a picture
@@ -28,7 +41,10 @@ _ROWS, _ROW_COLUMNS = 8, 60
 _MOST_PANELS, _PANELS_ACROSS = 24, 4
 _PANEL_WIDTH, _PANEL_HEIGHT = 250, 170  # pixels
 _BINS = 30
+_BYTE_BINS = 64
+_CHANNEL_COLORS = {"red": "#d55e00", "green": "#009e73", "blue": "#0072b2"}
 _MOST_BARS = 10
+_ROOM_FOR_COUNTS = 0.25  # of the longest bar, beside it
 _MAX_LETTERS = 16  # letters of a name in a picture
 _GAP = 12  # pixels between two pictures
 
@@ -42,6 +58,17 @@ class Overview(NamedTuple):
     rows: list[list[str]]
     notes: list[str]
 
+    @property
+    def picture(self) -> NDArray[np.uint8]:
+        """Examples above histograms, uint8 [H, W, 3]."""
+        pictures = [_as_color(self.examples), _as_color(self.histograms)]
+        width = max(picture.shape[1] for picture in pictures)
+        padded = [
+            np.pad(p, ((0, _GAP), (0, width - p.shape[1]), (0, 0)), constant_values=255)
+            for p in pictures
+        ]
+        return np.concatenate(padded)
+
 
 def overview(data: Data) -> Overview:
     """The overview of a data set, in the data's own units."""
@@ -54,18 +81,6 @@ def overview(data: Data) -> Overview:
     return Overview(
         _draw_some(data), _draw_panels(panels[:_MOST_PANELS]), list(_rows_of(data)), notes
     )
-
-
-def overview_picture(data: Data) -> Picture:
-    """Examples above histograms, uint8 [H, W, 3]."""
-    found = overview(data)
-    pictures = [_as_color(found.examples), _as_color(found.histograms)]
-    width = max(picture.shape[1] for picture in pictures)
-    padded = [
-        np.pad(p, ((0, _GAP), (0, width - p.shape[1]), (0, 0)), constant_values=255)
-        for p in pictures
-    ]
-    return np.concatenate(padded)
 
 
 def _draw_some(data: Data) -> Picture:
@@ -145,7 +160,8 @@ class _Panel(NamedTuple):
     counts: NDArray[Any]
     edges: NDArray[np.float64] | None = None
     names: Sequence[str] = ()
-    logarithmic: bool = False
+    is_bytes: bool = False
+    color: str = COLORS[0]
 
 
 def _panels(data: Data) -> Iterator[_Panel]:
@@ -158,14 +174,21 @@ def _panels(data: Data) -> Iterator[_Panel]:
         names = data.class_names[: len(counts)] or [str(k) for k in range(len(counts))]
         yield _bars("classes", counts, names, in_order=len(counts) <= _MOST_BARS)
     if data.space.kind == "images":
-        counts = byte_counts(examples)
-        for channel, each in enumerate(counts):
-            title = "pixels" if len(counts) == 1 else f"pixels, channel {channel + 1}"
-            yield _Panel(title, each, np.linspace(-0.5, 255.5, 257), logarithmic=True)
+        yield from _channel_panels(byte_counts(examples))
         return
     for k in range(data.space.shape[-1]):
         values = values_in_units(examples, data.space, slice(k, k + 1))
         yield _histogram(f"dimension {k + 1}", values.ravel())
+
+
+def _channel_panels(counts: NDArray[np.int64]) -> Iterator[_Panel]:
+    """The values of each channel, from their counts [C, 256], in bars that can be seen."""
+    names, edges = channel_names(len(counts)), np.linspace(-0.5, 255.5, _BYTE_BINS + 1)
+    for name, each in zip(names, counts, strict=True):
+        title = "pixels" if len(counts) == 1 else f"pixels, {name}"
+        bars = each.reshape(_BYTE_BINS, -1).sum(1)
+        color = _CHANNEL_COLORS.get(name, COLORS[0])
+        yield _Panel(f"{title} (log scale)", bars, edges, is_bytes=True, color=color)
 
 
 def _column_panels(data: Data, examples: Tensor) -> Iterator[_Panel]:
@@ -223,15 +246,20 @@ def _draw_panels(panels: Sequence[_Panel]) -> Picture:
 def _draw_panel(axes: Any, panel: _Panel) -> None:
     axes.set_title(label_text(panel.title, limit=2 * _MAX_LETTERS))
     if panel.edges is not None:
-        axes.stairs(panel.counts, panel.edges, fill=True, color=COLORS[0])
-        axes.locator_params(axis="x", nbins=4)
+        axes.stairs(panel.counts, panel.edges, fill=True, color=panel.color)
         axes.set_xlim(panel.edges[0], panel.edges[-1])
-        axes.set_yscale("symlog" if panel.logarithmic else "linear")
+        if panel.is_bytes:
+            axes.set_yscale("symlog")
+            axes.set_xticks([0, 64, 128, 192, 255])
+        elif off := set_number_ticks(axes, "x"):
+            axes.set_xlabel(off, loc="right", fontsize=8)
         axes.set_yticks([])
         axes.set_yticks([], minor=True)
         return
     places = range(len(panel.counts))
-    axes.barh(places, panel.counts, color=COLORS[0])
+    bars = axes.barh(places, panel.counts, color=panel.color)
+    axes.bar_label(bars, [f"{count:,.0f}" for count in panel.counts], padding=3, fontsize=7)
+    axes.margins(x=_ROOM_FOR_COUNTS)
     names = [label_text(name, limit=_MAX_LETTERS) for name in panel.names]
     axes.set_yticks(list(places), names, fontsize=7)
     axes.invert_yaxis()
@@ -245,10 +273,11 @@ def _rows_of(data: Data) -> Iterator[list[str]]:
         for row in data.space.columns.rows(chosen.examples, chosen.labels, data.space.origin):
             yield row[:_ROW_COLUMNS]
     elif data.space.kind == "vectors":
-        values = values_in_units(chosen.examples, data.space)
-        yield [f"dimension {k + 1}" for k in range(values.shape[1])][:_ROW_COLUMNS]
-        for row in values:
-            yield [f"{value:.10g}" for value in row[:_ROW_COLUMNS]]
+        examples = chosen.examples[:, :_ROW_COLUMNS].numpy()
+        yield [f"dimension {k + 1}" for k in range(examples.shape[1])]
+        for row in examples:
+            numbers = exact_numbers(row, data.space.origin[:_ROW_COLUMNS])
+            yield [number_text(value, 0) for value in numbers]
 
 
 def _as_color(picture: Picture) -> NDArray[np.uint8]:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_runner.data.columns import Column, Columns
-from gan_runner.sampling.pictures.figure import COLORS, as_array, label_text, new_figure
+from gan_runner.sampling.pictures.figure import (
+    COLORS,
+    as_array,
+    label_text,
+    new_figure,
+    set_number_ticks,
+)
 
 _SIDE = 640
 _MOST_COLUMNS = 4  # beside each other; of more, a picture shows nothing
@@ -18,6 +24,7 @@ _MOST_NAMED = 12  # categories on an axis
 _REACH = 3.5  # standard deviations from the mean to the border of a panel
 _BINS = 24
 _SPREAD = 1 / 1.16730397826  # whose powers fill cubes evenly: Roberts 2018, the R sequence
+_MARGIN, _LARGEST_EDGE = 0.01, 0.6  # around the labels, and what these take; of the picture
 _MAX_LETTERS = 20  # letters of a name
 
 
@@ -47,10 +54,7 @@ def pairs(
     shown = _axes_of(examples, columns, offset, scale)
     classes = _classes(examples, labels, columns)
     count = len(shown)
-    longest = max(len(name) for axis in shown for name in ("", *_names(axis.column)))
-    edge = 0.09 + 0.0095 * longest  # where these names stand, as a share of the picture
     with new_figure(_SIDE, _SIDE) as figure:
-        figure.subplots_adjust(edge, edge, 0.98, 0.94, wspace=0.06, hspace=0.06)
         for row, up in enumerate(shown):
             for column, across in enumerate(shown[:row]):
                 axes = figure.add_subplot(count, count, 1 + row * count + column)
@@ -59,6 +63,7 @@ def pairs(
             axes = figure.add_subplot(count, count, 1 + row * count + row)
             _draw_histogram(axes, up)
             _label(axes, up, None, below=row == count - 1, beside=row == 0)
+        _make_room(figure)
         _draw_legend(figure, columns, classes)
         return as_array(figure)
 
@@ -121,12 +126,13 @@ def _label(axes: Any, across: _Axis, up: _Axis | None, *, below: bool, beside: b
 
 
 def _set_ticks(axes: Any, which: Literal["x", "y"], column: Column) -> None:
-    axes.set(**{f"{which}label": label_text(column.name, limit=_MAX_LETTERS)})
+    label = label_text(column.name, limit=_MAX_LETTERS)
     if column.categories:
         names = _names(column)
         axes.set(**{f"{which}ticks": range(len(names)), f"{which}ticklabels": names})
-    else:
-        axes.locator_params(axis=which, nbins=4)
+    elif off := set_number_ticks(axes, which):
+        label = f"{label}\n{off}"
+    axes.set(**{f"{which}label": label})
     if which == "x" and column.categories:
         axes.tick_params(axis="x", labelrotation=90)
 
@@ -136,6 +142,19 @@ def _names(column: Column) -> list[str]:
     if len(column.categories) > _MOST_NAMED:
         return []
     return [label_text(name, limit=_MAX_LETTERS) for name in column.categories]
+
+
+def _make_room(figure: Any) -> None:
+    """Leave as much beside and below the panels as the labels there take."""
+    edges = {"left": 0.1, "bottom": 0.1}
+    figure.subplots_adjust(**edges, right=0.98, top=0.94, wspace=0.06, hspace=0.06)
+    figure.align_ylabels()
+    around = figure.get_tightbbox().bounds  # inches
+    for (edge, share), begin, side in zip(
+        edges.items(), around[:2], figure.get_size_inches(), strict=True
+    ):
+        edges[edge] = min(share - begin / side + _MARGIN, _LARGEST_EDGE)
+    figure.subplots_adjust(**edges)
 
 
 def _draw_legend(figure: Any, columns: Columns, classes: NDArray[np.int64] | None) -> None:

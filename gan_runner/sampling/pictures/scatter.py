@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.sampling.pictures.figure import COLORS, as_array, new_figure
+from gan_runner.sampling.pictures.figure import COLORS, as_array, new_figure, set_number_ticks
 
 _SIDE = 512
 _BINS = 40
@@ -23,7 +23,7 @@ def scatter(vectors: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.ui
     reach = 0.6 * max(float((high - low).max()), least, 1e-9)
     seen = points[(np.abs(points - middle) <= reach).all(axis=1)]
     with new_figure(_SIDE, _SIDE, layout="constrained") as figure:
-        axes = figure.add_subplot(xlabel="dimension 1", box_aspect=1)
+        axes = figure.add_subplot(box_aspect=1)
         axes.grid()
         if seen.shape[1] == 1:
             axes.hist(seen[:, 0], _BINS, color=COLORS[0])
@@ -31,6 +31,8 @@ def scatter(vectors: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.ui
         else:
             size = float(np.clip(80 / np.sqrt(len(seen)), 1.5, 6))  # pixels, about
             axes.plot(*seen.T, "o", color=COLORS[0], markersize=size, markeredgewidth=0)
-            axes.set(ylabel="dimension 2", ylim=(middle[1] - reach, middle[1] + reach))
+            axes.set_ylim(middle[1] - reach, middle[1] + reach)
+            axes.set_ylabel(f"dimension 2 {set_number_ticks(axes, 'y')}")
         axes.set_xlim(middle[0] - reach, middle[0] + reach)
+        axes.set_xlabel(f"dimension 1 {set_number_ticks(axes, 'x')}")
         return as_array(figure)
