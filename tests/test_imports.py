@@ -45,7 +45,7 @@ DOORS = {
     "torchvision": {"gan_runner.datasets"},
     "tensorboard": {"gan_runner.logs.tensorboard"},
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
-    "rich": {"gan_runner.logs.terminal"},
+    "rich": {f"gan_runner.logs.{name}" for name in ("terminal", "live_region", "preview")},
     "submitit": {"gan_runner.sweeps.cluster"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},

@@ -33,6 +33,7 @@ FREE = (
     "train.save_every",
     "train.eval_every",
     "train.keep",
+    "terminal.preview",
     "device",
     "threads",
     "cache",
@@ -44,12 +45,16 @@ FREE = (
 PLACES = ("dataset.root", "dataset.path", "cache")
 """Settings that are paths of what is read again later."""
 
+_EARLIER = {"terminal": {"preview": "never"}}
+"""Settings that runs of earlier versions lack, with what these did."""
+
 _LARGEST_FILE_BYTES = 1 << 20
 """The limit of config.yaml: tens of thousands of names in a setting. No larger one is written."""
 _DEEPEST = 50  # mappings and lists within each other; ours have a tenth of it
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where it is
 
 
+PreviewMode = Literal["auto", "always", "never"]
 Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
 
 
@@ -68,6 +73,12 @@ class Train(Component):
     samples: Annotated[int, Field(ge=1, le=1024)]
     ema: Annotated[float, Field(ge=0, lt=1)]
     ema_warmup: Annotated[float, Field(ge=1)]
+
+
+class TerminalSettings(Component):
+    """The terminal of a run."""
+
+    preview: PreviewMode
 
 
 class UsedPlugin(Component):
@@ -89,6 +100,7 @@ class Config(Component):
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None
     train: Train
+    terminal: TerminalSettings
     method: dict[str, Any]
     model: dict[str, Any]
     loss: dict[str, Any]
@@ -129,7 +141,7 @@ def read(path: Path) -> Config:
 
     Raises CheckpointError for anything but plain data with known keys.
     """
-    plain = read_plain(path)
+    plain = _EARLIER | read_plain(path)
     if "choices" in plain and "method" not in plain:
         raise CheckpointError(
             f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."
@@ -229,10 +241,12 @@ def relocate_data(config: Config, places: Mapping[str, str]) -> Config:
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     """A copy with other values of settings in `FREE`, as they stand in a valid configuration."""
     train, dataset = _below("train", values), _below("dataset", values)
+    terminal = _below("terminal", values)
     return config.model_copy(
         update={
             **{key: value for key, value in values.items() if "." not in key},
             "train": config.train.model_copy(update=train),
+            "terminal": config.terminal.model_copy(update=terminal),
             "dataset": {**config.dataset, **dataset},
             "optimizer": {
                 part: _with_schedule(node, _below(f"optimizer.{part}.schedule", values))
