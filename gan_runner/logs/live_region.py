@@ -24,7 +24,7 @@ from rich.text import Text
 
 
 class LiveRegion(RenderHook):
-    """A head line and what is below it. Whatever is printed meanwhile goes above.
+    """A head, mostly a line, and what is below it. Whatever is printed meanwhile goes above.
 
     Between drawings the cursor rests at the head's beginning: to erase what is below the cursor is
     right however the terminal has wrapped, cut or moved the lines.
@@ -32,13 +32,16 @@ class LiveRegion(RenderHook):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._head = Text()
+        self._head: RenderableType = Text()
         self._body: Sequence[RenderableType] = ()
         self._drawn: tuple[Sequence[RenderableType], tuple[int, int]] | None = None
         self._streams: tuple[TextIO, TextIO] | None = None
 
-    def draw(self, head: Text, body: Sequence[RenderableType] = ()) -> None:
-        """Show a line and what is below it, in place of what was. Raises OSError."""
+    def draw(self, head: RenderableType, body: Sequence[RenderableType] = ()) -> None:
+        """Show a head and what is below it, in place of what was. Raises OSError.
+
+        Above a body that is the same object the head is a line.
+        """
         self._head, self._body = head, body
         self._start()
         # a body that is as it was needn't be sent again, several times a second
@@ -86,7 +89,7 @@ class _Control:
 class _HeadAlone:
     """The head in place of the one that was."""
 
-    def __init__(self, head: Text) -> None:
+    def __init__(self, head: RenderableType) -> None:
         self._head = head
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -98,7 +101,7 @@ class _HeadAlone:
 class _Whole:
     """The head and what is below it, no more than the terminal has room for."""
 
-    def __init__(self, head: Text, body: Sequence[RenderableType]) -> None:
+    def __init__(self, head: RenderableType, body: Sequence[RenderableType]) -> None:
         self._parts = (head, *body)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

@@ -64,7 +64,7 @@ class Log:
             self._tensorboard.picture("eval/confusion", step, confusion)
         return values
 
-    def picture(self, step: int, picture: Picture, thumbnails: Thumbnails | None) -> None:
+    def picture(self, step: int, picture: Picture, thumbnails: Thumbnails | None = None) -> None:
         """Log the samples of a step, as a file and in TensorBoard; some of them on the terminal."""
         path = self._folder.samples / picture_name(step)
         save_png(picture, path)
@@ -101,7 +101,7 @@ class Log:
 
     def show_verdict(self, verdict: Verdict) -> None:
         """Show a verdict on the terminal only."""
-        head = f"verdict at step {verdict.step}: {printable(verdict.name)}"
+        head = f"verdict at step {verdict.step}, {printable(verdict.name)}"
         evidence, advice = printable(verdict.evidence, 1000), printable(verdict.advice, 1000)
         self._terminal.verdict(head, evidence, advice)
 

@@ -96,7 +96,7 @@ class Terminal:
 
     def verdict(self, head: str, evidence: str, advice: str) -> None:
         """A verdict in color with its evidence, and below it what to try."""
-        lines = f"{head}. {evidence}", f"  try: {advice}"
+        lines = f"{head}: {evidence}", f"  try: {advice}"
         if not self.is_live:
             self.say("\n".join(lines))
             return
@@ -211,12 +211,12 @@ class Terminal:
 
     def end(self) -> None:
         """Leave the live display."""
+        with suppress(OSError):  # the terminal may be closed
+            self._region.end()
         panel, self._panel = self._panel, None
         if panel is not None:
             self._print_panel(panel)
         self._status = None
-        with suppress(OSError):  # the terminal may be closed
-            self._region.end()
 
     def _show_panel_if_timed(self) -> None:
         panel = self._panel
@@ -239,21 +239,23 @@ class Terminal:
             lines.append("\n" * (place > 0))
             lines.append(f"{head:<{_HEAD}}", "bold")
             lines.append(cut_middle(text, max(room - len(about), 0)) + about)
-        return Panel(lines, title=Text(panel.title), title_align="left", box=ROUNDED)
+        # as narrow as it can be: a frame that a narrower window wraps is hard to read
+        title = Text(panel.title)
+        return Panel(lines, title=title, title_align="left", box=ROUNDED, expand=False)
 
     def _draw(self) -> None:
         if self._status is None or not self.is_live:
             return
         width = max(1, self._console.width - 1)  # a full line would be wrapped
-        head = Text(self._status.line(width), no_wrap=True)
-        head.stylize("bold", 0, len(head.plain.partition("  ")[0]))
-        body: Sequence[RenderableType] = self._preview_lines(width)
+        line = Text(self._status.line(width), no_wrap=True)
+        line.stylize("bold", 0, len(line.plain.partition("  ")[0]))
+        line.truncate(width)  # letters may be two columns wide
         if self._panel is not None:
-            body = [self._frame(self._panel)]
-        self._draw_region(head, body)
+            self._draw_region(self._frame(self._panel), [line])
+        else:
+            self._draw_region(line, self._preview_lines(width))
 
-    def _draw_region(self, head: Text, body: Sequence[RenderableType]) -> None:
-        head.truncate(max(1, self._console.width - 1))  # letters may be two columns wide
+    def _draw_region(self, head: RenderableType, body: Sequence[RenderableType]) -> None:
         with self._guarded():
             self._region.draw(head, body)
         self._drawn_at = time.monotonic()
@@ -289,14 +291,14 @@ class Terminal:
 
     # ------------------------------------------------------------ counts
 
-    def overview(self, rows: Sequence[Sequence[str]], foot: str) -> None:
+    def overview(self, head: str, rows: Sequence[Sequence[str]]) -> None:
         """Show a line with a table below it, instead of the one before, on a live terminal; lines
         that are printed meanwhile go above it."""
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in rows]
         width = max(1, self._console.width - 1)
         body = [Text(cut_middle(line, width), no_wrap=True) for line in lines]
-        self._draw_region(Text(foot[:width], "bold", no_wrap=True), body)
+        self._draw_region(Text(head[:width], "bold", no_wrap=True), body)
 
     def track(self, items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
         """Pass items through and show how many of the total there were."""

@@ -178,14 +178,14 @@ def _say_summary(run: Run) -> None:
     lengths = [f" optimizer.{part}.schedule.steps={longer}" for part in schedules]
     ends = [f"\n  {part}'s learning rate: {schedule}" for part, schedule in schedules.items()]
     say(f"{done} {steps} in {duration_text(run.state.seconds)}: {path}{''.join(ends)}")
-    say(f"  score     {_score(run)}")
-    for verdict in {each.name: each for each in run.recorder.status.verdicts}.values():
-        run.log.show_verdict(verdict)  # of several of a kind the last
     say(
+        f"  score     {_score(run)}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
         f"  curves    tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={longer}{''.join(lengths)}"
     )
+    for verdict in {each.name: each for each in run.recorder.status.verdicts}.values():
+        run.log.show_verdict(verdict)  # of several of a kind the last
 
 
 def _score(run: Run) -> str:

@@ -28,12 +28,19 @@ def panel_rows(
     left = f" from step {state.step:,} on" if state.step else ""
     return [
         ("data", one_line(reading)),
-        ("model", printable(f"{_option(config, 'model')}: {sizes} parameters", 500)),
+        ("model", printable(f"{_model_text(config)}: {sizes} parameters", 500)),
         ("loss", printable(", ".join(_loss_parts(config)), 500)),
         ("device", printable(f"{where}, {threads}, {config.precision}", 500)),
         ("steps", f"{plan.steps:,}{left}, batches of {plan.batch_size:,}"),
         ("folder", folder),
     ]
+
+
+def _model_text(config: Config) -> str:
+    """The model, and the way in which it is conditioned on classes."""
+    conditioning = config.model.get("conditioning", "none")
+    name = _option(config, "model")
+    return name if conditioning == "none" else f"{name}, conditioning {conditioning}"
 
 
 def _option(config: Config, group: str) -> str:

@@ -141,6 +141,7 @@ OTHER = {
     "train.samples": 1,
     "train.ema": 0.1,
     "train.ema_warmup": 1.5,
+    "terminal.preview": "never",
     "plugins": [{"name": "mine.py", "version": None, "sha256": "0"}],
 }
 
@@ -171,6 +172,7 @@ def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
         "train.save_every",
         "train.eval_every",
         "train.keep",
+        "terminal.preview",
         "device",
         "threads",
         "cache",
