@@ -97,7 +97,7 @@ def _announce(config: Config) -> None:
     model, loss, dataset = map(printable, chosen)
     plan = config.train
     length = f"{plan.steps:,} steps" if plan.epochs is None else f"{plan.epochs:,} epochs"
-    Terminal().say(f"starting {model}, {loss} on {dataset}: {length}, seed={config.seed}")
+    Terminal().announce(f"starting {model}, {loss} on {dataset}: {length}, seed={config.seed}")
 
 
 def _resume(command: CommandLine, run: str) -> int:
@@ -110,7 +110,7 @@ def _resume(command: CommandLine, run: str) -> int:
     folder.refuse_links()
     chosen = read_plain(folder.config).get("choices")
     config = _compose_changes(command, chosen if isinstance(chosen, dict) else {}) if keys else None
-    Terminal().say(f"resuming {printable(run, 1000)}")
+    Terminal().announce(f"resuming {printable(run, 1000)}")
     from gan_runner.runs.resume import Changes, reopen
 
     changes = Changes(config, tuple(sorted(keys)))

@@ -52,6 +52,8 @@ def one_line(report: ReadingReport) -> str:
         shape = f"{width} x {height} {color}"
     elif report.kind == "sequences":
         shape = f"{report.shape[0]:,} steps of {report.shape[1]:,}"
+    elif report.kind == "table":
+        shape = f"{report.total_parts:,} column{'s' * (report.total_parts > 1)}"
     else:
         shape = f"{report.shape[0]:,} number{'s' * (report.shape[0] > 1)} each"
     classes, doubtful = report.total_classes, len(report.doubtful)

@@ -79,6 +79,11 @@ class Terminal:
         except OSError as error:
             self._silence(error)
 
+    def announce(self, text: str) -> None:
+        """A line for a person who waits at a terminal; none in a pipe."""
+        if self.is_live:
+            self.say(text)
+
     def _print(self, text: str, style: str) -> None:
         if not self._console.is_terminal:
             print(text, flush=True)

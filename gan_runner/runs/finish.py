@@ -195,7 +195,8 @@ def _score(run: Run) -> str:
     if best is None:
         path = shlex.quote(run.terminal.path_text(run.path))
         return f"none. Measure it: gan-evaluate {path}"
-    last = [row for row in rows(run.folder.evaluations) if isinstance(row.get("best"), float)][-1]
+    measured = [row for row in rows(run.folder.evaluations) if row.get("best") is not None]
+    last = measured[-1]
     shown = f"{wanted.metric} {four_digits(last['best'])} at step {last['step']}"
     if last["step"] == best["step"]:
         return f"{shown}, the best"

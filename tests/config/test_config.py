@@ -184,6 +184,17 @@ def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
     }
 
 
+def test_a_run_of_before_there_was_a_preview_is_read_with_the_same_digest(
+    tmp_path: Path, plain: dict[str, Any]
+) -> None:
+    made = parse(plain)
+    earlier = {key: value for key, value in made.plain().items() if key != "terminal"}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
+    found = read(tmp_path / "config.yaml")
+    assert found.terminal.preview == "never"
+    assert found.digest() == made.digest()
+
+
 def test_an_added_or_a_lost_setting_changes_the_digest(plain: dict[str, Any]) -> None:
     before = parse(plain).digest()
     added = {**plain["loss"], "penalty": {**plain["loss"]["penalty"], "r2": {"name": "R2"}}}

@@ -214,6 +214,16 @@ def test_what_a_library_prints_goes_above_the_display(on_a_terminal: Open, clock
     assert "\r\x1b[Ja warning of a library\n" in shown.getvalue()
 
 
+def test_what_is_announced_is_for_a_person_at_a_terminal(
+    on_a_terminal: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal, shown = on_a_terminal(80)
+    terminal.announce("starting")
+    assert shown.getvalue() == "starting\n"
+    Terminal().announce("starting")
+    assert capsys.readouterr().out == ""
+
+
 def test_a_verdict_has_a_color_and_its_advice_a_line(on_a_terminal: Open) -> None:
     terminal, shown = on_a_terminal(60)
     terminal.verdict("verdict at step 5, oscillation", "swings " * 9, "Smaller steps, lr=0.1.")
