@@ -153,9 +153,9 @@ def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:
     space = reference.data.space
     if space.kind != "images":
         return None
-    examples, features = reference.data.examples, reference.train
-    if features is None:
-        examples, features = reference.examples, reference.features
+    examples, features = reference.examples, reference.features
+    if reference.fresh is not None:
+        examples, features = reference.data.examples, reference.fresh.train
     shown, rows = inputs.fake[:_NEIGHBORS_SHOWN], []
     for example, feature in zip(shown, inputs.fake_features, strict=False):
         distances = torch.linalg.vector_norm(features - feature, dim=1)

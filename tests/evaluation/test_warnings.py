@@ -15,6 +15,7 @@ from gan_runner.evaluation.features.classifier import classifier_warning
 from gan_runner.evaluation.metrics.inputs import Measurement
 from gan_runner.evaluation.metrics.measures import MEASURES
 from gan_runner.evaluation.metrics.modes import missed_modes_warning
+from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.tstr import TSTR, ClassifierResult, tstr_warning
 
 # the classifier of the data
@@ -59,7 +60,7 @@ def rounded(count: int, seed: int, *, decimals: int) -> Tensor:
 
 
 def memorized(fake: Tensor, train: Tensor, held_out: Tensor) -> Measurement:
-    (found,) = MEASURES["memorization"](inputs(train, fake, train=train, held_out=held_out))
+    (found,) = MEASURES["memorization"](inputs(train, fake, fresh=FreshExamples(train, held_out)))
     return found
 
 

@@ -52,6 +52,11 @@ class Number:
         return (self.row_name or self.name).format(space=space)
 
 
+_SELECTION = 60
+"""What is done with the distance of a pair, comparing and selecting, takes as long as so many
+features of it."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """The work of a metric on N examples of D features, apart from classifiers that are trained.
@@ -66,7 +71,7 @@ class Cost:
 
     def operations(self, examples: int, features: int) -> float:
         """Multiplications and additions, roughly."""
-        pairs = self.pair_passes * float(examples) ** 2 * features
+        pairs = self.pair_passes * float(examples) ** 2 * (features + _SELECTION)
         covariances = self.covariances * examples * float(features) ** 2
         return 2.0 * (pairs + covariances) + self.cubes * float(features) ** 3
 
