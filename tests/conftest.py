@@ -49,6 +49,7 @@ SMALL = (
     "model.latent_size=16",
     "train.batch_size=16",
     "train.samples=9",
+    "train.eval_every=0",
 )
 
 
@@ -118,7 +119,8 @@ def configured(tmp_path: Path) -> Callable[..., Config]:
     """Composes as the command line does: configured("loss=hinge", "train.steps=3")."""
 
     def configure(*overrides: str) -> Config:
-        lines = [f"cache={tmp_path / 'cache'}", "threads=1", "device=cpu", *overrides]
+        quick = ("threads=1", "device=cpu", "train.eval_every=0")
+        lines = [f"cache={tmp_path / 'cache'}", *quick, *overrides]
         return parse_config(compose(lines))
 
     return configure

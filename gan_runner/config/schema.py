@@ -55,7 +55,7 @@ Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names o
 
 class Train(Component):
     """Length, sizes and intervals of training. An interval of 0 means: only at the end; for
-    `eval_every` it means never."""
+    `eval_every` it means never, and auto is resolved when the data is known."""
 
     steps: NonNegativeInt
     epochs: PositiveInt | None
@@ -63,11 +63,21 @@ class Train(Component):
     log_every: NonNegativeInt
     sample_every: NonNegativeInt
     save_every: NonNegativeInt
-    eval_every: NonNegativeInt
+    eval_every: NonNegativeInt | Literal["auto"]
     keep: NonNegativeInt
     samples: Annotated[int, Field(ge=1, le=1024)]
     ema: Annotated[float, Field(ge=0, lt=1)]
     ema_warmup: Annotated[float, Field(ge=1)]
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether evaluations come in it, as far as is known."""
+        return self.eval_every == "auto" or self.eval_every > 0
+
+    @property
+    def evaluation_interval(self) -> int:
+        """The steps between two evaluations, once that is resolved; 0 for none."""
+        return 0 if self.eval_every == "auto" else self.eval_every
 
 
 class UsedPlugin(Component):

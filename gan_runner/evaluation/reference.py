@@ -111,9 +111,9 @@ def as_arrays(examples: Tensor, labels: Tensor | None) -> LabeledArrays:
 def _choose_examples(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor | None]:
     """Real examples and their labels, on the CPU: all, or a draw of `num`, in their order."""
     chosen = torch.arange(len(data))
-    if len(data) > settings.num:
+    if len(data) > settings.count:
         rng = torch.Generator().manual_seed(derive(settings.seed, "reals"))
-        chosen = torch.randperm(len(data), generator=rng)[: settings.num].sort().values
+        chosen = torch.randperm(len(data), generator=rng)[: settings.count].sort().values
     examples = data.examples[chosen.to(data.examples.device)].cpu()
     return examples, None if data.labels is None else data.labels.cpu()[chosen]
 

@@ -151,7 +151,7 @@ def load_data(
     check_space(experiment, data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
-    if config.train.eval_every > 0:
+    if config.train.evaluation_interval > 0:
         refuse_single_examples(data, name=config.dataset["name"])
     if config.train.batch_size > len(data):
         raise ConfigError(
@@ -159,7 +159,7 @@ def load_data(
             f"The data set has {plural(len(data), 'example')}; use a batch of at most that."
         )
     threads = torch.get_num_threads()
-    return resolve_lengths(experiment, examples=len(data), threads=threads), data
+    return resolve_lengths(experiment, data, threads=threads), data
 
 
 def _check_classes(experiment: Experiment, data: Data) -> None:

@@ -36,8 +36,8 @@ from gan_runner.training.restore import restore
 from gan_runner.training.run import Run
 from gan_runner.training.state import TrainState
 
-# null on the command line leaves these as they were resolved when the run was made
-_RESOLVED = ("threads", "train.epochs", *configuration.SCHEDULE_LENGTHS)
+# null or auto on the command line leaves these as they were resolved when the run was made
+_RESOLVED = ("threads", "train.epochs", "evaluation.num", *configuration.SCHEDULE_LENGTHS)
 
 
 class Changes(NamedTuple):
@@ -109,7 +109,7 @@ def apply_changes(saved: Config, changes: Changes) -> Config:
     named = {
         key: (old, new)
         for key, (old, new) in asked.items()
-        if _is_named(key, changes.named) and not (new is None and key in _RESOLVED)
+        if _is_named(key, changes.named) and not (new in (None, "auto") and key in _RESOLVED)
     }
     refused = [
         f"  {key}: {printable(old)} -> {printable(new)}"

@@ -15,7 +15,7 @@ def train(run: Run) -> None:
     Raises NumbersError, MachineError, and Interrupted once the state is saved.
     """
     plan, state, method = run.config.train, run.state, run.experiment.method
-    reals = real_batches(run)
+    reals, evaluated = real_batches(run), plan.evaluation_interval
     with watch_signals() as signals:
         run.begin()
         if run.config.init_from is not None:
@@ -30,7 +30,7 @@ def train(run: Run) -> None:
                 run.probe()
             if is_due(state.step, plan.sample_every, plan.steps):
                 run.sample()
-            if plan.eval_every > 0 and is_due(state.step, plan.eval_every, plan.steps):
+            if evaluated > 0 and is_due(state.step, evaluated, plan.steps):
                 run.evaluate()
             if is_due(state.step, plan.save_every, plan.steps):
                 run.save()

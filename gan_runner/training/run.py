@@ -121,7 +121,7 @@ class Run:
             examples=len(self.data),
             **asdict(machine.fingerprint(self.device)),
         )
-        if self.config.train.eval_every > 0:
+        if self.config.train.is_evaluated:
             self._evaluator = Evaluator(
                 self.experiment.evaluation,
                 self.experiment.dataset,

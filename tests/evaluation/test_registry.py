@@ -24,6 +24,7 @@ from gan_runner.evaluation.cost import estimated_seconds
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES, computes
+from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.registry import (
     METRICS,
     Cost,
@@ -63,7 +64,7 @@ def result() -> ClassifierResult:
 
 THIRD = torch.arange(30) % 3
 GIVEN: dict[Need, dict[str, Any]] = {
-    Need.HELD_OUT: {"train": POINTS, "held_out": POINTS[:20] + 0.1},
+    Need.HELD_OUT: {"fresh": FreshExamples(POINTS, POINTS[:20] + 0.1)},
     Need.CLASSIFIER: {"space": ClassifierSpace()},
     Need.MODES: {"centers": POINTS[:4], "std": 0.1},
     Need.LABELS: {"labels": THIRD, "space": ClassifierSpace()},
@@ -106,7 +107,7 @@ def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
         assert measure_vectors("extent") == ["extent"]
         plain = inputs(*POINTS.split(30))
         assert MEASURES["extent"](plain)[0].name_in(plain.space) == "extent_identity"
-        assert estimated_seconds(["extent"], examples=10**5, features=10) == 10.0
+        assert estimated_seconds(["extent"], examples=10**5, features=10) == 70.0
         settings = {**SETTINGS, "metrics": ["extent"]}
         settings["best"] = {"metric": "extent", "direction": "max"}
         assert parse_settings(settings, Evaluation).best.metric == "extent"
