@@ -50,9 +50,10 @@ class Measure(NamedTuple):
 class Record(NamedTuple):
     """A run and all that it can be compared by.
 
-    `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations.jsonl by name
-    and protocol, `protocols` what the digests stand for, `seconds` the time of training so far,
-    `pictures` the sample grids by step, `reading` how its data was read, None where it isn't known.
+    `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations in training and
+    later by name and protocol, `protocols` what the digests stand for, `seconds` the time of training
+    so far, `pictures` the sample grids by step, `reading` how its data was read, None where it isn't
+    known.
     """
 
     name: str
@@ -162,13 +163,14 @@ def _read_evaluations(
 ) -> tuple[dict[Measure, dict[int, float]], dict[str, Mapping[str, Any]]]:
     found: dict[Measure, dict[int, float]] = {}
     protocols: dict[str, Mapping[str, Any]] = {}
-    with suppress(OSError):
-        for row in _rows(folder.evaluations):
-            for measure, value, protocol in _results(row):
-                if measure in found or len(found) < _MOST_NAMES:
-                    found.setdefault(measure, {})[row["step"]] = value
-                    protocols[measure.protocol] = protocol
-    return found, protocols
+    for path in folder.later_evaluations, folder.evaluations:  # those of the training come last
+        with suppress(OSError):
+            for row in _rows(path):
+                for measure, value, protocol in _results(row):
+                    if measure in found or len(found) < _MOST_NAMES:
+                        found.setdefault(measure, {})[row["step"]] = value
+                        protocols[measure.protocol] = protocol
+    return {measure: dict(sorted(values.items())) for measure, values in found.items()}, protocols
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -34,6 +34,7 @@ class RunFolder:
         self.data = path / "data.json"
         self.metrics = path / "metrics.jsonl"
         self.evaluations = path / "evaluations.jsonl"
+        self.later_evaluations = path / "later_evaluations.jsonl"
         self.events = path / "events.jsonl"
         self.train_log = path / "train.log"
         self.tensorboard = path / "tensorboard"
