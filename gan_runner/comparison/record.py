@@ -50,10 +50,10 @@ class Measure(NamedTuple):
 class Record(NamedTuple):
     """A run and all that it can be compared by.
 
-    `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations in training and
-    later by name and protocol, `protocols` what the digests stand for, `seconds` the time of training
-    so far, `pictures` the sample grids by step, `reading` how its data was read, None where it isn't
-    known.
+    `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations, in training
+    and later, by name and protocol, `protocols` what the digests stand for, `seconds` the time of
+    training so far, `pictures` the sample grids by step, `reading` how its data was read, None
+    where it isn't known.
     """
 
     name: str
