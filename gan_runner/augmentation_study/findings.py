@@ -66,7 +66,7 @@ def doubts(data: ClassifierData, plan: Plan) -> list[str]:
         found.append(
             f"the generator was trained on {amount}, the classifier on {', '.join(leaking)} real "
             "examples of each class: synthetic ones add what those lack, so the numbers are "
-            f"optimistic. Train the generator with dataset.per_class={leaking[0]}."
+            f"optimistic. Train the generator with dataset.per_class={leaking[0]}"
         )
     if data.init_from is not None:
         found.append(

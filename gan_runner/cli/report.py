@@ -47,7 +47,7 @@ def _report(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"{plural(len(comparison.records), 'run')} in this folder, "
             f"RUN={printable(options.run)}. "
-            "Compare them: gan-compare RUN."
+            "Compare them: gan-compare RUN"
         )
     (record,) = comparison.records
     terminal = Terminal()

@@ -104,7 +104,7 @@ class KindFinder(NamedTuple):
             Decision(
                 f"column {printable(column.name)} is read as numbers without {form.taken_off}, and "
                 "so are samples written",
-                f"Texts: {remedy}.",
+                f"Texts: {remedy}",
                 doubtful=False,
             ),
         )
@@ -118,14 +118,16 @@ class KindFinder(NamedTuple):
         ignore = self.missing.remedies.add("ignore", [column.name])
         remedy = (
             "If their order matters, write them as numbers, such as days since the first, or leave "
-            f"them out: {ignore}."
+            f"them out with {ignore}"
         )
         number = len(column.counts)
         if number > column.most_categories:
             what = f"column {name} has {number} different {kind}, as {example}"
             raise self._fault(f"{what}: too many for categories", remedy)
         what = f"column {name} has {kind}, as {example}, and they are read as {number} categories"
-        silent = f"Categories: {self.missing.remedies.add('categorical', [column.name])}."
+        silent = (
+            f"or say that they are with {self.missing.remedies.add('categorical', [column.name])}"
+        )
         return ColumnKind(None, kind, decisions=(Decision(what, f"{remedy} {silent}"),))
 
     def _signs_fault(self, column: ColumnText, *, ambiguous: bool) -> DataError:
@@ -136,11 +138,12 @@ class KindFinder(NamedTuple):
         if not ambiguous:
             return self._fault(
                 f"numbers with another decimal sign than {self.decimal!r} in {where}",
-                f"Use {as_decimal}.",
+                f"Use {as_decimal}",
             )
         return self._fault(
             f"{other!r} may be a decimal or a thousands sign in {where}",
-            f"Thousands: {override('dataset.thousands', other)}. Decimals: {as_decimal}.",
+            f"Use {override('dataset.thousands', other)} for thousands or {as_decimal} for a "
+            "decimal one.",
         )
 
     def mixed_cells(self, column: ColumnText, *, is_wanted: bool) -> DataError:

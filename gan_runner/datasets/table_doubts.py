@@ -86,7 +86,7 @@ def _identifiers(
         yield Decision(
             f"{_columns(found)} a number of its own in each row, as a row's number or name has, "
             "and would be learned as a measurement",
-            f"Leave out: {remedies.add('ignore', found)}.",
+            f"Leave out: {remedies.add('ignore', found)}",
         )
 
 
@@ -100,7 +100,7 @@ def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Deci
         parts = [f"{printable(cell)} in {listed(names)}" for cell, names in found.items()]
         yield Decision(
             f"numbers far from all others are taken as they are: {'; '.join(parts[:5])}",
-            f"If they stand for missing values: {missing.adding(found)}.",
+            f"If they stand for missing values: {missing.adding(found)}",
         )
 
 
@@ -144,7 +144,7 @@ def _dates_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iter
         yield Decision(
             f"{_columns(found)} what looks like dates written as numbers (20200309), whose "
             "differences aren't days",
-            f"Write them as days since the first, or leave out: {remedies.add('ignore', found)}.",
+            f"Write them as days since the first, or leave out: {remedies.add('ignore', found)}",
         )
 
 
@@ -160,7 +160,7 @@ def _possibly_missing(columns: Sequence[ReadColumn], missing: Missing) -> Iterat
         parts = [f"'{printable(cell)}' in {listed(names)}" for cell, names in found.items()]
         yield Decision(
             f"texts that may mean a missing value are read as categories: {'; '.join(parts[:5])}",
-            f"If they do: {missing.adding(found)}.",
+            f"If they do: {missing.adding(found)}",
         )
 
 
@@ -178,7 +178,7 @@ def _rare_categories(columns: Sequence[ReadColumn], remedies: Remedies) -> Itera
         yield Decision(
             f"column {printable(column.name)} has {len(column.counts)} categories with {rows:.1f} "
             "rows each on average, too few to learn from",
-            f"Leave out: {remedies.add('ignore', [column.name])}.",
+            f"Leave out: {remedies.add('ignore', [column.name])}",
         )
 
 

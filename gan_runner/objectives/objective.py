@@ -116,12 +116,12 @@ class Objective:
             found.append(
                 "weight clipping is unstable with momentum (Arjovsky et al. 2017, section 4), "
                 f"loss.clip={self.clip_value} with optimizer.discriminator.{momentum_setting}. "
-                "Use optimizer=rmsprop."
+                "Use optimizer=rmsprop"
             )
         constrained = self.is_constrained or discriminator_norm == "spectral"
         if self.loss.needs_lipschitz and not constrained:
             found.append(
                 "nothing holds the critic to a Lipschitz constraint, loss.name=Wasserstein. "
-                "Use loss=wgan_gp, loss.clip=0.01 or model.discriminator.norm=spectral."
+                "Use loss=wgan_gp or loss.clip=0.01 or model.discriminator.norm=spectral"
             )
         return found

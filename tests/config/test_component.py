@@ -138,7 +138,7 @@ def test_nothing_else_is_converted(key: str, value: Any, expected: str) -> None:
 
 def test_a_whole_number_with_a_point_is_answered_with_how_to_write_it() -> None:
     assert refusal(tree(rings=40.0)).endswith(
-        "garden.plant.rings=40.0. Write it without a point: garden.plant.rings=40."
+        "garden.plant.rings=40.0. Write it without a point: garden.plant.rings=40"
     )
 
 
@@ -154,7 +154,7 @@ class Labels(Component):
         ({"one": True}, "read as true or false. Write it as a text: 'garden.one=\"true\"'."),
         ({"several": [2020]}, "Write it as a text: 'garden.several=[\"2020\"]'."),
         ({"several": "[petal (cm)]"}, "Write it as a list: 'garden.several=[\"petal (cm)\"]'."),
-        ({"several": "a"}, "Write it as a list: 'garden.several=[a]'."),
+        ({"several": "a"}, "Write it as a list: 'garden.several=[a]'"),
     ],
 )
 def test_a_text_or_list_that_was_read_as_something_else_is_told_how_to_be_typed(

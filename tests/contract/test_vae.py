@@ -81,8 +81,8 @@ def sgd(option: str, *overrides: str) -> Experiment:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["model=vae", "loss=hinge"], "Use loss=elbo, or model=vae_gan method=vae_gan."),
-        (["loss=wgan_gp", "model=conv_vae"], "Use loss=elbo, or model=vae_gan method=vae_gan."),
+        (["model=vae", "loss=hinge"], "Use loss=elbo or model=vae_gan method=vae_gan"),
+        (["loss=wgan_gp", "model=conv_vae"], "Use loss=elbo or model=vae_gan method=vae_gan"),
         (["model=dcgan", "loss=elbo"], "is for variational autoencoders, .* or model=vae"),
         (["loss=elbo", "dataset=ring"], "is for variational autoencoders, .* or model=vae"),
         (

@@ -76,7 +76,7 @@ def contenders(config: DictConfig) -> list[Contender]:
                 both = f"{printable(same)} and {printable(contender.name)}"
                 raise ConfigError(
                     f"{both} are the same: the command line sets what they differ by. Leave that "
-                    f"out, or a method, as in hydra.sweeper.methods.{printable(name)}=null."
+                    f"out, or a method, as in hydra.sweeper.methods.{printable(name)}=null"
                 )
             made.append(contender)
     return made
