@@ -150,10 +150,10 @@ class Labels(Component):
 @pytest.mark.parametrize(
     ("settings", "remedy"),
     [
-        ({"one": 5}, "read as a number. Write it as a text: 'garden.one=\"5\"'."),
-        ({"one": True}, "read as true or false. Write it as a text: 'garden.one=\"true\"'."),
-        ({"several": [2020]}, "Write it as a text: 'garden.several=[\"2020\"]'."),
-        ({"several": "[petal (cm)]"}, "Write it as a list: 'garden.several=[\"petal (cm)\"]'."),
+        ({"one": 5}, "read as a number. Write it as a text: 'garden.one=\"5\"'"),
+        ({"one": True}, "read as true or false. Write it as a text: 'garden.one=\"true\"'"),
+        ({"several": [2020]}, "Write it as a text: 'garden.several=[\"2020\"]'"),
+        ({"several": "[petal (cm)]"}, "Write it as a list: 'garden.several=[\"petal (cm)\"]'"),
         ({"several": "a"}, "Write it as a list: 'garden.several=[a]'"),
     ],
 )
