@@ -88,7 +88,7 @@ def load_generator(
     folder = RunFolder(path)
     folder.refuse_links()
     config = configuration.relocate_data(folder.saved_config(), data_places)
-    experiment = saved_experiment(config)
+    experiment = saved_experiment(config, folder)
     found = checkpoint.select(folder.checkpoints, which)
     space = found.facts.space
     with_ema = experiment.config.train.ema > 0 and not raw
@@ -122,13 +122,14 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
     return data
 
 
-def saved_experiment(config: Config) -> Experiment:
-    """The components of a saved configuration. Raises CheckpointError if it is invalid."""
+def saved_experiment(config: Config, folder: RunFolder) -> Experiment:
+    """The components of the configuration of a run. Raises CheckpointError if it is invalid, which
+    says of a run of another version which version that is."""
     require_plugins(config.plugins)
     try:
         return build(config)
     except ConfigError as error:
-        raise CheckpointError(f"configuration refused:\n{error}") from None
+        raise CheckpointError(f"configuration refused:\n{error}{folder.other_version()}") from None
 
 
 def prepare_machine(config: Config) -> torch.device:

@@ -58,7 +58,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     folder.refuse_links()
     saved = folder.saved_config()
     folder.lock()
-    experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)))
+    experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)), folder)
     if is_complete(folder, experiment):
         _record_places(folder, saved, experiment, terminal)
         return None

@@ -111,9 +111,9 @@ class RunFolder:
         try:
             return schema.read(self.config)
         except CheckpointError as error:
-            raise CheckpointError(f"{error}{self._other_version()}") from None
+            raise CheckpointError(f"{error}{self.other_version()}") from None
 
-    def _other_version(self) -> str:
+    def other_version(self) -> str:
         """A line for a run of another version of gan-runner; empty for one of this version."""
         try:
             status = self.status()
