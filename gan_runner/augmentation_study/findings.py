@@ -57,7 +57,7 @@ def doubts(data: ClassifierData, plan: Plan) -> list[str]:
         found.append(
             "the data has no test split, and the generator was trained on the examples that the "
             "classifier is tested on: synthetic ones may copy them, so the numbers are optimistic. "
-            f"Train the generator with dataset.per_class={plan.per_class[0]}, which leaves others."
+            f"Train the generator with dataset.per_class={plan.per_class[0]} to leave others."
         )
     leaking = [str(n) for n in plan.per_class if n != data.per_class]
     if leaking and not data.generator_saw_test:

@@ -125,7 +125,7 @@ def _sample(options: argparse.Namespace) -> None:
     out = find_format(options.out)
     if out.animated and options.interpolate is None:
         raise ConfigError(
-            f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
+            f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N"
         )
     trained = load_generator(
         options.run, which=options.checkpoint, raw=options.raw, device=options.device

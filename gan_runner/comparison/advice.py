@@ -22,8 +22,8 @@ def no_evaluations(records: Sequence[Record]) -> str:
     if not of_others:
         return (
             f"{_NONE} Train with train.eval_every=500 or go on with gan-train resume=RUN "
-            "train.steps=N train.eval_every=500; gan-evaluate RUN measures a finished run; "
-            f"{_LOGGED}"
+            "train.steps=N train.eval_every=500 for more steps. gan-evaluate RUN measures a "
+            f"finished run; {_LOGGED}"
         )
     versions = {str(record.status.versions.get("gan_runner", "unknown")) for record in of_others}
     made_by = ", ".join(printable(each, limit=40) for each in sorted(versions)[:_NAMED])
@@ -31,7 +31,7 @@ def no_evaluations(records: Sequence[Record]) -> str:
     return (
         f"{_NONE} {whose} of another version of gan-runner ({made_by}; this is {__version__}), and "
         "it is that one which resumes and evaluates them. Install it, or train anew here with "
-        f"train.eval_every=500; {_LOGGED}"
+        f"train.eval_every=500 for a leaderboard. {_LOGGED}"
     )
 
 

@@ -87,10 +87,10 @@ class KindFinder(NamedTuple):
             if len(column.counts) > column.most_categories:
                 raise self._fault(
                     f"{what}, and {len(column.counts)} different ones: too many for categories",
-                    f"Leave it out: {self.missing.remedies.add('ignore', [column.name])}, or read "
-                    f"them as numbers, which lose these zeros: {numeric}.",
+                    f"Leave it out with {self.missing.remedies.add('ignore', [column.name])} or "
+                    f"read them as numbers, which lose these zeros: {numeric}",
                 )
-            decision = Decision(f"{what}: it is read as categories", f"Numbers: {numeric}.", False)
+            decision = Decision(f"{what}: it is read as categories", f"Numbers: {numeric}", False)
             return ColumnKind(None, f"numbers that begin with 0, as {zero}", False, (decision,))
         if are_codes(plain, len(column.cells)):
             return ColumnKind(None, "few different whole numbers", guess=True)
@@ -154,14 +154,13 @@ class KindFinder(NamedTuple):
         what = "is to be numeric" if is_wanted else "mixes numbers and text"
         line = column.lines[column.cells.index(texts[0])]
         categorical = self.missing.remedies.add("categorical", [column.name])
-        remedy = f"Repair it, or use {categorical}."
+        remedy = f"Repair it, or use {categorical}"
         if len(texts) <= _FEW_SPELLINGS and max(map(len, texts)) <= _LONGEST_SPELLING:
             stands = "it stands" if len(texts) == 1 else "they stand"
             missing = self.missing.adding(texts)
-            parts = [f"if {stands} for missing values: {missing}", f"as categories: {categorical}"]
+            parts = [f"{missing} if {stands} for missing values", f"{categorical} for categories"]
             is_word = any(cell.lower() not in POSSIBLE and cell[:1].isalnum() for cell in texts)
-            remedy = "; ".join(reversed(parts) if is_word else parts) + "."
-            remedy = remedy[0].upper() + remedy[1:]
+            remedy = f"Use {' or '.join(reversed(parts) if is_word else parts)}."
         others = f" and {len(texts) - 1} other texts" if len(texts) > 1 else ""
         first = printable(texts[0], limit=40)
         return self._fault(f"column {name} {what}, {first} in line {line}{others}", remedy)

@@ -139,7 +139,7 @@ class Missing:
                 Decision(
                     f"NA is taken for a missing value in column {printable(country)}, whose other "
                     "cells have two capital letters, as codes of countries",
-                    f"If it is Namibia: {self.keeping_texts}.",
+                    f"If it is Namibia: {self.keeping_texts}",
                 )
             )
         return decisions

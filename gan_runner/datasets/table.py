@@ -233,7 +233,7 @@ class Table(Tabular):
             what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
             if units := different_units(column.counts):
                 what += f", which are numbers with different units ({listed(units)})"
-            remedy = f"Leave it out: {remedies.add('ignore', [column.name])}."
+            remedy = f"Leave it out: {remedies.add('ignore', [column.name])}"
             other = "Name another label, or none: dataset.label=null"
             raise self._fault(what, other if is_label and self.label != "auto" else remedy)
         places = {category: place for place, category in enumerate(names)}

@@ -72,7 +72,7 @@ class RNN(Model):
             nearest = max(1, round(self.latent_size / steps)) * steps
             raise ConfigError(
                 f"the latent point can't be divided evenly among {steps} steps, "
-                f"model.latent_size={self.latent_size}. Use model.latent_size={nearest}, "
+                f"model.latent_size={self.latent_size}. Use model.latent_size={nearest} "
                 "or model.generator.latent=whole"
             )
 

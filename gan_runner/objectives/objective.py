@@ -89,14 +89,14 @@ class Objective:
             raise ConfigError(
                 "batch norm makes the gradient of D at one example depend on the others, "
                 f"model.discriminator.norm=batch with {names}. "
-                "Use model.discriminator.norm=auto, layer, instance, spectral or none."
+                "Use model.discriminator.norm=auto or layer, instance, spectral or none."
             )
         smoothing = [n for n, p in self.penalties.items() if isinstance(p, LabelSmoothing)]
         if smoothing and not self.loss.labels:
             raise ConfigError(
                 f"label smoothing needs a loss with labels, loss.penalty.{smoothing[0]} with "
                 f"loss.name={loss_name}. "
-                "Use loss=non_saturating, minimax or lsgan, where it lowers the label of reals."
+                "Use loss=non_saturating or minimax or lsgan, where it lowers the label of reals."
             )
 
     def check_space(self, space: Space) -> None:

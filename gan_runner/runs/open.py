@@ -172,7 +172,7 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
         what = "no labels" if counts is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
-            f"{_label_remedy(data)}, or model.conditioning=none"
+            f"{_label_remedy(data)} or model.conditioning=none"
         )
     if experiment.model.conditional and counts is not None:
         alone = (counts == 1).nonzero().flatten().tolist()
@@ -189,7 +189,7 @@ def _label_remedy(data: Data) -> str:
     candidates = label_candidates(data.reading.columns)
     if candidates:
         return f"Name the column of the classes, as {' or '.join(candidates)}"
-    return "Use labeled data"
+    return "Use labeled data,"
 
 
 def _label_source(data: Data) -> str:

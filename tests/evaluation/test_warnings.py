@@ -112,7 +112,7 @@ def test_the_distance_of_a_class_of_few_examples_is_a_doubt_and_that_of_all_is_n
     found = rows_by_class(part, rows, ["frechet"])
     assert set(found.values["ill"]) == {"share_real", "share_fake", "frechet_identity"}
     (doubt,) = found.doubts
-    assert doubt.startswith("frechet_identity of 1 of 2 classes, as of ill: The Fréchet distance")
+    assert doubt.startswith("frechet_identity of 1 of 2 classes: The Fréchet distance")
     assert "of 20 and 20 examples in 3 dimensions" in doubt
 
 

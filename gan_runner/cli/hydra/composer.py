@@ -212,7 +212,7 @@ def _explain_choice(text: str) -> str:
         remedy = "Use hydra/sweeper=search or name the values: lr=0.1,0.2"
         return f"intervals are for a search, hydra/sweeper=grid. {remedy}"
     if "hydra/sweeper/optuna" in text:
-        remedy = 'Install it: pip install "gan-runner[optuna]".'
+        remedy = 'Install it: pip install "gan-runner[optuna]"'
         return f"Optuna isn't installed, hydra/sweeper=search. {remedy}"
     return ""
 

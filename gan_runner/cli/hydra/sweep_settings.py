@@ -64,7 +64,7 @@ def sweep_folder(config: DictConfig) -> Path:
         # it would be a folder within outputs/sweeps, whatever the path
         shown = printable(config.sweep)
         raise ConfigError(
-            f"a sweep's name isn't a path, sweep={shown}. Use sweep=NAME; the folder is "
+            f"a sweep's name isn't a path, sweep={shown}. Use sweep=NAME for the folder "
             "outputs/sweeps/NAME, or another one by hydra.sweep.dir=FOLDER"
         )
     return Path(config.hydra.sweep.dir)

@@ -29,7 +29,7 @@ def torchvision() -> ModuleType:
     except (ImportError, OSError, RuntimeError) as error:
         raise MachineError(
             f"torchvision fails ({printable(error)}), torch={torch.__version__}. "
-            "Install the torchvision that belongs to this torch: pip install torch torchvision."
+            "Install the torchvision that belongs to this torch: pip install torch torchvision"
         ) from None
 
 

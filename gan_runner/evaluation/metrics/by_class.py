@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from gan_runner.errors import printable
 from gan_runner.evaluation.metrics.classified import ClassifiedRows, recalls
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.measures import measure
@@ -108,13 +107,11 @@ def _class_numbers(
 
 
 def _doubts(inputs: MetricInputs, measured: Mapping[str, Sequence[Measurement]]) -> Iterator[str]:
-    """What to doubt of a number, said of the first class, and in how many it is doubtful."""
-    found: dict[str, dict[str, str]] = {}
-    for name, measurements in measured.items():
+    """What to doubt of a number, for the first such class, and in how many it is doubtful."""
+    found: dict[str, list[str]] = {}
+    for measurements in measured.values():
         for each in measurements:
             if each.doubt:
-                found.setdefault(each.name_in(inputs.space), {})[name] = each.doubt
+                found.setdefault(each.name_in(inputs.space), []).append(each.doubt)
     for number, doubts in found.items():
-        name, doubt = next(iter(doubts.items()))
-        where = f"{number} of {len(doubts)} of {len(measured)} classes"
-        yield f"{where}, as of {printable(name, limit=60)}: {doubt}"
+        yield f"{number} of {len(doubts)} of {len(measured)} classes: {doubts[0]}"
