@@ -87,7 +87,7 @@ def sgd(option: str, *overrides: str) -> Experiment:
         (["loss=elbo", "dataset=ring"], "is for variational autoencoders, .* or model=vae"),
         (
             ["model=vae_gan", "loss=elbo"],
-            "adversarial loss.* Use model=vae_gan loss=non_saturating, or",
+            "adversarial loss.* Use model=vae_gan loss=non_saturating or",
         ),
         (["model=vae", "dataset=ring"], "loss.likelihood=bernoulli. Use loss.likelihood=gaussian"),
         (["model=conv_vae", "loss.likelihood=gaussian", "dataset=ring"], "Use model=vae"),
