@@ -17,12 +17,6 @@ from gan_runner.comparison.seed_statistics import SeedStatistics
 from gan_runner.errors import plural
 from gan_runner.storage.status import Verdict
 
-NO_EVALUATIONS = (
-    "No evaluations in these runs, so there is no leaderboard. Measure the runs and keep the "
-    "numbers in them with gan-evaluate RUN --checkpoint all; train with train.eval_every=500; or "
-    "compare a logged number, as --metric loss/generator."
-)
-
 VALUE_HEADS = ("metric", "final", "at step", "best", "at step", "protocol")
 """The columns of the table of one run's numbers."""
 

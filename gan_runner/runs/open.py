@@ -88,7 +88,7 @@ def load_generator(
     folder = RunFolder(path)
     folder.refuse_links()
     config = configuration.relocate_data(folder.saved_config(), data_places)
-    experiment = saved_experiment(config)
+    experiment = saved_experiment(config, folder)
     found = checkpoint.select(folder.checkpoints, which)
     space = found.facts.space
     with_ema = experiment.config.train.ema > 0 and not raw
@@ -122,13 +122,14 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
     return data
 
 
-def saved_experiment(config: Config) -> Experiment:
-    """The components of a saved configuration. Raises CheckpointError if it is invalid."""
+def saved_experiment(config: Config, folder: RunFolder) -> Experiment:
+    """The components of the configuration of a run. Raises CheckpointError if it is invalid, which
+    says of a run of another version which version that is."""
     require_plugins(config.plugins)
     try:
         return build(config)
     except ConfigError as error:
-        raise CheckpointError(f"configuration refused:\n{error}") from None
+        raise CheckpointError(f"configuration refused:\n{error}{folder.other_version()}") from None
 
 
 def prepare_machine(config: Config) -> torch.device:
@@ -171,7 +172,7 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
         what = "no labels" if counts is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
-            f"{_label_remedy(data)}, or model.conditioning=none."
+            f"{_label_remedy(data)} or model.conditioning=none"
         )
     if experiment.model.conditional and counts is not None:
         alone = (counts == 1).nonzero().flatten().tolist()
@@ -188,7 +189,7 @@ def _label_remedy(data: Data) -> str:
     candidates = label_candidates(data.reading.columns)
     if candidates:
         return f"Name the column of the classes, as {' or '.join(candidates)}"
-    return "Use labeled data"
+    return "Use labeled data,"
 
 
 def _label_source(data: Data) -> str:

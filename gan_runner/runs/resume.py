@@ -58,7 +58,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     folder.refuse_links()
     saved = folder.saved_config()
     folder.lock()
-    experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)))
+    experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)), folder)
     if is_complete(folder, experiment):
         _record_places(folder, saved, experiment, terminal)
         return None
@@ -120,7 +120,7 @@ def apply_changes(saved: Config, changes: Changes) -> Config:
         raise CheckpointError(
             "a resumed run can't change these settings:\n"
             + "\n".join(refused[:8])
-            + "\nStart a new run, or start one from these weights with init_from=RUN."
+            + "\nStart a new run, or start one from these weights with init_from=RUN"
         )
     changed = configuration.with_values(saved, {key: new for key, (_, new) in named.items()})
     if changed.train.epochs is None:  # else the number of steps isn't known yet
@@ -211,13 +211,13 @@ def check_same(found: Checkpoint, config: Config, data: Data) -> None:
     if found.facts.config != config.digest():
         raise CheckpointError(
             f"config.yaml is not the one that the checkpoint was made with, "
-            f"{printable(found.path)}. Restore it, or start a new run with init_from=RUN."
+            f"{printable(found.path)}. Restore it, or start a new run with init_from=RUN"
         )
     if found.facts.data != digest(data):
         raise CheckpointError(
             "the data is not what the run began with, dataset="
             f"{printable(config.dataset.get('root') or config.dataset.get('name'))}. "
-            "Restore it, or start a new run with init_from=RUN."
+            "Restore it, or start a new run with init_from=RUN"
         )
 
 

@@ -112,9 +112,9 @@ class RunFolder:
         try:
             return schema.read(self.config)
         except CheckpointError as error:
-            raise CheckpointError(f"{error}{self._other_version()}") from None
+            raise CheckpointError(f"{error}{self.other_version()}") from None
 
-    def _other_version(self) -> str:
+    def other_version(self) -> str:
         """A line for a run of another version of gan-runner; empty for one of this version."""
         try:
             status = self.status()
@@ -136,7 +136,7 @@ class RunFolder:
             return read_report(self.data)
         except FileNotFoundError:
             what = "no reading report" if self.config.is_file() else "not a run folder"
-            remedy = "Name the data set: gan-data dataset=NAME."
+            remedy = "Name the data set: gan-data dataset=NAME"
             raise CheckpointError(f"{what}, RUN={printable(self.path)}. {remedy}") from None
 
     def write_status(self, status: Status) -> None:
@@ -172,7 +172,7 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
         ) from None
     raise ConfigError(
         f"run folder exists and is not empty, hydra.run.dir={printable(path)}. "
-        "Name another one, or continue it with resume=RUN."
+        "Name another one, or continue it with resume=RUN"
     )
 
 

@@ -82,7 +82,7 @@ class Sweep:
         if count > self._settings.max_jobs:
             raise ConfigError(
                 f"a sweep of {jobs}, sweeping.max_jobs={self._settings.max_jobs}. "
-                f"Raise the limit with sweeping.max_jobs={count}, or sweep over less."
+                f"Raise the limit with sweeping.max_jobs={count} or sweep over less."
             )
 
     def check(
@@ -142,7 +142,7 @@ class Sweep:
         except InUseError:
             raise InUseError(
                 f"another process carries out this sweep, {printable(self.path)}. "
-                "Wait for it to end, or stop it, or name another one with sweep=NAME."
+                "Wait for it to end, or stop it, or name another one with sweep=NAME"
             ) from None
         self._held = True
 
@@ -237,7 +237,7 @@ def _joint_fault(faults: dict[str, Fault], count: int) -> Fault:
     lines = [f"  {name}: {first_line(str(fault))}" for name, fault in faults.items()]
     if len(lines) > _LISTED:
         lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
-    remedy = "Change them, or leave them out with sweeping.on_invalid=skip."
+    remedy = "Change them, or leave them out with sweeping.on_invalid=skip"
     head = f"{len(faults)} of {plural(count, 'job')} are invalid; none was started. {remedy}"
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
     return kind("\n".join([head, *lines]))

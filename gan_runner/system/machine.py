@@ -102,13 +102,13 @@ def find_device(name: str) -> torch.device:
         return torch.device(_best_device())
     kind, _, index = name.partition(":")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise MachineError(f"CUDA is not available, device={name}. Use device=cpu or device=auto.")
+        raise MachineError(f"CUDA is not available, device={name}. Use device=cpu or device=auto")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise MachineError(
             f"no such device, device={name}. This machine has {torch.cuda.device_count()}."
         )
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise MachineError(f"MPS is not available, device={name}. Use device=cpu or device=auto.")
+        raise MachineError(f"MPS is not available, device={name}. Use device=cpu or device=auto")
     return torch.device(name)
 
 

@@ -121,7 +121,7 @@ def _idle_warnings(optimizers: Optimizers, steps: int) -> Iterator[str]:
             key = f"optimizer.{part}.schedule"
             yield (
                 f"the {part}'s learning rate is 0 from step {end} on, train.steps={steps} with "
-                f"{key}.steps={end}. Use {key}.steps={steps}, or {key}.final above 0."
+                f"{key}.steps={end}. Use {key}.steps={steps} or {key}.final above 0."
             )
 
 

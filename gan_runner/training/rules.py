@@ -32,5 +32,5 @@ def _check_label(experiment: Experiment) -> None:
         raise ConfigError(
             "the label can't be both a condition and a generated column, "
             f"dataset.label_as=column with model.conditioning={way}. "
-            "Use dataset.label_as=auto, or model.conditioning=none."
+            "Use dataset.label_as=auto or model.conditioning=none"
         )

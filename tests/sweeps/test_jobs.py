@@ -122,11 +122,11 @@ def test_invalid_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: list[
         (["seed=0", "sweeping.max_jobs=many"], "sweeping.max_jobs="),
         (["seed=0", "sweeping.on_invalid=shrug"], "sweeping.on_invalid="),
         (["seed=0", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
-        (["seed=0,1", "sweep=null"], "not a name, sweep=None. Use sweep=NAME."),
+        (["seed=0,1", "sweep=null"], "not a name, sweep=None. Use sweep=NAME"),
         (["seed=0,1", "sweep=a,b"], "a sweep has one name"),
         (["seed=0,1", "sweep=/tmp/x"], "a sweep's name isn't a path, sweep=/tmp/x. Use sweep=NAME"),
         (["seed=0,1", "sweep=a/b"], "a sweep's name isn't a path, sweep=a/b"),
-        (["seed=0,1", "sweep="], "not a name, sweep=. Use sweep=NAME."),
+        (["seed=0,1", "sweep="], "not a name, sweep=. Use sweep=NAME"),
         (["seed=0", "hydra/launcher=slurm", "hydra.launcher.mem_gb=much"], "hydra.launcher.mem_gb"),
     ],
 )

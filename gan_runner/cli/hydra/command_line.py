@@ -180,7 +180,7 @@ def _remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) 
         after = (
             [*arguments[arguments.index(word) + 1 :], "VALUE"] if word in arguments else ["VALUE"]
         )
-        return f"Settings have no dashes: {key}={printable(value or after[0])}."
+        return f"Settings have no dashes: {key}={printable(value or after[0])}"
     if meant := suggest_settings(key, settings):
         return f"Settings have no dashes. {meant}"
     return "gan-train --help shows what there is."
@@ -193,7 +193,7 @@ def _refuse_bare_words(words: Sequence[str]) -> None:
             continue
         chosen = [f"'{group}={word}'" for group in GROUPS if word in options(group)]
         value = after if after and "=" not in after else "VALUE"
-        remedy = f"Did you mean {' or '.join(chosen)}?" if chosen else f"Write {word}={value}."
+        remedy = f"Did you mean {' or '.join(chosen)}?" if chosen else f"Write {word}={value}"
         raise ConfigError(f"can't read this setting, {printable(word)}. {printable(remedy)}")
 
 
@@ -214,7 +214,7 @@ def _refuse_unknown_options(command: CommandLine) -> None:
     for override in command.overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
-            raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
+            raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
             offered = command.options_of(group)
@@ -251,7 +251,7 @@ def _refuse_combinations(command: CommandLine) -> None:
         shown = printable(override.input_line)
         key = override.key_or_group
         if key == "dry_run" and (override.is_delete() or not isinstance(override.value(), bool)):
-            raise ConfigError(f"not true or false, {shown}. Use dry_run=true, or remove it.")
+            raise ConfigError(f"not true or false, {shown}. Use dry_run=true or remove it.")
         if command.resume is not None and re.split("[./]", key)[0] in _NOT_OF_A_RESUMED_RUN:
             resumed = f"resume={printable(command.resume)}"
             # of the run's own settings a change is refused as a checkpoint is, of others as usage

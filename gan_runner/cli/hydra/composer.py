@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from hydra import version
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -124,7 +123,7 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
     dataset = plain.get("dataset")
     if isinstance(dataset, dict) and "name" not in dataset:
         # without the group what is left are the settings that config.yaml has for all data sets
-        raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits.")
+        raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits")
     choices = composed.hydra.runtime.choices
     plain["choices"] = {g: str(choices[g]) for g in GROUPS if isinstance(choices.get(g), str)}
     for key in _PATHS:
@@ -206,10 +205,10 @@ def _explain_choice(text: str) -> str:
     if match := re.match(r"Ambiguous value for argument '(.*)'", text):
         return _explain_several_values(match[1])
     if "does not support sweep type" in text:
-        remedy = "Use hydra/sweeper=search, or name the values: lr=0.1,0.2."
+        remedy = "Use hydra/sweeper=search or name the values: lr=0.1,0.2"
         return f"intervals are for a search, hydra/sweeper=grid. {remedy}"
     if "hydra/sweeper/optuna" in text:
-        remedy = 'Install it: pip install "gan-runner[optuna]".'
+        remedy = 'Install it: pip install "gan-runner[optuna]"'
         return f"Optuna isn't installed, hydra/sweeper=search. {remedy}"
     return ""
 
@@ -219,9 +218,20 @@ def _explain_several_values(written: str) -> str:
     key, _, value = written.partition("=")
     remedy = "Add -m to train a run with each."
     if key not in GROUPS:
-        as_list = shlex.quote(f"{key}=[{value}]")
-        remedy += f" A list: {as_list}. A text: {override(key, value)}."
+        lists = [override(key, entries) for entries in _entries(value)]
+        meant = [*(f"{each} for a list" for each in lists), f"{override(key, value)} for a text"]
+        remedy += f" Or write {' or '.join(meant)}."
     return f"several values in a single run, {printable(written)}. {remedy}"
+
+
+def _entries(value: str) -> Iterator[list[str | int | float | None]]:
+    """The values between commas, as Hydra reads each; nothing for a range or nested values."""
+    sweep = OverridesParser.create().parse_override(f"key={value}").value()
+    if isinstance(sweep, ChoiceSweep):
+        read = [each.text if isinstance(each, QuotedString) else each for each in sweep.list]
+        plain = [each for each in read if each is None or isinstance(each, str | int | float)]
+        if len(plain) == len(read):
+            yield plain
 
 
 def _is_choice(override: Override) -> bool:

@@ -7,6 +7,7 @@ from math import log
 from typing import Any
 
 from gan_runner.comparison import findings
+from gan_runner.comparison.advice import no_evaluations
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.leaderboard import Leaderboard, Line, boards, measures_of, values_of
 from gan_runner.comparison.page.groups import NamedGroup, named_groups
@@ -19,7 +20,7 @@ _FAR = 10  # times
 def headline(comparison: Comparison) -> str:
     """The first sentence of the page."""
     if not comparison.boards:
-        return findings.NO_EVALUATIONS
+        return no_evaluations(comparison.records)
     first = comparison.boards[0]
     of = findings.result_text if len(comparison.records) == 1 else findings.headline
     return f"{first.measure.name}: {of(first)}"

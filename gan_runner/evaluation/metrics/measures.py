@@ -14,6 +14,7 @@ from gan_runner.errors import PluginError, plural, printable
 from gan_runner.evaluation.metrics import frechet, kernels, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
+from gan_runner.evaluation.metrics.likelihoods import likelihood_warning
 from gan_runner.evaluation.metrics.modes import (
     classifier_score,
     missed_modes_warning,
@@ -269,6 +270,7 @@ def _likelihood(of: MetricInputs) -> list[Measurement]:
     if found is None:
         return []
     held_out = of.held_out_parameters if found.split == "held out" else {}
+    doubt = likelihood_warning(of.real, found.parameters)
     return [
         Measurement(
             name,
@@ -278,6 +280,7 @@ def _likelihood(of: MetricInputs) -> list[Measurement]:
             compares="examples",
             split=found.split,
             real_only=len(values),
+            doubt=doubt,
         )
         for name, values in (("elbo", found.elbo), ("log_likelihood", found.log_likelihood))
     ]
