@@ -106,9 +106,13 @@ def _undecoded_value(plain: object) -> str:
     return ""
 
 
+_BRANCHES = ("constrained-int", "int")
+
+
 def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    # the branch of a union, as in ("num", "constrained-int"), isn't part of a setting's name
+    path = [str(part) for part in first["loc"] if part not in _BRANCHES]
     key = ".".join([where, *path] if where else path)
     value = printable(json.dumps(first["input"]), limit=80)
     if first["type"] == "extra_forbidden":
