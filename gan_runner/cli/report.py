@@ -60,7 +60,7 @@ def _report(options: argparse.Namespace) -> None:
         if len(rows) > _MOST_NUMBERS:
             terminal.say(f"and {len(rows) - _MOST_NUMBERS:,} more numbers: --html FILE.html")
     else:
-        terminal.say(f"note: {findings.NO_EVALUATIONS}")
+        terminal.say(f"note: {findings.NOT_EVALUATED}")
     for verdict in record.status.verdicts:
         terminal.say(f"verdict: {printable(findings.verdict_text(verdict), 1000)}")
     if options.html is not None:
