@@ -13,6 +13,7 @@ from gan_runner.comparison.record import Record
 from gan_runner.errors import plural
 from gan_runner.system.units import duration_text, size_text
 
+_COMMIT = 12  # letters, by which git finds it
 _MOST_VALUES = 3  # of a fact that differs between runs
 
 
@@ -48,7 +49,7 @@ def _code(record: Record) -> str:
     version, git = record.status.versions.get("gan_runner"), record.status.git or {}
     if version is None:
         return ""
-    commit = f", commit {git['commit']}" if "commit" in git else ""
+    commit = f", commit {str(git['commit'])[:_COMMIT]}" if "commit" in git else ""
     return f"gan-runner {version}{commit}{' with changes' if git.get('changed') is True else ''}"
 
 

@@ -214,7 +214,8 @@ class Chart {
       cursor: {
         drag: { x: true, y: true, uni: 30, dist: 5 },
         sync: { key: "steps", scales: ["x", null], filters: { pub: type => type === "mousemove" || type === "mouseleave" } },
-        points: { size: 7, show: (plot, k) => k % 4 === 1 && uPlot.pxRatio > 0 && this.dot(k) },
+        // of a group one point only: on its smoothed mean
+        points: { size: 7, show: (plot, k) => (k % 4 === 1 ? make("div") : undefined) },
         dataIdx: (plot, k, index) => (k === 0 ? index : nearest(plot.data[k], index)),
         focus: { prox: -1 },
       },
@@ -224,10 +225,6 @@ class Chart {
         ready: [plot => this.listen(plot)],
       },
     }, data, this.place);
-  }
-
-  dot(k) {
-    return make("div", { className: "u-cursor-pt" });
   }
 
   width() { return Math.max(200, this.place.clientWidth); }
@@ -254,7 +251,7 @@ class Chart {
 
   // the values under the pointer
   read() {
-    const { left, idx } = this.plot.cursor;
+    const { left, top, idx } = this.plot.cursor;
     if (Chart.read !== this || idx == null || left < 0) {
       this.tip.hidden = true;
       return;
@@ -276,7 +273,8 @@ class Chart {
     const over = box.offsetLeft + left, room = this.card.clientWidth;
     const start = over < middle ? over + 14 : over - 14 - this.tip.offsetWidth;
     this.tip.style.left = clamp(start, 4, room - this.tip.offsetWidth - 4) + "px";
-    this.tip.style.top = this.place.offsetTop + 6 + "px";
+    const below = Math.max(6, box.clientHeight - this.tip.offsetHeight - 2);
+    this.tip.style.top = this.place.offsetTop + (top < box.clientHeight / 2 ? below : 6) + "px";
   }
 
   // a line at the step whose samples are shown
