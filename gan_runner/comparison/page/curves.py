@@ -1,21 +1,18 @@
-"""Numbers over steps: the mean of a group's runs in a band of all of them, as points for the
-browser to draw, and as SVG where no script runs.
+"""Numbers over steps: the mean of a group's runs in a band of all of them, as points to be drawn.
 
-No text from outside gets into either.
+No text from outside gets into them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.record import Record, Series
-from gan_runner.sampling.pictures.figure import as_svg, new_figure
 
 COLORS = (
     *("#2f7ed8", "#e07b28", "#2ca05a", "#d1495b", "#8e6bbf"),
@@ -27,7 +24,6 @@ POINTS = 200
 """Of a curve, if not said otherwise; of more steps each stretch becomes one point."""
 
 _LOG_FROM = 100  # times the least value, from which on a scale of positive values is logarithmic
-_INK, _FAINT = "#010203", "#040506"  # stand-ins for colors of the page, which may be dark
 
 Points = NDArray[np.float64]
 
@@ -112,53 +108,3 @@ def is_logarithmic(curves: Sequence[Curve | None]) -> bool:
     least = min(curve.least.min() for curve in there)
     greatest = max(curve.greatest.max() for curve in there)
     return bool(least > 0 and greatest / least > _LOG_FROM)
-
-
-def curves_svg(curves: Sequence[Curve | None], *, logarithmic: bool, salt: str) -> str:
-    """A drawing of curves in the COLORS of their places, as an SVG element.
-
-    `salt` keeps the drawing's inner names apart from those of other drawings on a page.
-    """
-    with new_figure(540, 270, layout="constrained") as figure:
-        axes = figure.add_subplot()
-        for color, curve in zip(COLORS, curves, strict=False):
-            if curve is not None:
-                _draw(axes, curve, color)
-        _frame(axes, logarithmic=logarithmic)
-        return _for_page(as_svg(figure, salt=salt))
-
-
-def _draw(axes: Any, curve: Curve, color: str) -> None:
-    if len(curve.steps) == 1:
-        spread = np.stack([curve.mean - curve.least, curve.greatest - curve.mean])
-        axes.errorbar(curve.steps, curve.mean, yerr=spread, fmt="o", ms=4, color=color)
-        return
-    axes.fill_between(
-        curve.steps, curve.least, curve.greatest, color=color, alpha=0.18, linewidth=0
-    )
-    axes.plot(curve.steps, curve.mean, color=color, linewidth=1.7)
-
-
-def _frame(axes: Any, *, logarithmic: bool) -> None:
-    if logarithmic:
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter("")  # figures between the powers of ten only crowd
-    axes.grid(color=_FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.tick_params(which="both", colors=_INK, labelsize=10.5, length=0)
-    axes.set_xlabel("step", color=_INK, fontsize=10.5)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(_FAINT)
-
-
-def _for_page(text: str) -> str:
-    """The SVG element alone, in the page's colors and font, as wide as its place."""
-    element = text[text.index("<svg") :]
-    element = re.sub(r"<(metadata|style).*?</\1>", "", element, flags=re.DOTALL)
-    element = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1)
-    element = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", element, count=1)
-    element = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", element)
-    element = re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", element)
-    element = re.sub(r' id="(?![mp][0-9a-f]{10})[^"]*"', "", element)  # twice on a page
-    return element.replace(_INK, "var(--soft)").replace(_FAINT, "var(--line)").strip()

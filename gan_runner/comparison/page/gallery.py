@@ -20,7 +20,7 @@ _MOST_STEPS = 12
 _FEW_STEPS = 4  # which come before more runs of a group
 _MOST_RUNS = 24
 _MOST_REALS = 4  # different pictures of real examples
-_USUAL_BYTES = 3 << 19  # of all pictures, which keeps a page below 3 MB
+_USUAL_BYTES = 5 << 18  # of all pictures, which keeps a page below 3 MB
 _MOST_BYTES = 24 << 20  # of all pictures, where a single one for each group takes more
 
 

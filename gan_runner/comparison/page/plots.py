@@ -9,7 +9,8 @@ from typing import Any
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.leaderboard import LOGGED, measures_of, series_of
-from gan_runner.comparison.page import curves as drawing
+from gan_runner.comparison.page import curves as points_of
+from gan_runner.comparison.page.drawing import curves_svg
 from gan_runner.comparison.page.gallery import Strip, gallery
 from gan_runner.comparison.page.groups import NamedGroup, named_groups, ordered_groups
 from gan_runner.comparison.record import Measure
@@ -19,8 +20,8 @@ _OPEN = ("loss/", "logits/", "value/", "accuracy/", "health/")  # beginnings of 
 _DISTANCES = ("loss/", "penalty/", "grad_norm/", "eval/")
 _MOST_CURVES = 60
 _MOST_DRAWN = 8  # also where no script runs
-_MOST_NUMBERS = 100_000  # in the curves of a page
-_FEWEST_POINTS, _MOST_POINTS, _DRAWN_POINTS = 60, 2000, 100  # of a curve
+_MOST_NUMBERS = 80_000  # in the curves of a page
+_FEWEST_POINTS, _MOST_POINTS, _DRAWN_POINTS = 60, 2000, 60  # of a curve
 _GOOD = {  # of what is logged, by the beginning of its name
     "loss/": "Losses of different kinds don't compare: look for steadiness, not for 0.",
     "logits/": "Real above fake is usual; far apart, D wins, and equal, it has given up.",
@@ -33,7 +34,7 @@ _GOOD = {  # of what is logged, by the beginning of its name
 def curves(comparison: Comparison) -> dict[str, Any]:
     """Every number over the steps: what was compared first, then what was logged."""
     every = ordered_groups(comparison)
-    groups = every[: len(drawing.COLORS)]
+    groups = every[: len(points_of.COLORS)]
     first, rest = _numbers(comparison, groups)
     count = len(first) + len(rest)
     first = first[:_MOST_CURVES]
@@ -117,23 +118,22 @@ def _figures(
     figures: list[dict[str, Any]] = []
     for measure in measures:
         series = partial(series_of, measure=measure)
-        found = drawing.curves(groups, series, points=points)
+        found = points_of.curves(groups, series, points=points)
         if not any(curve is not None for curve in found):
             continue
         distances = measure.protocol != LOGGED or measure.name.startswith(_DISTANCES)
-        logarithmic = distances and drawing.is_logarithmic(found)
+        logarithmic = distances and points_of.is_logarithmic(found)
         figure = {
             "name": measure.name,
             "protocol": None if measure.protocol == LOGGED else measure.protocol,
             "good": _good(measure),
-            "points": drawing.curves_json(found),
+            "points": points_of.curves_json(found),
             "logarithmic": logarithmic,
             "svg": None,
         }
         if len(figures) < drawn:
-            coarse = drawing.curves(groups, series, points=_DRAWN_POINTS)
-            salt = f"drawing{len(figures)}"
-            figure["svg"] = drawing.curves_svg(coarse, logarithmic=logarithmic, salt=salt)
+            coarse = points_of.curves(groups, series, points=_DRAWN_POINTS)
+            figure["svg"] = curves_svg(coarse, logarithmic=logarithmic)
         figures.append(figure)
     return figures
 

@@ -10,7 +10,7 @@ from gan_runner.comparison import findings
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.leaderboard import Leaderboard, Line, boards, measures_of, values_of
 from gan_runner.comparison.page.groups import NamedGroup, named_groups
-from gan_runner.comparison.record import Record
+from gan_runner.comparison.record import Measure, Record
 from gan_runner.evaluation.metrics.registry import good_values
 
 _MOST_OTHERS = 60
@@ -24,7 +24,8 @@ def headline(comparison: Comparison) -> str:
         return findings.NOT_EVALUATED if alone else findings.NO_EVALUATIONS
     first = comparison.boards[0]
     of = findings.result_text if alone else findings.headline
-    return f"{first.measure.name}: {of(first)}"
+    good = _good(first.measure) if alone else None
+    return " ".join([f"{first.measure.name}: {of(first)}", *([] if good is None else [good])])
 
 
 def verdicts(record: Record) -> list[str]:
@@ -68,24 +69,29 @@ def leaderboard(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def _good(measure: Measure) -> str | None:
+    """Which values are good, in a sentence; None where it isn't known."""
+    return None if measure.metric is None else good_values(measure.metric)
+
+
 def _numbers(record: Record) -> dict[str, Any]:
     """All that was measured of one run: at the last evaluation, and at its best."""
     rows = []
     for measure, value in values_of(record):
         name, *figures, protocol = findings.value_cells(measure, value)
-        good = None if measure.metric is None else good_values(measure.metric)
-        rows.append({"name": name, "good": good, "figures": figures, "protocol": protocol})
+        rows.append(
+            {"name": name, "good": _good(measure), "figures": figures, "protocol": protocol}
+        )
     protocols = [(k, findings.protocol_text(v)) for k, v in record.protocols.items()]
     return {"numbers": rows, "heads": findings.VALUE_HEADS, "protocols": protocols}
 
 
 def _board(board: Leaderboard, groups: Mapping[int, NamedGroup]) -> dict[str, Any]:
     n, mean, _, *ends, best, _, best_step, _, left_out = findings.board_heads(board)
-    metric = board.measure.metric
     return {
         "metric": board.measure.name,
         "title": findings.title(board).removeprefix(board.measure.name),
-        "good": None if metric is None else good_values(metric),
+        "good": _good(board.measure),
         "heads": ["group", n, mean, *ends, best, best_step, "", left_out, "health"],
         "lines": [_line(board, line, groups[id(line.group)]) for line in board.lines],
         "notes": findings.notes(board),

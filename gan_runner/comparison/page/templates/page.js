@@ -100,7 +100,8 @@ const prepareSamples = () => {
   for (const _ of all(".strips.large figure:not(.real)").slice(0, 6)) thumbs.append(make("img", { alt: "" }));
   // the samples of the step stay in sight over the curves
   const strips = document.querySelector(".strips.large");
-  new IntersectionObserver(([entry]) => { thumbs.hidden = entry.isIntersecting; }).observe(strips);
+  const below = { rootMargin: "-180px 0px 0px 0px" };  // what the header and the slider leave
+  new IntersectionObserver(([entry]) => { thumbs.hidden = entry.isIntersecting; }, below).observe(strips);
   showStep(place());
 };
 
@@ -341,6 +342,7 @@ const prepareCurves = () => {
   const tools = document.querySelector("#curves .tools");
   if (!tools) return;
   tools.hidden = false;
+  if (slider) tools.querySelector(".soft").append(" Click or Enter: the samples of that step.");
   for (const hidden of all(".scripted")) hidden.hidden = false;
   const output = tools.querySelector("output");
   document.getElementById("smoothing").addEventListener("input", event => {
@@ -377,10 +379,12 @@ const prepareCurves = () => {
 
 // ---------------------------------------------------------------- tables
 
+// a number where a cell begins with one, apart from what is small below it; else the text
 const sortKey = cell => {
-  const text = cell?.dataset.sort ?? cell?.textContent.trim() ?? "";
-  const number = parseFloat(text.replace(/(\d),(?=\d{3})/g, "$1"));
-  return Number.isNaN(number) || !/^[-+.\d]/.test(text) ? text.toLowerCase() : number;
+  const parts = [...(cell?.childNodes ?? [])].filter(node => node.nodeName !== "SMALL");
+  const text = cell?.dataset.sort ?? parts.map(node => node.textContent).join("").trim();
+  const number = text.match(/^[-+]?[\d.,]+(e[-+]?\d+)?(?=\s|$)/i);
+  return number ? parseFloat(number[0].replace(/,/g, "")) : text.toLowerCase();
 };
 
 const isMissing = key => key === "" || key === "-" || key === "none" || key === "not recorded";
