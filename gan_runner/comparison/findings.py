@@ -156,7 +156,13 @@ def protocol_text(protocol: Mapping[str, Any]) -> str:
     parameters = protocol.get("parameters")
     inner = parameters if isinstance(parameters, dict) else {}
     plain = {k: v for k, v in protocol.items() if k != "parameters"} | inner
-    return ", ".join(f"{k} {v if isinstance(v, str) else json.dumps(v)}" for k, v in plain.items())
+    return ", ".join(f"{k} {_plain_text(v)}" for k, v in plain.items())
+
+
+def _plain_text(value: object) -> str:
+    if isinstance(value, float):
+        return number_text(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def verdict_counts(group: Group) -> list[str]:
