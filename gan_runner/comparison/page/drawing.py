@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_runner.comparison.page.curves import COLORS, Curve, Points
 
-_WIDTH, _HEIGHT, _LEFT, _BELOW, _EDGE = 540, 250, 70, 24, 12  # pixels
+_WIDTH, _HEIGHT, _LEFT, _BELOW, _EDGE = 540, 250, 88, 24, 12  # pixels
 
 
 class _Frame(NamedTuple):
