@@ -16,21 +16,24 @@ _LOGGED = "gan-compare RUN --metric loss/generator compares a logged number."
 
 
 def no_evaluations(records: Sequence[Record]) -> str:
-    """The note that there is no leaderboard, and what can be done; runs of another version can be
+    """The note that nothing was measured, and what can be done; runs of another version can be
     neither resumed nor evaluated."""
+    one = len(records) == 1
+    which = "it" if one else "them"
+    none = "This run wasn't evaluated." if one else _NONE
     of_others = [record for record in records if not _is_of_this_version(record)]
     if not of_others:
         return (
-            f"{_NONE} Measure them with gan-evaluate RUN --checkpoint all which keeps the numbers "
-            f"in the run, or train with train.eval_every=500 from the start; {_LOGGED}"
+            f"{none} gan-evaluate RUN --checkpoint all measures {which} and keeps the numbers, or "
+            f"train with train.eval_every=500 from the start. {_LOGGED}"
         )
     versions = {str(record.status.versions.get("gan_runner", "unknown")) for record in of_others}
     made_by = ", ".join(printable(each, limit=40) for each in sorted(versions)[:_NAMED])
-    whose = "They are" if len(of_others) == len(records) else "Some are"
+    whose = "It is" if one else "They are" if len(of_others) == len(records) else "Some are"
     return (
-        f"{_NONE} {whose} of another version of gan-runner ({made_by}; this is {__version__}), and "
-        "it is that one which resumes and evaluates them. Install it, or train anew here with "
-        f"train.eval_every=500 for a leaderboard. {_LOGGED}"
+        f"{none} {whose} of another version of gan-runner ({made_by}; this is {__version__}), and "
+        f"it is that one which resumes and evaluates {which}. Install it, or train anew here with "
+        f"train.eval_every=500. {_LOGGED}"
     )
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_runner.config.schema import read_overrides
 from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.protocol import digest_of
@@ -53,7 +54,8 @@ class Record(NamedTuple):
     `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations, in training
     and later, by name and protocol, `protocols` what the digests stand for, `seconds` the time of
     training so far, `pictures` the sample grids by step, `reading` how its data was read, None
-    where it isn't known.
+    where it isn't known; `real` the picture of real examples, if there is one, and `overrides` the
+    settings of its command line.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Record(NamedTuple):
     seconds: float | None
     pictures: Mapping[int, Path]
     reading: ReadingReport | None = None
+    real: Path | None = None
+    overrides: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -130,6 +134,8 @@ def _read_record(path: Path, name: str) -> Record:
         seconds=seconds,
         pictures=dict(_pictures(folder.samples)),
         reading=_reading(folder),
+        real=folder.real if folder.real.is_file() else None,
+        overrides=() if folder.overrides.parent.is_symlink() else read_overrides(folder.overrides),
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from gan_runner.config.component import Component, parse_settings
 from gan_runner.config.dotted import flatten
 from gan_runner.errors import CheckpointError, ConfigError, printable
-from gan_runner.system.files import write_text
+from gan_runner.system.files import open_regular, write_text
 
 SCHEDULE_LENGTHS = (
     "optimizer.generator.schedule.steps",
@@ -167,6 +168,16 @@ def read_plain(path: Path) -> dict[str, Any]:
         text = printable(error)
         raise CheckpointError(f"unreadable configuration, {printable(path)}. {text}") from None
     return plain if isinstance(plain, dict) else {}
+
+
+def read_overrides(path: Path) -> tuple[str, ...]:
+    """The settings of a command line, as Hydra leaves them in a run folder for people; empty for
+    what isn't a list of texts, which a stranger may have left there."""
+    with suppress(OSError, ValueError, RecursionError, yaml.YAMLError), open_regular(path) as file:
+        plain = _load(file.read(_LARGEST_FILE_BYTES).decode())
+        if isinstance(plain, list) and all(isinstance(text, str) for text in plain):
+            return tuple(plain)
+    return ()
 
 
 def write(path: Path, config: Config) -> None:

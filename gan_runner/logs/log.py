@@ -72,7 +72,8 @@ class Log:
         self._tensorboard.picture("reconstructions", step, picture)
 
     def reals(self, picture: Picture) -> None:
-        """Log real examples, once."""
+        """Log real examples, once, as a file and in TensorBoard."""
+        save_png(picture, self._folder.real)
         self._tensorboard.picture("real", 0, picture)
 
     def configuration(self, name: str, text: str, settings: Mapping[str, Any]) -> None:

@@ -32,6 +32,8 @@ class RunFolder:
         self.path = path
         self.config = path / "config.yaml"
         self.data = path / "data.json"
+        self.real = path / "real.png"
+        self.overrides = path / ".hydra" / "overrides.yaml"
         self.metrics = path / "metrics.jsonl"
         self.evaluations = path / "evaluations.jsonl"
         self.later_evaluations = path / "later_evaluations.jsonl"

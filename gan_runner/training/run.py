@@ -117,6 +117,7 @@ class Run:
             started=status.started or current_time(),
             ended=None,
             git=machine.git_commit(),
+            machine=machine.description(),
             parameters=self.state.sizes(),
             examples=len(self.data),
             **asdict(machine.fingerprint(self.device)),

@@ -36,7 +36,7 @@ def test_a_run_leaves_what_the_contract_promises(here: Here, tmp_path: Path) -> 
     (run,) = tmp_path.glob("outputs/*/*_digits_softplus_r1")
     assert sorted(path.name for path in run.iterdir()) == [
         *(".hydra", ".lock", "checkpoints", "config.yaml", "data.json", "events.jsonl"),
-        *("metrics.jsonl", "samples", "status.json", "tensorboard", "train.log"),
+        *("metrics.jsonl", "real.png", "samples", "status.json", "tensorboard", "train.log"),
     ]
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
         *("last.json", "step_00000002.safetensors")

@@ -31,6 +31,7 @@ from gan_runner.evaluation.metrics.registry import (
     Metric,
     Need,
     Number,
+    good_values,
     numbers,
     numbers_of,
     register,
@@ -214,3 +215,19 @@ def test_the_registry_needs_no_torch() -> None:
     code += "print([name for name in ('torch', 'numpy', 'pydantic') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_number_says_which_values_are_good() -> None:
+    for name, number in numbers().items():
+        sentence = good_values(name) or ""
+        assert sentence.endswith("."), name
+        if number.direction is not None:
+            worded = {"min": "Less is better", "max": "More is better", "half": "0.5 is best"}
+            assert sentence.startswith((worded[number.direction], "About 1 is good")), name
+
+
+def test_a_number_without_a_sentence_of_its_own_says_its_direction() -> None:
+    with mock.patch.dict(METRICS):
+        register(Metric("own", (Number("own", "min"),), "What it says."))
+        assert good_values("own") == "Less is better."
+    assert good_values("nobody") is None

@@ -135,6 +135,7 @@ def test_a_picture_is_a_file_and_stands_in_tensorboard(
     log.reals(PICTURE)
     log.close(success=True)
     assert pictures(folder) == ["step_00000500.png"]
+    assert folder.real.is_file()
     assert {("samples", 500), ("real", 0)} <= set(series(folder))
 
 
