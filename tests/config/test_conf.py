@@ -185,7 +185,7 @@ def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {"method", "model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
     groups |= {"plugins"}  # recorded, not set
-    added = {"defaults", "resume", "dry_run", "hydra", "dataset"}
+    added = {"defaults", "name", "resume", "dry_run", "hydra", "dataset"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
     assert set(settings["dataset"]) == set(Dataset.model_fields)

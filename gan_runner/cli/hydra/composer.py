@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, conf_folder
+from gan_runner.config.names import run_name
 from gan_runner.config.overrides import override
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, Fault, MachineError, printable
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 OPTUNA_DIRECTIONS = {"min": "minimize", "max": "maximize"}
 
-_NOT_SETTINGS = ("resume", "dry_run", "sweep", "sweeping", "hydra")
+_NOT_SETTINGS = ("name", "resume", "dry_run", "sweep", "sweeping", "hydra")
+_LONGEST_NAME_BYTES = 200  # file systems take 255; the time stands before it
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 _RAISED = (HydraException, OmegaConfBaseException, ValueError)  # by Hydra
 
@@ -67,6 +69,7 @@ class Composer:
         self.primary = primary or "config"
         find = OPTUNA_DIRECTIONS.get
         OmegaConf.register_new_resolver("optuna_direction", find, replace=True)
+        OmegaConf.register_new_resolver("run_name", _run_name, replace=True)
 
     def compose(self, lines: Sequence[str], *, multirun: bool = False) -> DictConfig:
         """The configuration, with Hydra's own under `hydra`; of a sweep, what its jobs share.
@@ -150,8 +153,33 @@ def full_path(path: str, *, key: str) -> Path:
 
 def run_folder(composed: DictConfig) -> Path:
     """The path of the run folder to be made. Raises ConfigError."""
+    _check_name(composed.get("name"))
     with explain_errors():
         return Path(composed.hydra.run.dir)
+
+
+def _check_name(name: object) -> None:
+    """Raise ConfigError for a `name` that can't be part of a folder's name."""
+    text = "" if name is None else str(name)
+    if name is not None and (not text.strip(" .") or re.search(r"[/\\\x00-\x1f\x7f]", text)):
+        raise ConfigError(
+            f"not a name, name={printable(text)}. Use letters, digits, - and _; the whole path is "
+            "hydra.run.dir=FOLDER."
+        )
+    if len(text.encode(errors="replace")) > _LONGEST_NAME_BYTES:
+        raise ConfigError(
+            f"too long for the name of a folder, name={printable(text, limit=60)}. Use at most "
+            f"{_LONGEST_NAME_BYTES} letters."
+        )
+
+
+def _run_name(*, _root_: DictConfig) -> str:
+    """The part of the run folder's name that says what the run is: `name`, or what names it."""
+    if _root_.get("name") is not None:
+        return str(_root_.name)
+    dataset, task = _root_.get("dataset") or {}, _root_.hydra.overrides.task
+    own = dataset.get("path") or (None if "download" in dataset else dataset.get("root"))
+    return run_name(task, _root_.hydra.runtime.choices, own_data=None if own is None else str(own))
 
 
 def write_records(composed: DictConfig, folder: Path) -> None:
