@@ -12,7 +12,7 @@ _JOB_CHARACTERS = 100  # file systems take 255 bytes, and tables and legends far
 _DIGEST_CHARACTERS = 8
 _RUN_CHARACTERS = 80
 _VALUE_CHARACTERS = 24  # of a value in the name of a run
-_TIME = r"^\d\d-\d\d-\d\d_"  # before the name of a run folder that wasn't named by its user
+_TIME = r"^\d\d-\d\d-\d\d_(?=.)"  # before the name of a run folder that wasn't named by its user
 
 # a plain value, a flat list of such, or a number as 1e+3
 _READABLE = re.compile(r"[^][+'\"]+|\[[^][+'\"]+\]|[\d.]+[eE]\+\d+")
@@ -72,6 +72,11 @@ def run_name(
     keys = [_parts(key_of(text)) for text in changes]
     parts += [_change(text, own, keys) for text, own in zip(changes, keys, strict=True)]
     return _fit([part for part in map(_safe, parts) if part])
+
+
+def without_time(name: str) -> str:
+    """The name of a run folder without the time before it."""
+    return re.sub(_TIME, "", name)
 
 
 def key_of(override: str) -> str:
@@ -140,7 +145,7 @@ def _is_left_out(key: str) -> bool:
 def _change(override: str, parts: list[str], keys: Sequence[list[str]]) -> str:
     """A change in the name of a run: lr=1e-3, an option or a switch by itself, no-r1."""
     _, equals, text = override.partition("=")
-    value = re.sub(_TIME, "", _last_of_path(_unquote(text)))[:_VALUE_CHARACTERS]
+    value = without_time(_last_of_path(_unquote(text)))[:_VALUE_CHARACTERS]
     if override.startswith("~"):
         return f"no-{_short(parts, keys)}"
     if _group(override) in GROUPS and value != "none":

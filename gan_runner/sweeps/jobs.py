@@ -99,7 +99,8 @@ def requested_settings(config: Config) -> tuple[str, ...]:
     if config.train.epochs is not None:
         left.add("train.steps")
     keys = flatten(config.plain())
-    return tuple(key for key in keys if key not in left and not key.startswith("choices"))
+    kept = (key for key in keys if key not in left and not key.startswith(("choices", "logger")))
+    return (*kept, "logger")
 
 
 def has_begun(folder: RunFolder) -> bool:
@@ -188,7 +189,8 @@ def record(job: Job, *, state: State, code: int, reason: str) -> None:
         if not folder.config.exists():
             write_text(folder.config, configuration.text(job.config))
         folder.write_status(ended)
-        if state == "failed":
+        shown = [node.get("name") for node in job.config.logger.values()]
+        if state == "failed" and "TensorBoard" in shown:
             from gan_runner.logs.tensorboard import record_failure
 
             settings = configuration.settings(job.config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,7 +129,8 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
         # without the group what is left are the settings that config.yaml has for all data sets
         raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits.")
     choices = composed.hydra.runtime.choices
-    plain["choices"] = {g: str(choices[g]) for g in GROUPS if isinstance(choices.get(g), str)}
+    chosen = {g: choices.get(g) for g in GROUPS if g != "logger"}  # which may change
+    plain["choices"] = {g: str(option) for g, option in chosen.items() if isinstance(option, str)}
     for key in _PATHS:
         group, _, name = key.rpartition(".")
         node = plain.get(group) if group else plain
@@ -139,7 +140,17 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
         if isinstance(path, str) and path:
             # a run must find its data from whatever folder it is resumed in
             node[name] = str(full_path(path, key=key))
+    _complete_tracking_uri(plain)
     return plain  # type: ignore[no-any-return]
+
+
+def _complete_tracking_uri(plain: Mapping[str, Any]) -> None:
+    """Where MLflow's runs are in a folder, a resumed run must find it from any other."""
+    loggers = plain.get("logger")
+    for node in loggers.values() if isinstance(loggers, dict) else ():
+        uri = node.get("tracking_uri") if isinstance(node, dict) else None
+        if isinstance(uri, str) and uri and ":" not in uri and uri != "databricks":
+            node["tracking_uri"] = str(full_path(uri, key="logger.mlflow.tracking_uri"))
 
 
 def full_path(path: str, *, key: str) -> Path:
