@@ -138,7 +138,7 @@ def _unquote(value: str) -> str:
 
 def _is_left_out(key: str) -> bool:
     return key in _NOT_IN_A_RUNS_NAME or re.split("[./]", key)[0] in (
-        *("hydra", "sweeping", "logger", "terminal"),
+        *("hydra", "sweeping", "logger", "terminal", "evaluation"),
     )
 
 

@@ -25,7 +25,7 @@ class WandBRun(Tracker):
 
     def begin(self, facts: RunFacts, tracked_id: str | None) -> str:
         tracked_id = tracked_id or uuid.uuid4().hex
-        # no links, which a run folder is refused for; our terminal and train.log are our own
+        # what the terminal shows is ours, and stands in train.log
         quiet = wandb.Settings(symlink=False, silent=True, console="off", save_code=False)
         self._run = wandb.init(
             **self._place,
@@ -37,6 +37,7 @@ class WandBRun(Tracker):
             resume="allow" if self._place["mode"] == "online" else None,
             settings=quiet,
         )
+        self._remove_links()
         return tracked_id
 
     def scalars(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
@@ -54,3 +55,9 @@ class WandBRun(Tracker):
     def close(self, *, success: bool | None) -> None:
         if self._run is not None:
             self._run.finish(exit_code=0 if success else 1)
+
+    def _remove_links(self) -> None:
+        """Remove the links to W&B's own logs: a run folder with links is refused."""
+        for path in (self._folder.path / "wandb").rglob("*"):
+            if path.is_symlink():
+                path.unlink()

@@ -101,7 +101,9 @@ class Run:
         is_new = status.started is None
         text, settings = configuration.text(self.config), configuration.settings(self.config)
         facts = RunFacts(self.folder.title, text, settings)
+        began = time.monotonic()
         self.log.begin(step, facts, warn=self.recorder.warn_once)
+        self._clock.leave_out(time.monotonic() - began)  # other packages are imported for it
         if self.checkpoints.saved_step < 0:
             self.log.reals(self._pictures.reals())
         self.log.event("start" if is_new else "resume", step, str(path))
