@@ -37,6 +37,7 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
+from gan_runner.storage.run_folder import RunFolder
 from gan_runner.sweeps import processes
 from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, JobResult, job_result
@@ -246,7 +247,7 @@ def left_behind(run: Path) -> dict[str, object]:
         "tensors": {k: _hash(v.contiguous().numpy().tobytes()) for k, v in last.tensors.items()},
         "facts": {k: facts[k] for k in ("step", "counts", "rng", "config", "data")},
         "rows": [_timeless(json.loads(line)) for line in _lines(run / "metrics.jsonl")],
-        "series": _series(run / "tensorboard"),
+        "series": _series(RunFolder(run).tensorboard),
         "pictures": {p.name: _hash(p.read_bytes()) for p in sorted((run / "samples").iterdir())},
     }
 

@@ -32,8 +32,8 @@ def no_evaluations(records: Sequence[Record]) -> str:
     whose = "It is" if one else "They are" if len(of_others) == len(records) else "Some are"
     return (
         f"{none} {whose} of another version of gan-runner ({made_by}; this is {__version__}), and "
-        f"it is that one which resumes and evaluates {which}. Install it, or train anew here with "
-        f"train.eval_every=500. {_LOGGED}"
+        f"it is that one which resumes and evaluates {which}. Install it, or train anew with "
+        f"train.eval_every=500 here. {_LOGGED}"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 GROUPS = (
     *("method", "model", "loss", "loss/penalty", "augment", "dataset", "optimizer"),
-    *("evaluation", "health", "experiment"),
+    *("evaluation", "health", "logger", "experiment"),
 )
 
 _HELP = """\
@@ -32,7 +32,8 @@ settings (any value of conf/config.yaml and of the chosen options):
   train.steps, train.epochs, train.batch_size, train.log_every, train.sample_every,
   train.save_every, train.eval_every, train.keep, train.ema
   model.*, loss.*, augment.*, dataset.*, optimizer.generator.*, optimizer.discriminator.*,
-  evaluation.*, health.*
+  evaluation.*, health.*, logger.*
+  name=NAME                       of the run folder, behind its date and time
   hydra.run.dir=FOLDER            where the run folder is made
 
 sweeps (-m): the same command with the same name skips what is complete and goes on with the rest

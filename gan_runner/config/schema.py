@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_runner.config.component import Component, parse_settings
 from gan_runner.config.dotted import flatten
+from gan_runner.config.reference import plain_option
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.files import open_regular, write_text
 
@@ -41,6 +42,8 @@ FREE = (
     "dataset.path",
     "dataset.download",
 )
+
+_FREE_GROUPS = ("logger",)  # all of their settings
 
 PLACES = ("dataset.root", "dataset.path", "cache")
 """Settings that are paths of what is read again later."""
@@ -104,6 +107,7 @@ class Config(Component):
     model: dict[str, Any]
     loss: dict[str, Any]
     augment: dict[Name, dict[str, Any]]
+    logger: dict[Name, dict[str, Any]]
     dataset: dict[str, Any]
     optimizer: dict[str, Any]
     evaluation: dict[str, Any]
@@ -123,8 +127,14 @@ class Config(Component):
 
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""
-        fixed = {k: v for k, v in flatten(self.plain()).items() if k not in (*FREE, "plugins")}
+        leaves = flatten(self.plain())
+        fixed = {k: v for k, v in leaves.items() if not is_free(k) and k != "plugins"}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def is_free(key: str) -> bool:
+    """Whether a resumed run may change a setting, given by its dotted key."""
+    return key in FREE or key.partition(".")[0] in _FREE_GROUPS
 
 
 def parse(plain: Mapping[str, Any]) -> Config:
@@ -145,6 +155,8 @@ def read(path: Path) -> Config:
         raise CheckpointError(
             f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."
         )
+    if "method" in plain and "logger" not in plain:  # of an earlier version
+        plain["logger"] = {"tensorboard": plain_option("logger", "tensorboard")}
     try:
         return parse(plain)
     except ConfigError as error:

@@ -90,7 +90,7 @@ def _disk_space(run: Run, plan: Train) -> str:
     saved = checkpoint.write(run.folder.checkpoints, state.tensors(), run.facts()).stat().st_size
     run.sample()
     (picture,) = run.folder.samples.glob("step_*.png")
-    pictures = 1 + (plan.steps // plan.sample_every if plan.sample_every else 0)
+    pictures = 1 + (2 + plan.steps // plan.sample_every if plan.sample_every else 0)
     row = _LOGGED_TWICE * len(json.dumps(state.sums.means()))
     rows = plan.steps // plan.log_every if plan.log_every else 1
     parts = kept * saved, 2 * pictures * picture.stat().st_size, rows * row

@@ -25,6 +25,7 @@ from gan_runner.datasets.table_label import label_candidates
 from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
 from gan_runner.logs.log import Log
+from gan_runner.logs.loggers import check_installed
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.data import report_reading
 from gan_runner.sampling.sampler import Sampler
@@ -46,6 +47,7 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
     """
     experiment = build(config)
+    check_installed(experiment.loggers)
     device = prepare_machine(experiment.config)
     experiment, data = load_data(experiment, terminal, device)
     reading = report_reading(experiment, data, terminal.track)
@@ -54,7 +56,8 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     folder.lock()
     folder.checkpoints.mkdir()
     configuration.write(folder.config, experiment.config)
-    return Run(folder, experiment, data, reading, state, Log(folder, terminal), terminal, device)
+    log = Log(folder, terminal, experiment.loggers)
+    return Run(folder, experiment, data, reading, state, log, terminal, device)
 
 
 class Trained(NamedTuple):

@@ -74,7 +74,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     reading = report_reading(experiment, data, terminal.track)
     _rewind(folder, found, experiment)
     write_text(folder.config, configuration.text(experiment.config))
-    log_of_run = Log(folder, terminal)
+    log_of_run = Log(folder, terminal, experiment.loggers)
     run = Run(folder, experiment, data, reading, state, log_of_run, terminal, device)
     run.checkpoints.saved_step = -1 if found is None else state.step
     _record_schedules(run, saved)
@@ -114,7 +114,7 @@ def apply_changes(saved: Config, changes: Changes) -> Config:
     refused = [
         f"  {key}: {printable(old)} -> {printable(new)}"
         for key, (old, new) in named.items()
-        if key not in configuration.FREE
+        if not configuration.is_free(key)
     ]
     if refused:
         raise CheckpointError(
@@ -122,10 +122,25 @@ def apply_changes(saved: Config, changes: Changes) -> Config:
             + "\n".join(refused[:8])
             + "\nStart a new run, or start one from these weights with init_from=RUN"
         )
-    changed = configuration.with_values(saved, {key: new for key, (_, new) in named.items()})
+    values = {key: new for key, (_, new) in named.items() if not key.startswith("logger")}
+    changed = configuration.with_values(saved, values)
+    changed = changed.model_copy(update={"logger": _loggers(saved, changes)})
     if changed.train.epochs is None:  # else the number of steps isn't known yet
         _refuse_ended_schedules(saved, changed, changes)
     return changed
+
+
+def _loggers(saved: Config, changes: Changes) -> dict[str, dict[str, Any]]:
+    """The loggers that are asked for, all of them or some of their settings."""
+    assert changes.config is not None, "there are changes"
+    asked = changes.config.logger
+    if "logger" in changes.named:
+        return asked
+    named = {key for key in flatten({"logger": asked}) if _is_named(key, changes.named)}
+    return {
+        name: {k: asked[name][k] if f"logger.{name}.{k}" in named else v for k, v in node.items()}
+        for name, node in saved.logger.items()
+    }
 
 
 def _refuse_ended_schedules(saved: Config, changed: Config, changes: Changes) -> None:

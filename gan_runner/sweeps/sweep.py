@@ -93,6 +93,7 @@ class Sweep:
 
         Raises a fault that lists the invalid ones, unless they are to be skipped.
         """
+        from gan_runner.logs.loggers import check_installed
         from gan_runner.training.build import build
 
         jobs: dict[str, Job] = {}
@@ -103,6 +104,7 @@ class Sweep:
             try:
                 job = Job(candidate.name, path, candidate.config(), candidate.overrides)
                 experiment = build(job.config)
+                check_installed(experiment.loggers)
                 if has_begun(job.folder):
                     refuse_other_settings(job)
                     if is_done(job, experiment):

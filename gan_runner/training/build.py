@@ -14,6 +14,7 @@ from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
+from gan_runner.logs.loggers import Logger
 from gan_runner.models import GenerativeModel
 from gan_runner.training.evaluation_plan import plan_evaluations
 from gan_runner.training.experiment import Experiment
@@ -55,6 +56,10 @@ def build(config: Config) -> Experiment:
         dataset=build_component(config.dataset, Dataset, where="dataset"),
         evaluation=parse_settings(config.evaluation, Evaluation, where="evaluation"),
         health=parse_settings(config.health, Health, where="health"),
+        loggers={
+            name: build_component(node, Logger, where=f"logger.{name}")
+            for name, node in config.logger.items()
+        },
         warnings=tuple(method.warnings()),
     )
     check_rules(experiment)

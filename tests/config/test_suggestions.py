@@ -79,7 +79,7 @@ def test_a_setting_of_the_chosen_option_is_found() -> None:
     assert suggest_settings("dataset.rot", known) == "Did you mean 'dataset.root'?"
 
 
-@pytest.mark.parametrize("key", ["foo", "foo.bar", "name", "gpu", "outdir", ""])
+@pytest.mark.parametrize("key", ["foo", "foo.bar", "title", "gpu", "outdir", ""])
 def test_nothing_is_suggested_for_what_is_like_nothing(settings: list[str], key: str) -> None:
     assert suggest_settings(key, settings) == ""
 

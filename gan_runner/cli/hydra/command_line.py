@@ -25,7 +25,7 @@ from gan_runner.errors import CheckpointError, ConfigError, did_you_mean, printa
 if TYPE_CHECKING:
     from gan_runner.cli.plugin_options import FileOption
 
-_NOT_OF_A_RESUMED_RUN = ("hydra", "init_from", "sweep", "sweeping")
+_NOT_OF_A_RESUMED_RUN = ("hydra", "name", "init_from", "sweep", "sweeping")
 _OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
 
 
@@ -257,6 +257,11 @@ def _refuse_combinations(command: CommandLine) -> None:
             # of the run's own settings a change is refused as a checkpoint is, of others as usage
             refused = CheckpointError if key == "init_from" else ConfigError
             raise refused(f"{resumed} can't be combined with {shown}. Remove one of them.")
+        if key == "name" and command.multirun:
+            remedy = "Its jobs are named by what differs, the sweep by sweep=NAME."
+            raise ConfigError(f"{shown} can't be combined with -m. {remedy}")
+        if key == "name" and command.names_folder:
+            raise ConfigError(f"{shown} can't be combined with hydra.run.dir. Remove one of them.")
         if key == "sweep" and not command.multirun:
             raise ConfigError(f"{shown} needs multirun. Add -m, or remove it.")
     asked = {

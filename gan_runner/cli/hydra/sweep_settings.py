@@ -84,7 +84,7 @@ def check_launcher(config: DictConfig) -> None:
 def check_search(config: DictConfig) -> None:
     """Raise ConfigError if a search would learn nothing, or the wrong thing."""
     searched = "n_trials" in config.hydra.sweeper
-    if (searched or tuning.is_tuned(config)) and not config.train.is_evaluated:
+    if (searched or tuning.is_tuned(config)) and config.train.eval_every == 0:
         raise ConfigError(
             "a search needs evaluations, train.eval_every=0. Use train.eval_every=500 or so."
         )

@@ -14,8 +14,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from gan_runner.config.names import job_name, key_of
 from gan_runner.errors import ConfigError, printable
-from gan_runner.sweeps.names import job_name, key_of
 from gan_runner.sweeps.tuning import Contender
 
 if TYPE_CHECKING:
