@@ -54,6 +54,9 @@ _DEEPEST = 50  # mappings and lists within each other; ours have a tenth of it
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where it is
 
 
+FEWEST_EVALUATED_STEPS = 100
+"""With train.eval_every=auto: a shorter run isn't evaluated unless it is asked for."""
+
 Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
 
 
@@ -76,7 +79,9 @@ class Train(Component):
     @property
     def is_evaluated(self) -> bool:
         """Whether evaluations come in it, as far as is known."""
-        return self.eval_every == "auto" or self.eval_every > 0
+        if self.eval_every == "auto":
+            return self.epochs is not None or self.steps >= FEWEST_EVALUATED_STEPS
+        return self.eval_every > 0
 
     @property
     def evaluation_interval(self) -> int:

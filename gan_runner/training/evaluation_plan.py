@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from gan_runner.config.schema import FEWEST_EVALUATED_STEPS
 from gan_runner.data import Data
 from gan_runner.evaluation.cost import OPERATIONS_PER_SECOND, estimated_seconds
 from gan_runner.evaluation.metrics.registry import METRICS
@@ -22,8 +23,6 @@ from gan_runner.evaluation.settings import MOST_EXAMPLES, space_name
 from gan_runner.models import GenerativeModel
 from gan_runner.training.experiment import Experiment
 
-FEWEST_STEPS = 100
-"""A shorter run isn't evaluated unless it is asked for."""
 _EVALUATIONS = (4, 2, 1)
 _SHARE = 0.1
 """Of the work of training: what evaluations should take together."""
@@ -52,7 +51,7 @@ def plan_evaluations(experiment: Experiment, data: Data, *, steps: int) -> Evalu
     settings, every = experiment.evaluation, experiment.config.train.eval_every
     if every != "auto":
         return EvaluationPlan(every, settings.count)
-    if steps < FEWEST_STEPS:
+    if steps < FEWEST_EVALUATED_STEPS:
         return EvaluationPlan(0, settings.count)
     passed = _operations_of_a_pass(experiment.model, data)
     counts = _COUNTS if settings.num == "auto" else (settings.count,)

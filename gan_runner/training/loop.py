@@ -18,10 +18,10 @@ def train(run: Run) -> None:
     reals, evaluated = real_batches(run), plan.evaluation_interval
     with watch_signals() as signals:
         run.begin()
+        if run.checkpoints.saved_step < 0 and plan.sample_every > 0:
+            run.sample()
         if run.config.init_from is not None:
             run.save()  # the run that it started from may change, or go
-        if state.step == 0 and plan.sample_every > 0:
-            run.sample()
         while not (state.step >= plan.steps or signals.received or run.reason_to_stop):
             run.go_back_if_ill()
             method.step(state, reals)

@@ -174,7 +174,7 @@ def _check_name(name: object) -> None:
     if name is not None and (not text.strip(" .") or re.search(r"[/\\\x00-\x1f\x7f]", text)):
         raise ConfigError(
             f"not a name, name={printable(text)}. Use letters, digits, - and _; the whole path is "
-            "hydra.run.dir=FOLDER."
+            "hydra.run.dir=FOLDER"
         )
     if len(text.encode(errors="replace")) > _LONGEST_NAME_BYTES:
         raise ConfigError(
