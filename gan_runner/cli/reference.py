@@ -6,6 +6,7 @@ The files of the configuration know no classes, and the classes no files: here t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component, find_classes
@@ -46,9 +47,14 @@ _FAMILIES: dict[str, tuple[type[Component], ...]] = {
 """The classes among which a node's `name` is found, by the node's key or by the one above it."""
 
 
-def typed_option(group: str, name: str) -> Option:
-    """An option, and every setting of it with its type. Raises OSError where there is none."""
-    option = read_option(group, name)
+def typed_option(group: str, name: str, folder: Path | None = None) -> Option:
+    """An option of ours, or of another folder, and every setting of it with its type. Raises
+    OSError where there is none."""
+    return with_types(read_option(group, name, folder))
+
+
+def with_types(option: Option) -> Option:
+    """An option with the types of its settings, of the classes that it names."""
     classes: dict[str, list[type[Component]]] = {key: [kind] for key, kind in _FIXED.items()}
     for key, kind in _named_classes(option):
         classes.setdefault(key, []).append(kind)

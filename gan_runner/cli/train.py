@@ -6,6 +6,7 @@ configuration answer at once.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code
-from gan_runner.config.groups import GROUPS, help_text
+from gan_runner.config.groups import GROUPS
 from gan_runner.errors import printable
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from gan_runner.training.run import Run
 
 
+_WIDEST_HELP = 100  # characters
+
+
 def main() -> None:
     """The command `gan-train`."""
     exit_process(run_command(sys.argv[1:]))
@@ -32,7 +36,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    asks_help = any(argument in ("-h", "--help") for argument in arguments)
+    asks_help = any(word in ("-h", "--help") or word.startswith("--help=") for word in arguments)
     try:
         return exit_code(lambda: _help(arguments) if asks_help else _run(arguments))
     except Interrupted as interrupted:
@@ -40,24 +44,39 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _help(arguments: list[str]) -> None:
-    """Print all options, those of plugins among them; a single file is imported for that."""
+    """Print the overview, or what there is to know of the groups, options and settings that are
+    named; plugins are imported where that takes it. Raises ConfigError."""
+    from gan_runner.config.help import OptionSource, help_text
     from gan_runner.config.plugins import find_plugins
 
-    plugins = find_plugins(_plugin_flags(arguments))
-    others: dict[str, dict[str, str]] = {}
-    if any(plugin.file is not None for plugin in plugins):
-        from gan_runner.cli.plugin_options import file_options
-
-        for option in file_options(plugins):
-            others.setdefault(option.group, {})[option.name] = option.headline
+    spread = [part for word in arguments for part in _spread(word)]
+    known, words = _help_parser().parse_known_args(spread)
+    topics = [word for word in words if not word.startswith("-")]
+    plugins = find_plugins(known.plugin)
     folders = [plugin.conf for plugin in plugins if plugin.conf is not None]
-    print(help_text(*folders, others=others), end="")
+    source = OptionSource(tuple([*folders, *known.config_dir]))
+    if plugins:
+        from gan_runner.cli.plugin_help import source_with_plugins
+
+        source = source_with_plugins(source, plugins)
+    print(help_text(topics, source, width=_help_width()), end="")
 
 
-def _plugin_flags(arguments: list[str]) -> list[Path]:
-    known, _ = Arguments("gan-train", add_help=False).parse_known_args(arguments)
-    files: list[Path] = known.plugin
-    return files
+def _help_parser() -> Arguments:
+    parser = Arguments("gan-train", add_help=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--config-dir", "-cd", type=Path, action="append", default=[])
+    return parser
+
+
+def _spread(word: str) -> list[str]:
+    """--help=loss as --help loss."""
+    return word.split("=", 1) if word.startswith("--help=") else [word]
+
+
+def _help_width() -> int:
+    """Characters in a line of help: the terminal's, up to what reads well; 80 in a pipe."""
+    return min(_WIDEST_HELP, shutil.get_terminal_size().columns)
 
 
 def _run(arguments: list[str]) -> int:

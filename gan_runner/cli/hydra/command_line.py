@@ -155,7 +155,9 @@ def _file_options(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
 
 
 def _parse_flags(arguments: Sequence[str]) -> Namespace:
-    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
+    parser = Arguments(
+        "gan-train", parents=[get_args_parser()], add_help=False, conflict_handler="resolve"
+    )
     flags, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         remedy = _remedy_for_flag(unknown[0], parser.flags, arguments)
