@@ -1,4 +1,4 @@
-"""Write docs/reference.md, every setting with its default, type and meaning; and the types for help.
+"""Write docs/reference.md, every setting with its default, type and meaning, and help's types.
 
     python docs/reference.py
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code
 from gan_runner.config.groups import GROUPS
-from gan_runner.errors import printable
+from gan_runner.errors import CheckpointError, printable
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _help(arguments: list[str]) -> None:
     topics = [word for word in words if not word.startswith("-")]
     plugins = find_plugins(known.plugin)
     folders = [plugin.conf for plugin in plugins if plugin.conf is not None]
-    source = OptionSource(tuple([*folders, *known.config_dir]))
+    source = OptionSource((*folders, *known.config_dir))
     if plugins:
         from gan_runner.cli.plugin_help import source_with_plugins
 
@@ -114,6 +114,8 @@ def _resume(command: CommandLine, run: str) -> int:
     from gan_runner.storage.run_folder import RunFolder
 
     folder, keys = RunFolder(full_path(run, key="resume")), command.changed_keys
+    if not folder.path.is_dir():
+        raise CheckpointError(f"no such run folder, resume={printable(run)}. {_newest_run()}")
     folder.refuse_links()
     chosen = read_plain(folder.config).get("choices")
     config = _compose_changes(command, chosen if isinstance(chosen, dict) else {}) if keys else None
@@ -121,6 +123,18 @@ def _resume(command: CommandLine, run: str) -> int:
 
     changes = Changes(config, tuple(sorted(keys)))
     return _train(partial(reopen, folder.path, changes), folder.path)
+
+
+def _newest_run() -> str:
+    """The remedy for a run that isn't there: the one that was begun last, if there is any here."""
+    from gan_runner.config.overrides import override
+    from gan_runner.storage.summary import run_folders
+
+    runs = run_folders(Path("outputs")) if Path("outputs").is_dir() else ()
+    newest = max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime, default=None)
+    if newest is None:
+        return "gan-runs DIR lists the runs below a folder."
+    return f"The newest here: {override('resume', str(newest))} (gan-runs lists all)"
 
 
 def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Config:

@@ -106,8 +106,8 @@ def _overview(source: OptionSource) -> str:
         if group in GROUPS:
             chosen = "" if default in ("[]", "null") else default
             count = len(source.names(group))
-            meaning = re.split("[;,:]", meaning)[0]
-            text = meaning if count == 1 else f"{meaning} ({count})"
+            short = re.split("[;,:]", meaning)[0]
+            text = short if count == 1 else f"{short} ({count})"
             lines.append(f"  {group:<13} {chosen:<12} {text}")
     return _OVERVIEW.format(groups="\n".join(lines))
 

@@ -12,7 +12,7 @@ def answer_flags(command: CommandLine) -> None:
     """Print what Hydra is asked for; nothing is trained. Raises ConfigError."""
     flags, composer = command.flags, command.composer()
     hydra, primary = composer.hydra, composer.primary
-    with explain_errors(lambda: composer.known_settings(command.lines)):
+    with explain_errors(lambda: composer.known_settings(command.lines), command.lines):
         if flags.hydra_help:
             hydra.hydra_help(primary, get_args_parser(), flags)
         elif flags.cfg:
