@@ -101,7 +101,7 @@ def _run(arguments: list[str]) -> int:
     composed = command.composer().compose(command.lines)
     config = parse_config(composed, command.plugins)
     if command.dry_run:
-        return _run_dry(config)
+        return _run_dry(config, command)
     generated = not command.names_folder
     with claim_until_begun(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
         write_records(composed, path)
@@ -153,11 +153,15 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
     return parse_config(composed, command.plugins)
 
 
-def _run_dry(config: Config) -> int:
+def _run_dry(config: Config, command: CommandLine) -> int:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.dry_run import run_dry
 
-    run_dry(config, Terminal())
+    shows_config = command.flags.cfg is not None
+    words = command.words_without("dry_run")
+    if shows_config:
+        words = [word for word in words if word not in ("--cfg", "-c", "--cfg=job", "job")]
+    run_dry(config, Terminal(), command=words, shows_config=shows_config)
     return 0
 
 

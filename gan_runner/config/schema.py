@@ -86,6 +86,7 @@ class Config(Component):
     precision: Literal["fp32", "bf16"]
     deterministic: bool
     threads: PositiveInt | None
+    quick: bool
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None
     train: Train
@@ -112,7 +113,8 @@ class Config(Component):
 
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""
-        fixed = {k: v for k, v in flatten(self.plain()).items() if k not in (*FREE, "plugins")}
+        left = (*FREE, "plugins", "quick")  # what quick=true changed is in the settings
+        fixed = {k: v for k, v in flatten(self.plain()).items() if k not in left}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
@@ -135,7 +137,7 @@ def read(path: Path) -> Config:
             f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."
         )
     try:
-        return parse(plain)
+        return parse({"quick": False, **plain})  # which runs made before there was one lack
     except ConfigError as error:
         raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
 

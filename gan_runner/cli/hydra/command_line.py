@@ -6,6 +6,7 @@ import re
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,11 @@ class CommandLine:
         """The arguments again, with quotes where Hydra's grammar needs them."""
         return [*self.lines, *self.flag_words]
 
+    def words_without(self, key: str) -> list[str]:
+        """The arguments without the overrides of a key."""
+        lines = [o.input_line or "" for o in self.overrides if o.key_or_group != key]
+        return [*lines, *self.flag_words]
+
     @property
     def lines(self) -> list[str]:
         """The overrides as text."""
@@ -57,7 +63,8 @@ class CommandLine:
     def asks_hydra(self) -> bool:
         """Whether Hydra is to print something, and nothing is to be trained."""
         flags = self.flags
-        return bool(flags.hydra_help or flags.cfg or flags.info or flags.shell_completion)
+        config = flags.cfg and not self.dry_run
+        return bool(flags.hydra_help or config or flags.info or flags.shell_completion)
 
     @property
     def multirun(self) -> bool:
@@ -265,7 +272,8 @@ def _refuse_combinations(command: CommandLine) -> None:
         f"--cfg {command.flags.cfg}": command.flags.cfg is not None,
         f"--info {command.flags.info}": command.flags.info is not None,
     }
-    first, second, *_ = [*(text for text, is_asked in asked.items() if is_asked), "", ""]
-    if second:
-        shown = f"{printable(first)} can't be combined with {printable(second)}"
-        raise ConfigError(f"{shown}. Remove one of them.")
+    together = {("dry_run=true", "-m"), ("dry_run=true", "--cfg job")}
+    for pair in combinations([text for text, is_asked in asked.items() if is_asked], 2):
+        if pair not in together:
+            shown = " can't be combined with ".join(map(printable, pair))
+            raise ConfigError(f"{shown}. Remove one of them.")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 OPTUNA_DIRECTIONS = {"min": "minimize", "max": "maximize"}
 
-_NOT_SETTINGS = ("resume", "dry_run", "sweep", "sweeping", "hydra")
+_NOT_SETTINGS = ("resume", "dry_run", "sweep", "sweeping", "quick_limits", "hydra")
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 _RAISED = (HydraException, OmegaConfBaseException, ValueError)  # by Hydra
 
