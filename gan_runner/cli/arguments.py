@@ -34,6 +34,11 @@ class Arguments(ArgumentParser):
         """The options that it knows, as they are written."""
         return list(self._option_string_actions)
 
+    @property
+    def options(self) -> list[Action]:
+        """All that it takes, in the order of its help."""
+        return list(self._actions)
+
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message.rstrip('.')}. {self.prog} --help shows what there is.")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.reference import Option, read_option
-from gan_runner.config.schema import Config
+from gan_runner.config.schema import Config, QuickLimits
 from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
@@ -31,6 +31,7 @@ _FIXED: dict[str, type[Component]] = {
     "dataset": Dataset,
     "evaluation": Evaluation,
     "health": Health,
+    "quick_limits": QuickLimits,
     "sweeping": SweepSettings,
     "hydra.sweeper": TuningSettings,
     "hydra.launcher": ClusterSettings,

@@ -70,6 +70,22 @@ class Train(Component):
     ema_warmup: Annotated[float, Field(ge=1)]
 
 
+class QuickLimits(Component):
+    """What the settings of a run with quick=true are at most, where nothing else is asked for."""
+
+    updates: PositiveInt
+    batch_size: PositiveInt
+    every: PositiveInt
+    log_every: PositiveInt
+    width: PositiveInt
+    hidden: PositiveInt
+    image_size: PositiveInt
+    evaluated: PositiveInt
+    sweep_samples: PositiveInt
+    sweep_repeats: PositiveInt
+    sweep_trials: PositiveInt
+
+
 class UsedPlugin(Component):
     """A plugin that gave something to a run: a package's version, or a file's sha256."""
 

@@ -38,7 +38,12 @@ def suggest_settings(key: str, settings: Iterable[str], value: str | None = None
     have and of GROUPS; empty if none is like it. With the `value` as it was written, "" for
     nothing, it can be typed as it stands."""
     is_hydras = key.startswith("hydra")
-    known = [name for name in settings if name.startswith("hydra") == is_hydras]
+    known = [
+        name
+        for name in settings
+        if name.startswith("hydra") == is_hydras
+        and (key.startswith("quick") or not name.startswith("quick_limits."))
+    ]
     written = key.replace("/", ".")
     if written in RENAMED:
         return new_name(written) if value is None else _meant([written], key, value)
