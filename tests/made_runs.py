@@ -33,13 +33,11 @@ def made(
     state: str = "completed",
     exit_code: int = 0,
     verdicts: Sequence[dict[str, Any]] = (),
-    quick: bool = False,
 ) -> Path:
     """A run folder by hand, evaluated at each hundredth step."""
     path.mkdir(parents=True)
     settings = {
         "seed": seed,
-        "quick": quick,
         "train": {"steps": 100 * len(values)},
         "loss": LOSSES.get(loss, {"name": loss}),
         "optimizer": {"generator": {"lr": lr}, "discriminator": {"lr": lr, "eps": 1e-8}},

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from gan_runner.cli.plugin_options import FileOption, file_options
 from gan_runner.config.dotted import flatten
 from gan_runner.config.help import OptionSource
 from gan_runner.config.plugins import Plugin, load_plugins
-from gan_runner.config.reference import Option, Setting
+from gan_runner.config.reference import Option, Setting, yaml_text
 
 
 def source_with_plugins(source: OptionSource, plugins: Sequence[Plugin]) -> OptionSource:
@@ -38,14 +36,8 @@ def _typed(option: FileOption) -> Option:
         key.rpartition(".")[0]: str(value) for key, value in leaves.items() if key.endswith(".name")
     }
     settings = tuple(
-        Setting(key, _yaml_text(value), "")
+        Setting(key, yaml_text(value), "")
         for key, value in leaves.items()
         if not key.endswith(".name")
     )
     return with_types(Option(option.group, option.name, option.headline, settings, classes, ()))
-
-
-def _yaml_text(value: object) -> str:
-    """A value as YAML has it within a line."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
-    return text.removesuffix("\n").removesuffix("\n...")

@@ -136,6 +136,12 @@ def plain_option(group: str, name: str) -> dict[str, Any]:
     return plain
 
 
+def yaml_text(value: object) -> str:
+    """A value as YAML has it within a line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
 def header(text: str) -> str:
     """The leading comment of a file, without its line for Hydra."""
     lines = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,9 @@ def test_a_quick_sweep_has_a_folder_of_its_own() -> None:
 
 
 def test_quick_runs_stay_out_of_a_comparison_with_full_ones(tmp_path: Path) -> None:
-    made(tmp_path / "full", 1.0, quick=False)
-    made(tmp_path / "small", 2.0, quick=True)
+    made(tmp_path / "full", 1.0)
+    saved = made(tmp_path / "small", 2.0) / "config.yaml"
+    saved.write_text(json.dumps({**json.loads(saved.read_text()), "quick": True}))
     found = compare([tmp_path])
     assert [record.name for record in found.records] == ["full"]
     assert found.grouping.notes[-1].startswith("1 quick run is left out, ")

@@ -127,6 +127,7 @@ OTHER = {
     "precision": "bf16",
     "deterministic": True,
     "threads": 7,
+    "quick": True,
     "cache": "/elsewhere",
     "init_from": "/runs/old",
     "augment": {"ada": {"name": "ADA"}},

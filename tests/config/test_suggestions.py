@@ -187,7 +187,7 @@ def test_commas_in_a_number_are_seen() -> None:
 )
 def test_a_slip_in_a_value_is_answered_with_what_to_type(line: str, meant: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_config(Composer().compose([line]))
+        parse_config(Composer().compose(read_command_line([line]).lines))
     assert str(caught.value).endswith(meant)
 
 

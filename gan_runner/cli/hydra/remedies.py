@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
-
 from gan_runner.cli.hydra.composer import Composer
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, options
 from gan_runner.config.other_words import data_line, is_path, our_option
 from gan_runner.config.overrides import override, typed
 from gan_runner.config.suggestions import SWITCHES, nearest, suggest_settings
-from gan_runner.errors import did_you_mean, printable
+from gan_runner.errors import CheckpointError, did_you_mean, printable
 
 _COMMANDS = {
     "help": "Type gan-train --help",
@@ -70,10 +68,12 @@ def _remedy_for_yaml(path: str) -> str:
     """The settings of a YAML file as they are typed, or the run that it belongs to."""
     if (Path(path).parent / "checkpoints").is_dir():
         return f"To go on with a run: {override('resume', str(Path(path).parent))}"
-    settings: object = None
-    with suppress(OSError, ValueError, yaml.YAMLError):
-        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(settings, dict) or len(line := _as_overrides(settings)) > _LONGEST_LINE:
+    from gan_runner.config.schema import read_plain
+
+    line = ""
+    with suppress(CheckpointError):
+        line = _as_overrides(read_plain(Path(path)))
+    if not 0 < len(line) <= _LONGEST_LINE:
         return "Settings are words, as in gan-train loss=hinge train.steps=1000"
     return f"Settings are words: gan-train {line}"
 
