@@ -47,52 +47,55 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_evaluate, _parser(), arguments)
+    return run_with_options(_evaluate, parser(), arguments)
 
 
-def _parser() -> Arguments:
-    parser = Arguments(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments(
         "gan-evaluate",
         description=__doc__,
         epilog=_metrics_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    arguments.add_argument(
         "words",
         nargs="+",
         metavar="RUN",
         help="run folders; dataset.path=FILE or dataset.root=FOLDER says where their data lies now",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--checkpoint", default="last", metavar="last|best|all|STEP", help="which one (last)"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--num", type=parse_count, metavar="N", help="samples, and at most as many real examples"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--metrics", metavar="A,B", help="metrics by name (those of the run, else all that apply)"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--importance-samples",
         type=parse_count,
         metavar="K",
         help="for the likelihood of autoencoders",
     )
-    parser.add_argument("--space", metavar="SPACE", help="classifier, random, inception, identity")
-    parser.add_argument("--inception-weights", type=Path, metavar="FILE", help="for inception")
-    parser.add_argument(
+    arguments.add_argument(
+        "--space", metavar="SPACE", help="classifier, random, inception, identity"
+    )
+    arguments.add_argument("--inception-weights", type=Path, metavar="FILE", help="for inception")
+    arguments.add_argument(
         "--seed", type=int, metavar="S", help="of all random draws (that of the run)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
-    parser.add_argument(
+    arguments.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
+    arguments.add_argument(
         "--picture",
         type=Path,
         metavar="FILE.png",
         help="samples beside their nearest training images, or the confusion matrices of a table, "
         "of the last checkpoint measured",
     )
-    add_measuring_options(parser)
-    return parser
+    add_measuring_options(arguments)
+    return arguments
 
 
 def _metrics_help() -> str:

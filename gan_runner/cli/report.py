@@ -20,20 +20,21 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_report, _parser(), arguments, imports_plugins=False)
+    return run_with_options(_report, parser(), arguments, imports_plugins=False)
 
 
-def _parser() -> Arguments:
-    parser = Arguments(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments(
         "gan-report",
         description=__doc__,
         epilog="The page is one file that needs no network. gan-compare makes one of many runs.",
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument(
+    arguments.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    arguments.add_argument(
         "--html", type=Path, metavar="FILE", help="a page with curves and samples, in one file"
     )
-    return parser
+    return arguments
 
 
 def _report(options: argparse.Namespace) -> None:

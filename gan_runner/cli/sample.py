@@ -41,29 +41,30 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_sample, _parser(), arguments)
+    return run_with_options(_sample, parser(), arguments)
 
 
-def _parser() -> Arguments:
-    parser = Arguments("gan-sample", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments("gan-sample", description=__doc__)
+    arguments.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    arguments.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
-    parser.add_argument(
+    arguments.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
+    arguments.add_argument(
         "--device", type=parse_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--out",
         type=Path,
         default=Path("samples.png"),
         metavar="PATH",
         help=f"{describe_formats()} (samples.png)",
     )
-    _add_samples(parser)
-    _add_latents(parser)
-    return parser
+    _add_samples(arguments)
+    _add_latents(arguments)
+    return arguments
 
 
 def _add_samples(parser: Arguments) -> None:

@@ -81,6 +81,11 @@ class Record(NamedTuple):
         return self.summary.status
 
     @property
+    def is_quick(self) -> bool:
+        """Whether quick=true made it small, so that its numbers are no results."""
+        return self.summary.settings.get("quick") is True
+
+    @property
     def seed(self) -> Any:
         return self.summary.settings.get("seed")
 

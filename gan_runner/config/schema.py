@@ -89,6 +89,22 @@ class Train(Component):
         return 0 if self.eval_every == "auto" else self.eval_every
 
 
+class QuickLimits(Component):
+    """What the settings of a run with quick=true are at most, where nothing else is asked for."""
+
+    updates: PositiveInt
+    batch_size: PositiveInt
+    every: PositiveInt
+    log_every: PositiveInt
+    width: PositiveInt
+    hidden: PositiveInt
+    image_size: PositiveInt
+    evaluated: PositiveInt
+    sweep_samples: PositiveInt
+    sweep_repeats: PositiveInt
+    sweep_trials: PositiveInt
+
+
 class UsedPlugin(Component):
     """A plugin that gave something to a run: a package's version, or a file's sha256."""
 
@@ -105,6 +121,7 @@ class Config(Component):
     precision: Literal["fp32", "bf16"]
     deterministic: bool
     threads: PositiveInt | None
+    quick: bool
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None
     train: Train
@@ -133,7 +150,8 @@ class Config(Component):
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""
         leaves = flatten(self.plain())
-        fixed = {k: v for k, v in leaves.items() if not is_free(k) and k != "plugins"}
+        left = ("plugins", "quick")  # what quick=true changed is in the settings
+        fixed = {k: v for k, v in leaves.items() if not is_free(k) and k not in left}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
@@ -163,7 +181,7 @@ def read(path: Path) -> Config:
     if "method" in plain and "logger" not in plain:  # of an earlier version
         plain["logger"] = {"tensorboard": plain_option("logger", "tensorboard")}
     try:
-        return parse(plain)
+        return parse({"quick": False, **plain})  # which runs made before there was one lack
     except ConfigError as error:
         raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
 

@@ -245,5 +245,7 @@ class Array(Dataset):
         proposed = range_setting(fitting_limits(low, high, whole=whole))
         remedy = f"Set the values that become black and white: {proposed}"
         if self.kind == "auto" and samples.shape[-1] == 1:
-            remedy += "; sequences [N, T, D] need dataset.kind=sequences"
+            remedy = (
+                f"Of sequences [N, T, D]: dataset.kind=sequences model=rnn. Of images: {proposed}"
+            )
         return self._fault(what + number(limits[1]), remedy)

@@ -56,7 +56,16 @@ class JobRunner(Protocol):
 class Sweep:
     """One sweep of this process. A search launches it in several batches, a grid in one."""
 
-    def __init__(self, settings: SweepSettings, folder: Path, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        settings: SweepSettings,
+        folder: Path,
+        command: Sequence[str],
+        *,
+        is_dry: bool = False,
+    ) -> None:
+        """`is_dry`: its jobs are checked and none is started, and nothing is written."""
+        self.is_dry = is_dry
         self._settings = settings
         self._folder = RunFolder(folder)
         self._command = shlex.join(["gan-train", *command])
@@ -73,6 +82,17 @@ class Sweep:
     @property
     def path(self) -> Path:
         return self._folder.path
+
+    @property
+    def jobs_left(self) -> list[Job]:
+        """The valid jobs that aren't complete, in the order of the command line."""
+        names = [name for name in self._names if name in self._jobs and name not in self._done]
+        return [self._jobs[name] for name in names]
+
+    @property
+    def jobs_done(self) -> int:
+        """The number of jobs that were complete before."""
+        return len(self._done)
 
     def announce(self, count: int) -> None:
         """Say how many jobs there will be. Raises ConfigError if these are too many."""
@@ -167,6 +187,8 @@ class Sweep:
 
     def record(self, found: Sequence[TuningResult], *, metric: str) -> None:
         """Keep what a tuned comparison has found, in `tuned.json`, and for `finish` to show."""
+        if self.is_dry:
+            return
         self._tuned, self._metric = found, metric
         plain = {"format": 1, "metric": metric, "methods": [one.record for one in found]}
         write_text(self.path / "tuned.json", json.dumps(plain, indent=1) + "\n")

@@ -102,7 +102,7 @@ def test_flags_may_stand_anywhere_among_the_settings(here: Here, tmp_path: Path)
         (["--cfg", "hydra"], "sweep:"),
         (["--info", "config"], "Config"),
         (["--hydra-help"], "Hydra"),
-        (["--version"], "Hydra"),
+        (["--version"], "gan-runner 0."),
         (["-sc", "install=bash"], "complete"),
     ],
 )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 OPTUNA_DIRECTIONS = {"min": "minimize", "max": "maximize"}
 
-_NOT_SETTINGS = ("name", "resume", "dry_run", "sweep", "sweeping", "hydra")
+_NOT_SETTINGS = ("name", "resume", "dry_run", "sweep", "sweeping", "quick_limits", "hydra")
 _LONGEST_NAME_BYTES = 200  # file systems take 255; the time stands before it
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 _RAISED = (HydraException, OmegaConfBaseException, ValueError)  # by Hydra
@@ -77,7 +77,7 @@ class Composer:
         """
         mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         try:
-            with explain_errors(lambda: self.known_settings(lines)):
+            with explain_errors(lambda: self.known_settings(lines), lines):
                 config = self.hydra.compose_config(self.primary, list(lines), mode)
         except OSError as error:
             raise MachineError(
@@ -215,24 +215,32 @@ def write_records(composed: DictConfig, folder: Path) -> None:
 
 
 @contextmanager
-def explain_errors(known_settings: Callable[[], list[str]] = list) -> Iterator[None]:
-    """Within this context what Hydra raises is a Fault of ours: what, where, and the remedy."""
+def explain_errors(
+    known_settings: Callable[[], list[str]] = list, lines: Sequence[str] = ()
+) -> Iterator[None]:
+    """Within this context what Hydra raises is a Fault of ours: what, where, and the remedy, in
+    which the values of these lines stand."""
     try:
         yield
     except _RAISED as error:
-        raise _explain(error, known_settings) from None
+        raise _explain(error, known_settings, lines) from None
 
 
-def _explain(error: Exception, known_settings: Callable[[], list[str]]) -> Fault:
+def _explain(
+    error: Exception, known_settings: Callable[[], list[str]], lines: Sequence[str]
+) -> Fault:
     if isinstance(error, OverrideParseException):
         shown = printable(error.override)
         remedy = "Write setting=value; quote what is special to the shell or to Hydra: 'x=\"a b\"'."
         return ConfigError(f"can't read this setting, {shown}. {remedy}")
     text = str(error).strip()
     if match := re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text):
-        remedy = suggest_settings(match[1], known_settings())
-        remedy = remedy or "gan-train --cfg job prints all settings."
-        return ConfigError(f"unknown setting, {printable(match[1])}. {remedy}")
+        written = (line.partition("=") for line in reversed(lines))
+        value = next((after for key, _, after in written if key.lstrip("+~") == match[1]), None)
+        remedy = suggest_settings(match[1], known_settings(), value)
+        shown = match[1] if value is None else f"{match[1]}={value}"
+        remedy = remedy or "gan-train --help shows what there is."
+        return ConfigError(f"unknown setting, {printable(shown)}. {remedy}")
     known = _explain_choice(text)
     return ConfigError(known or f"can't compose the configuration: {text or type(error).__name__}")
 
@@ -256,6 +264,8 @@ def _explain_several_values(written: str) -> str:
     """What to write for a value with a comma in it, which may be a sweep, a list or a text."""
     key, _, value = written.partition("=")
     remedy = "Add -m to train a run with each."
+    if re.fullmatch(r"\d{1,3}(,\d{3})+", value):
+        return f"commas in a number, {printable(written)}. Type {key}={value.replace(',', '')}"
     if key not in GROUPS:
         lists = [override(key, entries) for entries in _entries(value)]
         meant = [*(f"{each} for a list" for each in lists), f"{override(key, value)} for a text"]

@@ -105,6 +105,8 @@ class SweepLauncher(Launcher):
         sweep, carrier = self._context.sweep, self.job_runner()
         candidates = self._candidates(job_overrides)
         jobs = sweep.check(candidates, searching=self._is_search, here=self._is_local)
+        if sweep.is_dry:
+            return [_job_return(0.0) for _ in candidates]  # as if all were equally good
         sweep.lock()
         sweep.run_jobs(list(jobs.values()), carrier)
         return [_job_return(sweep.value(candidate.name)) for candidate in candidates]
