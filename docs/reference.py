@@ -1,4 +1,4 @@
-"""Write docs/reference.md: every setting with its default, type and meaning.
+"""Write docs/reference.md, every setting with its default, type and meaning, and help's types.
 
     python docs/reference.py
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gan_runner.cli.reference import typed_option
 from gan_runner.config.groups import GROUPS, options
-from gan_runner.config.reference import Option, Setting, read_option
+from gan_runner.config.reference import TYPES, Option, Setting, read_option, types_text
 
 PAGE = Path(__file__).parent / "reference.md"
 INTRODUCTION = """\
@@ -35,6 +35,7 @@ TITLES = {
     "optimizer": "Optimizers",
     "evaluation": "Evaluation",
     "health": "Health",
+    "logger": "Loggers",
     "hydra/sweeper": "Sweepers (with -m)",
     "hydra/launcher": "Launchers (with -m)",
 }
@@ -43,6 +44,13 @@ HEADS = ("setting", "default", "type", "meaning")
 
 def main() -> None:
     PAGE.write_text(text(), encoding="utf-8")
+    TYPES.write_text(recorded_types(), encoding="utf-8")
+
+
+def recorded_types() -> str:
+    """The types that `gan-train --help` shows without importing the classes."""
+    named = [(group, name) for group in TITLES for name in options(group)]
+    return types_text(typed_option(group, name) for group, name in [("", "config"), *named])
 
 
 def text() -> str:

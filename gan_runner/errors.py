@@ -116,7 +116,13 @@ def plural(count: int, noun: str) -> str:
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The remedy for a misspelled name: the nearest of the choices, or all if they are few."""
     choices = sorted(choices)
-    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.6)
+    written = name.lower().replace("-", "_").replace(" ", "_")  # WGAN-GP is wgan_gp
+    longer = [choice for choice in choices if choice.startswith(f"{written}_")]
+    if len(longer) > 2 and name not in choices:
+        return f"Choose one of: {', '.join(longer)}."
+    near = [written] if written in choices else []
+    near = near or difflib.get_close_matches(name, choices, n=3, cutoff=0.6)
+    near = near or difflib.get_close_matches(written, choices, n=3, cutoff=0.6)
     if near:
         # two letters in the wrong order are the likeliest slip
         swapped = [choice for choice in near if sorted(choice) == sorted(name)]

@@ -37,51 +37,52 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_augment, _parser(), arguments)
+    return run_with_options(_augment, parser(), arguments)
 
 
-def _parser() -> Arguments:
-    parser = Arguments("gan-augment", description=__doc__)
-    parser.add_argument(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments("gan-augment", description=__doc__)
+    arguments.add_argument(
         "words",
         nargs="+",
         metavar="RUN",
         help="the folder of a conditional run; dataset.path=FILE or dataset.root=FOLDER after it "
         "says where its data lies now",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--classifier", choices=CLASSIFIERS, help="(cnn for images, mlp for anything else)"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--real-per-class",
         type=_counts,
         metavar="N,N",
         help="real examples of each class (dataset.per_class of the run, else 10,50,100)",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--synthetic-ratio",
         type=_ratios,
         default=(0.0, 1.0, 5.0),
         metavar="R,R",
         help="synthetic examples to one real one; 0 is always there (0,1,5)",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--seeds", type=_seeds, default=5, metavar="N", help="repetitions, at least 2 (5)"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--updates",
         type=parse_count,
         default=300,
         metavar="N",
         help="of a network, on batches of 64, however many examples it has (300)",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="the numbers as a picture")
-    add_measuring_options(parser)
-    return parser
+    arguments.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
+    arguments.add_argument("--plot", type=Path, metavar="FILE.png", help="the numbers as a picture")
+    add_measuring_options(arguments)
+    return arguments
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -126,7 +127,7 @@ def _augment(options: argparse.Namespace) -> None:
     if not trained.sampler.class_names:
         raise ConfigError(
             f"the run has no classes, {printable(run)}. "
-            "Train one with model.conditioning=projection."
+            "Train one with model.conditioning=projection"
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
     training_data = load_training_data(trained, cache, terminal.track)

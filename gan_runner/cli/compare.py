@@ -23,11 +23,12 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_compare, _parser(), arguments, imports_plugins=False)
+    return run_with_options(_compare, parser(), arguments, imports_plugins=False)
 
 
-def _parser() -> Arguments:
-    parser = Arguments(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments(
         "gan-compare",
         description=__doc__,
         epilog="Groups are what differs between the settings of the runs, the seed aside. They are "
@@ -35,16 +36,16 @@ def _parser() -> Arguments:
         "evaluation of each run stands beside it. A group whose 95 % interval (bootstrap of the "
         "mean) overlaps the leader's is tied with it.",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "runs",
         type=Path,
         nargs="+",
         metavar="RUN|SWEEP",
         help="run folders, or folders with runs at any depth",
     )
-    _add_ranking(parser)
-    _add_files(parser)
-    return parser
+    _add_ranking(arguments)
+    _add_files(arguments)
+    return arguments
 
 
 def _add_ranking(parser: Arguments) -> None:
@@ -80,6 +81,11 @@ def _add_ranking(parser: Arguments) -> None:
         action="store_true",
         help="runs that failed or haven't ended count as well, by what they have",
     )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="runs of quick=true count beside full ones, which they don't otherwise",
+    )
 
 
 def _add_files(parser: Arguments) -> None:
@@ -111,6 +117,7 @@ def _compare(options: argparse.Namespace) -> None:
         direction=options.direction,
         ranked_by=options.rank_by,
         unfinished=options.unfinished,
+        with_quick=options.quick,
         plugins=options.plugins,
     )
     terminal = Terminal()
@@ -135,6 +142,7 @@ def _texts(options: argparse.Namespace, comparison: Comparison) -> list[tuple[st
 def _show(comparison: Comparison, terminal: Terminal) -> None:
     """A table for each board, what it says in a sentence, and what to doubt."""
     from gan_runner.comparison import findings
+    from gan_runner.comparison.advice import no_evaluations
 
     for board in comparison.boards:
         terminal.say(printable(findings.title(board)))
@@ -157,7 +165,7 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
             terminal.say(f"note: {printable(note, 400)}")
         terminal.say("")
     if not comparison.boards:
-        terminal.say(f"note: {findings.NO_EVALUATIONS}")
+        terminal.say(f"note: {no_evaluations(comparison.records)}")
     for note in comparison.grouping.notes:
         terminal.say(f"note: {printable(note, 400)}")
     for group in comparison.grouping.groups:

@@ -79,7 +79,7 @@ def _show(options: argparse.Namespace) -> None:
     run = _run_folder(options.words)
     if run is not None:
         if options.png is not None:
-            raise ConfigError("a picture needs the data, --png. Name the data set: dataset=NAME.")
+            raise ConfigError("a picture needs the data, --png. Name the data set: dataset=NAME")
         from gan_runner.storage.run_folder import RunFolder
 
         report, read = RunFolder(run).reading_report(), None

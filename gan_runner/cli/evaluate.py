@@ -48,52 +48,55 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_evaluate, _parser(), arguments)
+    return run_with_options(_evaluate, parser(), arguments)
 
 
-def _parser() -> Arguments:
-    parser = Arguments(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments(
         "gan-evaluate",
         description=__doc__,
         epilog=_metrics_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    arguments.add_argument(
         "words",
         nargs="+",
         metavar="RUN",
         help="run folders; dataset.path=FILE or dataset.root=FOLDER says where their data lies now",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--checkpoint", default="last", metavar="last|best|all|STEP", help="which one (last)"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--num", type=parse_count, metavar="N", help="samples, and at most as many real examples"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--metrics", metavar="A,B", help="metrics by name (those of the run, else all that apply)"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--importance-samples",
         type=parse_count,
         metavar="K",
         help="for the likelihood of autoencoders",
     )
-    parser.add_argument("--space", metavar="SPACE", help="classifier, random, inception, identity")
-    parser.add_argument("--inception-weights", type=Path, metavar="FILE", help="for inception")
-    parser.add_argument(
+    arguments.add_argument(
+        "--space", metavar="SPACE", help="classifier, random, inception, identity"
+    )
+    arguments.add_argument("--inception-weights", type=Path, metavar="FILE", help="for inception")
+    arguments.add_argument(
         "--seed", type=int, metavar="S", help="of all random draws (that of the run)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
-    parser.add_argument(
+    arguments.add_argument("--out", type=Path, metavar="FILE.json", help="the numbers as JSON")
+    arguments.add_argument(
         "--picture",
         type=Path,
         metavar="FILE.png",
         help="samples beside their nearest training images, or the confusion matrices of a table, "
         "of the last checkpoint measured",
     )
-    add_measuring_options(parser)
-    return parser
+    add_measuring_options(arguments)
+    return arguments
 
 
 def _metrics_help() -> str:
@@ -116,6 +119,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     terminal = Terminal()
     found = list(_measure(options, terminal))
     _show(found, terminal)
+    _record(found, terminal)
     if options.picture is not None:
         _write_picture(options.picture, found[-1].report)
     if options.out is not None:
@@ -173,6 +177,24 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
         "seed": options.seed,
         "importance_samples": options.importance_samples,
     }
+
+
+def _record(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:
+    """Keep the numbers in the runs, so that comparisons and reports have them; where a run can't
+    be written, say so."""
+    from gan_runner.runs.evaluate import record
+
+    kept = set()
+    for each in found:
+        try:
+            record(each.run, each.step, each.report)
+        except (OSError, CheckpointError) as error:
+            terminal.say(f"warning: not kept in {printable(each.run)}: {printable(error)}")
+        else:
+            kept.add(each.run)
+    if kept:
+        where = "the run" if len(kept) == 1 else f"the {len(kept)} runs"
+        terminal.say(f"kept in {where}, for gan-compare and gan-report")
 
 
 def _show(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:

@@ -6,14 +6,16 @@ The files of the configuration know no classes, and the classes no files: here t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.reference import Option, read_option
-from gan_runner.config.schema import Config
+from gan_runner.config.schema import Config, QuickLimits
 from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
+from gan_runner.logs.loggers import Logger
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
@@ -30,6 +32,7 @@ _FIXED: dict[str, type[Component]] = {
     "dataset": Dataset,
     "evaluation": Evaluation,
     "health": Health,
+    "quick_limits": QuickLimits,
     "sweeping": SweepSettings,
     "hydra.sweeper": TuningSettings,
     "hydra.launcher": ClusterSettings,
@@ -42,13 +45,19 @@ _FAMILIES: dict[str, tuple[type[Component], ...]] = {
     "augment": (Augmentation,),
     "dataset": (Dataset,),
     "optimizer": (Optimizer,),
+    "logger": (Logger,),
 }
 """The classes among which a node's `name` is found, by the node's key or by the one above it."""
 
 
-def typed_option(group: str, name: str) -> Option:
-    """An option, and every setting of it with its type. Raises OSError where there is none."""
-    option = read_option(group, name)
+def typed_option(group: str, name: str, folder: Path | None = None) -> Option:
+    """An option of ours, or of another folder, and every setting of it with its type. Raises
+    OSError where there is none."""
+    return with_types(read_option(group, name, folder))
+
+
+def with_types(option: Option) -> Option:
+    """An option with the types of its settings, of the classes that it names."""
     classes: dict[str, list[type[Component]]] = {key: [kind] for key, kind in _FIXED.items()}
     for key, kind in _named_classes(option):
         classes.setdefault(key, []).append(kind)

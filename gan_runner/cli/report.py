@@ -20,24 +20,26 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_report, _parser(), arguments, imports_plugins=False)
+    return run_with_options(_report, parser(), arguments, imports_plugins=False)
 
 
-def _parser() -> Arguments:
-    parser = Arguments(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments(
         "gan-report",
         description=__doc__,
         epilog="The page is one file that needs no network. gan-compare makes one of many runs.",
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument(
+    arguments.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    arguments.add_argument(
         "--html", type=Path, metavar="FILE", help="a page with curves and samples, in one file"
     )
-    return parser
+    return arguments
 
 
 def _report(options: argparse.Namespace) -> None:
     from gan_runner.comparison import findings
+    from gan_runner.comparison.advice import no_evaluations
     from gan_runner.comparison.compared import compare
     from gan_runner.comparison.leaderboard import values_of
     from gan_runner.logs.terminal import Terminal
@@ -47,7 +49,7 @@ def _report(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"{plural(len(comparison.records), 'run')} in this folder, "
             f"RUN={printable(options.run)}. "
-            "Compare them: gan-compare RUN."
+            "Compare them: gan-compare RUN"
         )
     (record,) = comparison.records
     terminal = Terminal()
@@ -60,7 +62,7 @@ def _report(options: argparse.Namespace) -> None:
         if len(rows) > _MOST_NUMBERS:
             terminal.say(f"and {len(rows) - _MOST_NUMBERS:,} more numbers: --html FILE.html")
     else:
-        terminal.say(f"note: {findings.NO_EVALUATIONS}")
+        terminal.say(f"note: {no_evaluations(comparison.records)}")
     for verdict in record.status.verdicts:
         terminal.say(f"verdict: {printable(findings.verdict_text(verdict), 1000)}")
     if options.html is not None:

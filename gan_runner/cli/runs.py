@@ -31,18 +31,19 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_list_runs, _parser(), arguments, imports_plugins=False)
+    return run_with_options(_list_runs, parser(), arguments, imports_plugins=False)
 
 
-def _parser() -> Arguments:
-    parser = Arguments(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments(
         "gan-runs",
         description=__doc__,
         epilog="A run that says running while no process holds its folder has died: resume it. "
         "The age is the time since a run ended, or since its newest file was changed. "
         "Hidden folders and links are left out.",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "folder",
         type=Path,
         nargs="?",
@@ -50,13 +51,13 @@ def _parser() -> Arguments:
         metavar="DIR",
         help="where to look, at any depth (outputs)",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--state",
         type=_states,
         metavar="A,B",
         help="only these: running, completed, stopped, interrupted, failed, died, unreadable",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--where",
         type=_setting,
         action="append",
@@ -64,21 +65,21 @@ def _parser() -> Arguments:
         metavar="SETTING=VALUE",
         help="only runs with this setting, as loss=hinge or train.batch_size=64; may be repeated",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--since",
         type=_since,
         metavar="SPAN|DATE",
         help="only runs with an age of at most 30m, 12h, 2d or 1w, or changed since 2026-11-01",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--sort",
         choices=_ORDERS,
         default="name",
         help="by name (so by default), or what has most steps, the best value, was changed last "
         "or is largest first; values are ordered within each metric and protocol",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON, with all digits")
-    return parser
+    arguments.add_argument("--json", action="store_true", help="as JSON, with all digits")
+    return arguments
 
 
 def _states(text: str) -> list[str]:

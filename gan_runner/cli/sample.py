@@ -41,29 +41,30 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    return run_with_options(_sample, _parser(), arguments)
+    return run_with_options(_sample, parser(), arguments)
 
 
-def _parser() -> Arguments:
-    parser = Arguments("gan-sample", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument(
+def parser() -> Arguments:
+    """The arguments of the command."""
+    arguments = Arguments("gan-sample", description=__doc__)
+    arguments.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    arguments.add_argument(
         "--checkpoint", default="last", metavar="last|best|STEP", help="which one (last)"
     )
-    parser.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
-    parser.add_argument(
+    arguments.add_argument("--raw", action="store_true", help="the generator itself, not its EMA")
+    arguments.add_argument(
         "--device", type=parse_device, default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)"
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--out",
         type=Path,
         default=Path("samples.png"),
         metavar="PATH",
         help=f"{describe_formats()} (samples.png)",
     )
-    _add_samples(parser)
-    _add_latents(parser)
-    return parser
+    _add_samples(arguments)
+    _add_latents(arguments)
+    return arguments
 
 
 def _add_samples(parser: Arguments) -> None:
@@ -125,7 +126,7 @@ def _sample(options: argparse.Namespace) -> None:
     out = find_format(options.out)
     if out.animated and options.interpolate is None:
         raise ConfigError(
-            f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
+            f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N"
         )
     trained = load_generator(
         options.run, which=options.checkpoint, raw=options.raw, device=options.device
@@ -192,9 +193,9 @@ def _classes(options: argparse.Namespace, sampler: Sampler) -> list[int]:
     names = sampler.class_names
     if not names and (options.label or options.balanced or options.per_class):
         asked = "--label" if options.label else "--per-class" if options.per_class else "--balanced"
-        remedy = "Train one with model.conditioning=concat."
+        remedy = "Train one with model.conditioning=concat"
         if sampler.encoder is not None:
-            remedy = "Autoencoders have none: train a GAN with model.conditioning=concat."
+            remedy = "Autoencoders have none: train a GAN with model.conditioning=concat"
         raise ConfigError(f"the run has no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
         raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")

@@ -6,6 +6,7 @@ configuration answer at once.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code
-from gan_runner.config.groups import GROUPS, help_text
-from gan_runner.errors import printable
+from gan_runner.config.groups import GROUPS
+from gan_runner.errors import CheckpointError, printable
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from gan_runner.training.run import Run
 
 
+_WIDEST_HELP = 100  # characters
+
+
 def main() -> None:
     """The command `gan-train`."""
     exit_process(run_command(sys.argv[1:]))
@@ -32,7 +36,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code of the contract."""
-    asks_help = any(argument in ("-h", "--help") for argument in arguments)
+    asks_help = any(word in ("-h", "--help") or word.startswith("--help=") for word in arguments)
     try:
         return exit_code(lambda: _help(arguments) if asks_help else _run(arguments))
     except Interrupted as interrupted:
@@ -40,24 +44,39 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _help(arguments: list[str]) -> None:
-    """Print all options, those of plugins among them; a single file is imported for that."""
+    """Print the overview, or what there is to know of the groups, options and settings that are
+    named; plugins are imported where that takes it. Raises ConfigError."""
+    from gan_runner.config.help import OptionSource, help_text
     from gan_runner.config.plugins import find_plugins
 
-    plugins = find_plugins(_plugin_flags(arguments))
-    others: dict[str, dict[str, str]] = {}
-    if any(plugin.file is not None for plugin in plugins):
-        from gan_runner.cli.plugin_options import file_options
-
-        for option in file_options(plugins):
-            others.setdefault(option.group, {})[option.name] = option.headline
+    spread = [part for word in arguments for part in _spread(word)]
+    known, words = _help_parser().parse_known_args(spread)
+    topics = [word for word in words if not word.startswith("-")]
+    plugins = find_plugins(known.plugin)
     folders = [plugin.conf for plugin in plugins if plugin.conf is not None]
-    print(help_text(*folders, others=others), end="")
+    source = OptionSource((*folders, *known.config_dir))
+    if plugins:
+        from gan_runner.cli.plugin_help import source_with_plugins
+
+        source = source_with_plugins(source, plugins)
+    print(help_text(topics, source, width=_help_width()), end="")
 
 
-def _plugin_flags(arguments: list[str]) -> list[Path]:
-    known, _ = Arguments("gan-train", add_help=False).parse_known_args(arguments)
-    files: list[Path] = known.plugin
-    return files
+def _help_parser() -> Arguments:
+    parser = Arguments("gan-train", add_help=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--config-dir", "-cd", type=Path, action="append", default=[])
+    return parser
+
+
+def _spread(word: str) -> list[str]:
+    """--help=loss as --help loss."""
+    return word.split("=", 1) if word.startswith("--help=") else [word]
+
+
+def _help_width() -> int:
+    """Characters in a line of help: the terminal's, up to what reads well; 80 in a pipe."""
+    return min(_WIDEST_HELP, shutil.get_terminal_size().columns)
 
 
 def _run(arguments: list[str]) -> int:
@@ -81,7 +100,7 @@ def _run(arguments: list[str]) -> int:
         return _resume(command, command.resume)
     composed = command.composer().compose(command.lines)
     if command.dry_run:
-        return _run_dry(parse_config(composed, command.plugins))
+        return _run_dry(parse_config(composed, command.plugins), command)
     config = parse_config(composed, command.plugins, on_checked=_announce)
     generated = not command.names_folder
     with claim_until_begun(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
@@ -107,14 +126,34 @@ def _resume(command: CommandLine, run: str) -> int:
     from gan_runner.storage.run_folder import RunFolder
 
     folder, keys = RunFolder(full_path(run, key="resume")), command.changed_keys
+    if not folder.path.is_dir():
+        raise CheckpointError(f"no such run folder, resume={printable(run)}. {_newest_run()}")
     folder.refuse_links()
-    chosen = read_plain(folder.config).get("choices")
-    config = _compose_changes(command, chosen if isinstance(chosen, dict) else {}) if keys else None
+    config = _compose_changes(command, _saved_choices(read_plain(folder.config))) if keys else None
     Terminal().announce(f"resuming {printable(run, 1000)}")
     from gan_runner.runs.resume import Changes, reopen
 
     changes = Changes(config, tuple(sorted(keys)))
     return _train(partial(reopen, folder.path, changes), folder.path)
+
+
+def _saved_choices(plain: Mapping[str, object]) -> dict[str, object]:
+    """The options that a run chose of each group, and all its loggers."""
+    chosen, loggers = plain.get("choices"), plain.get("logger")
+    found = {"logger": f"[{','.join(map(str, loggers))}]"} if isinstance(loggers, dict) else {}
+    return {**(chosen if isinstance(chosen, dict) else {}), **found}
+
+
+def _newest_run() -> str:
+    """The remedy for a run that isn't there: the one that was begun last, if there is any here."""
+    from gan_runner.config.overrides import override
+    from gan_runner.storage.summary import run_folders
+
+    runs = run_folders(Path("outputs")) if Path("outputs").is_dir() else ()
+    newest = max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime, default=None)
+    if newest is None:
+        return "gan-runs DIR lists the runs below a folder."
+    return f"The newest here: {override('resume', str(newest))} (gan-runs lists all)"
 
 
 def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Config:
@@ -127,17 +166,21 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
         f"{group}={chosen[group]}"
         for group in GROUPS
         if group.replace("/", ".") not in changed
-        and str(chosen.get(group)) in command.options_of(group)
+        and set(str(chosen.get(group)).strip("[]").split(",")) <= {*command.options_of(group)}
     ]
     composed = command.composer().compose([*lines, *command.changes])
     return parse_config(composed, command.plugins)
 
 
-def _run_dry(config: Config) -> int:
+def _run_dry(config: Config, command: CommandLine) -> int:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.dry_run import run_dry
 
-    run_dry(config, Terminal())
+    shows_config = command.flags.cfg is not None
+    words = command.words_without("dry_run")
+    if shows_config:
+        words = [word for word in words if word not in ("--cfg", "-c", "--cfg=job", "job")]
+    run_dry(config, Terminal(), command=words, shows_config=shows_config)
     return 0
 
 

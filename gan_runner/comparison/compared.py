@@ -11,6 +11,7 @@ from gan_runner.comparison.leaderboard import Leaderboard, Step, boards
 from gan_runner.comparison.record import Record, find_records
 from gan_runner.comparison.unknown_metrics import explain_metrics
 from gan_runner.config.plugins import Plugin
+from gan_runner.errors import plural
 from gan_runner.evaluation.metrics.registry import Direction
 
 
@@ -32,15 +33,20 @@ def compare(
     direction: Direction | None = None,
     ranked_by: Step = "final",
     unfinished: bool = False,
+    with_quick: bool = False,
     plugins: Sequence[Plugin] = (),
 ) -> Comparison:
     """The runs at some places, compared. `plugins` are imported if a metric needs them.
 
-    Raises ConfigError for a place, a setting or a metric that isn't there.
+    Runs of quick=true are left out beside full ones, unless `with_quick`. Raises ConfigError for a
+    place, a setting or a metric that isn't there.
     """
-    records = find_records(places)
+    found_records = find_records(places)
+    records = found_records if with_quick else _without_quick(found_records)
     explain_metrics(records, plugins)
     grouping = group_runs(records, by)
+    if left := len(found_records) - len(records):
+        grouping = grouping._replace(notes=(*grouping.notes, _quick_note(left)))
     found = [
         board
         for metric in metrics or (None,)
@@ -53,3 +59,15 @@ def compare(
         )
     ]
     return Comparison(tuple(records), grouping, tuple(found), ranked_by, unfinished)
+
+
+def _without_quick(records: list[Record]) -> list[Record]:
+    """The full runs; all if there are none, or nothing else."""
+    return [record for record in records if not record.is_quick] or records
+
+
+def _quick_note(count: int) -> str:
+    runs = f"{plural(count, 'quick run')} {'is' if count == 1 else 'are'}"
+    return (
+        f"{runs} left out, which quick=true made small. --quick compares them with the full ones."
+    )

@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from gan_runner.config.overrides import override
+from gan_runner.config.groups import GROUPS
+from gan_runner.config.other_words import device_of
+from gan_runner.config.overrides import override, typed
 from gan_runner.config.renames import RENAMED_CLASSES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, did_you_mean, is_undecoded, printable, undecoded_fault
+
+_FACTORS = {"k": 1000, "m": 1_000_000}  # 10k, 1M
+_PRECISIONS = {
+    **dict.fromkeys(("16", "fp16", "half", "float16", "mixed", "bfloat16", "amp"), "bf16"),
+    **dict.fromkeys(("32", "full", "float32", "float"), "fp32"),
+}
 
 
 class Component(BaseModel):
@@ -106,18 +115,24 @@ def _undecoded_value(plain: object) -> str:
     return ""
 
 
+_BRANCHES = ("constrained-int", "int")
+
+
 def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    # the branch of a union, as in ("num", "constrained-int"), isn't part of a setting's name
+    path = [str(part) for part in first["loc"] if part not in _BRANCHES]
     key = ".".join([where, *path] if where else path)
     value = printable(json.dumps(first["input"]), limit=80)
     if first["type"] == "extra_forbidden":
         names = _setting_names(kind, path[:-1])
         prefix = key.removesuffix(path[-1])
         remedy = suggest_settings(key, [f"{prefix}{name}" for name in names])
-        return f"unknown setting, {key}={value}. {remedy}"
+        return f"unknown setting, {key}={value}. {remedy}".rstrip()
     if first["type"] == "missing":
         return f"missing setting, {key}. Every setting must be given."
+    if slip := _typing_slip(first["input"], key):
+        return f"invalid setting, {key}={value}. {slip}"
     if isinstance(first["input"], str | int | float):
         wanted = {"string_type": "text", "tuple_type": "list", "list_type": "list"}
         if remedy := _as_typed(first["input"], wanted.get(first["type"]), path, where):
@@ -126,8 +141,31 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         # of several settings together: the message names them
         key, value = f"{key}.*" if key else "settings", ""
     expected = _expectation(first, key)
-    end = "" if expected.endswith((".", "?")) else "."
+    # a setting at the end is to be pasted as it stands
+    end = "" if expected.endswith((".", "?")) or "=" in expected.split()[-1] else "."
     return f"invalid setting, {key}{value and '='}{value}. {expected}{end}"
+
+
+def _typing_slip(value: object, key: str) -> str:
+    """What to type for a slip that can be seen; "" for anything else."""
+    written = str(value).lower()
+    meant = {"device": device_of(written), "precision": _PRECISIONS.get(written, "")}.get(key)
+    if meant:
+        return f"Did you mean: {typed(key, meant)}"
+    group = key.replace(".", "/")
+    if isinstance(value, str) and group in GROUPS:
+        return f"It is chosen with a slash: {typed(group, value)}"
+    return _slip_of_text(value, key) if isinstance(value, str) else ""
+
+
+def _slip_of_text(value: str, key: str) -> str:
+    if value == "":
+        return f"It has no value: {key}=VALUE"
+    if value.startswith("="):
+        return f"Write one equals sign: {typed(key, value.lstrip('= '))}"
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM])", value):
+        return f"Did you mean: {key}={float(match[1]) * _FACTORS[match[2].lower()]:.0f}"
+    return ""
 
 
 def _expectation(first: ErrorDetails, key: str) -> str:
@@ -147,12 +185,12 @@ def _as_typed(value: str | int | float, wanted: str | None, path: list[str], whe
     if wanted == "list":
         inner = value.strip("[]").split(",") if isinstance(value, str) else [value]
         entries = [part.strip() if isinstance(part, str) else part for part in inner]
-        return f"Write it as a list: {override(key, entries)}."
+        return f"Write it as a list: {override(key, entries)}"
     if wanted == "text":
         text = json.dumps(value)
         kind = "true or false" if isinstance(value, bool) else "a number"
         written = override(key, [text] if is_entry else text)
-        return f"It is read as {kind}. Write it as a text: {written}."
+        return f"It is read as {kind}. Write it as a text: {written}"
     return ""
 
 

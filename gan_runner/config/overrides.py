@@ -22,6 +22,12 @@ def override(key: str, value: _Value) -> str:
     return printable(shlex.quote(f"{key}={_in_hydras_grammar(value)}"), limit=_LONGEST)
 
 
+def typed(key: str, written: str) -> str:
+    """`key=value` with a value that is in Hydra's grammar already, quoted for a shell where it has
+    to be."""
+    return printable(shlex.quote(f"{key}={written}"), limit=_LONGEST)
+
+
 def _in_hydras_grammar(value: _Value) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

@@ -3,20 +3,28 @@
 Values and meanings are read from the YAML files: the comment behind a setting, and the lines below
 it that are indented further, say what it means; a file's leading comment says what the option is
 and where it comes from. Types and ranges are read from the classes that the files name. The first
-part needs no torch; whoever has the classes adds the second.
+part needs no torch; whoever has the classes adds the second. Help, which must not wait for them,
+reads the types of our own options from `types.json`, which docs/reference.py writes.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
-from pydantic import BaseModel
 
 from gan_runner.config.groups import conf_folder
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+TYPES = Path(__file__).with_name("types.json")
+"""The types of the settings of our options, by dotted key; where options differ, by the type, with
+the options that have it."""
 
 _NOT_SETTINGS = ("defaults", "_target_", "callbacks")
 _WORDS = {
@@ -26,6 +34,7 @@ _WORDS = {
     "object": "mapping",
     "any": "anything",
 }
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where it is
 _HUGE = 2**53  # a limit for the machine's sake that nobody needs to know
 
 
@@ -52,6 +61,11 @@ class Option(NamedTuple):
     classes: Mapping[str, str]
     brings: tuple[str, ...]
 
+    @property
+    def choice(self) -> str:
+        """The option as it is chosen, loss=hinge; "" for a file of the configuration's folder."""
+        return f"{self.group}={self.name}" if self.group else ""
+
     def with_types(self, classes: Mapping[str, Sequence[type[BaseModel]]]) -> Option:
         """The same with the types of its settings: `classes` by the key of the node that they
         check, "" for the whole configuration."""
@@ -63,6 +77,18 @@ class Option(NamedTuple):
         }
         settings = (setting._replace(type=types.get(setting.key, "")) for setting in self.settings)
         return self._replace(settings=tuple(settings))
+
+    def with_recorded_types(self) -> Option:
+        """The same with the types of its settings that `types.json` has; needs no class."""
+        recorded = json.loads(TYPES.read_text(encoding="utf-8"))
+        settings = (s._replace(type=self._recorded_type(recorded, s.key)) for s in self.settings)
+        return self._replace(settings=tuple(settings))
+
+    def _recorded_type(self, recorded: Mapping[str, Any], key: str) -> str:
+        found = recorded.get(key, "")
+        if isinstance(found, str):
+            return found
+        return next((text for text, choices in found.items() if self.choice in choices), "")
 
 
 # ---------------------------------------------------------------- from YAML files
@@ -80,11 +106,11 @@ def read_option(
     root = folder or conf_folder()
     text = (root / group / f"{name}.yaml").read_text(encoding="utf-8")
     package = _package(text, group) if package is None else package
-    tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    tree = yaml.compose(text, Loader=_LOADER)
     assert isinstance(tree, yaml.MappingNode), "every file of the configuration is a mapping"
-    plain = yaml.safe_load(text)
+    plain = yaml.load(text, Loader=_LOADER)
     base, brings = _defaults(plain.get("defaults", []), group, package, root)
-    settings = {s.key: s for s in _settings(tree, text.splitlines(), package)}
+    settings = {s.key: s for s in _settings(tree, text, package)}
     for setting in (setting for option in base for setting in option.settings):
         settings.setdefault(setting.key, setting)
     return Option(
@@ -108,6 +134,12 @@ def plain_option(group: str, name: str) -> dict[str, Any]:
             node = node.setdefault(key, {})
         node[last] = yaml.safe_load(setting.value)
     return plain
+
+
+def yaml_text(value: object) -> str:
+    """A value as YAML has it within a line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def header(text: str) -> str:
@@ -141,15 +173,17 @@ def _defaults(
             inner = None
             if given:
                 inner = ".".join(filter(None, (package, given.replace("_here_", ""))))
-            if (root / folder.lstrip("/") / f"{name}.yaml").exists():
-                base.append(read_option(folder.lstrip("/"), name, root, package=inner))
+            for place in dict.fromkeys((root, conf_folder())):  # a plugin's takes in ours
+                if (place / folder.lstrip("/") / f"{name}.yaml").exists():
+                    base.append(read_option(folder.lstrip("/"), name, place, package=inner))
+                    break
             continue
         for choice, option in entry.items():
             brings.append(f"{choice.removeprefix('override ').lstrip('/')}={option}")
     return base, brings
 
 
-def _settings(node: yaml.MappingNode, lines: Sequence[str], prefix: str) -> Iterator[Setting]:
+def _settings(node: yaml.MappingNode, text: str, prefix: str) -> Iterator[Setting]:
     """The leaves of a node with their comments; an empty mapping is a leaf."""
     for key, value in node.value:
         names_a_class = key.value == "name" and prefix
@@ -157,11 +191,12 @@ def _settings(node: yaml.MappingNode, lines: Sequence[str], prefix: str) -> Iter
             continue
         dotted = f"{prefix}.{key.value}" if prefix else key.value
         if isinstance(value, yaml.MappingNode) and value.value:
-            yield from _settings(value, lines, dotted)
+            yield from _settings(value, text, dotted)
             continue
+        source = text[value.start_mark.index : value.end_mark.index]
         last, end = value.end_mark.line, value.end_mark.column
-        source = value.start_mark.buffer[value.start_mark.pointer : value.end_mark.pointer]
-        yield Setting(dotted, source, _comment(lines, last, end, key.start_mark.column))
+        meaning = _comment(text.splitlines(), last, end, key.start_mark.column)
+        yield Setting(dotted, source, meaning)
 
 
 def _comment(lines: Sequence[str], last: int, end: int, indentation: int) -> str:
@@ -185,6 +220,17 @@ def _classes(plain: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]
 
 
 # ---------------------------------------------------------------- from classes
+
+
+def types_text(options: Iterable[Option]) -> str:
+    """The content of `types.json`, of options with types."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for option in options:
+        for setting in option.settings:
+            if setting.type:
+                found.setdefault(setting.key, {}).setdefault(setting.type, []).append(option.choice)
+    plain = {key: types if len(types) > 1 else next(iter(types)) for key, types in found.items()}
+    return json.dumps(plain, indent=1, sort_keys=True) + "\n"
 
 
 def type_texts(kind: type[BaseModel]) -> dict[str, str]:

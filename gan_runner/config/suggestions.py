@@ -6,32 +6,96 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from gan_runner.config.groups import GROUPS, options
+from gan_runner.config.other_words import our_line
+from gan_runner.config.overrides import typed
+from gan_runner.config.reference import read_option
 from gan_runner.config.renames import RENAMED, new_name
 from gan_runner.errors import printable
 
 _NAMED = 4  # settings at most, where several have the name that was written
+SWITCHES = {"dry_run", "quick", "deterministic"}
+"""Settings that a flag alone would switch on."""
+
+_LONGEST = 1000  # characters of a message
 _LISTED = 12  # settings at most of a group
-_OTHER_WORDS = {"learning_rate": "lr", "iterations": "steps", "batchsize": "batch_size"}
+_OPTIONS_NAMED = 3  # at most, of which any has a setting
+_OTHER_WORDS = {
+    "learning_rate": "lr",
+    "batchsize": "batch_size",
+    "size": "image_size",
+    "resolution": "image_size",
+    "img_size": "image_size",
+    "file": "path",
+    "folder": "root",
+    "dir": "root",
+    "target": "label",
+    "label_column": "label",
+}
 
 
-def suggest_settings(key: str, settings: Iterable[str]) -> str:
+def suggest_settings(key: str, settings: Iterable[str], value: str | None = None) -> str:
     """The remedy for an unknown setting by dotted key, of the settings that the chosen options
-    have and of GROUPS; empty if none is like it."""
+    have and of GROUPS; empty if none is like it. With the `value` as it was written, "" for
+    nothing, it can be typed as it stands."""
     is_hydras = key.startswith("hydra")
-    known = [name for name in settings if name.startswith("hydra") == is_hydras]
+    known = [
+        name
+        for name in settings
+        if name.startswith("hydra") == is_hydras
+        and (key.startswith("quick") or not name.startswith("quick_limits."))
+    ]
     written = key.replace("/", ".")
-    if renamed := new_name(written):
-        return renamed
-    near = (
-        _unchosen_option(written, known)
-        or _misspelt_key(key, known)
-        or _same_name(written, [*known, *RENAMED])
-        or _misspelt_name(written, known)
-        or _misspelt_group(key)
-    )
-    if near:
-        return f"Did you mean {_either([RENAMED.get(name, name) for name in near])}?"
-    return _list_group(written, known)
+    if written in RENAMED:
+        return new_name(written) if value is None else _meant([written], key, value)
+    if near := _unchosen_option(written, known):
+        return _meant(near, key, value)
+    if value is not None and (line := our_line(written, value)):
+        return f"Did you mean: {printable(line, _LONGEST)}"
+    near = _misspelt_key(key, known)
+    return _meant(near, key, value) if near else _suggest_others(key, known, value)
+
+
+def _suggest_others(key: str, known: Sequence[str], value: str | None) -> str:
+    """The remedy for a key that isn't like a known one: settings of its name, or of its group."""
+    written = key.replace("/", ".")
+    if value is not None and (remedy := _of_other_option(written, value)):
+        return remedy
+    near = _same_name(written, [*known, *RENAMED])
+    near = near or _misspelt_name(written, known) or _misspelt_group(key)
+    if near or value is None:
+        return _meant(near, key, value) if near else _list_group(written, known)
+    group, _, name = written.rpartition(".")
+    mapped = f"{group or 'dataset'}.{_OTHER_WORDS.get(name, name)}"
+    return _of_other_option(mapped, value) or _list_group(written, known)
+
+
+def _meant(near: Sequence[str], key: str, value: str | None) -> str:
+    """The remedy of the settings that were likely meant."""
+    names = [RENAMED.get(name, name) for name in near]
+    if value is None:
+        return f"Did you mean {_either(names)}?"
+    value = value or ("true" if SWITCHES & set(names) else "VALUE")
+    parts = {name.replace("generator", "discriminator") for name in names}
+    lines = [f"{name} {typed(key, value)}" if "=" in name else typed(name, value) for name in names]
+    for_both = len(names) > 1 and len(parts) == 1
+    return f"Did you mean: {(' ' if for_both else ' or ').join(lines)}"
+
+
+def _of_other_option(key: str, value: str) -> str:
+    """The remedy for a setting that other options of its group have; "" if none has it."""
+    group = key.partition(".")[0]
+    if group not in GROUPS:
+        return ""
+    names = [
+        name
+        for name in options(group)
+        if any(s.key == key for s in read_option(group, name).settings)
+    ]
+    shown = typed(key, value or "VALUE")
+    if len(names) > _OPTIONS_NAMED:
+        return f"{shown} needs {group}={', '.join(names[:-1])} or {names[-1]}."
+    lines = " or ".join(f"{group}={name} {shown}" for name in names)
+    return f"Did you mean: {lines}" if lines else ""
 
 
 def _misspelt_key(key: str, known: Sequence[str]) -> list[str]:

@@ -56,7 +56,16 @@ class JobRunner(Protocol):
 class Sweep:
     """One sweep of this process. A search launches it in several batches, a grid in one."""
 
-    def __init__(self, settings: SweepSettings, folder: Path, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        settings: SweepSettings,
+        folder: Path,
+        command: Sequence[str],
+        *,
+        is_dry: bool = False,
+    ) -> None:
+        """`is_dry`: its jobs are checked and none is started, and nothing is written."""
+        self.is_dry = is_dry
         self._settings = settings
         self._folder = RunFolder(folder)
         self._command = shlex.join(["gan-train", *command])
@@ -74,6 +83,17 @@ class Sweep:
     def path(self) -> Path:
         return self._folder.path
 
+    @property
+    def jobs_left(self) -> list[Job]:
+        """The valid jobs that aren't complete, in the order of the command line."""
+        names = [name for name in self._names if name in self._jobs and name not in self._done]
+        return [self._jobs[name] for name in names]
+
+    @property
+    def jobs_done(self) -> int:
+        """The number of jobs that were complete before."""
+        return len(self._done)
+
     def announce(self, count: int) -> None:
         """Say how many jobs there will be. Raises ConfigError if these are too many."""
         jobs = plural(count, "job")
@@ -82,7 +102,7 @@ class Sweep:
         if count > self._settings.max_jobs:
             raise ConfigError(
                 f"a sweep of {jobs}, sweeping.max_jobs={self._settings.max_jobs}. "
-                f"Raise the limit with sweeping.max_jobs={count}, or sweep over less."
+                f"Raise the limit with sweeping.max_jobs={count} or sweep over less."
             )
 
     def check(
@@ -93,6 +113,7 @@ class Sweep:
 
         Raises a fault that lists the invalid ones, unless they are to be skipped.
         """
+        from gan_runner.logs.loggers import check_installed
         from gan_runner.training.build import build
 
         jobs: dict[str, Job] = {}
@@ -103,6 +124,7 @@ class Sweep:
             try:
                 job = Job(candidate.name, path, candidate.config(), candidate.overrides)
                 experiment = build(job.config)
+                check_installed(experiment.loggers)
                 if has_begun(job.folder):
                     refuse_other_settings(job)
                     if is_done(job, experiment):
@@ -142,7 +164,7 @@ class Sweep:
         except InUseError:
             raise InUseError(
                 f"another process carries out this sweep, {printable(self.path)}. "
-                "Wait for it to end, or stop it, or name another one with sweep=NAME."
+                "Wait for it to end, or stop it, or name another one with sweep=NAME"
             ) from None
         self._held = True
 
@@ -165,6 +187,8 @@ class Sweep:
 
     def record(self, found: Sequence[TuningResult], *, metric: str) -> None:
         """Keep what a tuned comparison has found, in `tuned.json`, and for `finish` to show."""
+        if self.is_dry:
+            return
         self._tuned, self._metric = found, metric
         plain = {"format": 1, "metric": metric, "methods": [one.record for one in found]}
         write_text(self.path / "tuned.json", json.dumps(plain, indent=1) + "\n")
@@ -237,7 +261,7 @@ def _joint_fault(faults: dict[str, Fault], count: int) -> Fault:
     lines = [f"  {name}: {first_line(str(fault))}" for name, fault in faults.items()]
     if len(lines) > _LISTED:
         lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
-    remedy = "Change them, or leave them out with sweeping.on_invalid=skip."
+    remedy = "Change them, or leave them out with sweeping.on_invalid=skip"
     head = f"{len(faults)} of {plural(count, 'job')} are invalid; none was started. {remedy}"
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
     return kind("\n".join([head, *lines]))

@@ -16,12 +16,13 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.groups import GROUPS, conf_folder, options
-from gan_runner.config.schema import Config, Train, flatten
+from gan_runner.config.schema import Config, QuickLimits, Train, flatten
 from gan_runner.data import Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
+from gan_runner.logs.loggers import Logger
 from gan_runner.models import GenerativeModel, Model
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
@@ -52,6 +53,7 @@ FAMILIES: dict[str, type[Any]] = {
     "augment": Augmentation,
     "dataset": Dataset,
     "optimizer": Optimizer,
+    "logger": Logger,
 }
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(CONF)))
@@ -184,11 +186,17 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
 def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {"method", "model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
-    groups |= {"plugins"}  # recorded, not set
-    added = {"defaults", "resume", "dry_run", "hydra", "dataset"}
+    groups |= {"plugins", "quick"}  # recorded, not set; in quick.yaml
+    added = {"defaults", "name", "resume", "dry_run", "hydra", "dataset"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
     assert set(settings["dataset"]) == set(Dataset.model_fields)
+
+
+def test_quick_yaml_spells_out_exactly_the_limits() -> None:
+    settings = yaml.safe_load((CONF / "quick.yaml").read_text())
+    assert set(settings) == {"quick", "quick_limits"}
+    assert set(settings["quick_limits"]) == set(QuickLimits.model_fields)
 
 
 def test_sweeps_yaml_spells_out_exactly_the_settings_of_sweeps() -> None:

@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from gan_runner.cli.reference import typed_option
 from gan_runner.config.component import Component
 from gan_runner.config.groups import GROUPS, conf_folder
-from gan_runner.config.reference import Option, Setting, read_option, type_texts
+from gan_runner.config.reference import TYPES, Option, Setting, read_option, type_texts
 
 CONF = conf_folder()
 OPTIONS = [
@@ -21,7 +21,7 @@ OPTIONS = [
     if group != "experiment"  # whose settings are those of other groups
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
-UNTYPED = ("hydra.", "resume", "dry_run", "sweep")
+UNTYPED = ("hydra.", "name", "resume", "dry_run", "sweep")
 """Settings that no class of ours checks: Hydra's own, and those that are read by hand."""
 
 every_option = pytest.mark.parametrize(("group", "name"), OPTIONS)
@@ -152,3 +152,8 @@ def test_every_setting_has_a_type(group: str, name: str) -> None:
 def test_the_page_is_what_files_and_classes_say() -> None:
     current = reference.PAGE.read_text(encoding="utf-8") == reference.text()
     assert current, "write it anew: python docs/reference.py"
+
+
+def test_the_recorded_types_are_those_of_the_classes() -> None:
+    current = TYPES.read_text(encoding="utf-8") == reference.recorded_types()
+    assert current, "write them anew: python docs/reference.py"

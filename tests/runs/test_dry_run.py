@@ -15,6 +15,8 @@ import pytest
 import yaml
 from conftest import Answer, argv, environment, small_run
 
+from gan_runner.runs import dry_run
+
 Here = Callable[..., Answer]
 
 
@@ -36,7 +38,7 @@ def test_nothing_is_left(answer: Answer, tmp_path: Path) -> None:
 def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path) -> None:
     (tmp_path / "temporary").mkdir()
     endless = ["dry_run=true", "dataset=ring", "loss.d_steps=1000000000", "device=cpu", "threads=1"]
-    dry_run = subprocess.Popen(
+    process = subprocess.Popen(
         argv("gan-train", *endless),
         cwd=tmp_path,
         env=environment(TMPDIR=str(tmp_path / "temporary")),
@@ -44,19 +46,89 @@ def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path) -> None:
     )
     deadline = time.monotonic() + 60
     while not list((tmp_path / "temporary").glob("gan-runner-*/run/config.yaml")):
-        assert dry_run.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    dry_run.terminate()
-    assert dry_run.wait(30) == 128 + signal.SIGTERM
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
     assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
 
 
-def test_the_configuration_is_that_of_the_run(answer: Answer, here: Here) -> None:
-    printed = yaml.safe_load(answer.out.partition("\n\n")[0].partition("\nparameters")[0])
-    assert here("gan-train", *small_run(Path("run"), "train.steps=40")).code == 0
-    ran = yaml.safe_load(Path("run/config.yaml").read_text())
-    assert printed == ran
+def test_the_first_lines_say_what_it_takes(answer: Answer) -> None:
+    lines = answer.out.partition("\n\n")[0].splitlines()
+    assert len(lines) <= 9
+    assert lines[0].startswith("parameters, ") and lines[-1].startswith("on the disk then ")
+
+
+def test_the_configuration_is_shown_where_it_is_asked_for(here: Here) -> None:
+    words = small_run(Path("run"), "train.steps=40")
+    shown = here("gan-train", *words, "dry_run=true", "--cfg", "job").out
+    printed = yaml.safe_load("seed: " + shown.partition("\nseed: ")[2].partition("\n\ndry run")[0])
+    assert here("gan-train", *words).code == 0
+    assert printed == yaml.safe_load(Path("run/config.yaml").read_text())
     assert printed["choices"]["dataset"] == "digits"
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets a step take so many seconds, without one being done."""
+
+    def take(seconds: float) -> None:
+        monkeypatch.setattr(dry_run, "_measure_step", lambda run: seconds)
+
+    monkeypatch.setattr(dry_run, "_disk_space", lambda run, plan: (1000, "made up"))
+    return take
+
+
+RING = ("dataset=ring", "threads=1", "device=cpu")
+
+
+def test_a_long_run_is_warned_of_with_lines_that_are_shorter(
+    here: Here, made_up: Callable[[float], None]
+) -> None:
+    made_up(1.0)
+    found = here("gan-train", *RING, "train.steps=9000", "dry_run=true").out
+    assert "2 h 30 min on this device (cpu), more than an hour. Shorter:" in found
+    assert "  gan-train dataset=ring threads=1 device=cpu quick=true    # " in found
+    assert "  gan-train dataset=ring threads=1 device=cpu train.steps=3600    # about an" in found
+
+
+def test_a_short_run_is_not_warned_of(here: Here, made_up: Callable[[float], None]) -> None:
+    made_up(0.1)
+    assert "Shorter" not in here("gan-train", *RING, "train.steps=9000", "dry_run=true").out
+
+
+def test_a_sweep_says_its_jobs_time_and_room(
+    here: Here, made_up: Callable[[float], None], tmp_path: Path
+) -> None:
+    made_up(1.0)
+    asked = ["loss=hinge,wgan_gp", "seed=0,1,2", "train.steps=600", "hydra.launcher.n_jobs=2"]
+    found = here("gan-train", "-m", *RING, *asked, "dry_run=true")
+    assert found.code == 0, found.err
+    lines = dict(re.findall(r"^([a-z][a-z ,]+?)  +(.*)$", found.out, re.MULTILINE))
+    assert lines["jobs left"] == "6"
+    assert lines["to the end"].startswith("30 min")
+    assert lines["all, one by one"].startswith("1 h")
+    assert lines["on the disk then"] == "6 kB"
+    assert "each of 2 kinds" in lines["measured"]
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_long_sweep_is_warned_of(here: Here, made_up: Callable[[float], None]) -> None:
+    made_up(1.0)
+    found = here("gan-train", "-m", *RING, "seed=0,1", "train.steps=6000", "dry_run=true").out
+    assert "3 h 20 min on this device (cpu), more than an hour. Shorter:" in found
+    assert "  gan-train dataset=ring threads=1 device=cpu seed=0,1 -m quick=true    # " in found
+
+
+def test_a_tuned_comparison_counts_all_its_jobs(
+    here: Here, made_up: Callable[[float], None]
+) -> None:
+    made_up(0.01)
+    tuned = ["hydra/sweeper=tuned", "hydra.sweeper.samples=2", "hydra.sweeper.repeats=2"]
+    drawn = "optimizer.generator.lr=interval(1e-4,1e-3)"
+    found = here("gan-train", "-m", *RING, *tuned, drawn, "train.eval_every=10", "dry_run=true")
+    assert found.code == 0, found.err
+    assert re.search(r"^jobs left +4$", found.out, re.MULTILINE)
 
 
 def test_the_sizes_are_those_of_the_run(answer: Answer, here: Here) -> None:
@@ -98,9 +170,9 @@ def test_the_time_is_that_of_all_steps(here: Here) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["-m", "seed=0,1"], "dry_run=true can't be combined with -m. Remove one of them."),
+        (["--info", "config"], "dry_run=true can't be combined with --info config."),
         (["resume=elsewhere"], "resume=elsewhere can't be combined with dry_run=true."),
-        (["loss=hinge", "model=vae"], "Use loss=elbo, or model=vae_gan method=vae_gan."),
+        (["loss=hinge", "model=vae"], "Use loss=elbo or model=vae_gan method=vae_gan"),
         (["train.batch_size=5000"], "train.batch_size=5000"),
     ],
 )
@@ -120,7 +192,7 @@ def test_an_autoencoder_is_tried_out_as_well(here: Here) -> None:
 def test_a_dry_run_that_is_misspelled_trains_nothing(here: Here, asked: str) -> None:
     answer = here("gan-train", *small_run(Path("run"), asked))
     assert (answer.code, Path("run").exists()) == (2, False)
-    assert f"not true or false, {asked}. Use dry_run=true, or remove it." in answer.err
+    assert f"not true or false, {asked}. Use dry_run=true or remove it." in answer.err
 
 
 def test_a_dry_run_that_is_not_asked_for_is_a_run(here: Here) -> None:

@@ -6,7 +6,7 @@ import re
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +17,16 @@ from hydra.errors import HydraException
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
+from gan_runner.cli.hydra.remedies import remedy_for_flag, remedy_for_option, remedy_for_word
 from gan_runner.config.groups import GROUPS, conf_folder, options
+from gan_runner.config.overrides import typed
 from gan_runner.config.plugins import Plugin, find_plugins
-from gan_runner.config.suggestions import nearest, suggest_settings
-from gan_runner.errors import CheckpointError, ConfigError, did_you_mean, printable
+from gan_runner.errors import CheckpointError, ConfigError, printable
 
 if TYPE_CHECKING:
     from gan_runner.cli.plugin_options import FileOption
 
-_NOT_OF_A_RESUMED_RUN = ("hydra", "init_from", "sweep", "sweeping")
+_NOT_OF_A_RESUMED_RUN = ("hydra", "name", "init_from", "sweep", "sweeping")
 _OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
 
 
@@ -48,6 +49,11 @@ class CommandLine:
         """The arguments again, with quotes where Hydra's grammar needs them."""
         return [*self.lines, *self.flag_words]
 
+    def words_without(self, key: str) -> list[str]:
+        """The arguments without the overrides of a key."""
+        lines = [o.input_line or "" for o in self.overrides if o.key_or_group != key]
+        return [*lines, *self.flag_words]
+
     @property
     def lines(self) -> list[str]:
         """The overrides as text."""
@@ -57,7 +63,8 @@ class CommandLine:
     def asks_hydra(self) -> bool:
         """Whether Hydra is to print something, and nothing is to be trained."""
         flags = self.flags
-        return bool(flags.hydra_help or flags.cfg or flags.info or flags.shell_completion)
+        config = flags.cfg and not self.dry_run
+        return bool(flags.hydra_help or config or flags.info or flags.shell_completion)
 
     @property
     def multirun(self) -> bool:
@@ -155,10 +162,16 @@ def _file_options(plugins: Sequence[Plugin]) -> tuple[FileOption, ...]:
 
 
 def _parse_flags(arguments: Sequence[str]) -> Namespace:
-    parser = Arguments("gan-train", parents=[get_args_parser()], add_help=False)
+    parser = Arguments(
+        "gan-train",
+        parents=[get_args_parser()],
+        add_help=False,
+        allow_abbrev=False,
+        conflict_handler="resolve",
+    )
     flags, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
-        remedy = _remedy_for_flag(unknown[0], parser.flags, arguments)
+        remedy = remedy_for_flag(unknown[0], parser.flags, arguments)
         raise ConfigError(f"unrecognized arguments: {printable(' '.join(unknown))}. {remedy}")
     if flags.experimental_rerun is not None:
         parser.error("--experimental-rerun reads a pickle, which gan-runner never does")
@@ -170,31 +183,14 @@ def _parse_flags(arguments: Sequence[str]) -> Namespace:
     return flags
 
 
-def _remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) -> str:
-    """The flag that was meant, or the setting, which is written without dashes."""
-    if meant := nearest(word, flags, 0.8):
-        return f"Did you mean '{meant}'?"
-    key, _, value = word.lstrip("-").partition("=")
-    key, settings = key.replace("-", "_"), Composer().known_settings([])
-    if key in settings:
-        after = (
-            [*arguments[arguments.index(word) + 1 :], "VALUE"] if word in arguments else ["VALUE"]
-        )
-        return f"Settings have no dashes: {key}={printable(value or after[0])}."
-    if meant := suggest_settings(key, settings):
-        return f"Settings have no dashes. {meant}"
-    return "gan-train --help shows what there is."
-
-
 def _refuse_bare_words(words: Sequence[str]) -> None:
-    """Raise ConfigError for a word that is the name of a setting, or of an option, alone."""
-    for word, after in zip_longest(words, words[1:], fillvalue=""):
-        if not re.fullmatch(r"[A-Za-z_][\w./]*", word):
-            continue
-        chosen = [f"'{group}={word}'" for group in GROUPS if word in options(group)]
-        value = after if after and "=" not in after else "VALUE"
-        remedy = f"Did you mean {' or '.join(chosen)}?" if chosen else f"Write {word}={value}."
-        raise ConfigError(f"can't read this setting, {printable(word)}. {printable(remedy)}")
+    """Raise ConfigError for a word that is no setting=value."""
+    for place, word in enumerate(words):
+        if re.fullmatch(r"[^=~+\[{(]+:?", word):
+            remedy = remedy_for_word(word, words[place + 1 :])
+            raise ConfigError(
+                f"can't read this setting, {printable(word)}. {printable(remedy, 1000)}"
+            )
 
 
 def _quote(override: str) -> str:
@@ -214,14 +210,24 @@ def _refuse_unknown_options(command: CommandLine) -> None:
     for override in command.overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
-            raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
+            raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
             offered = command.options_of(group)
             for name in _option_names(override):
                 if name not in offered:
-                    remedy = did_you_mean(name, offered) or "gan-train --help lists them."
+                    remedy = remedy_for_option(group, name, offered)
                     raise ConfigError(f"unknown {group}, {group}={printable(name)}. {remedy}")
+            _refuse_several(override, group)
+
+
+def _refuse_several(override: Override, group: str) -> None:
+    """Raise ConfigError for a list of options of a group of which a run has one."""
+    several = not override.is_delete() and isinstance(override.value(), list)
+    if several and group not in ("loss/penalty", "augment"):
+        listed = ",".join(_option_names(override))
+        remedy = f"To train a run with each: gan-train -m {typed(group, listed)}"
+        raise ConfigError(f"a run has one {group}, {printable(override.input_line)}. {remedy}")
 
 
 def _option_names(override: Override) -> list[str]:
@@ -251,12 +257,17 @@ def _refuse_combinations(command: CommandLine) -> None:
         shown = printable(override.input_line)
         key = override.key_or_group
         if key == "dry_run" and (override.is_delete() or not isinstance(override.value(), bool)):
-            raise ConfigError(f"not true or false, {shown}. Use dry_run=true, or remove it.")
+            raise ConfigError(f"not true or false, {shown}. Use dry_run=true or remove it.")
         if command.resume is not None and re.split("[./]", key)[0] in _NOT_OF_A_RESUMED_RUN:
             resumed = f"resume={printable(command.resume)}"
             # of the run's own settings a change is refused as a checkpoint is, of others as usage
             refused = CheckpointError if key == "init_from" else ConfigError
             raise refused(f"{resumed} can't be combined with {shown}. Remove one of them.")
+        if key == "name" and command.multirun:
+            remedy = "Its jobs are named by what differs, the sweep by sweep=NAME."
+            raise ConfigError(f"{shown} can't be combined with -m. {remedy}")
+        if key == "name" and command.names_folder:
+            raise ConfigError(f"{shown} can't be combined with hydra.run.dir. Remove one of them.")
         if key == "sweep" and not command.multirun:
             raise ConfigError(f"{shown} needs multirun. Add -m, or remove it.")
     asked = {
@@ -266,7 +277,8 @@ def _refuse_combinations(command: CommandLine) -> None:
         f"--cfg {command.flags.cfg}": command.flags.cfg is not None,
         f"--info {command.flags.info}": command.flags.info is not None,
     }
-    first, second, *_ = [*(text for text, is_asked in asked.items() if is_asked), "", ""]
-    if second:
-        shown = f"{printable(first)} can't be combined with {printable(second)}"
-        raise ConfigError(f"{shown}. Remove one of them.")
+    together = {("dry_run=true", "-m"), ("dry_run=true", "--cfg job")}
+    for pair in combinations([text for text, is_asked in asked.items() if is_asked], 2):
+        if pair not in together:
+            shown = " can't be combined with ".join(map(printable, pair))
+            raise ConfigError(f"{shown}. Remove one of them.")

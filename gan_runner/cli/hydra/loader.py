@@ -1,4 +1,7 @@
-"""Hydra's loader of configurations, reading each YAML file once: a second one takes a third."""
+"""Hydra's loader of configurations, reading each YAML file once: a second one takes a third.
+
+quick=true is applied here, between the files and the command line.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from gan_runner.cli.hydra.quick import apply_limits, asks_quick
 
 if TYPE_CHECKING:
     from hydra._internal.config_repository import IConfigRepository
@@ -33,11 +38,13 @@ class CachingLoader(ConfigLoaderImpl):
         super().__init__(path)
         self._files = CachingConfigRepository(self.repository)
         self._merged: dict[_Chosen, DictConfig] = {}
+        self._overrides: Sequence[Override] = ()  # of the composition that is being made
 
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
         parsed = OverridesParser.create().parse_overrides(overrides)
+        self._overrides = parsed
         if any(override.key_or_group == "hydra.searchpath" for override in parsed):
             return super()._parse_overrides_and_create_caching_repo(config_name, overrides)
         self._process_config_searchpath(config_name, parsed, self._files)
@@ -46,6 +53,13 @@ class CachingLoader(ConfigLoaderImpl):
     def _compose_config_from_defaults_list(
         self, defaults: list[ResultDefault], repo: IConfigRepository
     ) -> DictConfig:
+        config = self._merge(defaults, repo)
+        if "quick" in config and asks_quick(config, self._overrides):
+            apply_limits(config, self._overrides)
+        return config
+
+    def _merge(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        """What the files alone give; the caller may change it."""
         if repo is not self._files:  # files of another search path
             return super()._compose_config_from_defaults_list(defaults, repo)
         chosen = tuple((d.config_path, d.package, d.parent, d.is_self) for d in defaults)

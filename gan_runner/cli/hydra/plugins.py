@@ -105,6 +105,8 @@ class SweepLauncher(Launcher):
         sweep, carrier = self._context.sweep, self.job_runner()
         candidates = self._candidates(job_overrides)
         jobs = sweep.check(candidates, searching=self._is_search, here=self._is_local)
+        if sweep.is_dry:
+            return [_job_return(0.0) for _ in candidates]  # as if all were equally good
         sweep.lock()
         sweep.run_jobs(list(jobs.values()), carrier)
         return [_job_return(sweep.value(candidate.name)) for candidate in candidates]
@@ -126,13 +128,13 @@ class SweepLauncher(Launcher):
 
     def _candidates(self, jobs: Sequence[Sequence[str]]) -> list[Candidate]:
         from gan_runner.cli.hydra.sweep_settings import shared_keys
-        from gan_runner.sweeps.names import job_name
+        from gan_runner.sweeps.folders import job_folders
         from gan_runner.sweeps.sweep import Candidate
 
-        fixed = shared_keys(self._config)
+        names = job_folders(self._context.sweep.path, jobs, shared_keys(self._config))
         return [
-            Candidate(job_name(job, fixed), tuple(job), partial(self._compose_job, job))
-            for job in jobs
+            Candidate(name, tuple(job), partial(self._compose_job, job))
+            for name, job in zip(names, jobs, strict=True)
         ]
 
     def _compose_job(self, overrides: Sequence[str]) -> Config:

@@ -4,6 +4,7 @@ launcher, both of them plugins of Hydra."""
 from __future__ import annotations
 
 from functools import partial
+from tempfile import TemporaryDirectory
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
@@ -33,12 +34,33 @@ def run_sweep(command: CommandLine) -> int:
         words = command.words
         if not any(word.startswith("sweep=") for word in words):
             words.append(f"sweep={config.sweep}")  # its name has the time in it
-        sweep = Sweep(sweep_settings(config), sweep_folder(config), words)
+        sweep = Sweep(sweep_settings(config), sweep_folder(config), words, is_dry=command.dry_run)
         check_launcher(config)
         check_search(config)
         sweep.announce(number_of_jobs(config))
+        if command.dry_run:
+            return _run_dry(sweep, composer, config, command)
         _run_jobs(sweep, composer, config)
     return sweep.finish()
+
+
+def _run_dry(sweep: Sweep, composer: Composer, config: DictConfig, command: CommandLine) -> int:
+    """Say what the jobs would take; the exit code."""
+    from gan_runner.logs.terminal import Terminal
+    from gan_runner.sweeps.dry_run import run_sweep_dry
+    from gan_runner.sweeps.shares import check_n_jobs
+
+    n_jobs = check_n_jobs(config.hydra.launcher.n_jobs)
+    with TemporaryDirectory(prefix="gan-runner-") as folder:
+        config.hydra.sweep.dir = folder  # a search of Optuna's writes there what it has found
+        _run_jobs(sweep, composer, config)
+    terminal = Terminal()
+    if not sweep.jobs_left:
+        terminal.say("all jobs are complete already: nothing is left to do")
+        return 0
+    words = command.words_without("dry_run")
+    run_sweep_dry(sweep.jobs_left, terminal, done=sweep.jobs_done, n_jobs=n_jobs, command=words)
+    return 0
 
 
 def _run_jobs(sweep: Sweep, composer: Composer, config: DictConfig) -> None:

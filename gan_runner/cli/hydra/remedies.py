@@ -1,0 +1,92 @@
+"""What was meant by a word on the command line of gan-train that isn't a setting of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from gan_runner.cli.hydra.composer import Composer
+from gan_runner.config.dotted import flatten
+from gan_runner.config.groups import GROUPS, options
+from gan_runner.config.other_words import data_line, is_path, our_option
+from gan_runner.config.overrides import override, typed
+from gan_runner.config.suggestions import SWITCHES, nearest, suggest_settings
+from gan_runner.errors import CheckpointError, did_you_mean, printable
+
+_COMMANDS = {
+    "help": "Type gan-train --help",
+    "version": "Type gan-train --version",
+    "train": "gan-train trains without it",
+}
+_YAML = (".yaml", ".yml")
+_LONGEST_LINE = 800  # characters of settings in a message
+
+
+def remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) -> str:
+    """The setting that was meant, which is written without dashes, or the flag."""
+    written, equals, value = word.partition("=")
+    key = written.lstrip("-").replace("-", "_")
+    place = arguments.index(word) if word in arguments else len(arguments)
+    after = next(iter(arguments[place + 1 :]), "")
+    if not equals and not re.match("-|.*=", after):
+        value = after
+    if key.startswith("config") and Path(value).suffix in _YAML:
+        return _remedy_for_yaml(value)
+    settings = Composer().known_settings([])
+    if key in settings:
+        value = value or ("true" if key in SWITCHES else "VALUE")
+        return f"Settings have no dashes: {typed(key, value)}"
+    if meant := nearest(word, flags, 0.8) if len(key) > 2 else None:
+        return f"Did you mean '{meant}'?"
+    if meant := suggest_settings(key, settings, value):
+        return f"Settings have no dashes. {meant}"
+    return "gan-train --help shows what there is."
+
+
+def remedy_for_word(word: str, after: Sequence[str]) -> str:
+    """What was meant by the name of a setting, of an option, or of a file, alone."""
+    if chosen := [f"'{group}={word}'" for group in GROUPS if word in options(group)]:
+        return f"Did you mean {' or '.join(chosen)}?"
+    if word in _COMMANDS:
+        return _COMMANDS[word]
+    if (Path(word) / "checkpoints").is_dir():
+        return f"To go on with this run: {override('resume', word)}"
+    if is_path(word) or Path(word).suffix in _YAML:
+        return _remedy_for_yaml(word) if Path(word).suffix in _YAML else _remedy_for_data(word)
+    value = "".join(after[:2]) if after and after[0] == "=" else next(iter(after), "")
+    value = value.removeprefix("=") if "=" not in value.removeprefix("=") else ""
+    return f"Write {typed(word.rstrip(':'), value or 'VALUE')}"
+
+
+def _remedy_for_data(path: str) -> str:
+    return f"To train on it: {data_line(path)}"
+
+
+def _remedy_for_yaml(path: str) -> str:
+    """The settings of a YAML file as they are typed, or the run that it belongs to."""
+    if (Path(path).parent / "checkpoints").is_dir():
+        return f"To go on with a run: {override('resume', str(Path(path).parent))}"
+    from gan_runner.config.schema import read_plain
+
+    line = ""
+    with suppress(CheckpointError):
+        line = _as_overrides(read_plain(Path(path)))
+    if not 0 < len(line) <= _LONGEST_LINE:
+        return "Settings are words, as in gan-train loss=hinge train.steps=1000"
+    return f"Settings are words: gan-train {line}"
+
+
+def _as_overrides(settings: Mapping[str, object]) -> str:
+    plain = {str(key): value for key, value in settings.items() if key != "defaults"}
+    return " ".join(override(key, value) for key, value in flatten(plain).items())
+
+
+def remedy_for_option(group: str, name: str, offered: Sequence[str]) -> str:
+    """The option that was meant, by another name or way to write it, or the data that was."""
+    if group == "dataset" and is_path(name):
+        return f"Type {printable(data_line(name), 1000)}"
+    if ours := our_option(group, name):
+        return f"Did you mean '{ours}'?"
+    return did_you_mean(name, offered) or f"gan-train --help {group} lists them."
