@@ -20,6 +20,7 @@ from gan_runner.logs.tensorboard import tag
 from gan_runner.logs.terminal import Terminal
 from gan_runner.logs.trackers import Note, RunFacts, Tracker, read_notes
 from gan_runner.storage.run_folder import RunFolder
+from gan_runner.storage.status import Verdict
 
 Here = Callable[..., Answer]
 
@@ -47,7 +48,7 @@ def session(
     for step in steps:
         log.row(step, step / 10, {**numbers(step), "speed/images_per_second": 1.0})
     log.picture(steps[-1], PICTURE)
-    log.verdict(steps[-1], "mode_collapse")
+    log.verdict(Verdict("mode_collapse", steps[-1], "Samples are alike.", "loss=r3gan"))
     log.flush()
     log.close(success=success)
 
