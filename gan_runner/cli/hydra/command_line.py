@@ -186,7 +186,7 @@ def _parse_flags(arguments: Sequence[str]) -> Namespace:
 def _refuse_bare_words(words: Sequence[str]) -> None:
     """Raise ConfigError for a word that is no setting=value."""
     for place, word in enumerate(words):
-        if re.fullmatch(r"[^=~+\[{(]+:?", word):
+        if re.fullmatch(r"[^=~+\[{(\s]+:?", word):
             remedy = remedy_for_word(word, words[place + 1 :])
             raise ConfigError(
                 f"can't read this setting, {printable(word)}. {printable(remedy, 1000)}"
