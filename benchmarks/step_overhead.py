@@ -175,7 +175,7 @@ class _Turns(Terminal):
         super().__init__()
         self._after_step = after_step
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, style: str = "") -> None:
         pass
 
     def step(self, step: int) -> None:

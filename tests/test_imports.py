@@ -47,7 +47,7 @@ DOORS = {
     "wandb": {"gan_runner.logs.wandb"},
     "mlflow": {"gan_runner.logs.mlflow"},
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
-    "rich": {"gan_runner.logs.terminal"},
+    "rich": {f"gan_runner.logs.{name}" for name in ("terminal", "live_region", "preview")},
     "submitit": {"gan_runner.sweeps.cluster"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},

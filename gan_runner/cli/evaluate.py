@@ -21,6 +21,7 @@ from gan_runner.cli.command import (
 )
 from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.system.units import four_digits
 
 if TYPE_CHECKING:
     from gan_runner.evaluation.confusion import ConfusionMatrices
@@ -204,7 +205,7 @@ def _show(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:
         for result in each.report.results:
             error = "" if result.error is None else f" ± {result.error:.2g}"
             cells = lines.setdefault((result.name, result.protocol.id), {})
-            cells[place] = f"{result.value:.5g}{error}"
+            cells[place] = f"{four_digits(result.value)}{error}"
             protocols[result.protocol.id] = result.protocol.plain()
     heads = [f"{printable(each.run.name)} step {each.step}" for each in found]
     terminal.table(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import run_with_options
 from gan_runner.errors import ConfigError, did_you_mean, printable
-from gan_runner.system.units import duration_text, size_text
+from gan_runner.system.units import duration_text, four_digits, size_text
 
 if TYPE_CHECKING:
     from gan_runner.storage.summary import Summary
@@ -202,7 +202,7 @@ def _plain(run: Summary, top: Path, now: float) -> dict[str, Any]:
 
 def _cells(run: Summary, top: Path, now: float) -> list[str]:
     step = "-" if run.step is None else str(run.step)
-    best = None if run.best is None else f"{run.best.metric} {run.best.value:.5g}"
+    best = None if run.best is None else f"{run.best.metric} {four_digits(run.best.value)}"
     protocol = None if run.best is None else run.best.protocol
     cells = (
         run.path.relative_to(top),

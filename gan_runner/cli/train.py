@@ -99,18 +99,30 @@ def _run(arguments: list[str]) -> int:
         load_plugins(command.plugins)
         return _resume(command, command.resume)
     composed = command.composer().compose(command.lines)
-    config = parse_config(composed, command.plugins)
     if command.dry_run:
-        return _run_dry(config, command)
+        return _run_dry(parse_config(composed, command.plugins), command)
+    config = parse_config(composed, command.plugins, on_checked=_announce)
     generated = not command.names_folder
     with claim_until_begun(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
         write_records(composed, path)
         return _create(config, path)
 
 
+def _announce(config: Config) -> None:
+    """Say what is starting, before torch and the data take their time."""
+    from gan_runner.logs.terminal import Terminal
+
+    chosen = [config.choices.get(group, "") for group in ("model", "loss", "dataset")]
+    model, loss, dataset = map(printable, chosen)
+    plan = config.train
+    length = f"{plan.steps:,} steps" if plan.epochs is None else f"{plan.epochs:,} epochs"
+    Terminal().announce(f"starting {model}, {loss} on {dataset}: {length}, seed={config.seed}")
+
+
 def _resume(command: CommandLine, run: str) -> int:
     from gan_runner.cli.hydra.composer import full_path
     from gan_runner.config.schema import read_plain
+    from gan_runner.logs.terminal import Terminal
     from gan_runner.storage.run_folder import RunFolder
 
     folder, keys = RunFolder(full_path(run, key="resume")), command.changed_keys
@@ -119,6 +131,7 @@ def _resume(command: CommandLine, run: str) -> int:
         raise CheckpointError(f"no such run folder, resume={shown}. {_run_meant(folder.path)}")
     folder.refuse_links()
     config = _compose_changes(command, _saved_choices(read_plain(folder.config))) if keys else None
+    Terminal().announce(f"resuming {printable(run, 1000)}")
     from gan_runner.runs.resume import Changes, reopen
 
     changes = Changes(config, tuple(sorted(keys)))

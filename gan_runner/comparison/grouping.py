@@ -15,6 +15,7 @@ from gan_runner.errors import ConfigError, did_you_mean, printable
 _IGNORED = {
     *("seed", "device", "threads", "cache", "dataset.download", "experiment"),
     *("train.log_every", "train.sample_every", "train.save_every", "train.keep", "train.samples"),
+    "terminal.preview",
 }
 _NAMED_FIRST = ("dataset", "loss", "model")  # as a person would, and by its value alone
 _MISSING = "-"

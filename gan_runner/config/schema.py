@@ -35,6 +35,7 @@ FREE = (
     "train.save_every",
     "train.eval_every",
     "train.keep",
+    "terminal.preview",
     "device",
     "threads",
     "cache",
@@ -48,6 +49,9 @@ _FREE_GROUPS = ("logger",)  # all of their settings
 PLACES = ("dataset.root", "dataset.path", "cache")
 """Settings that are paths of what is read again later."""
 
+_EARLIER = {"terminal": {"preview": "never"}}
+"""Settings that runs of earlier versions lack, with what these did."""
+
 _LARGEST_FILE_BYTES = 1 << 20
 """The limit of config.yaml: tens of thousands of names in a setting. No larger one is written."""
 _DEEPEST = 50  # mappings and lists within each other; ours have a tenth of it
@@ -57,6 +61,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fa
 FEWEST_EVALUATED_STEPS = 100
 """With train.eval_every=auto: a shorter run isn't evaluated unless it is asked for."""
 
+PreviewMode = Literal["auto", "always", "never"]
 Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
 
 
@@ -105,6 +110,12 @@ class QuickLimits(Component):
     sweep_trials: PositiveInt
 
 
+class TerminalSettings(Component):
+    """The terminal of a run."""
+
+    preview: PreviewMode
+
+
 class UsedPlugin(Component):
     """A plugin that gave something to a run: a package's version, or a file's sha256."""
 
@@ -125,6 +136,7 @@ class Config(Component):
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None
     train: Train
+    terminal: TerminalSettings
     method: dict[str, Any]
     model: dict[str, Any]
     loss: dict[str, Any]
@@ -173,7 +185,7 @@ def read(path: Path) -> Config:
 
     Raises CheckpointError for anything but plain data with known keys.
     """
-    plain = read_plain(path)
+    plain = _EARLIER | read_plain(path)
     if "choices" in plain and "method" not in plain:
         raise CheckpointError(
             f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."
@@ -285,10 +297,12 @@ def relocate_data(config: Config, places: Mapping[str, str]) -> Config:
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     """A copy with other values of settings in `FREE`, as they stand in a valid configuration."""
     train, dataset = _below("train", values), _below("dataset", values)
+    terminal = _below("terminal", values)
     return config.model_copy(
         update={
             **{key: value for key, value in values.items() if "." not in key},
             "train": config.train.model_copy(update=train),
+            "terminal": config.terminal.model_copy(update=terminal),
             "dataset": {**config.dataset, **dataset},
             "optimizer": {
                 part: _with_schedule(node, _below(f"optimizer.{part}.schedule", values))

@@ -44,6 +44,31 @@ def short_form(report: ReadingReport, *, width: int | None = None) -> list[str]:
     return [f"{head:<{_HEAD}}{printable(text, 100_000)}" for head, text in rows]
 
 
+def one_line(report: ReadingReport) -> str:
+    """The report in a line: the name, counts, shape, classes and things left out."""
+    if report.kind == "images":
+        channels, height, width = report.shape
+        color = _COLORS.get(channels, f"{channels} channels")
+        shape = f"{width} x {height} {color}"
+    elif report.kind == "sequences":
+        shape = f"{report.shape[0]:,} steps of {report.shape[1]:,}"
+    elif report.kind == "table":
+        shape = f"{report.total_parts:,} column{'s' * (report.total_parts > 1)}"
+    else:
+        shape = f"{report.shape[0]:,} number{'s' * (report.shape[0] > 1)} each"
+    classes, doubtful = report.total_classes, len(report.doubtful)
+    left_out = sum(each.count for each in report.left_out)
+    parts = [
+        f"{report.examples:,} {_WORDS[report.kind]}",
+        shape,
+        f"{classes:,} class{'es' * (classes > 1)}" if classes else "",
+        f"{report.held_out:,} held out" if report.held_out else "",
+        f"{left_out:,} left out" if left_out else "",
+        f"{doubtful} in doubt" if doubtful else "",
+    ]
+    return printable(f"{report.name}: {', '.join(part for part in parts if part)}", 500)
+
+
 def summary(report: ReadingReport, *, room: int | None = None) -> list[tuple[str, str]]:
     """A line for each question that a reader has, as its head and a text of at most `room` letters.
     At most seven."""

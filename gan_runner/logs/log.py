@@ -6,15 +6,18 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from gan_runner.errors import NumbersError, printable
 from gan_runner.evaluation.report import EvaluationReport
 from gan_runner.logs.loggers import Logger
+from gan_runner.logs.preview import Thumbnails
 from gan_runner.logs.terminal import Terminal
 from gan_runner.logs.trackers import RunFacts, Trackers, note_sent_steps
 from gan_runner.sampling.pictures.png import Picture, save_png
 from gan_runner.storage.rows import best_evaluation
 from gan_runner.storage.run_folder import RunFolder, current_time
+from gan_runner.storage.status import Verdict
 from gan_runner.system.files import write_text
 
 PICTURES = ("step", "reconstructions", "confusion")
@@ -65,10 +68,17 @@ class Log:
             self._trackers.picture("eval/confusion", step, confusion)
         return values
 
-    def picture(self, step: int, picture: Picture) -> None:
-        """Log the samples of a step, as a file and in TensorBoard."""
-        save_png(picture, self._folder.samples / picture_name(step))
+    def picture(self, step: int, picture: Picture, thumbnails: Thumbnails | None = None) -> None:
+        """Log the samples of a step, as a file and in TensorBoard; some of them on the terminal."""
+        path = self._folder.samples / picture_name(step)
+        save_png(picture, path)
         self._trackers.picture("samples", step, picture)
+        self._terminal.pictured(path, thumbnails)
+
+    def saved(self, step: int, path: Path) -> None:
+        """Log that the state of a step is in a file."""
+        self._terminal.saved(step, path)
+        self.note(f"saved step {step} {printable(path, limit=1000)}")
 
     def reconstructions(self, step: int, picture: Picture) -> None:
         """Log examples and their reconstructions, as a file and in TensorBoard."""
@@ -92,10 +102,20 @@ class Log:
         self._record_warning = warn or self._record_warning
         self._trackers.begin(step, facts)
 
-    def verdict(self, step: int, text: str) -> None:
-        """Log a verdict on the training, in events.jsonl and in TensorBoard."""
-        self.event("verdict", step, text)
-        self._trackers.text("verdicts", text, step)
+    def verdict(self, verdict: Verdict) -> None:
+        """Log a verdict on the training: on the terminal, in train.log, events.jsonl and
+        TensorBoard."""
+        text = f"{verdict.name}: {verdict.evidence} {verdict.advice}"
+        self.show_verdict(verdict)
+        self.note(f"verdict at step {verdict.step}, {printable(text, 2000)}")
+        self.event("verdict", verdict.step, text)
+        self._trackers.text("verdicts", text, verdict.step)
+
+    def show_verdict(self, verdict: Verdict) -> None:
+        """Show a verdict on the terminal only."""
+        head = f"verdict at step {verdict.step}, {printable(verdict.name)}"
+        evidence, advice = printable(verdict.evidence, 1000), printable(verdict.advice, 1000)
+        self._terminal.verdict(head, evidence, advice)
 
     def event(self, kind: str, step: int, text: str) -> None:
         """Log an event in events.jsonl."""
@@ -103,10 +123,10 @@ class Log:
         with self._folder.events.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
-    def say(self, text: str) -> None:
-        """Print text on the terminal and write it to train.log."""
+    def say(self, text: str, *, style: str = "") -> None:
+        """Print text on the terminal and write it to train.log. `style` is of its first word."""
         shown = "\n".join(printable(line, limit=1000) for line in text.splitlines())
-        self._terminal.say(shown)
+        self._terminal.say(shown, style=style)
         self.note(shown)
 
     def note(self, text: str) -> None:

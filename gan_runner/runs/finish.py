@@ -23,9 +23,10 @@ from gan_runner.errors import (
     report,
     undecoded_fault,
 )
+from gan_runner.storage.rows import best_evaluation, rows
 from gan_runner.storage.status import State
 from gan_runner.system.signals import Interrupted
-from gan_runner.system.units import duration_text
+from gan_runner.system.units import duration_text, four_digits
 from gan_runner.training.loop import train
 from gan_runner.training.run import Run
 
@@ -77,7 +78,7 @@ def train_and_record(run: Run) -> None:
         _close(run, "completed", 0, "all steps done")
     else:
         _close(run, "stopped", 0, f"stopped: {run.reason_to_stop}")
-    run.terminal.say(_summary(run))
+    _say_summary(run)
 
 
 def as_fault(error: Exception) -> Fault | None:
@@ -164,23 +165,42 @@ def _after_divergence(run: Run) -> str:
 
 
 def _resume_command(run: Run) -> str:
-    return f"gan-train resume={shlex.quote(printable(run.path, limit=1000))}"
+    return f"gan-train resume={shlex.quote(run.terminal.path_text(run.path))}"
 
 
-def _summary(run: Run) -> str:
-    path = shlex.quote(printable(run.path, limit=1000))
+def _say_summary(run: Run) -> None:
+    """Say how the run ended, how good it is, what was found ill, and what can be done with it."""
+    say, path = run.terminal.say, shlex.quote(run.terminal.path_text(run.path))
     steps = plural(run.state.step, "step")
     done = "completed" if run.reason_to_stop is None else "stopped after"
     longer = max(1, 2 * run.state.step)
     schedules = _ended_schedules(run)
     lengths = [f" optimizer.{part}.schedule.steps={longer}" for part in schedules]
     ends = [f"\n  {part}'s learning rate: {schedule}" for part, schedule in schedules.items()]
-    return (
-        f"{done} {steps} in {duration_text(run.state.seconds)}: {path}{''.join(ends)}\n"
+    say(f"{done} {steps} in {duration_text(run.state.seconds)}: {path}{''.join(ends)}")
+    say(
+        f"  score     {_score(run)}\n"
         f"  sample    gan-sample {path} --out samples.png\n"
         f"  curves    tensorboard --logdir {path}\n"
         f"  go on     gan-train resume={path} train.steps={longer}{''.join(lengths)}"
     )
+    for verdict in {each.name: each for each in run.recorder.status.verdicts}.values():
+        run.log.show_verdict(verdict)  # of several of a kind the last
+
+
+def _score(run: Run) -> str:
+    """The last evaluation, and whether it is the best; without any, how to get one."""
+    wanted = run.experiment.evaluation.best
+    best = best_evaluation(run.folder.evaluations, wanted.direction)
+    if best is None:
+        path = shlex.quote(run.terminal.path_text(run.path))
+        return f"none. Measure it: gan-evaluate {path}"
+    measured = [row for row in rows(run.folder.evaluations) if row.get("best") is not None]
+    last = measured[-1]
+    shown = f"{wanted.metric} {four_digits(last['best'])} at step {last['step']}"
+    if last["step"] == best["step"]:
+        return f"{shown}, the best"
+    return f"{shown}; the best was {four_digits(best['best'])} at step {best['step']}"
 
 
 def _ended_schedules(run: Run) -> dict[str, str]:

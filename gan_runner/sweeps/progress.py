@@ -76,7 +76,7 @@ class SweepProgress:
     def _draw(self) -> None:
         if self._terminal.is_live:
             running = [(printable(name), _position(p)) for name, p in self._running.items()]
-            self._terminal.overview(running, self._counts())
+            self._terminal.overview(self._counts(), running)
 
     def _counts(self) -> str:
         failed = sum(result.state == "failed" for result in self._results)

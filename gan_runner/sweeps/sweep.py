@@ -27,7 +27,7 @@ from gan_runner.sweeps.settings import SweepSettings
 from gan_runner.sweeps.tuning import TuningResult
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import Interrupted
-from gan_runner.system.units import duration_text
+from gan_runner.system.units import duration_text, four_digits
 
 JOB_FAILED = 8
 _LISTED = 8  # lines of invalid jobs in a fault
@@ -249,7 +249,7 @@ class Sweep:
             printable(name),
             result.state,
             "" if result.step is None else str(result.step),
-            "" if value is None else f"{value:.5g}",
+            "" if value is None else four_digits(value),
             duration_text(result.seconds) if result.seconds else "",
             "" if ended else printable(result.first_line, limit=100),
         )

@@ -77,3 +77,10 @@ def create_empty(path: Path) -> int:
         path.unlink()
     with path.open("xb") as file:
         return stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+
+
+def path_from_here(path: Path) -> Path:
+    """A path from the current folder, where it lies below that; else as it is."""
+    with suppress(ValueError, OSError):
+        return path.absolute().relative_to(Path.cwd())
+    return path

@@ -50,9 +50,17 @@ def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
 
     def end(number: int, frame: FrameType | None) -> None:
         undo()
+        _clear_line()
         os._exit(128 + number)
 
     _handle(end)
+
+
+def _clear_line() -> None:
+    """Erase what a display that is being drawn has left at the cursor and below it."""
+    with suppress(OSError, ValueError, AttributeError):
+        if sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb"):
+            os.write(sys.stdout.fileno(), b"\r\x1b[J")
 
 
 def exit_process(exit_code: int) -> NoReturn:

@@ -23,3 +23,26 @@ def size_text(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB"
+
+
+def four_digits(value: float) -> str:
+    """A number in four digits: 0.6931, 12.30, 1235, 12,350, 1.235e-05."""
+    rounded = float(f"{value:.4g}")
+    if 1000 <= abs(rounded) < 1e9:
+        return f"{rounded:,.0f}" if abs(rounded) >= 10_000 else f"{rounded:.0f}"
+    return f"{value:#.4g}"
+
+
+def count_text(count: int) -> str:
+    """A count in three digits from a thousand on: 812, 23.1 k, 1.20 M."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= 0.9995 * size:
+            return f"{count / size:#.3g}".rstrip(".") + f" {unit}"
+    return str(count)
+
+
+def clock_text(seconds: float) -> str:
+    """A duration as a clock shows it: 0:42, 3:05, 2:10:00."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -33,7 +33,7 @@ class Recorder:
 
     def warn(self, step: int, text: str) -> None:
         """Say a warning, and keep it in the status once."""
-        self.log.say(f"warning: {text}")
+        self.log.say(f"warning: {text}", style="yellow")
         self.log.event("warning", step, text)
         if text not in self.status.warnings:
             self.status = replace(self.status, warnings=(*self.status.warnings, text))
@@ -45,9 +45,7 @@ class Recorder:
 
     def add_verdict(self, verdict: Verdict) -> None:
         """Say a verdict, and keep it in the status. Raises OSError."""
-        text = f"{verdict.name}: {verdict.evidence} {verdict.advice}"
-        self.log.say(f"verdict at step {verdict.step}, {text}")
-        self.log.verdict(verdict.step, text)
+        self.log.verdict(verdict)
         self.update_status(verdicts=(*self.status.verdicts, verdict))
 
     def verdicts_until(self, step: int) -> tuple[Verdict, ...]:

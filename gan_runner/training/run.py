@@ -16,22 +16,24 @@ from gan_runner.config.schema import Config
 from gan_runner.data import Data, digest
 from gan_runner.data_report.report import ReadingReport, read_report, write_report
 from gan_runner.data_report.text import short_form
-from gan_runner.errors import CheckpointError
+from gan_runner.errors import CheckpointError, printable
 from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.health.probe import HealthProbe
 from gan_runner.logs.log import Log, best_step
-from gan_runner.logs.terminal import Terminal
+from gan_runner.logs.terminal import StartPanel, Terminal
 from gan_runner.logs.trackers import RunFacts
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State
 from gan_runner.system import machine
+from gan_runner.system.units import four_digits
 from gan_runner.training.checkpoints import Checkpoints
 from gan_runner.training.clock import Clock
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.pictures import Pictures
 from gan_runner.training.recording import Recorder
+from gan_runner.training.start_panel import panel_rows
 from gan_runner.training.state import TrainState
 
 
@@ -107,9 +109,7 @@ class Run:
         if self.checkpoints.saved_step < 0:
             self.log.reals(self._pictures.reals())
         self.log.event("start" if is_new else "resume", step, str(path))
-        self.log.say(f"{'run' if is_new else f'resumed at step {step}'}: {path}")
-        self._report_reading()
-        self.terminal.begin(step=step, total=self.config.train.steps)
+        self._show_start("run" if is_new else f"resumed at step {step}")
         for warning in (*self.experiment.warnings, *self.data.reading.warnings):
             self.recorder.warn_once(step, warning)
         self.recorder.update_status(
@@ -137,14 +137,35 @@ class Run:
                 track=self.terminal.track,
             )
 
+    def _show_start(self, title: str) -> None:
+        """Show what the run begins with, on a terminal in a panel, and keep it."""
+        config, terminal, step = self.config, self.terminal, self.state.step
+        if not terminal.is_live:
+            terminal.say(f"{title}: {printable(self.path, limit=1000)}")
+        self.log.note(f"{title}: {printable(self.path, limit=1000)}")
+        self._report_reading()
+        folder = terminal.path_text(self.path)
+        rows = panel_rows(config, self.reading, self.state, device=self.device, folder=folder)
+        for head, text in rows[1:-1]:  # train.log has the data and the folder already
+            self.log.note(f"{head:<10}{text}")
+        terminal.begin(
+            StartPanel(title, rows if terminal.is_live else rows[1:-1]),
+            step=step,
+            total=config.train.steps,
+            unit="img/s" if self.data.space.kind == "images" else "examples/s",
+            preview=config.terminal.preview,
+        )
+
     def _report_reading(self) -> None:
         """Say in short how the data was read, and keep the whole report; on resume only what isn't
         as it was."""
         with suppress(FileNotFoundError, CheckpointError):
             if read_report(self.folder.data) == self.reading:
                 return
-        self.terminal.say("\n".join(short_form(self.reading, width=self.terminal.width)))
-        for line in short_form(self.reading):
+        lines = short_form(self.reading)
+        if not self.terminal.is_live:  # there, a line of the panel says it
+            self.terminal.say("\n".join(lines))
+        for line in lines:
             self.log.note(line)
         write_report(self.folder.data, self.reading)
 
@@ -182,7 +203,7 @@ class Run:
     def sample(self) -> None:
         """Log a picture of samples from the same latent points each time."""
         sampler = self.sampler
-        self.log.picture(self.state.step, self._pictures.samples(sampler))
+        self.log.picture(self.state.step, *self._pictures.samples(sampler))
         reconstructions = self._pictures.reconstructions(sampler)
         if reconstructions is not None:
             self.log.reconstructions(self.state.step, reconstructions)
@@ -199,7 +220,10 @@ class Run:
             missing = f"not measured here, evaluation.best.metric={best.metric}: no best is kept."
             self.recorder.warn_once(step, missing)
         is_best = best_step(self.folder, best.direction) == step
-        self.log.say(f"evaluated step {step}: {best.metric} {report.best}{', the best' * is_best}")
+        if report.best is not None:
+            score = f"{best.metric} {four_digits(report.best)}"
+            self.terminal.scored(f"{score} at {step:,}{' (best)' * is_best}")
+            self.log.say(f"evaluated step {step}: {score}{', the best' * is_best}")
         if is_best:
             self.save()
             self.checkpoints.make_best(step)
@@ -236,7 +260,7 @@ class Run:
         self.state.seconds = self._clock.seconds()
         self.log.flush()
         path = self.checkpoints.save(self.state, self.facts())
-        self.log.say(f"saved step {step} {path}")
+        self.log.saved(step, path)
         self.recorder.update_status(state="running", step=step, checkpoint=path.name)
 
     def close(self, *, state: State, exit_code: int, reason: str) -> None:

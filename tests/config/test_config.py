@@ -142,6 +142,7 @@ OTHER = {
     "train.samples": 1,
     "train.ema": 0.1,
     "train.ema_warmup": 1.5,
+    "terminal.preview": "never",
     "plugins": [{"name": "mine.py", "version": None, "sha256": "0"}],
 }
 
@@ -182,6 +183,7 @@ def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
         "train.save_every",
         "train.eval_every",
         "train.keep",
+        "terminal.preview",
         "device",
         "threads",
         "cache",
@@ -191,6 +193,17 @@ def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
         "optimizer.generator.schedule.steps",
         "optimizer.discriminator.schedule.steps",
     }
+
+
+def test_a_run_of_before_there_was_a_preview_is_read_with_the_same_digest(
+    tmp_path: Path, plain: dict[str, Any]
+) -> None:
+    made = parse(plain)
+    earlier = {key: value for key, value in made.plain().items() if key != "terminal"}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
+    found = read(tmp_path / "config.yaml")
+    assert found.terminal.preview == "never"
+    assert found.digest() == made.digest()
 
 
 def test_an_added_or_a_lost_setting_changes_the_digest(plain: dict[str, Any]) -> None:

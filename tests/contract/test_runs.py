@@ -471,7 +471,7 @@ def test_outputs_are_listed_by_default_in_aligned_lines(tmp_path: Path, here: He
     size = sum(path.stat().st_size for path in run.iterdir())
     assert columns == [
         [
-            *("long/name", "completed", "100/100", "frechet_random 12.346", "aa", "divergence"),
+            *("long/name", "completed", "100/100", "frechet_random 12.35", "aa", "divergence"),
             *("1 h", f"{size / 1000:.3g} kB" if size >= 1000 else f"{size} B"),
         ],
         ["z", "failed", "3/100", "-", "-", "-", "2 d 3 h", columns[1][-1]],

@@ -42,7 +42,7 @@ from gan_runner.data_report.report import (
     read_report,
     write_report,
 )
-from gan_runner.data_report.text import end_text, full_text, number_text, short_form
+from gan_runner.data_report.text import end_text, full_text, number_text, one_line, short_form
 from gan_runner.errors import CheckpointError
 
 DOUBT = Decision("column day is taken for a number", "Use dataset.categorical=['day'].")
@@ -230,6 +230,12 @@ def test_doubtful_decisions_come_first_and_each_with_its_remedy_in_one_line() ->
     assert lines.index(f"  - {DOUBT.text}") < lines.index(f"  - {PLAIN.text}")
     assert lines[lines.index(f"  - {DOUBT.text}") + 1] == f"    {DOUBT.remedy}"
     assert "1 decision" in line(short_form(report), "doubtful")
+
+
+def test_one_line_has_the_counts_and_what_was_left_out() -> None:
+    left_out = (LeftOut(350, 400, "rows", "missing values"),)
+    report = describe(table(Reading(left_out=left_out, decisions=(DOUBT,))), name="x.csv")
+    assert one_line(report) == "x.csv: 4 rows, 2 columns, 3 classes, 350 left out, 1 in doubt"
 
 
 def test_the_short_form_has_eight_lines_of_eighty_letters_at_most() -> None:

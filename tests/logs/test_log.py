@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from event_files import events, sessions
-from rich.console import Console
 from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
 
 from gan_runner.errors import NumbersError
@@ -462,20 +461,3 @@ def test_letters_that_the_locale_lacks_are_escaped(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
     Terminal().say("labels    column größe")
     assert written.getvalue() == b"labels    column gr\\xf6\\xdfe\n"
-
-
-def test_a_display_that_counts_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal, shown = Terminal(), io.StringIO()
-    monkeypatch.setattr(terminal, "_console", Console(file=shown, force_terminal=True, width=80))
-    assert list(terminal.track(range(3), description="features", total=3)) == [0, 1, 2]
-    assert "features" in shown.getvalue()
-    assert shown.getvalue().endswith("\x1b[2K")  # the last line is erased, not ended
-
-
-def test_lines_have_a_width_on_a_terminal_and_none_in_a_pipe(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    terminal = Terminal()
-    assert terminal.width is None
-    monkeypatch.setattr(terminal, "_console", Console(force_terminal=True, width=97))
-    assert terminal.width == 97

@@ -104,15 +104,27 @@ def compose(lines: Sequence[str]) -> DictConfig:
     return Composer().compose(lines)
 
 
-def parse_config(composed: DictConfig, plugins: Sequence[Plugin] = ()) -> Config:
+def parse_config(
+    composed: DictConfig,
+    plugins: Sequence[Plugin] = (),
+    *,
+    on_checked: Callable[[Config], None] | None = None,
+) -> Config:
     """The settings of a composed configuration, the run's own checked, with those of the plugins,
-    which are imported, that it uses. Raises ConfigError."""
+    which are imported, that it uses. Raises ConfigError.
+
+    `on_checked` gets them before the plugins are imported, and torch with them.
+    """
     from gan_runner.config.plugins import load_plugins, used_plugins
-    from gan_runner.config.schema import parse
+    from gan_runner.config.schema import UsedPlugin, parse
 
     plain = plain_settings(composed)
+    config = parse({**plain, "plugins": []})
+    if on_checked is not None:
+        on_checked(config)
     load_plugins(plugins)
-    return parse({**plain, "plugins": used_plugins(plain, plugins)})
+    used = tuple(UsedPlugin(**each) for each in used_plugins(plain, plugins))
+    return config.model_copy(update={"plugins": used})
 
 
 def plain_settings(composed: DictConfig) -> dict[str, Any]:
