@@ -174,6 +174,12 @@ def test_every_test_or_page_that_code_names_exists() -> None:
     assert [(name, str(path)) for name, path in found if not (ROOT / name).exists()] == []
 
 
+def test_the_readme_installs_the_torch_that_was_tested() -> None:
+    named = re.findall(r"torch\w*==[\d.]+", (ROOT / "README.md").read_text())
+    assert len(named) == 2
+    assert {*named} <= {*(ROOT / "constraints.txt").read_text().split()}
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130
 
