@@ -21,6 +21,7 @@ from gan_runner.storage import checkpoint
 from gan_runner.system import machine
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.units import duration_text, size_text
+from gan_runner.training.advice import advice
 from gan_runner.training.loop import real_batches
 from gan_runner.training.run import Run
 
@@ -44,6 +45,9 @@ def run_dry(config: Config, terminal: Terminal) -> None:
             terminal.say("\n".join(short_form(run.reading, width=terminal.width)))
             for warning in (*run.experiment.warnings, *run.data.reading.warnings):
                 terminal.say(f"warning: {printable(warning, 1000)}")
+            proposal = advice(run.experiment, run.data)
+            if proposal is not None:
+                terminal.say(f"advice: {proposal}")
             terminal.framed_table(("", ""), _estimate(run, seconds))
         finally:
             run.folder.release()

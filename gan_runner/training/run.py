@@ -26,6 +26,7 @@ from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State
 from gan_runner.system import machine
+from gan_runner.training.advice import advice
 from gan_runner.training.checkpoints import Checkpoints
 from gan_runner.training.clock import Clock
 from gan_runner.training.experiment import Experiment
@@ -108,6 +109,9 @@ class Run:
         self.terminal.begin(step=step, total=self.config.train.steps)
         for warning in (*self.experiment.warnings, *self.data.reading.warnings):
             self.recorder.warn_once(step, warning)
+        proposal = advice(self.experiment, self.data)
+        if is_new and proposal is not None:
+            self.log.say(f"advice: {proposal}")
         self.recorder.update_status(
             state="running",
             exit_code=None,
