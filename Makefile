@@ -22,6 +22,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
+# a broken link or anchor fails; needs Python 3.11; open build/site/index.html
+docs: $(VENV)/.installed-docs
+	$(BIN)/zensical build --strict
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -36,6 +40,11 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Then the tools of the checks:"
 	$(INSTALL) --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	@echo "Then the builder of the site:"
+	$(INSTALL) --editable ".[docs]"
 	@touch $@
 
 clean:

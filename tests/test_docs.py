@@ -9,6 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import gallery
 import pytest
 import reference
 import rooms
@@ -182,6 +183,32 @@ def test_the_readme_installs_the_torch_that_was_tested() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130
+
+
+# ---------------------------------------------------------------- the site
+
+
+def test_every_page_is_in_the_navigation_of_the_site_once() -> None:
+    listed = re.findall(r'= "([\w./-]+\.md)"', (ROOT / "zensical.toml").read_text())
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
+def test_no_page_of_the_site_leads_out_of_it_by_a_path() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        assert "](../" not in page.read_text(), page.name
+
+
+def test_the_site_asks_no_server_for_fonts() -> None:
+    assert "\nfont = false" in (ROOT / "zensical.toml").read_text()
+
+
+def test_the_gallery_is_that_of_the_recipes() -> None:
+    assert gallery.PAGE.read_text() == gallery.text(), "write it anew: python docs/gallery.py"
+
+
+def test_every_picture_of_the_gallery_is_of_a_recipe() -> None:
+    shown = {path.stem for path in gallery.PICTURES.glob("*.png")}
+    assert shown <= {*options("experiment")}
 
 
 # ---------------------------------------------------------------- rooms
