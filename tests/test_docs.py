@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -198,8 +199,12 @@ def test_no_page_of_the_site_leads_out_of_it_by_a_path() -> None:
         assert "](../" not in page.read_text(), page.name
 
 
-def test_the_site_asks_no_server_for_fonts() -> None:
+def test_the_site_asks_no_server_for_fonts_and_scripts() -> None:
+    theme = ROOT / "docs_theme"
+    page, script = theme / "main.html", theme / "assets" / "iframe-worker" / "shim.js"
     assert "\nfont = false" in (ROOT / "zensical.toml").read_text()
+    assert "https:" not in page.read_text()
+    assert hashlib.sha256(script.read_bytes()).hexdigest() in page.read_text()
 
 
 def test_the_gallery_is_that_of_the_recipes() -> None:
