@@ -35,6 +35,7 @@ TITLES = {
     "optimizer": "Optimizers",
     "evaluation": "Evaluation",
     "health": "Health",
+    "logger": "Loggers",
     "hydra/sweeper": "Sweepers (with -m)",
     "hydra/launcher": "Launchers (with -m)",
 }

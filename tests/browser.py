@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -61,6 +62,52 @@ class Page:
                 return shown
             assert time.monotonic() < deadline, (missing, shown)
             time.sleep(0.1)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression of JavaScript in the page, a promise awaited."""
+        asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        answer = self._ask("Runtime.evaluate", **asked)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def wait_for(self, expression: str) -> Any:
+        """The value of an expression once it is true."""
+        deadline = time.monotonic() + 60
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < deadline, expression
+            time.sleep(0.05)
+        return value
+
+    def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
+        """Move, press or release the mouse, as `mouseMoved`, at a place of the window."""
+        self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Press the mouse at one place, move it and release it at the other."""
+        pressed = {"button": "left", "clickCount": 1}
+        self.mouse("mouseMoved", *start)
+        self.mouse("mousePressed", *start, **pressed)
+        if start != end:
+            middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+            for place in (middle, end):
+                self.mouse("mouseMoved", *place, button="left", buttons=1)
+        self.mouse("mouseReleased", *end, **pressed)
+
+    def key(self, name: str) -> None:
+        """Press and release a key, as `ArrowRight`."""
+        for kind in ("keyDown", "keyUp"):
+            self._ask("Input.dispatchKeyEvent", type=kind, key=name, code=name)
+
+    def show_as(self, *, width: int, height: int = 900, dark: bool = False) -> None:
+        """The window's size in pixels, and its colors."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._ask("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._ask("Emulation.setEmulatedMedia", features=[scheme])
+
+    def picture(self) -> bytes:
+        """What the window shows, as a PNG file."""
+        return base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"])
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._number += 1

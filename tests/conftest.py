@@ -37,6 +37,7 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
+from gan_runner.storage.run_folder import RunFolder
 from gan_runner.sweeps import processes
 from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, JobResult, job_result
@@ -49,6 +50,7 @@ SMALL = (
     "model.latent_size=16",
     "train.batch_size=16",
     "train.samples=9",
+    "train.eval_every=0",
 )
 
 
@@ -118,7 +120,8 @@ def configured(tmp_path: Path) -> Callable[..., Config]:
     """Composes as the command line does: configured("loss=hinge", "train.steps=3")."""
 
     def configure(*overrides: str) -> Config:
-        lines = [f"cache={tmp_path / 'cache'}", "threads=1", "device=cpu", *overrides]
+        quick = ("threads=1", "device=cpu", "train.eval_every=0")
+        lines = [f"cache={tmp_path / 'cache'}", *quick, *overrides]
         return parse_config(compose(lines))
 
     return configure
@@ -244,7 +247,7 @@ def left_behind(run: Path) -> dict[str, object]:
         "tensors": {k: _hash(v.contiguous().numpy().tobytes()) for k, v in last.tensors.items()},
         "facts": {k: facts[k] for k in ("step", "counts", "rng", "config", "data")},
         "rows": [_timeless(json.loads(line)) for line in _lines(run / "metrics.jsonl")],
-        "series": _series(run / "tensorboard"),
+        "series": _series(RunFolder(run).tensorboard),
         "pictures": {p.name: _hash(p.read_bytes()) for p in sorted((run / "samples").iterdir())},
     }
 

@@ -11,7 +11,7 @@ from gan_runner.evaluation.features.spaces import Identity
 from gan_runner.evaluation.metrics.inputs import MetricInputs
 
 NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("train", "held_out", "centers", "std", "class_counts", "labels", "category")),
+    **dict.fromkeys(("fresh", "centers", "std", "class_counts", "labels", "category")),
     **{"neighbors": 5, "projections": 16, "seed": 0},
 }
 

@@ -9,7 +9,7 @@ TINY = (
     *("dataset=ring", "dataset.count=64", "device=cpu", "threads=1"),
     *("model.generator.hidden=[4]", "model.discriminator.hidden=[4]", "model.latent_size=2"),
     *("train.batch_size=8", "train.steps=6", "train.save_every=2", "train.log_every=2"),
-    *("train.sample_every=0", "evaluation.num=64"),
+    *("train.sample_every=0", "train.eval_every=0", "evaluation.num=64"),
 )
 
 

@@ -44,6 +44,8 @@ DOORS = {
     "omegaconf": HYDRA,
     "torchvision": {"gan_runner.datasets"},
     "tensorboard": {"gan_runner.logs.tensorboard"},
+    "wandb": {"gan_runner.logs.wandb"},
+    "mlflow": {"gan_runner.logs.mlflow"},
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
     "rich": {"gan_runner.logs.terminal"},
     "submitit": {"gan_runner.sweeps.cluster"},
@@ -68,6 +70,7 @@ DOORS = {
     "importlib": {
         *("gan_runner", "gan_runner.config.plugins"),
         "gan_runner.datasets",  # to find the file of the digits
+        "gan_runner.logs.loggers",  # to see whether a package is there
     },
 }
 

@@ -68,7 +68,7 @@ def device_name(device: object) -> str:
 def plugin_files(plugins: object) -> list[Path]:
     """The files of plugins. Raises ConfigError for a single one, whose letters would be taken."""
     if isinstance(plugins, (str, bytes, os.PathLike)) or not isinstance(plugins, Iterable):
-        raise ConfigError(f"not a list, plugins={printable(plugins)}. Write plugins=[FILE].")
+        raise ConfigError(f"not a list, plugins={printable(plugins)}. Write plugins=[FILE]")
     files = list(plugins)
     for file in files:
         if not isinstance(file, (str, os.PathLike)):

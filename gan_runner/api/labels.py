@@ -28,7 +28,7 @@ def find_labels(sampler: Sampler, labels: Label | None, count: int) -> Tensor | 
     if not sampler.classes:
         raise ConfigError(
             f"the run isn't conditional, labels={printable(labels)}. "
-            "Train one with model.conditioning=concat."
+            "Train one with model.conditioning=concat"
         )
     found = _places(sampler, labels) if isinstance(labels, Tensor) else _find_each(sampler, labels)
     if found.ndim and found.shape != (count,):

@@ -57,7 +57,7 @@ def doubts(data: ClassifierData, plan: Plan) -> list[str]:
         found.append(
             "the data has no test split, and the generator was trained on the examples that the "
             "classifier is tested on: synthetic ones may copy them, so the numbers are optimistic. "
-            f"Train the generator with dataset.per_class={plan.per_class[0]}, which leaves others."
+            f"Train the generator with dataset.per_class={plan.per_class[0]} to leave others."
         )
     leaking = [str(n) for n in plan.per_class if n != data.per_class]
     if leaking and not data.generator_saw_test:
@@ -66,7 +66,7 @@ def doubts(data: ClassifierData, plan: Plan) -> list[str]:
         found.append(
             f"the generator was trained on {amount}, the classifier on {', '.join(leaking)} real "
             "examples of each class: synthetic ones add what those lack, so the numbers are "
-            f"optimistic. Train the generator with dataset.per_class={leaking[0]}."
+            f"optimistic. Train the generator with dataset.per_class={leaking[0]}"
         )
     if data.init_from is not None:
         found.append(

@@ -142,6 +142,7 @@ def _texts(options: argparse.Namespace, comparison: Comparison) -> list[tuple[st
 def _show(comparison: Comparison, terminal: Terminal) -> None:
     """A table for each board, what it says in a sentence, and what to doubt."""
     from gan_runner.comparison import findings
+    from gan_runner.comparison.advice import no_evaluations
 
     for board in comparison.boards:
         terminal.say(printable(findings.title(board)))
@@ -164,7 +165,7 @@ def _show(comparison: Comparison, terminal: Terminal) -> None:
             terminal.say(f"note: {printable(note, 400)}")
         terminal.say("")
     if not comparison.boards:
-        terminal.say(f"note: {findings.NO_EVALUATIONS}")
+        terminal.say(f"note: {no_evaluations(comparison.records)}")
     for note in comparison.grouping.notes:
         terminal.say(f"note: {printable(note, 400)}")
     for group in comparison.grouping.groups:

@@ -52,7 +52,7 @@ def _parser() -> Arguments:
         description=__doc__,
         epilog="It takes the settings of gan-train: gan-data dataset=table dataset.path=x.csv. "
         "gan-train --help lists the data sets. Tab completion: "
-        'eval "$(gan-data -sc install=bash)"',
+        'eval "$(gan-train -sc install=bash)"',
     )
     parser.add_argument(
         "words",
@@ -79,7 +79,7 @@ def _show(options: argparse.Namespace) -> None:
     run = _run_folder(options.words)
     if run is not None:
         if options.png is not None:
-            raise ConfigError("a picture needs the data, --png. Name the data set: dataset=NAME.")
+            raise ConfigError("a picture needs the data, --png. Name the data set: dataset=NAME")
         from gan_runner.storage.run_folder import RunFolder
 
         report, read = RunFolder(run).reading_report(), None

@@ -118,6 +118,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     terminal = Terminal()
     found = list(_measure(options, terminal))
     _show(found, terminal)
+    _record(found, terminal)
     if options.picture is not None:
         _write_picture(options.picture, found[-1].report)
     if options.out is not None:
@@ -175,6 +176,24 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
         "seed": options.seed,
         "importance_samples": options.importance_samples,
     }
+
+
+def _record(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:
+    """Keep the numbers in the runs, so that comparisons and reports have them; where a run can't
+    be written, say so."""
+    from gan_runner.runs.evaluate import record
+
+    kept = set()
+    for each in found:
+        try:
+            record(each.run, each.step, each.report)
+        except (OSError, CheckpointError) as error:
+            terminal.say(f"warning: not kept in {printable(each.run)}: {printable(error)}")
+        else:
+            kept.add(each.run)
+    if kept:
+        where = "the run" if len(kept) == 1 else f"the {len(kept)} runs"
+        terminal.say(f"kept in {where}, for gan-compare and gan-report")
 
 
 def _show(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:

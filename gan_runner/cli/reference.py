@@ -15,6 +15,7 @@ from gan_runner.config.schema import Config, QuickLimits
 from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
+from gan_runner.logs.loggers import Logger
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
@@ -44,6 +45,7 @@ _FAMILIES: dict[str, tuple[type[Component], ...]] = {
     "augment": (Augmentation,),
     "dataset": (Dataset,),
     "optimizer": (Optimizer,),
+    "logger": (Logger,),
 }
 """The classes among which a node's `name` is found, by the node's key or by the one above it."""
 

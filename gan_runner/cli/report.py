@@ -39,6 +39,7 @@ def parser() -> Arguments:
 
 def _report(options: argparse.Namespace) -> None:
     from gan_runner.comparison import findings
+    from gan_runner.comparison.advice import no_evaluations
     from gan_runner.comparison.compared import compare
     from gan_runner.comparison.leaderboard import values_of
     from gan_runner.logs.terminal import Terminal
@@ -48,7 +49,7 @@ def _report(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"{plural(len(comparison.records), 'run')} in this folder, "
             f"RUN={printable(options.run)}. "
-            "Compare them: gan-compare RUN."
+            "Compare them: gan-compare RUN"
         )
     (record,) = comparison.records
     terminal = Terminal()
@@ -61,7 +62,7 @@ def _report(options: argparse.Namespace) -> None:
         if len(rows) > _MOST_NUMBERS:
             terminal.say(f"and {len(rows) - _MOST_NUMBERS:,} more numbers: --html FILE.html")
     else:
-        terminal.say(f"note: {findings.NO_EVALUATIONS}")
+        terminal.say(f"note: {no_evaluations(comparison.records)}")
     for verdict in record.status.verdicts:
         terminal.say(f"verdict: {printable(findings.verdict_text(verdict), 1000)}")
     if options.html is not None:

@@ -126,7 +126,7 @@ def _sample(options: argparse.Namespace) -> None:
     out = find_format(options.out)
     if out.animated and options.interpolate is None:
         raise ConfigError(
-            f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N."
+            f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N"
         )
     trained = load_generator(
         options.run, which=options.checkpoint, raw=options.raw, device=options.device
@@ -193,9 +193,9 @@ def _classes(options: argparse.Namespace, sampler: Sampler) -> list[int]:
     names = sampler.class_names
     if not names and (options.label or options.balanced or options.per_class):
         asked = "--label" if options.label else "--per-class" if options.per_class else "--balanced"
-        remedy = "Train one with model.conditioning=concat."
+        remedy = "Train one with model.conditioning=concat"
         if sampler.encoder is not None:
-            remedy = "Autoencoders have none: train a GAN with model.conditioning=concat."
+            remedy = "Autoencoders have none: train a GAN with model.conditioning=concat"
         raise ConfigError(f"the run has no classes, {asked}. {remedy}")
     if options.num is not None and options.per_class is not None:
         raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")

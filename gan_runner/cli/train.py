@@ -118,12 +118,18 @@ def _resume(command: CommandLine, run: str) -> int:
         shown = printable(folder.path)
         raise CheckpointError(f"no such run folder, resume={shown}. {_run_meant(folder.path)}")
     folder.refuse_links()
-    chosen = read_plain(folder.config).get("choices")
-    config = _compose_changes(command, chosen if isinstance(chosen, dict) else {}) if keys else None
+    config = _compose_changes(command, _saved_choices(read_plain(folder.config))) if keys else None
     from gan_runner.runs.resume import Changes, reopen
 
     changes = Changes(config, tuple(sorted(keys)))
     return _train(partial(reopen, folder.path, changes), folder.path)
+
+
+def _saved_choices(plain: Mapping[str, object]) -> dict[str, object]:
+    """The options that a run chose of each group, and all its loggers."""
+    chosen, loggers = plain.get("choices"), plain.get("logger")
+    found = {"logger": f"[{','.join(map(str, loggers))}]"} if isinstance(loggers, dict) else {}
+    return {**(chosen if isinstance(chosen, dict) else {}), **found}
 
 
 def _run_meant(path: Path) -> str:
@@ -152,7 +158,7 @@ def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Conf
         f"{group}={chosen[group]}"
         for group in GROUPS
         if group.replace("/", ".") not in changed
-        and str(chosen.get(group)) in command.options_of(group)
+        and set(str(chosen.get(group)).strip("[]").split(",")) <= {*command.options_of(group)}
     ]
     composed = command.composer().compose([*lines, *command.changes])
     return parse_config(composed, command.plugins)

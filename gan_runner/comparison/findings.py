@@ -15,25 +15,19 @@ from gan_runner.comparison.leaderboard import LOGGED, Leaderboard, Line, Value
 from gan_runner.comparison.record import ENDED, Measure
 from gan_runner.comparison.seed_statistics import SeedStatistics
 from gan_runner.errors import plural
+from gan_runner.evaluation.metrics.registry import BETTER
 from gan_runner.storage.status import Verdict
 
-NO_EVALUATIONS = (
-    "No evaluations in these runs, so there is no leaderboard. Train with train.eval_every=500, or "
-    "go on with gan-train resume=RUN train.steps=N train.eval_every=500; gan-evaluate RUN measures "
-    "a finished run; or compare a logged number, as --metric loss/generator."
-)
-
-VALUE_HEADS = ("metric", "final", "at step", "best", "at step", "protocol")
+VALUE_HEADS = ("metric", "final", "at step", "best", "best step", "protocol")
 """The columns of the table of one run's numbers."""
 
-_BETTER = {"min": "less is better", "max": "more is better", "half": "nearer to 0.5 is better"}
 _NAMED = 4  # groups in a sentence
 _FEW = 5  # seeds, below which a bootstrap interval says little
 
 
 def title(board: Leaderboard) -> str:
     """The metric, what is better, and the protocol's digest."""
-    order = "no order" if board.direction is None else _BETTER[board.direction]
+    order = "no order" if board.direction is None else BETTER[board.direction]
     protocol = "as logged" if board.measure.protocol == LOGGED else board.measure.protocol
     return f"{board.measure.name} ({order}), protocol {protocol}"
 
@@ -75,14 +69,14 @@ def result_text(board: Leaderboard) -> str:
 def board_heads(board: Leaderboard) -> list[str]:
     """The column heads of a board, beside the settings of the groups."""
     ends = ["least", "greatest"] if board.direction is None else ["best run", "worst run"]
-    return ["n", "final mean", "95 %", *ends, "best step", "95 %", "", "not in it"]
+    return ["n", "final mean", "95 %", *ends, "best mean", "95 %", "best step", "", "not in it"]
 
 
 def line_cells(board: Leaderboard, line: Line) -> list[str]:
     """The figures of a group under `heads`."""
     n = str(len(line.values))
     if line.final is None:
-        return [n, *["-"] * 6, standing_text(line), left_out_text(line)]
+        return [n, *["-"] * 7, standing_text(line), left_out_text(line)]
     least, greatest = number_text(line.final.least), number_text(line.final.greatest)
     ends = [greatest, least] if board.direction == "max" else [least, greatest]
     if board.direction == "half":
@@ -91,7 +85,16 @@ def line_cells(board: Leaderboard, line: Line) -> list[str]:
         ["-", "-"] if line.best is None else [number_text(line.best.mean), interval_text(line.best)]
     )
     final = [number_text(line.final.mean), interval_text(line.final)]
+    best.append(best_steps_text(line))
     return [n, *final, *ends, *best, standing_text(line), left_out_text(line)]
+
+
+def best_steps_text(line: Line) -> str:
+    """The step of each run's best evaluation: one, or the least and the greatest of them."""
+    steps = [value.best_step for value in line.values if value.best_step is not None]
+    if not steps:
+        return "-"
+    return f"{min(steps)}" if min(steps) == max(steps) else f"{min(steps)} to {max(steps)}"
 
 
 def value_cells(measure: Measure, value: Value) -> list[str]:
@@ -131,8 +134,8 @@ def notes(board: Leaderboard) -> list[str]:
         found.append(f"fewer than {_FEW} runs in a group: its interval is too narrow.")
     if board.direction is not None and values:
         found.append(
-            "best step is the best of all evaluations of each run: the luckiest one, so it flatters"
-            " what swings and what was evaluated often."
+            "best mean is of each run's best evaluation, at its best step: the luckiest one, so it"
+            " flatters what swings and what was evaluated often."
         )
     return found
 
@@ -142,7 +145,13 @@ def protocol_text(protocol: Mapping[str, Any]) -> str:
     parameters = protocol.get("parameters")
     inner = parameters if isinstance(parameters, dict) else {}
     plain = {k: v for k, v in protocol.items() if k != "parameters"} | inner
-    return ", ".join(f"{k} {v if isinstance(v, str) else json.dumps(v)}" for k, v in plain.items())
+    return ", ".join(f"{k} {_plain_text(v)}" for k, v in plain.items())
+
+
+def _plain_text(value: object) -> str:
+    if isinstance(value, float):
+        return number_text(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def verdict_counts(group: Group) -> list[str]:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_runner.config.schema import read_overrides
 from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.protocol import digest_of
@@ -50,9 +51,11 @@ class Measure(NamedTuple):
 class Record(NamedTuple):
     """A run and all that it can be compared by.
 
-    `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations.jsonl by name
-    and protocol, `protocols` what the digests stand for, `seconds` the time of training so far,
-    `pictures` the sample grids by step, `reading` how its data was read, None where it isn't known.
+    `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations, in training
+    and later, by name and protocol, `protocols` what the digests stand for, `seconds` the time of
+    training so far, `pictures` the sample grids by step, `reading` how its data was read, None
+    where it isn't known; `real` the picture of real examples, if there is one, and `overrides` the
+    settings of its command line.
     """
 
     name: str
@@ -63,6 +66,8 @@ class Record(NamedTuple):
     seconds: float | None
     pictures: Mapping[int, Path]
     reading: ReadingReport | None = None
+    real: Path | None = None
+    overrides: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -134,6 +139,8 @@ def _read_record(path: Path, name: str) -> Record:
         seconds=seconds,
         pictures=dict(_pictures(folder.samples)),
         reading=_reading(folder),
+        real=folder.real if folder.real.is_file() else None,
+        overrides=() if folder.overrides.parent.is_symlink() else read_overrides(folder.overrides),
     )
 
 
@@ -167,13 +174,14 @@ def _read_evaluations(
 ) -> tuple[dict[Measure, dict[int, float]], dict[str, Mapping[str, Any]]]:
     found: dict[Measure, dict[int, float]] = {}
     protocols: dict[str, Mapping[str, Any]] = {}
-    with suppress(OSError):
-        for row in _rows(folder.evaluations):
-            for measure, value, protocol in _results(row):
-                if measure in found or len(found) < _MOST_NAMES:
-                    found.setdefault(measure, {})[row["step"]] = value
-                    protocols[measure.protocol] = protocol
-    return found, protocols
+    for path in folder.later_evaluations, folder.evaluations:  # those of the training come last
+        with suppress(OSError):
+            for row in _rows(path):
+                for measure, value, protocol in _results(row):
+                    if measure in found or len(found) < _MOST_NAMES:
+                        found.setdefault(measure, {})[row["step"]] = value
+                        protocols[measure.protocol] = protocol
+    return {measure: dict(sorted(values.items())) for measure, values in found.items()}, protocols
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

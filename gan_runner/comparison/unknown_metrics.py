@@ -24,7 +24,7 @@ def explain_metrics(records: Sequence[Record], plugins: Sequence[Plugin]) -> Non
         names = printable(", ".join(unknown))
         what = f"metric {names} is" if len(unknown) == 1 else f"metrics {names} are"
         print(
-            f"warning: {what} of a plugin that isn't loaded. Give --plugin FILE, or install it.",
+            f"warning: {what} of a plugin that isn't loaded. Give --plugin FILE or install it.",
             file=sys.stderr,
         )
 

@@ -115,9 +115,13 @@ def _undecoded_value(plain: object) -> str:
     return ""
 
 
+_BRANCHES = ("constrained-int", "int")
+
+
 def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    # the branch of a union, as in ("num", "constrained-int"), isn't part of a setting's name
+    path = [str(part) for part in first["loc"] if part not in _BRANCHES]
     key = ".".join([where, *path] if where else path)
     value = printable(json.dumps(first["input"]), limit=80)
     if first["type"] == "extra_forbidden":
@@ -137,7 +141,8 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         # of several settings together: the message names them
         key, value = f"{key}.*" if key else "settings", ""
     expected = _expectation(first, key)
-    end = "" if expected.endswith((".", "?")) else "."
+    # a setting at the end is to be pasted as it stands
+    end = "" if expected.endswith((".", "?")) or "=" in expected.split()[-1] else "."
     return f"invalid setting, {key}{value and '='}{value}. {expected}{end}"
 
 
@@ -180,12 +185,12 @@ def _as_typed(value: str | int | float, wanted: str | None, path: list[str], whe
     if wanted == "list":
         inner = value.strip("[]").split(",") if isinstance(value, str) else [value]
         entries = [part.strip() if isinstance(part, str) else part for part in inner]
-        return f"Write it as a list: {override(key, entries)}."
+        return f"Write it as a list: {override(key, entries)}"
     if wanted == "text":
         text = json.dumps(value)
         kind = "true or false" if isinstance(value, bool) else "a number"
         written = override(key, [text] if is_entry else text)
-        return f"It is read as {kind}. Write it as a text: {written}."
+        return f"It is read as {kind}. Write it as a text: {written}"
     return ""
 
 

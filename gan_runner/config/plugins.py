@@ -165,7 +165,7 @@ def require_plugins(used: Sequence[UsedPlugin]) -> None:
     for plugin in used:
         if plugin.sha256 is not None:
             module = _module_name(plugin.name)
-            remedy = f"Give it again: {{option}}, or {VARIABLE}."
+            remedy = f"Give it again: {{option}} or {VARIABLE}"
             version = f"sha256 {plugin.sha256[:12]}"
         else:
             module, version = "", f"version {printable(plugin.version)}"

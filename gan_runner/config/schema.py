@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,8 +15,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_runner.config.component import Component, parse_settings
 from gan_runner.config.dotted import flatten
+from gan_runner.config.reference import plain_option
 from gan_runner.errors import CheckpointError, ConfigError, printable
-from gan_runner.system.files import write_text
+from gan_runner.system.files import open_regular, write_text
 
 SCHEDULE_LENGTHS = (
     "optimizer.generator.schedule.steps",
@@ -41,6 +43,8 @@ FREE = (
     "dataset.download",
 )
 
+_FREE_GROUPS = ("logger",)  # all of their settings
+
 PLACES = ("dataset.root", "dataset.path", "cache")
 """Settings that are paths of what is read again later."""
 
@@ -50,12 +54,15 @@ _DEEPEST = 50  # mappings and lists within each other; ours have a tenth of it
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times as fast, where it is
 
 
+FEWEST_EVALUATED_STEPS = 100
+"""With train.eval_every=auto: a shorter run isn't evaluated unless it is asked for."""
+
 Name = Annotated[str, Field(pattern=r"^\w+$")]  # it becomes part of the names of logged terms
 
 
 class Train(Component):
     """Length, sizes and intervals of training. An interval of 0 means: only at the end; for
-    `eval_every` it means never."""
+    `eval_every` it means never, and auto is resolved when the data is known."""
 
     steps: NonNegativeInt
     epochs: PositiveInt | None
@@ -63,11 +70,23 @@ class Train(Component):
     log_every: NonNegativeInt
     sample_every: NonNegativeInt
     save_every: NonNegativeInt
-    eval_every: NonNegativeInt
+    eval_every: NonNegativeInt | Literal["auto"]
     keep: NonNegativeInt
     samples: Annotated[int, Field(ge=1, le=1024)]
     ema: Annotated[float, Field(ge=0, lt=1)]
     ema_warmup: Annotated[float, Field(ge=1)]
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether evaluations come in it, as far as is known."""
+        if self.eval_every == "auto":
+            return self.epochs is not None or self.steps >= FEWEST_EVALUATED_STEPS
+        return self.eval_every > 0
+
+    @property
+    def evaluation_interval(self) -> int:
+        """The steps between two evaluations, once that is resolved; 0 for none."""
+        return 0 if self.eval_every == "auto" else self.eval_every
 
 
 class QuickLimits(Component):
@@ -110,6 +129,7 @@ class Config(Component):
     model: dict[str, Any]
     loss: dict[str, Any]
     augment: dict[Name, dict[str, Any]]
+    logger: dict[Name, dict[str, Any]]
     dataset: dict[str, Any]
     optimizer: dict[str, Any]
     evaluation: dict[str, Any]
@@ -129,9 +149,15 @@ class Config(Component):
 
     def digest(self) -> str:
         """A digest of everything that a resumed run may not change."""
-        left = (*FREE, "plugins", "quick")  # what quick=true changed is in the settings
-        fixed = {k: v for k, v in flatten(self.plain()).items() if k not in left}
+        leaves = flatten(self.plain())
+        left = ("plugins", "quick")  # what quick=true changed is in the settings
+        fixed = {k: v for k, v in leaves.items() if not is_free(k) and k not in left}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def is_free(key: str) -> bool:
+    """Whether a resumed run may change a setting, given by its dotted key."""
+    return key in FREE or key.partition(".")[0] in _FREE_GROUPS
 
 
 def parse(plain: Mapping[str, Any]) -> Config:
@@ -152,6 +178,8 @@ def read(path: Path) -> Config:
         raise CheckpointError(
             f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."
         )
+    if "method" in plain and "logger" not in plain:  # of an earlier version
+        plain["logger"] = {"tensorboard": plain_option("logger", "tensorboard")}
     try:
         return parse({"quick": False, **plain})  # which runs made before there was one lack
     except ConfigError as error:
@@ -175,6 +203,16 @@ def read_plain(path: Path) -> dict[str, Any]:
         text = printable(error)
         raise CheckpointError(f"unreadable configuration, {printable(path)}. {text}") from None
     return plain if isinstance(plain, dict) else {}
+
+
+def read_overrides(path: Path) -> tuple[str, ...]:
+    """The settings of a command line, as Hydra leaves them in a run folder for people; empty for
+    what isn't a list of texts, which a stranger may have left there."""
+    with suppress(OSError, ValueError, RecursionError, yaml.YAMLError), open_regular(path) as file:
+        plain = _load(file.read(_LARGEST_FILE_BYTES).decode())
+        if isinstance(plain, list) and all(isinstance(text, str) for text in plain):
+            return tuple(plain)
+    return ()
 
 
 def write(path: Path, config: Config) -> None:

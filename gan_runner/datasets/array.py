@@ -46,12 +46,12 @@ LIMITS: dict[str, Limits] = {"f": (0, 1), "b": (0, 1), "i": (0, 255), "u": (0, 2
 CHUNK_EXAMPLES = 1024
 _MOST_NAMED = 5  # dimensions of thousands
 UNFIT = {
-    "c": "Save real and imaginary parts side by side: numpy.stack([x.real, x.imag], axis=-1).",
+    "c": "Save real and imaginary parts side by side: numpy.stack([x.real, x.imag], axis=-1)",
     "M": "Save numbers: array.astype('datetime64[s]').astype('int64'), for seconds.",
     "m": "Save numbers: array / numpy.timedelta64(1, 's'), for seconds.",
     "V": "Save its fields as columns: "
     "numpy.lib.recfunctions.structured_to_unstructured(x, dtype=float).",
-    "U": "Save plain real numbers; text in columns is for dataset=table.",
+    "U": "Save plain real numbers; text in columns is for dataset=table",
 }
 """Remedies for arrays of other kinds of numbers."""
 ArrayName = Annotated[str, Field(min_length=1)]
@@ -158,11 +158,11 @@ class Array(Dataset):
     def _numbers(self, samples: Samples, kind: str, labels: ArrayLabels, reading: Reading) -> Data:
         """Vectors or sequences, as float32 of the same shape that keeps their digits."""
         if self.flip:
-            remedy = "Set dataset.flip=false."
+            remedy = "Set dataset.flip=false"
             raise ConfigError(f"{kind} can't be mirrored, dataset.flip=true. {remedy}")
         if kind == "sequences" and samples.shape[1] == 1:
             what = f"sequences of a single step in {list(samples.shape)}"
-            raise self._fault(what, "Save them as vectors [N, D], with dataset.kind=vectors.")
+            raise self._fault(what, "Save them as vectors [N, D], with dataset.kind=vectors")
         rows = samples.reshape(-1, samples.shape[-1])
         try:
             shifted = shift_columns(rows, may_shift=self.standardize)
@@ -177,7 +177,7 @@ class Array(Dataset):
         """The dimensions whose digits can't all be kept, those that may matter apart."""
         remedy = "Save them in another unit, or less their start, as float64."
         if not self.standardize:
-            remedy = "Use dataset.standardize=true."
+            remedy = "Use dataset.standardize=true"
         for doubtful in (True, False):
             texts = [
                 f"dimension {d + 1} {x.text}" for d, x in lost.items() if x.doubtful == doubtful

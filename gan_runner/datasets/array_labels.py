@@ -54,7 +54,7 @@ def _flatten(stored: NDArray[Any], count: int, setting: str) -> tuple[NDArray[An
     if is_table and ((stored == 0) | (stored == 1)).all() and (stored.sum(1) == 1).all():
         return stored.argmax(1), [f"one-hot labels {list(stored.shape)} are read as classes"]
     what = f"labels of shape {list(stored.shape)} for {count} samples"
-    remedy = f"Save them as [{count}] or one-hot, or use dataset.labels=null."
+    remedy = f"Save them as [{count}] or one-hot, or use dataset.labels=null"
     raise _fault(what, remedy, setting)
 
 
@@ -69,7 +69,7 @@ def _whole(values: NDArray[Any], setting: str) -> tuple[NDArray[Any], list[str]]
         odd = ~np.isfinite(values) | (whole != values)
         if odd.any():
             what = f"labels of {values.dtype} that aren't whole, such as {values[odd][0]:g}"
-            remedy = "Save classes as integers; a measurement is no class: dataset.labels=null."
+            remedy = "Save classes as integers; a measurement is no class: dataset.labels=null"
             raise _fault(what, remedy, setting)
         values, notes = whole, [f"labels of {values.dtype} are whole numbers and read as classes"]
     else:

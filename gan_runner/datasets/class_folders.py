@@ -73,7 +73,7 @@ def folder_classes(names: Sequence[str], setting: LabelsSetting, *, root: str) -
 
 def _loose_error(loose: int, total: int) -> DataError:
     what = f"{loose} of {total} images lie in the folder itself, not in a class"
-    return DataError(f"{what}, dataset.labels=folders. Move them, or use dataset.labels=auto.")
+    return DataError(f"{what}, dataset.labels=folders. Move them, or use dataset.labels=auto")
 
 
 def _below(root: str, folder: str) -> str:

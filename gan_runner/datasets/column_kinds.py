@@ -94,10 +94,10 @@ class KindFinder(NamedTuple):
             if len(column.counts) > column.most_categories:
                 raise self._fault(
                     f"{what}, and {len(column.counts)} different ones: too many for categories",
-                    f"Leave it out: {self.missing.remedies.add('ignore', [column.name])}, or read "
-                    f"them as numbers, which lose these zeros: {numeric}.",
+                    f"Leave it out with {self.missing.remedies.add('ignore', [column.name])} or "
+                    f"read them as numbers, which lose these zeros: {numeric}",
                 )
-            decision = Decision(f"{what}: it is read as categories", f"Numbers: {numeric}.", False)
+            decision = Decision(f"{what}: it is read as categories", f"Numbers: {numeric}", False)
             return ColumnKind(None, f"numbers that begin with 0, as {zero}", False, (decision,))
         if are_codes(plain, len(column.cells)):
             return ColumnKind(None, "few different whole numbers", guess=True)
@@ -111,7 +111,7 @@ class KindFinder(NamedTuple):
             Decision(
                 f"column {printable(column.name)} is read as numbers without {form.taken_off}, and "
                 "so are samples written",
-                f"Texts: {remedy}.",
+                f"Texts: {remedy}",
                 doubtful=False,
             ),
         )
@@ -125,14 +125,16 @@ class KindFinder(NamedTuple):
         ignore = self.missing.remedies.add("ignore", [column.name])
         remedy = (
             "If their order matters, write them as numbers, such as days since the first, or leave "
-            f"them out: {ignore}."
+            f"them out with {ignore}"
         )
         number = len(column.counts)
         if number > column.most_categories:
             what = f"column {name} has {number} different {kind}, as {example}"
             raise self._fault(f"{what}: too many for categories", remedy)
         what = f"column {name} has {kind}, as {example}, and they are read as {number} categories"
-        silent = f"Categories: {self.missing.remedies.add('categorical', [column.name])}."
+        silent = (
+            f"or say that they are with {self.missing.remedies.add('categorical', [column.name])}"
+        )
         return ColumnKind(None, kind, decisions=(Decision(what, f"{remedy} {silent}"),))
 
     def _names_or_units(self, column: ColumnText, name: str) -> ColumnKind:
@@ -143,8 +145,8 @@ class KindFinder(NamedTuple):
         what = f"column {name} has {units}, and is read as {len(column.counts)} categories"
         remedy = (
             "Write it as numbers in one unit, or leave it out: "
-            f"{self.missing.remedies.add('ignore', [column.name])}. "
-            f"Categories: {self.missing.remedies.add('categorical', [column.name])}."
+            f"{self.missing.remedies.add('ignore', [column.name])} or, for categories, "
+            f"{self.missing.remedies.add('categorical', [column.name])}"
         )
         return ColumnKind(None, units, decisions=(Decision(what, remedy),))
 
@@ -156,11 +158,11 @@ class KindFinder(NamedTuple):
         if not ambiguous:
             return self._fault(
                 f"numbers with another decimal sign than {self.decimal!r} in {where}",
-                f"Use {as_decimal}.",
+                f"Use {as_decimal}",
             )
-        remedy = f"Thousands: {override('dataset.thousands', other)}."
+        remedy = f"Use {override('dataset.thousands', other)} for thousands"
         if not self._is_decimal_confirmed():  # by other columns, which the other sign would ruin
-            remedy += f" Decimals: {as_decimal}."
+            remedy += f" or {as_decimal} for a decimal one."
         return self._fault(f"{other!r} may be a decimal or a thousands sign in {where}", remedy)
 
     def _is_decimal_confirmed(self) -> bool:
@@ -177,16 +179,15 @@ class KindFinder(NamedTuple):
         where = f"{printable(texts[0], limit=40)} in line {line}"
         categorical = self.missing.remedies.add("categorical", [column.name])
         if units := find_units(column.counts):
-            remedy = f"Write it as numbers in one unit, or use {categorical}."
+            remedy = f"Write it as numbers in one unit, or use {categorical}"
             return self._fault(f"column {name} has {units}, {where}", remedy)
-        remedy = f"Repair it, or use {categorical}."
+        remedy = f"Repair it, or use {categorical}"
         if len(texts) <= _FEW_SPELLINGS and max(map(len, texts)) <= _LONGEST_SPELLING:
             stands = "it stands" if len(texts) == 1 else "they stand"
             missing = self.missing.adding(texts)
-            parts = [f"if {stands} for missing values: {missing}", f"as categories: {categorical}"]
+            parts = [f"{missing} if {stands} for missing values", f"{categorical} for categories"]
             is_word = any(cell.lower() not in POSSIBLE and cell[:1].isalnum() for cell in texts)
-            remedy = "; ".join(reversed(parts) if is_word else parts) + "."
-            remedy = remedy[0].upper() + remedy[1:]
+            remedy = f"Use {' or '.join(reversed(parts) if is_word else parts)}."
         others = f" and {len(texts) - 1} other texts" if len(texts) > 1 else ""
         return self._fault(f"column {name} {what}, {where}{others}", remedy)
 

@@ -198,7 +198,7 @@ class ImageFolder(Dataset):
         what = f"{'image too large:' if too_large else 'damaged image'} {printable(name)}"
         remedy = "Scale it down" if too_large else "Remove it"
         others = "such images" if too_large else "what is damaged"
-        remedy += f", or leave out {others} with dataset.on_damaged=skip."
+        remedy += f", or leave out {others} with dataset.on_damaged=skip"
         raise DataError(f"{what} ({printable(result.reason)}), {self._setting}. {remedy}")
 
     def _range_error(self, name: str, values: OutOfRange) -> DataError:

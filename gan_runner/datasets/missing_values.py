@@ -105,12 +105,12 @@ class Missing:
             f"missing values in {len(self.all_rows)} of {len(lines)} rows, the first in column "
             f"{printable(name)}, line {lines[rows[0]]}"
         )
-        remedy = f"By column: {self.by_column}. Repair them, or use dataset.missing=drop, which "
-        remedy += "leaves out these rows."
+        remedy = f"By column: {self.by_column}. Repair them, or leave out these rows with "
+        remedy += "dataset.missing=drop"
         if self.has_texts:
             country = self.looks_like_country()
             texts = "the texts" if country is None else f"the texts, as NA of {printable(country)},"
-            remedy += f" If {texts} are values: {self.keeping_texts}."
+            remedy += f" or, if {texts} are values, use {self.keeping_texts}"
         return what, remedy
 
     def left_out(self, total: int) -> list[LeftOut]:
@@ -139,7 +139,7 @@ class Missing:
                 Decision(
                     f"NA is taken for a missing value in column {printable(country)}, whose other "
                     "cells have two capital letters, as codes of countries",
-                    f"If it is Namibia: {self.keeping_texts}.",
+                    f"If it is Namibia: {self.keeping_texts}",
                 )
             )
         return decisions

@@ -28,14 +28,14 @@ def take_per_class(data: Data, per_class: int, *, seed: int) -> PerClassSplit:
     """
     if data.labels is None:
         raise ConfigError(
-            f"the data has no labels, dataset.per_class={per_class}. Use dataset.per_class=null."
+            f"the data has no labels, dataset.per_class={per_class}. Use dataset.per_class=null"
         )
     orders = indices_by_class(data.labels, seed=seed)
     least = min(orders, key=lambda label: len(orders[label]))
     if per_class > len(orders[least]):
         raise ConfigError(
             f"class {class_name(data, least)} has {len(orders[least])} examples, "
-            f"dataset.per_class={per_class}. Use at most dataset.per_class={len(orders[least])}."
+            f"dataset.per_class={per_class}. Use at most dataset.per_class={len(orders[least])}"
         )
     return split_at(data, torch.cat([order[:per_class] for order in orders.values()]))
 

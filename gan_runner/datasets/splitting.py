@@ -44,7 +44,7 @@ def split_indices(
                 f"class {printable(name)} has a single row, and the split into training and test "
                 f"needs 2, dataset.test_ratio={test_ratio:g} with {setting}. "
                 + (f"{label_doubt} Else add" if label_doubt else "Add")
-                + " rows of it, leave it out, or use dataset.test_ratio=0."
+                + " rows of it, leave it out, or use dataset.test_ratio=0"
             )
         count = min(max(round(test_ratio * len(members)), 1), len(members) - 1)
         held_out[members[torch.randperm(len(members), generator=rng)[:count]]] = True

@@ -201,7 +201,7 @@ class Table(Tabular):
         if not whole:
             worst = missing.remedies.add("ignore", [missing.worst])
             what = f"missing values in {len(lines)} of {len(lines)} rows: {missing.by_column}"
-            raise self._fault(what, f"No row is left. Leave the worst column out: {worst}.")
+            raise self._fault(what, f"No row is left. Leave the worst column out: {worst}")
         kept = {name: [cells[row] for row in whole] for name, cells in used.items()}
         left = [lines[row] for row in whole]
         return [ColumnText(name, cells, Counter(cells), left) for name, cells in kept.items()]
@@ -242,8 +242,8 @@ class Table(Tabular):
             what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
             if units := find_units(column.counts):
                 what += f", which are {units}"
-            remedy = f"Leave it out: {remedies.add('ignore', [column.name])}."
-            other = "Name another label, or none: dataset.label=null."
+            remedy = f"Leave it out: {remedies.add('ignore', [column.name])}"
+            other = "Name another label, or none: dataset.label=null"
             raise self._fault(what, other if is_label and self.label != "auto" else remedy)
         places = {category: place for place, category in enumerate(names)}
         values = np.array([places[cell] for cell in column.cells], dtype=np.int64)

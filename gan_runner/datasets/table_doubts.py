@@ -85,7 +85,7 @@ def _identifiers(
         yield Decision(
             f"{_columns(found)} a number of its own in each row, as a row's number or name has, "
             "and would be learned as a measurement",
-            f"Leave out: {remedies.add('ignore', found)}.",
+            f"Leave out: {remedies.add('ignore', found)}",
         )
 
 
@@ -103,10 +103,12 @@ def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Deci
         for column in columns
         if any(cell in column.counts and column.name not in found[cell] for cell in found)
     ]
-    remedy = f"If they stand for missing values: {missing.adding(found)}."
+    remedy = f"If they stand for missing values: {missing.adding(found)}"
     if elsewhere:
-        remedy += f" That takes them for missing ones in {listed(elsewhere)}, too; to keep those, "
-        remedy += "empty the others in the file."
+        remedy += (
+            f" (which takes them for missing ones in {listed(elsewhere)}, too; to keep those, "
+        )
+        remedy += "empty the others in the file)"
     yield Decision(
         f"numbers far from all others are taken as they are: {'; '.join(parts[:5])}", remedy
     )
@@ -137,7 +139,7 @@ def _dates_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iter
         yield Decision(
             f"{_columns(found)} what looks like dates written as numbers (20200309), whose "
             "differences aren't days",
-            f"Write them as days since the first, or leave out: {remedies.add('ignore', found)}.",
+            f"Write them as days since the first, or leave out: {remedies.add('ignore', found)}",
         )
     if times:
         texts = [f"{printable(name)} ({text})" for name, text in times.items()]
@@ -145,8 +147,8 @@ def _dates_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iter
             f"{_columns(texts)} what looks like times: an hour or a day of the week, which they "
             "hide, isn't learned",
             "Write these as columns if they matter, or leave out: "
-            f"{remedies.add('ignore', list(times))}. Numbers: "
-            f"{remedies.add('numeric', list(times))}.",
+            f"{remedies.add('ignore', list(times))} or, to take them for numbers, "
+            f"{remedies.add('numeric', list(times))}",
         )
 
 
@@ -162,7 +164,7 @@ def _possibly_missing(columns: Sequence[ReadColumn], missing: Missing) -> Iterat
         parts = [f"'{printable(cell)}' in {listed(names)}" for cell, names in found.items()]
         yield Decision(
             f"texts that may mean a missing value are read as categories: {'; '.join(parts[:5])}",
-            f"If they do: {missing.adding(found)}.",
+            f"If they do: {missing.adding(found)}",
         )
 
 
@@ -180,7 +182,7 @@ def _rare_categories(columns: Sequence[ReadColumn], remedies: Remedies) -> Itera
         yield Decision(
             f"column {printable(column.name)} has {len(column.counts)} categories with {rows:.1f} "
             "rows each on average, too few to learn from",
-            f"Leave out: {remedies.add('ignore', [column.name])}.",
+            f"Leave out: {remedies.add('ignore', [column.name])}",
         )
 
 

@@ -48,20 +48,21 @@ def find_label(
     called = next((column.name for column in named if kinds[column.name].form is None), None)
     if called is not None:
         text = f"column {printable(called)}, by its name"
-        by_name = Decision(f"the label is {text}", "None: dataset.label=null.", doubtful=False)
+        by_name = Decision(f"the label is {text}", "None: dataset.label=null", doubtful=False)
         return FoundLabel(called, text, decisions=(by_name, *decisions))
     last = columns[-1].name if columns else None
     if last is None or kinds[last].form is not None:
         return FoundLabel(None, decisions=decisions)
     shown = printable(last)
     no_label = override("dataset.label", None)
-    remedy = f"No label: {no_label}. This one: {override('dataset.label', last)}."
+    remedy = f"Use {no_label} for no label or {override('dataset.label', last)} for this one"
     if kinds[last].guess:
-        remedy += f" Numbers: {remedies.add('numeric', [last])}."
+        remedy += f" or {remedies.add('numeric', [last])} for numbers"
+    remedy += "."
     by_place = Decision(f"the last column, {shown}, is taken for the label", remedy)
     doubt = (
-        f"Column {shown} was taken for the label as the last one; if it has no classes, use "
-        f"{no_label}."
+        f"Column {shown} was taken for the label as the last one: use {no_label} if it has no "
+        "classes."
     )
     text = f"column {shown}, found as the last categorical column"
     return FoundLabel(last, text, doubt, (by_place, *decisions))
@@ -85,6 +86,6 @@ def _may_be_classes(column: ColumnText, remedies: Remedies) -> Decision | None:
     return Decision(
         f"column {shown} is taken for a measurement and not for the label: it has {number} "
         f"different whole numbers in {len(column.cells)} rows",
-        f"The label: {override('dataset.label', column.name)}. "
-        f"Numbers: {remedies.add('numeric', [column.name])}.",
+        f"Use {override('dataset.label', column.name)} if it is the label or "
+        f"{remedies.add('numeric', [column.name])} if it isn't.",
     )

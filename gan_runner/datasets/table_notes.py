@@ -76,7 +76,7 @@ def guessed_kinds(
     categorical = remedies.add("categorical", codes, unfit=others)
     yield Decision(
         f"columns of few whole numbers are taken for categories: {listed(codes)}",
-        f"If they are numbers, use {numeric}; else {categorical}.",
+        f"Use {numeric} if they are numbers or {categorical} if they aren't.",
     )
 
 
@@ -107,7 +107,7 @@ def possible_thousands(
         yield Decision(
             f"column {printable(column.name)} has three digits behind each '{form.decimal}', as in "
             f"{example}, and is read as numbers below 1,000",
-            f"If they are thousands: {' '.join(settings)}.",
+            f"If they are thousands: {' '.join(settings)}",
         )
 
 

@@ -121,13 +121,13 @@ class Torchvision(Dataset):
         missing = [file for file in files if not file.is_file()]
         if missing and not self.download:
             what = f"missing {printable(missing[0])}"
-            remedy = "Put it there, or have it downloaded with dataset.download=true."
+            remedy = "Put it there, or have it downloaded with dataset.download=true"
             raise DataError(f"{what}, {self._setting}. {remedy}")
         if missing:
             fetch(type(self).__name__, root)
 
     def _damaged_error(self, path: Path, reason: str) -> DataError:
-        remedy = "Delete the file and have it downloaded again with dataset.download=true."
+        remedy = "Delete the file and have it downloaded again with dataset.download=true"
         return DataError(f"damaged {printable(path)}: it {reason}, {self._setting}. {remedy}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from gan_runner.evaluation.metrics.registry import METRICS
 
-_OPERATIONS_PER_SECOND = 2e10
+OPERATIONS_PER_SECOND = 2e10
 """In large products of matrices on a core or two; a slow machine has a quarter of it, a fast one
 several times as much."""
 
@@ -15,4 +15,4 @@ def estimated_seconds(metrics: Collection[str], *, examples: int, features: int)
     """About how long the metrics take for so many real examples and as many samples, each of so
     many features. Classifiers that are trained for it aren't counted."""
     costs = (METRICS[name].cost for name in metrics)
-    return sum(cost.operations(examples, features) for cost in costs) / _OPERATIONS_PER_SECOND
+    return sum(cost.operations(examples, features) for cost in costs) / OPERATIONS_PER_SECOND

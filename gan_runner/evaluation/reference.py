@@ -17,6 +17,7 @@ from gan_runner.evaluation.features.cache import cached_features
 from gan_runner.evaluation.features.choice import feature_space
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.classified import ClassifiedRows, classified_rows
+from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.registry import Need
 from gan_runner.evaluation.metrics.tstr import LabeledArrays, TSTRTask
 from gan_runner.evaluation.settings import Evaluation
@@ -28,8 +29,8 @@ class Reference:
     """Real examples and what is computed of them.
 
     `examples` [N, *shape] are the training examples in use, with their `labels` [N] and `features`.
-    `train` are features of all training examples, `held_out` those of others, where a metric needs
-    both; `held_out_digest` is empty without such examples. Likelihoods are those of `unseen`
+    `fresh` are features of held-out examples beside those of all training examples, where a metric
+    needs them; `held_out_digest` is empty without such examples. Likelihoods are those of `unseen`
     examples: held-out ones, or else those in use; `split` says which. `rows` are those of a labeled
     table. `tstr` is the task of TSTR, where a metric needs it; `has_test` is whether its test
     examples are held-out ones.
@@ -42,8 +43,7 @@ class Reference:
     examples: Tensor
     labels: Tensor | None
     features: Tensor
-    train: Tensor | None
-    held_out: Tensor | None
+    fresh: FreshExamples | None
     held_out_digest: str
     unseen: Tensor
     split: str
@@ -76,10 +76,12 @@ def prepare_reference(
         rows = classified_rows(data, examples, labels, held_out)
     features = partial(cached_features, space, seed=settings.seed, cache=cache, say=say)
     of_data, of_held_out = digest(data), "" if held_out is None else digest(held_out)
-    train_features = held_out_features = None
+    fresh = None
     if held_out is not None and Need.HELD_OUT in needs:
-        train_features = features(data.examples, part="train", data=of_data)
-        held_out_features = features(held_out.examples, part="held out", data=of_held_out)
+        fresh = FreshExamples(
+            features(data.examples, part="train", data=of_data),
+            features(held_out.examples, part="held out", data=of_held_out),
+        )
     return Reference(
         data=data,
         data_digest=of_data,
@@ -88,8 +90,7 @@ def prepare_reference(
         examples=examples,
         labels=labels,
         features=features(examples, part="real", data=of_data),
-        train=train_features,
-        held_out=held_out_features,
+        fresh=fresh,
         held_out_digest=of_held_out,
         unseen=examples if held_out is None else _choose_examples(held_out, settings)[0],
         split="train" if held_out is None else "held out",
@@ -110,9 +111,9 @@ def as_arrays(examples: Tensor, labels: Tensor | None) -> LabeledArrays:
 def _choose_examples(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor | None]:
     """Real examples and their labels, on the CPU: all, or a draw of `num`, in their order."""
     chosen = torch.arange(len(data))
-    if len(data) > settings.num:
+    if len(data) > settings.count:
         rng = torch.Generator().manual_seed(derive(settings.seed, "reals"))
-        chosen = torch.randperm(len(data), generator=rng)[: settings.num].sort().values
+        chosen = torch.randperm(len(data), generator=rng)[: settings.count].sort().values
     examples = data.examples[chosen.to(data.examples.device)].cpu()
     return examples, None if data.labels is None else data.labels.cpu()[chosen]
 

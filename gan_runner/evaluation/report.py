@@ -10,7 +10,12 @@ import torch
 
 from gan_runner.evaluation.confusion import ConfusionMatrices
 from gan_runner.evaluation.features.classifier import classifier_warning
-from gan_runner.evaluation.metrics.by_class import ByClass, images_by_class, rows_by_class
+from gan_runner.evaluation.metrics.by_class import (
+    ByClass,
+    ClassNumbers,
+    images_by_class,
+    rows_by_class,
+)
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.protocol import Protocol, Result
@@ -68,15 +73,18 @@ def make_report(
     return EvaluationReport(
         results=tuple(_result(m, inputs, reference, weights) for m in numbers),
         best=next((m.value for m in numbers if (m.number, m.column) == (wanted, None)), None),
-        classes=classes,
-        shares=_shares(classes, len(inputs.fake)),
-        doubts=tuple(_doubts(measured, inputs, reference, asked=settings.metrics is not None)),
+        classes=classes.values,
+        shares=_shares(classes.values, len(inputs.fake)),
+        doubts=(
+            *_doubts(measured, inputs, reference, asked=settings.metrics is not None),
+            *classes.doubts,
+        ),
         neighbors=_nearest(inputs, reference),
         confusion=confusion,
     )
 
 
-def _by_class(inputs: MetricInputs, reference: Reference, metrics: Sequence[str]) -> ByClass:
+def _by_class(inputs: MetricInputs, reference: Reference, metrics: Sequence[str]) -> ClassNumbers:
     if reference.rows is not None:
         return rows_by_class(inputs, reference.rows, metrics)
     return images_by_class(inputs, reference.labels, reference.data.class_names, metrics)
@@ -153,9 +161,9 @@ def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:
     space = reference.data.space
     if space.kind != "images":
         return None
-    examples, features = reference.data.examples, reference.train
-    if features is None:
-        examples, features = reference.examples, reference.features
+    examples, features = reference.examples, reference.features
+    if reference.fresh is not None:
+        examples, features = reference.data.examples, reference.fresh.train
     shown, rows = inputs.fake[:_NEIGHBORS_SHOWN], []
     for example, feature in zip(shown, inputs.fake_features, strict=False):
         distances = torch.linalg.vector_norm(features - feature, dim=1)

@@ -11,6 +11,9 @@ from gan_runner.data import Data
 from gan_runner.errors import ConfigError, DataError, printable
 from gan_runner.evaluation.metrics.registry import METRICS, numbers, suggest_metric, suggest_number
 
+MOST_EXAMPLES = 10_000
+"""In an evaluation, where the settings don't say otherwise."""
+
 
 class BestMetric(Component):
     """The number whose best checkpoint is kept."""
@@ -27,9 +30,10 @@ class BestMetric(Component):
 
 
 class Evaluation(Component):
-    """The metrics and how they are measured. `metrics: null` are all that apply to the data."""
+    """The metrics and how they are measured. `metrics: null` are all that apply to the data; with
+    `num: auto` a run that chooses when it is evaluated chooses this, too."""
 
-    num: Annotated[int, Field(ge=2, le=1_000_000)]
+    num: Annotated[int, Field(ge=2, le=1_000_000)] | Literal["auto"]
     space: Literal["auto", "classifier", "random", "inception", "identity", "scaled"]
     inception_weights: str | None
     metrics: tuple[str, ...] | None
@@ -38,6 +42,11 @@ class Evaluation(Component):
     projections: PositiveInt
     importance_samples: PositiveInt
     best: BestMetric
+
+    @property
+    def count(self) -> int:
+        """The most samples, and real examples."""
+        return MOST_EXAMPLES if self.num == "auto" else self.num
 
     @field_validator("metrics")
     @classmethod

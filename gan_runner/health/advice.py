@@ -5,36 +5,38 @@ from __future__ import annotations
 from gan_runner.health.history import History
 
 _ADVICE = {
-    "mode_collapse": "A loss that weighs fakes against reals, loss=r3gan, or a smoother D, "
-    "loss/penalty=r1; a slower generator, optimizer.generator.lr={generator_slower:g}; "
-    "more examples to compare, train.batch_size=256.",
+    "mode_collapse": "A loss that weighs fakes against reals, loss=r3gan or a smoother D, "
+    "loss/penalty=r1 or a slower generator, optimizer.generator.lr={generator_slower:g} or "
+    "more examples to compare, train.batch_size=256",
     "discriminator_saturated": "A loss whose gradient lasts, loss=non_saturating or "
-    "loss=wgan_gp; a smoother D, loss/penalty=r1; a weaker one, "
-    "optimizer.discriminator.lr={discriminator_slower:g} or loss.d_steps=1.",
+    "loss=wgan_gp or a smoother D, loss/penalty=r1 or a weaker one, "
+    "optimizer.discriminator.lr={discriminator_slower:g} or loss.d_steps=1",
     "discriminator_useless": "A stronger D, optimizer.discriminator.lr={discriminator_faster:g} or "
-    "loss.d_steps=5; a weaker penalty if there is one, loss.penalty.r1.weight=0.1.",
+    "loss.d_steps=5 or a weaker penalty if there is one, loss.penalty.r1.weight=0.1",
     "oscillation": "Smaller steps, optimizer.generator.lr={generator_slower:g} "
-    "optimizer.discriminator.lr={discriminator_slower:g}; no momentum, "
-    "'optimizer.generator.betas=[0.0,0.99]'; a smoother D, loss/penalty=r1.",
-    "divergence": "Bound D, loss/penalty=r1, loss=wgan_gp or model.discriminator.norm=spectral; "
-    "smaller steps, optimizer.discriminator.lr={discriminator_slower:g} "
-    "optimizer.generator.lr={generator_slower:g}; "
-    "bounded ones, optimizer.discriminator.clip_norm=1.0. Penalties must have positive weights.",
-    "memorization": "Take an earlier checkpoint (gan-sample RUN --checkpoint best) or train for "
-    "less, train.steps={half}; more data; a smoother D, loss/penalty=r1.",
-    "past_the_best": "The best state is kept: gan-sample RUN --checkpoint best. End there with "
-    "health.patience={patience}, or go on more slowly, "
-    "optimizer.generator.schedule.shape=linear optimizer.discriminator.schedule.shape=linear.",
+    "optimizer.discriminator.lr={discriminator_slower:g} or no momentum, "
+    "'optimizer.generator.betas=[0.0,0.99]' or a smoother D, loss/penalty=r1",
+    "divergence": "Penalties must have positive weights. Bound D, loss/penalty=r1 or loss=wgan_gp "
+    "or model.discriminator.norm=spectral or take smaller steps, "
+    "optimizer.discriminator.lr={discriminator_slower:g} "
+    "optimizer.generator.lr={generator_slower:g} or bounded ones, "
+    "optimizer.discriminator.clip_norm=1.0",
+    "memorization": "Take an earlier checkpoint with gan-sample RUN --checkpoint best or train for "
+    "less, train.steps={half} or on more data, or with a smoother D, loss/penalty=r1",
+    "past_the_best": "The best state is kept, gan-sample RUN --checkpoint best has it. End there "
+    "with health.patience={patience} or go on more slowly, "
+    "optimizer.generator.schedule.shape=linear optimizer.discriminator.schedule.shape=linear",
 }
 _WITHOUT_D = {  # for a VAE
-    "mode_collapse": "A weaker divergence, loss.beta=0.5, if elbo/divergence is near 0; smaller "
-    "steps, optimizer.generator.lr={generator_slower:g}; a larger decoder.",
-    "divergence": "Smaller steps, optimizer.generator.lr={generator_slower:g}; bounded ones, "
-    "optimizer.generator.clip_norm=1.0.",
-    "memorization": "Take an earlier checkpoint (gan-sample RUN --checkpoint best) or train for "
-    "less, train.steps={half}; more data; a stronger divergence, loss.beta=2.",
-    "past_the_best": "The best state is kept: gan-sample RUN --checkpoint best. End there with "
-    "health.patience={patience}, or go on more slowly, optimizer.generator.schedule.shape=linear.",
+    "mode_collapse": "A weaker divergence, loss.beta=0.5 if elbo/divergence is near 0, or smaller "
+    "steps, optimizer.generator.lr={generator_slower:g} or a larger decoder.",
+    "divergence": "Smaller steps, optimizer.generator.lr={generator_slower:g} or bounded ones, "
+    "optimizer.generator.clip_norm=1.0",
+    "memorization": "Take an earlier checkpoint with gan-sample RUN --checkpoint best or train for "
+    "less, train.steps={half} or on more data, or with a stronger divergence, loss.beta=2",
+    "past_the_best": "The best state is kept, gan-sample RUN --checkpoint best has it. End there "
+    "with health.patience={patience} or go on more slowly, "
+    "optimizer.generator.schedule.shape=linear",
 }
 _USUAL_RATE = 0.001  # where the rows have none
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from gan_runner.health.history import LEVELS, SHARE, History, Row
 from gan_runner.health.settings import Health
 
+_PARTS = 8  # of a span: three turns need four, and noise of single steps is to even out
+
 
 def mode_collapse(history: History, settings: Health) -> str | None:
     """Samples that are alike, or twins; or real, but few of the kinds that there are; or modes
@@ -104,17 +106,19 @@ def oscillation(history: History, settings: Health) -> str | None:
     """The generator's gradients go up and down by a large factor: it is pushed to and fro.
 
     Losses don't show it: a critic's logits may move all together, and the loss of a D that wins
-    swings between small values in healthy runs.
+    swings between small values in healthy runs. Means of parts of the span are compared, so that
+    the noise of single steps doesn't count where each is logged; of fewer rows, more steps.
     """
-    limits = settings.oscillation
-    norms = history.training.values_over("grad_norm/generator", limits.span)
+    limits, training = settings.oscillation, history.training
+    span = max(limits.span, training.span_of(_PARTS))
+    norms = training.means_over("grad_norm/generator", span, parts=_PARTS)
     if not norms or min(norms) <= 0:
         return None
     count = count_swings(norms, limits.factor)
     if count < limits.swings:
         return None
     return (
-        f"grad_norm/generator turned {count} times within {limits.span} steps, each time by a "
+        f"grad_norm/generator turned {count} times within {span} steps, each time by a "
         f"factor of {limits.factor:g} or more ({min(norms):.2g} to {max(norms):.2g})"
     )
 

@@ -16,6 +16,8 @@ LEVELS = ("loss/discriminator", "logits/gap", "grad_norm/generator")
 SHARE = "eval/share/"
 """The prefix of the names of the shares of classes."""
 
+_FEWEST_ROWS = 16  # that are remembered, however many steps they span
+
 
 class EvaluationNames(NamedTuple):
     """The names in rows of the numbers of evaluations that are watched: the one whose best is kept,
@@ -37,7 +39,7 @@ class Series:
         self._rows.append(row)
         half = len(self._rows) // 2
         # half at once, so that a row costs the same however many there are
-        if _step(self._rows[half]) <= self.last_step - self._longest:
+        if half >= _FEWEST_ROWS and _step(self._rows[half]) <= self.last_step - self._longest:
             del self._rows[:half]
 
     @property
@@ -57,6 +59,21 @@ class Series:
         """A number through the span; nothing if a row of the span lacks it."""
         rows = self.rows_over(span)
         return [row[name] for row in rows] if all(name in row for row in rows) else []
+
+    def means_over(self, name: str, span: int, *, parts: int) -> list[float]:
+        """The means of a number in equal parts of the span, of those that have rows; the row at
+        its beginning is a part by itself. Nothing if a row of the span lacks it."""
+        rows, values = self.rows_over(span), self.values_over(name, span)
+        found: dict[int, list[float]] = {}
+        for row, value in zip(rows if values else [], values, strict=True):
+            found.setdefault((self.last_step - _step(row)) * parts // span, []).append(value)
+        return [sum(each) / len(each) for each in found.values()]
+
+    def span_of(self, intervals: int) -> int:
+        """The steps between the last row and the one so many rows before it; 0 if there is none."""
+        return (
+            self.last_step - _step(self._rows[-intervals - 1]) if len(self._rows) > intervals else 0
+        )
 
 
 def _step(row: Row) -> int:

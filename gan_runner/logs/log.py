@@ -1,17 +1,17 @@
-"""The log of a run: metrics.jsonl, events.jsonl, train.log, pictures and TensorBoard."""
+"""The log of a run: metrics.jsonl, events.jsonl, train.log, pictures, and its trackers."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from gan_runner.errors import NumbersError, printable
 from gan_runner.evaluation.report import EvaluationReport
-from gan_runner.logs import tensorboard
+from gan_runner.logs.loggers import Logger
 from gan_runner.logs.terminal import Terminal
+from gan_runner.logs.trackers import RunFacts, Trackers, note_sent_steps
 from gan_runner.sampling.pictures.png import Picture, save_png
 from gan_runner.storage.rows import best_evaluation
 from gan_runner.storage.run_folder import RunFolder, current_time
@@ -24,10 +24,14 @@ PICTURES = ("step", "reconstructions", "confusion")
 class Log:
     """One place for everything that is logged. Each (name, step) is written once."""
 
-    def __init__(self, folder: RunFolder, terminal: Terminal) -> None:
+    def __init__(
+        self, folder: RunFolder, terminal: Terminal, loggers: Mapping[str, Logger]
+    ) -> None:
         self._folder = folder
         self._terminal = terminal
-        self._tensorboard = tensorboard.TensorBoardLog(folder.tensorboard)
+        makers = {name: logger.open for name, logger in loggers.items()}
+        self._trackers = Trackers(folder, makers, self._warn)
+        self._record_warning: Callable[[int, str], None] = self._say_warning
         self._metrics = folder.metrics.open("a", buffering=1, encoding="utf-8")
         folder.samples.mkdir(exist_ok=True)
 
@@ -44,7 +48,7 @@ class Log:
                 raise NumbersError(f"not a finite number at step {step}, {name}={value}.")
         row = {"step": step, "seconds": round(seconds, 3), **values}
         self._metrics.write(json.dumps(row) + "\n")
-        self._tensorboard.scalars(step, values)
+        self._trackers.scalars(step, seconds, values)
 
     def evaluation(self, step: int, seconds: float, report: EvaluationReport) -> dict[str, float]:
         """Log an evaluation: its numbers as a row, which is returned; all of it in a file."""
@@ -54,36 +58,44 @@ class Log:
         with self._folder.evaluations.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **report.plain()}) + "\n")
         if report.neighbors is not None:
-            self._tensorboard.picture("eval/neighbors", step, report.neighbors)
+            self._trackers.picture("eval/neighbors", step, report.neighbors)
         if report.confusion is not None:
             confusion = report.confusion.picture()
             save_png(confusion, self._folder.samples / picture_name(step, "confusion"))
-            self._tensorboard.picture("eval/confusion", step, confusion)
+            self._trackers.picture("eval/confusion", step, confusion)
         return values
 
     def picture(self, step: int, picture: Picture) -> None:
         """Log the samples of a step, as a file and in TensorBoard."""
         save_png(picture, self._folder.samples / picture_name(step))
-        self._tensorboard.picture("samples", step, picture)
+        self._trackers.picture("samples", step, picture)
 
     def reconstructions(self, step: int, picture: Picture) -> None:
         """Log examples and their reconstructions, as a file and in TensorBoard."""
         save_png(picture, self._folder.samples / picture_name(step, "reconstructions"))
-        self._tensorboard.picture("reconstructions", step, picture)
+        self._trackers.picture("reconstructions", step, picture)
 
     def reals(self, picture: Picture) -> None:
-        """Log real examples, once."""
-        self._tensorboard.picture("real", 0, picture)
+        """Log real examples, once, as a file and in the trackers."""
+        save_png(picture, self._folder.real)
+        self._trackers.picture("real", 0, picture)
 
-    def configuration(self, name: str, text: str, settings: Mapping[str, Any]) -> None:
-        """Log the configuration, as text and as the run's session in the HParams tab; at each start
-        and resume of the run."""
-        self._tensorboard.configuration(name, text, settings)
+    def begin(
+        self,
+        step: int,
+        facts: RunFacts,
+        *,
+        warn: Callable[[int, str], None] | None = None,
+    ) -> None:
+        """Begin to log in all trackers, at each start and resume of the run. `warn` takes the
+        warnings of those that fail."""
+        self._record_warning = warn or self._record_warning
+        self._trackers.begin(step, facts)
 
     def verdict(self, step: int, text: str) -> None:
         """Log a verdict on the training, in events.jsonl and in TensorBoard."""
         self.event("verdict", step, text)
-        self._tensorboard.text("verdicts", text, step)
+        self._trackers.text("verdicts", text, step)
 
     def event(self, kind: str, step: int, text: str) -> None:
         """Log an event in events.jsonl."""
@@ -106,14 +118,19 @@ class Log:
         """Write every row to the disk: a checkpoint must never be ahead of its rows."""
         self._metrics.flush()
         os.fsync(self._metrics.fileno())
-        self._tensorboard.flush()
+        self._trackers.flush()
 
     def close(self, *, success: bool | None) -> None:
-        """End the session in the HParams tab, unless `success` is None: then it can go on."""
-        if success is not None:
-            self._tensorboard.session_end(success=success)
-        self._tensorboard.close()
+        """End the session of all trackers; `success` is None for a run that will go on."""
+        self._trackers.close(success=success)
         self._metrics.close()
+
+    def _warn(self, step: int, text: str) -> None:
+        self._record_warning(step, text)
+
+    def _say_warning(self, step: int, text: str) -> None:
+        self.say(f"warning: {text}")
+        self.event("warning", step, text)
 
 
 def picture_name(step: int, of: str = "step") -> str:
@@ -122,6 +139,7 @@ def picture_name(step: int, of: str = "step") -> str:
 
 def rewind(folder: RunFolder, step: int) -> None:
     """Drop everything logged after `step`: the resumed run logs it again."""
+    note_sent_steps(folder)
     for path in (folder.metrics, folder.evaluations):
         if path.exists():
             rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
@@ -133,7 +151,10 @@ def rewind(folder: RunFolder, step: int) -> None:
                 path.unlink()
         for path in folder.samples.glob(f".{of}_*.partial"):
             path.unlink()
-    tensorboard.rewind(folder.tensorboard, step)
+    if any(folder.tensorboard.glob("events.out.tfevents.*")):
+        from gan_runner.logs import tensorboard
+
+        tensorboard.rewind(folder.tensorboard, step)
 
 
 def best_step(folder: RunFolder, direction: str) -> int | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
@@ -28,17 +29,27 @@ from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 
+from gan_runner.logs.trackers import RunFacts, Tracker
 from gan_runner.sampling.pictures.png import Picture
 from gan_runner.system.files import publish
 
-# regular expressions of names, the same for all runs: charts that differ would stand side by side
+# regular expressions of tags, the same for all runs: charts that differ would stand side by side
 _LAYOUT = {
     "training": {
-        "losses": ["Multiline", ["loss/(discriminator|generator)$"]],
+        "losses": ["Multiline", ["Loss/(discriminator|generator)$"]],
         "logits": ["Multiline", ["logits/(real|fake)$"]],
         "speeds": ["Multiline", ["speed/"]],
     }
 }
+# TensorBoard opens the first two groups, and capital letters come before small ones
+_LOSS, _SAMPLES = "Loss", "Samples"
+_PICTURES = {"samples": "fake", "real": "real", "reconstructions": "reconstructions"}
+# what eval/ holds, at most twelve cards for any data: the rest stands in eval_more/
+_HEADLINES = re.compile(
+    r"eval/((frechet|kid|precision|recall|coverage|memorization)_[a-z0-9]+|fid|modes_covered|"
+    r"high_quality|label_accuracy|code_accuracy|elbo|tstr_accuracy|column_wasserstein|"
+    r"correlation_difference|closest_record_share|neighbors|confusion)"
+)
 _CONFIG = "config"
 _FILES = "events.out.tfevents"  # begins the name of a file; the second of its start follows
 # tags that a resumed run writes again: its configuration may have changed, and its session goes on
@@ -50,42 +61,60 @@ _WRITTEN_AT_EACH_START = {
 }
 
 
-class TensorBoardLog:
+class TensorBoardLog(Tracker):
     """One event file for a new run, one more for each resume."""
+
+    is_outside: ClassVar[bool] = False
 
     def __init__(self, folder: Path) -> None:
         if not isinstance(threading.excepthook, _OtherThreads):
             threading.excepthook = _OtherThreads(threading.excepthook)
         self._writer = SummaryWriter(str(folder))
 
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+    def begin(self, facts: RunFacts, tracked_id: str | None) -> None:
+        """Log the configuration as text, begin the run's session in the HParams tab, and lay out
+        the tab of custom scalars."""
+        self.text(_CONFIG, facts.text, 0)
+        self._writer.add_custom_scalars(_LAYOUT)
+        self._writer._get_file_writer().add_summary(_session_start(facts.title, facts.settings))
+        self.flush()
+
+    def scalars(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
+            self._writer.add_scalar(tag(name), value, step)
 
     def picture(self, name: str, step: int, picture: Picture) -> None:
-        self._writer.add_image(name, picture, step, dataformats="HWC")
+        self._writer.add_image(tag(name), picture, step, dataformats="HWC")
 
-    def text(self, name: str, text: str, step: int = 0) -> None:
+    def text(self, name: str, text: str, step: int) -> None:
         """Text shown as it is: each line is indented, which markdown takes for code."""
         shown = "\n".join("    " + line for line in text.splitlines())
         self._writer.add_text(name, shown, step)
 
-    def configuration(self, name: str, text: str, settings: Mapping[str, Any]) -> None:
-        """Log the configuration as text, begin the run's session in the HParams tab, and lay out
-        the tab of custom scalars."""
-        self.text(_CONFIG, text)
-        self._writer.add_custom_scalars(_LAYOUT)
-        self._writer._get_file_writer().add_summary(_session_start(name, settings))
-        self.flush()
-
-    def session_end(self, *, success: bool) -> None:
-        self._writer._get_file_writer().add_summary(_session_end(success=success))
-
     def flush(self) -> None:
         self._writer.flush()
 
-    def close(self) -> None:
+    def close(self, *, success: bool | None) -> None:
+        """End the session in the HParams tab, unless `success` is None: then it can go on."""
+        if success is not None:
+            self._writer._get_file_writer().add_summary(_session_end(success=success))
         self._writer.close()
+
+
+def tag(name: str) -> str:
+    """The tag of a number or a picture, which is its name in another group: those that TensorBoard
+    opens first are the losses and the samples, and eval/ has the headlines of an evaluation."""
+    group, _, rest = name.partition("/")
+    if name in _PICTURES:
+        return f"{_SAMPLES}/{_PICTURES[name]}"
+    if group in ("loss", "elbo"):
+        return f"{_LOSS}/{'/'.join(filter(None, ('elbo' if group == 'elbo' else '', rest)))}"
+    if group == "eval" and "/" in rest:
+        of, _, rest = rest.partition("/")
+        return f"eval_by_class/{rest}" if of == "share" else f"eval_by_column/{of}/{rest}"
+    if group == "eval" and not _HEADLINES.fullmatch(name):
+        return f"eval_more/{rest}"
+    return name
 
 
 class _OtherThreads:

@@ -19,14 +19,14 @@ def refuse_batch_of_one(model: GenerativeModel, batch_size: int) -> None:
             raise ConfigError(
                 "a minibatch layer needs more than one example, train.batch_size=1 "
                 f"with model.{name}.minibatch={layer}. "
-                f"Use train.batch_size=64, or model.{name}.minibatch=none."
+                f"Use train.batch_size=64 or model.{name}.minibatch=none"
             )
     for name, norm in model.norms.items():
         if norm == "batch":
             raise ConfigError(
                 f"batch norm needs more than one example, train.batch_size=1 with "
-                f"model.{name}.norm=batch. Use train.batch_size=64, or "
-                f"model.{name}.norm=layer."
+                f"model.{name}.norm=batch. Use train.batch_size=64 or "
+                f"model.{name}.norm=layer"
             )
 
 
@@ -37,7 +37,7 @@ def refuse_single_pixels(model: GenerativeModel, image: ImageShape) -> None:
         if norm == "instance" and max(height, width) == 4:
             raise ConfigError(
                 f"{height}x{width} pixels end in a map of a single pixel, which has no "
-                f"variance, model.{name}.norm=instance. Use model.{name}.norm=layer."
+                f"variance, model.{name}.norm=instance. Use model.{name}.norm=layer"
             )
 
 
@@ -57,12 +57,12 @@ def image_shape(space: Space, *, model: str, smallest: int, instead: str = "mlp"
     if not 1 <= channels <= 4:
         raise ConfigError(
             f"{model} can't build images of {channels} channels, model={model}. "
-            f"Use images of 1 to 4 channels, or model={instead}."
+            f"Use images of 1 to 4 channels, or model={instead}"
         )
     if min(height, width) < smallest:
         raise ConfigError(
             f"{model} can't build images of {height}x{width} pixels, model={model}. "
-            f"Use images of at least {smallest}x{smallest} pixels, or model={instead}."
+            f"Use images of at least {smallest}x{smallest} pixels, or model={instead}"
         )
     return channels, height, width
 

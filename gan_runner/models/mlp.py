@@ -73,7 +73,7 @@ class MLP(Model):
         if needed >= self.latent_size:
             raise ConfigError(
                 f"each of the table's {needed} categories takes a coordinate of the latent point, "
-                f"model.latent_size={self.latent_size}. Use model.latent_size={needed + 64}."
+                f"model.latent_size={self.latent_size}. Use model.latent_size={needed + 64}"
             )
 
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
@@ -89,7 +89,7 @@ def refuse_norms_of_maps(model: GenerativeModel, *, option: str) -> None:
         if norm == "instance":
             raise ConfigError(
                 f"{option} has no maps to normalize, model.{name}.norm=instance. "
-                f"Use model.{name}.norm=layer."
+                f"Use model.{name}.norm=layer"
             )
 
 

@@ -43,25 +43,25 @@ class Model(GenerativeModel):
         if self.conditional and self.code.size:
             raise ConfigError(
                 "codes are found without labels, model.code with "
-                f"model.conditioning={self.conditioning}. Use model.conditioning=none."
+                f"model.conditioning={self.conditioning}. Use model.conditioning=none"
             )
         if self.packing > 1 and (self.conditional or self.code.size):
             condition = f"conditioning={self.conditioning}" if self.conditional else "code"
             raise ConfigError(
                 "packing can't be combined with conditioning or latent codes, "
-                f"model.packing={self.packing} with model.{condition}. Use model.packing=1."
+                f"model.packing={self.packing} with model.{condition}. Use model.packing=1"
             )
         if batch_size % self.packing:
             fitting = self.packing * -(-batch_size // self.packing)
             raise ConfigError(
                 f"the batch can't be packed, train.batch_size={batch_size} with "
-                f"model.packing={self.packing}. Use train.batch_size={fitting}."
+                f"model.packing={self.packing}. Use train.batch_size={fitting}"
             )
         if self.conditioning == "projection" and self.generator.norm in ("none", "spectral"):
             raise ConfigError(
                 "projection conditions the norms of the generator, and it has none, "
                 f"model.conditioning=projection with model.generator.norm={self.generator.norm}. "
-                "Use model.conditioning=concat, or model.generator.norm=batch in a model with "
+                "Use model.conditioning=concat or model.generator.norm=batch in a model with "
                 "norms."
             )
 

@@ -69,9 +69,9 @@ class ResNet(Model):
             return
         what = f"resnet can't build images of {height}x{width} pixels"
         if height != width:
-            raise ConfigError(f"{what}, model=resnet. Use model=dcgan.")
+            raise ConfigError(f"{what}, model=resnet. Use model=dcgan")
         nearest = " or ".join(map(str, _nearest_sides(height)))
-        raise ConfigError(f"{what}, dataset.image_size={height}. Use {nearest}, or model=dcgan.")
+        raise ConfigError(f"{what}, dataset.image_size={height}. Use {nearest}, or model=dcgan")
 
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:
         return generator(
@@ -219,7 +219,7 @@ def _refuse_missing_maps(name: str, network: ResNetNetwork, maps: list[Size]) ->
             raise ConfigError(
                 f"the {name} has no maps of {wanted} px, model.{name}.attention={wanted}. "
                 f"For these images it has maps of {', '.join(map(str, there))} px. "
-                f"Use {override(f'model.{name}.attention', [fitting])}."
+                f"Use {override(f'model.{name}.attention', [fitting])}"
             )
 
 

@@ -72,8 +72,8 @@ class RNN(Model):
             nearest = max(1, round(self.latent_size / steps)) * steps
             raise ConfigError(
                 f"the latent point can't be divided evenly among {steps} steps, "
-                f"model.latent_size={self.latent_size}. Use model.latent_size={nearest}, "
-                "or model.generator.latent=whole."
+                f"model.latent_size={self.latent_size}. Use model.latent_size={nearest} "
+                "or model.generator.latent=whole"
             )
 
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:

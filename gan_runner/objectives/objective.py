@@ -89,14 +89,14 @@ class Objective:
             raise ConfigError(
                 "batch norm makes the gradient of D at one example depend on the others, "
                 f"model.discriminator.norm=batch with {names}. "
-                "Use model.discriminator.norm=auto, layer, instance, spectral or none."
+                "Use model.discriminator.norm=auto or layer, instance, spectral or none."
             )
         smoothing = [n for n, p in self.penalties.items() if isinstance(p, LabelSmoothing)]
         if smoothing and not self.loss.labels:
             raise ConfigError(
                 f"label smoothing needs a loss with labels, loss.penalty.{smoothing[0]} with "
                 f"loss.name={loss_name}. "
-                "Use loss=non_saturating, minimax or lsgan, where it lowers the label of reals."
+                "Use loss=non_saturating or minimax or lsgan, where it lowers the label of reals."
             )
 
     def check_space(self, space: Space) -> None:
@@ -116,12 +116,12 @@ class Objective:
             found.append(
                 "weight clipping is unstable with momentum (Arjovsky et al. 2017, section 4), "
                 f"loss.clip={self.clip_value} with optimizer.discriminator.{momentum_setting}. "
-                "Use optimizer=rmsprop."
+                "Use optimizer=rmsprop"
             )
         constrained = self.is_constrained or discriminator_norm == "spectral"
         if self.loss.needs_lipschitz and not constrained:
             found.append(
                 "nothing holds the critic to a Lipschitz constraint, loss.name=Wasserstein. "
-                "Use loss=wgan_gp, loss.clip=0.01 or model.discriminator.norm=spectral."
+                "Use loss=wgan_gp or loss.clip=0.01 or model.discriminator.norm=spectral"
             )
         return found

@@ -165,7 +165,7 @@ def _measure_step(run: Run) -> float:
 def _rows(run: Run, seconds: float) -> list[tuple[str, str]]:
     plan = run.config.train
     examples = plan.batch_size * run.experiment.method.batches_per_step
-    evaluated = ", evaluations not counted" if plan.eval_every else ""
+    evaluated = ", evaluations not counted" if plan.is_evaluated else ""
     return [
         *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),
         ("examples", f"{len(run.data):,} of shape {list(run.data.space.shape)}"),
@@ -182,17 +182,18 @@ def _rows(run: Run, seconds: float) -> list[tuple[str, str]]:
 def _disk_space(run: Run, plan: Train) -> tuple[int, str]:
     """The bytes of a run at its end, and what they are."""
     # an evaluation that is the best so far saves, too, and what is best is kept beside the others
-    most = 1 + plan.keep + (1 if plan.eval_every else 0)
-    moments = [range(n, plan.steps + 1, n)[:most] for n in (plan.save_every, plan.eval_every) if n]
+    most = 1 + plan.keep + (1 if plan.is_evaluated else 0)
+    intervals = (plan.save_every, plan.evaluation_interval)
+    moments = [range(n, plan.steps + 1, n)[:most] for n in intervals if n]
     kept = min(most, len({plan.steps}.union(*moments)))
     state = run.state
     saved = checkpoint.write(run.folder.checkpoints, state.tensors(), run.facts()).stat().st_size
     run.sample()
     (picture,) = run.folder.samples.glob("step_*.png")
-    pictures = 1 + (plan.steps // plan.sample_every if plan.sample_every else 0)
+    pictures = 1 + (2 + plan.steps // plan.sample_every if plan.sample_every else 0)
     row = _LOGGED_TWICE * len(json.dumps(state.sums.means()))
     rows = plan.steps // plan.log_every if plan.log_every else 1
     parts = kept * saved, 2 * pictures * picture.stat().st_size, rows * row
-    count = f"up to {kept}" if plan.eval_every else f"{kept}"
+    count = f"up to {kept}" if plan.is_evaluated else f"{kept}"
     of = f"{count} checkpoint{'s' * (kept > 1)} of {size_text(saved)}, pictures, rows"
     return sum(parts), of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from gan_runner.evaluation.report import EvaluationReport
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.open import Trained, load_training_data
+from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.system.machine import find_device
 
 
@@ -49,6 +51,18 @@ def make_evaluator(
         say=terminal.say,
         track=terminal.track,
     )
+
+
+def record(run: Path, step: int, report: EvaluationReport) -> None:
+    """Keep a report on a run's checkpoint in its folder, beside what was measured in training.
+
+    Raises CheckpointError for links in the folder, OSError where it can't be written.
+    """
+    folder = RunFolder(run)
+    folder.refuse_links()
+    row = {"step": step, "measured": current_time(), **report.plain()}
+    with folder.later_evaluations.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def measure(evaluator: Evaluator, trained: Trained, settings: Evaluation) -> EvaluationReport:

@@ -25,6 +25,7 @@ from gan_runner.datasets.table_label import label_candidates
 from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
 from gan_runner.logs.log import Log
+from gan_runner.logs.loggers import check_installed
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.data import report_reading
 from gan_runner.sampling.sampler import Sampler
@@ -46,6 +47,7 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
     """
     experiment = build(config)
+    check_installed(experiment.loggers)
     device = prepare_machine(experiment.config)
     experiment, data = load_data(experiment, terminal, device)
     reading = report_reading(experiment, data, terminal.track)
@@ -54,7 +56,8 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
     folder.lock()
     folder.checkpoints.mkdir()
     configuration.write(folder.config, experiment.config)
-    return Run(folder, experiment, data, reading, state, Log(folder, terminal), terminal, device)
+    log = Log(folder, terminal, experiment.loggers)
+    return Run(folder, experiment, data, reading, state, log, terminal, device)
 
 
 class Trained(NamedTuple):
@@ -88,7 +91,7 @@ def load_generator(
     folder = RunFolder(path)
     folder.refuse_links()
     config = configuration.relocate_data(folder.saved_config(), data_places)
-    experiment = saved_experiment(config)
+    experiment = saved_experiment(config, folder)
     found = checkpoint.select(folder.checkpoints, which)
     space = found.facts.space
     with_ema = experiment.config.train.ema > 0 and not raw
@@ -122,13 +125,14 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
     return data
 
 
-def saved_experiment(config: Config) -> Experiment:
-    """The components of a saved configuration. Raises CheckpointError if it is invalid."""
+def saved_experiment(config: Config, folder: RunFolder) -> Experiment:
+    """The components of the configuration of a run. Raises CheckpointError if it is invalid, which
+    says of a run of another version which version that is."""
     require_plugins(config.plugins)
     try:
         return build(config)
     except ConfigError as error:
-        raise CheckpointError(f"configuration refused:\n{error}") from None
+        raise CheckpointError(f"configuration refused:\n{error}{folder.other_version()}") from None
 
 
 def prepare_machine(config: Config) -> torch.device:
@@ -151,7 +155,7 @@ def load_data(
     check_space(experiment, data.space)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
-    if config.train.eval_every > 0:
+    if config.train.evaluation_interval > 0:
         refuse_single_examples(data, name=config.dataset["name"])
     if config.train.batch_size > len(data):
         raise ConfigError(
@@ -159,7 +163,7 @@ def load_data(
             f"The data set has {plural(len(data), 'example')}; use a batch of at most that."
         )
     threads = torch.get_num_threads()
-    return resolve_lengths(experiment, examples=len(data), threads=threads), data
+    return resolve_lengths(experiment, data, threads=threads), data
 
 
 def _check_classes(experiment: Experiment, data: Data) -> None:
@@ -171,7 +175,7 @@ def _check_classes(experiment: Experiment, data: Data) -> None:
         what = "no labels" if counts is None else "a single class"
         raise ConfigError(
             f"the data has {what}, model.conditioning={way} with dataset.name={name}. "
-            f"{_label_remedy(data)}, or model.conditioning=none."
+            f"{_label_remedy(data)} or model.conditioning=none"
         )
     if experiment.model.conditional and counts is not None:
         alone = (counts == 1).nonzero().flatten().tolist()
@@ -188,7 +192,7 @@ def _label_remedy(data: Data) -> str:
     candidates = label_candidates(data.reading.columns)
     if candidates:
         return f"Name the column of the classes, as {' or '.join(candidates)}"
-    return "Use labeled data"
+    return "Use labeled data,"
 
 
 def _label_source(data: Data) -> str:

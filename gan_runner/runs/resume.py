@@ -36,8 +36,8 @@ from gan_runner.training.restore import restore
 from gan_runner.training.run import Run
 from gan_runner.training.state import TrainState
 
-# null on the command line leaves these as they were resolved when the run was made
-_RESOLVED = ("threads", "train.epochs", *configuration.SCHEDULE_LENGTHS)
+# null or auto on the command line leaves these as they were resolved when the run was made
+_RESOLVED = ("threads", "train.epochs", "evaluation.num", *configuration.SCHEDULE_LENGTHS)
 
 
 class Changes(NamedTuple):
@@ -58,7 +58,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     folder.refuse_links()
     saved = folder.saved_config()
     folder.lock()
-    experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)))
+    experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)), folder)
     if is_complete(folder, experiment):
         _record_places(folder, saved, experiment, terminal)
         return None
@@ -74,7 +74,7 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     reading = report_reading(experiment, data, terminal.track)
     _rewind(folder, found, experiment)
     write_text(folder.config, configuration.text(experiment.config))
-    log_of_run = Log(folder, terminal)
+    log_of_run = Log(folder, terminal, experiment.loggers)
     run = Run(folder, experiment, data, reading, state, log_of_run, terminal, device)
     run.checkpoints.saved_step = -1 if found is None else state.step
     _record_schedules(run, saved)
@@ -109,23 +109,38 @@ def apply_changes(saved: Config, changes: Changes) -> Config:
     named = {
         key: (old, new)
         for key, (old, new) in asked.items()
-        if _is_named(key, changes.named) and not (new is None and key in _RESOLVED)
+        if _is_named(key, changes.named) and not (new in (None, "auto") and key in _RESOLVED)
     }
     refused = [
         f"  {key}: {printable(old)} -> {printable(new)}"
         for key, (old, new) in named.items()
-        if key not in configuration.FREE
+        if not configuration.is_free(key)
     ]
     if refused:
         raise CheckpointError(
             "a resumed run can't change these settings:\n"
             + "\n".join(refused[:8])
-            + "\nStart a new run, or start one from these weights with init_from=RUN."
+            + "\nStart a new run, or start one from these weights with init_from=RUN"
         )
-    changed = configuration.with_values(saved, {key: new for key, (_, new) in named.items()})
+    values = {key: new for key, (_, new) in named.items() if not key.startswith("logger")}
+    changed = configuration.with_values(saved, values)
+    changed = changed.model_copy(update={"logger": _loggers(saved, changes)})
     if changed.train.epochs is None:  # else the number of steps isn't known yet
         _refuse_ended_schedules(saved, changed, changes)
     return changed
+
+
+def _loggers(saved: Config, changes: Changes) -> dict[str, dict[str, Any]]:
+    """The loggers that are asked for, all of them or some of their settings."""
+    assert changes.config is not None, "there are changes"
+    asked = changes.config.logger
+    if "logger" in changes.named:
+        return asked
+    named = {key for key in flatten({"logger": asked}) if _is_named(key, changes.named)}
+    return {
+        name: {k: asked[name][k] if f"logger.{name}.{k}" in named else v for k, v in node.items()}
+        for name, node in saved.logger.items()
+    }
 
 
 def _refuse_ended_schedules(saved: Config, changed: Config, changes: Changes) -> None:
@@ -211,13 +226,13 @@ def check_same(found: Checkpoint, config: Config, data: Data) -> None:
     if found.facts.config != config.digest():
         raise CheckpointError(
             f"config.yaml is not the one that the checkpoint was made with, "
-            f"{printable(found.path)}. Restore it, or start a new run with init_from=RUN."
+            f"{printable(found.path)}. Restore it, or start a new run with init_from=RUN"
         )
     if found.facts.data != digest(data):
         raise CheckpointError(
             "the data is not what the run began with, dataset="
             f"{printable(config.dataset.get('root') or config.dataset.get('name'))}. "
-            "Restore it, or start a new run with init_from=RUN."
+            "Restore it, or start a new run with init_from=RUN"
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from gan_runner import __version__
+from gan_runner.config.names import without_time
 from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 from gan_runner.storage.status import Status, read_status, write_status
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from gan_runner.config.schema import Config
 
 LOCK = ".lock"
+EVENT_FILES = "events.out.tfevents"
+"""The beginning of the names of TensorBoard's files."""
 
+_TAKEN = ("samples", "checkpoints", "wandb")  # names of folders in a run folder
 _RETRY_SECONDS = 0.1  # far longer than `is_held` takes
 
 
@@ -32,11 +36,15 @@ class RunFolder:
         self.path = path
         self.config = path / "config.yaml"
         self.data = path / "data.json"
+        self.real = path / "real.png"
+        self.overrides = path / ".hydra" / "overrides.yaml"
         self.metrics = path / "metrics.jsonl"
         self.evaluations = path / "evaluations.jsonl"
+        self.later_evaluations = path / "later_evaluations.jsonl"
         self.events = path / "events.jsonl"
         self.train_log = path / "train.log"
-        self.tensorboard = path / "tensorboard"
+        self.metrics_csv = path / "metrics.csv"
+        self.trackers = path / "trackers.json"
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
         self._status = path / "status.json"
@@ -46,6 +54,41 @@ class RunFolder:
     def title(self) -> str:
         """A short name that is unlike others, as in loss=hinge (losses)."""
         return f"{self.path.name} ({self.path.parent.name})"
+
+    @property
+    def name(self) -> str:
+        """The name that says what the run is, without the time at which it was made."""
+        return without_time(self.path.name)
+
+    @property
+    def sweep(self) -> str | None:
+        """The name of the sweep that the run is a job of."""
+        records, parent = self.path / ".hydra", self.path.parent
+        is_job = (records / "overrides.yaml").exists() and not (records / "hydra.yaml").exists()
+        return parent.name if is_job and (parent / LOCK).exists() else None
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of the event files, of whose path TensorBoard makes the name that it shows.
+
+        In a sweep it is the run folder itself, elsewhere a folder of the run's own name in it;
+        event files that are elsewhere already, as those of an earlier version, stay there.
+        """
+        places = [self.path / "tensorboard", self.path, *_folders_in(self.path)]
+        for place in places:
+            if any(place.glob(f"{EVENT_FILES}.*")):
+                return place
+        if self.sweep is not None:
+            return self.path
+        return self.path / (self.name if self.name not in _TAKEN else f"{self.name}_run")
+
+    def remove_event_files(self) -> None:
+        """Remove the event files, and their folder if nothing else is in it."""
+        folder = self.tensorboard
+        for path in folder.glob(f"{EVENT_FILES}.*"):
+            path.unlink(missing_ok=True)
+        if folder != self.path:
+            _remove_empty([folder])
 
     def refuse_links(self) -> None:
         """Raise CheckpointError if something in the folder is neither a file nor a folder, such as
@@ -111,9 +154,9 @@ class RunFolder:
         try:
             return schema.read(self.config)
         except CheckpointError as error:
-            raise CheckpointError(f"{error}{self._other_version()}") from None
+            raise CheckpointError(f"{error}{self.other_version()}") from None
 
-    def _other_version(self) -> str:
+    def other_version(self) -> str:
         """A line for a run of another version of gan-runner; empty for one of this version."""
         try:
             status = self.status()
@@ -135,7 +178,7 @@ class RunFolder:
             return read_report(self.data)
         except FileNotFoundError:
             what = "no reading report" if self.config.is_file() else "not a run folder"
-            remedy = "Name the data set: gan-data dataset=NAME."
+            remedy = "Name the data set: gan-data dataset=NAME"
             raise CheckpointError(f"{what}, RUN={printable(self.path)}. {remedy}") from None
 
     def write_status(self, status: Status) -> None:
@@ -171,7 +214,7 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
         ) from None
     raise ConfigError(
         f"run folder exists and is not empty, hydra.run.dir={printable(path)}. "
-        "Name another one, or continue it with resume=RUN."
+        "Name another one, or continue it with resume=RUN"
     )
 
 
@@ -203,9 +246,13 @@ def discard(path: Path, made: list[Path]) -> None:
 
     Only what gan-runner and Hydra put there is removed, and of the folders only those in `made`.
     """
-    for name in (".hydra", "tensorboard", "samples", "checkpoints"):
+    RunFolder(path).remove_event_files()
+    for name in (".hydra", "samples", "checkpoints", "wandb"):
         shutil.rmtree(path / name, ignore_errors=True)
-    for name in ("config.yaml", "data.json", "metrics.jsonl", "events.jsonl", "train.log", LOCK):
+    for name in (
+        *("config.yaml", "data.json", "metrics.jsonl", "metrics.csv", "events.jsonl"),
+        *("trackers.json", "train.log", LOCK),
+    ):
         (path / name).unlink(missing_ok=True)
     _remove_empty(made)
 
@@ -255,6 +302,12 @@ def _remove_empty(folders: list[Path]) -> None:
     for folder in reversed(folders):
         with suppress(OSError):
             folder.rmdir()
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in _TAKEN)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -70,6 +70,9 @@ class Status:
     device: str | None = None
     """The device of training: the name of the GPU, or `cpu`, `mps`."""
 
+    machine: str | None = None
+    """The system, the processor and the memory of the machine, in words."""
+
     threads: int | None = None
     """The number of torch's CPU threads."""
 
@@ -144,6 +147,7 @@ def _parse(plain: Mapping[str, Any]) -> Status:
         ended=_text_or_none(plain.get("ended")),
         versions=_parse_members(plain.get("versions"), _text_or_none),
         device=_text_or_none(plain.get("device")),
+        machine=_text_or_none(plain.get("machine")),
         threads=count_or_none(plain.get("threads")),
         git=git if isinstance(git, dict) else None,
         parameters=_parse_members(plain.get("parameters"), count_or_none),

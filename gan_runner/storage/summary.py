@@ -166,9 +166,10 @@ def _best(folder: RunFolder, settings: Mapping[str, Any]) -> BestEvaluation | No
     if not isinstance(metric, str) or direction not in ("min", "max"):
         return None
     row = None
-    with suppress(OSError):
-        if _is_file(folder.evaluations):
-            row = best_evaluation(folder.evaluations, direction)
+    for path in folder.evaluations, folder.later_evaluations:
+        with suppress(OSError):
+            if row is None and _is_file(path):
+                row = best_evaluation(path, direction)
     if row is None:
         return None
     name, protocol = _result(row, metric)

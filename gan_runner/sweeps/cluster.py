@@ -114,7 +114,7 @@ def _executor(settings: ClusterSettings) -> Any:
     except ImportError:
         raise ConfigError(
             "submitit isn't installed, hydra/launcher=slurm. "
-            'Install it: pip install "gan-runner[slurm]".'
+            'Install it: pip install "gan-runner[slurm]"'
         ) from None
     try:
         executor = submitit.AutoExecutor(

@@ -106,8 +106,9 @@ def _await_release(folder: RunFolder) -> None:
 
 def _remove_attempt(folder: RunFolder) -> None:
     """Remove what an attempt left that ended before its first step, but for its log."""
-    for path in (folder.checkpoints, folder.tensorboard, folder.samples):
+    folder.remove_event_files()
+    for path in (folder.checkpoints, folder.samples, folder.path / "wandb"):
         shutil.rmtree(path, ignore_errors=True)
-    files = (folder.config, folder.metrics, folder.evaluations, folder.events)
-    for path in (*files, folder.path / "status.json"):
+    files = (folder.config, folder.metrics, folder.metrics_csv, folder.evaluations, folder.events)
+    for path in (*files, folder.trackers, folder.path / "status.json"):
         path.unlink(missing_ok=True)

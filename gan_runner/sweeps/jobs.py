@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineE
 from gan_runner.storage.rows import best_evaluation
 from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State, Status
+from gan_runner.sweeps.folders import write_overrides
 from gan_runner.system.files import write_text
 from gan_runner.system.signals import SIGNALS
 
@@ -48,9 +48,7 @@ class Job:
         """Make the folder. Raises CheckpointError for one with links, OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.folder.refuse_links()
-        noted = self.path / ".hydra" / "overrides.yaml"
-        noted.parent.mkdir(exist_ok=True)
-        write_text(noted, "".join(f"- {json.dumps(text)}\n" for text in self.overrides))
+        write_overrides(self.path, self.overrides)
 
     def value(self) -> float | None:
         """The best value of `evaluation.best.metric` so far; None without any."""
@@ -101,7 +99,8 @@ def requested_settings(config: Config) -> tuple[str, ...]:
     if config.train.epochs is not None:
         left.add("train.steps")
     keys = flatten(config.plain())
-    return tuple(key for key in keys if key not in left and not key.startswith("choices"))
+    kept = (key for key in keys if key not in left and not key.startswith(("choices", "logger")))
+    return (*kept, "logger")
 
 
 def has_begun(folder: RunFolder) -> bool:
@@ -190,7 +189,8 @@ def record(job: Job, *, state: State, code: int, reason: str) -> None:
         if not folder.config.exists():
             write_text(folder.config, configuration.text(job.config))
         folder.write_status(ended)
-        if state == "failed":
+        shown = [node.get("name") for node in job.config.logger.values()]
+        if state == "failed" and "TensorBoard" in shown:
             from gan_runner.logs.tensorboard import record_failure
 
             settings = configuration.settings(job.config)

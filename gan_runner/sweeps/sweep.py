@@ -102,7 +102,7 @@ class Sweep:
         if count > self._settings.max_jobs:
             raise ConfigError(
                 f"a sweep of {jobs}, sweeping.max_jobs={self._settings.max_jobs}. "
-                f"Raise the limit with sweeping.max_jobs={count}, or sweep over less."
+                f"Raise the limit with sweeping.max_jobs={count} or sweep over less."
             )
 
     def check(
@@ -113,6 +113,7 @@ class Sweep:
 
         Raises a fault that lists the invalid ones, unless they are to be skipped.
         """
+        from gan_runner.logs.loggers import check_installed
         from gan_runner.training.build import build
 
         jobs: dict[str, Job] = {}
@@ -123,6 +124,7 @@ class Sweep:
             try:
                 job = Job(candidate.name, path, candidate.config(), candidate.overrides)
                 experiment = build(job.config)
+                check_installed(experiment.loggers)
                 if has_begun(job.folder):
                     refuse_other_settings(job)
                     if is_done(job, experiment):
@@ -162,7 +164,7 @@ class Sweep:
         except InUseError:
             raise InUseError(
                 f"another process carries out this sweep, {printable(self.path)}. "
-                "Wait for it to end, or stop it, or name another one with sweep=NAME."
+                "Wait for it to end, or stop it, or name another one with sweep=NAME"
             ) from None
         self._held = True
 
@@ -259,7 +261,7 @@ def _joint_fault(faults: dict[str, Fault], count: int) -> Fault:
     lines = [f"  {name}: {first_line(str(fault))}" for name, fault in faults.items()]
     if len(lines) > _LISTED:
         lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
-    remedy = "Change them, or leave them out with sweeping.on_invalid=skip."
+    remedy = "Change them, or leave them out with sweeping.on_invalid=skip"
     head = f"{len(faults)} of {plural(count, 'job')} are invalid; none was started. {remedy}"
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
     return kind("\n".join([head, *lines]))

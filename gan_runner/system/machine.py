@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 import torch
 
 from gan_runner import __version__
-from gan_runner.errors import ConfigError, MachineError, printable
+from gan_runner.errors import ConfigError, MachineError, plural, printable
+from gan_runner.system.units import size_text
 
 
 def prepare_device(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
@@ -55,6 +57,20 @@ def fingerprint(device: torch.device) -> Fingerprint:
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         threads=torch.get_num_threads(),
     )
+
+
+def description() -> str:
+    """The system, the processor, its cores and the memory of this machine, in words."""
+    import psutil
+
+    processor = platform.processor() or platform.machine()
+    with suppress(OSError, StopIteration):
+        # platform says no more than x86_64 of most processors on Linux
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        processor = next(line.partition(":")[2] for line in lines if line.startswith("model name"))
+    memory = size_text(psutil.virtual_memory().total)
+    system = f"{platform.system()} {platform.release()}"
+    return f"{processor.strip()}, {plural(os.cpu_count() or 1, 'core')}, {memory}, {system}"
 
 
 def peak_memory(device: torch.device) -> int:
@@ -102,13 +118,13 @@ def find_device(name: str) -> torch.device:
         return torch.device(_best_device())
     kind, _, index = name.partition(":")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise MachineError(f"CUDA is not available, device={name}. Use device=cpu or device=auto.")
+        raise MachineError(f"CUDA is not available, device={name}. Use device=cpu or device=auto")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise MachineError(
             f"no such device, device={name}. This machine has {torch.cuda.device_count()}."
         )
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise MachineError(f"MPS is not available, device={name}. Use device=cpu or device=auto.")
+        raise MachineError(f"MPS is not available, device={name}. Use device=cpu or device=auto")
     return torch.device(name)
 
 

@@ -9,11 +9,14 @@ from typing import Any
 from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import build_component, find_class, parse_settings
 from gan_runner.config.schema import Config
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
+from gan_runner.logs.loggers import Logger
 from gan_runner.models import GenerativeModel
+from gan_runner.training.evaluation_plan import plan_evaluations
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.methods import Method, UpdateSettings
 from gan_runner.training.optimizers import Optimizer, Optimizers
@@ -53,6 +56,10 @@ def build(config: Config) -> Experiment:
         dataset=build_component(config.dataset, Dataset, where="dataset"),
         evaluation=parse_settings(config.evaluation, Evaluation, where="evaluation"),
         health=parse_settings(config.health, Health, where="health"),
+        loggers={
+            name: build_component(node, Logger, where=f"logger.{name}")
+            for name, node in config.logger.items()
+        },
         warnings=tuple(method.warnings()),
     )
     check_rules(experiment)
@@ -83,14 +90,18 @@ def resolve(config: Config) -> Config:
     )
 
 
-def resolve_lengths(experiment: Experiment, *, examples: int, threads: int) -> Experiment:
-    """The same experiment with what depends on the size of its data and on the machine: its length
-    in steps, where it is given in epochs; how long schedules last; torch's CPU threads."""
-    config, steps = experiment.config, experiment.steps(examples)
+def resolve_lengths(experiment: Experiment, data: Data, *, threads: int) -> Experiment:
+    """The same experiment with what depends on its data and on the machine: its length in steps,
+    where it is given in epochs; how long schedules last; its evaluations; torch's CPU threads."""
+    config, steps = experiment.config, experiment.steps(len(data))
     schedule_steps = max(1, steps)
+    evaluations = plan_evaluations(experiment, data, steps=steps)
     resolved = config.model_copy(
         update={
-            "train": config.train.model_copy(update={"steps": steps, "epochs": None}),
+            "train": config.train.model_copy(
+                update={"steps": steps, "epochs": None, "eval_every": evaluations.every}
+            ),
+            "evaluation": {**config.evaluation, "num": evaluations.num},
             "optimizer": {
                 part: _resolve_schedule(node, schedule_steps)
                 for part, node in config.optimizer.items()
@@ -101,7 +112,10 @@ def resolve_lengths(experiment: Experiment, *, examples: int, threads: int) -> E
     optimizers = Optimizers(*(o.with_schedule_steps(schedule_steps) for o in experiment.optimizers))
     method = experiment.method.with_optimizers(optimizers)
     warnings = (*experiment.warnings, *_idle_warnings(optimizers, steps))
-    return replace(experiment, config=resolved, method=method, warnings=warnings)
+    evaluation = experiment.evaluation.model_copy(update={"num": evaluations.num})
+    return replace(
+        experiment, config=resolved, method=method, evaluation=evaluation, warnings=warnings
+    )
 
 
 def _idle_warnings(optimizers: Optimizers, steps: int) -> Iterator[str]:
@@ -112,7 +126,7 @@ def _idle_warnings(optimizers: Optimizers, steps: int) -> Iterator[str]:
             key = f"optimizer.{part}.schedule"
             yield (
                 f"the {part}'s learning rate is 0 from step {end} on, train.steps={steps} with "
-                f"{key}.steps={end}. Use {key}.steps={steps}, or {key}.final above 0."
+                f"{key}.steps={end}. Use {key}.steps={steps} or {key}.final above 0."
             )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gan_runner.config.schema import Config
 from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
+from gan_runner.logs.loggers import Logger
 from gan_runner.models import GenerativeModel
 from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizers
@@ -26,6 +28,7 @@ class Experiment:
     dataset: Dataset
     evaluation: Evaluation
     health: Health
+    loggers: Mapping[str, Logger]
     warnings: tuple[str, ...]
 
     @property

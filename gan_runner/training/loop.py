@@ -15,9 +15,11 @@ def train(run: Run) -> None:
     Raises NumbersError, MachineError, and Interrupted once the state is saved.
     """
     plan, state, method = run.config.train, run.state, run.experiment.method
-    reals = real_batches(run)
+    reals, evaluated = real_batches(run), plan.evaluation_interval
     with watch_signals() as signals:
         run.begin()
+        if run.checkpoints.saved_step < 0 and plan.sample_every > 0:
+            run.sample()
         if run.config.init_from is not None:
             run.save()  # the run that it started from may change, or go
         while not (state.step >= plan.steps or signals.received or run.reason_to_stop):
@@ -28,9 +30,9 @@ def train(run: Run) -> None:
                 run.row()
             elif run.probe_is_due:
                 run.probe()
-            if is_due(state.step, plan.sample_every, plan.steps):
+            if is_picture_due(state.step, plan.sample_every, plan.steps):
                 run.sample()
-            if plan.eval_every > 0 and is_due(state.step, plan.eval_every, plan.steps):
+            if evaluated > 0 and is_due(state.step, evaluated, plan.steps):
                 run.evaluate()
             if is_due(state.step, plan.save_every, plan.steps):
                 run.save()
@@ -51,6 +53,11 @@ def real_batches(run: Run) -> Iterator[Batch]:
         with_labels=experiment.model.conditional,
         device=run.device,
     )
+
+
+def is_picture_due(step: int, every: int, last: int) -> bool:
+    """Whether samples are due: every so many steps, at the last, and at the first tenth of all."""
+    return is_due(step, every, last) or (every > 0 and step == last // 10)
 
 
 def is_due(step: int, every: int, last: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,8 @@ from gan_runner.logs.log import Log
 from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State, Status, Verdict
 from gan_runner.system import machine
+
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 class Recorder:
@@ -36,8 +39,8 @@ class Recorder:
             self.status = replace(self.status, warnings=(*self.status.warnings, text))
 
     def warn_once(self, step: int, text: str) -> None:
-        """Say a warning, unless the run has had it before."""
-        if text not in self.status.warnings:
+        """Say a warning, unless the run has had it before, if with other numbers."""
+        if _NUMBER.sub("", text) not in [_NUMBER.sub("", each) for each in self.status.warnings]:
             self.warn(step, text)
 
     def add_verdict(self, verdict: Verdict) -> None:

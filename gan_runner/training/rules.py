@@ -13,7 +13,7 @@ def check_rules(experiment: Experiment) -> None:
     train = experiment.config.train
     experiment.method.check(experiment.config)
     experiment.model.check_settings(batch_size=train.batch_size)
-    experiment.health.check(evaluated=train.eval_every > 0)
+    experiment.health.check(evaluated=train.is_evaluated)
     _check_label(experiment)
 
 
@@ -32,5 +32,5 @@ def _check_label(experiment: Experiment) -> None:
         raise ConfigError(
             "the label can't be both a condition and a generated column, "
             f"dataset.label_as=column with model.conditioning={way}. "
-            "Use dataset.label_as=auto, or model.conditioning=none."
+            "Use dataset.label_as=auto or model.conditioning=none"
         )

@@ -21,6 +21,7 @@ from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.health.probe import HealthProbe
 from gan_runner.logs.log import Log, best_step
 from gan_runner.logs.terminal import Terminal
+from gan_runner.logs.trackers import RunFacts
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, current_time
@@ -99,7 +100,10 @@ class Run:
         status, step, path = self.recorder.status, self.state.step, self.path
         is_new = status.started is None
         text, settings = configuration.text(self.config), configuration.settings(self.config)
-        self.log.configuration(self.folder.title, text, settings)
+        facts = RunFacts(self.folder.title, text, settings)
+        began = time.monotonic()
+        self.log.begin(step, facts, warn=self.recorder.warn_once)
+        self._clock.leave_out(time.monotonic() - began)  # other packages are imported for it
         if self.checkpoints.saved_step < 0:
             self.log.reals(self._pictures.reals())
         self.log.event("start" if is_new else "resume", step, str(path))
@@ -117,11 +121,12 @@ class Run:
             started=status.started or current_time(),
             ended=None,
             git=machine.git_commit(),
+            machine=machine.description(),
             parameters=self.state.sizes(),
             examples=len(self.data),
             **asdict(machine.fingerprint(self.device)),
         )
-        if self.config.train.eval_every > 0:
+        if self.config.train.is_evaluated:
             self._evaluator = Evaluator(
                 self.experiment.evaluation,
                 self.experiment.dataset,

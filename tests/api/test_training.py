@@ -31,7 +31,7 @@ def test_a_run_is_trained_and_opened(tmp_path: Path) -> None:
     assert run.config["loss"]["name"] == "Hinge"
     assert yaml.safe_load((run.path / "config.yaml").read_text()) == run.config
     assert [row["step"] for row in run.metrics()] == [2]
-    assert (run.path / "tensorboard").is_dir()
+    assert (run.path / "run").is_dir()
     assert (run.path / ".hydra" / "overrides.yaml").is_file()
 
 

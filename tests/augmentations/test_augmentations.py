@@ -273,4 +273,4 @@ def test_a_batch_that_can_not_be_packed_is_refused() -> None:
 
 @pytest.mark.parametrize("knows", ["model.conditioning=concat", "model.code.categorical=[10]"])
 def test_a_pack_has_no_class_or_code(knows: str) -> None:
-    assert "Use model.packing=1." in refusal("model.packing=2", knows)
+    assert "Use model.packing=1" in refusal("model.packing=2", knows)

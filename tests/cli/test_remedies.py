@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import shlex
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+import gan_runner
 from gan_runner.cli.hydra.command_line import read_command_line
 from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.config.overrides import override
 from gan_runner.config.schema import parse
 from gan_runner.datasets.readers.intensities import number
 from gan_runner.errors import ConfigError
 from gan_runner.health import advice as advices
 from gan_runner.runs.finish import as_fault
 
-_SETTING = re.compile(r"""'[\w./]+=(?:[^']|'"'"')*'|[\w./]+=[^\s,;']+""")
+_SETTING = re.compile(r"""'[\w./]+=(?:[^']|'"'"')*'\S*|[\w./]+=[^\s']+""")  # as it is printed
+_ENDED = re.compile(
+    r"""(?:[a-z_.}]+(?:/[a-z]+)?=[^\s"]*[^\s.,"']|\{[^{}]*(?:override|remedies\.add|adding)\([^{}]*\)\})[.,;](?=\s|$)"""
+)
 _TRY = ("dry_run=true", "threads=1", "device=cpu", "train.steps=1", "train.batch_size=4")
 _VECTORS = "dataset=array dataset.path=v.npy model=mlp"
 
@@ -59,13 +68,99 @@ def test_each_setting_that_a_fault_proposes_can_be_pasted(
     (tmp_path / "t.csv").write_text("a (cm),b,kind\n" + rows)
     code, _, fault = here("gan-train", *_TRY, *shlex.split(line))
     assert code in (2, 3), fault
-    remedies = [each.rstrip(".") for each in _SETTING.findall(fault.partition(". ")[2])]
+    remedies = _SETTING.findall(fault.partition(". ")[2])
     assert remedies, fault
-    for remedy in remedies:
-        (word,) = shlex.split(remedy)
+    words = bash_words(" ".join(remedies))
+    assert len(words) == len(remedies)
+    for word in words:
         read_command_line([word])
     # where several are alternatives, the first will do
-    assert here("gan-train", *_TRY, *shlex.split(line), *shlex.split(remedies[0]))[2] != fault
+    assert here("gan-train", *_TRY, *shlex.split(line), words[0])[2] != fault
+
+
+def bash_words(text: str) -> list[str]:
+    """The words that bash makes of a text."""
+    words = subprocess.run(
+        ["bash", "-c", f'printf "%s\\0" {text}'], capture_output=True, check=True, text=True
+    )
+    return words.stdout.split("\0")[:-1]
+
+
+NASTY = [
+    *(
+        "it's",
+        'say "x"',
+        "$HOME `id`",
+        "a\\",
+        'a\\"',
+        "{a}",
+        "[x,y]",
+        "a,b",
+        "a b",
+        "#1",
+        "~",
+        "!!",
+    ),
+    *(
+        "null",
+        "True",
+        "1",
+        "1e5",
+        "",
+        "größe",
+        "a=b",
+        "*?",
+        "(cm)",
+        "a;b&c|d",
+        "${x}",
+        "@",
+        "%",
+        ":",
+    ),
+]
+
+
+def test_bash_and_hydra_read_each_kind_of_remedy_as_the_value_that_is_meant() -> None:
+    values: list[Any] = [*NASTY, NASTY, [1, 2.5, None, True], 1e-7, -3, None, [], [""]]
+    words = bash_words(" ".join(override("dataset.label", value) for value in values))
+    parsed = OverridesParser.create().parse_overrides(words)
+    assert [each.value() for each in parsed] == values
+
+
+def test_no_message_has_a_sign_behind_a_setting_that_would_be_pasted_along() -> None:
+    """The problem may: it is what stands before the first point."""
+    found = []
+    for file in Path(gan_runner.__path__[0]).rglob("*.py"):
+        for line, text in _texts(file):
+            problem, _, remedy = text.partition(". ")
+            remedies = remedy or re.sub(r"^.*?(?=\b(Use|Write|Set|Add) )|^.*$", "", problem)
+            found += [f"{file.name}:{line}: {each}" for each in _ENDED.findall(remedies)]
+    assert found == []
+
+
+def _texts(file: Path) -> Iterator[tuple[int, str]]:
+    """The texts in a file, f-strings with their expressions, docstrings and parts apart."""
+    tree = ast.parse(file.read_text())
+    parts = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    parts |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield (
+                node.lineno,
+                "".join(
+                    str(part.value)
+                    if isinstance(part, ast.Constant)
+                    else f"{{{ast.unparse(part)[2:-1]}}}"
+                    for part in node.values
+                ),
+            )
+        elif isinstance(node, ast.Constant) and id(node) not in parts:
+            yield node.lineno, str(node.value)
 
 
 @pytest.mark.parametrize("name", [*advices._ADVICE])
@@ -73,10 +168,8 @@ def test_advice_on_health_is_of_settings_that_hydra_reads(name: str) -> None:
     numbers = {"generator_slower": 1e-4, "discriminator_slower": 1e-4, "discriminator_faster": 1.0}
     for texts in (advices._ADVICE, {**advices._ADVICE, **advices._WITHOUT_D}):
         text = texts[name].format(**numbers, half=3, patience=7)
-        for setting in _SETTING.findall(text):
-            (word,) = shlex.split(setting.rstrip("."))
-            assert setting == shlex.quote(word) or not set(word) & set("[]{}*?")
-            read_command_line([word.rstrip(".")])
+        for word in bash_words(" ".join(_SETTING.findall(text))):
+            read_command_line([word])
 
 
 def test_values_in_a_single_run_are_told_apart_as_sweep_list_and_text(

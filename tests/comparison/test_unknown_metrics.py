@@ -16,7 +16,7 @@ from gan_runner.evaluation.protocol import digest_of
 Forked = Callable[..., "subprocess.CompletedProcess[str]"]
 
 WARNING = (
-    "warning: metric spread is of a plugin that isn't loaded. Give --plugin FILE, or install it.\n"
+    "warning: metric spread is of a plugin that isn't loaded. Give --plugin FILE or install it.\n"
 )
 TRACE = "from pathlib import Path\nPath(__file__).with_name('imported').touch()\n"
 

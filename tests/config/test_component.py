@@ -138,7 +138,7 @@ def test_nothing_else_is_converted(key: str, value: Any, expected: str) -> None:
 
 def test_a_whole_number_with_a_point_is_answered_with_how_to_write_it() -> None:
     assert refusal(tree(rings=40.0)).endswith(
-        "garden.plant.rings=40.0. Write it without a point: garden.plant.rings=40."
+        "garden.plant.rings=40.0. Write it without a point: garden.plant.rings=40"
     )
 
 
@@ -150,11 +150,11 @@ class Labels(Component):
 @pytest.mark.parametrize(
     ("settings", "remedy"),
     [
-        ({"one": 5}, "read as a number. Write it as a text: 'garden.one=\"5\"'."),
-        ({"one": True}, "read as true or false. Write it as a text: 'garden.one=\"true\"'."),
-        ({"several": [2020]}, "Write it as a text: 'garden.several=[\"2020\"]'."),
-        ({"several": "[petal (cm)]"}, "Write it as a list: 'garden.several=[\"petal (cm)\"]'."),
-        ({"several": "a"}, "Write it as a list: 'garden.several=[a]'."),
+        ({"one": 5}, "read as a number. Write it as a text: 'garden.one=\"5\"'"),
+        ({"one": True}, "read as true or false. Write it as a text: 'garden.one=\"true\"'"),
+        ({"several": [2020]}, "Write it as a text: 'garden.several=[\"2020\"]'"),
+        ({"several": "[petal (cm)]"}, "Write it as a list: 'garden.several=[\"petal (cm)\"]'"),
+        ({"several": "a"}, "Write it as a list: 'garden.several=[a]'"),
     ],
 )
 def test_a_text_or_list_that_was_read_as_something_else_is_told_how_to_be_typed(
@@ -267,6 +267,8 @@ def test_no_class_overrides_a_method_that_is_not_abstract() -> None:
     for kind in kinds:
         for name, member in vars(kind).items():
             if not (callable(member) or isinstance(member, property)) or name.startswith("__"):
+                continue
+            if name == "model_post_init":  # pydantic's own, of private attributes
                 continue
             for parent in kind.__mro__[1:]:
                 if parent.__module__.startswith("gan_runner") and name in vars(parent):

@@ -22,6 +22,7 @@ from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
+from gan_runner.logs.loggers import Logger
 from gan_runner.models import GenerativeModel, Model
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
@@ -52,6 +53,7 @@ FAMILIES: dict[str, type[Any]] = {
     "augment": Augmentation,
     "dataset": Dataset,
     "optimizer": Optimizer,
+    "logger": Logger,
 }
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(CONF)))
@@ -185,7 +187,7 @@ def test_config_yaml_spells_out_exactly_the_runs_own_settings() -> None:
     settings = yaml.safe_load((CONF / "config.yaml").read_text())
     groups = {"method", "model", "loss", "dataset", "optimizer", "evaluation", "health", "choices"}
     groups |= {"plugins", "quick"}  # recorded, not set; in quick.yaml
-    added = {"defaults", "resume", "dry_run", "hydra", "dataset"}
+    added = {"defaults", "name", "resume", "dry_run", "hydra", "dataset"}
     assert set(settings) == (set(Config.model_fields) - groups) | added
     assert set(settings["train"]) == set(Train.model_fields)
     assert set(settings["dataset"]) == set(Dataset.model_fields)

@@ -292,9 +292,7 @@ def test_a_run_needs_its_plugins_again(ideas: Path, package: Path) -> None:
     for name in [name for name in sys.modules if name in ("lab_ideas", "gan_runner_plugin_ideas")]:
         del sys.modules[name]
     by_name = {plugin.name: plugin for plugin in recorded}
-    with pytest.raises(
-        CheckpointError, match=r"ideas.py \(sha256 .*plugins=\['ideas.py'\], or GAN"
-    ):
+    with pytest.raises(CheckpointError, match=r"ideas.py \(sha256 .*plugins=\['ideas.py'\] or GAN"):
         require_plugins([by_name["ideas.py"]])
     with pytest.raises(CheckpointError, match=r"lab_ideas \(version 1.0\). Install the package"):
         require_plugins([by_name["lab_ideas"]])

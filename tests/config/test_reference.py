@@ -21,7 +21,7 @@ OPTIONS = [
     if group != "experiment"  # whose settings are those of other groups
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
-UNTYPED = ("hydra.", "resume", "dry_run", "sweep")
+UNTYPED = ("hydra.", "name", "resume", "dry_run", "sweep")
 """Settings that no class of ours checks: Hydra's own, and those that are read by hand."""
 
 every_option = pytest.mark.parametrize(("group", "name"), OPTIONS)

@@ -82,7 +82,7 @@ def test_a_setting_of_the_chosen_option_is_found() -> None:
     assert suggest_settings("dataset.rot", known) == "Did you mean 'dataset.root'?"
 
 
-@pytest.mark.parametrize("key", ["foo", "foo.bar", "name", "gpu", "outdir", ""])
+@pytest.mark.parametrize("key", ["foo", "foo.bar", "title", "gpu", "outdir", ""])
 def test_nothing_is_suggested_for_what_is_like_nothing(settings: list[str], key: str) -> None:
     assert suggest_settings(key, settings) == ""
 
@@ -156,6 +156,13 @@ def test_a_slip_with_a_value_is_answered_with_what_to_type(line: str, meant: str
     with pytest.raises(ConfigError) as caught:
         Composer().compose([line])
     assert str(caught.value) == f"unknown setting, {line}. Did you mean: {meant}"
+
+
+@pytest.mark.parametrize(
+    "word", ["logger=[csv,tensorboard]", "augment=[ada]", "loss/penalty=[r1,drift]", "augment=[]"]
+)
+def test_a_group_of_several_takes_a_list(word: str) -> None:
+    read_command_line([word])
 
 
 @pytest.mark.parametrize("meant", [line for line in WRITTEN.values() if "VALUE" not in line])

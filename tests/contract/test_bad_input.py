@@ -76,7 +76,7 @@ def content(folder: Path) -> dict[str, bytes | None]:
         (["+loss=hinge"], ["+loss", "without the plus"]),
         (["-m", "loss=hinge,hing"], ["loss=hing.", "'hinge'"]),
         (["loss=hinge,lsgan"], ["loss=hinge,lsgan", "Add -m"]),
-        (["-m", "loss=glob(*gan)"], ["loss=glob(*gan). Name them: loss=hinge,lsgan."]),
+        (["-m", "loss=glob(*gan)"], ["loss=glob(*gan). Name them: loss=hinge,lsgan"]),
         (["-m", "seed=glob(*)"], ["seed=glob(*). Name them"]),
         (["trian.steps=3"], ["unknown setting, trian.steps=3.", "Did you mean: train.steps="]),
         (["+trian.steps=3"], ["unknown setting, trian", "'train'"]),

@@ -19,6 +19,7 @@ from conftest import SMALL, Answer, argv, environment, file_marks, small_run
 from PIL import Image
 
 from gan_runner.cli.command import write_file
+from gan_runner.storage.run_folder import RunFolder
 
 Here = Callable[..., Answer]
 
@@ -33,15 +34,18 @@ def status(run: Path) -> dict[str, object]:
 def test_a_run_leaves_what_the_contract_promises(here: Here, tmp_path: Path) -> None:
     answer = here("gan-train", *SMALL, "train.steps=2", "threads=1", "device=cpu", "seed=3")
     assert (answer.code, answer.err) == (0, "")
-    (run,) = tmp_path.glob("outputs/*/*_digits_softplus_r1")
-    assert sorted(path.name for path in run.iterdir()) == [
+    (run,) = tmp_path.glob("outputs/*/*_digits_*_softplus_r1*")
+    assert sorted(path.name for path in run.iterdir() if path.name != RunFolder(run).name) == [
         *(".hydra", ".lock", "checkpoints", "config.yaml", "data.json", "events.jsonl"),
-        *("metrics.jsonl", "samples", "status.json", "tensorboard", "train.log"),
+        *("metrics.jsonl", "real.png", "samples", "status.json", "train.log"),
     ]
+    assert any((run / RunFolder(run).name).glob("events.out.tfevents.*"))
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
         *("last.json", "step_00000002.safetensors")
     ]
-    assert [path.name for path in (run / "samples").iterdir()] == ["step_00000002.png"]
+    assert sorted(path.name for path in (run / "samples").iterdir()) == [
+        *("step_00000000.png", "step_00000002.png")
+    ]
     saved = status(run)
     assert (saved["state"], saved["exit_code"], saved["step"]) == ("completed", 0, 2)
     assert saved["checkpoint"] == "step_00000002.safetensors"

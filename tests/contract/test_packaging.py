@@ -32,6 +32,16 @@ def test_every_yaml_of_the_configuration_is_in_the_wheel(wheel: Path) -> None:
     assert here == packed
 
 
+def test_what_pages_are_made_of_is_in_the_wheel_with_its_license(wheel: Path) -> None:
+    folder = ROOT / "gan_runner" / "comparison" / "page"
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {path.relative_to(ROOT).as_posix() for path in files} <= set(names)
+    assert any(
+        name.endswith("licenses/gan_runner/comparison/page/vendor/uplot/LICENSE") for name in names
+    )
+
+
 def test_an_installed_wheel_has_the_plugins_for_sweeps(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = "import hydra_plugins.gan_runner_sweeps as p; print(p.__file__)"

@@ -222,7 +222,7 @@ def test_an_array_of_sequences_is_trained_on_and_sampled_in_its_units(here: Here
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["dataset.length=7"], "Use model.latent_size=14, or model.generator.latent=whole"),
+        (["dataset.length=7"], "Use model.latent_size=14 or model.generator.latent=whole"),
         (["model.conditioning=projection"], "model.conditioning"),
         (["model.discriminator.norm=spectral"], "model.discriminator.norm"),
         (["model.generator.cell=rnn"], "model.generator.cell"),

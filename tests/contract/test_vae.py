@@ -81,13 +81,13 @@ def sgd(option: str, *overrides: str) -> Experiment:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["model=vae", "loss=hinge"], "Use loss=elbo, or model=vae_gan method=vae_gan."),
-        (["loss=wgan_gp", "model=conv_vae"], "Use loss=elbo, or model=vae_gan method=vae_gan."),
+        (["model=vae", "loss=hinge"], "Use loss=elbo or model=vae_gan method=vae_gan"),
+        (["loss=wgan_gp", "model=conv_vae"], "Use loss=elbo or model=vae_gan method=vae_gan"),
         (["model=dcgan", "loss=elbo"], "is for variational autoencoders, .* or model=vae"),
         (["loss=elbo", "dataset=ring"], "is for variational autoencoders, .* or model=vae"),
         (
             ["model=vae_gan", "loss=elbo"],
-            "adversarial loss.* Use model=vae_gan loss=non_saturating, or",
+            "adversarial loss.* Use model=vae_gan loss=non_saturating or",
         ),
         (["model=vae", "dataset=ring"], "loss.likelihood=bernoulli. Use loss.likelihood=gaussian"),
         (["model=conv_vae", "loss.likelihood=gaussian", "dataset=ring"], "Use model=vae"),

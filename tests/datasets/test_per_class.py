@@ -65,7 +65,7 @@ def test_nothing_is_left_where_all_are_chosen() -> None:
 
 def test_more_than_a_class_has_is_refused_with_the_most_that_works() -> None:
     with pytest.raises(
-        ConfigError, match=r"'b' has 5 .*dataset\.per_class=6\. Use at most dataset\.per_class=5\."
+        ConfigError, match=r"'b' has 5 .*dataset\.per_class=6\. Use at most dataset\.per_class=5"
     ):
         take_per_class(data(9, 5, 30), 6, seed=0)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gan_runner.data.columns import Column, Columns
 from gan_runner.evaluation.metrics.measures import MEASURES
+from gan_runner.evaluation.metrics.neighbors import FreshExamples
 
 
 def classes(order: str, *, seed: int) -> Tensor:
@@ -28,7 +29,7 @@ def classes(order: str, *, seed: int) -> Tensor:
 def test_in_which_order_classes_come_moves_no_number(metric: str, order: str) -> None:
     fake, found = classes("shuffled", seed=9), []
     for way in order, "shuffled":
-        sets = {"train": classes(way, seed=2), "held_out": classes(way, seed=3)}
+        sets = {"fresh": FreshExamples(classes(way, seed=2), classes(way, seed=3))}
         (number,) = MEASURES[metric](inputs(classes(way, seed=1), fake, **sets))
         found.append(number.value)
     # as far as chance goes: other examples of the same classes
@@ -55,4 +56,4 @@ def test_columns_whose_names_begin_alike_are_all_measured() -> None:
 
 def test_a_single_held_out_example_tells_nothing_of_memorization() -> None:
     many = classes("shuffled", seed=0)[:50]
-    assert MEASURES["memorization"](inputs(many, many, train=many, held_out=many[:1])) == []
+    assert MEASURES["memorization"](inputs(many, many, fresh=FreshExamples(many, many[:1]))) == []

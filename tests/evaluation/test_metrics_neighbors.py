@@ -10,10 +10,10 @@ from torch import Tensor
 
 from gan_runner.evaluation.metrics import neighbors
 from gan_runner.evaluation.metrics.neighbors import (
+    FreshExamples,
     Manifold,
     find_nearest,
     manifold,
-    memorization,
     one_nn_accuracy,
     thin_out,
 )
@@ -21,6 +21,10 @@ from gan_runner.evaluation.metrics.neighbors import (
 
 def features(count: int, size: int = 4, *, seed: int = 0, shift: float = 0.0) -> Tensor:
     return torch.randn(count, size, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
+    return neighbors.memorization(fake, FreshExamples(train, held_out))
 
 
 def clusters(count: int, places: list[float], *, seed: int = 0) -> Tensor:

@@ -24,12 +24,14 @@ from gan_runner.evaluation.cost import estimated_seconds
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES, computes
+from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.registry import (
     METRICS,
     Cost,
     Metric,
     Need,
     Number,
+    good_values,
     numbers,
     numbers_of,
     register,
@@ -63,7 +65,7 @@ def result() -> ClassifierResult:
 
 THIRD = torch.arange(30) % 3
 GIVEN: dict[Need, dict[str, Any]] = {
-    Need.HELD_OUT: {"train": POINTS, "held_out": POINTS[:20] + 0.1},
+    Need.HELD_OUT: {"fresh": FreshExamples(POINTS, POINTS[:20] + 0.1)},
     Need.CLASSIFIER: {"space": ClassifierSpace()},
     Need.MODES: {"centers": POINTS[:4], "std": 0.1},
     Need.LABELS: {"labels": THIRD, "space": ClassifierSpace()},
@@ -106,7 +108,7 @@ def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
         assert measure_vectors("extent") == ["extent"]
         plain = inputs(*POINTS.split(30))
         assert MEASURES["extent"](plain)[0].name_in(plain.space) == "extent_identity"
-        assert estimated_seconds(["extent"], examples=10**5, features=10) == 10.0
+        assert estimated_seconds(["extent"], examples=10**5, features=10) == 70.0
         settings = {**SETTINGS, "metrics": ["extent"]}
         settings["best"] = {"metric": "extent", "direction": "max"}
         assert parse_settings(settings, Evaluation).best.metric == "extent"
@@ -213,3 +215,19 @@ def test_the_registry_needs_no_torch() -> None:
     code += "print([name for name in ('torch', 'numpy', 'pydantic') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_number_says_which_values_are_good() -> None:
+    for name, number in numbers().items():
+        sentence = good_values(name) or ""
+        assert sentence.endswith("."), name
+        if number.direction is not None:
+            worded = {"min": "Less is better", "max": "More is better", "half": "0.5 is best"}
+            assert sentence.startswith((worded[number.direction], "About 1 is good")), name
+
+
+def test_a_number_without_a_sentence_of_its_own_says_its_direction() -> None:
+    with mock.patch.dict(METRICS):
+        register(Metric("own", (Number("own", "min"),), "What it says."))
+        assert good_values("own") == "Less is better."
+    assert good_values("nobody") is None

@@ -12,9 +12,14 @@ from torch import Tensor
 
 from gan_runner.data.columns import Column, Columns
 from gan_runner.evaluation.features.classifier import classifier_warning
+from gan_runner.evaluation.metrics.by_class import rows_by_class
+from gan_runner.evaluation.metrics.classified import ClassifiedRows
 from gan_runner.evaluation.metrics.inputs import Measurement
+from gan_runner.evaluation.metrics.likelihoods import likelihood_warning
 from gan_runner.evaluation.metrics.measures import MEASURES
 from gan_runner.evaluation.metrics.modes import missed_modes_warning
+from gan_runner.evaluation.metrics.neighbors import FreshExamples
+from gan_runner.evaluation.metrics.tables import labeled_arrays
 from gan_runner.evaluation.metrics.tstr import TSTR, ClassifierResult, tstr_warning
 
 # the classifier of the data
@@ -59,7 +64,7 @@ def rounded(count: int, seed: int, *, decimals: int) -> Tensor:
 
 
 def memorized(fake: Tensor, train: Tensor, held_out: Tensor) -> Measurement:
-    (found,) = MEASURES["memorization"](inputs(train, fake, train=train, held_out=held_out))
+    (found,) = MEASURES["memorization"](inputs(train, fake, fresh=FreshExamples(train, held_out)))
     return found
 
 
@@ -83,6 +88,33 @@ def test_memorization_of_rounded_numbers_tells_copies_from_others() -> None:
     assert (others.doubt, copies.doubt) == (None, None)
     assert others.value == pytest.approx(1, abs=0.3)
     assert copies.value == 0
+
+
+def test_a_likelihood_of_other_values_than_its_own_is_a_doubt() -> None:
+    black_or_white = torch.tensor([[0, 255], [255, 0]], dtype=torch.uint8)
+    gray, smooth = black_or_white // 2, torch.randn(200, 3)
+    bernoulli, gaussian = {"likelihood": "bernoulli"}, {"likelihood": "gaussian"}
+    assert "cross-entropy" in (likelihood_warning(gray, bernoulli) or "")
+    assert likelihood_warning(black_or_white, bernoulli) is None
+    assert "discrete" in (likelihood_warning(gray, gaussian) or "")
+    assert "discrete" in (likelihood_warning(smooth.round(decimals=1), gaussian) or "")
+    assert likelihood_warning(smooth, gaussian) is None
+
+
+def test_the_distance_of_a_class_of_few_examples_is_a_doubt_and_that_of_all_is_not() -> None:
+    labels = torch.arange(60) % 3 % 2  # 40 and 20
+    points = torch.randn(60, 3)
+    columns = Columns(tuple(map(Column, "abc")), temperature=1.0, straight_through=False)
+    train = labeled_arrays(points, labels, columns)
+    assert train is not None
+    rows = ClassifiedRows(columns, ("well", "ill"), train, None)
+    part = inputs(points, points + 0.1, labels=labels, columns=columns)
+    assert MEASURES["frechet"](part)[0].doubt is None
+    found = rows_by_class(part, rows, ["frechet"])
+    assert set(found.values["ill"]) == {"share_real", "share_fake", "frechet_identity"}
+    (doubt,) = found.doubts
+    assert doubt.startswith("frechet_identity of 1 of 2 classes: The Fréchet distance")
+    assert "of 20 and 20 examples in 3 dimensions" in doubt
 
 
 def test_neighborhoods_of_copies_alone_are_a_doubt() -> None:

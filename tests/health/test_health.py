@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -315,6 +317,32 @@ def test_the_best_has_the_direction_that_is_asked_for() -> None:
     (verdict,) = [v for row in falling for v in monitor.observe(row)]
     assert (verdict.name, verdict.step) == ("past_the_best", 3500)
     assert "eval/coverage_identity was best at step 1500, 0.9" in verdict.evidence
+
+
+def gradients(every: int, size: Callable[[int], float], *, noise: float) -> list[Row]:
+    """Rows every so many steps with the mean of a gradient norm, with noise in each step."""
+    rng = random.Random(0)
+    sizes = [size(step) * math.exp(rng.gauss(0, noise)) for step in range(1, 3001)]
+    return [
+        train_row(step, grad_norm__generator=sum(sizes[step - every : step]) / every)
+        for step in range(every, 3001, every)
+    ]
+
+
+@pytest.mark.parametrize("every", [1, 10, 50, 100, 250])
+@pytest.mark.parametrize("noise", [0.0, 0.3, 0.8])
+def test_gradients_that_swing_slowly_oscillate_and_noise_does_not(every: int, noise: float) -> None:
+    shapes: dict[str, Callable[[int], float]] = {
+        "flat": lambda step: 1.0,
+        "converging": lambda step: math.exp(-step / 400),
+        "growing": lambda step: math.exp(step / 800),
+        "swinging": lambda step: math.exp(math.sin(2 * math.pi * step / max(200, 4 * every))),
+    }
+    swinging = {}
+    for name, shape in shapes.items():
+        found = watch(gradients(every, shape, noise=noise))
+        swinging[name] = any(verdict.name == "oscillation" for verdict in found)
+    assert swinging == {"flat": False, "converging": False, "growing": False, "swinging": True}
 
 
 def test_swings_count_turns_by_a_factor() -> None:

@@ -63,7 +63,7 @@ def test_a_verdict_is_reported_once_everywhere(useless: Path) -> None:
     events = [e for e in lines(useless / "events.jsonl") if e["kind"] == "verdict"]
     assert [e["step"] for e in events if VERDICT in e["text"]] == [verdict["step"]]
     assert (useless / "train.log").read_text().count(f"verdict at step {verdict['step']}") == 1
-    (file,) = (useless / "tensorboard").glob("events*")
+    (file,) = (useless / useless.name).glob("events*")
     tags = {
         (value.tag, event.step)
         for event in LegacyEventFileLoader(str(file)).Load()

@@ -20,10 +20,13 @@ from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_S
 from gan_runner.errors import NumbersError
 from gan_runner.logs import tensorboard
 from gan_runner.logs.log import Log, picture_name, rewind
+from gan_runner.logs.loggers import TensorBoard
 from gan_runner.logs.terminal import Terminal
+from gan_runner.logs.trackers import RunFacts
 from gan_runner.storage.run_folder import RunFolder
 
 PICTURE = np.zeros((8, 8, 1), dtype=np.uint8)
+LOGGERS = {"tensorboard": TensorBoard()}
 SETTINGS = {"seed": 0, "train.ema": 0.9, "precision": "fp32", "deterministic": False}
 
 
@@ -35,6 +38,9 @@ def values(step: int) -> dict[str, float]:
     }
 
 
+TAGS = {tensorboard.tag(name) for name in values(0)}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path)
@@ -42,7 +48,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 @pytest.fixture
 def open_log(folder: RunFolder) -> Callable[[], Log]:
-    return lambda: Log(folder, Terminal())
+    return lambda: Log(folder, Terminal(), LOGGERS)
 
 
 def log_steps(log: Log, steps: range) -> None:
@@ -68,8 +74,8 @@ def series(folder: RunFolder) -> Counter[tuple[str, int]]:
 
 
 def expected_series(last: int) -> set[tuple[str, int]]:
-    scalars = {(name, step) for name in values(0) for step in range(1, last + 1)}
-    return scalars | {("samples", step) for step in range(2, last + 1, 2)}
+    scalars = {(tag, step) for tag in TAGS for step in range(1, last + 1)}
+    return scalars | {("Samples/fake", step) for step in range(2, last + 1, 2)}
 
 
 # ---------------------------------------------------------------- rows
@@ -96,9 +102,11 @@ def test_names_and_numbers_in_tensorboard_are_those_of_the_row(
         (value.tag, event.step): value.simple_value
         for event in events(folder)
         for value in event.summary.value
-        if value.tag in values(0)
+        if value.tag in TAGS
     }
-    assert found == {(name, s): number for s in (1, 2, 3) for name, number in values(s).items()}
+    assert found == {
+        (tensorboard.tag(name), s): n for s in (1, 2, 3) for name, n in values(s).items()
+    }
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
@@ -111,7 +119,7 @@ def test_a_row_with_a_number_that_is_not_finite_is_refused_and_not_written(
         log.row(2, 0.2, {**values(2), "penalty/r1": number})
     log.close(success=False)
     assert rows(folder) == [1]
-    assert {step for name, step in series(folder) if name in values(0)} == {1}
+    assert {step for name, step in series(folder) if name in TAGS} == {1}
 
 
 def test_after_a_flush_another_process_reads_every_row(
@@ -135,7 +143,8 @@ def test_a_picture_is_a_file_and_stands_in_tensorboard(
     log.reals(PICTURE)
     log.close(success=True)
     assert pictures(folder) == ["step_00000500.png"]
-    assert {("samples", 500), ("real", 0)} <= set(series(folder))
+    assert folder.real.is_file()
+    assert {("Samples/fake", 500), ("Samples/real", 0)} <= set(series(folder))
 
 
 # ---------------------------------------------------------------- rewinding
@@ -146,7 +155,7 @@ def test_what_was_logged_after_the_step_is_dropped(
     folder: RunFolder, open_log: Callable[[], Log], step: int
 ) -> None:
     log = open_log()
-    log.configuration("run", "seed: 0", SETTINGS)
+    log.begin(0, RunFacts("run", "seed: 0", SETTINGS))
     log.reals(PICTURE)
     log_steps(log, range(1, 8))
     log.close(success=False)
@@ -156,14 +165,14 @@ def test_what_was_logged_after_the_step_is_dropped(
     assert pictures(folder) == [picture_name(s) for s in range(2, last + 1, 2)]
     found = series(folder)
     assert {key for key in found if key[1] > 0} == expected_series(last)
-    assert ("real", 0) in found
+    assert ("Samples/real", 0) in found
 
 
 def test_every_row_stands_once_after_any_number_of_rewinds(
     folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
     log = open_log()
-    log.configuration("run", "seed: 0", SETTINGS)
+    log.begin(0, RunFacts("run", "seed: 0", SETTINGS))
     log_steps(log, range(1, 6))
     log.flush()  # killed here
     for step in (4, 4, 2, 6):
@@ -176,7 +185,7 @@ def test_every_row_stands_once_after_any_number_of_rewinds(
     found = series(folder)
     assert set(found.values()) == {1}
     assert {key for key in found if key[1] > 0} == expected_series(9) - {
-        (name, 6) for name in ("samples", *values(0))
+        (name, 6) for name in ("Samples/fake", *TAGS)
     }
 
 
@@ -184,7 +193,7 @@ def test_before_the_first_checkpoint_everything_is_dropped(
     folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
     log = open_log()
-    log.configuration("run", "seed: 0", SETTINGS)
+    log.begin(0, RunFacts("run", "seed: 0", SETTINGS))
     log.reals(PICTURE)
     log_steps(log, range(1, 5))
     log.picture(0, PICTURE)
@@ -199,7 +208,7 @@ def test_a_rewound_log_is_the_same_as_one_that_never_went_on(tmp_path: Path) -> 
     for last in (4, 7):
         folder = RunFolder(tmp_path / str(last))
         folder.path.mkdir()
-        log = Log(folder, Terminal())
+        log = Log(folder, Terminal(), LOGGERS)
         log_steps(log, range(1, last + 1))
         log.flush()
         rewind(folder, 4)
@@ -266,7 +275,7 @@ def test_all_event_files_become_one(folder: RunFolder, open_log: Callable[[], Lo
     rewind(folder, 2)
     (merged,) = folder.tensorboard.iterdir()
     assert merged.name <= before[0]
-    assert {step for name, step in series(folder) if name in values(0)} == {1, 2}
+    assert {step for name, step in series(folder) if name in TAGS} == {1, 2}
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 864_000])
@@ -284,7 +293,7 @@ def test_a_resumed_part_is_read_after_what_was_logged_before_even_if_the_clock_w
     log = open_log()
     log_steps(log, range(4, 7))
     log.close(success=True)
-    tags = {"loss/generator"}
+    tags = {"Loss/generator"}
     steps = [e.step for e in events(folder) if tags & {value.tag for value in e.summary.value}]
     assert steps == [1, 2, 3, 4, 5, 6]
 
@@ -338,7 +347,7 @@ def test_damage_in_an_event_file_keeps_the_records_before_it(
     path.write_bytes(damaged)
     rewind(folder, 5)
     found = series(folder)
-    assert ("loss/discriminator", 1) in found
+    assert ("Loss/discriminator", 1) in found
     assert set(found) < expected_series(5)
 
 
@@ -363,7 +372,7 @@ def test_failures_in_other_threads_are_reported(
     thread.start()
     thread.join()
     for one in logs:
-        one.close()
+        one.close(success=None)
     assert reported == ["of another thread"]
 
 
@@ -371,7 +380,7 @@ def test_the_session_has_every_setting_in_its_own_kind(
     folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
     log = open_log()
-    log.configuration("digits", "seed: 0", {**SETTINGS, "threads": None, "betas": [0.0, 0.9]})
+    log.begin(0, RunFacts("digits", "seed: 0", {**SETTINGS, "threads": None, "betas": [0.0, 0.9]}))
     log.close(success=True)
     (start,) = (s.session_start_info for s in sessions(folder, SESSION_START_INFO_TAG))
     assert start.group_name == "digits"
@@ -392,13 +401,13 @@ def test_a_session_begins_and_ends_once_after_any_number_of_resumes(
     folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
     log = open_log()
-    log.configuration("run", "seed: 0", SETTINGS)
+    log.begin(0, RunFacts("run", "seed: 0", SETTINGS))
     log_steps(log, range(1, 3))
     log.close(success=False)
     for step in (2, 3):
         rewind(folder, step)
         log = open_log()
-        log.configuration("run", "seed: 0", {**SETTINGS, "train.steps": step})
+        log.begin(0, RunFacts("run", "seed: 0", {**SETTINGS, "train.steps": step}))
         log_steps(log, range(step + 1, step + 2))
         log.close(success=step == 3)
     (start,) = (s.session_start_info for s in sessions(folder, SESSION_START_INFO_TAG))
@@ -413,7 +422,7 @@ def test_a_session_that_will_go_on_has_not_ended(
     folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:
     log = open_log()
-    log.configuration("run", "seed: 0", SETTINGS)
+    log.begin(0, RunFacts("run", "seed: 0", SETTINGS))
     log.close(success=None)
     assert sessions(folder, SESSION_START_INFO_TAG)
     assert not sessions(folder, SESSION_END_INFO_TAG)

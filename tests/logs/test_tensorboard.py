@@ -22,6 +22,7 @@ from PIL import Image
 from sweep_runs import TINY
 
 from gan_runner.logs.log import picture_name
+from gan_runner.logs.tensorboard import tag
 from gan_runner.sweeps import processes
 from gan_runner.training.methods import Adversarial
 
@@ -119,7 +120,7 @@ def all_read(board: Server) -> bool:
 
 
 def run_of(loss: str) -> str:
-    return f"loss={loss}/tensorboard"
+    return f"loss={loss}"
 
 
 def rows(run: Path, name: str) -> list[tuple[int, float]]:
@@ -129,7 +130,7 @@ def rows(run: Path, name: str) -> list[tuple[int, float]]:
 
 
 def test_runs_have_the_names_of_what_differs(board: Server) -> None:
-    others = ["batch_size=65/tensorboard", "batch_size=8/tensorboard"]
+    others = ["batch_size=65", "batch_size=8"]
     assert sorted(board.get("runs")) == sorted([*others, *map(run_of, LOSSES)])
 
 
@@ -138,7 +139,7 @@ def test_scalars_of_a_sweep_overlay_and_are_those_of_the_rows(
     board: Server, sweep: Path, name: str
 ) -> None:
     for loss in set(LOSSES) - {SICK}:
-        found = board.get("plugin/scalars/scalars", run=run_of(loss), tag=name)
+        found = board.get("plugin/scalars/scalars", run=run_of(loss), tag=tag(name))
         wanted = rows(sweep / f"loss={loss}", name)
         assert [step for _, step, _ in found] == [step for step, _ in wanted]
         assert [value for *_, value in found] == pytest.approx([v for _, v in wanted], rel=1e-6)
@@ -146,9 +147,9 @@ def test_scalars_of_a_sweep_overlay_and_are_those_of_the_rows(
 
 def test_pictures_are_there_at_each_step(board: Server, sweep: Path) -> None:
     for loss in set(LOSSES) - {SICK}:
-        query = {"run": run_of(loss), "tag": "samples", "sample": 0}
+        query = {"run": run_of(loss), "tag": "Samples/fake", "sample": 0}
         found = board.get("plugin/images/images", **query)
-        assert [picture["step"] for picture in found] == [2, 4, 6]
+        assert [picture["step"] for picture in found] == [0, 2, 4, 6]
         for picture in found:
             shown = board.raw(f"plugin/images/individualImage?{picture['query']}")
             file = sweep / f"loss={loss}" / "samples" / picture_name(picture["step"])
@@ -180,8 +181,8 @@ def test_hparams_have_the_final_metrics(board: Server, sweep: Path) -> None:
         found = {m["name"]["tag"]: m for m in sessions[f"loss={loss} (losses)"]["metricValues"]}
         for name in ("eval/frechet_identity", "eval/coverage_identity", "loss/discriminator"):
             step, value = rows(sweep / f"loss={loss}", name)[-1]
-            assert found[name]["trainingStep"] == step == 6
-            assert found[name]["value"] == pytest.approx(value, rel=1e-6)
+            assert found[tag(name)]["trainingStep"] == step == 6
+            assert found[tag(name)]["value"] == pytest.approx(value, rel=1e-6)
 
 
 def test_hparams_have_the_status_of_each_run_once(board: Server) -> None:
@@ -200,11 +201,11 @@ def test_losses_logits_and_speeds_are_laid_out_together(board: Server) -> None:
     (category,) = board.get("plugin/custom_scalars/layout")["category"]
     charts = {chart["title"]: chart["multiline"]["tag"] for chart in category["chart"]}
     shown = {}
-    for title, (tag,) in charts.items():
-        found = board.get("plugin/custom_scalars/scalars", run=run_of("hinge"), tag=tag)
+    for title, (pattern,) in charts.items():
+        found = board.get("plugin/custom_scalars/scalars", run=run_of("hinge"), tag=pattern)
         shown[title] = set(found["tag_to_events"])
     assert shown == {
-        "losses": {"loss/discriminator", "loss/generator"},
+        "losses": {"Loss/discriminator", "Loss/generator"},
         "logits": {"logits/real", "logits/fake"},
         "speeds": {"speed/images_per_second"},
     }

@@ -133,7 +133,7 @@ def test_a_map_that_only_g_has_is_refused_for_d() -> None:
         networks([4, 16])
     assert str(caught.value) == (
         "the discriminator has no maps of 4 px, model.discriminator.attention=4. "
-        "For these images it has maps of 8, 16 px. Use 'model.discriminator.attention=[8]'."
+        "For these images it has maps of 8, 16 px. Use 'model.discriminator.attention=[8]'"
     )
 
 
@@ -197,6 +197,6 @@ def test_a_size_that_there_is_not_is_refused_before_training(here: Here) -> None
     assert answer.code == 2
     assert answer.err == (
         "error: the generator has no maps of 16 px, model.generator.attention=16. "
-        "For these images it has maps of 4, 8 px. Use 'model.generator.attention=[8]'.\n"
+        "For these images it has maps of 4, 8 px. Use 'model.generator.attention=[8]'\n"
     )
     assert not Path("run").exists()

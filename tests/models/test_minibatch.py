@@ -318,5 +318,5 @@ def test_a_batch_of_one_has_nothing_to_compare(here: Here, layer: str) -> None:
     answer = here("gan-train", *small)
     assert answer.code == 2
     assert f"train.batch_size=1 with {minibatch}." in answer.err
-    assert "or model.discriminator.minibatch=none." in answer.err
+    assert "or model.discriminator.minibatch=none" in answer.err
     assert not Path("run").exists()

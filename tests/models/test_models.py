@@ -676,7 +676,7 @@ def test_a_convolutional_model_refuses_tiny_images(option: str) -> None:
 def test_resnet_names_the_nearest_sizes_that_it_can_build(size: int, nearest: str) -> None:
     assert refusal("resnet", images(1, size, size)) == (
         f"resnet can't build images of {size}x{size} pixels, dataset.image_size={size}. "
-        f"Use {nearest}, or model=dcgan."
+        f"Use {nearest}, or model=dcgan"
     )
 
 
@@ -692,21 +692,21 @@ def test_resnet_accepts_every_size_that_it_recommends() -> None:
 
 def test_resnet_refuses_rectangles_that_dont_halve_together() -> None:
     message = refusal("resnet", images(1, 33, 32))
-    assert message == "resnet can't build images of 33x32 pixels, model=resnet. Use model=dcgan."
+    assert message == "resnet can't build images of 33x32 pixels, model=resnet. Use model=dcgan"
 
 
 def test_mlp_refuses_instance_norm() -> None:
     message = refusal("mlp", Space("vectors", (2,)), norm="instance")
     assert message == (
         "mlp has no maps to normalize, model.generator.norm=instance. "
-        "Use model.generator.norm=layer."
+        "Use model.generator.norm=layer"
     )
 
 
 @pytest.mark.parametrize("option", ["simple_conv", "dcgan"])
 def test_instance_norm_of_a_single_pixel_is_refused(option: str) -> None:
     message = refusal(option, images(1, 4, 4), norm="instance")
-    assert "model.generator.norm=instance. Use model.generator.norm=layer." in message
+    assert "model.generator.norm=instance. Use model.generator.norm=layer" in message
     model(option, norm="instance").check(images(1, 4, 5))
     generator, discriminator = networks(option, images(1, 4, 5), norm="instance")
     assert discriminator(generator(torch.randn(2, 6))).logits.isfinite().all()

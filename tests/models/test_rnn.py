@@ -255,7 +255,7 @@ def test_a_latent_point_that_cannot_be_shared_out_is_refused(size: int, nearest:
     assert refusal(SEQUENCES, latent_size=size) == (
         "the latent point can't be divided evenly among 6 steps, "
         f"model.latent_size={size}. Use model.latent_size={nearest}, "
-        "or model.generator.latent=whole."
+        "or model.generator.latent=whole"
     )
     rnn(latent_size=nearest).check(SEQUENCES)
     rnn(latent_size=size, generator={"latent": "whole"}).check(SEQUENCES)

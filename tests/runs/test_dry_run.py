@@ -172,7 +172,7 @@ def test_the_time_is_that_of_all_steps(here: Here) -> None:
     [
         (["--info", "config"], "dry_run=true can't be combined with --info config."),
         (["resume=elsewhere"], "resume=elsewhere can't be combined with dry_run=true."),
-        (["loss=hinge", "model=vae"], "Use loss=elbo, or model=vae_gan method=vae_gan."),
+        (["loss=hinge", "model=vae"], "Use loss=elbo or model=vae_gan method=vae_gan"),
         (["train.batch_size=5000"], "train.batch_size=5000"),
     ],
 )
@@ -192,7 +192,7 @@ def test_an_autoencoder_is_tried_out_as_well(here: Here) -> None:
 def test_a_dry_run_that_is_misspelled_trains_nothing(here: Here, asked: str) -> None:
     answer = here("gan-train", *small_run(Path("run"), asked))
     assert (answer.code, Path("run").exists()) == (2, False)
-    assert f"not true or false, {asked}. Use dry_run=true, or remove it." in answer.err
+    assert f"not true or false, {asked}. Use dry_run=true or remove it." in answer.err
 
 
 def test_a_dry_run_that_is_not_asked_for_is_a_run(here: Here) -> None:

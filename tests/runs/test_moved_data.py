@@ -100,4 +100,4 @@ def test_missing_data_says_how_to_name_its_place(here: Here, run: Path) -> None:
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("data/t.csv", "gone/t.csv"))
     answer = here("gan-evaluate", "run", "--metrics", "columns")
-    assert "say where it lies now: dataset.path=PATH." in answer.err
+    assert "say where it lies now: dataset.path=PATH" in answer.err

@@ -92,7 +92,7 @@ def test_a_rate_that_stays_zero_is_warned_of(here: Here, run: Path) -> None:
         key = f"optimizer.{part}.schedule"
         assert (
             f"warning: the {part}'s learning rate is 0 from step 6 on, train.steps=8 with "
-            f"{key}.steps=6. Use {key}.steps=8, or {key}.final above 0." in answer.out
+            f"{key}.steps=6. Use {key}.steps=8 or {key}.final above 0." in answer.out
         )
     again = here("gan-train", "resume=run", "train.steps=9")  # decided before
     assert again.code == 0

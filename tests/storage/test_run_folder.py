@@ -168,9 +168,11 @@ def test_of_all_that_race_for_an_explicit_path_one_gets_it(tmp_path: Path, exist
 
 def fill(path: Path) -> None:
     """The files in a folder before the first step."""
-    for name in (".hydra", "tensorboard", "samples", "checkpoints"):
+    for name in (".hydra", RunFolder(path).name, "samples", "checkpoints", "wandb"):
         (path / name).mkdir()
-        (path / name / "file").touch()
+        (
+            path / name / ("file" if name != RunFolder(path).name else "events.out.tfevents.1")
+        ).touch()
     for name in ("config.yaml", "data.json", "metrics.jsonl", "events.jsonl", "train.log", ".lock"):
         (path / name).touch()
 

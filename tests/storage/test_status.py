@@ -26,6 +26,7 @@ STATUS = Status(
     ended="2026-11-20T17:35:00+00:00",
     versions={"torch": "2.13.0"},
     device="cpu",
+    machine="EPYC, 2 cores, 8 GB, Linux 6",
     threads=2,
     git={"commit": "0123abcd", "changed": False},
     parameters={"generator": 100, "discriminator": 50},
@@ -34,7 +35,7 @@ STATUS = Status(
 )
 KEYS = (
     *("format", "state", "exit_code", "step", "checkpoint", "reason", "warnings", "verdicts"),
-    *("started", "ended", "versions", "device", "threads", "git"),
+    *("started", "ended", "versions", "device", "machine", "threads", "git"),
     *("parameters", "examples", "peak_memory"),
 )
 

@@ -18,6 +18,7 @@ from conftest import Answer, run_here
 from sweep_runs import TINY, marks, status
 
 from gan_runner.config.groups import conf_folder
+from gan_runner.config.names import job_name
 from gan_runner.config.schema import Config
 from gan_runner.errors import ConfigError
 from gan_runner.logs.terminal import Terminal
@@ -25,7 +26,6 @@ from gan_runner.storage.run_folder import RunFolder
 from gan_runner.storage.status import Status
 from gan_runner.sweeps import cluster, processes
 from gan_runner.sweeps.jobs import Job, JobResult, job_result, record
-from gan_runner.sweeps.names import job_name
 from gan_runner.sweeps.progress import SweepProgress
 from gan_runner.sweeps.settings import ClusterSettings
 from gan_runner.sweeps.shares import check_n_jobs, gpu_of, threads_each, visible_gpus
@@ -47,7 +47,7 @@ Here = Callable[..., Answer]
         (["model.generator.hidden=[16,32]"], "hidden=16+32"),
         (
             ["optimizer.generator.lr=1", "optimizer.discriminator.lr=2"],
-            "generator.lr=1,discriminator.lr=2",
+            "discriminator.lr=2,generator.lr=1",
         ),
         (["loss/penalty=[r2,drift]"], "penalty=r2+drift"),
         (["loss/penalty=[]"], "penalty=none"),
@@ -122,11 +122,11 @@ def test_invalid_jobs_can_be_left_out(here: Here, tmp_path: Path, carried: list[
         (["seed=0", "sweeping.max_jobs=many"], "sweeping.max_jobs="),
         (["seed=0", "sweeping.on_invalid=shrug"], "sweeping.on_invalid="),
         (["seed=0", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
-        (["seed=0,1", "sweep=null"], "not a name, sweep=None. Use sweep=NAME."),
+        (["seed=0,1", "sweep=null"], "not a name, sweep=None. Use sweep=NAME"),
         (["seed=0,1", "sweep=a,b"], "a sweep has one name"),
         (["seed=0,1", "sweep=/tmp/x"], "a sweep's name isn't a path, sweep=/tmp/x. Use sweep=NAME"),
         (["seed=0,1", "sweep=a/b"], "a sweep's name isn't a path, sweep=a/b"),
-        (["seed=0,1", "sweep="], "not a name, sweep=. Use sweep=NAME."),
+        (["seed=0,1", "sweep="], "not a name, sweep=. Use sweep=NAME"),
         (["seed=0", "hydra/launcher=slurm", "hydra.launcher.mem_gb=much"], "hydra.launcher.mem_gb"),
     ],
 )
@@ -183,6 +183,21 @@ def test_the_same_command_does_nothing_again_and_more_steps_go_on(
     assert carried == ["seed=0", "seed=1"]
     assert here("gan-train", *settings, "train.steps=8").code == 0
     assert [status(folder / name)["step"] for name in carried[:2]] == [8, 8]
+
+
+def test_the_same_sweep_in_another_order_of_its_arguments_is_done_already(
+    here: Here, tmp_path: Path, carried: list[str]
+) -> None:
+    swept = ["seed=0,1", "loss=hinge,lsgan"]
+    assert here("gan-train", *TINY, "-m", *swept, "sweep=s").code == 0
+    assert carried == [f"loss={loss},seed={seed}" for seed in (0, 1) for loss in ("hinge", "lsgan")]
+    assert here("gan-train", *reversed(swept), "sweep=s", *reversed(TINY), "-m").code == 0
+    assert len(carried) == 4
+    folder = tmp_path / "outputs/sweeps/s"
+    (folder / carried[0]).rename(folder / "seed=0,loss=hinge")  # as an earlier version made it
+    again = here("gan-train", *TINY, "-m", *swept, "sweep=s")
+    assert (again.code, len(carried)) == (0, 4)
+    assert "already complete" in again.out and "seed=0,loss=hinge" in again.out
 
 
 def test_a_value_that_is_named_twice_is_one_job(

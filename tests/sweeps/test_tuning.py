@@ -127,7 +127,7 @@ def test_what_the_command_line_sets_no_method_sets_again() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["seed=0,1"], "Use seed=N, the search's, and hydra.sweeper.repeats=K"),
+        (["seed=0,1"], "Use seed=N for the search's and hydra.sweeper.repeats=K"),
         (["experiment=lucic2018", "loss=hinge"], "methods.non_saturating=null"),
         (["+hydra.sweeper.params={seed2: '3'}"], "not a search space, seed2=3"),
         (["+hydra.sweeper.params={a: 'interval('}"], "not a search space"),

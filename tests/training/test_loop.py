@@ -86,7 +86,7 @@ def test_rows_pictures_and_checkpoints_come_when_they_are_due(new_run: Callable[
     )
     assert finish(run) == 0
     assert row_steps(run) == [2, 4, 6, 7]
-    assert picture_steps(run) == [3, 6, 7]
+    assert picture_steps(run) == [0, 3, 6, 7]
     assert checkpoint_steps(run) == [5, 7]
 
 
@@ -97,6 +97,12 @@ def test_with_all_intervals_of_0_everything_comes_once_at_the_end(
     run = new_run("train.steps=3", *intervals)
     assert finish(run) == 0
     assert row_steps(run) == picture_steps(run) == checkpoint_steps(run) == [3]
+
+
+def test_a_picture_comes_at_step_0_and_at_the_first_tenth(new_run: Callable[..., Run]) -> None:
+    run = new_run("train.steps=20", "train.sample_every=15")
+    assert finish(run) == 0
+    assert picture_steps(run) == [0, 2, 15, 20]
 
 
 def test_a_row_comes_before_the_picture_and_the_picture_before_the_checkpoint(
@@ -114,7 +120,7 @@ def test_a_row_comes_before_the_picture_and_the_picture_before_the_checkpoint(
         monkeypatch.setattr(run, name, noted)
     assert finish(run) == 0
     each = [(name, step) for step in (2, 4) for name in ("row", "sample", "save")]
-    assert order == [*each, ("save", 4)]
+    assert order == [("sample", 0), *each, ("save", 4)]
 
 
 def test_a_checkpoint_holds_the_sums_of_the_row_that_is_open(new_run: Callable[..., Run]) -> None:
@@ -132,7 +138,7 @@ def test_steps_of_0_write_the_checkpoint_of_step_0(new_run: Callable[..., Run]) 
     assert finish(run) == 0
     assert checkpoint_steps(run) == [0]
     assert checkpoint.select(run.folder.checkpoints, "last").step == 0
-    assert row_steps(run) == picture_steps(run) == []
+    assert (row_steps(run), picture_steps(run)) == ([], [0])
     status = run.folder.status()
     assert (status.state, status.step, status.exit_code) == ("completed", 0, 0)
 

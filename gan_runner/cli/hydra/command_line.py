@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.cli.hydra.remedies import remedy_for_flag, remedy_for_option, remedy_for_word
-from gan_runner.config.groups import GROUPS, conf_folder, options
+from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder, options
 from gan_runner.config.overrides import typed
 from gan_runner.config.plugins import Plugin, find_plugins
 from gan_runner.errors import CheckpointError, ConfigError, printable
@@ -26,7 +26,7 @@ from gan_runner.errors import CheckpointError, ConfigError, printable
 if TYPE_CHECKING:
     from gan_runner.cli.plugin_options import FileOption
 
-_NOT_OF_A_RESUMED_RUN = ("hydra", "init_from", "sweep", "sweeping")
+_NOT_OF_A_RESUMED_RUN = ("hydra", "name", "init_from", "sweep", "sweeping")
 _OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
 
 
@@ -210,7 +210,7 @@ def _refuse_unknown_options(command: CommandLine) -> None:
     for override in command.overrides:
         if not override.is_delete() and isinstance(override.value(), Glob):
             shown = printable(override.input_line)
-            raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan.")
+            raise ConfigError(f"not a list of values, {shown}. Name them: loss=hinge,lsgan")
         group = override.key_or_group.partition("@")[0]
         if group in GROUPS:
             offered = command.options_of(group)
@@ -224,7 +224,7 @@ def _refuse_unknown_options(command: CommandLine) -> None:
 def _refuse_several(override: Override, group: str) -> None:
     """Raise ConfigError for a list of options of a group of which a run has one."""
     several = not override.is_delete() and isinstance(override.value(), list)
-    if several and group not in ("loss/penalty", "augment"):
+    if several and group not in OF_SEVERAL:
         listed = ",".join(_option_names(override))
         remedy = f"To train a run with each: gan-train -m {typed(group, listed)}"
         raise ConfigError(f"a run has one {group}, {printable(override.input_line)}. {remedy}")
@@ -257,12 +257,17 @@ def _refuse_combinations(command: CommandLine) -> None:
         shown = printable(override.input_line)
         key = override.key_or_group
         if key == "dry_run" and (override.is_delete() or not isinstance(override.value(), bool)):
-            raise ConfigError(f"not true or false, {shown}. Use dry_run=true, or remove it.")
+            raise ConfigError(f"not true or false, {shown}. Use dry_run=true or remove it.")
         if command.resume is not None and re.split("[./]", key)[0] in _NOT_OF_A_RESUMED_RUN:
             resumed = f"resume={printable(command.resume)}"
             # of the run's own settings a change is refused as a checkpoint is, of others as usage
             refused = CheckpointError if key == "init_from" else ConfigError
             raise refused(f"{resumed} can't be combined with {shown}. Remove one of them.")
+        if key == "name" and command.multirun:
+            remedy = "Its jobs are named by what differs, the sweep by sweep=NAME."
+            raise ConfigError(f"{shown} can't be combined with -m. {remedy}")
+        if key == "name" and command.names_folder:
+            raise ConfigError(f"{shown} can't be combined with hydra.run.dir. Remove one of them.")
         if key == "sweep" and not command.multirun:
             raise ConfigError(f"{shown} needs multirun. Add -m, or remove it.")
     asked = {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from hydra import version
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -22,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, conf_folder
+from gan_runner.config.names import run_name
 from gan_runner.config.overrides import override
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, Fault, MachineError, printable
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 OPTUNA_DIRECTIONS = {"min": "minimize", "max": "maximize"}
 
-_NOT_SETTINGS = ("resume", "dry_run", "sweep", "sweeping", "quick_limits", "hydra")
+_NOT_SETTINGS = ("name", "resume", "dry_run", "sweep", "sweeping", "quick_limits", "hydra")
+_LONGEST_NAME_BYTES = 200  # file systems take 255; the time stands before it
 _PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
 _RAISED = (HydraException, OmegaConfBaseException, ValueError)  # by Hydra
 
@@ -67,6 +68,7 @@ class Composer:
         self.primary = primary or "config"
         find = OPTUNA_DIRECTIONS.get
         OmegaConf.register_new_resolver("optuna_direction", find, replace=True)
+        OmegaConf.register_new_resolver("run_name", _run_name, replace=True)
 
     def compose(self, lines: Sequence[str], *, multirun: bool = False) -> DictConfig:
         """The configuration, with Hydra's own under `hydra`; of a sweep, what its jobs share.
@@ -124,9 +126,10 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
     dataset = plain.get("dataset")
     if isinstance(dataset, dict) and "name" not in dataset:
         # without the group what is left are the settings that config.yaml has for all data sets
-        raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits.")
+        raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits")
     choices = composed.hydra.runtime.choices
-    plain["choices"] = {g: str(choices[g]) for g in GROUPS if isinstance(choices.get(g), str)}
+    chosen = {g: choices.get(g) for g in GROUPS if g != "logger"}  # which may change
+    plain["choices"] = {g: str(option) for g, option in chosen.items() if isinstance(option, str)}
     for key in _PATHS:
         group, _, name = key.rpartition(".")
         node = plain.get(group) if group else plain
@@ -136,7 +139,17 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
         if isinstance(path, str) and path:
             # a run must find its data from whatever folder it is resumed in
             node[name] = str(full_path(path, key=key))
+    _complete_tracking_uri(plain)
     return plain  # type: ignore[no-any-return]
+
+
+def _complete_tracking_uri(plain: Mapping[str, Any]) -> None:
+    """Where MLflow's runs are in a folder, a resumed run must find it from any other."""
+    loggers = plain.get("logger")
+    for node in loggers.values() if isinstance(loggers, dict) else ():
+        uri = node.get("tracking_uri") if isinstance(node, dict) else None
+        if isinstance(uri, str) and uri and ":" not in uri and uri != "databricks":
+            node["tracking_uri"] = str(full_path(uri, key="logger.mlflow.tracking_uri"))
 
 
 def full_path(path: str, *, key: str) -> Path:
@@ -150,8 +163,33 @@ def full_path(path: str, *, key: str) -> Path:
 
 def run_folder(composed: DictConfig) -> Path:
     """The path of the run folder to be made. Raises ConfigError."""
+    _check_name(composed.get("name"))
     with explain_errors():
         return Path(composed.hydra.run.dir)
+
+
+def _check_name(name: object) -> None:
+    """Raise ConfigError for a `name` that can't be part of a folder's name."""
+    text = "" if name is None else str(name)
+    if name is not None and (not text.strip(" .") or re.search(r"[/\\\x00-\x1f\x7f]", text)):
+        raise ConfigError(
+            f"not a name, name={printable(text)}. Use letters, digits, - and _; the whole path is "
+            "hydra.run.dir=FOLDER"
+        )
+    if len(text.encode(errors="replace")) > _LONGEST_NAME_BYTES:
+        raise ConfigError(
+            f"too long for the name of a folder, name={printable(text, limit=60)}. Use at most "
+            f"{_LONGEST_NAME_BYTES} letters."
+        )
+
+
+def _run_name(*, _root_: DictConfig) -> str:
+    """The part of the run folder's name that says what the run is: `name`, or what names it."""
+    if _root_.get("name") is not None:
+        return str(_root_.name)
+    dataset, task = _root_.get("dataset") or {}, _root_.hydra.overrides.task
+    own = dataset.get("path") or (None if "download" in dataset else dataset.get("root"))
+    return run_name(task, _root_.hydra.runtime.choices, own_data=None if own is None else str(own))
 
 
 def write_records(composed: DictConfig, folder: Path) -> None:
@@ -214,10 +252,10 @@ def _explain_choice(text: str) -> str:
     if match := re.match(r"Ambiguous value for argument '(.*)'", text):
         return _explain_several_values(match[1])
     if "does not support sweep type" in text:
-        remedy = "Use hydra/sweeper=search, or name the values: lr=0.1,0.2."
+        remedy = "Use hydra/sweeper=search or name the values: lr=0.1,0.2"
         return f"intervals are for a search, hydra/sweeper=grid. {remedy}"
     if "hydra/sweeper/optuna" in text:
-        remedy = 'Install it: pip install "gan-runner[optuna]".'
+        remedy = 'Install it: pip install "gan-runner[optuna]"'
         return f"Optuna isn't installed, hydra/sweeper=search. {remedy}"
     return ""
 
@@ -229,9 +267,20 @@ def _explain_several_values(written: str) -> str:
     if re.fullmatch(r"\d{1,3}(,\d{3})+", value):
         return f"commas in a number, {printable(written)}. Type {key}={value.replace(',', '')}"
     if key not in GROUPS:
-        as_list = shlex.quote(f"{key}=[{value}]")
-        remedy += f" A list: {as_list}. A text: {override(key, value)}."
+        lists = [override(key, entries) for entries in _entries(value)]
+        meant = [*(f"{each} for a list" for each in lists), f"{override(key, value)} for a text"]
+        remedy += f" Or write {' or '.join(meant)}."
     return f"several values in a single run, {printable(written)}. {remedy}"
+
+
+def _entries(value: str) -> Iterator[list[str | int | float | None]]:
+    """The values between commas, as Hydra reads each; nothing for a range or nested values."""
+    sweep = OverridesParser.create().parse_override(f"key={value}").value()
+    if isinstance(sweep, ChoiceSweep):
+        read = [each.text if isinstance(each, QuotedString) else each for each in sweep.list]
+        plain = [each for each in read if each is None or isinstance(each, str | int | float)]
+        if len(plain) == len(read):
+            yield plain
 
 
 def _is_choice(override: Override) -> bool:

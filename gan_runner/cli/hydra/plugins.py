@@ -128,13 +128,13 @@ class SweepLauncher(Launcher):
 
     def _candidates(self, jobs: Sequence[Sequence[str]]) -> list[Candidate]:
         from gan_runner.cli.hydra.sweep_settings import shared_keys
-        from gan_runner.sweeps.names import job_name
+        from gan_runner.sweeps.folders import job_folders
         from gan_runner.sweeps.sweep import Candidate
 
-        fixed = shared_keys(self._config)
+        names = job_folders(self._context.sweep.path, jobs, shared_keys(self._config))
         return [
-            Candidate(job_name(job, fixed), tuple(job), partial(self._compose_job, job))
-            for job in jobs
+            Candidate(name, tuple(job), partial(self._compose_job, job))
+            for name, job in zip(names, jobs, strict=True)
         ]
 
     def _compose_job(self, overrides: Sequence[str]) -> Config:

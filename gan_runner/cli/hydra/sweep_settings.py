@@ -57,15 +57,15 @@ def sweep_settings(config: DictConfig) -> SweepSettings:
 def sweep_folder(config: DictConfig) -> Path:
     """The folder of the sweep. Raises ConfigError for a name that is none."""
     if config.sweep in (None, "", ".", ".."):
-        raise ConfigError(f"not a name, sweep={printable(config.sweep)}. Use sweep=NAME.")
+        raise ConfigError(f"not a name, sweep={printable(config.sweep)}. Use sweep=NAME")
     if _values(config).get("sweep", 1) > 1:
-        raise ConfigError("a sweep has one name, sweep=A,B. Use sweep=NAME.")
+        raise ConfigError("a sweep has one name, sweep=A,B. Use sweep=NAME")
     if {"/", "\\"} & set(str(config.sweep)):
         # it would be a folder within outputs/sweeps, whatever the path
         shown = printable(config.sweep)
         raise ConfigError(
-            f"a sweep's name isn't a path, sweep={shown}. Use sweep=NAME; the folder is "
-            "outputs/sweeps/NAME, or another one by hydra.sweep.dir=FOLDER."
+            f"a sweep's name isn't a path, sweep={shown}. Use sweep=NAME for the folder "
+            "outputs/sweeps/NAME, or another one by hydra.sweep.dir=FOLDER"
         )
     return Path(config.hydra.sweep.dir)
 
@@ -77,7 +77,7 @@ def check_launcher(config: DictConfig) -> None:
         shown = printable(config.hydra.runtime.choices.get("hydra/launcher"))
         raise ConfigError(
             f"not a launcher of gan-runner, hydra/launcher={shown}. "
-            "Use hydra/launcher=processes or hydra/launcher=slurm."
+            "Use hydra/launcher=processes or hydra/launcher=slurm"
         )
 
 
@@ -96,7 +96,7 @@ def check_search(config: DictConfig) -> None:
         raise ConfigError(
             f"the search would look for the worst, hydra.sweeper.direction={printable(direction)} "
             f"with evaluation.best.metric={printable(config.evaluation.best.metric)}. "
-            f"Use hydra/sweeper=search, or hydra.sweeper.direction={wanted}."
+            f"Use hydra/sweeper=search or hydra.sweeper.direction={wanted}"
         )
 
 

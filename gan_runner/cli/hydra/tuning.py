@@ -14,8 +14,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from gan_runner.config.names import job_name, key_of
 from gan_runner.errors import ConfigError, printable
-from gan_runner.sweeps.names import job_name, key_of
 from gan_runner.sweeps.tuning import Contender
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def contenders(config: DictConfig) -> list[Contender]:
     given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
     if any(o.key_or_group == "seed" and o.is_sweep_override() for o in given):
         raise ConfigError(
-            "a tuned comparison can't sweep over seeds, hydra/sweeper=tuned. Use seed=N, the "
-            "search's, and hydra.sweeper.repeats=K, for the seeds after it."
+            "a tuned comparison can't sweep over seeds, hydra/sweeper=tuned. Use seed=N for the "
+            "search's and hydra.sweeper.repeats=K for the seeds after it."
         )
     drawn = {o.key_or_group: _interval(o) for o in given if not _is_listed(o)}
     listed = [o for o in given if _is_listed(o) and o.key_or_group != "seed"]
@@ -76,7 +76,7 @@ def contenders(config: DictConfig) -> list[Contender]:
                 both = f"{printable(same)} and {printable(contender.name)}"
                 raise ConfigError(
                     f"{both} are the same: the command line sets what they differ by. Leave that "
-                    f"out, or a method, as in hydra.sweeper.methods.{printable(name)}=null."
+                    f"out, or a method, as in hydra.sweeper.methods.{printable(name)}=null"
                 )
             made.append(contender)
     return made

@@ -36,6 +36,7 @@ def data_page(report: ReadingReport, illustrations: Illustrations | None) -> str
         summary=report.source,
         headline=f"{counts_text(report)}.",
         verdicts=[],
+        facts=None,
         sections=sections,
     )
 

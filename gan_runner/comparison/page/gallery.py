@@ -1,4 +1,4 @@
-"""Sample grids of runs at equal steps, for a page that holds them itself."""
+"""Sample grids of runs at equal steps, and real examples, for a page that holds them itself."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_PICTURE_BYTES = 4 << 20  # bytes of a picture
 _MAX_SIDE_PIXELS = 4096  # pixels of a side: a small file may unfold to any size
 _MOST_STEPS = 12
+_FEW_STEPS = 4  # which come before more runs of a group
 _MOST_RUNS = 24
-_MOST_BYTES = 24 << 20  # of all pictures
+_MOST_REALS = 4  # different pictures of real examples
+_USUAL_BYTES = 5 << 18  # of all pictures, which keeps a page below 3 MB
+_MOST_BYTES = 24 << 20  # of all pictures, where a single one for each group takes more
 
 
 class Strip(NamedTuple):
     """The pictures of a run as data URLs, one for each step of the gallery, None where it has
-    none."""
+    none; and the one of its real examples."""
 
     group: Group
     record: Record
     pictures: tuple[str | None, ...]
+    real: str | None
 
 
 class Gallery(NamedTuple):
@@ -41,18 +45,14 @@ class Gallery(NamedTuple):
 def gallery(groups: Sequence[Group]) -> Gallery:
     """The pictures of some runs of each group, at some of the steps that most of them have."""
     pairs = list(_take_turns(groups))
-    shown = pairs[:_MOST_RUNS]
-    every = _steps([record for _, record in shown])
-    steps = _choose_evenly(every, _MOST_STEPS)
-    while len(steps) > 1 and _bytes(shown, steps) > _MOST_BYTES:
-        steps = _choose_evenly(steps, max(1, len(steps) // 2))
-    while _bytes(shown, steps) > _MOST_BYTES:
-        shown.pop()
+    every = _steps([record for _, record in pairs[:_MOST_RUNS]])
+    shown, steps = _choose(pairs[:_MOST_RUNS], every)
     order = {id(group): place for place, group in enumerate(groups)}
     shown.sort(key=lambda pair: order[id(pair[0])])
+    reals = _reals([record for _, record in shown])
     strips = tuple(
-        Strip(group, record, tuple(_url(record.pictures.get(step)) for step in steps))
-        for group, record in shown
+        Strip(group, record, tuple(_url(record.pictures.get(step)) for step in steps), real)
+        for (group, record), real in zip(shown, reals, strict=True)
     )
     notes = []
     if bare := [r.name for group in groups for r in group.records if not r.pictures]:
@@ -64,6 +64,16 @@ def gallery(groups: Sequence[Group]) -> Gallery:
     return Gallery(tuple(steps), strips, tuple(notes))
 
 
+def _reals(records: Sequence[Record]) -> list[str | None]:
+    """The real examples of each run, as far as a few pictures show them."""
+    urls: list[str | None] = []
+    for record in records:
+        url = _url(record.real)
+        different = {known for known in urls if known is not None}
+        urls.append(url if url in different or len(different) < _MOST_REALS else None)
+    return urls
+
+
 def _take_turns(groups: Sequence[Group]) -> Iterator[tuple[Group, Record]]:
     """A run of each group, then another one of each, as long as they have pictures."""
     queues = [(group, [r for r in group.records if r.pictures]) for group in groups]
@@ -71,6 +81,24 @@ def _take_turns(groups: Sequence[Group]) -> Iterator[tuple[Group, Record]]:
         for group, queue in queues:
             if turn < len(queue):
                 yield group, queue[turn]
+
+
+def _choose(
+    pairs: Sequence[tuple[Group, Record]], every: Sequence[int]
+) -> tuple[list[tuple[Group, Record]], list[int]]:
+    """The runs and the steps whose pictures a page holds: it gives up steps, but for a few, then
+    further runs of a group, then steps, and at last groups."""
+    shown, steps = list(pairs), _choose_evenly(every, _MOST_STEPS)
+    groups = len({id(group) for group, _ in pairs})
+    while len(steps) > _FEW_STEPS and _bytes(shown, steps) > _USUAL_BYTES:
+        steps = _choose_evenly(every, max(_FEW_STEPS, len(steps) - 2))
+    while len(shown) > groups and _bytes(shown, steps) > _USUAL_BYTES:
+        shown.pop()
+    while len(steps) > 1 and _bytes(shown, steps) > _USUAL_BYTES:
+        steps = _choose_evenly(every, len(steps) - 1)
+    while _bytes(shown, steps) > _MOST_BYTES:
+        shown.pop()
+    return shown, steps
 
 
 def _steps(records: Sequence[Record]) -> list[int]:

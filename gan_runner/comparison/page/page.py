@@ -1,9 +1,10 @@
 """A comparison, or one run, as a page: a single file that needs no network and runs no script but
-the slider's own.
+its own and the one that draws curves.
 
-Python gives plain data (`results.py`, `plots.py`, `tables.py`: a function for each section), the
-templates give HTML. Every text is escaped and shortened, wherever it comes from; `safe` marks what
-was made here and stays as it is.
+Python gives plain data (`facts.py`, `results.py`, `plots.py`, `tables.py`: a function for each
+section), the templates give HTML that can be read as it is, `page.js` lets a reader explore it.
+Every text is escaped and shortened, wherever it comes from; `safe` marks what was made here and
+stays as it is.
 """
 
 from __future__ import annotations
@@ -20,37 +21,42 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
-from gan_runner.comparison.page import plots, readings, results, tables
+from gan_runner.comparison.page import plots, readings, results, tables, uplot
+from gan_runner.comparison.page.facts import facts
 from gan_runner.errors import plural, printable
 from gan_runner.storage.run_folder import current_time
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MAX_LETTERS, _MAX_NAME_LETTERS = 600, 200  # letters of a text from outside
 
-# id, which names the template, too; heading, and that of a page of one run; the section's data
-_SECTIONS: tuple[tuple[str, str, str, Callable[[Comparison], dict[str, Any]]], ...] = (
+# id, which names the template, too; heading, and that of a page of one run, None where such a page
+# has no such section; the section's data
+_SECTIONS: tuple[tuple[str, str, str | None, Callable[[Comparison], dict[str, Any]]], ...] = (
+    ("samples", "Samples", "Samples", plots.samples),
     ("leaderboard", "Leaderboard", "Result", results.leaderboard),
     ("curves", "Curves", "Curves", plots.curves),
-    ("samples", "Samples", "Samples", plots.samples),
     ("data", "Data", "Data", readings.data),
     ("differences", "Differences", "Settings", tables.differences),
-    ("resources", "Resources", "Resources", tables.resources),
-    ("runs", "Runs", "Run", tables.runs),
+    ("resources", "Resources", None, tables.resources),
+    ("runs", "Runs", None, tables.runs),
 )
 
 
 def page(comparison: Comparison, *, title: str | None = None) -> str:
     """The page as HTML."""
     alone = len(comparison.records) == 1
+    headings = [(name, one if alone else many, make) for name, many, one, make in _SECTIONS]
     return render(
         title=title or _title(comparison),
         alone=alone,
         summary=_summary(comparison),
         headline=results.headline(comparison),
         verdicts=results.verdicts(comparison.records[0]) if alone else [],
+        facts=facts(comparison.records),
         sections=[
-            {"id": name, "heading": of_one if alone else of_many, **make(comparison)}
-            for name, of_many, of_one, make in _SECTIONS
+            {"id": name, "heading": heading, **make(comparison)}
+            for name, heading, make in headings
+            if heading is not None
         ],
     )
 
@@ -62,10 +68,12 @@ def render(
     summary: str,
     headline: str,
     verdicts: Sequence[str],
+    facts: Mapping[str, Any] | None,
     sections: Sequence[Mapping[str, Any]],
 ) -> str:
     """A page of sections as HTML: each has the `id` of its template, a `heading` and its data."""
-    script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+    drawn = any(section["id"] == "curves" for section in sections)
+    scripts = [*[uplot.script()] * drawn, (_TEMPLATES / "page.js").read_text(encoding="utf-8")]
     return (
         _environment()
         .get_template("page.html")
@@ -75,13 +83,20 @@ def render(
             summary=summary,
             headline=headline,
             verdicts=verdicts,
+            facts=facts,
             sections=sections,
             version=__version__,
             time=current_time(),
-            script=script,
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            styles=[uplot.style()] * drawn,
+            scripts=scripts,
+            script_hashes=[_digest(script) for script in scripts],
         )
     )
+
+
+def _digest(script: str) -> str:
+    """The hash by which the page's policy allows a script."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _title(comparison: Comparison) -> str:
@@ -97,7 +112,10 @@ def _summary(comparison: Comparison) -> str:
     """The number of runs, and how they ended."""
     states = Counter(record.state for record in comparison.records)
     if len(comparison.records) == 1:
-        return next(iter(states))
+        (record,) = comparison.records
+        step, steps = record.summary.step, record.summary.steps
+        of = "" if steps is None else f" of {steps}"
+        return record.state if step is None else f"{record.state} at step {step}{of}"
     listed = ", ".join(f"{count} {state}" for state, count in states.most_common())
     groups = len(comparison.grouping.groups)
     return f"{plural(len(comparison.records), 'run')} in {plural(groups, 'group')}: {listed}."

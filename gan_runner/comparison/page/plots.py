@@ -2,57 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.leaderboard import LOGGED, measures_of, series_of
-from gan_runner.comparison.page import curves as drawing
+from gan_runner.comparison.page import curves as points_of
+from gan_runner.comparison.page.drawing import curves_svg
 from gan_runner.comparison.page.gallery import Strip, gallery
-from gan_runner.comparison.page.groups import named_groups, ordered_groups
+from gan_runner.comparison.page.groups import NamedGroup, named_groups, ordered_groups
 from gan_runner.comparison.record import Measure
+from gan_runner.evaluation.metrics.registry import good_values
 
 _OPEN = ("loss/", "logits/", "value/", "accuracy/", "health/")  # beginnings of what is shown first
 _DISTANCES = ("loss/", "penalty/", "grad_norm/", "eval/")
 _MOST_CURVES = 60
+_MOST_DRAWN = 8  # also where no script runs
+_MOST_NUMBERS = 80_000  # in the curves of a page
+_FEWEST_POINTS, _MOST_POINTS, _DRAWN_POINTS = 60, 2000, 60  # of a curve
+_GOOD = {  # of what is logged, by the beginning of its name
+    "loss/": "Losses of different kinds don't compare: look for steadiness, not for 0.",
+    "logits/": "Real above fake is usual; far apart, D wins, and equal, it has given up.",
+    "accuracy/": "Between 0.5, where D can't tell real from fake, and 1, where it always can.",
+    "grad_norm/": "Steady is good: a steep rise comes before a divergence, 0 teaches nothing.",
+    "speed/": "More is faster.",
+}
 
 
 def curves(comparison: Comparison) -> dict[str, Any]:
-    """Every number over the steps as SVG: what was compared first, then what was logged."""
+    """Every number over the steps: what was compared first, then what was logged."""
     every = ordered_groups(comparison)
-    groups = every[: len(drawing.COLORS)]
+    groups = every[: len(points_of.COLORS)]
     first, rest = _numbers(comparison, groups)
-    shown = rest[: max(0, _MOST_CURVES - len(first))]
     count = len(first) + len(rest)
+    first = first[:_MOST_CURVES]
+    rest = rest[: _MOST_CURVES - len(first)]
     names = named_groups(comparison)
+    rows = 3 * len(groups) if len(comparison.records) > len(groups) else len(groups)
+    points = _MOST_NUMBERS // max(1, rows * (len(first) + len(rest)))
+    points = max(_FEWEST_POINTS, min(_MOST_POINTS, points))
     return {
         "numbers": count,
         "groups": [names[id(group)] for group in groups],
         "total": len(every),
-        "first": _figures(first[:_MOST_CURVES], groups, "first"),
-        "more": _figures(shown, groups, "more") if rest else None,
-        "more_numbers": len(shown),
-        "notes": [f"{_MOST_CURVES} of {count} numbers are drawn."] * (count > _MOST_CURVES),
+        "first": _figures(first, groups, points=points, drawn=_MOST_DRAWN),
+        "more": _figures(rest, groups, points=points, drawn=0),
+        "notes": [
+            *[f"{_MOST_CURVES} of {count} numbers are drawn."] * (count > _MOST_CURVES),
+            *[f"of more than {points} steps, each point is the mean of a stretch of them."]
+            * _has_more_steps(comparison, points),
+        ],
     }
 
 
 def samples(comparison: Comparison) -> dict[str, Any]:
-    """The sample grids at equal steps: a row for each group, or one where each has a single run."""
+    """The sample grids at equal steps: a run of each group beside real examples, then, in a row for
+    each group, all others."""
     found = gallery(ordered_groups(comparison))
     names = named_groups(comparison)
     by_group: dict[int, list[Strip]] = {}
     for strip in found.strips:
         by_group.setdefault(id(strip.group), []).append(strip)
-    rows: list[dict[str, Any]] = [
-        {"heading": names[group], "strips": [_strip(strip) for strip in strips]}
-        for group, strips in by_group.items()
-    ]
-    if rows and all(len(strips) == 1 for strips in by_group.values()):
-        alone = [_strip(strip) | {"group": names[id(strip.group)]} for strip in found.strips]
-        rows = [{"heading": None, "strips": alone}]
-    return {"steps": found.steps, "rows": rows, "notes": found.notes}
+    firsts = [strips[0] for strips in by_group.values()]
+    return {
+        "steps": found.steps,
+        "reals": _reals(firsts, names),
+        "first": [_strip(strip, names) for strip in firsts],
+        "seeds": len(found.strips) > len(firsts),
+        "others": [
+            {"heading": names[group], "strips": [_strip(strip, names) for strip in strips[1:]]}
+            for group, strips in by_group.items()
+            if len(strips) > 1
+        ],
+        "more": len(found.strips) - len(firsts),
+        "notes": found.notes,
+    }
+
+
+def _has_more_steps(comparison: Comparison, points: int) -> bool:
+    series = (each for record in comparison.records for each in record.logged.values())
+    return any(len(each) > points for each in series)
+
+
+def _reals(strips: Iterable[Strip], names: Mapping[int, NamedGroup]) -> list[dict[str, Any]]:
+    """The pictures of real examples, each with the groups whose they are, if there are several."""
+    groups: dict[str, list[NamedGroup]] = {}
+    for strip in strips:
+        if strip.real is not None:
+            groups.setdefault(strip.real, []).append(names[id(strip.group)])
+    several = len(groups) > 1
+    return [{"url": url, "groups": of if several else []} for url, of in groups.items()]
 
 
 def _numbers(
@@ -71,19 +112,44 @@ def _numbers(
 
 
 def _figures(
-    measures: Sequence[Measure], groups: Sequence[Group], part: str
-) -> list[dict[str, str | None]]:
-    figures: list[dict[str, str | None]] = []
-    for place, measure in enumerate(measures):
-        found = drawing.curves(groups, partial(series_of, measure=measure))
-        if any(curve is not None for curve in found):
-            distances = measure.protocol != LOGGED or measure.name.startswith(_DISTANCES)
-            svg = drawing.curves_svg(found, distances=distances, salt=f"{part}{place}")
-            protocol = None if measure.protocol == LOGGED else measure.protocol
-            figures.append({"name": measure.name, "protocol": protocol, "svg": svg})
+    measures: Sequence[Measure], groups: Sequence[Group], *, points: int, drawn: int
+) -> list[dict[str, Any]]:
+    """A figure for each number that a group has; the first `drawn` as SVG, too."""
+    figures: list[dict[str, Any]] = []
+    for measure in measures:
+        series = partial(series_of, measure=measure)
+        found = points_of.curves(groups, series, points=points)
+        if not any(curve is not None for curve in found):
+            continue
+        distances = measure.protocol != LOGGED or measure.name.startswith(_DISTANCES)
+        logarithmic = distances and points_of.is_logarithmic(found)
+        figure = {
+            "name": measure.name,
+            "protocol": None if measure.protocol == LOGGED else measure.protocol,
+            "good": _good(measure),
+            "points": points_of.curves_json(found),
+            "logarithmic": logarithmic,
+            "svg": None,
+        }
+        if len(figures) < drawn:
+            coarse = points_of.curves(groups, series, points=_DRAWN_POINTS)
+            figure["svg"] = curves_svg(coarse, logarithmic=logarithmic)
+        figures.append(figure)
     return figures
 
 
-def _strip(strip: Strip) -> dict[str, Any]:
+def _good(measure: Measure) -> str | None:
+    """Which values are good, in a sentence; None where it isn't known."""
+    if measure.metric is not None:
+        return good_values(measure.metric)
+    return next((text for start, text in _GOOD.items() if measure.name.startswith(start)), None)
+
+
+def _strip(strip: Strip, names: Mapping[int, NamedGroup]) -> dict[str, Any]:
     record = strip.record
-    return {"pictures": strip.pictures, "run": record.name, "seed": record.seed, "group": None}
+    return {
+        "pictures": strip.pictures,
+        "run": record.name,
+        "seed": record.seed,
+        "group": names[id(strip.group)],
+    }

@@ -31,7 +31,7 @@ def data(comparison: Comparison) -> dict[str, Any]:
     notes = []
     if len(reports) > _MOST_REPORTS:
         notes.append(f"{_MOST_REPORTS} of {len(reports)} data sets are shown.")
-    if unknown:
+    if unknown and reports:
         notes.append(f"runs without a reading report: {_names_text(unknown)}.")
     return {
         "reports": [

@@ -7,10 +7,12 @@ from math import log
 from typing import Any
 
 from gan_runner.comparison import findings
+from gan_runner.comparison.advice import no_evaluations
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.leaderboard import Leaderboard, Line, boards, measures_of, values_of
 from gan_runner.comparison.page.groups import NamedGroup, named_groups
-from gan_runner.comparison.record import Record
+from gan_runner.comparison.record import Measure, Record
+from gan_runner.evaluation.metrics.registry import good_values
 
 _MOST_OTHERS = 60
 _FAR = 10  # times
@@ -18,16 +20,25 @@ _FAR = 10  # times
 
 def headline(comparison: Comparison) -> str:
     """The first sentence of the page."""
+    alone = len(comparison.records) == 1
     if not comparison.boards:
-        return findings.NO_EVALUATIONS
+        return no_evaluations(comparison.records)
     first = comparison.boards[0]
-    of = findings.result_text if len(comparison.records) == 1 else findings.headline
-    return f"{first.measure.name}: {of(first)}"
+    of = findings.result_text if alone else findings.headline
+    good = _good(first.measure) if alone else None
+    return " ".join([f"{first.measure.name}: {of(first)}", *([] if good is None else [good])])
 
 
 def verdicts(record: Record) -> list[str]:
-    """The verdicts on a run, each with its evidence and advice."""
-    return [findings.verdict_text(verdict) for verdict in record.status.verdicts]
+    """The reason why a run ended early, the verdicts on it, each with its evidence and advice, and
+    its warnings."""
+    status = record.status
+    reason = None if record.state == "completed" else status.reason
+    return [
+        *([] if reason is None else [reason]),
+        *(findings.verdict_text(verdict) for verdict in status.verdicts),
+        *(f"warning: {text}" for text in status.warnings),
+    ]
 
 
 def leaderboard(comparison: Comparison) -> dict[str, Any]:
@@ -59,22 +70,30 @@ def leaderboard(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def _good(measure: Measure) -> str | None:
+    """Which values are good, in a sentence; None where it isn't known."""
+    return None if measure.metric is None else good_values(measure.metric)
+
+
 def _numbers(record: Record) -> dict[str, Any]:
     """All that was measured of one run: at the last evaluation, and at its best."""
     rows = []
     for measure, value in values_of(record):
         name, *figures, protocol = findings.value_cells(measure, value)
-        rows.append({"name": name, "figures": figures, "protocol": protocol})
+        rows.append(
+            {"name": name, "good": _good(measure), "figures": figures, "protocol": protocol}
+        )
     protocols = [(k, findings.protocol_text(v)) for k, v in record.protocols.items()]
     return {"numbers": rows, "heads": findings.VALUE_HEADS, "protocols": protocols}
 
 
 def _board(board: Leaderboard, groups: Mapping[int, NamedGroup]) -> dict[str, Any]:
-    n, mean, _, *ends, best_step, _, _, left_out = findings.board_heads(board)
+    n, mean, _, *ends, best, _, best_step, _, left_out = findings.board_heads(board)
     return {
         "metric": board.measure.name,
         "title": findings.title(board).removeprefix(board.measure.name),
-        "heads": ["group", n, mean, *ends, best_step, "", left_out, "health"],
+        "good": _good(board.measure),
+        "heads": ["group", n, mean, *ends, best, best_step, "", left_out, "health"],
         "lines": [_line(board, line, groups[id(line.group)]) for line in board.lines],
         "notes": findings.notes(board),
         "protocol": findings.protocol_text(board.protocol),
@@ -82,9 +101,9 @@ def _board(board: Leaderboard, groups: Mapping[int, NamedGroup]) -> dict[str, An
 
 
 def _line(board: Leaderboard, line: Line, group: NamedGroup) -> dict[str, Any]:
-    names = "n final final_interval best_run worst_run best best_interval standing left_out"
+    names = "n final final_interval best_run worst_run best best_interval best_step standing"
     return {
-        **dict(zip(names.split(), findings.line_cells(board, line), strict=True)),
+        **dict(zip([*names.split(), "left_out"], findings.line_cells(board, line), strict=True)),
         "group": group,
         "leads": line.leader,
         "marks": _marks(board, line, group.color),

@@ -8,14 +8,17 @@ from statistics import median
 from typing import Any
 
 from gan_runner.comparison import findings
+from gan_runner.comparison.commands import run_command
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.page.groups import NamedGroup, named_groups, ordered_groups
 from gan_runner.comparison.record import ENDED, Record
 from gan_runner.system.units import duration_text, size_text
 
+NOT_RECORDED = "not recorded"
+
 _MOST_GROUPS = 20  # side by side
+_NETWORKS = ("generator", "discriminator")
 _SPEED = "speed/images_per_second"
-_NOT_RECORDED = "not recorded"
 _STATES = {
     **{"completed": "good", "stopped": "good", "interrupted": "warn", "running": ""},
     **{"diverged": "bad", "failed": "bad", "died": "bad", "unreadable": "bad"},
@@ -64,28 +67,24 @@ def runs(comparison: Comparison) -> dict[str, Any]:
     return {"rows": [_run(r, groups.get(id(r))) for r in comparison.records]}
 
 
-def _figures(runs: Sequence[Record]) -> list[str]:
+def _figures(runs: Sequence[Record]) -> list[tuple[str, float | None]]:
+    """Texts, each with the number by which a table is sorted."""
     seconds = findings.mean(r.seconds for r in runs if r.seconds is not None)
     speeds = [median(s.values()) for r in runs if (s := r.logged.get(_SPEED))]
     peaks = (r.status.peak_memory for r in runs)
     memory = findings.mean(peak for peak in peaks if peak is not None)
+    steps = findings.mean(r.summary.step for r in runs if r.summary.step is not None)
+    counts = [findings.mean(speeds), steps, *(_parameters(runs, of) for of in _NETWORKS)]
     return [
-        _NOT_RECORDED if seconds is None else duration_text(seconds),
-        _round(findings.mean(speeds)),
-        _round(findings.mean(r.summary.step for r in runs if r.summary.step is not None)),
-        _round(_parameters(runs, "generator")),
-        _round(_parameters(runs, "discriminator")),
-        _NOT_RECORDED if memory is None else size_text(memory),
+        (NOT_RECORDED if seconds is None else duration_text(seconds), seconds),
+        *((NOT_RECORDED if count is None else f"{count:,.0f}", count) for count in counts),
+        (NOT_RECORDED if memory is None else size_text(memory), memory),
     ]
 
 
 def _parameters(runs: Sequence[Record], network: str) -> float | None:
     counts = (run.status.parameters.get(network) for run in runs)
     return findings.mean(count for count in counts if count is not None)
-
-
-def _round(value: float | None) -> str:
-    return _NOT_RECORDED if value is None else f"{value:,.0f}"
 
 
 def _devices(runs: Sequence[Record]) -> Iterable[str]:
@@ -99,6 +98,7 @@ def _run(record: Record, group: NamedGroup | None) -> dict[str, Any]:
     return {
         "name": record.name,
         "path": record.summary.path,
+        "command": run_command(record),
         "group": group,
         "seed": "-" if record.seed is None else record.seed,
         "state": record.state,

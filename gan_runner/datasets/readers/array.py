@@ -86,7 +86,7 @@ def _refuse_names(samples: str, labels: str | None, setting: str) -> None:
         if name not in ("auto", None):
             what = f"a .npy file holds a single array without a name, {setting} with "
             what += setting_of_array(key, str(name))
-            raise DataError(f"{what}. Use dataset.{key}=auto, or an .npz file.")
+            raise DataError(f"{what}. Use dataset.{key}=auto or an .npz file.")
 
 
 def _read_npz(path: Path, samples: str, labels: str | None, setting: str) -> ArrayFile:

@@ -94,9 +94,9 @@ def _unreadable(error: Exception, start: bytes, encoding: str, setting: str) -> 
         return DataError(f"{what}. Save it as CSV in UTF-8.")
     wide = "utf-16-be" if start.startswith(b"\0") else "utf-16-le"
     guess = wide if b"\0" in start else "cp1252" if encoding.startswith("utf") else "auto"
-    which = ", of Windows in Western Europe and America" if guess == "cp1252" else ""
+    which = ", that of Windows in Western Europe and America" if guess == "cp1252" else ""
     named = override("dataset.encoding", guess)
-    return DataError(f"{what}. Save it as CSV in UTF-8, or try another encoding: {named}{which}.")
+    return DataError(f"{what}. Save it as CSV in UTF-8, or try another encoding{which}: {named}")
 
 
 def _delimiter(file: TextIO) -> str:
@@ -215,7 +215,7 @@ def _check_lengths(
             other = override("dataset.delimiter", "," if delimiter == ";" else ";")
             raise DataError(
                 f"line {line} has {len(row)} cells and the first {len(names)}, {setting}. "
-                f"Repair it, or name another delimiter than {delimiter!r}: {other}."
+                f"Repair it, or name another delimiter than {delimiter!r}: {other}"
             )
 
 
@@ -236,5 +236,5 @@ def _check_names(
         other = "space" if len(words) == 1 and words != {1} else ";"
         raise DataError(
             f"a single column, {printable(names[0], limit=60)}, {setting}. If the file has more, "
-            f"name what stands between them: {override('dataset.delimiter', other)}."
+            f"name what stands between them: {override('dataset.delimiter', other)}"
         )

@@ -48,7 +48,7 @@ def load_or_decode(
         return _read(folder)
     except OSError as error:
         reason = f"can't cache decoded images ({error.strerror or error})"
-        remedy = "Make room there, or name another folder with cache=FOLDER."
+        remedy = "Make room there, or name another folder with cache=FOLDER"
         raise MachineError(f"{reason}, cache={printable(folder.parent)}. {remedy}") from None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator
 
+from gan_runner.config.overrides import override
 from gan_runner.data import Decision
 
 Limits = tuple[float, float]
@@ -117,16 +118,15 @@ def range_setting(limits: Limits) -> str:
     """The setting of these limits, as it can be typed in a shell; rounded, so that it contains
     them."""
     low, high = _rounded(limits[0], 12, ROUND_FLOOR), _rounded(limits[1], 12, ROUND_CEILING)
-    return f"'dataset.range=[{_plain(low)},{_plain(high)}]'"
+    return override("dataset.range", [_plain(low), _plain(high)])
 
 
 def _rounded(value: float, digits: int, rounding: str) -> Decimal:
     return Context(prec=digits, rounding=rounding).create_decimal(repr(value))
 
 
-def _plain(value: Decimal) -> str:
-    whole = value == value.to_integral_value()
-    return f"{value.to_integral_value() if whole else value.normalize():f}"
+def _plain(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def number(value: float) -> str:

@@ -20,7 +20,7 @@ def expand_path(location: str | None, *, key: str, wanted: str) -> Path:
     Raises ConfigError if the setting is null, DataError if there is no such home folder.
     """
     if location is None:
-        raise ConfigError(f"missing {key}, {key}=null. Name {wanted} with {key}=PATH.")
+        raise ConfigError(f"missing {key}, {key}=null. Name {wanted} with {key}=PATH")
     try:
         return Path(location).expanduser()
     except RuntimeError:
@@ -43,7 +43,7 @@ def file_faults(path: Path, *, setting: str) -> Iterator[None]:
         key = setting.partition("=")[0]
         remedy = "Put it there."
         if key in ("dataset.path", "dataset.root"):
-            remedy = f"Put it there, or say where it lies now: {key}=PATH."
+            remedy = f"Put it there, or say where it lies now: {key}=PATH"
         raise DataError(f"missing {printable(path)}, {setting}. {remedy}") from None
     except OSError as error:
         what = f"can't read {printable(error.filename or path)} ({error.strerror or error})"

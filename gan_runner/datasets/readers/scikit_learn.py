@@ -1,4 +1,4 @@
-"""The data sets that come with scikit-learn."""
+"""The data sets that come with scikit-learn"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gan_runner.errors import MachineError
 
-REMEDY = "Install it again: pip install --force-reinstall scikit-learn."
+REMEDY = "Install it again: pip install --force-reinstall scikit-learn"
 
 
 def data_folder(*, setting: str) -> Path:
@@ -15,5 +15,5 @@ def data_folder(*, setting: str) -> Path:
     # found, not imported, which takes more than a second
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
-        raise MachineError(f"scikit-learn is missing, {setting}. pip install scikit-learn.")
+        raise MachineError(f"scikit-learn is missing, {setting}. pip install scikit-learn")
     return Path(package.origin).parent / "datasets" / "data"

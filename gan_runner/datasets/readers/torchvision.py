@@ -29,7 +29,7 @@ def torchvision() -> ModuleType:
     except (ImportError, OSError, RuntimeError) as error:
         raise MachineError(
             f"torchvision fails ({printable(error)}), torch={torch.__version__}. "
-            "Install the torchvision that belongs to this torch: pip install torch torchvision."
+            "Install the torchvision that belongs to this torch: pip install torch torchvision"
         ) from None
 
 
@@ -49,7 +49,7 @@ def fetch(name: str, root: Path) -> None:
         raise MachineError(
             f"download of {name} failed ({reason}), dataset.root={printable(root)}. "
             "Check the network and that the folder can be written, "
-            "or put the files there by hand and set dataset.download=false."
+            "or put the files there by hand and set dataset.download=false"
         ) from None
 
 

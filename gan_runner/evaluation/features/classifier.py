@@ -64,7 +64,7 @@ def classifier_warning(facts: Mapping[str, Any], class_counts: Tensor) -> str | 
     return (
         f"the classifier is right for {accuracy:.2%} of {unseen} unseen images, the most frequent "
         f"class alone would be {most:.2%}: numbers in its space say little. "
-        "Use evaluation.space=random or evaluation.space=inception."
+        "Use evaluation.space=random or evaluation.space=inception"
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gan_runner.data.columns import Columns
 from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.registry import numbers
 from gan_runner.evaluation.metrics.tstr import TSTR
 
@@ -27,8 +28,8 @@ class SplitLikelihood(NamedTuple):
 class MetricInputs:
     """Real and generated examples, as stored [N, *shape] and as features [N, D].
 
-    `train` are features of all training examples and `held_out` those of other real examples, where
-    there are any; `centers` [K, 2] and `std` describe a mixture in the plane, `class_counts` [K]
+    `fresh` are features of other real examples beside those of all training examples, where there
+    are any; `centers` [K, 2] and `std` describe a mixture in the plane, `class_counts` [K]
     are the numbers of examples of each class of labeled data. `labels` [N] are those that a
     conditional generator was given, `category` [N] the values of a code that it was given.
     `likelihood` is that of an autoencoder. `columns` are those of a table, and `tstr` are the
@@ -41,8 +42,7 @@ class MetricInputs:
     fake: Tensor
     real_features: Tensor
     fake_features: Tensor
-    train: Tensor | None
-    held_out: Tensor | None
+    fresh: FreshExamples | None
     centers: Tensor | None
     std: float | None
     class_counts: Tensor | None

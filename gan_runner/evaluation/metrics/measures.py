@@ -14,12 +14,14 @@ from gan_runner.errors import PluginError, plural, printable
 from gan_runner.evaluation.metrics import frechet, kernels, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
+from gan_runner.evaluation.metrics.likelihoods import likelihood_warning
 from gan_runner.evaluation.metrics.modes import (
     classifier_score,
     missed_modes_warning,
     modes_of_classes,
     modes_of_mixture,
 )
+from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.registry import (
     METRICS,
     Metric,
@@ -48,7 +50,6 @@ _MOST_REPEATED = 0.5
 """Share of exact copies among real examples, beyond which they are what is measured."""
 _TIES = {"ties": "shared"}  # what lies at one distance belongs to a neighborhood in part
 _NAMES_SHOWN = 3
-_SEARCHED = 2000  # samples whose nearest neighbors are sought in all of the training data
 _THINNED = {"thinned": "one of each stretch"}  # not the first, which may be of one class
 
 
@@ -183,22 +184,25 @@ def _mmd(of: MetricInputs) -> list[Measurement]:
 
 @computes(METRICS["memorization"])
 def _memorization(of: MetricInputs) -> list[Measurement]:
-    if of.train is None or of.held_out is None or len(of.held_out) < 2:
+    fresh = of.fresh
+    if fresh is None or len(fresh.held_out) < 2:
         return []
-    fake, held_out = (
-        neighbors.thin_out(each, _SEARCHED) for each in (of.fake_features, of.held_out)
-    )
-    counts = {"n_train": len(of.train), "n_held_out": len(held_out), "n_searched": len(fake)}
+    fake = neighbors.thin_out(of.fake_features, neighbors.SEARCHED)
+    counts = {
+        "n_train": len(fresh.train),
+        "n_held_out": len(fresh.searched),
+        "n_searched": len(fake),
+    }
     parameters = counts | _THINNED | of.held_out_parameters | {"medians": "mid-distribution"}
-    doubt = _copies(fake, of.train, held_out, name="memorization", most=_MOST_COPIES)
-    value = math.nan if doubt else neighbors.memorization(fake, of.train, held_out)
+    doubt = _copies(fake, fresh, name="memorization", most=_MOST_COPIES)
+    value = math.nan if doubt else neighbors.memorization(fake, fresh)
     return [Measurement("memorization", value, parameters=parameters, doubt=doubt)]
 
 
-def _copies(fake: Tensor, train: Tensor, held_out: Tensor, *, name: str, most: float) -> str | None:
+def _copies(fake: Tensor, fresh: FreshExamples, *, name: str, most: float) -> str | None:
     """Why it can't be said that samples are copies of training examples, or None: for more than
     `most` of the held-out examples being such copies, or for samples that are alike."""
-    known = neighbors.share_of_copies(neighbors.thin_out(held_out, _SEARCHED), train)
+    known = fresh.share_of_copies
     if known > most:
         return (
             f"{name} isn't given: {known:.0%} of the held-out examples are exact copies of "
@@ -266,6 +270,7 @@ def _likelihood(of: MetricInputs) -> list[Measurement]:
     if found is None:
         return []
     held_out = of.held_out_parameters if found.split == "held out" else {}
+    doubt = likelihood_warning(of.real, found.parameters)
     return [
         Measurement(
             name,
@@ -275,6 +280,7 @@ def _likelihood(of: MetricInputs) -> list[Measurement]:
             compares="examples",
             split=found.split,
             real_only=len(values),
+            doubt=doubt,
         )
         for name, values in (("elbo", found.elbo), ("log_likelihood", found.log_likelihood))
     ]
@@ -363,19 +369,20 @@ def _correlations(of: MetricInputs) -> list[Measurement]:
 
 @computes(METRICS["closest_record"])
 def _closest_record(of: MetricInputs) -> list[Measurement]:
-    if of.columns is None or of.train is None or of.held_out is None:
+    fresh = of.fresh
+    if of.columns is None or fresh is None:
         return []
-    fake = neighbors.thin_out(of.fake_features, _SEARCHED)
+    fake = neighbors.thin_out(of.fake_features, neighbors.SEARCHED)
     found = tables.closest_record_distances(
-        *(each.cpu().numpy() for each in (fake, of.train, of.held_out))
+        *(each.cpu().numpy() for each in (fake, fresh.train, fresh.held_out))
     )
-    doubt = _copies(fake, of.train, of.held_out, name="closest_record_share", most=_MOST_REPEATED)
+    doubt = _copies(fake, fresh, name="closest_record_share", most=_MOST_REPEATED)
     values = {
         "closest_record_share": math.nan if doubt else found.share,
         "closest_record_train": found.train,
         "closest_record_held_out": found.held_out,
     }
-    counts = {"n_each": min(len(of.train), len(of.held_out)), "n_searched": len(fake)}
+    counts = {"n_each": min(len(fresh.train), len(fresh.held_out)), "n_searched": len(fake)}
     parameters = counts | _THINNED | of.held_out_parameters
     return _measurements(values, parameters=parameters, doubt=doubt)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+SEARCHED = 2000  # examples whose nearest neighbors are sought in all of the training data
 TILE = 2**21  # pairs of examples that are compared at once: 16 MiB in float64
 _CENTER_EXAMPLES = 1000
 
@@ -34,6 +36,38 @@ class Nearest(NamedTuple):
 
     distances: Tensor
     indices: Tensor
+
+
+class FreshExamples:
+    """Features of real examples that a generator wasn't trained on, `held_out` [M, D], beside those
+    of all that it was, `train` [N, D]: what is the same for every generator is computed once.
+
+    At most SEARCHED held-out examples are compared. Raises ValueError for other shapes.
+    """
+
+    def __init__(self, train: Tensor, held_out: Tensor) -> None:
+        self.train, self.held_out = train, held_out
+        self.searched = thin_out(held_out, SEARCHED)
+
+    @cached_property
+    def share_of_copies(self) -> float:
+        """The share of the searched that are equal to a training example."""
+        return float((self._nearest == 0).double().mean())
+
+    @cached_property
+    def distance_to_train(self) -> float:
+        """The median distance of the searched from their nearest training examples."""
+        return _median(self._nearest)
+
+    @cached_property
+    def distance_apart(self) -> float:
+        """The median distance of the searched, two or more, from the nearest other one."""
+        searched, _ = both_as_float64(self.searched, self.searched, at_least=2)
+        return _median(_find_nearest(searched, searched, others_only=True).distances)
+
+    @cached_property
+    def _nearest(self) -> Tensor:
+        return find_nearest(self.searched, self.train).distances
 
 
 def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
@@ -99,7 +133,7 @@ def find_nearest(queries: Tensor, references: Tensor) -> Nearest:
     return _find_nearest(*both_as_float64(queries, references, at_least=1))
 
 
-def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
+def memorization(fake: Tensor, fresh: FreshExamples) -> float:
     """The distance of fakes [N, D] from training examples over that from held-out ones.
 
     Both are measured by how near fresh examples, the held-out ones, come to the same set:
@@ -117,21 +151,11 @@ def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> float:
     0, and no median of them is unless all are. Infinite where only the denominator is 0, 1 where
     both are 0.
     """
-    fake, train = both_as_float64(fake, train, at_least=1)
-    held_out, _ = both_as_float64(held_out, train, at_least=2)
-    fresh_apart = _median(_find_nearest(held_out, held_out, others_only=True).distances)
-    near = _median(_find_nearest(fake, train).distances) * fresh_apart
-    far = _median(_find_nearest(held_out, train).distances) * _median(
-        _find_nearest(fake, held_out).distances
-    )
+    near = _median(find_nearest(fake, fresh.train).distances) * fresh.distance_apart
+    far = fresh.distance_to_train * _median(find_nearest(fake, fresh.searched).distances)
     if far == 0:
         return 1.0 if near == 0 else float("inf")
     return near / far
-
-
-def share_of_copies(queries: Tensor, references: Tensor) -> float:
-    """The share of the queries [N, D] that are equal to one of the references [M, D]."""
-    return float((find_nearest(queries, references).distances == 0).double().mean())
 
 
 def different_examples(features: Tensor) -> float:

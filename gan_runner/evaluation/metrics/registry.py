@@ -17,6 +17,13 @@ from gan_runner.errors import ConfigError, did_you_mean, printable
 Direction = Literal["min", "max", "half"]
 """Which values of a number are better: smaller, larger, or nearer to 0.5."""
 
+BETTER: dict[Direction, str] = {
+    "min": "less is better",
+    "max": "more is better",
+    "half": "nearer to 0.5 is better",
+}
+"""Directions in words."""
+
 
 class Need(Enum):
     """An input of a metric beside examples; its value is the text of a message."""
@@ -38,18 +45,25 @@ class Number:
     `name` chooses it, in `evaluation.best.metric` and `gan-compare --metric`; `direction` is None
     where neither end is better. `row_name` is its name in rows where that is another one, with
     `{space}` for the feature space, and `inception_name` the one that only Inception's space gives.
+    `good` says in a sentence which values are good.
     """
 
     name: str
     direction: Direction | None
     row_name: str | None = None
     inception_name: str | None = None
+    good: str | None = None
 
     def name_in(self, space: str) -> str:
         """Its name in rows when it is measured in this space, as in `frechet_classifier`."""
         if space == "inception" and self.inception_name is not None:
             return self.inception_name
         return (self.row_name or self.name).format(space=space)
+
+
+_SELECTION = 60
+"""What is done with the distance of a pair, comparing and selecting, takes as long as so many
+features of it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ class Cost:
 
     def operations(self, examples: int, features: int) -> float:
         """Multiplications and additions, roughly."""
-        pairs = self.pair_passes * float(examples) ** 2 * features
+        pairs = self.pair_passes * float(examples) ** 2 * (features + _SELECTION)
         covariances = self.covariances * examples * float(features) ** 2
         return 2.0 * (pairs + covariances) + self.cubes * float(features) ** 3
 
@@ -95,7 +109,15 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric(
             "frechet",
-            (Number("frechet", "min", "frechet_{space}", inception_name="fid"),),
+            (
+                Number(
+                    "frechet",
+                    "min",
+                    "frechet_{space}",
+                    inception_name="fid",
+                    good="Less is better: near 0 for equal sets, and more with fewer samples.",
+                ),
+            ),
             "The distance of Gaussians fitted to features; called fid in Inception's space only.",
             "Heusel et al. 2017, arXiv:1706.08500",
             of_a_class=True,
@@ -105,7 +127,14 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "kid",
-            (Number("kid", "min", "kid_{space}"),),
+            (
+                Number(
+                    "kid",
+                    "min",
+                    "kid_{space}",
+                    good="Less is better: 0 on average for equal sets, so just below 0 is as good.",
+                ),
+            ),
             "The unbiased kernel distance over all pairs, with its standard error.",
             "Binkowski et al. 2018, arXiv:1801.01401",
             of_a_class=True,
@@ -115,10 +144,30 @@ METRICS: dict[str, Metric] = {
         Metric(
             "manifold",
             (
-                Number("precision", "max", "precision_{space}"),
-                Number("recall", "max", "recall_{space}"),
-                Number("density", "max", "density_{space}"),
-                Number("coverage", "max", "coverage_{space}"),
+                Number(
+                    "precision",
+                    "max",
+                    "precision_{space}",
+                    good="More is better: 1 where every sample lies among real examples.",
+                ),
+                Number(
+                    "recall",
+                    "max",
+                    "recall_{space}",
+                    good="More is better: 1 where every real example lies among samples.",
+                ),
+                Number(
+                    "density",
+                    "max",
+                    "density_{space}",
+                    good="About 1 is good, which real examples reach; above it samples crowd.",
+                ),
+                Number(
+                    "coverage",
+                    "max",
+                    "coverage_{space}",
+                    good="More is better: 1 where every real example has a sample near it.",
+                ),
             ),
             "How far neighborhoods of samples and of real examples cover each other.",
             "Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020, arXiv:2002.09797",
@@ -128,7 +177,14 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "classifier_score",
-            (Number("classifier_score", "max", inception_name="inception_score"),),
+            (
+                Number(
+                    "classifier_score",
+                    "max",
+                    inception_name="inception_score",
+                    good="More is better, up to the number of classes: all of them, clearly.",
+                ),
+            ),
             "The formula of the Inception Score, which only that space may call so.",
             "Salimans et al. 2016, arXiv:1606.03498",
             needs=(Need.CLASSIFIER,),
@@ -136,7 +192,13 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "sliced_wasserstein",
-            (Number("sliced_wasserstein", "min"),),
+            (
+                Number(
+                    "sliced_wasserstein",
+                    "min",
+                    good="Less is better: 0 for equal sets, in the units of the data.",
+                ),
+            ),
             "The cost of transport along random directions of the data itself.",
             "Bonneel et al. 2015",
             of_a_class=True,
@@ -144,7 +206,14 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "one_nn",
-            (Number("one_nn", "half", "one_nn_accuracy_{space}"),),
+            (
+                Number(
+                    "one_nn",
+                    "half",
+                    "one_nn_accuracy_{space}",
+                    good="0.5 is best: none can tell real from generated; near 0 are copies.",
+                ),
+            ),
             "How often the nearest neighbor tells real from generated; 0.5 is best.",
             "Lopez-Paz & Oquab 2017, arXiv:1610.06545",
             of_a_class=True,
@@ -153,7 +222,14 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "mmd",
-            (Number("mmd", "min", "mmd_{space}"),),
+            (
+                Number(
+                    "mmd",
+                    "min",
+                    "mmd_{space}",
+                    good="Less is better: near 0 for equal distributions.",
+                ),
+            ),
             "The kernel distance with a Gaussian kernel, of at most 2,000 examples of either kind.",
             "Gretton et al. 2012",
             of_a_class=True,
@@ -163,7 +239,14 @@ METRICS: dict[str, Metric] = {
         Metric(
             "memorization",
             # a copy of the data and a stranger to it are both bad
-            (Number("memorization", None, "memorization_{space}"),),
+            (
+                Number(
+                    "memorization",
+                    None,
+                    "memorization_{space}",
+                    good="About 1 is good: far below it are copies of the training data.",
+                ),
+            ),
             "Distance to training examples over that to held-out ones; far below 1 are copies.",
             "Meehan et al. 2020, arXiv:2004.05675",
             needs=(Need.HELD_OUT,),
@@ -173,10 +256,26 @@ METRICS: dict[str, Metric] = {
         Metric(
             "modes",
             (
-                Number("modes_covered", "max"),
-                Number("high_quality", "max"),
-                Number("reverse_kl", "min"),
-                Number("total_variation", "min"),
+                Number(
+                    "modes_covered",
+                    "max",
+                    good="More is better: the number of modes or classes that are reached.",
+                ),
+                Number(
+                    "high_quality",
+                    "max",
+                    good="More is better: the share of samples within 3 sigma of a mode.",
+                ),
+                Number(
+                    "reverse_kl",
+                    "min",
+                    good="Less is better: 0 where the modes have their real shares.",
+                ),
+                Number(
+                    "total_variation",
+                    "min",
+                    good="Less is better: 0 where the modes have their real shares, 1 at worst.",
+                ),
             ),
             "Modes or classes covered, and how evenly; of a mixture, the share within 3 sigma.",
             "Srivastava et al. 2017, arXiv:1705.07761; Metz et al. 2016, arXiv:1611.02163",
@@ -185,21 +284,36 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "label_accuracy",
-            (Number("label_accuracy", "max"),),
+            (
+                Number(
+                    "label_accuracy",
+                    "max",
+                    good="More is better: 1 where every sample looks like its class.",
+                ),
+            ),
             "The share of samples that a classifier puts into the class they were made for.",
             needs=(Need.LABELS,),
             other_names=("accuracy",),
         ),
         Metric(
             "code_accuracy",
-            (Number("code_accuracy", "max"),),
+            (
+                Number(
+                    "code_accuracy",
+                    "max",
+                    good="More is better: 1 where each value of the code is a class of its own.",
+                ),
+            ),
             "How well the first categorical code agrees with the classes, paired one to one.",
             "Chen et al. 2016, arXiv:1606.03657; Kuhn 1955",
             needs=(Need.CODES,),
         ),
         Metric(
             "likelihood",
-            (Number("elbo", "max"), Number("log_likelihood", "max")),
+            (
+                Number("elbo", "max", good="More is better: a lower bound of the log-likelihood."),
+                Number("log_likelihood", "max", good="More is better, on the same data only."),
+            ),
             "The ELBO and the importance-weighted log-likelihood in nats, held-out if possible.",
             "Kingma & Welling 2014, arXiv:1312.6114; Burda et al. 2016, arXiv:1509.00519",
             needs=(Need.LIKELIHOOD,),
@@ -208,7 +322,18 @@ METRICS: dict[str, Metric] = {
         Metric(
             "tstr",
             # trtr is of real examples alone
-            (Number("tstr_accuracy", "max"), Number("trtr_accuracy", None)),
+            (
+                Number(
+                    "tstr_accuracy",
+                    "max",
+                    good="More is better: as good as real examples at trtr_accuracy.",
+                ),
+                Number(
+                    "trtr_accuracy",
+                    None,
+                    good="The measure of tstr_accuracy: what fitting to real examples reaches.",
+                ),
+            ),
             "How well a small perceptron fitted to samples classifies held-out real examples.",
             "Esteban et al. 2017, arXiv:1706.02633",
             needs=(Need.TSTR,),
@@ -216,7 +341,18 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "columns",
-            (Number("column_wasserstein", "min"), Number("column_variation", "min")),
+            (
+                Number(
+                    "column_wasserstein",
+                    "min",
+                    good="Less is better: 0 where numeric columns are distributed as real ones.",
+                ),
+                Number(
+                    "column_variation",
+                    "min",
+                    good="Less is better: 0 where categories have their real shares, 1 at worst.",
+                ),
+            ),
             "The distance of each numeric and of each categorical column, and their means.",
             "Vallender 1974",
             needs=(Need.TABLE,),
@@ -224,7 +360,13 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "correlations",
-            (Number("correlation_difference", "min"),),
+            (
+                Number(
+                    "correlation_difference",
+                    "min",
+                    good="Less is better: 0 where columns depend on each other as real ones do.",
+                ),
+            ),
             "The mean difference of Pearson's correlations between columns.",
             "Pearson 1895",
             needs=(Need.TABLE,),
@@ -233,9 +375,21 @@ METRICS: dict[str, Metric] = {
         Metric(
             "closest_record",
             (
-                Number("closest_record_share", None),
-                Number("closest_record_train", None),
-                Number("closest_record_held_out", None),
+                Number(
+                    "closest_record_share",
+                    None,
+                    good="0.5 is best: as near to training as to held-out rows; near 1 are copies.",
+                ),
+                Number(
+                    "closest_record_train",
+                    None,
+                    good="Good near closest_record_held_out; far below it are copies.",
+                ),
+                Number(
+                    "closest_record_held_out",
+                    None,
+                    good="The measure of closest_record_train: the distance to held-out rows.",
+                ),
             ),
             "The share of samples nearer to training than to held-out rows; 1 are copies.",
             "Platzer & Reutterer 2021, arXiv:2104.00635",
@@ -266,6 +420,14 @@ def register(metric: Metric) -> Metric:
 def numbers() -> dict[str, Number]:
     """Every number of every metric by its name."""
     return {number.name: number for metric in METRICS.values() for number in metric.numbers}
+
+
+def good_values(name: str) -> str | None:
+    """A sentence on which values of a number are good; None for one that isn't known."""
+    number = numbers().get(name)
+    if number is None or number.good is not None:
+        return None if number is None else number.good
+    return None if number.direction is None else f"{BETTER[number.direction].capitalize()}."
 
 
 def suggest_metric(name: str) -> str:

@@ -1,11 +1,10 @@
-"""The door to matplotlib: figures of a size in pixels, in its own default style, as arrays or SVG.
+"""The door to matplotlib: figures of a size in pixels, in its own default style, as arrays.
 
 Nothing here or behind it touches pyplot, whose figures belong to the whole process.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import warnings
@@ -32,7 +31,6 @@ _LONGEST_LABEL = 10  # letters: those of unix seconds
 
 _DPI = 100
 _STYLE = {
-    "svg.fonttype": "none",  # text stays text
     "font.size": 9,
     "axes.titlesize": 10,
     "xtick.labelsize": 8,
@@ -123,18 +121,6 @@ def as_array(figure: Any) -> NDArray[np.uint8]:
     figure.canvas.draw()
     pixels: NDArray[np.uint8] = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
     return pixels
-
-
-def as_svg(figure: Any, *, salt: str) -> str:
-    """A figure as an SVG document; called within its context.
-
-    `salt` keeps the names inside it apart from those of other figures on a page.
-    """
-    matplotlib, _, _ = _library()
-    matplotlib.rcParams["svg.hashsalt"] = salt
-    text = io.StringIO()
-    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    return text.getvalue()
 
 
 def _library() -> tuple[Any, Any, Any]:

@@ -250,7 +250,7 @@ class Adversarial(WithDiscriminator):
             fit = "method=vae_gan" if "discriminator" in model.norms else "method=vae loss=elbo"
             raise ConfigError(
                 f"an autoencoder can't be trained like this, {config.choice('model')} with "
-                f"{config.choice('method')}. Use {fit}."
+                f"{config.choice('method')}. Use {fit}"
             )
         return cls(
             model,
@@ -311,8 +311,8 @@ def build_objective(config: Config) -> Objective:
     if is_of_family(config.loss, VariationalObjective):
         raise ConfigError(
             f"{config.choice('loss')} is for variational autoencoders, {config.choice('model')} "
-            f"with {config.choice('method')}. Use an adversarial loss, as loss=hinge, or "
-            "model=vae method=vae."
+            f"with {config.choice('method')}. Use an adversarial loss, as loss=hinge or "
+            "model=vae method=vae"
         )
     return Objective.build(config.loss)
 

@@ -201,7 +201,7 @@ class DiscriminatorInput:
             if augmentation.images_only and space.kind != "images":
                 raise ConfigError(
                     f"{name} changes images, augment={name} with {space.kind}. "
-                    "Use augment=instance_noise."
+                    "Use augment=instance_noise"
                 )
 
 

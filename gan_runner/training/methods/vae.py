@@ -47,12 +47,12 @@ class VAE(Method):
         if "discriminator" in model.norms:
             raise ConfigError(
                 f"a variational autoencoder has no discriminator, {config.choice('model')} with "
-                f"{config.choice('method')}. Use method=vae_gan, or model=conv_vae."
+                f"{config.choice('method')}. Use method=vae_gan or model=conv_vae"
             )
         if not is_of_family(config.loss, VariationalObjective):
             raise ConfigError(
                 f"a variational autoencoder has no discriminator, {config.choice('model')} with "
-                f"{config.choice('loss')}. Use loss=elbo, or model=vae_gan method=vae_gan."
+                f"{config.choice('loss')}. Use loss=elbo or model=vae_gan method=vae_gan"
             )
         return cls(model, updates, build_component(config.loss, VariationalObjective, where="loss"))
 
@@ -111,7 +111,7 @@ class VAE(Method):
         if space.kind != "images" and not self.objective.of_vectors:
             raise ConfigError(
                 f"values of {space.kind} aren't probabilities, loss.likelihood=bernoulli. "
-                "Use loss.likelihood=gaussian, and set loss.scale to what counts as near."
+                "Use loss.likelihood=gaussian and set loss.scale to what counts as near."
             )
 
     def warnings(self) -> list[str]:
@@ -135,7 +135,7 @@ def check_autoencoder(
         of_a_gan = "method=adversarial" + (" loss=hinge" if needs_loss else "")
         raise ConfigError(
             f"a GAN has no encoder, {config.choice('model')} with {config.choice('method')}. "
-            f"Use {remedy}, or {of_a_gan}."
+            f"Use {remedy} or {of_a_gan}"
         )
     if augmentations:
         raise ConfigError(
@@ -148,8 +148,7 @@ def refuse_tables(space: Space) -> None:
     """Raise ConfigError for the rows of a table, whose categories have no likelihood here."""
     if space.kind == "table":
         raise ConfigError(
-            "an autoencoder has no likelihood for the rows of a table, dataset=table. "
-            "Use model=mlp."
+            "an autoencoder has no likelihood for the rows of a table, dataset=table. Use model=mlp"
         )
 
 

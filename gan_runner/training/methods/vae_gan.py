@@ -65,7 +65,7 @@ class VAEGAN(WithDiscriminator):
             raise ConfigError(
                 "the likeness of a VAE/GAN is measured by its discriminator, "
                 f"{config.choice('model')} with {config.choice('method')}. "
-                "Use model=vae_gan, or method=vae."
+                "Use model=vae_gan or method=vae"
             )
         assert isinstance(settings, VAEGANSettings), "which this class asks for"
         return cls(
@@ -82,8 +82,8 @@ class VAEGAN(WithDiscriminator):
         if is_of_family(config.loss, VariationalObjective):
             raise ConfigError(
                 f"a VAE/GAN needs an adversarial loss, {config.choice('model')} with "
-                f"{config.choice('loss')}. Use model=vae_gan loss=non_saturating, or "
-                "model=conv_vae method=vae."
+                f"{config.choice('loss')}. Use model=vae_gan loss=non_saturating or "
+                "model=conv_vae method=vae"
             )
         return super().default_norms(config)
 

@@ -1,0 +1,114 @@
+"""How often a run is evaluated, and with how many samples, where its settings leave that open.
+
+Chosen from the work that training and evaluating are estimated to be, never from the clock, so that
+a run can be made again. Loss, penalties and updates of D don't count, so that runs of a sweep over
+them are evaluated alike and can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan_runner.config.schema import FEWEST_EVALUATED_STEPS
+from gan_runner.data import Data
+from gan_runner.evaluation.cost import OPERATIONS_PER_SECOND, estimated_seconds
+from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.evaluation.settings import MOST_EXAMPLES, space_name
+from gan_runner.models import GenerativeModel
+from gan_runner.training.experiment import Experiment
+
+_EVALUATIONS = (4, 2, 1)
+_SHARE = 0.1
+"""Of the work of training: what evaluations should take together."""
+_COUNTS = (MOST_EXAMPLES, 2000, 500)
+_TRAINED_PER_SECOND = OPERATIONS_PER_SECOND / 2
+"""Operations of training: small products take longer."""
+_SECONDS_OF_A_STEP = 0.004
+"""Of any step, however small the networks: calls of kernels and of Python."""
+_FEATURES = {"classifier": (128, 4e6), "random": (64, 8e6), "inception": (2048, 1.2e10)}
+"""The size of features of images, and the operations of one image's."""
+
+
+class EvaluationPlan(NamedTuple):
+    """The steps between two evaluations, 0 for none, and the most examples of each."""
+
+    every: int
+    num: int
+
+
+def plan_evaluations(experiment: Experiment, data: Data, *, steps: int) -> EvaluationPlan:
+    """What the settings say, and where they say auto: evaluations at each quarter of a run of
+    `steps` steps, or fewer, with as many samples as take a tenth of the work of training.
+
+    None at all where even one with few samples would take as long as the training does.
+    """
+    settings, every = experiment.evaluation, experiment.config.train.eval_every
+    if every != "auto":
+        return EvaluationPlan(every, settings.count)
+    if steps < FEWEST_EVALUATED_STEPS:
+        return EvaluationPlan(0, settings.count)
+    passed = _operations_of_a_pass(experiment.model, data)
+    counts = _COUNTS if settings.num == "auto" else (settings.count,)
+    batch = experiment.config.train.batch_size * passed.step / _TRAINED_PER_SECOND
+    training = steps * (_SECONDS_OF_A_STEP + batch)
+    seconds = {n: _seconds(experiment, data, n, passed.sample) for n in counts}
+    for count in counts:
+        if _EVALUATIONS[0] * seconds[count] <= _SHARE * training:
+            return EvaluationPlan(-(-steps // _EVALUATIONS[0]), count)
+    fewest = counts[-1]
+    for evaluations in _EVALUATIONS:
+        if evaluations * seconds[fewest] <= 2 * _SHARE * training:
+            return EvaluationPlan(-(-steps // evaluations), fewest)
+    return EvaluationPlan(steps if seconds[fewest] <= training else 0, fewest)
+
+
+class _Pass(NamedTuple):
+    """Operations for one example: of a training step, and of the generator alone."""
+
+    step: float
+    sample: float
+
+
+def _operations_of_a_pass(model: GenerativeModel, data: Data) -> _Pass:
+    """Of networks that have no numbers, built on torch's `meta` device."""
+    with torch.device("meta"):
+        networks = model.build_networks(data.space, data.classes if model.conditional else 0)
+    generator = networks["generator"]
+    sizes = {name: sum(p.numel() for p in each.parameters()) for name, each in networks.items()}
+    sample = _counted(lambda: _sample(generator, model)) or 2.0 * sizes["generator"]
+    others = (sum(sizes.values()) - sizes["generator"]) / max(1, sizes["generator"])
+    # G makes fakes twice and learns once, each other network sees reals and fakes and learns from
+    # both, and passes gradients on to G; learning is twice a forward pass
+    return _Pass(step=sample * (4 + 9 * others), sample=sample)
+
+
+def _sample(generator: nn.Module, model: GenerativeModel) -> None:
+    latents = torch.empty(2, model.latent_dims, device="meta")
+    labels = torch.zeros(2, dtype=torch.int64, device="meta") if model.conditional else None
+    generator(latents, labels)
+
+
+def _counted(work: Callable[[], None]) -> float:
+    """Operations for each of two examples; 0 where they can't be counted."""
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            work()
+    except Exception:  # a plugin's network may read numbers, and there are none
+        return 0.0
+    return float(counter.get_total_flops()) / 2
+
+
+def _seconds(experiment: Experiment, data: Data, num: int, sample: float) -> float:
+    """Of one evaluation with at most `num` samples."""
+    settings, examples = experiment.evaluation, min(num, len(data))
+    space = space_name(settings, data)
+    size, extraction = _FEATURES.get(space, (prod(data.space.shape), 0.0))
+    metrics = tuple(METRICS) if settings.metrics is None else settings.metrics
+    made = examples * (sample + extraction) / OPERATIONS_PER_SECOND
+    return made + estimated_seconds(metrics, examples=examples, features=size)
