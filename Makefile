@@ -1,13 +1,20 @@
-# Two commands do all the set-up: `make train` trains the default run, `make test` runs every check.
+# Every command does its own set-up: `make train` trains the default run, `make shell` opens a shell
+# with the commands, `make test` runs every check, `make docs` builds the pages as a site.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test clean
+.PHONY: train shell test docs clean
 
 train: $(VENV)/.installed
 	$(BIN)/gan-train $(ARGS)
+
+# a shell of one's own, so that `exit` leaves it; its prompt is the user's
+shell: $(VENV)/.installed
+	@echo "A shell with gan-train and the other commands. exit leaves it."
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" "$${SHELL:-/bin/sh}"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -15,18 +22,30 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
+# a broken link or anchor fails; needs Python 3.11; open build/site/index.html
+docs: $(VENV)/.installed-docs
+	$(BIN)/zensical build --strict
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # torch first: the package index's own choice for an open demand may be gigabytes of CUDA
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
-	touch $@
+	@echo "Set-up in $(VENV), once. First PyTorch, the largest part:"
+	$(INSTALL) torch
+	@echo "Then gan-runner and what it needs:"
+	$(INSTALL) --editable .
+	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	touch $@
+	@echo "Then the tools of the checks:"
+	$(INSTALL) --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	@echo "Then the builder of the site:"
+	$(INSTALL) --editable ".[docs]"
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

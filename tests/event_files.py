@@ -10,7 +10,7 @@ from gan_runner.storage.run_folder import RunFolder
 
 
 def events(folder: RunFolder) -> list[Event]:
-    files = sorted(folder.tensorboard.iterdir())
+    files = sorted(folder.tensorboard.glob("events.out.tfevents.*"))
     return [event for path in files for event in LegacyEventFileLoader(str(path)).Load()]
 
 

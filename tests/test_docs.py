@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import gallery
 import pytest
 import reference
 import rooms
@@ -174,8 +176,44 @@ def test_every_test_or_page_that_code_names_exists() -> None:
     assert [(name, str(path)) for name, path in found if not (ROOT / name).exists()] == []
 
 
+def test_the_readme_installs_the_torch_that_was_tested() -> None:
+    named = re.findall(r"torch\w*==[\d.]+", (ROOT / "README.md").read_text())
+    assert len(named) == 2
+    assert {*named} <= {*(ROOT / "constraints.txt").read_text().split()}
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130
+
+
+# ---------------------------------------------------------------- the site
+
+
+def test_every_page_is_in_the_navigation_of_the_site_once() -> None:
+    listed = re.findall(r'= "([\w./-]+\.md)"', (ROOT / "zensical.toml").read_text())
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
+def test_no_page_of_the_site_leads_out_of_it_by_a_path() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        assert "](../" not in page.read_text(), page.name
+
+
+def test_the_site_asks_no_server_for_fonts_and_scripts() -> None:
+    theme = ROOT / "docs_theme"
+    page, script = theme / "main.html", theme / "assets" / "iframe-worker" / "shim.js"
+    assert "\nfont = false" in (ROOT / "zensical.toml").read_text()
+    assert "https:" not in page.read_text()
+    assert hashlib.sha256(script.read_bytes()).hexdigest() in page.read_text()
+
+
+def test_the_gallery_is_that_of_the_recipes() -> None:
+    assert gallery.PAGE.read_text() == gallery.text(), "write it anew: python docs/gallery.py"
+
+
+def test_every_picture_of_the_gallery_is_of_a_recipe() -> None:
+    shown = {path.stem for path in gallery.PICTURES.glob("*.png")}
+    assert shown <= {*options("experiment")}
 
 
 # ---------------------------------------------------------------- rooms

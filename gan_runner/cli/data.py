@@ -52,7 +52,7 @@ def _parser() -> Arguments:
         description=__doc__,
         epilog="It takes the settings of gan-train: gan-data dataset=table dataset.path=x.csv. "
         "gan-train --help lists the data sets. Tab completion: "
-        'eval "$(gan-data -sc install=bash)"',
+        'eval "$(gan-train -sc install=bash)"',
     )
     parser.add_argument(
         "words",

@@ -75,6 +75,7 @@ def _classes(plugin: Plugin) -> Iterator[type[Any]]:
 def _group(kind: type[Any]) -> str | None:
     from gan_runner.augmentations import Augmentation
     from gan_runner.datasets import Dataset
+    from gan_runner.logs.loggers import Logger
     from gan_runner.models import GenerativeModel
     from gan_runner.objectives.losses import Loss
     from gan_runner.objectives.terms import Term
@@ -89,6 +90,7 @@ def _group(kind: type[Any]) -> str | None:
         "dataset": Dataset,
         "optimizer": Optimizer,
         "method": Method,
+        "logger": Logger,
     }
     return next((group for group, family in families.items() if issubclass(kind, family)), None)
 
@@ -103,7 +105,7 @@ def _option(kind: type[Any]) -> FileOption:
         node |= {"d_steps": 1, "clip": None, "penalty": {}}
     if group == "optimizer":
         node = {"generator": node, "discriminator": node}
-    several = group in ("loss/penalty", "augment")
+    several = group in ("loss/penalty", "augment", "logger")
     package = group.replace("/", ".") + (f".{name}" if several else "")
     headline = (getdoc(kind) or kind.__name__).partition("\n")[0]
     return FileOption(group, name, package, node, headline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from gan_runner.sampling.outputs import (
     FOLDER,
     GeneratedSamples,
     check_format,
+    check_layout,
     describe_formats,
     find_format,
 )
@@ -27,10 +29,13 @@ from gan_runner.sampling.outputs import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gan_runner.sampling.pictures.examples import Layout
     from gan_runner.sampling.sampler import Sampler
 
 _MOST_GRID_COLUMNS = 20
 _SHARES_SHOWN = 4  # classes whose shares stand in a line
+_MOST_SEEDS = 10_000
+_LARGEST_SCALE = 64
 _TRAVERSED = 10  # places in the range of a continuous code
 
 
@@ -62,6 +67,18 @@ def parser() -> Arguments:
         metavar="PATH",
         help=f"{describe_formats()} (samples.png)",
     )
+    arguments.add_argument(
+        "--grid-columns",
+        type=parse_count,
+        metavar="N",
+        help="samples beside each other in a picture (a square, or a column for each class)",
+    )
+    arguments.add_argument(
+        "--scale",
+        type=_scale,
+        metavar="K",
+        help="each pixel of an image becomes K by K (as fits a grid of 512 pixels; 1 in a folder)",
+    )
     _add_samples(arguments)
     _add_latents(arguments)
     return arguments
@@ -92,7 +109,15 @@ def _add_samples(parser: Arguments) -> None:
 
 def _add_latents(parser: Arguments) -> None:
     """The options that say which latent points the samples are made from."""
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=int, default=0, metavar="S", help="of the latent points (0)")
+    seeds.add_argument(
+        "--seeds",
+        type=_seeds,
+        metavar="A-B,C",
+        help="for each of these seeds the sample, or the row, that --seed S --num 1 gives, instead "
+        "of --num; in a folder each is named by its seed, in .npz there are `seeds`",
+    )
     parser.add_argument(
         "--truncation", type=_threshold, metavar="T", help="redraw latent coordinates beyond T"
     )
@@ -119,20 +144,45 @@ def _threshold(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text} is not a number of at least 0.01")
 
 
+def _scale(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _LARGEST_SCALE):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to {_LARGEST_SCALE}")
+    return int(text)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """Seeds and ranges of them, both ends included, in the order in which they were asked for."""
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part, re.ASCII)
+        if match is None:
+            raise argparse.ArgumentTypeError(f"{part!r} is not a seed or a range, as in 0-15,20")
+        first = int(match[1])
+        last = int(match[2] or first)
+        if not 0 <= last - first < _MOST_SEEDS:
+            raise argparse.ArgumentTypeError(f"{part} is not a range of 1 to {_MOST_SEEDS:,} seeds")
+        found |= dict.fromkeys(range(first, last + 1))
+    return tuple(found)
+
+
 def _sample(options: argparse.Namespace) -> None:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import load_generator
+    from gan_runner.sampling.pictures.examples import Layout
 
     out = find_format(options.out)
     if out.animated and options.interpolate is None:
         raise ConfigError(
             f"a GIF shows an interpolation, --out={printable(options.out)}. Add --interpolate N"
         )
+    _check_counts(options)
     trained = load_generator(
         options.run, which=options.checkpoint, raw=options.raw, device=options.device
     )
+    layout = Layout(options.grid_columns, options.scale)
     check_format(options.out, trained.sampler.space, option="--out")
-    samples = _draw_samples(options, trained.sampler)
+    check_layout(options.out, trained.sampler.space, layout)
+    samples = _draw_samples(options, trained.sampler, layout)
     if out is not FOLDER:
         check_file(options.out, "--out")
     try:
@@ -144,6 +194,18 @@ def _sample(options: argparse.Namespace) -> None:
     terminal.say(f"{drawn} of step {trained.step}: {printable(options.out)}")
     if samples.labels is not None and not options.label:
         terminal.say(_shares_line(options, trained.sampler))
+
+
+def _check_counts(options: argparse.Namespace) -> None:
+    """Raise ConfigError for two options that say how many samples there are."""
+    counts = {
+        "--num": options.num,
+        "--per-class": options.per_class,
+        "--seeds": options.seeds,
+    }
+    given = [flag for flag, value in counts.items() if value is not None]
+    if len(given) > 1:
+        raise ConfigError(f"two numbers of samples, {given[0]} and {given[1]}. Give one of them.")
 
 
 def _shares_line(options: argparse.Namespace, sampler: Sampler) -> str:
@@ -166,25 +228,29 @@ def _draws_shares(options: argparse.Namespace, sampler: Sampler) -> bool:
     return bool(sampler.class_counts) and not chosen and not rows
 
 
-def _draw_samples(options: argparse.Namespace, sampler: Sampler) -> GeneratedSamples:
+def _draw_samples(
+    options: argparse.Namespace, sampler: Sampler, layout: Layout
+) -> GeneratedSamples:
     """The samples that the options ask for. Raises ConfigError for what the sampler hasn't."""
     import torch
 
     classes = _classes(options, sampler)
     latents, grid_columns = _latents(options, sampler, classes)
     if _draws_shares(options, sampler):
-        labels = sampler.draw_labels(len(latents), seed=options.seed)
+        labels = _draw_labels(options, sampler, len(latents))
     else:
         labels = _labels(options, classes, len(latents))
     codes = sampler.code_values(latents)
     return GeneratedSamples(
         sampler.decode(latents, labels),
         sampler.space,
+        layout,
         labels=labels,
         class_names=sampler.class_names,
         codes=torch.stack([code.float() for code in codes], dim=1) if codes else None,
         grid_columns=grid_columns,
         frames=options.interpolate,
+        seeds=options.seeds or (),
     )
 
 
@@ -197,8 +263,6 @@ def _classes(options: argparse.Namespace, sampler: Sampler) -> list[int]:
         if sampler.encoder is not None:
             remedy = "Autoencoders have none: train a GAN with model.conditioning=concat"
         raise ConfigError(f"the run has no classes, {asked}. {remedy}")
-    if options.num is not None and options.per_class is not None:
-        raise ConfigError("two numbers of samples, --num and --per-class. Give one of them.")
     return [_class(text, sampler) for text in options.label or []] or list(range(len(names)))
 
 
@@ -220,6 +284,16 @@ def _labels(options: argparse.Namespace, classes: list[int], count: int) -> Tens
     return torch.tensor(classes)[places % len(classes)]
 
 
+def _draw_labels(options: argparse.Namespace, sampler: Sampler, count: int) -> Tensor | None:
+    """Labels by the shares of the data, of one seed or of each."""
+    import torch
+
+    if options.seeds is None:
+        return sampler.draw_labels(count, seed=options.seed)
+    labels = (sampler.draw_labels(1, seed=seed) for seed in options.seeds)
+    return torch.cat([each for each in labels if each is not None])
+
+
 def _latents(
     options: argparse.Namespace, sampler: Sampler, classes: list[int]
 ) -> tuple[Tensor, int | None]:
@@ -234,9 +308,7 @@ def _latents(
     count = options.num or (64 if steps is None else 8)
     if options.per_class is not None:
         count = options.per_class * len(classes)
-    drawn = sampler.latents(
-        count if steps is None else 2 * count, seed=options.seed, truncation=options.truncation
-    )
+    drawn = _draw_latents(options, sampler, count, each=1 if steps is None else 2)
     if steps is None:
         # a column for each class in turn, as far as they fit
         in_turn = 1 < len(classes) <= _MOST_GRID_COLUMNS and not _draws_shares(options, sampler)
@@ -244,6 +316,19 @@ def _latents(
     # neighbors, so that an arc is the same however many there are
     pairs = zip(drawn[::2], drawn[1::2], strict=True)
     return torch.cat([interpolate(start, end, steps) for start, end in pairs]), steps
+
+
+def _draw_latents(
+    options: argparse.Namespace, sampler: Sampler, count: int, *, each: int = 1
+) -> Tensor:
+    """`each` points for every one of `count` samples or rows, or of the seeds."""
+    import torch
+
+    truncation = options.truncation
+    if options.seeds is None:
+        return sampler.latents(count * each, seed=options.seed, truncation=truncation)
+    drawn = [sampler.latents(each, seed=seed, truncation=truncation) for seed in options.seeds]
+    return torch.cat(drawn)
 
 
 def _traversal(options: argparse.Namespace, sampler: Sampler) -> tuple[Tensor, int]:
@@ -261,7 +346,7 @@ def _traversal(options: argparse.Namespace, sampler: Sampler) -> tuple[Tensor, i
         remedy = did_you_mean(name, code.names)
         raise ConfigError(f"no such code, --traverse={printable(asked)}. {remedy}")
     along = code.traverse(name, _TRAVERSED)
-    drawn = sampler.latents(options.num or 8, seed=options.seed, truncation=options.truncation)
+    drawn = _draw_latents(options, sampler, options.num or 8)
     rows = drawn.repeat_interleave(len(along), dim=0)
     rows[:, sampler.latent_dims - code.size + code.names.index(name)] = along.repeat(len(drawn))
     return rows, len(along)

@@ -127,7 +127,8 @@ def _resume(command: CommandLine, run: str) -> int:
 
     folder, keys = RunFolder(full_path(run, key="resume")), command.changed_keys
     if not folder.path.is_dir():
-        raise CheckpointError(f"no such run folder, resume={printable(run)}. {_newest_run()}")
+        shown = printable(folder.path)
+        raise CheckpointError(f"no such run folder, resume={shown}. {_run_meant(folder.path)}")
     folder.refuse_links()
     config = _compose_changes(command, _saved_choices(read_plain(folder.config))) if keys else None
     Terminal().announce(f"resuming {printable(run, 1000)}")
@@ -144,11 +145,15 @@ def _saved_choices(plain: Mapping[str, object]) -> dict[str, object]:
     return {**(chosen if isinstance(chosen, dict) else {}), **found}
 
 
-def _newest_run() -> str:
-    """The remedy for a run that isn't there: the one that was begun last, if there is any here."""
+def _run_meant(path: Path) -> str:
+    """The remedy for a run that isn't there: that of a file in it, else the one that was begun
+    last here."""
     from gan_runner.config.overrides import override
     from gan_runner.storage.summary import run_folders
 
+    for parent in path.parents[:2] if path.is_file() else ():
+        if (parent / "config.yaml").is_file():
+            return f"Name its folder: {override('resume', str(parent))}"
     runs = run_folders(Path("outputs")) if Path("outputs").is_dir() else ()
     newest = max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime, default=None)
     if newest is None:

@@ -8,6 +8,8 @@ GROUPS = (
     *("method", "model", "loss", "loss/penalty", "augment", "dataset", "optimizer"),
     *("evaluation", "health", "logger", "experiment"),
 )
+OF_SEVERAL = ("loss/penalty", "augment", "logger")
+"""Groups of which a run may have several options, or none."""
 
 
 def conf_folder() -> Path:

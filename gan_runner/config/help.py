@@ -104,7 +104,7 @@ def _overview(source: OptionSource) -> str:
     lines = ["groups:     (default)      --help GROUP lists the options"]
     for group, (default, meaning) in _group_meanings().items():
         if group in GROUPS:
-            chosen = "" if default in ("[]", "null") else default
+            chosen = "" if default == "null" else default
             count = len(source.names(group))
             short = re.split("[;,:]", meaning)[0]
             text = short if count == 1 else f"{short} ({count})"
@@ -117,7 +117,7 @@ def _group_meanings() -> dict[str, tuple[str, str]]:
     entry = re.compile(r"^ +- (?:override /)?([\w/]+): (\S+) +# (.*)", re.MULTILINE)
     texts = [(conf_folder() / name).read_text("utf-8") for name in ("config.yaml", "sweeps.yaml")]
     found = {match[1]: (match[2], match[3]) for text in texts for match in entry.finditer(text)}
-    return {group: found[group] for group in HELP_GROUPS}
+    return {g: (found[g][0].strip("[]") or "null", found[g][1]) for g in HELP_GROUPS}
 
 
 def _answer(topic: str, source: OptionSource, width: int) -> str:
@@ -152,7 +152,7 @@ def _unknown(topic: str, key: str, source: OptionSource) -> str:
 def _group_text(group: str, source: OptionSource, width: int) -> str:
     default, meaning = _group_meanings()[group]
     headlines = source.headlines(group)
-    is_none = default in ("[]", "null")
+    is_none = default == "null"
     head = [
         *textwrap.wrap(f"{group}: {meaning}", width),
         f"gan-train {group}=NAME; {'none' if is_none else f'{default}, unless another'} is chosen",

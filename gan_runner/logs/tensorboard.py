@@ -192,6 +192,8 @@ def rewind(folder: Path, step: int) -> None:
     with temporary.open("wb") as file:
         records = RecordWriter(file)
         for event in _events(files):
+            for value in event.summary.value:
+                value.tag = tag(value.tag)  # as an earlier version called it: a curve has one tag
             if _belongs(event, step, seen):
                 records.write(event.SerializeToString())
     merged = _before_now(files[0])

@@ -15,6 +15,7 @@ from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system.files import write_text
 
 _LARGEST_FILE_BYTES = 1 << 16
+_OF_THE_RUN_FOLDER = (OSError, UnicodeEncodeError)  # of its disk or its name: faults of the run
 
 
 class RunFacts(NamedTuple):
@@ -80,7 +81,7 @@ class Trackers:
         for name, make in makers.items():
             try:
                 self._trackers[name] = make(folder)
-            except OSError:
+            except _OF_THE_RUN_FOLDER:
                 raise
             except Exception as error:
                 self._broken[name] = _failure(name, error)
@@ -140,7 +141,7 @@ class Trackers:
         try:
             act()
         except Exception as error:
-            if isinstance(error, OSError) and not self._trackers[name].is_outside:
+            if isinstance(error, _OF_THE_RUN_FOLDER) and not self._trackers[name].is_outside:
                 raise
             del self._trackers[name]
             self._warn(step, _failure(name, error))

@@ -26,6 +26,7 @@ from gan_runner.storage import checkpoint
 from gan_runner.system import machine
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.units import duration_text, size_text
+from gan_runner.training.advice import advice
 from gan_runner.training.loop import real_batches
 from gan_runner.training.run import Run
 
@@ -50,6 +51,7 @@ class Estimate(NamedTuple):
     disk: int
     rows: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    advice: str | None
     reading: tuple[str, ...]
 
 
@@ -64,6 +66,7 @@ def run_dry(
     found = estimate(config, terminal)
     terminal.say(aligned(found.rows))
     lines = [f"warning: {printable(warning, 1000)}" for warning in found.warnings]
+    lines += [] if found.advice is None else [f"advice: {found.advice}"]
     lines += shorter_runs(found, command)
     if lines:
         terminal.say("\n".join(["", *lines]))
@@ -100,6 +103,7 @@ def estimate(config: Config, terminal: Terminal) -> Estimate:
                 disk,
                 (*_rows(run, step), ("on the disk then", f"{size_text(disk)}: {parts}")),
                 (*run.experiment.warnings, *run.data.reading.warnings),
+                advice(run.experiment, run.data),
                 tuple(short_form(run.reading, width=terminal.width)),
             )
         finally:

@@ -30,6 +30,7 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.data import report_reading
 from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
+from gan_runner.storage.best import best_measured_step
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
 from gan_runner.system.signals import raise_on_signals
@@ -92,7 +93,7 @@ def load_generator(
     folder.refuse_links()
     config = configuration.relocate_data(folder.saved_config(), data_places)
     experiment = saved_experiment(config, folder)
-    found = checkpoint.select(folder.checkpoints, which)
+    found = _select(folder, experiment, which)
     space = found.facts.space
     with_ema = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
@@ -109,6 +110,22 @@ def load_generator(
     )
     sampler = replace(sampler, class_counts=found.facts.class_counts if names else ())
     return Trained(sampler, found.step, experiment, found.facts.data)
+
+
+def _select(folder: RunFolder, experiment: Experiment, which: str) -> checkpoint.Checkpoint:
+    """The checkpoint of that name; the best of a run that measured none while it was trained is
+    what gan-evaluate found."""
+    if which == "best" and not (folder.checkpoints / "best.json").exists():
+        best = experiment.evaluation.best
+        step = best_measured_step(
+            folder,
+            checkpoint.steps(folder.checkpoints),
+            metric=best.metric,
+            direction=best.direction,
+            weights="ema" if experiment.config.train.ema > 0 else "raw",
+        )
+        which = which if step is None else str(step)
+    return checkpoint.select(folder.checkpoints, which)
 
 
 def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:

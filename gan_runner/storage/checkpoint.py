@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -142,11 +143,14 @@ def read_pointer(folder: Path, pointer: str) -> Path:
     try:
         name = json.loads((folder / pointer).read_text(encoding="utf-8"))["file"]
     except FileNotFoundError:
-        remedy = ""
-        if pointer == "best.json" and steps(folder):
-            remedy = " Use last, or a step: a run has a best one once train.eval_every measures it."
         shown = printable(folder / pointer)
-        raise CheckpointError(f"no checkpoint yet, {shown}.{remedy}") from None
+        if pointer == "best.json" and steps(folder):
+            run = shlex.quote(printable(folder.parent, limit=1000))
+            raise CheckpointError(
+                f"no best checkpoint yet, {shown}. Measure all that are kept: "
+                f"gan-evaluate {run} --checkpoint all"
+            ) from None
+        raise CheckpointError(f"no checkpoint yet, {shown}.") from None
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"not a pointer, {printable(folder / pointer)}. {printable(error)}"

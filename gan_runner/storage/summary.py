@@ -21,6 +21,15 @@ from gan_runner.storage.status import RUN_STATES, Status, count_or_none
 STATES = (*RUN_STATES, "died", "unreadable")
 
 
+class MeasuredMetric(NamedTuple):
+    """The name of a metric's number in an evaluation, as in frechet_classifier; the digest of how
+    it was measured, and of which weights, ema or raw; None where the evaluation doesn't say it."""
+
+    name: str
+    protocol: str | None
+    weights: str | None
+
+
 class BestEvaluation(NamedTuple):
     """The best evaluation of a run; `protocol` is the digest of how the value was measured."""
 
@@ -172,20 +181,21 @@ def _best(folder: RunFolder, settings: Mapping[str, Any]) -> BestEvaluation | No
                 row = best_evaluation(path, direction)
     if row is None:
         return None
-    name, protocol = _result(row, metric)
-    return BestEvaluation(name, row["best"], row["step"], direction, protocol)
+    found = find_result(row, metric)
+    return BestEvaluation(found.name, row["best"], row["step"], direction, found.protocol)
 
 
-def _result(row: Mapping[str, Any], metric: str) -> tuple[str, str | None]:
-    """The name of a metric's number in an evaluation, as in frechet_classifier; its protocol."""
+def find_result(row: Mapping[str, Any], metric: str) -> MeasuredMetric:
+    """A metric's number in an evaluation, that of all columns of a table."""
     results = row.get("results")
     for name, result in results.items() if isinstance(results, dict) else ():
         # that of a single column of a table isn't the one whose best is kept
         if isinstance(result, dict) and result.get("metric") == metric and "column" not in result:
             protocol = result.get("protocol")
-            identifier = protocol.get("id") if isinstance(protocol, dict) else None
-            return name, identifier if isinstance(identifier, str) else None
-    return metric, None
+            parts = protocol if isinstance(protocol, dict) else {}
+            texts = (parts.get(key) for key in ("id", "weights"))
+            return MeasuredMetric(name, *(t if isinstance(t, str) else None for t in texts))
+    return MeasuredMetric(metric, None, None)
 
 
 def _is_file(path: Path) -> bool:

@@ -28,6 +28,7 @@ from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State
 from gan_runner.system import machine
 from gan_runner.system.units import four_digits
+from gan_runner.training.advice import advice
 from gan_runner.training.checkpoints import Checkpoints
 from gan_runner.training.clock import Clock
 from gan_runner.training.experiment import Experiment
@@ -112,6 +113,9 @@ class Run:
         self._show_start("run" if is_new else f"resumed at step {step}")
         for warning in (*self.experiment.warnings, *self.data.reading.warnings):
             self.recorder.warn_once(step, warning)
+        proposal = advice(self.experiment, self.data)
+        if is_new and proposal is not None:
+            self.log.say(f"advice: {proposal}")
         self.recorder.update_status(
             state="running",
             exit_code=None,

@@ -26,12 +26,14 @@ def panel_rows(
     threads = f"{config.threads} thread{'s' * (config.threads != 1)}"
     plan = config.train
     left = f" from step {state.step:,} on" if state.step else ""
+    every = plan.evaluation_interval
+    evaluated = f"evaluated every {every:,}" if every else "not evaluated"
     return [
         ("data", one_line(reading)),
         ("model", printable(f"{_model_text(config)}: {sizes} parameters", 500)),
         ("loss", printable(", ".join(_loss_parts(config)), 500)),
         ("device", printable(f"{where}, {threads}, {config.precision}", 500)),
-        ("steps", f"{plan.steps:,}{left}, batches of {plan.batch_size:,}"),
+        ("steps", f"{plan.steps:,}{left}, batches of {plan.batch_size:,}, {evaluated}"),
         ("folder", folder),
     ]
 

@@ -1,4 +1,4 @@
-"""`import gan_runner`: small, quick, and its pages and notebook do what they show."""
+"""`import gan_runner`: small, quick, and its pages and notebooks do what they show."""
 
 from __future__ import annotations
 
@@ -67,17 +67,20 @@ def test_the_first_program_of_the_page_is_short() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_notebook_runs_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "last"), [("first_steps", "again"), ("own_pictures", "strength")])
+def test_a_notebook_runs_from_top_to_bottom(
+    name: str, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mpl, "get_backend", mpl.get_backend)
     mpl.use("Agg")
-    notebook = json.loads((ROOT / "examples" / "first_steps.ipynb").read_text())
+    notebook = json.loads((ROOT / "examples" / f"{name}.ipynb").read_text())
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert len(cells) >= 5
     assert not any(cell["outputs"] or cell["execution_count"] for cell in cells)
     names: dict[str, object] = {}
     for cell in cells:
         exec("".join(cell["source"]), names)
-    assert "again" in names
+    assert last in names
 
 
 def test_a_program_trains_opens_and_evaluates_with_a_file_of_its_own(tmp_path: Path) -> None:

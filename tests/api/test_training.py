@@ -108,7 +108,7 @@ def test_what_is_composed_is_plain_data_and_leaves_nothing(tmp_path: Path) -> No
 
 FAULTS: list[tuple[Any, str]] = [
     (["loss=hing"], "unknown loss, loss=hing. Did you mean 'hinge'"),
-    ({"train.step": 3}, "unknown setting, train.step. Did you mean 'train.steps'"),
+    ({"train.step": 3}, "unknown setting, train.step=3. Did you mean: train.steps=3"),
     ({"train.steps": -1}, "invalid setting, train.steps=-1"),
     ("loss=hinge", r"not a list, overrides=loss=hinge. Write each in a list: \['loss=hinge'\]"),
     (None, r"not a list, overrides=None. Write each in a list: \['loss=hinge'\]"),

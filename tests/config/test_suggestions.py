@@ -158,6 +158,13 @@ def test_a_slip_with_a_value_is_answered_with_what_to_type(line: str, meant: str
     assert str(caught.value) == f"unknown setting, {line}. Did you mean: {meant}"
 
 
+@pytest.mark.parametrize(
+    "word", ["logger=[csv,tensorboard]", "augment=[ada]", "loss/penalty=[r1,drift]", "augment=[]"]
+)
+def test_a_group_of_several_takes_a_list(word: str) -> None:
+    read_command_line([word])
+
+
 @pytest.mark.parametrize("meant", [line for line in WRITTEN.values() if "VALUE" not in line])
 def test_what_to_type_is_taken(meant: str) -> None:
     Composer().compose(read_command_line(shlex.split(meant.partition(" or ")[0])).lines)

@@ -294,6 +294,18 @@ def test_samples_depend_on_the_seed_and_on_nothing_else(sample_run: Callable[...
     assert not np.array_equal(first, raw)
 
 
+def test_each_of_several_seeds_gives_the_sample_or_the_row_that_it_gives_alone(
+    sample_run: Callable[..., Path],
+) -> None:
+    for options in ([], ["--interpolate", "3"], ["--truncation", "0.5"]):
+        many = np.load(sample_run("many.npz", "--seeds", "8,3-4", *options))["samples"]
+        each = [
+            np.load(sample_run("one.npz", "--seed", seed, "--num", "1", *options))["samples"]
+            for seed in "834"
+        ]
+        assert np.array_equal(many, np.concatenate(each))
+
+
 def test_vectors_are_sampled_in_the_units_of_the_data(here: Here, tmp_path: Path) -> None:
     points = np.random.default_rng(0).normal(1000.0, 50.0, (400, 3))
     np.save(tmp_path / "points.npy", points)

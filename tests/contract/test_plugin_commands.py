@@ -150,7 +150,10 @@ def test_a_folder_conf_beside_a_file_wins(forked: Forked, ideas: Path) -> None:
     ("word", "answer"),
     [
         ("loss=my_los", "unknown loss, loss=my_los. Did you mean 'my_loss'?"),
-        ("loss.temperatur=3", "unknown setting, loss.temperatur. Did you mean 'loss.temperature'?"),
+        (
+            "loss.temperatur=3",
+            "unknown setting, loss.temperatur=3. Did you mean: loss.temperature=3",
+        ),
     ],
 )
 def test_a_misspelt_name_of_a_plugin_gets_a_suggestion(
@@ -162,10 +165,11 @@ def test_a_misspelt_name_of_a_plugin_gets_a_suggestion(
 
 
 def test_the_help_lists_the_options_of_a_file(forked: Forked, ideas: Path) -> None:
-    done = forked("gan-train", "--help", "--plugin", ideas.name)
+    done = forked("gan-train", "--help", "loss", "loss=my_loss", "--plugin", ideas.name)
     assert done.returncode == 0
-    assert f"    {'my_loss':<22} A loss of one's own.\n" in done.stdout
-    assert "my_loss" not in forked("gan-train", "--help").stdout
+    assert f"  {'my_loss':<16} A loss of one's own.\n" in done.stdout
+    assert "\n  loss.temperature=2.0  number\n" in done.stdout
+    assert "my_loss" not in forked("gan-train", "--help", "loss").stdout
 
 
 @pytest.mark.parametrize(

@@ -314,6 +314,19 @@ def test_a_kill_between_the_new_file_and_the_old_ones_loses_and_doubles_nothing(
     assert set(found.values()) == {1}
 
 
+def test_a_resumed_run_of_an_earlier_version_has_one_tag_for_each_curve(
+    folder: RunFolder, open_log: Callable[[], Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tensorboard, "tag", lambda name: name)
+        log = open_log()
+        log_steps(log, range(1, 5))
+        log.close(success=None)
+    assert ("loss/generator", 4) in series(folder)
+    rewind(folder, 4)
+    assert {key for key in series(folder) if key[1] > 0} == expected_series(4)
+
+
 def test_a_truncated_event_file_keeps_its_whole_records(
     folder: RunFolder, open_log: Callable[[], Log]
 ) -> None:

@@ -14,14 +14,19 @@ from gan_runner.sampling.pictures.curves import (
     curves,
     panels_of,
 )
-from gan_runner.sampling.pictures.figure import COLORS
+from gan_runner.sampling.pictures.figure import COLORS, as_array
 
 RGB = [tuple(bytes.fromhex(color[1:])) for color in COLORS]
 
 
+def draw(sequences: NDArray[np.float64], columns: int | None) -> NDArray[np.uint8]:
+    with curves(sequences.astype(np.float32), grid_columns=columns) as figure:
+        return as_array(figure)
+
+
 def plot(sequences: NDArray[np.float64], columns: int | None = None) -> NDArray[np.uint8]:
     """The picture below its legend."""
-    made = curves(sequences.astype(np.float32), grid_columns=columns)
+    made = draw(sequences, columns)
     panels = panels_of(len(sequences), columns)
     return made[-(panels.rows * (panels.height + GAP) + GAP + LINE) : -LINE]
 
@@ -72,7 +77,7 @@ def test_the_ends_of_a_range_differ_in_its_digits(low: float, high: float, shown
 def test_panels_stand_in_rows_and_columns(
     count: int, columns: int | None, shape: tuple[int, int]
 ) -> None:
-    made = curves(waves(count).astype(np.float32), grid_columns=columns)
+    made = draw(waves(count), columns)
     assert made.dtype == np.uint8
     assert made.shape == (*shape, 3)
 
@@ -92,10 +97,7 @@ def test_every_dimension_has_its_color() -> None:
 
 
 def test_the_legend_has_a_line_for_every_two_dimensions_of_a_narrow_picture() -> None:
-    heights = [
-        len(curves(waves(1, size=size).astype(np.float32), grid_columns=None))
-        for size in (1, 2, 3, 12)
-    ]
+    heights = [len(draw(waves(1, size=size), None)) for size in (1, 2, 3, 12)]
     assert np.diff(heights).tolist() == [0, LINE, 2 * LINE]
 
 

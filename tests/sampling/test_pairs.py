@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.data.columns import Column, Columns
+from gan_runner.sampling.pictures.figure import as_array
 from gan_runner.sampling.pictures.pairs import pairs
 
 PLANE = (Column("x"), Column("y"))
@@ -16,7 +17,8 @@ BLUE, ORANGE = (0, 114, 178), (230, 159, 0)
 
 def plot(rows: Tensor, columns: tuple[Column, ...], labels: Tensor | None = None) -> np.ndarray:
     of = Columns(columns, 1.0, False)
-    made = pairs(rows, labels, of, (0.0,) * of.width, (1.0,) * of.width)
+    with pairs(rows, labels, of, (0.0,) * of.width, (1.0,) * of.width) as figure:
+        made = as_array(figure)
     assert (made.shape, made.dtype) == ((640, 640, 3), np.uint8)
     return made
 
@@ -54,7 +56,8 @@ def test_whatever_its_labels_are_nothing_of_a_picture_is_cut() -> None:
     wide = Column("another name of as many letters as that has", names)
     rows = torch.tensor([[1.7e9, 0.0, 1.0, 0.0, 0.0], [1.8e9, 0.0, 0.0, 1.0, 0.0]])
     of = Columns((*PLANE, wide), 1.0, False)
-    made = pairs(rows, None, of, (1.7e9, *(0.0,) * 4), (1e8, *(1.0,) * 4))
+    with pairs(rows, None, of, (1.7e9, *(0.0,) * 4), (1e8, *(1.0,) * 4)) as figure:
+        made = as_array(figure)
     border = np.concatenate([made[0], made[-1], made[:, 0], made[:, -1]])
     assert (border == 255).all()
 

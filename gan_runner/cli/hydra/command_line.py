@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.cli.hydra.remedies import remedy_for_flag, remedy_for_option, remedy_for_word
-from gan_runner.config.groups import GROUPS, conf_folder, options
+from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder, options
 from gan_runner.config.overrides import typed
 from gan_runner.config.plugins import Plugin, find_plugins
 from gan_runner.errors import CheckpointError, ConfigError, printable
@@ -186,7 +186,7 @@ def _parse_flags(arguments: Sequence[str]) -> Namespace:
 def _refuse_bare_words(words: Sequence[str]) -> None:
     """Raise ConfigError for a word that is no setting=value."""
     for place, word in enumerate(words):
-        if re.fullmatch(r"[^=~+\[{(]+:?", word):
+        if re.fullmatch(r"[^=~+\[{(\s]+:?", word):
             remedy = remedy_for_word(word, words[place + 1 :])
             raise ConfigError(
                 f"can't read this setting, {printable(word)}. {printable(remedy, 1000)}"
@@ -224,7 +224,7 @@ def _refuse_unknown_options(command: CommandLine) -> None:
 def _refuse_several(override: Override, group: str) -> None:
     """Raise ConfigError for a list of options of a group of which a run has one."""
     several = not override.is_delete() and isinstance(override.value(), list)
-    if several and group not in ("loss/penalty", "augment"):
+    if several and group not in OF_SEVERAL:
         listed = ",".join(_option_names(override))
         remedy = f"To train a run with each: gan-train -m {typed(group, listed)}"
         raise ConfigError(f"a run has one {group}, {printable(override.input_line)}. {remedy}")

@@ -247,11 +247,11 @@ def _explain(
         return ConfigError(f"can't read this setting, {shown}. {remedy}")
     text = str(error).strip()
     if match := re.match(r"Could not (?:override|delete from config\.) '([^']*)'", text):
-        written = (line.partition("=") for line in reversed(lines))
+        written = (line.partition("=") for line in reversed(lines) if line[:1] != "~")
         value = next((after for key, _, after in written if key.lstrip("+~") == match[1]), None)
         remedy = suggest_settings(match[1], known_settings(), value)
         shown = match[1] if value is None else f"{match[1]}={value}"
-        remedy = remedy or "gan-train --help shows what there is."
+        remedy = remedy or "gan-train --help shows what there is; --cfg job prints all settings."
         return ConfigError(f"unknown setting, {printable(shown)}. {remedy}")
     known = _explain_choice(text)
     return ConfigError(known or f"can't compose the configuration: {text or type(error).__name__}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.sampling.pictures.figure import COLORS, as_array, new_figure
+from gan_runner.sampling.pictures.figure import COLORS, new_figure
 
 DIMENSIONS = 7
 """At most so many are drawn, in the first of COLORS."""
@@ -35,17 +37,21 @@ class Panels(NamedTuple):
     height: int
 
 
+@contextmanager
 def curves(
-    sequences: NDArray[np.float32] | NDArray[np.float64], *, grid_columns: int | None
-) -> NDArray[np.uint8]:
-    """A picture [H, W, 3] of sequences [N, T, D], row by row in their order.
+    sequences: NDArray[np.float32] | NDArray[np.float64],
+    *,
+    grid_columns: int | None,
+    repeats_columns: bool = True,
+) -> Iterator[Any]:
+    """A figure of sequences [N, T, D], row by row in their order.
 
     All panels have the same axes: time from left to right, and of each dimension its own range
     over all the sequences, its farthest values left out. `grid_columns` is repeated as long as that
-    brings the picture nearer to a square.
+    brings the picture nearer to a square, if it `repeats_columns`.
     """
     count, steps, _ = sequences.shape
-    panels = panels_of(count, grid_columns)
+    panels = panels_of(count, grid_columns, repeats_columns=repeats_columns)
     shown = sequences[..., :DIMENSIONS].astype(np.float64)
     values = np.nan_to_num(shown, nan=0, posinf=_FARTHEST, neginf=-_FARTHEST)
     low, high = np.quantile(values, [0.001, 0.999], axis=(0, 1))
@@ -61,7 +67,7 @@ def curves(
         figure.legend(loc="upper left", ncols=entries, borderaxespad=0.2)
         label = f"time from left to right, {steps} steps in each panel"
         axes.text(width / 2, height - LINE / 2, label, ha="center", va="center")
-        return as_array(figure)
+        yield figure
 
 
 def _range_text(low: float, high: float) -> str:
@@ -72,13 +78,14 @@ def _range_text(low: float, high: float) -> str:
     return f"{low:.{digits}g} to {high:.{digits}g}"
 
 
-def panels_of(count: int, grid_columns: int | None) -> Panels:
+def panels_of(count: int, grid_columns: int | None, *, repeats_columns: bool = True) -> Panels:
     """The panels of a picture of so many sequences."""
     square = math.sqrt(count)
     if grid_columns is None:
         columns = max(1, math.ceil(square))
     else:
-        columns = grid_columns * max(1, round(square / grid_columns))
+        times = max(1, round(square / grid_columns)) if repeats_columns else 1
+        columns = grid_columns * times
     width = min(max(_WIDTH // columns - GAP, _NARROWEST), _WIDEST)
     return Panels(columns, math.ceil(count / columns), width, max(_NARROWEST, width // 2))
 

@@ -5,6 +5,7 @@ Nothing here or behind it touches pyplot, whose figures belong to the whole proc
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import warnings
@@ -42,6 +43,7 @@ _STYLE = {
     "grid.color": "#e3e3e3",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
+    "svg.hashsalt": "gan-runner",  # names of parts, else other ones each time
 }
 
 
@@ -121,6 +123,13 @@ def as_array(figure: Any) -> NDArray[np.uint8]:
     figure.canvas.draw()
     pixels: NDArray[np.uint8] = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
     return pixels
+
+
+def as_svg(figure: Any) -> bytes:
+    """A figure as the content of an SVG file, the same each time; called within its context."""
+    content = io.BytesIO()
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
 
 
 def _library() -> tuple[Any, Any, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +13,6 @@ from torch import Tensor
 from gan_runner.data.columns import Column, Columns
 from gan_runner.sampling.pictures.figure import (
     COLORS,
-    as_array,
     label_text,
     new_figure,
     set_number_ticks,
@@ -37,14 +37,15 @@ class _Axis(NamedTuple):
     high: float
 
 
+@contextmanager
 def pairs(
     examples: Tensor,
     labels: Tensor | None,
     columns: Columns,
     offset: Sequence[float],
     scale: Sequence[float],
-) -> NDArray[np.uint8]:
-    """The first columns below each other, numeric ones first, as a corner plot, [H, W, 3]: each
+) -> Iterator[Any]:
+    """A figure of the first columns below each other, numeric ones first, as a corner plot: each
     against those before it, its histogram at the end of its row.
 
     Points have the color of the label that rows [N, D] hold, or of their condition, `labels` [N].
@@ -65,7 +66,7 @@ def pairs(
             _label(axes, up, None, below=row == count - 1, beside=row == 0)
         _make_room(figure)
         _draw_legend(figure, columns, classes)
-        return as_array(figure)
+        yield figure
 
 
 def _axes_of(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.sampling.pictures.figure import COLORS, as_array, new_figure, set_number_ticks
+from gan_runner.sampling.pictures.figure import COLORS, new_figure, set_number_ticks
 
 _SIDE = 512
 _BINS = 40
 
 
-def scatter(vectors: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.uint8]:
-    """A picture [H, W, 3] of vectors [N, D]: a point for each, or a histogram where D is 1.
+@contextmanager
+def scatter(vectors: NDArray[np.float32] | NDArray[np.float64]) -> Iterator[Any]:
+    """A figure of vectors [N, D]: a point for each, or a histogram where D is 1.
 
     The axes fit the middle 98 % of the points and have the same scale.
     """
@@ -35,4 +40,4 @@ def scatter(vectors: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.ui
             axes.set_ylabel(f"dimension 2 {set_number_ticks(axes, 'y')}")
         axes.set_xlim(middle[0] - reach, middle[0] + reach)
         axes.set_xlabel(f"dimension 1 {set_number_ticks(axes, 'x')}")
-        return as_array(figure)
+        yield figure
