@@ -218,7 +218,7 @@ def test_a_run_needs_its_file_again(forked: Forked, plugin_run: Path, name: str)
     done = forked(name, *words[name], cwd=plugin_run.parent)
     assert done.returncode == 6
     assert done.stderr.startswith("error: the run needs a plugin, my_ideas.py (sha256 ")
-    assert done.stderr.endswith("Give it again: --plugin my_ideas.py, or GAN_RUNNER_PLUGINS.\n")
+    assert done.stderr.endswith("Give it again: --plugin my_ideas.py or GAN_RUNNER_PLUGINS\n")
     assert {path: path.stat().st_mtime_ns for path in plugin_run.rglob("*")} == before
 
 

@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from gan_runner.storage import checkpoint
 
 SMALL = (
+    "train.eval_every=0",
     "dataset=ring",
     "dataset.count=2000",
     "model.generator.hidden=[16]",
