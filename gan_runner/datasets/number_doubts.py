@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -111,7 +111,9 @@ def describe_times(values: Numbers) -> str:
     low, high = float(values.min()), float(values.max())
     for unit, in_a_second in _UNITS.items():
         if _FIRST_SECOND * in_a_second <= low < high <= _LAST_SECOND * in_a_second:
-            first, last = (datetime.fromtimestamp(v / in_a_second, UTC) for v in (low, high))
+            first, last = (
+                datetime.fromtimestamp(v / in_a_second, timezone.utc) for v in (low, high)
+            )
             return f"{unit} since 1970, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     return ""
 

@@ -251,7 +251,7 @@ def discard(path: Path, made: list[Path]) -> None:
         shutil.rmtree(path / name, ignore_errors=True)
     for name in (
         *("config.yaml", "data.json", "metrics.jsonl", "metrics.csv", "events.jsonl"),
-        *("trackers.json", "train.log", LOCK),
+        *("trackers.json", "real.png", "train.log", LOCK),
     ):
         (path / name).unlink(missing_ok=True)
     _remove_empty(made)

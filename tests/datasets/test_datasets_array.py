@@ -556,7 +556,7 @@ def test_images_that_use_little_of_their_range_are_doubted_and_the_remedy_works(
 def test_images_beyond_their_range_are_refused_with_a_range_that_works(
     images: NDArray[Any], setting: str | None, file: Path
 ) -> None:
-    with pytest.raises(DataError, match="Set the values") as fault:
+    with pytest.raises(DataError, match=r"Of images: 'dataset\.range=") as fault:
         load(save_array(file, images))
     [proposed] = re.findall(r"'dataset.range=(\[[^]]*\])'", str(fault.value))
     assert setting is None or proposed == setting

@@ -254,7 +254,7 @@ def test_shapes_that_no_sequence_has_are_refused(shape: tuple[int, ...]) -> None
 def test_a_latent_point_that_cannot_be_shared_out_is_refused(size: int, nearest: int) -> None:
     assert refusal(SEQUENCES, latent_size=size) == (
         "the latent point can't be divided evenly among 6 steps, "
-        f"model.latent_size={size}. Use model.latent_size={nearest}, "
+        f"model.latent_size={size}. Use model.latent_size={nearest} "
         "or model.generator.latent=whole"
     )
     rnn(latent_size=nearest).check(SEQUENCES)

@@ -76,7 +76,7 @@ def test_a_misspelled_penalty_is_answered_with_the_nearest() -> None:
     ],
 )
 def test_a_setting_that_is_wrong_is_refused_by_name(changes: dict[str, Any], key: str) -> None:
-    assert f", {key}. " in refusal(**changes)
+    assert f", {key}. " in f"{refusal(**changes)} "
 
 
 @pytest.mark.parametrize("name", ["a,b", "a.b", "a b", "a/b", "", "\x1b"])
