@@ -8,7 +8,14 @@ BIN := $(VENV)/bin
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train shell test docs clean
+.PHONY: train shell check test docs clean
+
+# what a contributor runs: the rooms whose tests are quick
+QUICK := tests/test_imports.py tests/test_docs.py tests/test_errors.py tests/test_seeds.py tests/config \
+	tests/data tests/data_report tests/datasets tests/models tests/objectives tests/sampling \
+	tests/storage tests/comparison/test_compare.py
+PYTEST = PYTEST_XDIST_AUTO_NUM_WORKERS=$(WORKERS) $(BIN)/pytest --numprocesses auto --dist loadfile \
+	--no-loadscope-reorder
 
 train: $(VENV)/.installed
 	$(BIN)/gan-train $(ARGS)
@@ -18,12 +25,20 @@ shell: $(VENV)/.installed
 	@echo "A shell with gan-train and the other commands. exit leaves it."
 	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH" "$${SHELL:-/bin/sh}"
 
-test: $(VENV)/.installed-dev
+check: $(VENV)/.installed-dev
+	@echo "Lint, types and the quick tests: about two minutes on two cores. make test runs them all."
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PYTEST_XDIST_AUTO_NUM_WORKERS=$(WORKERS) \
-		$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(PYTEST) $(QUICK) --ignore tests/models/test_conditioning.py \
+		--ignore tests/models/test_portability.py
+
+test: $(VENV)/.installed-dev
+	@echo "All checks: about ten minutes on two cores. make check takes two."
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST)
 
 # a broken link or anchor fails; needs Python 3.11; open build/site/index.html
 docs: $(VENV)/.installed-docs

@@ -82,7 +82,7 @@ def test_bf16_trains(here: Here) -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> None:
     asked = (
-        *("model.conditioning=concat", f"model.generator.cell={cell}", "train.sample_every=1"),
+        *("model.conditioning=concat", f"model.generator.cell={cell}", "train.sample_every=7"),
         *(f"model.discriminator.cell={cell}", "train.eval_every=7", "health.samples.every=7"),
     )
     whole, parted = tmp_path / "whole", tmp_path / "parted"
@@ -90,6 +90,11 @@ def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> No
     assert call_command("gan-train", *small(parted, *asked, "train.steps=7")) == 0
     assert call_command("gan-train", f"resume={parted}", "train.steps=14") == 0
     found, expected = left_behind(parted), left_behind(whole)
+    # the tenth of the shorter run, at which it has a picture, too, is another step
+    drawn = {"step_00000000.png", "step_00000007.png", "step_00000014.png"}
+    for left in found, expected:
+        left["pictures"] = {k: v for k, v in left["pictures"].items() if k in drawn}
+        assert left["pictures"].keys() == drawn
     assert all(found[part] == expected[part] for part in ("tensors", "rows", "pictures"))
 
 
