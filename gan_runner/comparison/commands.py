@@ -1,7 +1,7 @@
 """The commands that make the runs of a comparison again, from the settings that they were given.
 
 The settings may come from a stranger, and the commands are to be pasted into a shell: they are
-quoted, and there is no command where a word could be more than a setting.
+quoted, and no command is shown where a word could be more than a setting.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def run_command(record: Record) -> str | None:
 
 
 def sweep_command(records: Sequence[Record]) -> str | None:
-    """One command that trains all of the runs again; None where they are no full product."""
+    """One command that trains all of the runs again; None where they aren't a full product."""
     tables = [_settings(record) for record in records]
     known = [dict(table) for table in tables if table]
     if len(known) < len(records) or len({tuple(table) for table in known}) != 1:

@@ -82,7 +82,7 @@ class Record(NamedTuple):
 
     @property
     def is_quick(self) -> bool:
-        """Whether quick=true made it small, so that its numbers are no results."""
+        """Whether quick=true made it small, so that its numbers aren't results."""
         return self.summary.settings.get("quick") is True
 
     @property

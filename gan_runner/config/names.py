@@ -127,7 +127,7 @@ def _short(parts: list[str], keys: Sequence[list[str]]) -> str:
 def _is_readable(override: str) -> bool:
     """Whether no other value of the key reads the same without brackets and quotes."""
     _, equals, value = override.partition("=")
-    empty = value == "[]" and _group(override) in GROUPS  # of them, none is no option
+    empty = value == "[]" and _group(override) in GROUPS  # an empty list chooses no option
     return not equals or empty or _READABLE.fullmatch(value) is not None
 
 

@@ -69,7 +69,7 @@ def _whole(values: NDArray[Any], setting: str) -> tuple[NDArray[Any], list[str]]
         odd = ~np.isfinite(values) | (whole != values)
         if odd.any():
             what = f"labels of {values.dtype} that aren't whole, such as {values[odd][0]:g}"
-            remedy = "Save classes as integers; a measurement is no class: dataset.labels=null"
+            remedy = "Save classes as integers; a measurement isn't a class: dataset.labels=null"
             raise _fault(what, remedy, setting)
         values, notes = whole, [f"labels of {values.dtype} are whole numbers and read as classes"]
     else:

@@ -23,7 +23,7 @@ segmentation gt groundtruth ground_truth ground-truth depth
 _PART_NAMES = frozenset(_PARTS.split())
 _PORTIONS = "fold|split|part|batch|chunk|shard|subset"
 _NUMBERED = re.compile(rf"\d{{4,}}|\d+([-_. ]\d+)+|({_PORTIONS})[-_. ]?\d+", re.I)
-_NO_CLASSES = "If they are no classes: dataset.labels=null"
+_NO_CLASSES = "If they aren't classes: dataset.labels=null"
 _AS_CLASSES = "If they are classes: dataset.labels=folders"
 _UNEQUAL = 20
 _NAMED = 3
@@ -31,7 +31,7 @@ _NAMED = 3
 
 class FolderClasses(NamedTuple):
     """For each picture the index of its class, and the classes, sorted; both empty without classes.
-    What was decided on the way. `are_parts`: the folders are no classes, by their names."""
+    What was decided on the way. `are_parts`: the folders' names say that they aren't classes."""
 
     indices: list[int]
     classes: tuple[str, ...]
@@ -82,7 +82,7 @@ def _below(root: str, folder: str) -> str:
 
 
 def _single(names: Sequence[str], folder: str, root: str) -> Decision:
-    """A single folder, which is no class; doubtful if classes may lie in it."""
+    """A single folder, which isn't a class; doubtful if classes may lie in it."""
     inner = {below for below in (class_of(name.partition("/")[2]) for name in names) if below}
     text = f"no labels: all images lie in one sub-folder, {printable(folder)}"
     if len(inner) < 2:

@@ -142,7 +142,7 @@ def _doubts(
             name = number.name_in(reference.space)
             yield f"{name} can't be computed from these samples."
     if inputs.tstr is not None and not reference.has_test:
-        yield "tstr_accuracy is of training examples, as there is no test split."
+        yield "tstr_accuracy is of training examples, since the data has no test split."
     for name, each in measured.items():
         if not each and asked:
             needs = " and ".join(need.value for need in METRICS[name].needs) or "more examples"

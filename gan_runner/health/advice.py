@@ -5,38 +5,37 @@ from __future__ import annotations
 from gan_runner.health.history import History
 
 _ADVICE = {
-    "mode_collapse": "A loss that weighs fakes against reals, loss=r3gan or a smoother D, "
-    "loss/penalty=r1 or a slower generator, optimizer.generator.lr={generator_slower:g} or "
-    "more examples to compare, train.batch_size=256",
-    "discriminator_saturated": "A loss whose gradient lasts, loss=non_saturating or "
-    "loss=wgan_gp or a smoother D, loss/penalty=r1 or a weaker one, "
-    "optimizer.discriminator.lr={discriminator_slower:g} or loss.d_steps=1",
-    "discriminator_useless": "A stronger D, optimizer.discriminator.lr={discriminator_faster:g} or "
-    "loss.d_steps=5 or a weaker penalty if there is one, loss.penalty.r1.weight=0.1",
-    "oscillation": "Smaller steps, optimizer.generator.lr={generator_slower:g} "
-    "optimizer.discriminator.lr={discriminator_slower:g} or no momentum, "
-    "'optimizer.generator.betas=[0.0,0.99]' or a smoother D, loss/penalty=r1",
-    "divergence": "Penalties must have positive weights. Bound D, loss/penalty=r1 or loss=wgan_gp "
-    "or model.discriminator.norm=spectral or take smaller steps, "
-    "optimizer.discriminator.lr={discriminator_slower:g} "
-    "optimizer.generator.lr={generator_slower:g} or bounded ones, "
-    "optimizer.discriminator.clip_norm=1.0",
-    "memorization": "Take an earlier checkpoint with gan-sample RUN --checkpoint best or train for "
-    "less, train.steps={half} or on more data, or with a smoother D, loss/penalty=r1",
-    "past_the_best": "The best state is kept, gan-sample RUN --checkpoint best has it. End there "
-    "with health.patience={patience} or go on more slowly, "
-    "optimizer.generator.schedule.shape=linear optimizer.discriminator.schedule.shape=linear",
+    "mode_collapse": "loss=r3gan (weighs fakes against reals) or loss/penalty=r1 (a smoother D) or "
+    "optimizer.generator.lr={generator_slower:g} (a slower G) or train.batch_size=256 (more "
+    "examples to compare)",
+    "discriminator_saturated": "loss=non_saturating or loss=wgan_gp (their gradient lasts) or "
+    "loss/penalty=r1 (a smoother D) or optimizer.discriminator.lr={discriminator_slower:g} or "
+    "loss.d_steps=1 (a weaker D)",
+    "discriminator_useless": "optimizer.discriminator.lr={discriminator_faster:g} or "
+    "loss.d_steps=5 (a stronger D) or loss.penalty.r1.weight=0.1 (a weaker penalty, if it has one)",
+    "oscillation": "optimizer.generator.lr={generator_slower:g} "
+    "optimizer.discriminator.lr={discriminator_slower:g} (smaller steps) or "
+    "'optimizer.generator.betas=[0.0,0.99]' (no momentum) or loss/penalty=r1 (a smoother D)",
+    "divergence": "loss/penalty=r1 or loss=wgan_gp or model.discriminator.norm=spectral (they "
+    "bound D) or optimizer.discriminator.lr={discriminator_slower:g} "
+    "optimizer.generator.lr={generator_slower:g} (smaller steps) or "
+    "optimizer.discriminator.clip_norm=1.0 (bounded steps); penalties must have positive weights",
+    "memorization": "gan-sample RUN --checkpoint best (an earlier checkpoint) or "
+    "train.steps={half} (less training) or loss/penalty=r1 (a smoother D) or more data",
+    "past_the_best": "gan-sample RUN --checkpoint best (the best state is kept) or "
+    "health.patience={patience} (end there) or optimizer.generator.schedule.shape=linear "
+    "optimizer.discriminator.schedule.shape=linear (go on more slowly)",
 }
 _WITHOUT_D = {  # for a VAE
-    "mode_collapse": "A weaker divergence, loss.beta=0.5 if elbo/divergence is near 0, or smaller "
-    "steps, optimizer.generator.lr={generator_slower:g} or a larger decoder.",
-    "divergence": "Smaller steps, optimizer.generator.lr={generator_slower:g} or bounded ones, "
-    "optimizer.generator.clip_norm=1.0",
-    "memorization": "Take an earlier checkpoint with gan-sample RUN --checkpoint best or train for "
-    "less, train.steps={half} or on more data, or with a stronger divergence, loss.beta=2",
-    "past_the_best": "The best state is kept, gan-sample RUN --checkpoint best has it. End there "
-    "with health.patience={patience} or go on more slowly, "
-    "optimizer.generator.schedule.shape=linear",
+    "mode_collapse": "loss.beta=0.5 (a weaker divergence, if elbo/divergence is near 0) or "
+    "optimizer.generator.lr={generator_slower:g} (smaller steps) or a larger decoder",
+    "divergence": "optimizer.generator.lr={generator_slower:g} (smaller steps) or "
+    "optimizer.generator.clip_norm=1.0 (bounded steps)",
+    "memorization": "gan-sample RUN --checkpoint best (an earlier checkpoint) or "
+    "train.steps={half} (less training) or loss.beta=2 (a stronger divergence) or more data",
+    "past_the_best": "gan-sample RUN --checkpoint best (the best state is kept) or "
+    "health.patience={patience} (end there) or optimizer.generator.schedule.shape=linear (go on "
+    "more slowly)",
 }
 _USUAL_RATE = 0.001  # where the rows have none
 

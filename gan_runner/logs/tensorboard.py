@@ -182,7 +182,7 @@ def rewind(folder: Path, step: int) -> None:
 
     All files become one, under the name of the first, or an earlier one where that is of the
     future: TensorBoard reads files in the order of the seconds in their names. Killed in between,
-    the old files are there beside the new one, and the next resume drops what is there twice.
+    the old files are there beside the new one, and the next resume drops what stands in both.
     """
     files = sorted(folder.glob(f"{_FILES}.*"))
     if not files:

@@ -351,7 +351,7 @@ class Terminal:
 
 
 def _fit_widths(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
-    """The widths of the columns of a table that is no wider than a terminal; None if its longest
+    """The widths of the columns of a table that fits a terminal; None if its longest
     words don't fit. The widest columns give way first."""
     shortest = [max(len(word) for cell in cells for word in cell.split(" ")) for cells in columns]
     widths = [max(map(len, cells)) for cells in columns]

@@ -184,7 +184,7 @@ def _parse_flags(arguments: Sequence[str]) -> Namespace:
 
 
 def _refuse_bare_words(words: Sequence[str]) -> None:
-    """Raise ConfigError for a word that is no setting=value."""
+    """Raise ConfigError for a word that isn't of the form setting=value."""
     for place, word in enumerate(words):
         if re.fullmatch(r"[^=~+\[{(\s]+:?", word):
             remedy = remedy_for_word(word, words[place + 1 :])
