@@ -35,21 +35,25 @@ def test_nothing_is_left(answer: Answer, tmp_path: Path) -> None:
     assert answer.out.endswith("dry run: no files were written. Remove dry_run=true to train.\n")
 
 
-def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> None:
     (tmp_path / "temporary").mkdir()
     endless = ["dry_run=true", "dataset=ring", "loss.d_steps=1000000000", "device=cpu", "threads=1"]
     process = subprocess.Popen(
         argv("gan-train", *endless),
         cwd=tmp_path,
-        env=environment(TMPDIR=str(tmp_path / "temporary")),
+        env=environment(
+            TMPDIR=str(tmp_path / "temporary"),
+            TORCHINDUCTOR_CACHE_DIR=str(tmp_path.parent / "torch"),  # its own, made at its import
+        ),
         stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while not list((tmp_path / "temporary").glob("gan-runner-*/run/config.yaml")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    process.terminate()
-    assert process.wait(30) == 128 + signal.SIGTERM
+    process.send_signal(number)
+    assert process.wait(30) == 128 + number
     assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
 
 
