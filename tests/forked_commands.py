@@ -20,7 +20,7 @@ _COMMANDS = {
 _IMPORTED = (
     *("gan_runner.runs.finish", "gan_runner.runs.resume", "gan_runner.runs.evaluate"),
     *("gan_runner.cli.plugin_options", "gan_runner.cli.hydra.composer", "sklearn.datasets"),
-    *("torch._dynamo", "matplotlib.figure"),  # an optimizer imports one, pictures the other
+    "matplotlib.figure",
 )
 
 
@@ -69,6 +69,7 @@ class ForkedCommands:
 def _serve() -> None:
     for module in (*_COMMANDS.values(), *_IMPORTED):
         import_module(module)
+    import_module("gan_runner.cli.hydra.composer").compose([])  # reads most of the YAML files
     for line in sys.stdin:
         print(json.dumps(_answer(json.loads(line))), flush=True)
     os._exit(0)  # to take apart all that was imported takes a second

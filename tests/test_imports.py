@@ -220,6 +220,17 @@ def test_an_entry_point_answers_before_torch_is_imported(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_run_starts_without_torchs_compiler(tmp_path: Path) -> None:
+    """Its import takes as long as that of torch; torch's own optimizers need it."""
+    overrides = ["dataset=ring", "model=mlp", "train.steps=2", "train.eval_every=2"]
+    code = (
+        "import sys; from gan_runner.train import run_command; code = run_command(sys.argv[1:]); "
+    )
+    code += "sys.exit(code or 'torch._dynamo' in sys.modules)"
+    command = [sys.executable, "-c", code, *overrides, "threads=1", f"cache={tmp_path}"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+
+
 HEAVY = [
     *("torch", "torchvision", "numpy", "sklearn", "tensorboard", "safetensors", "PIL"),
     *("matplotlib", "jinja2", "scipy"),

@@ -22,6 +22,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.evaluation.features.classifier import Classifier
 from gan_runner.evaluation.features.spaces import build_network
 from gan_runner.seeds import derive
+from gan_runner.system.optimizers import Adam
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -85,7 +86,7 @@ def _fit_network(build: Callable[[], nn.Module], task: TrainingTask, *, rate: fl
     device = task.examples.device
     network = build_network(build, seed=derive(task.seed, "classifier weights"))
     network.to(device).train()
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    optimizer = Adam(network.parameters(), lr=rate)
     schedule = OneCycleLR(optimizer, max_lr=rate, total_steps=task.updates)
     for batch in _batches(len(task.examples), task).to(device):
         logits = network(task.examples[batch])

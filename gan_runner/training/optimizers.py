@@ -19,6 +19,7 @@ from pydantic import (
 from torch import nn
 
 from gan_runner.config.component import Component
+from gan_runner.system import optimizers
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
@@ -99,7 +100,7 @@ class Adam(WithBetas):
     """Kingma & Ba 2015, arXiv:1412.6980."""
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
+        return optimizers.Adam(
             parameters, self.lr, self.betas, self.eps, self.weight_decay, fused=True
         )
 
@@ -108,7 +109,7 @@ class AdamW(WithBetas):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, arXiv:1711.05101."""
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
+        return optimizers.AdamW(
             parameters, self.lr, self.betas, self.eps, self.weight_decay, fused=True
         )
 
@@ -120,7 +121,7 @@ class RMSprop(WithMomentum):
     eps: PositiveFloat
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(
+        return optimizers.RMSprop(
             parameters, self.lr, self.alpha, self.eps, self.weight_decay, self.momentum
         )
 
@@ -137,7 +138,7 @@ class SGD(WithMomentum):
         return self
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(
+        return optimizers.SGD(
             parameters,
             self.lr,
             self.momentum,

@@ -52,10 +52,26 @@ def test_every_optimizer_is_tested() -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_each_optimizer_is_torchs_of_that_name_with_the_settings_given(name: str) -> None:
     made = optimizer(name).build(nn.Linear(2, 2).parameters())
-    assert type(made) is getattr(torch.optim, name)
+    assert isinstance(made, getattr(torch.optim, name))
     settings = {k: tuple(v) if isinstance(v, list) else v for k, v in OWN[name].items()}
     expected = {"lr": 0.02, "weight_decay": 0.05, **settings}
     assert {key: made.defaults[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_updates_are_those_of_torchs_own_class(name: str) -> None:
+    settings = optimizer(name)
+    weights = torch.randn(2, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ours, torchs = (nn.Parameter(weights.clone()) for _ in range(2))
+    made = settings.build([ours])
+    defaults = {k: v for k, v in made.defaults.items() if k != "decoupled_weight_decay"}
+    reference = getattr(torch.optim, name)([torchs], **defaults)
+    for _ in range(4):
+        for parameter, updates in ((ours, made), (torchs, reference)):
+            updates.zero_grad()
+            parameter.pow(4).sum().backward()
+            updates.step()
+    assert not torch.equal(ours, weights) and torch.equal(ours, torchs)
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD"])

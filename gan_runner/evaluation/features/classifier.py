@@ -17,6 +17,7 @@ from gan_runner.data import Data, Space, digest
 from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
 from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
+from gan_runner.system.optimizers import Adam
 
 RECIPE = "classifier-1"  # another number whenever anything below changes the weights
 WIDTH = 128
@@ -165,7 +166,7 @@ class _Training(NamedTuple):
     def fit(self, indices: Tensor) -> None:
         """Adam with one cycle of the learning rate, over images shifted by a pixel or two."""
         steps = min(max(_EPOCHS * len(indices) // _BATCH, _STEPS[0]), _STEPS[1])
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=_RATE)
+        optimizer = Adam(self.network.parameters(), lr=_RATE)
         schedule = OneCycleLR(optimizer, max_lr=_RATE, total_steps=steps)
         self.network.train()
         for batch in self._order(indices, steps):
