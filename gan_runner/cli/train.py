@@ -83,7 +83,6 @@ def _run(arguments: list[str]) -> int:
     from gan_runner.cli.hydra.command_line import read_command_line
     from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
     from gan_runner.config.plugins import load_plugins
-    from gan_runner.storage.run_folder import claim_until_begun
 
     command = read_command_line(arguments)
     if command.asks_hydra:
@@ -102,6 +101,8 @@ def _run(arguments: list[str]) -> int:
     if command.dry_run:
         return _run_dry(parse_config(composed, command.plugins), command)
     config = parse_config(composed, command.plugins, on_checked=_announce)
+    from gan_runner.storage.run_folder import claim_until_begun  # after all faults of settings
+
     generated = not command.names_folder
     with claim_until_begun(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
         write_records(composed, path)
