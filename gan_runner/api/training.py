@@ -11,7 +11,8 @@ from typing import Any
 from gan_runner.api.arguments import machine_faults, plugin_files
 from gan_runner.api.trained_run import TrainedRun, open_run
 from gan_runner.cli.hydra.command_line import CommandLine, read_command_line
-from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
+from gan_runner.cli.hydra.composer import parse_config, run_folder
+from gan_runner.cli.hydra.records import write_records
 from gan_runner.errors import ConfigError, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import train_and_record

@@ -81,7 +81,8 @@ def _help_width() -> int:
 
 def _run(arguments: list[str]) -> int:
     from gan_runner.cli.hydra.command_line import read_command_line
-    from gan_runner.cli.hydra.composer import parse_config, run_folder, write_records
+    from gan_runner.cli.hydra.composer import parse_config, run_folder
+    from gan_runner.cli.hydra.records import write_records
     from gan_runner.config.plugins import load_plugins
 
     command = read_command_line(arguments)

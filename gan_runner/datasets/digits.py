@@ -71,7 +71,9 @@ def _parse_rows(packed: bytes) -> NDArray[np.int64]:
         lines = gzip.decompress(packed).splitlines()
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(error) from None
-    rows = np.array([[int(value) for value in line.split(b",")] for line in lines])
-    if rows.shape != (COUNT, SIDE * SIDE + 1):
+    if len(lines) != COUNT:
         raise ValueError(f"{len(lines)} rows")
+    rows = np.loadtxt(lines, dtype=np.int64, delimiter=",", comments=None)
+    if rows.shape[1] != SIDE * SIDE + 1:
+        raise ValueError(f"{rows.shape[1]} columns")
     return rows

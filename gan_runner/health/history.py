@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 Row = Mapping[str, float]
@@ -57,17 +58,25 @@ class Series:
 
     def values_over(self, name: str, span: int) -> list[float]:
         """A number through the span; nothing if a row of the span lacks it."""
-        rows = self.rows_over(span)
-        return [row[name] for row in rows] if all(name in row for row in rows) else []
+        try:
+            return [row[name] for row in self.rows_over(span)]
+        except KeyError:
+            return []
 
     def means_over(self, name: str, span: int, *, parts: int) -> list[float]:
         """The means of a number in equal parts of the span, of those that have rows; the row at
         its beginning is a part by itself. Nothing if a row of the span lacks it."""
-        rows, values = self.rows_over(span), self.values_over(name, span)
-        found: dict[int, list[float]] = {}
-        for row, value in zip(rows if values else [], values, strict=True):
-            found.setdefault((self.last_step - _step(row)) * parts // span, []).append(value)
-        return [sum(each) / len(each) for each in found.values()]
+        values, last = self.values_over(name, span), self.last_step
+        if not values:
+            return []
+        rows = self.rows_over(span)
+        ends = [last * parts - part * span for part in range(parts, -1, -1)]
+        cuts = [bisect_right(rows, end, key=lambda row: _step(row) * parts) for end in ends]
+        return [
+            sum(values[begin:end]) / (end - begin)
+            for begin, end in pairwise([0, *cuts])
+            if end > begin
+        ]
 
     def span_of(self, intervals: int) -> int:
         """The steps between the last row and the one so many rows before it; 0 if there is none."""

@@ -30,7 +30,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 
 from gan_runner.logs.trackers import RunFacts, Tracker
-from gan_runner.sampling.pictures.png import Picture
+from gan_runner.sampling.pictures.png import Picture, encode_png
 from gan_runner.system.files import publish
 
 # regular expressions of tags, the same for all runs: charts that differ would stand side by side
@@ -84,7 +84,16 @@ class TensorBoardLog(Tracker):
             self._writer.add_scalar(tag(name), value, step)
 
     def picture(self, name: str, step: int, picture: Picture) -> None:
-        self._writer.add_image(tag(name), picture, step, dataformats="HWC")
+        height, width, channels = picture.shape
+        image = Summary.Image(
+            height=height,
+            width=width,
+            colorspace=channels,
+            encoded_image_string=encode_png(picture),
+        )
+        # the writer's own add_image would resample it, to the same size
+        summary = Summary(value=[Summary.Value(tag=tag(name), image=image)])
+        self._writer._get_file_writer().add_summary(summary, step)
 
     def text(self, name: str, text: str, step: int) -> None:
         """Text shown as it is: each line is indented, which markdown takes for code."""

@@ -125,6 +125,11 @@ class TrainState:
             for name, network in self.networks.items()
         }
 
+    def trained(self, name: str) -> list[nn.Parameter]:
+        """The parameters of a network that its optimizer updates."""
+        # a walk through the network's modules, five times a step, would be felt in small ones
+        return [p for group in self.optimizers[name].param_groups for p in group["params"]]
+
     def memory(self, name: str) -> Memory:
         """The memory of the term or augmentation of this name; empty the first time."""
         return self.memories.setdefault(name, {})

@@ -56,6 +56,11 @@ def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = 
     return [(verdict["name"], verdict["evidence"]) for verdict in saved]
 
 
+def until(verdict: str) -> tuple[str, str]:
+    """The run ends when it gets this verdict."""
+    return "train.log_every=50", f"health.action.{verdict}=stop"
+
+
 def names(found: Verdicts) -> set[str]:
     return {name for name, _ in found}
 
@@ -73,7 +78,7 @@ def test_a_healthy_run_gets_no_verdict(
 def test_a_sick_run_is_noticed_within_500_steps(
     configured: Callable[..., Config], tmp_path: Path, what: str
 ) -> None:
-    found = verdicts(configured(*SICK[what], "train.log_every=50"), tmp_path / "run")
+    found = verdicts(configured(*SICK[what], *until(NOTICED[what])), tmp_path / "run")
     assert NOTICED[what] in names(found), found
 
 
@@ -86,7 +91,7 @@ def test_a_penalty_of_the_wrong_sign_is_noticed_within_500_steps(
         return -right(self, *args).clamp(max=1.0)  # bounded, or it ends in NaN at once
 
     monkeypatch.setattr(GradientPenalty, "__call__", wrong)
-    config = configured("experiment=ring_wgan_gp", "train.steps=500", "train.log_every=50")
+    config = configured("experiment=ring_wgan_gp", "train.steps=500", *until("divergence"))
     assert "divergence" in names(verdicts(config, tmp_path / "run"))
 
 
@@ -108,5 +113,5 @@ def test_a_generator_with_one_output_is_noticed_within_500_steps(
         run.state.networks["generator"] = One(run.state.generator)
         run.state.ema = One(run.state.ema)
 
-    found = verdicts(configured(*RING, "train.log_every=50"), tmp_path / "run", collapse)
+    found = verdicts(configured(*RING, *until("mode_collapse")), tmp_path / "run", collapse)
     assert "mode_collapse" in names(found)

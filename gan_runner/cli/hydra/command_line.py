@@ -141,9 +141,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     if flags.shell_completion:
         return CommandLine(flags, (), words)  # what follows isn't in Hydra's grammar
     _refuse_bare_words(flags.overrides)
-    flags.overrides = [_quote(override) for override in flags.overrides]
-    with explain_errors():
-        overrides = OverridesParser.create().parse_overrides(flags.overrides)
+    overrides = _parse_overrides(flags)
     plugins = find_plugins(flags.plugin)
     command = CommandLine(flags, tuple(overrides), words, plugins, _file_options(plugins))
     _refuse_unknown_options(command)
@@ -191,6 +189,17 @@ def _refuse_bare_words(words: Sequence[str]) -> None:
             raise ConfigError(
                 f"can't read this setting, {printable(word)}. {printable(remedy, 1000)}"
             )
+
+
+def _parse_overrides(flags: Namespace) -> list[Override]:
+    """The overrides in Hydra's grammar; those that are not are quoted. Raises ConfigError."""
+    parser = OverridesParser.create()
+    try:
+        return parser.parse_overrides(flags.overrides)
+    except HydraException:
+        flags.overrides = [_quote(override) for override in flags.overrides]
+    with explain_errors():
+        return parser.parse_overrides(flags.overrides)
 
 
 def _quote(override: str) -> str:

@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
@@ -132,9 +132,7 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
     option that was chosen of each group. Raises ConfigError."""
     kept = [str(key) for key in composed if key not in _NOT_SETTINGS]
     with explain_errors():
-        plain: Any = OmegaConf.to_container(
-            OmegaConf.masked_copy(composed, kept), resolve=True, throw_on_missing=True
-        )
+        plain: Any = {key: _plain(composed[key]) for key in kept}
     dataset = plain.get("dataset")
     if isinstance(dataset, dict) and "name" not in dataset:
         # without the group what is left are the settings that config.yaml has for all data sets
@@ -153,6 +151,12 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
             node[name] = str(full_path(path, key=key))
     _complete_tracking_uri(plain)
     return plain  # type: ignore[no-any-return]
+
+
+def _plain(node: Any) -> Any:
+    if not OmegaConf.is_config(node):
+        return node
+    return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
 
 
 def _complete_tracking_uri(plain: Mapping[str, Any]) -> None:
@@ -202,28 +206,6 @@ def _run_name(*, _root_: DictConfig) -> str:
     dataset, task = _root_.get("dataset") or {}, _root_.hydra.overrides.task
     own = dataset.get("path") or (None if "download" in dataset else dataset.get("root"))
     return run_name(task, _root_.hydra.runtime.choices, own_data=None if own is None else str(own))
-
-
-def write_records(composed: DictConfig, folder: Path) -> None:
-    """Leave in a run folder what Hydra leaves of a job, for people. Raises MachineError."""
-    if composed.hydra.output_subdir is None:
-        return
-    with flag_override(composed.hydra.runtime, ["struct", "readonly"], [False, False]):
-        composed.hydra.runtime.output_dir = str(folder)
-    records = {
-        "config.yaml": _without_hydra(composed),
-        "hydra.yaml": OmegaConf.masked_copy(composed, ["hydra"]),
-        "overrides.yaml": composed.hydra.overrides.task,
-    }
-    try:
-        path = folder / composed.hydra.output_subdir
-        path.mkdir(parents=True, exist_ok=True)
-        for name, node in records.items():
-            (path / name).write_text(OmegaConf.to_yaml(node), encoding="utf-8")
-    except OSError as error:
-        raise MachineError(
-            f"can't write in the run folder, hydra.run.dir={printable(folder)}. {printable(error)}"
-        ) from None
 
 
 @contextmanager
@@ -303,7 +285,3 @@ def _is_choice(override: Override) -> bool:
         and override.type is OverrideType.CHANGE
         and not override.is_sweep_override()
     )
-
-
-def _without_hydra(composed: DictConfig) -> DictConfig:
-    return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])

@@ -71,7 +71,7 @@ class WithDiscriminator(Method):
         )
         grad_norm = self.descend("discriminator", terms, state)
         if self.objective.clip_value is not None:
-            _clip_weights(state.discriminator.parameters(), self.objective.clip_value)
+            _clip_weights(state.trained("discriminator"), self.objective.clip_value)
         logged = {**logit_statistics(on_real, on_fake), "grad_norm/discriminator": grad_norm}
         strengths = self.discriminator_input.adapt(on_real, on_fake, state)
         state.sums.add({**terms, **logged, **strengths})
@@ -121,10 +121,9 @@ class WithDiscriminator(Method):
 
     def weight_terms(self, name: str, state: TrainState) -> dict[str, Tensor]:
         """The named terms of the weights of a network."""
-        parameters = list(state.networks[name].parameters())
         return {
             f"penalty/{term}/{name}": regularizer.weight
-            * regularizer(parameters, state.memory(f"penalty.{term}.{name}"))
+            * regularizer(state.trained(name), state.memory(f"penalty.{term}.{name}"))
             for term, regularizer in self.objective.weight_terms.items()
         }
 
@@ -133,8 +132,7 @@ class WithDiscriminator(Method):
         added; the norm of the gradient."""
         terms |= self.weight_terms(name, state)
         # nothing else gets a gradient: not the other network, nor the examples of a penalty
-        parameters = list(state.networks[name].parameters())
-        reduce(add, terms.values()).backward(inputs=parameters)
+        reduce(add, terms.values()).backward(inputs=state.trained(name))
         return self.optimize(name, state)
 
     def discriminate(
