@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -196,15 +197,31 @@ def changed_plugins(used: Sequence[UsedPlugin]) -> list[str]:
     return lines
 
 
-def _installed_plugins() -> Iterator[Plugin]:
+def _installed_plugins() -> tuple[Plugin, ...]:
     """The packages with entry points, by name."""
+    return _plugins_of(tuple((path, _last_change(path)) for path in sys.path))
+
+
+def _last_change(path: str) -> int:
+    """When something was installed in a folder, or removed; 0 for what isn't there."""
+    try:
+        return os.stat(path or ".").st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return 0
+
+
+@cache  # for as long as nothing is installed: it opens a file of every package that there is
+def _plugins_of(folders: tuple[tuple[str, int], ...]) -> tuple[Plugin, ...]:
+    """The plugins of the packages in the folders of `sys.path`."""
     found: dict[str, tuple[str | None, list[str]]] = {}
     for point in entry_points(group=ENTRY_POINTS):
         name = point.name if point.dist is None else point.dist.name
         version = None if point.dist is None else point.dist.version
         found.setdefault(name, (version, []))[1].append(point.module)
-    for name, (version, modules) in sorted(found.items()):
-        yield Plugin(name, version, None, tuple(sorted(modules)), _conf_folder_of(modules))
+    return tuple(
+        Plugin(name, version, None, tuple(sorted(modules)), _conf_folder_of(modules))
+        for name, (version, modules) in sorted(found.items())
+    )
 
 
 def _conf_folder_of(modules: Sequence[str]) -> Path | None:

@@ -314,6 +314,7 @@ def test_a_plugin_that_has_changed_since_is_named(ideas: Path, package: Path) ->
     ideas.write_text(PLAIN + "# changed\n")
     info = next(package.parent.glob("*.dist-info"))
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lab_ideas\nVersion: 2.0\n")
+    info.rename(info.with_name("lab_ideas-2.0.dist-info"))  # as pip leaves it
     assert changed_plugins(recorded) == [
         "the plugin lab_ideas was 1.0, and is 2.0.",
         "the plugin ideas.py has changed since the run began.",

@@ -16,6 +16,7 @@ from gan_runner.storage import checkpoint
 
 SMALL = (
     "train.eval_every=0",
+    "train.sample_every=0",
     "dataset=ring",
     "dataset.count=2000",
     "model.generator.hidden=[16]",
@@ -28,7 +29,8 @@ SMALL = (
     "device=cpu",
     "threads=1",
 )
-USELESS = ("optimizer.discriminator.lr=1e-9", "train.steps=900")  # D never learns
+NEVER_LEARNS = ("optimizer.discriminator.lr=1e-9", "health.discriminator_useless.span=100")  # D
+USELESS = (*NEVER_LEARNS, "train.steps=450")
 VERDICT = "discriminator_useless"
 
 
@@ -59,7 +61,7 @@ def useless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_verdict_is_reported_once_everywhere(useless: Path) -> None:
     (verdict,) = [v for v in status(useless)["verdicts"] if v["name"] == VERDICT]
-    assert verdict["step"] < 900
+    assert verdict["step"] < 450
     assert verdict["evidence"] and "optimizer.discriminator.lr=" in verdict["advice"]
     events = [e for e in lines(useless / "events.jsonl") if e["kind"] == "verdict"]
     assert [e["step"] for e in events if VERDICT in e["text"]] == [verdict["step"]]
@@ -79,7 +81,7 @@ def probed_steps(run: Path) -> list[int]:
 
 
 def test_samples_are_compared_with_reals_as_often_as_asked(useless: Path) -> None:
-    assert probed_steps(useless) == list(range(20, 901, 20))
+    assert probed_steps(useless) == list(range(20, 451, 20))
 
 
 UNEVEN = (  # probes between rows, and a verdict that only probes give
@@ -140,18 +142,25 @@ def test_a_run_can_be_probed_without_any_other_row(tmp_path: Path) -> None:
     assert [row["step"] for row in rows(run)] == [50]
 
 
-def test_a_verdict_can_end_the_run_with_its_state_kept(tmp_path: Path) -> None:
-    run = train_run(tmp_path / "run", *USELESS, f"health.action.{VERDICT}=stop")
-    ended = status(run)
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("stopped") / "run"
+    return train_run(path, *USELESS, f"health.action.{VERDICT}=stop")
+
+
+def test_a_verdict_can_end_the_run_with_its_state_kept(stopped: Path) -> None:
+    ended = status(stopped)
     assert ended["state"] == "stopped"
     assert ended["exit_code"] == 0
     assert ended["reason"].startswith(f"stopped: {VERDICT}")
-    assert ended["step"] < 900
-    assert checkpoint.select(run / "checkpoints", "last").step == ended["step"]
+    assert ended["step"] < 450
+    assert checkpoint.select(stopped / "checkpoints", "last").step == ended["step"]
 
 
-def test_a_stopped_run_goes_on_when_it_is_resumed(tmp_path: Path, useless: Path) -> None:
-    run = train_run(tmp_path / "run", *USELESS, f"health.action.{VERDICT}=stop")
+def test_a_stopped_run_goes_on_when_it_is_resumed(
+    tmp_path: Path, stopped: Path, useless: Path
+) -> None:
+    run = shutil.copytree(stopped, tmp_path / "run")
     assert call_command("gan-train", f"resume={run}") == 0
     assert status(run)["state"] == "completed"
     one, other = left_behind(run), left_behind(useless)
@@ -160,8 +169,9 @@ def test_a_stopped_run_goes_on_when_it_is_resumed(tmp_path: Path, useless: Path)
 
 
 def test_a_resumed_run_comes_to_the_same_verdicts(tmp_path: Path, useless: Path) -> None:
-    run = train_run(tmp_path / "run", USELESS[0], "train.steps=600")
-    assert call_command("gan-train", f"resume={run}", "train.steps=900") == 0
+    last = status(useless)["verdicts"][-1]["step"]
+    run = train_run(tmp_path / "run", *NEVER_LEARNS, f"train.steps={last - 20}")
+    assert call_command("gan-train", f"resume={run}", "train.steps=450") == 0
     assert status(run)["verdicts"] == status(useless)["verdicts"]
     assert left_behind(run)["rows"] == left_behind(useless)["rows"]
 
