@@ -14,8 +14,10 @@ INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint constrain
 QUICK := tests/test_imports.py tests/test_docs.py tests/test_errors.py tests/test_seeds.py tests/config \
 	tests/data tests/data_report tests/datasets tests/models tests/objectives tests/sampling \
 	tests/storage tests/comparison/test_compare.py
-PYTEST = PYTEST_XDIST_AUTO_NUM_WORKERS=$(WORKERS) $(BIN)/pytest --numprocesses auto --dist loadfile \
-	--no-loadscope-reorder
+# compiled files are kept even where the environment forbids it: else each of the processes that tests
+# start compiles everything anew
+PYTEST = PYTHONDONTWRITEBYTECODE= PYTEST_XDIST_AUTO_NUM_WORKERS=$(WORKERS) $(BIN)/pytest \
+	--numprocesses auto --dist loadfile --no-loadscope-reorder
 
 train: $(VENV)/.installed
 	$(BIN)/gan-train $(ARGS)
