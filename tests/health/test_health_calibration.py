@@ -33,6 +33,7 @@ SICK = {
         *SMALL,
     ),
 }
+ROWS = ("train.log_every=50", "train.sample_every=0")
 NOTICED = {
     "G 100 times too fast": "mode_collapse",
     "D that never learns": "discriminator_useless",
@@ -56,9 +57,9 @@ def verdicts(config: Config, path: Path, change: Callable[[Run], None] | None = 
     return [(verdict["name"], verdict["evidence"]) for verdict in saved]
 
 
-def until(verdict: str) -> tuple[str, str]:
+def until(verdict: str) -> tuple[str, ...]:
     """The run ends when it gets this verdict."""
-    return "train.log_every=50", f"health.action.{verdict}=stop"
+    return (*ROWS, f"health.action.{verdict}=stop")
 
 
 def names(found: Verdicts) -> set[str]:
@@ -70,7 +71,7 @@ def names(found: Verdicts) -> set[str]:
 def test_a_healthy_run_gets_no_verdict(
     configured: Callable[..., Config], tmp_path: Path, what: str, seed: int
 ) -> None:
-    config = configured(*HEALTHY[what], f"seed={seed}", "train.log_every=50")
+    config = configured(*HEALTHY[what], f"seed={seed}", *ROWS)
     assert verdicts(config, tmp_path / "run") == []
 
 
