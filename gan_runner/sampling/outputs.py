@@ -160,6 +160,7 @@ def _write_svg(path: Path, samples: GeneratedSamples) -> None:
         samples.space,
         grid_columns=samples.grid_columns,
         labels=samples.labels,
+        class_names=samples.class_names,
         layout=samples.layout,
     )
     write_user_file(path, chart)
@@ -173,6 +174,7 @@ def _draw(samples: GeneratedSamples) -> Picture:
         samples.space,
         grid_columns=samples.grid_columns,
         labels=samples.labels,
+        class_names=samples.class_names,
         layout=samples.layout,
     )
 

@@ -111,4 +111,5 @@ def _seconds(experiment: Experiment, data: Data, num: int, sample: float) -> flo
     size, extraction = _FEATURES.get(space, (prod(data.space.shape), 0.0))
     metrics = tuple(METRICS) if settings.metrics is None else settings.metrics
     made = examples * (sample + extraction) / OPERATIONS_PER_SECOND
-    return made + estimated_seconds(metrics, examples=examples, features=size)
+    has_tstr = data.tells_classes_apart and data.space.kind != "images"
+    return made + estimated_seconds(metrics, examples=examples, features=size, has_tstr=has_tstr)
