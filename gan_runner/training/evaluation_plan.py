@@ -68,6 +68,13 @@ def plan_evaluations(experiment: Experiment, data: Data, *, steps: int) -> Evalu
     return EvaluationPlan(steps if seconds[fewest] <= training else 0, fewest)
 
 
+def evaluation_seconds(experiment: Experiment, data: Data) -> float:
+    """About how long one evaluation of an experiment with known lengths takes. The classifier of a
+    data set, which is trained once, isn't counted."""
+    passed = _operations_of_a_pass(experiment.model, data)
+    return _seconds(experiment, data, experiment.evaluation.count, passed.sample)
+
+
 class _Pass(NamedTuple):
     """Operations for one example: of a training step, and of the generator alone."""
 
