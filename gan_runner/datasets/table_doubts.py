@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -81,9 +81,10 @@ def doubts(
     yield from _names_as_numbers(columns, remedies)
     yield from _parts_of_data(columns, remedies)
     yield from _one_hot_columns(columns)
-    yield from _sentinels(columns, missing)
-    yield from _outliers(columns, missing)
-    yield from _dates_as_numbers(columns, remedies)
+    codes = {c.name: find_sentinels(n) for c in columns if (n := c.numbers) is not None}
+    yield from _sentinels(columns, codes, missing)
+    yield from _outliers(columns, codes, missing)
+    yield from _dates_as_numbers(columns, codes, remedies)
     yield from _possibly_missing(columns, missing)
     yield from _rare_categories(columns, remedies)
     yield from _spellings(columns)
@@ -170,11 +171,13 @@ def _parts_of_data(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterato
             )
 
 
-def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Decision]:
+def _sentinels(
+    columns: Sequence[ReadColumn], codes: Mapping[str, list[float]], missing: Missing
+) -> Iterator[Decision]:
     """Numbers far from all others that often stand for a missing value."""
     found: dict[str, list[str]] = defaultdict(list)
     for column in columns:
-        for cell in _sentinel_cells(column):
+        for cell in _sentinel_cells(column, codes.get(column.name, ())):
             found[cell].append(column.name)
     if not found:
         return
@@ -195,14 +198,16 @@ def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Deci
     )
 
 
-def _outliers(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Decision]:
+def _outliers(
+    columns: Sequence[ReadColumn], codes: Mapping[str, list[float]], missing: Missing
+) -> Iterator[Decision]:
     """Numbers so far away that all others of their column are nearly one beside them."""
     found: dict[str, list[str]] = {}
     for column in columns:
         if column.form is None:
             continue
         values = column.filled.values
-        numbers = set(find_outliers(values)).difference(find_sentinels(values))
+        numbers = set(find_outliers(values)).difference(codes[column.name])
         plain = column.form.plain
         cells = [cell for cell in column.counts if float(plain(cell)) in numbers] if numbers else []
         if cells:
@@ -217,33 +222,34 @@ def _outliers(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Decis
         )
 
 
-def _sentinel_cells(column: ReadColumn) -> list[str]:
-    numbers = column.numbers
-    found = () if numbers is None else find_sentinels(numbers)
+def _sentinel_cells(column: ReadColumn, found: Collection[float]) -> list[str]:
     if not found:
         return []
     plain = (column.form or NumberForm()).plain
     return [cell for cell in column.counts if float(plain(cell)) in found]
 
 
-def _dates_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
+def _dates_as_numbers(
+    columns: Sequence[ReadColumn], codes: Mapping[str, list[float]], remedies: Remedies
+) -> Iterator[Decision]:
     """Columns of numbers such as 20200309, or of seconds since 1970."""
     dates, times = {}, {}
     for column in columns:
         if column.filled.column.categories or len(column.counts) < _FEW_NUMBERS:
             continue
         values = column.filled.values
-        values = values[~np.isin(values, find_sentinels(values))]
+        if found := codes[column.name]:
+            values = values[~np.isin(values, found)]
         if form := look_like_dates(values):
             dates[column.name] = form
         elif text := describe_times(values):
             times[column.name] = text
     if dates:
         problem, remedy = describe_dates(list(dates.values()))
-        found = list(dates)
+        names = list(dates)
         yield Decision(
-            f"{_columns(found)} what looks {problem}",
-            f"Write them as {remedy}, or leave out: {remedies.add('ignore', found)}",
+            f"{_columns(names)} what looks {problem}",
+            f"Write them as {remedy}, or leave out: {remedies.add('ignore', names)}",
         )
     if times:
         texts = [f"{printable(name)} ({text})" for name, text in times.items()]

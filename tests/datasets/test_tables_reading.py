@@ -17,7 +17,7 @@ from gan_runner.cli.hydra.command_line import read_command_line
 from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Data, LeftOut, Reading
-from gan_runner.datasets import Tabular
+from gan_runner.datasets import Table, Tabular
 from gan_runner.datasets.bundled import IRIS
 from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import find_form
@@ -697,3 +697,17 @@ def test_a_table_without_a_label_names_the_columns_that_can_be_one(load: Load) -
 def test_a_file_of_another_kind_is_called_by_it(start: bytes, said: str, load: Load) -> None:
     with pytest.raises(DataError, match=said):
         load(start)
+
+
+def test_a_file_is_read_once_for_training_and_held_out_rows(
+    load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    load(table("x,y", number, number))
+    settings = yaml.safe_load((conf_folder() / "dataset" / "table.yaml").read_text())["dataset"]
+    node = EVERY_DATASET | settings | {"path": str(tmp_path / "table.csv")}
+    read, plain = [], Table.contents
+    monkeypatch.setattr(Table, "contents", lambda self: read.append(1) or plain(self))
+    rows = build_component(node, Tabular, where="dataset")
+    assert len(rows.training(tmp_path, Terminal().track)) == 140
+    test = rows.test(tmp_path, Terminal().track)
+    assert test is not None and len(test) == 60 and len(read) == 1
