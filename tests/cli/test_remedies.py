@@ -288,4 +288,4 @@ def test_jobs_that_are_all_invalid_are_not_to_be_left_out() -> None:
     fault = ConfigError("wrong")
     assert "on_invalid=skip" in str(_joint_fault({"a": fault}, 2))
     assert "on_invalid=skip" not in str(_joint_fault({"a": fault, "b": fault}, 2))
-    assert str(_joint_fault({"a": fault}, 1)).startswith("the only job is invalid")
+    assert str(_joint_fault({"a": fault}, 1)).startswith("1 of 1 job is invalid")

@@ -184,7 +184,7 @@ def test_a_run_folder_that_is_not_empty_is_refused(here: Here, tmp_path: Path) -
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     before = content(tmp_path)
-    assert_refused(here("gan-train", "hydra.run.dir=mine"), 2, "hydra.run.dir=", "resume=RUN")
+    assert_refused(here("gan-train", "hydra.run.dir=mine"), 2, "hydra.run.dir=", "another one")
     assert content(tmp_path) == before
 
 
