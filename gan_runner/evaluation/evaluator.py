@@ -67,6 +67,7 @@ class Evaluator:
             examples=examples,
             features=features,
             has_tstr=self._reference.tstr is not None,
+            classes=self._reference.classes_apart,
         )
         if seconds >= _ANNOUNCED_SECONDS:
             say(

@@ -282,7 +282,7 @@ def raw(values: bytes) -> Damage:
         (array(np.zeros((20, 5))), 2, ["model=dcgan", "model=mlp"]),
         (array(np.zeros((20, 3, 3))), 2, ["3x3", "model=dcgan"]),
         (array(np.zeros((3, 8, 8))), 2, ["train.batch_size=64", "3 examples"]),
-        (raw(b"\x93NUMPY\x01\x00"), 3, ["unreadable"]),
+        (raw(b"\x93NUMPY\x01\x00"), 3, ["cut off"]),
         (raw(b"PK\x03\x04 no archive"), 3, ["unreadable"]),
         (raw(b"hello"), 3, ["not a NumPy file"]),
         (lambda folder: (folder / "data.npy").mkdir(), 3, ["not a file"]),

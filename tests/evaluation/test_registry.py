@@ -121,6 +121,14 @@ def test_the_classifiers_of_tstr_count_where_they_are_fitted() -> None:
     assert estimated_seconds(["tstr"], **size, has_tstr=True) == pytest.approx(575)
 
 
+def test_metrics_of_each_class_count_again() -> None:
+    size = {"examples": 140, "features": 5_000}
+    whole = estimated_seconds(["frechet", "tstr"], **size)
+    assert estimated_seconds(["frechet", "tstr"], **size, classes=2) == pytest.approx(
+        3 * whole, rel=0.01
+    )
+
+
 @pytest.mark.parametrize("taken", ["frechet", "modes", "recall"])
 def test_a_plugins_metric_has_names_of_its_own(taken: str) -> None:
     entry = Metric("own", (Number(taken, "min"),), "What it says.")

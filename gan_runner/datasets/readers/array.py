@@ -18,7 +18,7 @@ from gan_runner.errors import DataError, Fault, did_you_mean, printable
 SAMPLES = ("samples", "images", "data", "x")
 LABELS = ("labels", "y")
 LIKELY_LABELS = (*LABELS, "label", "target", "targets", "class", "classes")
-_CUT_OFF = ("greater than file size", "EOF: reading", "not a zip file")
+_CUT_OFF = ("greater than file size", "EOF: reading")
 NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 
 
