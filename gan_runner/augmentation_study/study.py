@@ -133,7 +133,7 @@ def check_plan(plan: Plan, data: ClassifierData) -> None:
         if wanted > counts[least]:
             raise ConfigError(
                 f"class {class_name(data.real, least)} has {counts[least]} real examples to "
-                f"train on, --real-per-class={wanted}. Ask for at most {counts[least]}."
+                f"train on, --real-per-class={wanted}. Use --real-per-class {counts[least]}"
             )
         for ratio in plan.ratios:
             if ratio and _synthetic_per_class(wanted, ratio) == 0:

@@ -126,8 +126,7 @@ def _augment(options: argparse.Namespace) -> None:
     )
     if not trained.sampler.class_names:
         raise ConfigError(
-            f"the run has no classes, {printable(run)}. "
-            "Train one with model.conditioning=projection"
+            f"the run has no classes, {printable(run)}. Train one with model.conditioning=concat"
         )
     cache = (options.cache or Path(trained.experiment.config.cache)).expanduser()
     training_data = load_training_data(trained, cache, terminal.track)

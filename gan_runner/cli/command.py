@@ -65,9 +65,24 @@ def run_with_options(
         options.plugins = find_plugins(options.plugin)
         if imports_plugins:
             load_plugins(options.plugins)
-        return work(options)
+        try:
+            return work(options)
+        except Fault as fault:
+            _write_as_options(fault, options)
+            raise
 
     return exit_code(read_and_work)
+
+
+def _write_as_options(fault: Fault, options: argparse.Namespace) -> None:
+    """Options in a fault where gan-train has settings: --device cpu for device=cpu, and --metrics
+    for evaluation.metrics."""
+    keys = [key for key in ("device", "cache") if hasattr(options, key)]
+    keys += [f"evaluation.{key}" for key in ("space", "num", "seed") if hasattr(options, key)]
+    for key in keys:
+        name = key.rpartition(".")[2]
+        text = re.sub(rf"(?<![\w.]){re.escape(key)}=(?=\S)", f"--{name} ", str(fault.args[0]))
+        fault.args = (text,)
 
 
 def check_file(path: Path, option: str) -> None:

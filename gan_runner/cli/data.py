@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
@@ -76,6 +77,9 @@ def _show(options: argparse.Namespace) -> None:
     for path, option in (options.html, "--html"), (options.png, "--png"):
         if path is not None:
             check_file(path, option)
+    if options.png is not None and options.png.suffix.lower() != ".png":
+        what = f"pictures are written as PNG, --png={printable(options.png)}"
+        raise ConfigError(f"{what}. Use --png {quote(printable(options.png.with_suffix('.png')))}")
     run = _run_folder(options.words)
     if run is not None:
         if options.png is not None:
@@ -95,6 +99,8 @@ def _run_folder(words: list[str]) -> Path | None:
     """The run folder that is meant; its name may look like a setting. Raises ConfigError."""
     if len(words) == 1 and Path(words[0]).is_dir():
         return Path(words[0])
+    if len(words) > 1 and all(Path(word).is_dir() for word in words):
+        raise ConfigError(f"several run folders, {printable(words[1])}. Name one.")
     for word in words:
         if "=" not in word and not word.startswith("~"):
             raise ConfigError(

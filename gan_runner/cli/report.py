@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from shlex import quote
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import run_with_options, write_file
@@ -49,7 +50,7 @@ def _report(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"{plural(len(comparison.records), 'run')} in this folder, "
             f"RUN={printable(options.run)}. "
-            "Compare them: gan-compare RUN"
+            f"Compare them: gan-compare {quote(printable(options.run))}"
         )
     (record,) = comparison.records
     terminal = Terminal()

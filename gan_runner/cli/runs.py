@@ -131,8 +131,10 @@ def _list_runs(options: argparse.Namespace) -> None:
         terminal.table(_HEADS, [_cells(run, top, now) for run in chosen])
     elif runs:
         terminal.say(f"no run matches the filter: {len(runs)} in {printable(top)}")
-    else:
+    elif top.is_dir():
         terminal.say(f"no runs in {printable(top)}")
+    else:
+        raise ConfigError(f"no such folder, DIR={printable(top)}. Name a folder of runs.")
 
 
 def _refuse_unknown(where: list[tuple[str, str]], runs: list[Summary]) -> None:

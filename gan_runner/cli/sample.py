@@ -206,6 +206,8 @@ def _check_counts(options: argparse.Namespace) -> None:
     given = [flag for flag, value in counts.items() if value is not None]
     if len(given) > 1:
         raise ConfigError(f"two numbers of samples, {given[0]} and {given[1]}. Give one of them.")
+    if options.balanced and options.label:
+        raise ConfigError("two choices of classes, --label and --balanced. Give one of them.")
 
 
 def _shares_line(options: argparse.Namespace, sampler: Sampler) -> str:

@@ -28,6 +28,9 @@ def no_evaluations(records: Sequence[Record]) -> str:
             f"train with train.eval_every=500 from the start. {_LOGGED}"
         )
     versions = {str(record.status.versions.get("gan_runner", "unknown")) for record in of_others}
+    if versions == {__version__}:
+        unread = "Its config.yaml" if one else "A config.yaml of them"
+        return f"{none} {unread} can't be read: gan-evaluate RUN says why. {_LOGGED}"
     made_by = ", ".join(printable(each, limit=40) for each in sorted(versions)[:_NAMED])
     whose = "It is" if one else "They are" if len(of_others) == len(records) else "Some are"
     return (

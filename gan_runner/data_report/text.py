@@ -172,12 +172,15 @@ def end_text(value: float, spread: float) -> str:
     limit of 1, 1.0000001 is another one."""
     text = number_text(value, spread)
     rounder = float(text) != value and float(number_text(value, 100 * spread)) == float(text)
-    return number_text(value, 0) if rounder else text
+    text = number_text(value, 0) if rounder else text
+    return text if float(text) or not value else f"{value:.3g}"
 
 
 def counts_text(report: ReadingReport) -> str:
     """The number of examples for training, and of held-out ones."""
-    examples = f"{report.examples:,} {_WORDS[report.kind]} for training"
+    word = _WORDS[report.kind]
+    examples = f"{report.examples:,} {word.removesuffix('s') if report.examples == 1 else word}"
+    examples += " for training"
     if report.held_out is None:
         return f"{examples}, the held-out ones can't be read"
     return f"{examples}, {report.held_out or 'none':{',' if report.held_out else ''}} held out"
@@ -211,7 +214,8 @@ def _columns_text(report: ReadingReport) -> str:
     counts = Counter(part.role for part in report.parts)
     named = {"label": "label", "condition": "label as the condition", "ignored": "ignored"}
     texts = [f"{counts[role]:,} {named.get(role, role)}" for role in _ROLES if counts[role]]
-    return f"{', '.join(texts)}; {report.shape[0]:,} numbers a row, {report.dtype}"
+    numbers = f"{report.shape[0]:,} number{'s' * (report.shape[0] > 1)}"
+    return f"{', '.join(texts)}; {numbers} a row, {report.dtype}"
 
 
 def _shape_text(report: ReadingReport) -> str:

@@ -17,13 +17,16 @@ from gan_runner.data import Data, Decision, Reading, Space
 from gan_runner.datasets.array_labels import ArrayLabels, read_labels
 from gan_runner.datasets.array_reading import (
     array_decisions,
+    cutting,
+    filling_text,
     image_decisions,
     left_out,
     number_decisions,
     stored_text,
 )
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.readers.array import ArrayFile, read_array_file
+from gan_runner.datasets.number_doubts import find_filling
+from gan_runner.datasets.readers.array import ArrayFile, read_array_file, type_name
 from gan_runner.datasets.readers.intensities import (
     Limits,
     RangeSetting,
@@ -129,7 +132,7 @@ class Array(Dataset):
             kind = "vectors" if samples.ndim == 2 else "images"
         if samples.dtype.kind not in "biuf":
             remedy = UNFIT.get(samples.dtype.kind, "Save plain real numbers.")
-            raise self._fault(f"an array of {samples.dtype}", remedy)
+            raise self._fault(f"an array of {type_name(samples.dtype)}", remedy)
         if samples.ndim not in AXES[kind]:
             single = " Single numbers are vectors: save x.reshape(-1, 1)."
             remedy = SHAPES + (single if samples.ndim == 1 else "")
@@ -208,6 +211,8 @@ class Array(Dataset):
             remedy = "Save 1 to 4 channels, as the last axis: [N, H, W, C]."
             if shape[1] <= 4:
                 remedy = "Save the channels as the last axis: x.transpose(0, 2, 3, 1)."
+            elif shape[2] <= 4 and shape[0] == shape[1]:
+                remedy = "Save the samples as the first axis: x.transpose(3, 0, 1, 2)."
             what = f"images of {samples.shape[-1]} channels in {list(shape)}"
             raise self._fault(what, remedy)
         if samples.dtype == np.uint8 and self._limits(samples) == LIMITS["u"]:
@@ -236,6 +241,10 @@ class Array(Dataset):
         if odd.any():
             what = f"{odd.sum()} {what} in {len(where)} of {len(samples)} samples "
             what += f"(the first: {where[0]})"
+        steps = samples[..., 0] if samples.ndim == 4 else samples
+        filled = None if steps.ndim != 3 else find_filling(np.asarray(np.isnan(steps).all(axis=2)))
+        if filled is not None:
+            return self._fault(what, f"{filling_text(filled)} {cutting(filled)}")
         return self._fault(what, "Remove or repair those samples.")
 
     def _range_error(self, samples: Samples, limits: Limits) -> DataError:

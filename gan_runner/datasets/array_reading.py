@@ -12,12 +12,19 @@ from numpy.typing import NDArray
 from gan_runner.data import Decision, LeftOut
 from gan_runner.datasets.number_doubts import (
     Padding,
+    describe_dates,
     describe_times,
+    find_outliers,
     find_padding,
     find_sentinels,
     look_like_dates,
 )
-from gan_runner.datasets.readers.array import LIKELY_LABELS, ArrayFile, setting_of_array
+from gan_runner.datasets.readers.array import (
+    LIKELY_LABELS,
+    ArrayFile,
+    setting_of_array,
+    type_name,
+)
 from gan_runner.datasets.readers.intensities import Limits, Values, histogram, range_decisions
 from gan_runner.datasets.repetitions import find_repeated
 from gan_runner.errors import plural
@@ -30,12 +37,14 @@ _MOST_NAMED = 5
 _SMALLEST_IMAGE = 8
 _FEW_VALUES, _FEW_CODES = 20, 20
 _SHORTEST_SERIES = 8
+_VOCABULARY = 500  # different numbers
+_MOST_RELATED = 0.3  # the correlation of neighbors
 _MOST_SEARCHED_NUMBERS = 1 << 22
 
 
 def stored_text(samples: Samples) -> str:
     """Such as "float64 [400, 3]"."""
-    return f"{samples.dtype} {list(samples.shape)}"
+    return f"{type_name(samples.dtype)} {list(samples.shape)}"
 
 
 def left_out(file: ArrayFile) -> tuple[LeftOut, ...]:
@@ -128,7 +137,9 @@ def _values_that_mean_else(samples: Samples, seen: Samples, kind: str) -> list[D
     every = max(1, samples.size // _MOST_SEARCHED_NUMBERS)
     rows = samples[::every].reshape(-1, samples.shape[-1])
     sentinels: dict[float, list[int]] = defaultdict(list)
-    dates, times = [], {}
+    outliers: dict[float, list[int]] = defaultdict(list)
+    dates: dict[int, str] = {}
+    times = {}
     for place, column in enumerate(rows.T.astype(np.float64)):
         values = column if filling is None else column[column != filling]
         found = find_sentinels(values)
@@ -137,11 +148,14 @@ def _values_that_mean_else(samples: Samples, seen: Samples, kind: str) -> list[D
         values = values[~np.isin(values, found)] if found else values
         if len(values) < _FEW_VALUES or values.min() == values.max():
             continue
-        if look_like_dates(values):
-            dates.append(place)
+        for value in find_outliers(values):
+            outliers[value].append(place)
+        if form := look_like_dates(values):
+            dates[place] = form
         elif text := describe_times(values):
             times[place] = text
-    return decisions + _sentinel_decisions(samples, sentinels) + _time_decisions(dates, times)
+    decisions += _sentinel_decisions(samples, sentinels) + _outlier_decisions(outliers)
+    return decisions + _time_decisions(dates, times)
 
 
 def _find_padding(seen: Samples, kind: str) -> Padding | None:
@@ -164,11 +178,21 @@ def _padding_decision(padding: Padding, total: int, kind: str) -> Decision:
         text = f"{many} one step again and again, as if that filled them up"
     else:
         text = f"{many} {padding.value:g} again and again, as if that filled them up"
+    return Decision(text, f"It would be learned as data. If so, {cutting(padding)}")
+
+
+def filling_text(padding: Padding) -> str:
+    """What NaN does that fills up sequences."""
+    place = "end" if padding.at_end else "begin"
+    return f"{padding.number} {place} with NaN, as sequences that are filled up to one length:"
+
+
+def cutting(padding: Padding) -> str:
+    """What to do about sequences that are filled up."""
     part = f"x[:, :{padding.least}]" if padding.at_end else f"x[:, -{padding.least}:]"
-    remedy = "It would be learned as data. If so, save only those that are full"
-    if padding.least > 1:
-        remedy += f", or what all have: {part}"
-    return Decision(text, remedy)
+    return "save only those that are full" + (
+        f", or what all have: {part}" if padding.least > 1 else ""
+    )
 
 
 def _sentinel_decisions(samples: Samples, sentinels: dict[float, list[int]]) -> list[Decision]:
@@ -191,18 +215,36 @@ def _sentinel_decisions(samples: Samples, sentinels: dict[float, list[int]]) -> 
     ]
 
 
-def _time_decisions(dates: list[int], times: dict[int, str]) -> list[Decision]:
+def _outlier_decisions(outliers: dict[float, list[int]]) -> list[Decision]:
+    """Numbers beside which all others of their dimensions are nearly one."""
+    if not outliers:
+        return []
+    parts = [
+        f"{value:.12g} in {_dimensions_text(places)}"
+        for value, places in list(outliers.items())[:_MOST_NAMED]
+    ]
+    text = "beside a few numbers all others of their dimension are nearly one, and so they would "
+    text += f"be learned: {'; '.join(parts)}"
+    return [Decision(text, "If they are errors, save the array without these samples")]
+
+
+def _time_decisions(dates: dict[int, str], times: dict[int, str]) -> list[Decision]:
     decisions = []
     if dates:
-        text = (
-            f"{_dimensions_text(dates)} {_look(dates)} like dates written as numbers (20200309), "
-        )
-        text += "whose differences aren't days"
-        decisions.append(Decision(text, "Save them as days since the first"))
+        problem, remedy = describe_dates(list(dates.values()))
+        places = list(dates)
+        text = f"{_dimensions_text(places)} {_look(places)} {problem}"
+        decisions.append(Decision(text, f"Save them as {remedy}"))
     if times:
-        places = list(times)
-        text = f"{_dimensions_text(places)} {_look(places)} like times ({times[places[0]]}): "
-        text += "an hour or a day of the week, which they hide, isn't learned"
+        by_unit: dict[str, list[int]] = defaultdict(list)
+        for place, text in times.items():
+            by_unit[text.partition(",")[0]].append(place)
+        parts = [
+            f"{_dimensions_text(places)} {_look(places)} like times ({times[places[0]]})"
+            for places in by_unit.values()
+        ]
+        text = f"{' and '.join(parts)}: an hour or a day of the week, which they hide, isn't "
+        text += "learned"
         decisions.append(
             Decision(text, "Save these as dimensions if they matter, or leave the times out")
         )
@@ -293,7 +335,20 @@ def _are_of_one_vocabulary(rows: Samples, distinct: int, kind: str) -> bool:
     is_dense = distinct >= 0.25 * high and rows.size >= 4 * distinct
     if size == 1:
         return kind == "sequences" and is_dense
+    if rows.dtype.kind in "iu" and reach > 0.9 and _is_unordered(rows):
+        return True
     return reach > 0.5 and (is_dense or (size >= 8 and reach > 0.9 and rows.size >= 2 * distinct))
+
+
+def _is_unordered(rows: Samples) -> bool:
+    """Whether a large vocabulary is spread over the places of a text: their numbers begin alike and
+    say nothing of each other, unlike those of a signal."""
+    size, lows = rows.shape[1], rows.min(axis=0)
+    if size < _SHORTEST_SERIES or len(rows) < _FEW_VALUES or len(np.unique(rows)) < _VOCABULARY:
+        return False
+    here, beside = (part.ravel().astype(np.float64) for part in (rows[:, :-1], rows[:, 1:]))
+    is_alike = bool((lows <= 0.1 * rows.max()).mean() > 0.9)
+    return is_alike and abs(float(np.corrcoef(here, beside)[0, 1])) < _MOST_RELATED
 
 
 def _code_decision(text: str) -> Decision:

@@ -144,6 +144,13 @@ def _peculiarities(counts: Counter[str], names: Sequence[str]) -> list[Decision]
         text = f"{len(deeper)} of {len(names)} images lie in folders within their class "
         text += f"({printable(deeper[0].rpartition('/')[0])}): the first folder is the class"
         remedy = "To have others, move those folders up, or use dataset.labels=null"
+        inner = {name.split("/")[1] for name in deeper}
+        if len(inner) > 1 and all(map(_SPLIT_NAME.fullmatch, inner)):
+            text += "; parts of a data set are read as one"
+            rest = sorted(name for name in inner if "train" not in name.casefold())
+            patterns = [f"*/{name}" for name in rest if len(rest) < len(inner)]
+            if patterns:
+                remedy = f"To leave the others out: {override('dataset.ignore', patterns)}"
         decisions.append(Decision(text, remedy, doubtful=len(deeper) == len(names)))
     alone = [name for name, count in sorted(counts.items()) if count == 1]
     if 0 < 2 * len(alone) <= len(counts):

@@ -11,10 +11,12 @@ from gan_runner.data import Decision
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
 from gan_runner.datasets.readers.cells import (
     are_codes,
+    date_forms,
     dates_or_times,
     has_leading_zero,
     is_number,
 )
+from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import (
     FoundForm,
     NumberForm,
@@ -123,14 +125,19 @@ class KindFinder(NamedTuple):
             return self._names_or_units(column, name)
         example = printable(column.cells[0], limit=40)
         ignore = self.missing.remedies.add("ignore", [column.name])
+        since = "minutes" if kind == "times" else "days since the first"
         remedy = (
-            "If their order matters, write them as numbers, such as days since the first, or leave "
-            f"them out with {ignore}"
+            f"If their order matters, write them as numbers, such as {since}, or leave them out "
+            f"with {ignore}"
         )
         number = len(column.counts)
         if number > column.most_categories:
             what = f"column {name} has {number} different {kind}, as {example}"
             raise self._fault(f"{what}: too many for categories", remedy)
+        forms = date_forms(column.counts)
+        if len(forms) > 1:
+            kind = f"{kind} in {len(forms)} forms"
+            example = " and ".join(printable(each, limit=40) for each in forms[:3])
         what = f"column {name} has {kind}, as {example}, and they are read as {number} categories"
         silent = (
             f"or say that they are with {self.missing.remedies.add('categorical', [column.name])}"
@@ -138,13 +145,17 @@ class KindFinder(NamedTuple):
         return ColumnKind(None, kind, decisions=(Decision(what, f"{remedy} {silent}"),))
 
     def _names_or_units(self, column: ColumnText, name: str) -> ColumnKind:
-        """Names, or what is taken for names: numbers with different units."""
+        """Names, or what is taken for names: numbers with different units, or written in a way
+        that isn't read."""
         units = find_units(column.counts)
-        if not units:
+        notation = "" if units else find_notation(column.counts)
+        if not units and not notation:
             return ColumnKind(None, "text")
+        units = units or notation
         what = f"column {name} has {units}, and is read as {len(column.counts)} categories"
         remedy = (
-            "Write it as numbers in one unit, or leave it out: "
+            f"Write it as {'plain numbers' if notation else 'numbers in one unit'}, or leave it "
+            "out: "
             f"{self.missing.remedies.add('ignore', [column.name])} or, for categories, "
             f"{self.missing.remedies.add('categorical', [column.name])}"
         )
@@ -181,6 +192,9 @@ class KindFinder(NamedTuple):
         if units := find_units(column.counts):
             remedy = f"Write it as numbers in one unit, or use {categorical}"
             return self._fault(f"column {name} has {units}, {where}", remedy)
+        if len(texts) > _FEW_SPELLINGS and (notation := find_notation(column.counts)):
+            remedy = f"Write it as plain numbers, or use {categorical}"
+            return self._fault(f"column {name} has {notation}, in line {line}", remedy)
         remedy = f"Repair it, or use {categorical}"
         if len(texts) <= _FEW_SPELLINGS and max(map(len, texts)) <= _LONGEST_SPELLING:
             stands = "it stands" if len(texts) == 1 else "they stand"
@@ -188,6 +202,8 @@ class KindFinder(NamedTuple):
             parts = [f"{missing} if {stands} for missing values", f"{categorical} for categories"]
             is_word = any(cell.lower() not in POSSIBLE and cell[:1].isalnum() for cell in texts)
             remedy = f"Use {' or '.join(reversed(parts) if is_word else parts)}."
+            if line == column.lines[0] and len(texts) == 1:
+                remedy = f"Remove the line if it has units, or u{remedy[1:]}"
         others = f" and {len(texts) - 1} other texts" if len(texts) > 1 else ""
         return self._fault(f"column {name} {what}, {where}{others}", remedy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from gan_runner.data import Decision, LeftOut
@@ -31,6 +32,11 @@ _COMPANION_ENDINGS = """
 """
 _PICTURES = frozenset(_PICTURE_ENDINGS.split())  # what holds pictures and isn't read
 _COMPANIONS = frozenset(_COMPANION_ENDINGS.split())  # what lies beside pictures
+
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".txt")
+_LABEL_FILE = re.compile(
+    r"label|annotation|target|class|metadata|attr|ground_?truth|identity", re.I
+)
 
 _NOTABLE = 0.1
 _UNKNOWN_SHARE = 0.5
@@ -96,8 +102,26 @@ def left_out_decisions(listing: Listing, counts: PictureCounts) -> list[Decision
     ):
         if names:
             text = f"{len(names)} of {total} images are {verb} and left out ({_first(names)})"
+            if verb == "damaged":
+                text += f", the first as {printable(next(iter(names.values())), limit=60)}"
             decisions.append(Decision(text, remedy))
     return decisions + _unread_files(listing)
+
+
+def label_files(listing: Listing) -> list[Decision]:
+    """A doubt about files that are called as if they had the labels of images without classes."""
+    found = [
+        name
+        for suffix, each in sorted(listing.others.items())
+        if suffix in _TABLES
+        for name in each.names
+        if _LABEL_FILE.search(name.rpartition("/")[2])
+    ]
+    if not found:
+        return []
+    text = f"no labels: {printable(found[0])} isn't read"
+    remedy = "If it has the class of each image, put images into a sub-folder for each class"
+    return [Decision(text, remedy)]
 
 
 def _unread_files(listing: Listing) -> list[Decision]:
@@ -132,7 +156,7 @@ def _value_decisions(counts: PictureCounts, limits: Limits | None) -> list[Decis
     decisions = []
     for depth, each in counts.depths.items():
         black_to_white = limits or DEPTHS[depth]
-        decisions += range_decisions(
+        found = range_decisions(
             each.values,
             black_to_white,
             of=f"{each.count} {depth} images",
@@ -140,6 +164,7 @@ def _value_decisions(counts: PictureCounts, limits: Limits | None) -> list[Decis
             is_given=limits is not None,
             clips=True,
         )
+        decisions += found or _dim_decisions(counts.dim.get(depth, 0), each.count, depth, limits)
     if limits is not None and counts.clipped:
         highest = max(each.high for each in counts.depths.values())
         text = f"values above {number(limits[1])} become white in {counts.clipped} of "
@@ -150,6 +175,17 @@ def _value_decisions(counts: PictureCounts, limits: Limits | None) -> list[Decis
         text = f"16-bit color becomes 8-bit in {counts.depths['16-bit color'].count} images"
         decisions.append(Decision(text, "", doubtful=False))
     return decisions
+
+
+def _dim_decisions(dim: int, count: int, depth: str, limits: Limits | None) -> list[Decision]:
+    """Whether some of the pictures are nearly black, since others use more of the range."""
+    if not _is_mixture(dim, count) or limits is not None:
+        return []
+    black, white = map(number, DEPTHS[depth])
+    text = f"{dim} of {count} {depth} images use at most a sixteenth of {black} (black) to {white} "
+    text += "(white) and are nearly black, the others use more"
+    remedy = "If they were stored with fewer bits or as numbers of classes, scale them in the files"
+    return [Decision(text, f"{remedy}, or train on them alone.")]
 
 
 def _shape_decisions(counts: PictureCounts, size: int) -> list[Decision]:

@@ -19,6 +19,7 @@ from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.class_folders import LabelsSetting, folder_classes
 from gan_runner.datasets.companions import companions, fitting
 from gan_runner.datasets.folder_reading import (
+    label_files,
     left_out,
     left_out_decisions,
     not_images,
@@ -46,7 +47,7 @@ from gan_runner.datasets.readers.picture_counts import PictureCounts
 from gan_runner.datasets.readers.stored_picture import DEPTHS
 from gan_runner.errors import ConfigError, DataError, printable
 
-FORMAT = 2  # of the cached array; with a new number, images are decoded again
+FORMAT = 3  # of the cached array; with a new number, images are decoded again
 MOST_AHEAD = 256  # images that are decoded before they are wanted
 
 Item = TypeVar("Item")
@@ -103,7 +104,8 @@ class ImageFolder(Dataset):
         are_settled = found.are_parts or self.labels == "folders"
         related = companions(names, folders_are_settled=are_settled)
         pictures = self._picture_decisions(counts)
-        reading = reading.with_decisions(*found.decisions, *related, *pictures)
+        beside = label_files(listing) if self.labels == "auto" and not found.classes else []
+        reading = reading.with_decisions(*found.decisions, *beside, *related, *pictures)
         return Data(torch.from_numpy(stored.images), self.space(), labels, found.classes, reading)
 
     def held_out(self, cache: Path, track: Track) -> Data | None:

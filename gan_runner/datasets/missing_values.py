@@ -105,8 +105,13 @@ class Missing:
             f"missing values in {len(self.all_rows)} of {len(lines)} rows, the first in column "
             f"{printable(name)}, line {lines[rows[0]]}"
         )
-        remedy = f"By column: {self.by_column}. Repair them, or leave out these rows with "
-        remedy += "dataset.missing=drop"
+        remedy = f"By column: {self.by_column}. "
+        empty = [name for name, rows in self.rows.items() if len(rows) == len(lines)]
+        if empty:
+            one = "the column" if len(empty) == 1 else "the columns"
+            add = self.remedies.add("ignore", empty)
+            return what, f"{remedy}Leave out {one} without a value: {add}"
+        remedy += "Repair them, or leave out these rows with dataset.missing=drop"
         if self.has_texts:
             country = self.looks_like_country()
             texts = "the texts" if country is None else f"the texts, as NA of {printable(country)},"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timezone
 from itertools import product
 from typing import Any, NamedTuple
@@ -19,8 +20,11 @@ _LEAST_GAP = 0.5  # between a usual code and the other values, as a share of the
 _FAR = 3  # times the range of the others lies between them and any other code
 _MOST_CODES = 3  # at either end
 _ENOUGH = 10  # different values, to know their range
+_LEAST_SHARE = 1e-3  # of the range, in which all but a few numbers lie
 _LEAST_LONELY_GAP = 0.2  # amounts of which many are 0 begin nearer to it
 _FIRST_SECOND, _LAST_SECOND = 631_152_000, 2_208_988_800  # of 1990 and 2040
+_JULIAN_OF_1970 = 2_440_587.5
+_FIRST_JULIAN, _LAST_JULIAN = 2_415_020.5, 2_488_069.5  # of 1900 and 2100
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _MOST_INSIDE = 0.05  # of the steps elsewhere: a constant that ends sequences is rare there
 _NOTABLE = 0.05  # of the sequences
@@ -99,16 +103,77 @@ def _lonely_value(distinct: Numbers, counts: Numbers) -> list[float]:
     return [float(distinct[place])] if gap >= _LEAST_LONELY_GAP * np.ptp(others) else []
 
 
-def look_like_dates(values: Numbers) -> bool:
-    """Whether numbers are days written as 20200309."""
+def find_outliers(values: Numbers) -> list[float]:
+    """The few numbers [N], in order, beside which all others are nearly one: so far away that these
+    lie in a thousandth of the range."""
+    if len(values) < _ENOUGH:
+        return []
+    values = np.sort(values.astype(np.float64))
+    few = min(_MOST_CODES, len(values) // _ENOUGH)
+    low, high = values[few], values[-1 - few]
+    with np.errstate(over="ignore"):
+        if low == high or (high - low) > _LEAST_SHARE * (values[-1] - values[0]):
+            return []
+        far = (high - low) * _LEAST_SHARE**-0.5
+    ends = [*values[:few], *values[-few:]]
+    return sorted({float(v) for v in ends if v < low - far or v > high + far})
+
+
+def look_like_dates(values: Numbers) -> str:
+    """The form of numbers that are dates: 20200309, 202003 or one with a time, 202003092359 or
+    20200309235959; "" where they aren't."""
+    if not len(values) or (values % 1 != 0).any():
+        return ""
+    for form, unit in _DATE_FORMS.items():
+        days, times = values // unit, values % unit
+        if _are_days(days) and _are_times(times, unit):
+            return form
+    is_varied = len(np.unique(values)) >= _ENOUGH  # six digits may be anything
+    return "202003" if is_varied and _are_days(values * 100 + 1) else ""
+
+
+_DATE_FORMS = {"20200309": 1, "202003092359": 10**4, "20200309235959": 10**6}
+
+
+def _are_days(values: Numbers) -> bool:
     month, day = values // 100 % 100, values % 100
-    is_date = (values >= 19000101) & (values <= 21001231) & (values % 1 == 0)
+    is_date = (values >= 19000101) & (values <= 21001231)
     return bool((is_date & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
 
 
+def _are_times(values: Numbers, unit: int) -> bool:
+    """Whether numbers below a `unit` are hours, minutes and, below 10**6, seconds."""
+    if unit == 1:
+        return True
+    parts = (values // (unit // 100) < 24, values // 100 % 100 < 60, values % 100 < 60)
+    return all(bool(part.all()) for part in parts)
+
+
+class DateText(NamedTuple):
+    """What to say of numbers that are dates: which dates, and what to do."""
+
+    problem: str
+    remedy: str
+
+
+def describe_dates(forms: Collection[str]) -> DateText:
+    """The doubt about numbers in these forms."""
+    unit = "hours" if any(len(form) > 8 for form in forms) else "days"
+    unit = "months" if set(forms) == {"202003"} else unit
+    shown = ", ".join(dict.fromkeys(forms))
+    problem = f"like dates written as numbers ({shown}), whose differences aren't {unit}"
+    return DateText(problem, f"{unit} since the first")
+
+
 def describe_times(values: Numbers) -> str:
-    """Such as "seconds since 1970, 2020-03-09 to 2021-01-31" where numbers look like it, or ""."""
+    """Such as "seconds since 1970, 2020-03-09 to 2021-01-31" where numbers look like it, or Julian
+    dates; "" otherwise."""
     low, high = float(values.min()), float(values.max())
+    if _FIRST_JULIAN <= low < high <= _LAST_JULIAN:
+        first, last = (
+            datetime.fromtimestamp((v - _JULIAN_OF_1970) * 86400, timezone.utc) for v in (low, high)
+        )
+        return f"Julian dates, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     for unit, in_a_second in _UNITS.items():
         if _FIRST_SECOND * in_a_second <= low < high <= _LAST_SECOND * in_a_second:
             first, last = (
@@ -147,6 +212,16 @@ def find_padding(sequences: Numbers) -> Padding | None:
         held = np.zeros(steps.shape[:2], bool)
         held[:, 1:] = (steps[:, 1:] == steps[:, :-1]).all(axis=2)
         if found := _padding(held, _SHORTEST_HOLD):
+            return found._replace(at_end=at_end)
+    return None
+
+
+def find_filling(filled: NDArray[np.bool_]) -> Padding | None:
+    """What fills up sequences of which some steps [N, T] are empty: those at their ends alone."""
+    for at_end in (True, False):
+        steps = filled if at_end else filled[:, ::-1]
+        found = _padding(steps, 1)
+        if found is not None and (np.diff(steps.astype(np.int8), axis=1) >= 0).all():
             return found._replace(at_end=at_end)
     return None
 

@@ -80,7 +80,7 @@ def shift_columns(values: Numbers, *, may_shift: bool = True) -> ShiftedColumns:
                 raise ValueError("numbers aren't finite")
             shifted = shift(column, _find_decimals(column), may_shift=may_shift)
             numbers[:, place], origin[place] = shifted.numbers, shifted.origin
-            found = _find_coarse_type(column) or shifted.lost
+            found = _find_coarse_type(column) or shifted.lost or _find_coarse_samples(column)
             if found is not None:
                 lost[place] = found
     return ShiftedColumns(numbers, tuple(origin) if any(origin) else (), lost)
@@ -113,6 +113,19 @@ def _find_coarse_type(values: Numbers) -> Lost | None:
         return None
     text = f"is {values.dtype} in its file, which goes in steps of {step:.3g} around {typical:.6g}"
     return Lost(f"{text}, with a deviation of {deviation:.2g}", doubtful=True)
+
+
+def _find_coarse_samples(values: Numbers) -> Lost | None:
+    """The digits that samples of whole numbers [N] lose, which are written as float64."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8:
+        return None
+    largest = float(max(-int(values.min()), int(values.max())))
+    if largest <= _MOST_EXACT:
+        return None
+    step = float(np.spacing(largest))
+    text = f"has whole numbers up to {largest:.3g}, of which samples, float64, go in steps of "
+    doubtful = step > _COARSE * _deviation(_subtract(values, float(values[0])))
+    return Lost(f"{text}{step:g}", doubtful)
 
 
 def _as_64_bits(values: Numbers) -> Numbers:

@@ -17,6 +17,7 @@ from gan_runner.datasets.column_names import Remedies, Text, matching
 from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
 from gan_runner.datasets.readers.csv import TextTable, read_csv
+from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import NumberForm
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.readers.units import find_units
@@ -240,9 +241,11 @@ class Table(Tabular):
         if len(names) > column.most_categories:
             shown = printable(column.name)
             what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
-            if units := find_units(column.counts):
+            if units := find_units(column.counts) or find_notation(column.counts):
                 what += f", which are {units}"
             remedy = f"Leave it out: {remedies.add('ignore', [column.name])}"
+            if units:
+                remedy = f"Write it as plain numbers in one unit, or l{remedy[1:]}"
             other = "Name another label, or none: dataset.label=null"
             raise self._fault(what, other if is_label and self.label != "auto" else remedy)
         places = {category: place for place, category in enumerate(names)}

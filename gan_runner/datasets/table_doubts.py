@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from gan_runner.data import Decision
 from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
-from gan_runner.datasets.number_doubts import describe_times, find_sentinels, look_like_dates
+from gan_runner.datasets.number_doubts import (
+    describe_dates,
+    describe_times,
+    find_outliers,
+    find_sentinels,
+    look_like_dates,
+)
 from gan_runner.datasets.readers.cells import is_number
 from gan_runner.datasets.readers.numbers import NumberForm
 from gan_runner.datasets.tabular import ColumnValues
@@ -24,6 +30,18 @@ _FEW_ROWS = 5  # of a category, on average
 _SOME_CATEGORIES = 20
 _LEAST_ROWS = 10  # for a pattern in the values of rows
 _ID = re.compile(r"(.*[_ ])?(id|idx|index|nr|no\.?|row|rownames|key)|unnamed: \d+", re.I)
+_NAMING = re.compile(
+    r"(.*[_ ])?(phone|telephone|tel|telefon|fax|mobile|zip|zip ?code|postcode|postal[_ ]?code|plz|"
+    r"ssn|isbn|ean|upc|gtin|sku|barcode|iban|account|fips|naics|sic|"
+    r"(account|card|order|serial|user|customer|client|product|item|store|patient|subject|session|"
+    r"device|station)[_ ]?(id|code|number|no|nr))",
+    re.I,
+)
+_ONE_HOT = {"0", "1", "0.0", "1.0", "False", "True", "false", "true", "FALSE", "TRUE"}
+_PARTS = {
+    *("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"),
+    *("holdout", "public", "private"),
+}
 _TOTAL = {"total", "totals", "sum", "all", "gesamt", "summe", "subtotal", "grand total", "average"}
 
 
@@ -60,8 +78,13 @@ def doubts(
     columns = [column for column in columns if column.name not in settled]
     remedies = missing.remedies
     yield from _identifiers(columns, rows, remedies)
-    yield from _sentinels(columns, missing)
-    yield from _dates_as_numbers(columns, remedies)
+    yield from _names_as_numbers(columns, remedies)
+    yield from _parts_of_data(columns, remedies)
+    yield from _one_hot_columns(columns)
+    codes = {c.name: find_sentinels(n) for c in columns if (n := c.numbers) is not None}
+    yield from _sentinels(columns, codes, missing)
+    yield from _outliers(columns, codes, missing)
+    yield from _dates_as_numbers(columns, codes, remedies)
     yield from _possibly_missing(columns, missing)
     yield from _rare_categories(columns, remedies)
     yield from _spellings(columns)
@@ -71,16 +94,7 @@ def _identifiers(
     columns: Sequence[ReadColumn], rows: int, remedies: Remedies
 ) -> Iterator[Decision]:
     """Columns of numbers that count the rows or name them."""
-    found = []
-    for column in columns:
-        values = column.filled.values
-        if column.filled.column.categories or len(column.counts) < len(values):
-            continue
-        if len(values) < _LEAST_ROWS or not (values == np.floor(values)).all():
-            continue
-        counts_rows = np.ptp(values) < rows
-        if counts_rows or _ID.fullmatch(column.name):
-            found.append(column.name)
+    found = [column.name for column in columns if _is_identifier(column, rows)]
     if found:
         yield Decision(
             f"{_columns(found)} a number of its own in each row, as a row's number or name has, "
@@ -89,11 +103,81 @@ def _identifiers(
         )
 
 
-def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Decision]:
+def _is_identifier(column: ReadColumn, rows: int = 0) -> bool:
+    """Whether each row has a whole number of its own that counts the `rows`, or is called so."""
+    values = column.filled.values
+    if column.filled.column.categories or len(column.counts) < len(values):
+        return False
+    if len(values) < _LEAST_ROWS or not (values == np.floor(values)).all():
+        return False
+    return bool(np.ptp(values) < rows) or _ID.fullmatch(column.name) is not None
+
+
+def _names_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
+    """Columns of whole numbers that are called as what names something, such as a zip code."""
+    found = [
+        column.name
+        for column in columns
+        if column.form is not None
+        and _NAMING.fullmatch(column.name)
+        and (column.filled.values == np.floor(column.filled.values)).all()
+        and not _is_identifier(column)
+    ]
+    if found:
+        yield Decision(
+            f"{_columns(found)} numbers that name something, by {_its(found)} name, and would be "
+            "learned as measurements",
+            f"Leave out: {remedies.add('ignore', found)} or, for categories, "
+            f"{remedies.add('categorical', found)}",
+        )
+
+
+def _one_hot_columns(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
+    """Columns called alike of which each row has a 1 in exactly one."""
+    groups: dict[str, list[ReadColumn]] = defaultdict(list)
+    for column in columns:
+        start = re.match(r"(.+)[_=.: -]", column.name)
+        if start and column.counts.keys() <= _ONE_HOT:
+            groups[start[1]].append(column)
+    for name, group in groups.items():
+        ones = [_ones(column) for column in group]
+        if len(group) > 1 and (np.sum(ones, axis=0) == 1).all():
+            yield Decision(
+                f"columns {listed([column.name for column in group])} are one category in one-hot "
+                "form: samples may have several of them, or none",
+                f"Write them as one column, {printable(name)}",
+            )
+
+
+def _ones(column: ReadColumn) -> NDArray[np.float64]:
+    """A column of 0 and 1, or of false and true, as numbers."""
+    numbers = column.numbers
+    if numbers is not None:
+        return numbers
+    values = [float(name.lower() == "true") for name in column.filled.column.categories]
+    return np.take(values, column.filled.values)
+
+
+def _parts_of_data(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
+    """A column that says of each row whether it is for training."""
+    for column in columns:
+        texts = {category.lower() for category in column.filled.column.categories}
+        if len(texts) > 1 and texts <= _PARTS:
+            yield Decision(
+                f"column {printable(column.name)} seems to say which rows are for training "
+                f"({listed(sorted(column.counts))}); all are read, and it is learned as others are",
+                "To train on a part, keep its rows alone in the file; to leave the column out: "
+                f"{remedies.add('ignore', [column.name])}",
+            )
+
+
+def _sentinels(
+    columns: Sequence[ReadColumn], codes: Mapping[str, list[float]], missing: Missing
+) -> Iterator[Decision]:
     """Numbers far from all others that often stand for a missing value."""
     found: dict[str, list[str]] = defaultdict(list)
     for column in columns:
-        for cell in _sentinel_cells(column):
+        for cell in _sentinel_cells(column, codes.get(column.name, ())):
             found[cell].append(column.name)
     if not found:
         return
@@ -114,32 +198,58 @@ def _sentinels(columns: Sequence[ReadColumn], missing: Missing) -> Iterator[Deci
     )
 
 
-def _sentinel_cells(column: ReadColumn) -> list[str]:
-    numbers = column.numbers
-    found = () if numbers is None else find_sentinels(numbers)
+def _outliers(
+    columns: Sequence[ReadColumn], codes: Mapping[str, list[float]], missing: Missing
+) -> Iterator[Decision]:
+    """Numbers so far away that all others of their column are nearly one beside them."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        if column.form is None:
+            continue
+        values = column.filled.values
+        numbers = set(find_outliers(values)).difference(codes[column.name])
+        plain = column.form.plain
+        cells = [cell for cell in column.counts if float(plain(cell)) in numbers] if numbers else []
+        if cells:
+            found[column.name] = cells
+    if found:
+        parts = [f"{listed(cells)} in {printable(name)}" for name, cells in found.items()]
+        cells = [cell for each in found.values() for cell in each]
+        yield Decision(
+            "beside a few numbers all others of their column are nearly one, and so they would be "
+            f"learned: {'; '.join(parts[:5])}",
+            f"If they are errors, leave out their rows: {missing.adding(cells)}",
+        )
+
+
+def _sentinel_cells(column: ReadColumn, found: Collection[float]) -> list[str]:
     if not found:
         return []
     plain = (column.form or NumberForm()).plain
     return [cell for cell in column.counts if float(plain(cell)) in found]
 
 
-def _dates_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
+def _dates_as_numbers(
+    columns: Sequence[ReadColumn], codes: Mapping[str, list[float]], remedies: Remedies
+) -> Iterator[Decision]:
     """Columns of numbers such as 20200309, or of seconds since 1970."""
-    found, times = [], {}
+    dates, times = {}, {}
     for column in columns:
         if column.filled.column.categories or len(column.counts) < _FEW_NUMBERS:
             continue
         values = column.filled.values
-        values = values[~np.isin(values, find_sentinels(values))]
-        if look_like_dates(values):
-            found.append(column.name)
+        if found := codes[column.name]:
+            values = values[~np.isin(values, found)]
+        if form := look_like_dates(values):
+            dates[column.name] = form
         elif text := describe_times(values):
             times[column.name] = text
-    if found:
+    if dates:
+        problem, remedy = describe_dates(list(dates.values()))
+        names = list(dates)
         yield Decision(
-            f"{_columns(found)} what looks like dates written as numbers (20200309), whose "
-            "differences aren't days",
-            f"Write them as days since the first, or leave out: {remedies.add('ignore', found)}",
+            f"{_columns(names)} what looks {problem}",
+            f"Write them as {remedy}, or leave out: {remedies.add('ignore', names)}",
         )
     if times:
         texts = [f"{printable(name)} ({text})" for name, text in times.items()]
@@ -228,3 +338,7 @@ def _ends_with_sum(column: ReadColumn) -> bool:
 
 def _columns(names: Sequence[str]) -> str:
     return f"columns {listed(names)} have" if len(names) > 1 else f"column {listed(names)} has"
+
+
+def _its(names: Sequence[str]) -> str:
+    return "their" if len(names) > 1 else "its"

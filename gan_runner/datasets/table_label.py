@@ -52,7 +52,7 @@ def find_label(
         return FoundLabel(called, text, decisions=(by_name, *decisions))
     last = columns[-1].name if columns else None
     if last is None or kinds[last].form is not None:
-        return FoundLabel(None, decisions=decisions)
+        return FoundLabel(None, decisions=(*decisions, *_other_labels(columns, kinds)))
     shown = printable(last)
     no_label = override("dataset.label", None)
     remedy = f"Use {no_label} for no label or {override('dataset.label', last)} for this one"
@@ -74,6 +74,16 @@ def label_candidates(columns: Sequence[ColumnNotes]) -> list[str]:
     others = [c.name for c in reversed(columns) if c.role == "categorical"]
     names = list(dict.fromkeys([*called, *others]))
     return [override("dataset.label", name) for name in names[:_MOST_CANDIDATES]]
+
+
+def _other_labels(columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]) -> list[Decision]:
+    """A note that a table without a label has columns that can be one."""
+    names = [c.name for c in columns if kinds[c.name].form is None and len(c.counts) > 1]
+    if not names:
+        return []
+    settings = [override("dataset.label", name) for name in names[:_MOST_CANDIDATES]]
+    text = "no column is taken for the label, since the last one has numbers"
+    return [Decision(text, f"If there is one: {' or '.join(settings)}", doubtful=False)]
 
 
 def _may_be_classes(column: ColumnText, remedies: Remedies) -> Decision | None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PrivateAttr
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -62,6 +62,8 @@ class Tabular(Dataset):
     seed: NonNegativeInt
     temperature: Annotated[float, Field(gt=0, le=100)]
     straight_through: bool
+    # kept by `load`, nothing before it: a file is read once
+    _test: tuple[Data | None, ...] = PrivateAttr(default=())
 
     @abstractmethod
     def contents(self) -> TableContents:
@@ -81,12 +83,13 @@ class Tabular(Dataset):
     @final
     def load(self, cache: Path, track: Track) -> Data:
         train, test = self._split_data()
+        self._test = (test,)
         held_out = 0 if test is None else len(test)
         return replace(train, reading=replace(train.reading, held_out=held_out))
 
     @final
     def held_out(self, cache: Path, track: Track) -> Data | None:
-        return self._split_data().test
+        return self._test[0] if self._test else self._split_data().test
 
     @property
     def flips(self) -> bool:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.evaluation.metrics.registry import METRICS, Need
 
 OPERATIONS_PER_SECOND = 2e10
 """In large products of matrices on a core or two; a slow machine has a quarter of it, a fast one
 several times as much."""
 
 
-def estimated_seconds(metrics: Collection[str], *, examples: int, features: int) -> float:
+def estimated_seconds(
+    metrics: Collection[str],
+    *,
+    examples: int,
+    features: int,
+    has_tstr: bool = False,
+    classes: int = 0,
+) -> float:
     """About how long the metrics take for so many real examples and as many samples, each of so
-    many features. Classifiers that are trained for it aren't counted."""
-    costs = (METRICS[name].cost for name in metrics)
-    return sum(cost.operations(examples, features) for cost in costs) / OPERATIONS_PER_SECOND
+    many features, and for each of so many classes again. The classifier of a data set, trained
+    once, isn't counted; those of TSTR are where it is measured."""
+    operations = 0.0
+    for metric in (METRICS[name] for name in metrics):
+        if has_tstr or Need.TSTR not in metric.needs:
+            operations += metric.cost.operations(examples, features)
+        if classes and metric.of_a_class:
+            operations += classes * metric.cost.operations(examples // classes, features)
+    return operations / OPERATIONS_PER_SECOND

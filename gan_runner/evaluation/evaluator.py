@@ -62,7 +62,13 @@ class Evaluator:
     def _announce(self, say: Callable[[str], None]) -> None:
         """Say of an evaluation that will take minutes that it will, and what makes it shorter."""
         examples, features = len(self._reference.examples), self._reference.space.size
-        seconds = estimated_seconds(self._metrics, examples=examples, features=features)
+        seconds = estimated_seconds(
+            self._metrics,
+            examples=examples,
+            features=features,
+            has_tstr=self._reference.tstr is not None,
+            classes=self._reference.classes_apart,
+        )
         if seconds >= _ANNOUNCED_SECONDS:
             say(
                 f"each evaluation takes about {duration_text(seconds)}: {examples} examples of "

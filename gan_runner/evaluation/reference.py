@@ -16,6 +16,7 @@ from gan_runner.datasets.mixtures import Mixture
 from gan_runner.evaluation.features.cache import cached_features
 from gan_runner.evaluation.features.choice import feature_space
 from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.metrics.by_class import MOST_CLASSES
 from gan_runner.evaluation.metrics.classified import ClassifiedRows, classified_rows
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.registry import Need
@@ -50,6 +51,15 @@ class Reference:
     rows: ClassifiedRows | None
     tstr: TSTRTask | None
     has_test: bool
+
+    @property
+    def classes_apart(self) -> int:
+        """The number of classes that are measured by themselves, too."""
+        if self.rows is not None:
+            count = len(self.rows.classes)
+        else:
+            count = self.data.classes if "accuracy" in self.space.facts else 0
+        return count if count <= MOST_CLASSES else 0
 
 
 def prepare_reference(

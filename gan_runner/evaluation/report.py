@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from gan_runner.evaluation.confusion import ConfusionMatrices
 from gan_runner.evaluation.features.classifier import classifier_warning
@@ -25,6 +26,7 @@ from gan_runner.sampling.pictures.examples import draw_examples
 from gan_runner.sampling.pictures.png import Picture
 
 _ENOUGH = 20  # samples that a class should have, before their absence means anything
+_LIKE_UNITS = 100  # times the deviation of the median dimension
 _NEIGHBORS_SHOWN = 8  # samples beside as many of their nearest training examples
 
 Measured = Mapping[str, Sequence[Measurement]]
@@ -136,6 +138,9 @@ def _doubts(
     if labels is not None and "accuracy" in facts and _compare_features(numbers):
         warning = classifier_warning(facts, labels.bincount())
         yield from [warning] if warning else []
+    if reference.space.name == "identity" and _compare_features(numbers):
+        warning = _units_warning(reference.features, reference.examples.shape[-1])
+        yield from [warning] if warning else []
     yield from dict.fromkeys(m.doubt for m in numbers if m.doubt)
     for number in numbers:
         if not math.isfinite(number.value) and not number.doubt:
@@ -147,6 +152,21 @@ def _doubts(
         if not each and asked:
             needs = " and ".join(need.value for need in METRICS[name].needs) or "more examples"
             yield f"{name} can't be computed for this data and model. It needs {needs}."
+
+
+def _units_warning(features: Tensor, size: int) -> str | None:
+    """One line where features [N, T * D] in the data's own units, T steps of D = `size` dimensions,
+    differ so much in size that one of them decides all distances."""
+    deviations = features.double().std(dim=0)
+    varying = deviations[deviations > 0]
+    if len(varying) < 2 or varying.max() <= _LIKE_UNITS * varying.median():
+        return None
+    largest = int(deviations.argmax())
+    return (
+        f"distances are in the data's own units, and dimension {largest % size + 1} decides them: "
+        f"its deviation is {float(varying.max()):.3g}, that of the median dimension "
+        f"{float(varying.median()):.3g}. Save the dimensions in units of like size to compare all."
+    )
 
 
 def _compare_features(numbers: Sequence[Measurement]) -> bool:

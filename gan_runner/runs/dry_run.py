@@ -19,7 +19,7 @@ import torch
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config, Train
 from gan_runner.data_report.text import short_form
-from gan_runner.errors import printable
+from gan_runner.errors import plural, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
@@ -27,6 +27,7 @@ from gan_runner.system import machine
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.units import duration_text, size_text
 from gan_runner.training.advice import advice
+from gan_runner.training.evaluation_plan import evaluation_seconds
 from gan_runner.training.loop import real_batches
 from gan_runner.training.run import Run
 
@@ -169,7 +170,11 @@ def _measure_step(run: Run) -> float:
 def _rows(run: Run, seconds: float) -> list[tuple[str, str]]:
     plan = run.config.train
     examples = plan.batch_size * run.experiment.method.batches_per_step
-    evaluated = ", evaluations not counted" if plan.is_evaluated else ""
+    evaluated = ""
+    if plan.is_evaluated:
+        number = -(-plan.steps // plan.evaluation_interval)
+        each = duration_text(math.ceil(evaluation_seconds(run.experiment, run.data)))
+        evaluated = f", {plural(number, 'evaluation')} of about {each} not counted"
     return [
         *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),
         ("examples", f"{len(run.data):,} of shape {list(run.data.space.shape)}"),

@@ -136,10 +136,17 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
     data = trained.experiment.dataset.training(cache, track)
     if digest(data) != trained.data:
         raise CheckpointError(
-            "the data is not what the run was trained on, dataset="
-            f"{printable(trained.experiment.config.dataset['name'])}. Restore it."
+            "the data is not what the run was trained on, "
+            f"{place_of_data(trained.experiment.config)}. Restore it."
         )
     return data
+
+
+def place_of_data(config: Config) -> str:
+    """The setting that says where the data lie, or which they are."""
+    keys = (key for key in ("path", "root") if config.dataset.get(key))
+    key = next(keys, "name")
+    return f"dataset.{key}={printable(config.dataset.get(key))}"
 
 
 def saved_experiment(config: Config, folder: RunFolder) -> Experiment:
@@ -177,7 +184,8 @@ def load_data(
     if config.train.batch_size > len(data):
         raise ConfigError(
             f"a batch is larger than the data, train.batch_size={config.train.batch_size}. "
-            f"The data set has {plural(len(data), 'example')}; use a batch of at most that."
+            f"The data set has {plural(len(data), 'example')}. "
+            f"Use train.batch_size={2 ** (len(data).bit_length() - 1)}"
         )
     threads = torch.get_num_threads()
     return resolve_lengths(experiment, data, threads=threads), data

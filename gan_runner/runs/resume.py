@@ -21,6 +21,7 @@ from gan_runner.runs.data import report_reading
 from gan_runner.runs.open import (
     initial_state,
     load_data,
+    place_of_data,
     prepare_machine,
     saved_experiment,
     untrained_state,
@@ -63,6 +64,11 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
         _record_places(folder, saved, experiment, terminal)
         return None
     found, warnings = checkpoint.newest(folder.checkpoints)
+    if found is None and folder.status().step:
+        warnings.append(
+            f"the run was at step {folder.status().step} and none of its checkpoints is left: it "
+            "begins anew."
+        )
     device = prepare_machine(experiment.config)
     experiment, data = load_data(experiment, terminal, device)
     _refuse_ended_schedules(saved, experiment.config, changes)
@@ -230,8 +236,7 @@ def check_same(found: Checkpoint, config: Config, data: Data) -> None:
         )
     if found.facts.data != digest(data):
         raise CheckpointError(
-            "the data is not what the run began with, dataset="
-            f"{printable(config.dataset.get('root') or config.dataset.get('name'))}. "
+            f"the data is not what the run began with, {place_of_data(config)}. "
             "Restore it, or start a new run with init_from=RUN"
         )
 

@@ -4,6 +4,7 @@ FORMATS."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -77,7 +78,14 @@ def find_format(path: Path) -> Format:
             f"{suffix} files aren't written, --out={printable(path)}. "
             f"Use a {_listed(FORMATS)} file, or a name without such an end for a folder."
         )
-    return FORMATS.get(_SPELLINGS.get(suffix, suffix), FOLDER)
+    found = FORMATS.get(_SPELLINGS.get(suffix, suffix))
+    alike = get_close_matches(suffix, FORMATS, n=1, cutoff=_ALIKE) if suffix else []
+    if found is None and alike and not path.is_dir():
+        raise ConfigError(
+            f"{suffix} files aren't written, --out={printable(path)}. "
+            f"Did you mean {printable(path.with_suffix(alike[0]))}?"
+        )
+    return found or FOLDER
 
 
 def check_format(path: Path, space: Space, *, option: str) -> None:
@@ -160,6 +168,7 @@ def _write_svg(path: Path, samples: GeneratedSamples) -> None:
         samples.space,
         grid_columns=samples.grid_columns,
         labels=samples.labels,
+        class_names=samples.class_names,
         layout=samples.layout,
     )
     write_user_file(path, chart)
@@ -173,6 +182,7 @@ def _draw(samples: GeneratedSamples) -> Picture:
         samples.space,
         grid_columns=samples.grid_columns,
         labels=samples.labels,
+        class_names=samples.class_names,
         layout=samples.layout,
     )
 
@@ -294,6 +304,8 @@ _OTHER_FILES = frozenset(
     }
 )
 """Ends of names that nobody gives a folder."""
+
+_ALIKE = 0.7  # of difflib: .pgn is .png
 
 
 def describe_formats() -> str:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from shlex import quote
 from typing import IO, TYPE_CHECKING
 
 from gan_runner import __version__
 from gan_runner.config.names import without_time
+from gan_runner.config.overrides import override
 from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 from gan_runner.storage.status import Status, read_status, write_status
@@ -179,6 +181,9 @@ class RunFolder:
         except FileNotFoundError:
             what = "no reading report" if self.config.is_file() else "not a run folder"
             remedy = "Name the data set: gan-data dataset=NAME"
+            within = next(iter(sorted(self.path.glob("*/config.yaml"))), None)
+            if within is not None:
+                remedy = f"Name one of the runs in it: gan-data {quote(printable(within.parent))}"
             raise CheckpointError(f"{what}, RUN={printable(self.path)}. {remedy}") from None
 
     def write_status(self, status: Status) -> None:
@@ -212,9 +217,13 @@ def claim(path: Path, *, generated: bool) -> tuple[Path, list[Path]]:
         raise MachineError(
             f"can't make the run folder, hydra.run.dir={printable(path)}. {printable(error)}"
         ) from None
+    if not path.is_dir():
+        raise ConfigError(f"a file, hydra.run.dir={printable(path)}. Name a folder.")
+    remedy = "Name another one"
+    if RunFolder(path).config.is_file():
+        remedy += f", or continue that run: gan-train {override('resume', str(path))}"
     raise ConfigError(
-        f"run folder exists and is not empty, hydra.run.dir={printable(path)}. "
-        "Name another one, or continue it with resume=RUN"
+        f"run folder exists and is not empty, hydra.run.dir={printable(path)}. {remedy}"
     )
 
 

@@ -261,7 +261,11 @@ def _joint_fault(faults: dict[str, Fault], count: int) -> Fault:
     lines = [f"  {name}: {first_line(str(fault))}" for name, fault in faults.items()]
     if len(lines) > _LISTED:
         lines = [*lines[:_LISTED], f"  and {len(lines) - _LISTED} more"]
-    remedy = "Change them, or leave them out with sweeping.on_invalid=skip"
-    head = f"{len(faults)} of {plural(count, 'job')} are invalid; none was started. {remedy}"
+    remedy = "Change them."
+    if len(faults) < count:
+        remedy = "Change them, or leave them out with sweeping.on_invalid=skip"
+    verb = "is" if count == 1 else "are"
+    jobs = f"{len(faults)} of {plural(count, 'job')} {verb} invalid"
+    head = f"{jobs}; none was started. {remedy}"
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
     return kind("\n".join([head, *lines]))

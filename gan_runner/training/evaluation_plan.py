@@ -20,6 +20,7 @@ from torch.utils.flop_counter import flop_registry
 from gan_runner.config.schema import FEWEST_EVALUATED_STEPS
 from gan_runner.data import Data
 from gan_runner.evaluation.cost import OPERATIONS_PER_SECOND, estimated_seconds
+from gan_runner.evaluation.metrics.by_class import MOST_CLASSES
 from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.settings import MOST_EXAMPLES, space_name
 from gan_runner.models import GenerativeModel
@@ -68,6 +69,16 @@ def plan_evaluations(experiment: Experiment, data: Data, *, steps: int) -> Evalu
         if evaluations * seconds[fewest] <= 2 * _SHARE * training:
             return EvaluationPlan(-(-steps // evaluations), fewest)
     return EvaluationPlan(steps if seconds[fewest] <= training else 0, fewest)
+
+
+def evaluation_seconds(experiment: Experiment, data: Data) -> float:
+    """About how long one evaluation of an experiment with known lengths takes. The classifier of a
+    data set, which is trained once, isn't counted."""
+    passed = _operations_of_a_pass(experiment.model, data)
+    are_apart = data.space.columns is not None
+    are_apart = are_apart or space_name(experiment.evaluation, data) == "classifier"
+    classes = data.classes if are_apart and data.classes <= MOST_CLASSES else 0
+    return _seconds(experiment, data, experiment.evaluation.count, passed.sample, classes)
 
 
 class _Pass(NamedTuple):
@@ -137,11 +148,16 @@ class _Counter(TorchDispatchMode):
         return out
 
 
-def _seconds(experiment: Experiment, data: Data, num: int, sample: float) -> float:
-    """Of one evaluation with at most `num` samples."""
+def _seconds(
+    experiment: Experiment, data: Data, num: int, sample: float, classes: int = 0
+) -> float:
+    """Of one evaluation with at most `num` samples, and of each of so many classes."""
     settings, examples = experiment.evaluation, min(num, len(data))
     space = space_name(settings, data)
     size, extraction = _FEATURES.get(space, (prod(data.space.shape), 0.0))
     metrics = tuple(METRICS) if settings.metrics is None else settings.metrics
     made = examples * (sample + extraction) / OPERATIONS_PER_SECOND
-    return made + estimated_seconds(metrics, examples=examples, features=size)
+    has_tstr = data.tells_classes_apart and data.space.kind != "images"
+    return made + estimated_seconds(
+        metrics, examples=examples, features=size, has_tstr=has_tstr, classes=classes
+    )

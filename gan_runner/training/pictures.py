@@ -40,7 +40,11 @@ class Pictures:
         examples = sampler.sample(self._count, labels=labels, seed=self._seed)
         grid_columns = classes if 1 < classes <= _MOST_GRID_COLUMNS else None
         picture = draw_examples(
-            examples, self._data.space, grid_columns=grid_columns, labels=labels
+            examples,
+            self._data.space,
+            grid_columns=grid_columns,
+            labels=labels,
+            class_names=sampler.class_names,
         )
         return picture, self._thumbnails(examples)
 
@@ -54,8 +58,11 @@ class Pictures:
 
     def reals(self) -> Picture:
         """The first real examples."""
-        labels = None if self._data.labels is None else self._data.labels[: self._count]
-        return draw_examples(self._data.examples[: self._count], self._data.space, labels=labels)
+        data = self._data
+        labels = None if data.labels is None else data.labels[: self._count]
+        return draw_examples(
+            data.examples[: self._count], data.space, labels=labels, class_names=data.class_names
+        )
 
     def reconstructions(self, sampler: Sampler) -> Picture | None:
         """The first examples, each row of them over what an autoencoder makes of it; None for other

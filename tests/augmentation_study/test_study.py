@@ -344,7 +344,7 @@ def test_vectors_are_classified_too(runs: Path, here: Here) -> None:
     [
         (["--real-per-class", "0"], "--real-per-class"),
         (["--real-per-class", "5,x"], "--real-per-class"),
-        (["--real-per-class", "120"], "--real-per-class=120. Ask for at most 116."),
+        (["--real-per-class", "120"], "--real-per-class=120. Use --real-per-class 116"),
         (["--synthetic-ratio", "0"], "--synthetic-ratio"),
         (["--synthetic-ratio", "-1"], "--synthetic-ratio"),
         (["--synthetic-ratio", "nan"], "--synthetic-ratio"),

@@ -16,14 +16,18 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import gan_runner
+from gan_runner.cli.arguments import Arguments
+from gan_runner.cli.command import run_with_options
 from gan_runner.cli.hydra.command_line import read_command_line
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.overrides import override
 from gan_runner.config.schema import parse
 from gan_runner.datasets.readers.intensities import number
-from gan_runner.errors import ConfigError
+from gan_runner.errors import ConfigError, MachineError
 from gan_runner.health import advice as advices
 from gan_runner.runs.finish import as_fault
+from gan_runner.sampling.outputs import find_format
+from gan_runner.sweeps.sweep import _joint_fault
 
 _SETTING = re.compile(r"""'[\w./]+=(?:[^']|'"'"')*'\S*|[\w./]+=[^\s']+""")  # as it is printed
 _ENDED = re.compile(
@@ -218,3 +222,70 @@ def test_names_that_the_terminal_lacks_are_escaped(
         assert here("gan-runs", "é")[0] == 2
         terminal.flush()
     assert b"DIR=\\xe9" in terminal.buffer.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_number_with_a_comma_is_a_sweep_and_nothing_else(
+    here: Callable[..., tuple[int, str, str]],
+) -> None:
+    fault = here("gan-train", "seed=0,1")[2]
+    assert "Add -m" in fault and "for a list" not in fault and "for a text" not in fault
+
+
+@pytest.fixture
+def vectors(tmp_path: Path, here: Callable[..., tuple[int, str, str]]) -> str:
+    """The settings of forty vectors."""
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32))
+    return f"threads=1 train.steps=1 {_VECTORS}"
+
+
+def test_a_batch_that_is_too_large_is_answered_with_one_that_fits(
+    vectors: str, here: Callable[..., tuple[int, str, str]]
+) -> None:
+    words = [*vectors.split(), "dry_run=true"]
+    assert "Use train.batch_size=32" in here("gan-train", *words)[2]
+    assert here("gan-train", *words, "train.batch_size=32")[0] == 0
+
+
+def test_faults_of_commands_name_their_own_options(
+    here: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = Arguments(prog="gan-sample")
+    parser.add_argument("--device")
+
+    def work(options: Any) -> None:
+        raise MachineError("CUDA is not available, device=cuda. Use device=cpu or my_device=auto")
+
+    said: list[str] = []
+    monkeypatch.setattr("gan_runner.cli.command.report", lambda fault: said.append(str(fault)) or 4)
+    assert run_with_options(work, parser, ["--device", "cuda"], imports_plugins=False) == 4
+    assert said == ["CUDA is not available, --device cuda. Use --device cpu or my_device=auto"]
+
+
+def test_a_folder_that_is_no_run_is_answered_by_what_is_in_it(
+    here: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    for run in "ab":
+        (tmp_path / "sweep" / run).mkdir(parents=True)
+        (tmp_path / "sweep" / run / "config.yaml").write_text("{}")
+    assert "runs within it have, as sweep/a" in here("gan-sample", "sweep", "--out", "a.png")[2]
+    assert "gan-data sweep/a" in here("gan-data", "sweep")[2]
+    assert "several run folders" in here("gan-data", "sweep/a", "sweep/b")[2]
+    assert "no such folder" in here("gan-runs", "nowhere")[2]
+    (tmp_path / "file").write_text("")
+    assert "Name a folder" in here("gan-train", "threads=1", "hydra.run.dir=file")[2]
+
+
+def test_pictures_are_written_by_the_end_of_their_name(
+    here: Callable[..., tuple[int, str, str]],
+) -> None:
+    assert "--png x.png" in here("gan-data", "dataset=ring", "--png", "x.jpg")[2]
+    with pytest.raises(ConfigError, match=r"Did you mean a\.png"):
+        find_format(Path("a.pgn"))
+    assert find_format(Path("samples")) is find_format(Path("samples.v2"))
+
+
+def test_jobs_that_are_all_invalid_are_not_to_be_left_out() -> None:
+    fault = ConfigError("wrong")
+    assert "on_invalid=skip" in str(_joint_fault({"a": fault}, 2))
+    assert "on_invalid=skip" not in str(_joint_fault({"a": fault, "b": fault}, 2))
+    assert str(_joint_fault({"a": fault}, 1)).startswith("1 of 1 job is invalid")

@@ -184,7 +184,7 @@ def test_a_run_folder_that_is_not_empty_is_refused(here: Here, tmp_path: Path) -
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     before = content(tmp_path)
-    assert_refused(here("gan-train", "hydra.run.dir=mine"), 2, "hydra.run.dir=", "resume=RUN")
+    assert_refused(here("gan-train", "hydra.run.dir=mine"), 2, "hydra.run.dir=", "another one")
     assert content(tmp_path) == before
 
 
@@ -282,7 +282,7 @@ def raw(values: bytes) -> Damage:
         (array(np.zeros((20, 5))), 2, ["model=dcgan", "model=mlp"]),
         (array(np.zeros((20, 3, 3))), 2, ["3x3", "model=dcgan"]),
         (array(np.zeros((3, 8, 8))), 2, ["train.batch_size=64", "3 examples"]),
-        (raw(b"\x93NUMPY\x01\x00"), 3, ["unreadable"]),
+        (raw(b"\x93NUMPY\x01\x00"), 3, ["cut off"]),
         (raw(b"PK\x03\x04 no archive"), 3, ["unreadable"]),
         (raw(b"hello"), 3, ["not a NumPy file"]),
         (lambda folder: (folder / "data.npy").mkdir(), 3, ["not a file"]),

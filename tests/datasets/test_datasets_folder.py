@@ -1034,3 +1034,61 @@ def test_gray_among_color_and_alpha_among_none_are_doubtful_unless_rare(
     for i in range(4, 60):
         paint(root / f"{i}.png", (i, 9, 90))
     assert "gray" not in doubts(dataset(root).load(cache, track))
+
+
+# ---------------------------------------------------------------- wild folders
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "an empty file"),
+        (b"<html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+    ],
+)
+def test_what_is_no_picture_is_called_what_it_is(
+    content: bytes, reason: str, root: Path, cache: Path
+) -> None:
+    paint(root / "a.png")
+    (root / "b.png").write_bytes(content)
+    with pytest.raises(DataError, match=reason):
+        dataset(root).load(cache, track)
+    skipped = dataset(root, on_damaged="skip").load(cache, track)
+    assert reason in doubts(skipped)
+
+
+def test_a_link_to_nothing_is_called_that(root: Path, cache: Path) -> None:
+    paint(root / "a.png")
+    (root / "b.png").symlink_to("nowhere.png")
+    with pytest.raises(DataError, match="a link to a file that isn't there"):
+        dataset(root).load(cache, track)
+
+
+def test_pictures_that_are_nearly_black_beside_others_are_doubtful(root: Path, cache: Path) -> None:
+    for place in range(6):
+        values = np.full((8, 8), 4000 if place % 2 else 60000, np.uint16)
+        values[0, 0] = 100 * place
+        Image.fromarray(values).save(root / f"{place}.png")
+    data = dataset(root).load(cache, track)
+    assert "3 of 6 16-bit images use at most a sixteenth" in doubts(data)
+
+
+def test_labels_in_a_file_beside_pictures_are_said_not_to_be_read(root: Path, cache: Path) -> None:
+    paint(root / "images" / "a.png")
+    paint(root / "images" / "b.png", BLUE)
+    (root / "labels.csv").write_text("a.png,0\n")
+    assert "no labels: labels.csv isn't read" in doubts(dataset(root).load(cache, track))
+    assert "labels.csv" not in doubts(dataset(root, labels=None).load(cache, track))
+
+
+def test_parts_of_a_data_set_within_classes_are_said_and_can_be_left_out(
+    root: Path, cache: Path
+) -> None:
+    for kind in "ab":
+        for part in ("train", "test"):
+            paint(root / kind / part / "0.png", RED if part == "train" else BLUE)
+    said = doubts(dataset(root).load(cache, track))
+    assert "parts of a data set are read as one" in said
+    assert "'dataset.ignore=[\"*/test\"]'" in said
+    assert len(dataset(root, ignore=["*/test"]).load(cache, track).examples) == 2

@@ -20,7 +20,7 @@ from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
-from gan_runner.datasets.shifting import shift
+from gan_runner.datasets.shifting import shift, shift_columns
 from gan_runner.errors import DataError
 from gan_runner.sampling.arrays import to_stored_array
 
@@ -316,3 +316,11 @@ def test_samples_of_a_run_have_the_digits_of_its_data(tmp_path: Path) -> None:
     assert call_command("gan-sample", *words) == 0
     samples = np.load(tmp_path / "x.npz")["samples"]
     assert np.array_equal(samples[:, :3], np.stack([rows[n] for n in names[:3]], axis=1))
+
+
+def test_whole_numbers_beyond_53_bits_say_in_which_steps_their_samples_go() -> None:
+    nanoseconds = 1_700_000_000_000_000_000 + np.arange(0, 10**7, 10**4)[:, None]
+    lost = shift_columns(nanoseconds).lost[0]
+    assert lost.text.endswith("go in steps of 256") and not lost.doubtful
+    assert shift_columns(nanoseconds[:1] + np.arange(1000)[:, None]).lost[0].doubtful
+    assert shift_columns(np.arange(100)[:, None] + 2**50).lost == {}

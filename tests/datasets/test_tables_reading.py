@@ -17,8 +17,9 @@ from gan_runner.cli.hydra.command_line import read_command_line
 from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Data, LeftOut, Reading
-from gan_runner.datasets import Tabular
+from gan_runner.datasets import Table, Tabular
 from gan_runner.datasets.bundled import IRIS
+from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import find_form
 from gan_runner.errors import ConfigError, DataError
 from gan_runner.logs.terminal import Terminal
@@ -545,3 +546,168 @@ def test_a_label_chosen_by_its_place_is_doubtful_on_every_table(
     assert "the last column, b, is taken for the label" in said
     for typed in remedies(said):
         assert "taken for the label" not in doubts(load(text, typed).reading)
+
+
+# ---------------------------------------------------------------- numbers that aren't read as such
+
+OTHER_NOTATIONS = {
+    "(1,234.00)": "negative numbers in brackets",
+    "(5%)": "negative numbers in brackets",
+    "12-": "the sign behind them",
+    "1.5D+02": "another exponent sign",
+    "2 x 10^4": "another exponent sign",
+    "0x1f": "hexadecimal",
+    "<0.5": "limits",
+    "2.5±0.1": "an uncertainty",
+    "2.5(3)": "an uncertainty",
+    "1,23,456": "as in India",
+    "1 3/4": "fractions",
+    "52°30'12\"N": "angles",
+    "2h 30m": "durations",
+    "'007": "text for Excel",
+    '="007"': "text for Excel",
+    "\uff11\uff12": "another script",
+}
+
+
+@pytest.mark.parametrize("cell", OTHER_NOTATIONS)
+def test_numbers_in_a_notation_that_is_not_read_are_called_that(cell: str) -> None:
+    cells = [cell, cell.replace("1", "3").replace("2", "4").replace("5", "6").replace("00", "02")]
+    cells[1] = cells[1].replace("\uff11", "\uff13").replace("30^", "10^")
+    assert OTHER_NOTATIONS[cell] in find_notation(cells)
+    assert OTHER_NOTATIONS[cell] in find_notation([*cells, "17", "4.5"])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("0-17", "18-34", "65+"),
+        ("<10k", "10k-50k", ">50k"),
+        ("B12", "B13", "C4"),
+        ("1st", "2nd"),
+        ("A1", "A2"),
+        ("3D", "4D+"),
+        ("5", "6"),
+        ("2020-01-02", "2020-01-03"),
+        ("I", "II"),
+        ('18" screen', '20" screen'),
+        ("1.234,50", "99,5"),
+        ("yes", "no"),
+    ],
+)
+def test_names_are_not_taken_for_a_notation(cells: tuple[str, ...]) -> None:
+    assert find_notation(cells) == ""
+
+
+def test_a_column_in_another_notation_is_doubtful_and_its_remedies_work(load: Load) -> None:
+    text = table("x,debt", number, one_of("(5.00)", "(6.00)", "7.00x"))
+    text = text.replace("7.00x", "(7.00)")
+    warning = next(w for w in load(text).reading.warnings if "brackets" in w)
+    for remedy in remedies(warning):
+        assert "brackets" not in doubts(load(text, remedy).reading)
+
+
+# ---------------------------------------------------------------- rows and columns of another kind
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [("null,1e5,kind", "1.5"), ("name,0.1,0.9", "a"), ("kind,0.5,2020", "b"), ("x,1e5,-3", "2")],
+)
+def test_a_name_may_look_like_a_number_beside_others_that_do_not(
+    names: str, first: str, load: Load
+) -> None:
+    cells = one_of(first, first + "1") if first in "ab" else number
+    text = table(names, cells, number, one_of("u", "v") if "kind" in names[4:] else number)
+    data = load(text)
+    assert [column.name for column in data.reading.columns] == names.split(",")
+
+
+@pytest.mark.parametrize("names", ["1.5,-0.3,u", "NA,0.5,v", "0.1,0.2,0.3"])
+def test_a_first_row_of_values_is_refused(names: str, load: Load) -> None:
+    with pytest.raises(DataError, match="the first row has no names"):
+        load(table(names, number, number, one_of("u", "v")))
+
+
+def test_names_that_come_again_in_files_put_together_are_left_out_and_said(load: Load) -> None:
+    part = table("x,kind", number, one_of("u", "v"), rows=40)
+    reading = load(part + part).reading
+    assert [str(each.count) + each.why for each in reading.left_out] == ["1the names again"]
+    values = table("yes,no", one_of("yes", "no"), one_of("no", "yes"))
+    assert load(values, "dataset.label=null").reading.left_out == ()
+
+
+def test_a_column_that_is_all_empty_is_left_out_by_the_first_remedy(load: Load) -> None:
+    text = table("x,empty,y", number, lambda row: "", number)
+    with pytest.raises(DataError) as fault:
+        load(text)
+    (remedy,) = remedies(str(fault.value))
+    assert load(text, remedy).reading.left_out[0].count == 1
+
+
+MEANING_ELSE = {
+    "phone": (lambda row: 4930_0000_000 + row * 7919, "numbers that name something"),
+    "zip": (lambda row: 10000 + row * 211, "numbers that name something"),
+    "month": (
+        lambda row: 202001 + row % 12 + 100 * (row % 3),
+        r"dates written as numbers \(202003",
+    ),
+    "stamp": (lambda row: 202003010000 + row % 24 * 100 + row % 60, r"numbers \(202003092359\)"),
+    "julian": (lambda row: f"{2459000.5 + row / 8:.3f}", "Julian dates, 2020-05-31 to"),
+    "far": (lambda row: "1e30" if row == 7 else number(row), "all others of their column"),
+    "split": (one_of("train", "test", "val"), "which rows are for training"),
+    "when": (one_of("2020-01-02", "3/4/2020", "Jan 5 2020"), "dates in 3 forms"),
+}
+
+
+@pytest.mark.parametrize("name", MEANING_ELSE)
+def test_a_column_that_means_something_else_is_doubtful_and_can_be_left_out(
+    name: str, load: Load
+) -> None:
+    cell, said = MEANING_ELSE[name]
+    text = table(f"x,{name},y", number, cell, number)
+    warning = next(w for w in load(text).reading.warnings if re.search(said, w))
+    assert not re.search(said, doubts(load(text, next(remedies(warning))).reading))
+
+
+def test_columns_in_one_hot_form_are_said_to_be_one_category(load: Load) -> None:
+    text = table("c_red,c_blue,x", one_of(0, 1), one_of(1, 0), number)
+    assert "columns c_red, c_blue are one category in one-hot form" in doubts(load(text).reading)
+    text = table("c_red,c_blue,x", one_of(0, 1), one_of(1, 1, 0), number)
+    assert "one-hot" not in doubts(load(text).reading)
+
+
+def test_a_table_without_a_label_names_the_columns_that_can_be_one(load: Load) -> None:
+    text = table("survived,fare", one_of(0, 1), number)
+    said = [each.remedy for each in load(text, label="auto").reading.decisions]
+    assert "If there is one: dataset.label=survived" in said
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid x\n", "git lfs pull"),
+        (b"<!DOCTYPE html>\n<html></html>\n", "web page"),
+        (b'\xef\xbb\xbf\n{"x": 1}\n{"x": 2}\n', "a JSON file"),
+        (b"% comment\n@RELATION iris\n", "an ARFF file"),
+        (b"BZh91AY", "bunzip2"),
+        (b"\x93NUMPY\x01", "dataset=array"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_by_it(start: bytes, said: str, load: Load) -> None:
+    with pytest.raises(DataError, match=said):
+        load(start)
+
+
+def test_a_file_is_read_once_for_training_and_held_out_rows(
+    load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    load(table("x,y", number, number))
+    settings = yaml.safe_load((conf_folder() / "dataset" / "table.yaml").read_text())["dataset"]
+    node = EVERY_DATASET | settings | {"path": str(tmp_path / "table.csv")}
+    read, plain = [], Table.contents
+    monkeypatch.setattr(Table, "contents", lambda self: read.append(1) or plain(self))
+    rows = build_component(node, Tabular, where="dataset")
+    assert len(rows.training(tmp_path, Terminal().track)) == 140
+    test = rows.test(tmp_path, Terminal().track)
+    assert test is not None and len(test) == 60 and len(read) == 1

@@ -244,8 +244,8 @@ def test_counts_of_modes_are_those_of_the_samples(
     [
         (["--metrics", "frechett"], 2, "frechet"),
         (["--metrics", ""], 2, "evaluation.metrics"),
-        (["--space", "classifier"], 2, "evaluation.space=classifier"),
-        (["--space", "pixels"], 2, "evaluation.space"),
+        (["--space", "classifier"], 2, "--space classifier"),
+        (["--space", "pixels"], 2, "--space"),
         (["--num", "0"], 2, "--num"),
         (["--checkpoint", "7"], 6, "--checkpoint=7"),
         (["--picture", "x.png"], 2, "--picture"),

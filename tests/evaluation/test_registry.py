@@ -115,6 +115,20 @@ def test_a_plugin_adds_a_metric_by_an_entry_and_a_function() -> None:
     assert "extent" not in METRICS
 
 
+def test_the_classifiers_of_tstr_count_where_they_are_fitted() -> None:
+    size = {"examples": 50_000, "features": 5_000}
+    assert estimated_seconds(["tstr"], **size) == 0
+    assert estimated_seconds(["tstr"], **size, has_tstr=True) == pytest.approx(575)
+
+
+def test_metrics_of_each_class_count_again() -> None:
+    size = {"examples": 140, "features": 5_000}
+    whole = estimated_seconds(["frechet", "tstr"], **size)
+    assert estimated_seconds(["frechet", "tstr"], **size, classes=2) == pytest.approx(
+        3 * whole, rel=0.01
+    )
+
+
 @pytest.mark.parametrize("taken", ["frechet", "modes", "recall"])
 def test_a_plugins_metric_has_names_of_its_own(taken: str) -> None:
     entry = Metric("own", (Number(taken, "min"),), "What it says.")

@@ -21,6 +21,7 @@ from gan_runner.evaluation.metrics.modes import missed_modes_warning
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.tables import labeled_arrays
 from gan_runner.evaluation.metrics.tstr import TSTR, ClassifierResult, tstr_warning
+from gan_runner.evaluation.report import _units_warning
 
 # the classifier of the data
 
@@ -163,3 +164,10 @@ def test_a_column_of_one_value_is_a_doubt_and_one_column_has_no_correlation() ->
     (doubt,) = (each.doubt for each in found if each.doubt)
     assert "2 columns of a single value (b, only)" in doubt
     assert MEASURES["correlations"](inputs(real, real, columns=columns)) == []
+
+
+def test_dimensions_of_unlike_units_are_said_to_decide_all_distances() -> None:
+    alike = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
+    assert _units_warning(alike, 3) is None
+    warning = _units_warning(alike * torch.tensor([1, 1, 1, 1, 1e4, 1]), 3)
+    assert warning is not None and "dimension 2 decides" in warning

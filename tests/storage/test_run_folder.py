@@ -54,9 +54,12 @@ def test_a_folder_that_is_not_empty_is_refused_and_untouched(tmp_path: Path, con
     (path / content).mkdir(parents=True)
     (path / content / "step_00000001.safetensors").touch()
     before = tree(tmp_path)
-    with pytest.raises(ConfigError, match=r"run folder exists .*hydra\.run\.dir=.*resume=RUN"):
+    with pytest.raises(ConfigError, match=r"run folder exists .*hydra\.run\.dir=.*another one$"):
         claim(path, generated=False)
     assert tree(tmp_path) == before
+    (path / "config.yaml").touch()
+    with pytest.raises(ConfigError, match=rf"continue that run: gan-train resume={path}$"):
+        claim(path, generated=False)
 
 
 def test_an_explicit_path_is_claimed_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, conf_folder
 from gan_runner.config.names import run_name
 from gan_runner.config.overrides import override
+from gan_runner.config.reference import TYPES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, Fault, MachineError, printable
 
@@ -260,11 +262,18 @@ def _explain_several_values(written: str) -> str:
     remedy = "Add -m to train a run with each."
     if re.fullmatch(r"\d{1,3}(,\d{3})+", value):
         return f"commas in a number, {printable(written)}. Type {key}={value.replace(',', '')}"
-    if key not in GROUPS:
+    if key not in GROUPS and not _is_one_number(key):
         lists = [override(key, entries) for entries in _entries(value)]
         meant = [*(f"{each} for a list" for each in lists), f"{override(key, value)} for a text"]
         remedy += f" Or write {' or '.join(meant)}."
     return f"several values in a single run, {printable(written)}. {remedy}"
+
+
+def _is_one_number(key: str) -> bool:
+    """Whether a setting is a number, or true or false, and neither a list nor a text."""
+    found = json.loads(TYPES.read_text(encoding="utf-8")).get(key, "")
+    kinds = [found] if isinstance(found, str) else list(found)
+    return all(kind.startswith(("integer", "number", "true")) for kind in kinds)
 
 
 def _entries(value: str) -> Iterator[list[str | int | float | None]]:

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from gan_runner.config.overrides import override
 from gan_runner.datasets.readers.npy import read_npy
+from gan_runner.datasets.readers.other_files import FIRST_BYTES, OtherFile, find_other_file
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.errors import DataError, Fault, did_you_mean, printable
 
 SAMPLES = ("samples", "images", "data", "x")
 LABELS = ("labels", "y")
 LIKELY_LABELS = (*LABELS, "label", "target", "targets", "class", "classes")
+_CUT_OFF = ("greater than file size", "EOF: reading")
 NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
 
 
@@ -52,9 +54,9 @@ def read_array_file(path: Path, *, samples: str, labels: str | None, setting: st
         if path.exists() and not path.is_file():
             raise DataError(f"not a file, {setting}. Name a .npy or .npz file.")
         with path.open("rb") as file:
-            magic = file.read(len(NPY_MAGIC))
+            magic = file.read(FIRST_BYTES)
         try:
-            if magic == NPY_MAGIC:
+            if magic.startswith(NPY_MAGIC):
                 _refuse_names(samples, labels, setting)
                 return ArrayFile(read_npy(path), None)
             if magic.startswith(ZIP_MAGIC):
@@ -63,7 +65,9 @@ def read_array_file(path: Path, *, samples: str, labels: str | None, setting: st
             raise
         except Exception as error:  # numpy and zipfile raise whatever a stranger's bytes provoke
             raise _unreadable(error, setting) from None
-    raise DataError(f"not a NumPy file, {setting}. Save one with numpy.save or numpy.savez.")
+    other = find_other_file(magic) or OtherFile("not a NumPy file")
+    remedy = other.remedy or "Save one with numpy.save or numpy.savez."
+    raise DataError(f"{other.kind}, {setting}. {remedy}")
 
 
 def setting_of_array(key: str, name: str) -> str:
@@ -75,6 +79,9 @@ def _unreadable(error: Exception, setting: str) -> DataError:
     if "allow_pickle" in str(error) or "Python objects" in str(error):
         what = "an array of Python objects"
         remedy = "Save plain numbers: rows of one length, labels as integers or text."
+    elif any(sign in str(error) for sign in _CUT_OFF):
+        what = f"a file that is cut off ({printable(error)})"
+        remedy = "Copy or download it again."
     else:
         what = f"unreadable array file ({printable(error)})"
         remedy = "Save plain numbers with numpy.save or numpy.savez."
@@ -118,7 +125,18 @@ def _describe(archive: Any, name: str) -> StoredArray:
             shape, _, dtype = read(stream)
         except ValueError:
             return StoredArray(name, "of another format", ())
-    return StoredArray(name, printable(dtype, limit=40), shape)
+    return StoredArray(name, printable(type_name(dtype), limit=40), shape)
+
+
+def type_name(dtype: np.dtype[Any]) -> str:
+    """A type as NumPy calls it where it's made: float64, big-endian float64, text."""
+    if dtype.kind in "US":
+        return "text" if dtype.kind == "U" else "bytes"
+    if dtype.names:
+        return f"records of {', '.join(map(repr, dtype.names))}"
+    if dtype.kind in "OV":
+        return str(dtype)
+    return f"big-endian {dtype.name}" if dtype.byteorder == ">" else dtype.name
 
 
 def _labels_name(arrays: Sequence[StoredArray], wanted: str | None, setting: str) -> str:

@@ -81,6 +81,16 @@ def dates_or_times(different: Collection[str]) -> str:
     return next((name for name, form in _FORMS.items() if all(map(form.fullmatch, different))), "")
 
 
+def date_forms(different: Collection[str]) -> list[str]:
+    """An example of each form in which dates are written: of letters, digits and other signs."""
+    seen: dict[str, str] = {}
+    for cell in different:
+        form = re.sub("[0-9]+", "0", re.sub("[A-Za-z]+", "a", cell))
+        form = form if re.match("[0-9]{4}", cell) is None else f"year {form}"
+        seen.setdefault(form, cell)
+    return list(seen.values())
+
+
 def categories(cells: Iterable[str]) -> tuple[str, ...]:
     """The different cells, in the order of their numbers or else of their letters."""
     different = set(cells)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import NamedTuple, TextIO
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision, LeftOut, Reading
 from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.other_files import FIRST_BYTES, find_other_file
 from gan_runner.datasets.readers.paths import file_faults
-from gan_runner.errors import DataError, printable
+from gan_runner.errors import DataError, plural, printable
 
 csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a single cell
 
 DELIMITERS = (",", ";", "\t", "|")
+_MOST_SHOWN = 3
 NAMELESS = "Unnamed: {}"  # as pandas calls a column without a name, by its place from 0
 
 _BYTE_ORDER_MARKS = {  # that of UTF-32 begins like one of UTF-16
@@ -28,12 +31,8 @@ _BYTE_ORDER_MARKS = {  # that of UTF-32 begins like one of UTF-16
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_OTHER_FILES = {
-    b"PK\x03\x04": "an Excel workbook or another zip file",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x1f\x8b": "a gzip file",
-    b"PAR1": "a Parquet file",
-}
+_NO_NUMBERS = {"na", "nan", "n/a", "null", "none", "inf", "-inf", "?", "-", "."}  # among values
+_LEAST_REPEATS = 3  # of the texts below a name, on average
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')  # Excel's, above the names
 
 
@@ -57,7 +56,7 @@ def read_csv(path: Path, *, delimiter: str | None, encoding: str | None, setting
         if path.exists() and not path.is_file():
             raise DataError(f"not a file, {setting}. Name a CSV file.")
         with path.open("rb") as binary:
-            start = binary.read(4096)
+            start = binary.read(FIRST_BYTES)
         _refuse_other_files(start, setting)
         used = encoding or _encoding(start)
         try:
@@ -82,9 +81,9 @@ def _encoding(start: bytes) -> str:
 
 def _refuse_other_files(start: bytes, setting: str) -> None:
     """Raise DataError for a file that begins like one of another format."""
-    for mark, kind in _OTHER_FILES.items():
-        if start.startswith(mark):
-            raise DataError(f"{kind}, {setting}. Save it as CSV in UTF-8.")
+    other = find_other_file(start)
+    if other is not None:
+        raise DataError(f"{other.kind}, {setting}. {other.remedy or 'Save it as CSV in UTF-8.'}")
 
 
 def _unreadable(error: Exception, start: bytes, encoding: str, setting: str) -> DataError:
@@ -134,6 +133,7 @@ def _rows(file: Iterator[str], delimiter: str) -> _Rows:
 def _table(rows: _Rows, delimiter: str, setting: str) -> TextTable:
     """The columns of rows, of which the first has the names. Raises DataError."""
     rows, comments = _without_comments(rows)
+    rows, repeated = _without_repeated_names(rows)
     if len(rows.cells) < 2:
         raise DataError(f"no rows below the names, {setting}. Use a table with some.")
     _refuse_title(rows, setting)
@@ -142,7 +142,7 @@ def _table(rows: _Rows, delimiter: str, setting: str) -> TextTable:
     _check_names(names, cells, delimiter, setting)
     _check_lengths(names, cells, rows.lines, delimiter, setting)
     columns = dict(zip(names, map(list, zip(*cells, strict=True)), strict=True))
-    left_out = [comments] if comments else []
+    left_out = [each for each in (comments, repeated) if each]
     empty = [name for name in nameless if not any(columns[name])]
     if empty:
         columns = {name: column for name, column in columns.items() if name not in empty}
@@ -192,6 +192,26 @@ def _without_comments(rows: _Rows) -> tuple[_Rows, LeftOut | None]:
     return _Rows(cells, lines), left_out if number else None  # type: ignore[arg-type]
 
 
+def _without_repeated_names(rows: _Rows) -> tuple[_Rows, LeftOut | None]:
+    """The rows without those that have the names again, as files put together do."""
+    names = rows.cells[0] if rows.cells else []
+    again = [place for place, row in enumerate(rows.cells) if place and row == names]
+    if not again or any(map(is_number, names)):
+        return rows, None
+    skipped = set(again)
+    others = [row for place, row in enumerate(rows.cells) if place and place not in skipped]
+    if not any(
+        sum(map(is_number, column)) > len(others) / 2 for column in zip(*others, strict=False)
+    ):
+        return rows, None  # values that come again
+    cells, lines = (
+        [part[place] for place in range(len(part)) if place not in skipped] for part in rows
+    )
+    shown = tuple(f"line {rows.lines[place]}" for place in again[:_MOST_SHOWN])
+    left_out = LeftOut(len(again), len(rows.cells) - 1, "rows", "the names again", shown)
+    return _Rows(cells, lines), left_out  # type: ignore[arg-type]
+
+
 def _complete_names(names: list[str], cells: list[list[str]]) -> tuple[list[str], list[str]]:
     """Names for all columns, and which of them were missing: those that are empty, one for the
     names of rows as R writes them, and one for what follows a delimiter at each line's end."""
@@ -214,8 +234,8 @@ def _check_lengths(
         if len(row) != len(names):
             other = override("dataset.delimiter", "," if delimiter == ";" else ";")
             raise DataError(
-                f"line {line} has {len(row)} cells and the first {len(names)}, {setting}. "
-                f"Repair it, or name another delimiter than {delimiter!r}: {other}"
+                f"line {line} has {plural(len(row), 'cell')} and the first {len(names)}, "
+                f"{setting}. Repair it, or name another delimiter than {delimiter!r}: {other}"
             )
 
 
@@ -224,8 +244,7 @@ def _check_names(
 ) -> None:
     """Raise DataError for names that are numbers or not unique, and for a single column that looks
     like several."""
-    # a column may be called 2020, but hardly 0.35
-    if all(map(is_number, names)) or any(is_number(n) and not n.isdecimal() for n in names):
+    if any(map(is_number, names)) and not _are_names(names, cells):
         listed = printable(", ".join(names), limit=60)
         raise DataError(f"the first row has no names ({listed}), {setting}. Put names above it.")
     doubled = next((name for name in names if names.count(name) > 1), None)
@@ -238,3 +257,20 @@ def _check_names(
             f"a single column, {printable(names[0], limit=60)}, {setting}. If the file has more, "
             f"name what stands between them: {override('dataset.delimiter', other)}"
         )
+
+
+def _are_names(names: Sequence[str], cells: Sequence[Sequence[str]]) -> bool:
+    """Whether a first row with numbers in it has names, as 2020, 0.5 or 1e5 beside others: a text
+    of it stands above numbers, or above texts that come again and again, unlike itself."""
+    if all(map(is_number, names)):
+        return False
+    for place, name in enumerate(names):
+        if is_number(name):
+            continue
+        below = Counter(row[place] for row in cells if len(row) > place)
+        if name.lower() not in _NO_NUMBERS and sum(map(is_number, below)) > len(below) / 2:
+            return True
+        if name not in below and below and below.total() >= _LEAST_REPEATS * len(below):
+            return True
+    # whole numbers are years, and sizes, more often than values
+    return all(name.isdecimal() for name in names if is_number(name))

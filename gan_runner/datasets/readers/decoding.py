@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gan_runner.datasets.readers import stored_picture
 from gan_runner.datasets.readers.intensities import Limits, scale_to_bytes
+from gan_runner.datasets.readers.other_files import FIRST_BYTES, find_other_file
 from gan_runner.datasets.readers.stored_picture import DEPTHS, Header, StoredPicture
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def decode(
         # only errors of the system have a number, unlike Pillow's own
         if error.errno not in (None, errno.ENOENT):
             raise
-        return Damaged(str(error))
+        return Damaged(_explain_damage(path, error))
     except Image.DecompressionBombError:
         return TooLarge(_explain_size(path))
     except Exception as error:  # decoders raise whatever a stranger's bytes provoke
@@ -182,6 +183,18 @@ def _describe(
         histogram=stored_picture.count_pixels(pixels),
         hash=stored_picture.hash_of(pixels),
     )
+
+
+def _explain_damage(path: Path, error: OSError) -> str:
+    """Why a file isn't a picture: what it is instead, or what Pillow says of it."""
+    if error.errno == errno.ENOENT and path.is_symlink():
+        return "a link to a file that isn't there"
+    with path.open("rb") as file:
+        start = file.read(FIRST_BYTES)
+    if not start:
+        return "an empty file"
+    other = find_other_file(start)
+    return str(error) if other is None else other.kind
 
 
 def _explain_size(path: Path) -> str:

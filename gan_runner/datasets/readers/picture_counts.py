@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gan_runner.datasets.readers.decoding import Damaged, Decoded, TooLarge
 from gan_runner.datasets.readers.intensities import Values
-from gan_runner.datasets.readers.stored_picture import StoredPicture
+from gan_runner.datasets.readers.stored_picture import DEPTHS, StoredPicture
 
 DEEP_CUT = 1 / 3
 
@@ -39,6 +39,7 @@ class PictureCounts:
     `damaged` and `too_large`: the names of those that were left out, in order, with the reason.
     `smallest` and `largest`: width and height by area. `cut`: the median share of a picture that
     its middle square leaves out. `short_side`: the smallest. `clipped_pixels`: the mean share.
+    `dim`: for each depth, those that use no more than a sixteenth of its range.
     """
 
     count: int
@@ -61,6 +62,7 @@ class PictureCounts:
     repeated: int
     clipped: int
     clipped_pixels: float
+    dim: dict[str, int]
 
     @property
     def left_out(self) -> Mapping[str, str]:
@@ -93,6 +95,7 @@ class PictureCounter:
         self._hashes: set[int] = set()
         self._clipped = 0.0
         self._first_with_frames = ""
+        self._dim: Counter[str] = Counter()
 
     def add(self, name: str, result: Decoded | Damaged | TooLarge) -> None:
         if isinstance(result, Decoded):
@@ -130,6 +133,7 @@ class PictureCounter:
             repeated=total - len(self._hashes),
             clipped=self._counts["clipped"],
             clipped_pixels=self._clipped / max(1, total),
+            dim=dict(self._dim),
         )
 
     def _add_picture(self, name: str, stored: StoredPicture) -> None:
@@ -146,6 +150,7 @@ class PictureCounter:
         self._clipped += stored.clipped
         if stored.has_frames and not self._first_with_frames:
             self._first_with_frames = name
+        self._dim[header.depth] += 0 <= stored.low <= stored.high <= DEPTHS[header.depth][1] / 16
         count, low, high, histogram = self._depths.get(
             header.depth, (0, stored.low, stored.high, np.zeros(256, np.int64))
         )

@@ -14,7 +14,7 @@ from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.measures import measure
 from gan_runner.evaluation.metrics.registry import METRICS
 
-_FEW_CLASSES = 100  # of more, numbers for each class are neither read nor exact
+MOST_CLASSES = 100  # of more, numbers for each class are neither read nor exact
 
 ByClass = dict[str, dict[str, float]]
 
@@ -37,7 +37,7 @@ def images_by_class(
     probabilities, predicted, labels = inputs.probabilities, inputs.predicted_classes, inputs.labels
     if probabilities is None or predicted is None or real_labels is None:
         return _NONE
-    if probabilities.shape[1] > _FEW_CLASSES:
+    if probabilities.shape[1] > MOST_CLASSES:
         return _NONE
     shares: ByClass = {}
     measured: dict[str, list[Measurement]] = {}
@@ -58,7 +58,7 @@ def rows_by_class(
     inputs: MetricInputs, rows: ClassifiedRows, metrics: Sequence[str]
 ) -> ClassNumbers:
     """The same of a table: samples by the class that they were made for, or else by their label."""
-    if len(rows.classes) > _FEW_CLASSES:
+    if len(rows.classes) > MOST_CLASSES:
         return _NONE
     members = list(rows.members(inputs.fake, inputs.labels))
     shares = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -41,15 +42,17 @@ def draw_examples(
     *,
     grid_columns: int | None = None,
     labels: Tensor | None = None,
+    class_names: Sequence[str] = (),
     layout: Layout = AS_FITS,
 ) -> Picture:
     """A picture of examples: a grid of images, a scatter of the first two dimensions of vectors,
     the curves of sequences, the first columns of a table against each other, in the colors of
-    their classes. `grid_columns` is what the examples suggest, `layout` has the last word."""
+    their classes, `labels` [N]. `grid_columns` is what the examples suggest, `layout` has the last
+    word."""
     layout = _without_empty_columns(layout, len(examples))
     if space.kind == "images":
         return _draw_grid(to_stored_array(examples, space), grid_columns, layout)
-    with _chart(examples, space, grid_columns, labels, layout) as figure:
+    with _chart(examples, space, grid_columns, labels, class_names, layout) as figure:
         return as_array(figure)
 
 
@@ -59,11 +62,12 @@ def draw_svg(
     *,
     grid_columns: int | None = None,
     labels: Tensor | None = None,
+    class_names: Sequence[str] = (),
     layout: Layout = AS_FITS,
 ) -> bytes:
     """The content of an SVG file with the same chart; images have none."""
     layout = _without_empty_columns(layout, len(examples))
-    with _chart(examples, space, grid_columns, labels, layout) as figure:
+    with _chart(examples, space, grid_columns, labels, class_names, layout) as figure:
         return as_svg(figure)
 
 
@@ -78,6 +82,7 @@ def _chart(
     space: Space,
     grid_columns: int | None,
     labels: Tensor | None,
+    class_names: Sequence[str],
     layout: Layout,
 ) -> AbstractContextManager[Any]:
     """The figure of examples that aren't images."""
@@ -86,7 +91,8 @@ def _chart(
         rows = torch.from_numpy(stored)
         return pairs(rows, labels, space.columns, space.offset_in_data_units, space.scale)
     if space.kind == "vectors":
-        return scatter(stored)
+        classes = None if labels is None else labels.cpu().numpy()
+        return scatter(stored, classes, class_names)
     chosen = layout.grid_columns
     return curves(stored, grid_columns=chosen or grid_columns, repeats_columns=chosen is None)
 

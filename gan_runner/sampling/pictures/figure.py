@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +31,15 @@ _TICK_MARGIN = 0.05  # of an axis: ticks nearer to its ends would touch those of
 _LETTER, _LETTER_GAP, _LINE = 7, 10, 24  # pixels: a letter of a tick, between two, a line of them
 _LONGEST_LABEL = 10  # letters: those of unix seconds
 
+_OWN_FONT = "DejaVu Sans"
+_MORE_LETTERS = (
+    *("Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Source Han Sans"),
+    *("IPAGothic", "IPAexGothic", "TakaoGothic", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
+    *("Droid Sans Fallback", "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Yu Gothic"),
+    *("MS Gothic", "Microsoft YaHei", "SimHei", "Malgun Gothic", "Arial Unicode MS", "Unifont"),
+    *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil"),
+    *("Noto Emoji", "Noto Sans Symbols", "Noto Sans Symbols2", "Segoe UI Symbol"),
+)
 _DPI = 100
 _STYLE = {
     "font.size": 9,
@@ -55,17 +65,43 @@ def new_figure(width: int, height: int, *, layout: str | None = None) -> Iterato
     """
     matplotlib, figure_type, canvas_type = _library()
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks becomes a box
+        warnings.simplefilter("ignore", UserWarning)  # of letters that the fonts lack
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE | {"font.family": list(_fonts())})
         figure = figure_type(figsize=(width / _DPI, height / _DPI), dpi=_DPI, layout=layout)
         canvas_type(figure)
         yield figure
 
 
 def label_text(text: object, *, limit: int) -> str:
-    """A text from outside, in one line and without formulas, however many dollar signs it has."""
-    return cut_middle(text, limit).replace("$", r"\$")
+    """A text from outside, in one line and without formulas, however many dollar signs it has. A
+    letter that no font of this machine has is shown by its number, not as a box like all others."""
+    shown = "".join(c if c.isascii() or _is_drawn(c) else _escape(c) for c in str(text))
+    return cut_middle(shown, limit).replace("$", r"\$")
+
+
+def _escape(letter: str) -> str:
+    return letter.encode("unicode_escape").decode()
+
+
+@cache
+def _is_drawn(letter: str) -> bool:
+    """Whether a font has a letter; what isn't printed at all needs none."""
+    from matplotlib.font_manager import findfont, get_font
+
+    if not letter.isprintable():
+        return True
+    return any(get_font(findfont(name)).get_char_index(ord(letter)) for name in _fonts())
+
+
+@cache
+def _fonts() -> tuple[str, ...]:
+    """matplotlib's own font, which decides how a picture looks, and behind it those of this machine
+    that have more letters."""
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return (_OWN_FONT, *(name for name in _MORE_LETTERS if name in installed))
 
 
 def set_number_ticks(axes: Any, which: Literal["x", "y"]) -> str:

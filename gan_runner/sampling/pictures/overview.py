@@ -89,7 +89,9 @@ def _draw_some(data: Data) -> Picture:
             return _draw_classes(data)
         return draw_examples(_shrink(_choose(data, _GRID).examples), data.space)
     chosen = _choose(data, _SEQUENCES if data.space.kind == "sequences" else _POINTS)
-    return draw_examples(chosen.examples, data.space, labels=chosen.labels)
+    return draw_examples(
+        chosen.examples, data.space, labels=chosen.labels, class_names=data.class_names
+    )
 
 
 def _choose(data: Data, count: int) -> Data:
