@@ -127,9 +127,10 @@ def _resume(command: CommandLine, run: str) -> int:
     from gan_runner.storage.run_folder import RunFolder
 
     folder, keys = RunFolder(full_path(run, key="resume")), command.changed_keys
-    if not folder.path.is_dir():
+    if not folder.config.is_file():
+        what = "not a" if folder.path.is_dir() else "no such"
         shown = printable(folder.path)
-        raise CheckpointError(f"no such run folder, resume={shown}. {_run_meant(folder.path)}")
+        raise CheckpointError(f"{what} run folder, resume={shown}. {_run_meant(folder.path)}")
     folder.refuse_links()
     config = _compose_changes(command, _saved_choices(read_plain(folder.config))) if keys else None
     Terminal().announce(f"resuming {printable(run, 1000)}")

@@ -187,7 +187,8 @@ def _refuse_bare_words(words: Sequence[str]) -> None:
     """Raise ConfigError for a word that isn't of the form setting=value."""
     for place, word in enumerate(words):
         if re.fullmatch(r"[^=~+\[{(\s]+:?", word):
-            remedy = remedy_for_word(word, words[place + 1 :])
+            before = words[place - 1] if place else ""
+            remedy = remedy_for_word(word, before=before, after=words[place + 1 :])
             raise ConfigError(
                 f"can't read this setting, {printable(word)}. {printable(remedy, 1000)}"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from gan_runner.cli.hydra.composer import Composer
@@ -21,6 +22,7 @@ _COMMANDS = {
     "train": "gan-train trains without it",
 }
 _YAML = (".yaml", ".yml")
+_NUMBER = re.compile(r"-?[\d.]+(?:e-?\d+)?,?")
 _LONGEST_LINE = 800  # characters of settings in a message
 
 
@@ -45,8 +47,11 @@ def remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) -
     return "gan-train --help shows what there is."
 
 
-def remedy_for_word(word: str, after: Sequence[str]) -> str:
-    """What was meant by the name of a setting, of an option, or of a file, alone."""
+def remedy_for_word(word: str, *, before: str, after: Sequence[str]) -> str:
+    """What was meant by the name of a setting, of an option, or of a file, alone. `before` is the
+    word that it follows."""
+    if whole := _list_with_spaces(word, before, after):
+        return f"Without spaces: {whole}"
     if chosen := [f"'{group}={word}'" for group in GROUPS if word in options(group)]:
         return f"Did you mean {' or '.join(chosen)}?"
     if word in _COMMANDS:
@@ -55,9 +60,23 @@ def remedy_for_word(word: str, after: Sequence[str]) -> str:
         return f"To go on with this run: {override('resume', word)}"
     if is_path(word) or Path(word).suffix in _YAML:
         return _remedy_for_yaml(word) if Path(word).suffix in _YAML else _remedy_for_data(word)
+    if pair := re.fullmatch(r"([A-Za-z][\w./]*):(.+)", word):
+        return f"Write {typed(pair[1], pair[2])}"
     value = "".join(after[:2]) if after and after[0] == "=" else next(iter(after), "")
     value = value.removeprefix("=") if "=" not in value.removeprefix("=") else ""
     return f"Write {typed(word.rstrip(':'), value or 'VALUE')}"
+
+
+def _list_with_spaces(word: str, before: str, after: Sequence[str]) -> str:
+    """The list that a word goes on with, as it is typed: seed=0,1,2 for seed=0 1 2; "" for a word
+    that belongs to none."""
+    key, equals, value = before.partition("=")
+    is_open = value.count("[") > value.count("]")
+    are_numbers = bool(_NUMBER.fullmatch(value) and _NUMBER.fullmatch(word))
+    if not equals or not (value.endswith(",") or is_open or are_numbers):
+        return ""
+    values = [value, word, *takewhile(lambda other: "=" not in other, after)]
+    return typed(key, ",".join(part for each in values if (part := each.strip(","))))
 
 
 def _remedy_for_data(path: str) -> str:
