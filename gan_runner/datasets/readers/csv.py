@@ -34,6 +34,7 @@ _OTHER_FILES = {
     b"\x1f\x8b": "a gzip file",
     b"PAR1": "a Parquet file",
 }
+_NUMPY = b"\x93NUMPY"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')  # Excel's, above the names
 
 
@@ -82,6 +83,8 @@ def _encoding(start: bytes) -> str:
 
 def _refuse_other_files(start: bytes, setting: str) -> None:
     """Raise DataError for a file that begins like one of another format."""
+    if start.startswith(_NUMPY):
+        raise DataError(f"a NumPy array, {setting}. Read it by dataset=array")
     for mark, kind in _OTHER_FILES.items():
         if start.startswith(mark):
             raise DataError(f"{kind}, {setting}. Save it as CSV in UTF-8.")
