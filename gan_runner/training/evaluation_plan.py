@@ -68,6 +68,25 @@ def plan_evaluations(experiment: Experiment, data: Data, *, steps: int) -> Evalu
     return EvaluationPlan(steps if seconds[fewest] <= training else 0, fewest)
 
 
+class EvaluationCost(NamedTuple):
+    """How many evaluations a run has, and about how many seconds all of them take."""
+
+    evaluations: int
+    seconds: float
+
+
+def evaluation_cost(experiment: Experiment, data: Data) -> EvaluationCost:
+    """What the evaluations of a run take, as its plan counts them, once that is resolved."""
+    train = experiment.config.train
+    if train.evaluation_interval == 0:
+        return EvaluationCost(0, 0.0)
+    count = -(-train.steps // train.evaluation_interval)  # one of them at the last step
+    sample = _operations_of_a_pass(experiment.model, data).sample
+    return EvaluationCost(
+        count, count * _seconds(experiment, data, experiment.evaluation.count, sample)
+    )
+
+
 class _Pass(NamedTuple):
     """Operations for one example: of a training step, and of the generator alone."""
 
