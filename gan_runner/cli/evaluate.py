@@ -227,7 +227,8 @@ def _show(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:
     for head, each in zip(heads, found, strict=True):
         if each.report.confusion is not None:
             _show_confusion(head, each.report.confusion, terminal)
-    for doubt in dict.fromkeys(doubt for each in found for doubt in each.report.doubts):
+    reports = [each.report for each in found]
+    for doubt in dict.fromkeys(d for each in reports for d in (*each.doubts, *each.class_doubts)):
         terminal.say(f"warning: {doubt}")
 
 
