@@ -66,7 +66,7 @@ class Arguments(ArgumentParser):
             action = self._option_string_actions[missing[1].split("/")[0]]
             return f"Write {action.option_strings[-1]} {action.metavar or 'VALUE'}"
         if message == "the following arguments are required: RUN":
-            return f"Write {self.prog} RUN. gan-runs lists the runs."
+            return f"gan-runs lists the runs; {self.prog} --help shows what there is."
         unknown = re.fullmatch(r"unrecognized arguments: (\S+?)(?:[= ](.*))?", message)
         if unknown is None:
             return ""

@@ -129,9 +129,11 @@ def _resume(command: CommandLine, run: str) -> int:
 
     folder, keys = RunFolder(full_path(run, key="resume")), command.changed_keys
     if not folder.config.is_file():
-        what = "not a" if folder.path.is_dir() else "no such"
+        what, why = "no such run folder", ""
+        if folder.path.is_dir():
+            what, why = "not a run folder", f" It has no {folder.config.name}."
         remedy = run_meant(folder.path, lambda meant: override("resume", str(meant)))
-        raise CheckpointError(f"{what} run folder, resume={printable(folder.path)}. {remedy}")
+        raise CheckpointError(f"{what}, resume={printable(folder.path)}.{why} {remedy}")
     folder.refuse_links()
     config = _compose_changes(command, _saved_choices(read_plain(folder.config))) if keys else None
     Terminal().announce(f"resuming {printable(run, 1000)}")

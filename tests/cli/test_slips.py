@@ -18,7 +18,7 @@ Here = Callable[..., Answer]
         ("gan-sample RUN s.png", "Write --out s.png"),
         ("gan-sample RUN -n 5", "Did you mean: --num 5"),
         ("gan-sample RUN --out", "Write --out PATH"),
-        ("gan-sample", "Write gan-sample RUN. gan-runs lists the runs."),
+        ("gan-sample", "gan-runs lists the runs; gan-sample --help shows what there is."),
         ("gan-evaluate RUN --checkpoints all", "Did you mean: --checkpoint all"),
         ("gan-report RUN -o r.html", "Did you mean: --html r.html"),
         ("gan-report RUN RUN", "To compare several: gan-compare RUN RUN"),
