@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from argparse import Action, ArgumentParser
 from pathlib import Path
 from typing import Any, NoReturn
 
 from gan_runner import __version__
 from gan_runner.errors import ConfigError
+
+_OTHER_FLAGS = {
+    **dict.fromkeys(("-o", "--output", "--outfile", "--save"), ("--out", "--html")),
+    **dict.fromkeys(("-n", "--count", "--samples", "--num-samples"), ("--num",)),
+    **dict.fromkeys(("-c", "--ckpt", "--step", "--epoch"), ("--checkpoint",)),
+    **dict.fromkeys(("-m", "--fid"), ("--metrics", "--metric")),
+    **dict.fromkeys(("--gpu", "--cuda", "-d"), ("--device",)),
+    **dict.fromkeys(("--class", "--classes", "-l"), ("--label",)),
+    **dict.fromkeys(("--cols", "--columns", "--ncols", "--nrow"), ("--grid-columns",)),
+    **dict.fromkeys(("--page", "--report"), ("--html",)),
+}
+"""Other programs' words for our flags, of which a command has the first or the second."""
+
+_INVALID_TYPE = re.compile(r"invalid (int) value: '(.*)'")
 
 
 class Arguments(ArgumentParser):
@@ -40,7 +56,28 @@ class Arguments(ArgumentParser):
         return list(self._actions)
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message.rstrip('.')}. {self.prog} --help shows what there is.")
+        message = _INVALID_TYPE.sub(r"\2 is not a whole number", message.rstrip("."))
+        remedy = self._remedy(message) or f"{self.prog} --help shows what there is."
+        raise ConfigError(f"{message}. {remedy}")
+
+    def _remedy(self, message: str) -> str:
+        """What was likely meant by words that it doesn't take; "" where that can't be said."""
+        if missing := re.fullmatch(r"argument ([^:]*): expected one argument", message):
+            action = self._option_string_actions[missing[1].split("/")[0]]
+            return f"Write {action.option_strings[-1]} {action.metavar or 'VALUE'}"
+        if message == "the following arguments are required: RUN":
+            return f"gan-runs lists the runs; {self.prog} --help shows what there is."
+        unknown = re.fullmatch(r"unrecognized arguments: (\S+?)(?:[= ](.*))?", message)
+        if unknown is None:
+            return ""
+        word, value = unknown[1], unknown[2] or ""
+        if not word.startswith("-"):
+            if "--out" in self.flags and "." in word:
+                return f"Write --out {word}"
+            return "To compare several: gan-compare RUN RUN" if "--html" in self.flags else ""
+        words = [flag for flag in _OTHER_FLAGS.get(word, ()) if flag in self.flags]
+        meant = words or difflib.get_close_matches(word, self.flags, n=1, cutoff=0.75)
+        return f"Did you mean: {' '.join([meant[0], value]).strip()}" if meant else ""
 
 
 class _PrintVersions(Action):

@@ -14,6 +14,7 @@ from gan_runner.cli.command import (
     add_measuring_options,
     check_file,
     parse_count,
+    require_runs,
     run_with_options,
     split_data_places,
     write_file,
@@ -109,6 +110,8 @@ def _seeds(text: str) -> int:
 
 def _augment(options: argparse.Namespace) -> None:
     _check_outputs(options)
+    run, places = _single_run(options.words)
+    require_runs([run])
     from gan_runner.augmentation_study import findings, study
     from gan_runner.augmentation_study.chart import chart
     from gan_runner.logs.terminal import Terminal
@@ -116,7 +119,6 @@ def _augment(options: argparse.Namespace) -> None:
     from gan_runner.sampling.pictures.png import encode_png
 
     terminal = Terminal()
-    run, places = _single_run(options.words)
     trained = load_generator(
         run,
         which=options.checkpoint,

@@ -5,18 +5,28 @@ from __future__ import annotations
 import argparse
 import io
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.errors import ConfigError, Fault, MachineError, printable, report
+from gan_runner.errors import (
+    CheckpointError,
+    ConfigError,
+    Fault,
+    MachineError,
+    printable,
+    report,
+)
 from gan_runner.system.files import write_user_file
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.threads import share_cores
 
 _DEFECT = 1  # of ours
+_NO_PAGES = (".pdf", ".png", ".jpg", ".jpeg", ".svg", ".csv", ".json", ".txt", ".md", ".ipynb")
+"""The ends of names of files that aren't pages."""
 
 
 def exit_code(work: Callable[[], int | None]) -> int:
@@ -85,9 +95,41 @@ def _write_as_options(fault: Fault, options: argparse.Namespace) -> None:
         fault.args = (text,)
 
 
+def require_runs(paths: Sequence[Path]) -> None:
+    """Raise CheckpointError for a path that isn't a run folder, before torch is imported."""
+    for path in paths:
+        if not (path / "config.yaml").is_file():
+            shown, remedy = printable(path, 1000), run_meant(path, _quoted)
+            raise CheckpointError(f"not a run folder, {shown}. It has no config.yaml. {remedy}")
+
+
+def run_meant(path: Path, typed: Callable[[Path], str]) -> str:
+    """The remedy for a run that isn't there, with what is `typed` for a folder: that of a file in
+    it, that behind a setting, else the one that was begun last here."""
+    from gan_runner.storage.summary import run_folders
+
+    _, equals, named = str(path).partition("=")
+    for folder in (Path(named) if equals else path, *path.parents[:2]):
+        if folder != path and (folder / "config.yaml").is_file():
+            return f"Name its folder: {typed(folder)}"
+    runs = run_folders(Path("outputs")) if Path("outputs").is_dir() else ()
+    newest = max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime, default=None)
+    if newest is None:
+        return "gan-runs DIR lists the runs below a folder."
+    return f"The newest here: {typed(newest)} (gan-runs lists all)"
+
+
+def _quoted(path: Path) -> str:
+    return printable(shlex.quote(str(path)), 1000)
+
+
 def check_file(path: Path, option: str) -> None:
     """Make the folder of a file that a command is asked for. Raises ConfigError for what is a
-    folder itself, MachineError if the disk refuses."""
+    folder itself and for a page by the name of another kind of file, MachineError if the disk
+    refuses."""
+    if option == "--html" and path.suffix.lower() in _NO_PAGES:
+        page = _quoted(path.with_suffix(".html"))
+        raise ConfigError(f"a page is HTML, --html={printable(path)}. Write --html {page}")
     try:
         if path.is_dir():
             raise ConfigError(f"a folder, {option}={printable(path)}. Name a file.")

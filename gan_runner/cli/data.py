@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import check_file, exit_code, run_with_options, write_file
 from gan_runner.config import overrides
-from gan_runner.errors import ConfigError, printable
+from gan_runner.config.other_words import data_line
+from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _show(options: argparse.Namespace) -> None:
     if run is not None:
         if options.png is not None:
             raise ConfigError("a picture needs the data, --png. Name the data set: dataset=NAME")
+        _refuse_pictures(run)
         from gan_runner.storage.run_folder import RunFolder
 
         report, read = RunFolder(run).reading_report(), None
@@ -108,6 +110,15 @@ def _run_folder(words: list[str]) -> Path | None:
                 f"{_how_to_name(word)}, or a run folder alone."
             )
     return None
+
+
+def _refuse_pictures(folder: Path) -> None:
+    """Raise CheckpointError for a folder that isn't that of a run: it may be one of pictures."""
+    if not any((folder / name).is_file() for name in ("config.yaml", "data.json")):
+        line = f"gan-data {data_line(str(folder))}"
+        raise CheckpointError(
+            f"not a run folder, {printable(folder)}. To read it as a folder of images: {line}"
+        )
 
 
 def _how_to_name(word: str) -> str:

@@ -15,6 +15,7 @@ from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import (
     add_measuring_options,
     parse_count,
+    require_runs,
     run_with_options,
     split_data_places,
     write_file,
@@ -129,11 +130,12 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _measure(options: argparse.Namespace, terminal: Terminal) -> Iterator[MeasuredCheckpoint]:
     """Every checkpoint that was asked for; runs on the same data share what is real."""
+    runs, places = split_data_places(options.words)
+    require_runs(runs)
     from gan_runner.runs.evaluate import evaluation_settings, make_evaluator, measure
     from gan_runner.runs.open import load_generator
 
     evaluators: dict[str, Evaluator] = {}
-    runs, places = split_data_places(options.words)
     for run in runs:
         for which in _checkpoints(run, options.checkpoint):
             trained = load_generator(
@@ -225,7 +227,8 @@ def _show(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:
     for head, each in zip(heads, found, strict=True):
         if each.report.confusion is not None:
             _show_confusion(head, each.report.confusion, terminal)
-    for doubt in dict.fromkeys(doubt for each in found for doubt in each.report.doubts):
+    reports = [each.report for each in found]
+    for doubt in dict.fromkeys(d for each in reports for d in (*each.doubts, *each.class_doubts)):
         terminal.say(f"warning: {doubt}")
 
 

@@ -14,6 +14,7 @@ from gan_runner.cli.command import (
     check_file,
     parse_count,
     parse_device,
+    require_runs,
     run_with_options,
 )
 from gan_runner.errors import ConfigError, MachineError, did_you_mean, plural, printable
@@ -166,6 +167,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _sample(options: argparse.Namespace) -> None:
+    require_runs([options.run])
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import load_generator
     from gan_runner.sampling.pictures.examples import Layout

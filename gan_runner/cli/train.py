@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import exit_code
+from gan_runner.cli.command import exit_code, run_meant
 from gan_runner.config.groups import GROUPS
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
@@ -123,14 +123,18 @@ def _announce(config: Config) -> None:
 
 def _resume(command: CommandLine, run: str) -> int:
     from gan_runner.cli.hydra.composer import full_path
+    from gan_runner.config.overrides import override
     from gan_runner.config.schema import read_plain
     from gan_runner.logs.terminal import Terminal
     from gan_runner.storage.run_folder import RunFolder
 
     folder, keys = RunFolder(full_path(run, key="resume")), command.changed_keys
-    if not folder.path.is_dir():
-        shown = printable(folder.path)
-        raise CheckpointError(f"no such run folder, resume={shown}. {_run_meant(folder.path)}")
+    if not folder.config.is_file():
+        what, why = "no such run folder", ""
+        if folder.path.is_dir():
+            what, why = "not a run folder", f" It has no {folder.config.name}."
+        remedy = run_meant(folder.path, lambda meant: override("resume", str(meant)))
+        raise CheckpointError(f"{what}, resume={printable(folder.path)}.{why} {remedy}")
     folder.refuse_links()
     config = _compose_changes(command, _saved_choices(read_plain(folder.config))) if keys else None
     Terminal().announce(f"resuming {printable(run, 1000)}")
@@ -145,22 +149,6 @@ def _saved_choices(plain: Mapping[str, object]) -> dict[str, object]:
     chosen, loggers = plain.get("choices"), plain.get("logger")
     found = {"logger": f"[{','.join(map(str, loggers))}]"} if isinstance(loggers, dict) else {}
     return {**(chosen if isinstance(chosen, dict) else {}), **found}
-
-
-def _run_meant(path: Path) -> str:
-    """The remedy for a run that isn't there: that of a file in it, else the one that was begun
-    last here."""
-    from gan_runner.config.overrides import override
-    from gan_runner.storage.summary import run_folders
-
-    for parent in path.parents[:2] if path.is_file() else ():
-        if (parent / "config.yaml").is_file():
-            return f"Name its folder: {override('resume', str(parent))}"
-    runs = run_folders(Path("outputs")) if Path("outputs").is_dir() else ()
-    newest = max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime, default=None)
-    if newest is None:
-        return "gan-runs DIR lists the runs below a folder."
-    return f"The newest here: {override('resume', str(newest))} (gan-runs lists all)"
 
 
 def _compose_changes(command: CommandLine, chosen: Mapping[str, object]) -> Config:

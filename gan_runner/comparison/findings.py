@@ -61,9 +61,12 @@ def result_text(board: Leaderboard) -> str:
     if not values:
         return "not measured yet."
     (value,) = values
-    best = "" if value.best is None else f"; the best was {number_text(value.best)}"
-    at = "" if value.best is None else f" at step {value.best_step}"
-    return f"{number_text(value.final)} at step {value.final_step}{best}{at}."
+    final = f"{number_text(value.final)} at step {value.final_step}"
+    if value.best is None:
+        return f"{final}."
+    if value.best_step == value.final_step:
+        return f"{final}, the best."
+    return f"{final}; the best was {number_text(value.best)} at step {value.best_step}."
 
 
 def board_heads(board: Leaderboard) -> list[str]:

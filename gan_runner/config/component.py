@@ -116,6 +116,26 @@ def _undecoded_value(plain: object) -> str:
 
 
 _BRANCHES = ("constrained-int", "int")
+_SWITCHED = {
+    **dict.fromkeys(("yes", "on", "y", "1"), "true"),
+    **dict.fromkeys(("no", "off", "n", "0", "false"), "false"),
+}
+"""Other ways to write true and false."""
+
+_EXPECTED = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "Should be an integer"),
+    **dict.fromkeys(("float_type", "float_parsing"), "Should be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "Should be true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), "Should be a list"),
+    "string_type": "Should be a text",
+    "greater_than": "Should be above {gt:.6g}",
+    "greater_than_equal": "Should be at least {ge:.6g}",
+    "less_than": "Should be below {lt:.6g}",
+    "less_than_equal": "Should be at most {le:.6g}",
+    "too_long": "It has {actual_length} entries, and should have at most {max_length}",
+    "too_short": "It has {actual_length} entries, and should have at least {min_length}",
+}
+"""What is said of pydantic's types of errors; of others its own words."""
 
 
 def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
@@ -131,7 +151,7 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         return f"unknown setting, {key}={value}. {remedy}".rstrip()
     if first["type"] == "missing":
         return f"missing setting, {key}. Every setting must be given."
-    if slip := _typing_slip(first["input"], key):
+    if slip := _typing_slip(first, key):
         return f"invalid setting, {key}={value}. {slip}"
     if isinstance(first["input"], str | int | float):
         wanted = {"string_type": "text", "tuple_type": "list", "list_type": "list"}
@@ -146,10 +166,15 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     return f"invalid setting, {key}{value and '='}{value}. {expected}{end}"
 
 
-def _typing_slip(value: object, key: str) -> str:
+def _typing_slip(first: ErrorDetails, key: str) -> str:
     """What to type for a slip that can be seen; "" for anything else."""
+    value = first["input"]
     written = str(value).lower()
     meant = {"device": device_of(written), "precision": _PRECISIONS.get(written, "")}.get(key)
+    if first["type"].startswith("bool"):
+        meant = _SWITCHED.get(written)
+    elif key.endswith("_every") and _SWITCHED.get(written, written) in ("false", "none", "never"):
+        meant = "0"
     if meant:
         return f"Did you mean: {typed(key, meant)}"
     group = key.replace(".", "/")
@@ -174,6 +199,8 @@ def _expectation(first: ErrorDetails, key: str) -> str:
         return f"Write it without a point: {override(key, int(value))}"
     if first["type"] == "string_pattern_mismatch" and key == "device":
         return "Use auto, cpu, mps, cuda or cuda:1"
+    if (words := _EXPECTED.get(first["type"])) is not None:
+        return words.format(**first.get("ctx", {}))
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input s").lstrip()
     return "S" + expected if first["msg"].startswith("Input s") else expected
 

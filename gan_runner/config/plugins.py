@@ -179,6 +179,12 @@ def require_plugins(used: Sequence[UsedPlugin]) -> None:
             )
 
 
+def plugin_files(used: Sequence[UsedPlugin]) -> list[Path]:
+    """The imported files among the plugins that a run uses."""
+    names = {plugin.name for plugin in used if plugin.sha256 is not None}
+    return [p.file for p in loaded_plugins() if p.file is not None and p.name in names]
+
+
 def changed_plugins(used: Sequence[UsedPlugin]) -> list[str]:
     """A line for each plugin that isn't what it was when the run was made."""
     lines = []

@@ -104,6 +104,7 @@ class QuickLimits(Component):
     every: PositiveInt
     log_every: PositiveInt
     width: PositiveInt
+    expansion: PositiveInt
     hidden: PositiveInt
     image_size: PositiveInt
     evaluated: PositiveInt

@@ -37,7 +37,8 @@ class EvaluationReport(NamedTuple):
     """The numbers of one generator, per class where there are labels, and what to doubt.
 
     `best` is the value of `evaluation.best.metric`. `shares`: how often samples fall into a class,
-    over how often real examples do.
+    over how often real examples do. `class_doubts` are of the numbers of classes, which have few
+    examples each: a run keeps them and doesn't warn of them.
     """
 
     results: tuple[Result, ...]
@@ -45,6 +46,7 @@ class EvaluationReport(NamedTuple):
     classes: ByClass
     shares: dict[str, float]
     doubts: tuple[str, ...]
+    class_doubts: tuple[str, ...]
     neighbors: Picture | None
     confusion: ConfusionMatrices | None
 
@@ -55,7 +57,7 @@ class EvaluationReport(NamedTuple):
             "best": self.best,
             "results": {result.name: result.plain() for result in self.results},
             "classes": self.classes,
-            "doubts": list(self.doubts),
+            "doubts": [*self.doubts, *self.class_doubts],
             **confusion,
         }
 
@@ -77,10 +79,8 @@ def make_report(
         best=next((m.value for m in numbers if (m.number, m.column) == (wanted, None)), None),
         classes=classes.values,
         shares=_shares(classes.values, len(inputs.fake)),
-        doubts=(
-            *_doubts(measured, inputs, reference, asked=settings.metrics is not None),
-            *classes.doubts,
-        ),
+        doubts=tuple(_doubts(measured, inputs, reference, asked=settings.metrics is not None)),
+        class_doubts=classes.doubts,
         neighbors=_nearest(inputs, reference),
         confusion=confusion,
     )

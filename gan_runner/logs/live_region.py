@@ -7,7 +7,7 @@ narrower and the terminal has wrapped them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO, cast
 
 from rich.console import (
@@ -21,6 +21,8 @@ from rich.console import (
 from rich.file_proxy import FileProxy
 from rich.segment import ControlType, Segment
 from rich.text import Text
+
+from gan_runner.system.signals import watch_suspension
 
 
 class LiveRegion(RenderHook):
@@ -36,6 +38,7 @@ class LiveRegion(RenderHook):
         self._body: Sequence[RenderableType] = ()
         self._drawn: tuple[Sequence[RenderableType], tuple[int, int]] | None = None
         self._streams: tuple[TextIO, TextIO] | None = None
+        self._end_watch: Callable[[], None] = lambda: None
 
     def draw(self, head: RenderableType, body: Sequence[RenderableType] = ()) -> None:
         """Show a head and what is below it, in place of what was. Raises OSError.
@@ -56,6 +59,7 @@ class LiveRegion(RenderHook):
         for proxy in (sys.stdout, sys.stderr):
             proxy.flush()
         (sys.stdout, sys.stderr), self._streams = self._streams, None
+        self._end_watch()
         self._drawn = None
         self._console.pop_render_hook()
         self._console.print(_Control("\r\x1b[J"), end="")
@@ -70,10 +74,15 @@ class LiveRegion(RenderHook):
     def _start(self) -> None:
         if self._streams is None:
             self._streams = sys.stdout, sys.stderr
+            self._end_watch = watch_suspension(self._forget)
             self._console.push_render_hook(self)
             # what other libraries print goes above, too
             sys.stdout = cast("TextIO", FileProxy(self._console, sys.stdout))
             sys.stderr = cast("TextIO", FileProxy(self._console, sys.stderr))
+
+    def _forget(self) -> None:
+        """The terminal has shown other things: next time all is drawn, wherever the cursor is."""
+        self._drawn = None
 
 
 class _Control:

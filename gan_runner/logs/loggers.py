@@ -26,6 +26,9 @@ class Logger(Component, ABC):
     library: ClassVar[str | None] = None
     """The package that it needs, if that isn't always there."""
 
+    command: ClassVar[str | None] = None
+    """What shows the curves of a run in a folder, {folder}."""
+
     @abstractmethod
     def open(self, folder: RunFolder) -> Tracker:
         """The tracker of the run in this folder. Raises ImportError."""
@@ -33,6 +36,8 @@ class Logger(Component, ABC):
 
 class TensorBoard(Logger):
     """Event files in the run folder."""
+
+    command = "tensorboard --logdir {folder}"
 
     def open(self, folder: RunFolder) -> Tracker:
         from gan_runner.logs.tensorboard import TensorBoardLog

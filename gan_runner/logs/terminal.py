@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ T = TypeVar("T")
 _LINE_EVERY_SECONDS = 5.0  # plain lines
 _DRAW_EVERY_SECONDS = 0.2  # updates of the live display
 _GAP = 2  # characters between the columns of a table
+_LEAST_ROOM = 20  # characters of the last column of a listing
 _HEAD = 10  # letters of the words at the left of the panel
 _TIMED = "steps"  # the row of the panel that says how long they will take
 _PREVIEW_WIDTH, _PREVIEW_HEIGHT = 100, 30  # the least terminal that shows one unasked
@@ -90,7 +92,8 @@ class Terminal:
             return
         shown = Text(text)
         shown.stylize(style, 0, len(text.partition(" ")[0]))
-        self._console.print(shown)
+        # sentences are broken between words; other lines may be commands, to be copied whole
+        self._console.print(shown, soft_wrap=not style)
 
     def _silence(self, error: OSError) -> None:
         """Let nobody hear what follows, where the reader has gone. Raises other errors."""
@@ -117,6 +120,21 @@ class Terminal:
         for cells in (heads, *rows):
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             self.say("  ".join(padded).rstrip())
+
+    def listing(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table whose last column has long names, which a terminal breaks behind their commas;
+        columns without any cell are left out."""
+        filled = [place for place in range(len(heads)) if any(cells[place] for cells in rows)]
+        table = [[cells[place] for place in filled] for cells in (heads, *rows)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        before = sum(widths[:-1]) + _GAP * (len(filled) - 1)
+        room = max(0 if self.width is None else self.width - 1 - before, _LEAST_ROOM)
+        for cells in table:
+            parts = [cells[-1]] if self.width is None else _broken(cells[-1], room)
+            for number, part in enumerate(parts):
+                first = cells[:-1] if number == 0 else [""] * (len(filled) - 1)
+                padded = (cell.ljust(width) for cell, width in zip(first, widths, strict=False))
+                self.say("  ".join([*padded, part]).rstrip())
 
     def framed_table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table within a terminal's width, a plain one in a pipe. Cells are broken between words;
@@ -348,6 +366,17 @@ class Terminal:
             if time.monotonic() - said > _LINE_EVERY_SECONDS:
                 self.say(f"{description} {number}/{total}")
                 said = time.monotonic()
+
+
+def _broken(text: str, room: int) -> list[str]:
+    """A text in lines of at most so many letters, broken behind commas and spaces if it can."""
+    lines = [""]
+    for part in re.findall(r"[^, ]*[, ]|[^, ]+", text):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > room:
+            lines.append("")
+        whole = lines.pop() + part
+        lines += [whole[place : place + room] for place in range(0, len(whole), room)]
+    return lines
 
 
 def _fit_widths(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:

@@ -27,7 +27,7 @@ from gan_runner.system import machine
 from gan_runner.system.signals import end_at_once
 from gan_runner.system.units import duration_text, size_text
 from gan_runner.training.advice import advice
-from gan_runner.training.evaluation_plan import evaluation_seconds
+from gan_runner.training.evaluation_plan import EvaluationCost, evaluation_cost
 from gan_runner.training.loop import real_batches
 from gan_runner.training.run import Run
 
@@ -93,16 +93,19 @@ def estimate(config: Config, terminal: Terminal) -> Estimate:
         run = create(config, path, terminal)
         starting = time.monotonic() - began
         try:
-            step = _measure_step(run)
+            step, evaluations = _measure_step(run), evaluation_cost(run.experiment, run.data)
             disk, parts = _disk_space(run, run.config.train)
             return Estimate(
                 run.config,
                 str(run.device),
                 starting,
                 step,
-                starting + run.config.train.steps * step,
+                starting + run.config.train.steps * step + evaluations.seconds,
                 disk,
-                (*_rows(run, step), ("on the disk then", f"{size_text(disk)}: {parts}")),
+                (
+                    *_rows(run, step, evaluations),
+                    ("on the disk then", f"{size_text(disk)}: {parts}"),
+                ),
                 (*run.experiment.warnings, *run.data.reading.warnings),
                 advice(run.experiment, run.data),
                 tuple(short_form(run.reading, width=terminal.width)),
@@ -167,24 +170,20 @@ def _measure_step(run: Run) -> float:
     return statistics.median(found[1:])
 
 
-def _rows(run: Run, seconds: float) -> list[tuple[str, str]]:
+def _rows(run: Run, seconds: float, evaluations: EvaluationCost) -> list[tuple[str, str]]:
     plan = run.config.train
     examples = plan.batch_size * run.experiment.method.batches_per_step
-    evaluated = ""
-    if plan.is_evaluated:
-        number = -(-plan.steps // plan.evaluation_interval)
-        each = duration_text(math.ceil(evaluation_seconds(run.experiment, run.data)))
-        evaluated = f", {plural(number, 'evaluation')} of about {each} not counted"
+    training = f"{duration_text(plan.steps * seconds)} for {plan.steps:,} steps"
+    count, measuring = plural(evaluations.evaluations, "evaluation"), evaluations.seconds
+    # known within a factor of two, so that a few seconds say no more than none
+    evaluated = f", {duration_text(measuring)} for {count}" if measuring >= 1 else ""
     return [
         *((f"parameters, {name}", f"{count:,}") for name, count in run.state.sizes().items()),
         ("examples", f"{len(run.data):,} of shape {list(run.data.space.shape)}"),
         ("device", f"{run.device}, threads={run.config.threads}"),
         ("peak memory so far", size_text(machine.peak_memory(run.device))),
         ("a step", f"{seconds:.3g} s, {examples / seconds:,.0f} examples per second"),
-        (
-            "to the end",
-            f"{duration_text(plan.steps * seconds)} for {plan.steps:,} steps{evaluated}",
-        ),
+        ("to the end", f"{training}{evaluated}"),
     ]
 
 

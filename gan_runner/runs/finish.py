@@ -9,7 +9,7 @@ import traceback
 import torch
 
 from gan_runner.config.overrides import override
-from gan_runner.config.plugins import plugin_error
+from gan_runner.config.plugins import plugin_error, plugin_files
 from gan_runner.errors import (
     ConfigError,
     Fault,
@@ -25,6 +25,7 @@ from gan_runner.errors import (
 )
 from gan_runner.storage.rows import best_evaluation, rows
 from gan_runner.storage.status import State
+from gan_runner.system.files import path_from_here
 from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import duration_text, four_digits
 from gan_runner.training.loop import train
@@ -156,7 +157,7 @@ def _after_divergence(run: Run) -> str:
         step = run.checkpoints.saved_step
         lines.append(
             f"The last good checkpoint is step {step}. See it: gan-sample {path} "
-            f"--checkpoint {step}\n"
+            f"--checkpoint {step}{_plugin_options(run)}\n"
             f"To start anew from it, add {override('init_from', str(run.path))}"
         )
     else:
@@ -165,7 +166,15 @@ def _after_divergence(run: Run) -> str:
 
 
 def _resume_command(run: Run) -> str:
-    return f"gan-train resume={shlex.quote(run.terminal.path_text(run.path))}"
+    path = shlex.quote(run.terminal.path_text(run.path))
+    return f"gan-train resume={path}{_plugin_options(run)}"
+
+
+def _plugin_options(run: Run) -> str:
+    """What a command on the run needs behind it: the files whose classes it is made of."""
+    files = plugin_files(run.config.plugins)
+    shown = (shlex.quote(printable(path_from_here(file), limit=1000)) for file in files)
+    return "".join(f" --plugin {file}" for file in shown)
 
 
 def _say_summary(run: Run) -> None:
@@ -178,14 +187,22 @@ def _say_summary(run: Run) -> None:
     lengths = [f" optimizer.{part}.schedule.steps={longer}" for part in schedules]
     ends = [f"\n  {part}'s learning rate: {schedule}" for part, schedule in schedules.items()]
     say(f"{done} {steps} in {duration_text(run.state.seconds)}: {path}{''.join(ends)}")
+    plugins = _plugin_options(run)
     say(
         f"  score     {_score(run)}\n"
-        f"  sample    gan-sample {path} --out samples.png\n"
-        f"  curves    tensorboard --logdir {path}\n"
-        f"  go on     gan-train resume={path} train.steps={longer}{''.join(lengths)}"
+        f"  sample    gan-sample {path} --out samples.png{plugins}\n"
+        f"  curves    {_curves(run)}\n"
+        f"  go on     gan-train resume={path} train.steps={longer}{''.join(lengths)}{plugins}"
     )
     for verdict in {each.name: each for each in run.recorder.status.verdicts}.values():
         run.log.show_verdict(verdict)  # of several of a kind the last
+
+
+def _curves(run: Run) -> str:
+    """The command that shows the curves: that of the first logger that has one, else a page."""
+    commands = [logger.command for logger in run.experiment.loggers.values() if logger.command]
+    path = shlex.quote(run.terminal.path_text(run.path))
+    return next(iter(commands), "gan-report {folder} --html run.html").format(folder=path)
 
 
 def _score(run: Run) -> str:
@@ -194,7 +211,7 @@ def _score(run: Run) -> str:
     best = best_evaluation(run.folder.evaluations, wanted.direction)
     if best is None:
         path = shlex.quote(run.terminal.path_text(run.path))
-        return f"none. Measure it: gan-evaluate {path}"
+        return f"none. Measure it: gan-evaluate {path}{_plugin_options(run)}"
     measured = [row for row in rows(run.folder.evaluations) if row.get("best") is not None]
     last = measured[-1]
     shown = f"{wanted.metric} {four_digits(last['best'])} at step {last['step']}"

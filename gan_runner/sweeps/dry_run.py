@@ -48,7 +48,7 @@ def run_sweep_dry(
         ("at a time", f"{n_jobs} (hydra.launcher.n_jobs)" + _shared(threads, known)),
         ("a job", _range_text(seconds)),
         ("all, one by one", duration_text(sum(seconds))),
-        ("to the end", f"{duration_text(total)}, evaluations not counted"),
+        ("to the end", duration_text(total)),
         ("on the disk then", size_text(sum(_disk(each[job.name], known) for job in jobs))),
         ("measured", f"one job of {_counted(kinds)} for a few steps"),
     ]
@@ -122,7 +122,7 @@ def _counted(kinds: Sequence[_Kind]) -> str:
     measured = sum(kind.found is not None for kind in kinds)
     return (
         f"each of {measured} kinds"
-        if measured == len(kinds)
+        if measured == len(kinds) > 1
         else (f"{measured} of {len(kinds)} kinds; the others as these in the mean")
         if len(kinds) > 1
         else "them"

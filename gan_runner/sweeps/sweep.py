@@ -197,8 +197,7 @@ class Sweep:
         """Show how all jobs ended; the exit code."""
         if self._results:
             self._terminal.say(f"\nsweep {printable(self.path)}")
-            rows = [self._row(name) for name in self._names if name in self._results]
-            self._terminal.table(("job", "state", "step", "best", "time", "reason"), rows)
+            self._show_jobs()
         if self._tuned:
             what = "the best of each run, on new seeds of the best settings"
             self._terminal.say(f"\n{printable(self._metric)}, {what}")
@@ -213,6 +212,16 @@ class Sweep:
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             return JOB_FAILED
         return ConfigError.exit_code if self.all_failed else 0
+
+    def _show_jobs(self) -> None:
+        """Show how each job ended; on a terminal its name, which may be long, comes last."""
+        heads = ("job", "state", "step", "best", "time", "reason")
+        rows = [self._row(name) for name in self._names if name in self._results]
+        if self._terminal.width is None:
+            self._terminal.table(heads, rows)
+            return
+        listed = [(*row[1:5], f"{row[0]}: {row[5]}" if row[5] else row[0]) for row in rows]
+        self._terminal.listing((*heads[1:5], "job"), listed)
 
     def release(self) -> None:
         """Let other processes have the folder."""

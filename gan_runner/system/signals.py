@@ -63,6 +63,30 @@ def _clear_line() -> None:
             os.write(sys.stdout.fileno(), b"\r\x1b[J")
 
 
+def watch_suspension(resumed: Callable[[], None]) -> Callable[[], None]:
+    """From now on Ctrl-Z clears the display before it stops the process, and `resumed` is called
+    when that goes on; what is returned ends that."""
+    number = getattr(signal, "SIGTSTP", None)  # Windows has none
+    in_thread = threading.current_thread() is not threading.main_thread()
+    if number is None or in_thread or signal.getsignal(number) is signal.SIG_IGN:
+        return lambda: None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        _clear_line()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # until `fg` the process stands still here
+        signal.signal(number, stop)
+        resumed()
+
+    earlier = signal.signal(number, stop)
+    return lambda: _set_handler(number, earlier)
+
+
+def _set_handler(number: int, handler: object) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, handler)  # type: ignore[arg-type]
+
+
 def exit_process(exit_code: int) -> NoReturn:
     """End the process when all is done. What torch does at exit takes two seconds, in which a
     signal could still change the exit code."""

@@ -71,14 +71,26 @@ def plan_evaluations(experiment: Experiment, data: Data, *, steps: int) -> Evalu
     return EvaluationPlan(steps if seconds[fewest] <= training else 0, fewest)
 
 
-def evaluation_seconds(experiment: Experiment, data: Data) -> float:
-    """About how long one evaluation of an experiment with known lengths takes. The classifier of a
-    data set, which is trained once, isn't counted."""
-    passed = _operations_of_a_pass(experiment.model, data)
+class EvaluationCost(NamedTuple):
+    """How many evaluations a run has, and about how many seconds all of them take."""
+
+    evaluations: int
+    seconds: float
+
+
+def evaluation_cost(experiment: Experiment, data: Data) -> EvaluationCost:
+    """What the evaluations of a run take, once its plan is resolved. The classifier of a data set,
+    which is trained once, isn't counted."""
+    train = experiment.config.train
+    if train.evaluation_interval == 0:
+        return EvaluationCost(0, 0.0)
+    count = -(-train.steps // train.evaluation_interval)  # one of them at the last step
     are_apart = data.space.columns is not None
     are_apart = are_apart or space_name(experiment.evaluation, data) == "classifier"
     classes = data.classes if are_apart and data.classes <= MOST_CLASSES else 0
-    return _seconds(experiment, data, experiment.evaluation.count, passed.sample, classes)
+    sample = _operations_of_a_pass(experiment.model, data).sample
+    each = _seconds(experiment, data, experiment.evaluation.count, sample, classes)
+    return EvaluationCost(count, count * each)
 
 
 class _Pass(NamedTuple):

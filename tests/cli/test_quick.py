@@ -26,6 +26,10 @@ def test_a_quick_run_is_narrow_and_short() -> None:
     assert config["model"]["generator"]["width"] == config["model"]["discriminator"]["width"] == 8
 
 
+def test_blocks_are_narrow_inside() -> None:
+    assert quick("model=r3gan")["model"]["discriminator"]["expansion"] == 1
+
+
 def test_more_updates_of_d_are_fewer_of_g() -> None:
     assert quick("loss=wgan_gp")["train"]["steps"] == 200
 

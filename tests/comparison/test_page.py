@@ -275,6 +275,22 @@ def test_a_report_is_the_page_of_one_run(here: Here, tmp_path: Path) -> None:
     assert "gan-compare" in many.err
 
 
+def test_a_last_value_that_is_the_best_is_said_once(tmp_path: Path) -> None:
+    made(tmp_path / "a", 3.0, 1.0)
+    (board,) = compare([tmp_path / "a"]).boards
+    assert findings.result_text(board) == "1 at step 200, the best."
+
+
+def test_warnings_are_folded_in_the_table_of_runs(here: Here, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        status = made(tmp_path / "runs" / name, 1.0) / "status.json"
+        plain = json.loads(status.read_text())
+        status.write_text(json.dumps({**plain, "warnings": ["few samples"]}))
+    assert here("gan-compare", "runs", "--html", "page.html").code == 0
+    text = (tmp_path / "page.html").read_text()
+    assert text.count("<summary>1 warning</summary>") == 2
+
+
 def test_a_page_says_how_its_runs_were_made(here: Here, tmp_path: Path) -> None:
     run = made(tmp_path / "a", 1.0)
     status = json.loads((run / "status.json").read_text())

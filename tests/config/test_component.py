@@ -118,15 +118,15 @@ def test_a_whole_number_is_taken_for_a_float_and_a_list_for_a_tuple() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("rings", 1.5, "a valid integer"),
-        ("rings", "40", "a valid integer"),
-        ("rings", True, "a valid integer"),
-        ("height", "8.5", "a valid number"),
-        ("height", True, "a valid number"),
-        ("height", None, "a valid number"),
-        ("evergreen", 1, "a valid boolean"),
-        ("evergreen", "yes", "a valid boolean"),
-        ("place", {"x": 1.0, "y": 2.0}, "a valid array"),
+        ("rings", 1.5, "an integer"),
+        ("rings", "40", "an integer"),
+        ("rings", True, "an integer"),
+        ("height", "8.5", "a number"),
+        ("height", True, "a number"),
+        ("height", None, "a number"),
+        ("evergreen", 2, "true or false"),
+        ("evergreen", "always", "true or false"),
+        ("place", {"x": 1.0, "y": 2.0}, "a list"),
         ("leaves", [0.1, "round"], "an object"),
     ],
 )
@@ -134,6 +134,20 @@ def test_nothing_else_is_converted(key: str, value: Any, expected: str) -> None:
     message = refusal(tree(**{key: value}))
     assert message.startswith(f"invalid setting, garden.plant.{key}=")
     assert message.endswith(f"Should be {expected}.")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "remedy"),
+    [
+        ("evergreen", "yes", "Did you mean: garden.plant.evergreen=true"),
+        ("evergreen", 0, "Did you mean: garden.plant.evergreen=false"),
+        ("place", [1.0, 2.0, 3.0], "It has 3 entries, and should have at most 2."),
+    ],
+)
+def test_other_ways_to_write_a_value_are_answered_in_our_words(
+    key: str, value: Any, remedy: str
+) -> None:
+    assert refusal(tree(**{key: value})).endswith(remedy)
 
 
 def test_a_whole_number_with_a_point_is_answered_with_how_to_write_it() -> None:

@@ -148,6 +148,9 @@ WRITTEN = {
     "train.average=0.9": "train.ema=0.9",
     "outdir=x": "hydra.run.dir=x",
     "fp16=true": "precision=bf16",
+    "batch=32": "train.batch_size=32",
+    "config=ring_r3gan": "experiment=ring_r3gan",
+    "wandb=true": "'logger=[tensorboard,wandb]'",
 }
 
 
@@ -190,12 +193,39 @@ def test_commas_in_a_number_are_seen() -> None:
         ("train.steps=10k", "Did you mean: train.steps=10000"),
         ("train.steps==10", "Write one equals sign: train.steps=10"),
         ("train.steps=", "It has no value: train.steps=VALUE"),
+        ("quick=yes", "Did you mean: quick=true"),
+        ("train.eval_every=never", "Did you mean: train.eval_every=0"),
+        ("~loss.penalty.r2", "nothing to remove, ~loss.penalty.r2. Leave it out."),
+        ("loss/penalty=r1,drift", "Or write 'loss/penalty=[r1,drift]' for all in one run."),
     ],
 )
 def test_a_slip_in_a_value_is_answered_with_what_to_type(line: str, meant: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(Composer().compose(read_command_line([line]).lines))
     assert str(caught.value).endswith(meant)
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("loss:hinge", "Write loss=hinge"),
+        ("-m seed=0 1 2", "Without spaces: seed=0,1,2"),
+        ("-m loss=hinge, lsgan", "Without spaces: loss=hinge,lsgan"),
+        ("a.betas=[0.5, 0.9] seed=1", "Without spaces: 'a.betas=[0.5,0.9]'"),
+        ("-resume=RUN", "Settings have no dashes: resume=RUN"),
+        ("quick", "Write quick=true"),
+        ("--resume", "Settings have no dashes: resume=RUN"),
+        ("my_ideas.py", "A plugin has a flag: --plugin my_ideas.py"),
+        ("logger=none", "For none: 'logger=[]'"),
+        ("loss/penalty=gp", "Did you mean 'gradient'?"),
+    ],
+)
+def test_a_slip_in_the_form_of_a_setting_is_answered_with_what_to_type(
+    line: str, remedy: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_command_line(line.split())
+    assert str(caught.value).endswith(f". {remedy}")
 
 
 def test_a_file_of_settings_is_answered_with_the_line_that_has_them(tmp_path: Path) -> None:

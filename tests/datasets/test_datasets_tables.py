@@ -287,8 +287,8 @@ def test_a_damaged_table_is_refused_with_its_place_and_a_remedy(
         ("dataset.ignore=[agee]", "Did you mean 'age'"),
         ("dataset.path=null", r"missing dataset\.path"),
         ("dataset.delimiter=ab", "a single character, tab, space or auto"),
-        ("dataset.test_ratio=1", "less than 1"),
-        ("dataset.temperature=0", "greater than 0"),
+        ("dataset.test_ratio=1", "below 1"),
+        ("dataset.temperature=0", "above 0"),
     ],
 )
 def test_settings_that_can_not_be_meant_are_faults_of_the_configuration(

@@ -21,7 +21,7 @@ from gan_runner.evaluation.metrics.modes import missed_modes_warning
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.tables import labeled_arrays
 from gan_runner.evaluation.metrics.tstr import TSTR, ClassifierResult, tstr_warning
-from gan_runner.evaluation.report import _units_warning
+from gan_runner.evaluation.report import EvaluationReport, _units_warning
 
 # the classifier of the data
 
@@ -116,6 +116,12 @@ def test_the_distance_of_a_class_of_few_examples_is_a_doubt_and_that_of_all_is_n
     (doubt,) = found.doubts
     assert doubt.startswith("frechet_identity of 1 of 2 classes: The Fréchet distance")
     assert "of 20 and 20 examples in 3 dimensions" in doubt
+
+
+def test_a_report_keeps_doubts_of_classes_apart_from_those_that_a_run_warns_of() -> None:
+    report = EvaluationReport((), None, {}, {}, ("of all",), ("of classes",), None, None)
+    assert report.plain()["doubts"] == ["of all", "of classes"]
+    assert report.doubts == ("of all",)
 
 
 def test_neighborhoods_of_copies_alone_are_a_doubt() -> None:

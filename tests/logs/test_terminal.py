@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -237,6 +238,53 @@ def test_a_display_that_counts_leaves_nothing_behind(on_a_terminal: Open) -> Non
     assert list(terminal.track(range(3), description="features", total=3)) == [0, 1, 2]
     assert "features" in shown.getvalue()
     assert shown.getvalue().endswith("\x1b[J")  # the line is erased, not ended
+
+
+def test_after_ctrl_z_the_display_is_drawn_whole(
+    on_a_terminal: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal, shown = on_a_terminal(120, 40)
+    begin(terminal, preview="always")
+    for step in (1, 2):
+        clock.now += 2
+        terminal.step(step)
+    terminal.pictured(Path("x.png"), GRAY)
+    stopped: list[int] = []
+    monkeypatch.setattr("os.kill", lambda _, number: stopped.append(number))
+    handler = signal.getsignal(signal.SIGTSTP)
+    assert callable(handler)
+    handler(signal.SIGTSTP, None)
+    assert stopped == [signal.SIGTSTP]
+    shown.truncate(0)
+    terminal.row(2, ROW)
+    assert (
+        "\N{UPPER HALF BLOCK}" in shown.getvalue()
+    )  # else the status line alone is drawn, the preview as it was
+    terminal.end()
+    assert signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
+
+
+def test_a_warning_is_broken_between_words_and_a_command_nowhere(on_a_terminal: Open) -> None:
+    terminal, shown = on_a_terminal(40)
+    words = "warning: " + "unbroken " * 9
+    terminal.say(words.strip(), style="yellow")
+    terminal.say("gan-train " + "resume " * 9)
+    *lines, command = shown.getvalue().splitlines()
+    assert max(map(len, (line.replace("\x1b[33mwarning:\x1b[0m", "") for line in lines))) <= 40
+    assert all(line.endswith("unbroken") for line in (line.rstrip() for line in lines))
+    assert len(command) > 40
+
+
+def test_long_names_in_a_listing_are_broken_behind_commas(on_a_terminal: Open) -> None:
+    terminal, shown = on_a_terminal(60)
+    name = "norm=instance,discriminator.lr=0.0002,generator.lr=0.0001"
+    terminal.listing(("state", "best", "job"), [("completed", "", name), ("failed", "", "a: b")])
+    assert shown.getvalue().splitlines() == [
+        "state      job",
+        "completed  norm=instance,discriminator.lr=0.0002,",
+        "           generator.lr=0.0001",
+        "failed     a: b",
+    ]
 
 
 def test_lines_have_a_width_on_a_terminal_and_none_in_a_pipe(on_a_terminal: Open) -> None:

@@ -193,7 +193,7 @@ def test_a_run_without_codes_says_how_to_get_them(here: Here) -> None:
     ("lines", "message"),
     [
         (["model.code.categorical=[0]"], "model.code.categorical.0=0"),
-        (["model.code.categorical=[1]"], "greater than or equal to 2"),
+        (["model.code.categorical=[1]"], "at least 2"),
         (["model.code.continuous=-1"], "model.code.continuous=-1"),
         (["model.code.categorical=[10]", "model.conditioning=concat"], "without labels"),
     ],

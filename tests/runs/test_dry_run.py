@@ -15,7 +15,11 @@ import pytest
 import yaml
 from conftest import Answer, argv, environment, small_run
 
+from gan_runner.cli.hydra.composer import compose, parse_config
+from gan_runner.logs.terminal import Terminal
 from gan_runner.runs import dry_run
+from gan_runner.training import evaluation_plan
+from gan_runner.training.build import build
 
 Here = Callable[..., Answer]
 
@@ -61,6 +65,15 @@ def test_the_first_lines_say_what_it_takes(answer: Answer) -> None:
     lines = answer.out.partition("\n\n")[0].splitlines()
     assert len(lines) <= 9
     assert lines[0].startswith("parameters, ") and lines[-1].startswith("on the disk then ")
+
+
+def test_the_time_of_evaluations_is_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = build(parse_config(compose(["train.steps=100", "train.eval_every=30"])))
+    data = experiment.dataset.training(Path(), Terminal(quiet=True).track)
+    monkeypatch.setattr(evaluation_plan, "_seconds", lambda *_: 7.0)
+    assert evaluation_plan.evaluation_cost(experiment, data) == (4, 28.0)
+    none = build(parse_config(compose(["train.eval_every=0"])))
+    assert evaluation_plan.evaluation_cost(none, data) == (0, 0.0)
 
 
 def test_the_configuration_is_shown_where_it_is_asked_for(here: Here) -> None:

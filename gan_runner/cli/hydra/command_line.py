@@ -167,7 +167,11 @@ def _parse_flags(arguments: Sequence[str]) -> Namespace:
         allow_abbrev=False,
         conflict_handler="resolve",
     )
-    flags, unknown = parser.parse_known_intermixed_args(arguments)
+    # with one dash argparse would take a setting for a flag of a letter: -resume=RUN for -r
+    settings = [word for word in arguments if re.match(r"-[a-z][\w.]+=", word)]
+    unknown = [word for word in settings if word.partition("=")[0] not in parser.flags]
+    if not unknown:
+        flags, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
         remedy = remedy_for_flag(unknown[0], parser.flags, arguments)
         raise ConfigError(f"unrecognized arguments: {printable(' '.join(unknown))}. {remedy}")
@@ -185,7 +189,8 @@ def _refuse_bare_words(words: Sequence[str]) -> None:
     """Raise ConfigError for a word that isn't of the form setting=value."""
     for place, word in enumerate(words):
         if re.fullmatch(r"[^=~+\[{(\s]+:?", word):
-            remedy = remedy_for_word(word, words[place + 1 :])
+            before = words[place - 1] if place else ""
+            remedy = remedy_for_word(word, before=before, after=words[place + 1 :])
             raise ConfigError(
                 f"can't read this setting, {printable(word)}. {printable(remedy, 1000)}"
             )

@@ -21,9 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
 from gan_runner.config.dotted import flatten
-from gan_runner.config.groups import GROUPS, conf_folder
+from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder
 from gan_runner.config.names import run_name
-from gan_runner.config.overrides import override
+from gan_runner.config.overrides import override, typed
 from gan_runner.config.reference import TYPES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, Fault, MachineError, printable
@@ -234,6 +234,8 @@ def _explain(
         written = (line.partition("=") for line in reversed(lines) if line[:1] != "~")
         value = next((after for key, _, after in written if key.lstrip("+~") == match[1]), None)
         remedy = suggest_settings(match[1], known_settings(), value)
+        if text.startswith("Could not delete") and "=" in remedy:
+            return ConfigError(f"nothing to remove, ~{printable(match[1])}. Leave it out.")
         shown = match[1] if value is None else f"{match[1]}={value}"
         remedy = remedy or "gan-train --help shows what there is; --cfg job prints all settings."
         return ConfigError(f"unknown setting, {printable(shown)}. {remedy}")
@@ -262,7 +264,9 @@ def _explain_several_values(written: str) -> str:
     remedy = "Add -m to train a run with each."
     if re.fullmatch(r"\d{1,3}(,\d{3})+", value):
         return f"commas in a number, {printable(written)}. Type {key}={value.replace(',', '')}"
-    if key not in GROUPS and not _is_one_number(key):
+    if key in OF_SEVERAL:
+        remedy += f" Or write {typed(key, f'[{value}]')} for all in one run."
+    elif key not in GROUPS and not _is_one_number(key):
         lists = [override(key, entries) for entries in _entries(value)]
         meant = [*(f"{each} for a list" for each in lists), f"{override(key, value)} for a text"]
         remedy += f" Or write {' or '.join(meant)}."

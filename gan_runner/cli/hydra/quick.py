@@ -69,8 +69,8 @@ def _limit_networks(node: Any, limits: QuickLimits) -> None:
     for key in node:
         if key in ("width", "widths"):
             _lower(node, str(key), limits.width)
-        elif key == "hidden":
-            _lower(node, "hidden", limits.hidden)
+        elif key in ("hidden", "expansion"):
+            _lower(node, str(key), getattr(limits, str(key)))
         else:
             _limit_networks(node._get_node(str(key)), limits)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from gan_runner.cli.hydra.composer import Composer
 from gan_runner.config.dotted import flatten
-from gan_runner.config.groups import GROUPS, options
+from gan_runner.config.groups import GROUPS, OF_SEVERAL, options
 from gan_runner.config.other_words import data_line, is_path, our_option
 from gan_runner.config.overrides import override, typed
 from gan_runner.config.suggestions import SWITCHES, nearest, suggest_settings
@@ -20,7 +22,10 @@ _COMMANDS = {
     "version": "Type gan-train --version",
     "train": "gan-train trains without it",
 }
+_PLACEHOLDERS = {**dict.fromkeys(SWITCHES, "true"), "resume": "RUN", "init_from": "RUN"}
+_NONE = ("none", "null", "false", "off", "no")
 _YAML = (".yaml", ".yml")
+_NUMBER = re.compile(r"-?[\d.]+(?:e-?\d+)?,?")
 _LONGEST_LINE = 800  # characters of settings in a message
 
 
@@ -36,7 +41,7 @@ def remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) -
         return _remedy_for_yaml(value)
     settings = Composer().known_settings([])
     if key in settings:
-        value = value or ("true" if key in SWITCHES else "VALUE")
+        value = value or _PLACEHOLDERS.get(key, "VALUE")
         return f"Settings have no dashes: {typed(key, value)}"
     if meant := nearest(word, flags, 0.8) if len(key) > 2 else None:
         return f"Did you mean '{meant}'?"
@@ -45,23 +50,48 @@ def remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) -
     return "gan-train --help shows what there is."
 
 
-def remedy_for_word(word: str, after: Sequence[str]) -> str:
-    """What was meant by the name of a setting, of an option, or of a file, alone."""
+def remedy_for_word(word: str, *, before: str, after: Sequence[str]) -> str:
+    """What was meant by the name of a setting, of an option, or of a file, alone. `before` is the
+    word that it follows."""
+    if whole := _list_with_spaces(word, before, after):
+        return f"Without spaces: {whole}"
     if chosen := [f"'{group}={word}'" for group in GROUPS if word in options(group)]:
         return f"Did you mean {' or '.join(chosen)}?"
     if word in _COMMANDS:
         return _COMMANDS[word]
-    if (Path(word) / "checkpoints").is_dir():
-        return f"To go on with this run: {override('resume', word)}"
-    if is_path(word) or Path(word).suffix in _YAML:
-        return _remedy_for_yaml(word) if Path(word).suffix in _YAML else _remedy_for_data(word)
+    return _remedy_for_path(word) or f"Write {_setting(word, after)}"
+
+
+def _setting(word: str, after: Sequence[str]) -> str:
+    """A setting without its equals sign as it is typed: loss=hinge for loss:hinge."""
+    if pair := re.fullmatch(r"([A-Za-z][\w./]*):(.+)", word):
+        return typed(pair[1], pair[2])
     value = "".join(after[:2]) if after and after[0] == "=" else next(iter(after), "")
     value = value.removeprefix("=") if "=" not in value.removeprefix("=") else ""
-    return f"Write {typed(word.rstrip(':'), value or 'VALUE')}"
+    return typed(word.rstrip(":"), value or _PLACEHOLDERS.get(word, "VALUE"))
 
 
-def _remedy_for_data(path: str) -> str:
-    return f"To train on it: {data_line(path)}"
+def _list_with_spaces(word: str, before: str, after: Sequence[str]) -> str:
+    """The list that a word goes on with, as it is typed: seed=0,1,2 for seed=0 1 2; "" for a word
+    that belongs to none."""
+    key, equals, value = before.partition("=")
+    is_open = value.count("[") > value.count("]")
+    are_numbers = bool(_NUMBER.fullmatch(value) and _NUMBER.fullmatch(word))
+    if not equals or not (value.endswith(",") or is_open or are_numbers):
+        return ""
+    values = [value, word, *takewhile(lambda other: "=" not in other, after)]
+    return typed(key, ",".join(part for each in values if (part := each.strip(","))))
+
+
+def _remedy_for_path(word: str) -> str:
+    """What was meant by the name of a run, of data or of settings; "" for other words."""
+    if (Path(word) / "checkpoints").is_dir():
+        return f"To go on with this run: {override('resume', word)}"
+    if Path(word).suffix in _YAML:
+        return _remedy_for_yaml(word)
+    if Path(word).suffix == ".py":
+        return f"A plugin has a flag: --plugin {shlex.quote(word)}"
+    return f"To train on it: {data_line(word)}" if is_path(word) else ""
 
 
 def _remedy_for_yaml(path: str) -> str:
@@ -87,6 +117,8 @@ def remedy_for_option(group: str, name: str, offered: Sequence[str]) -> str:
     """The option that was meant, by another name or way to write it, or the data that was."""
     if group == "dataset" and is_path(name):
         return f"Type {printable(data_line(name), 1000)}"
+    if group in OF_SEVERAL and name.lower() in _NONE:
+        return f"For none: {typed(group, '[]')}"
     if ours := our_option(group, name):
         return f"Did you mean '{ours}'?"
     return did_you_mean(name, offered) or f"gan-train --help {group} lists them."

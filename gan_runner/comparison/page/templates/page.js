@@ -15,6 +15,12 @@ const figure = value => {  // four digits, as everywhere
   return String(Number(value.toPrecision(4)));
 };
 
+const levelled = (plot, least, most) => {  // uPlot's own range of zeros alone reaches to 100
+  if (least === null || least < most) return uPlot.rangeNum(least, most, 0.1, true);
+  const room = Math.abs(least) / 10 || 1;
+  return [least - room, most + room];
+};
+
 const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
 
 const save = (name, text) => {
@@ -207,7 +213,7 @@ class Chart {
     this.plot = new uPlot({
       width: this.width(), height: 250, ms: 1, legend: { show: false },
       series: options, bands,
-      scales: { x: { time: false, distr: isSet("log-steps") ? 3 : 1 }, y: { distr: this.logarithmic ? 3 : 1 } },
+      scales: { x: { time: false, distr: isSet("log-steps") ? 3 : 1 }, y: { distr: this.logarithmic ? 3 : 1, range: this.logarithmic ? undefined : levelled } },
       axes: [
         { ...axis, size: 30, values: show, space: 70 },
         { ...axis, size: 62, values: show },
