@@ -105,13 +105,16 @@ def require_runs(paths: Sequence[Path]) -> None:
 
 def run_meant(path: Path, typed: Callable[[Path], str]) -> str:
     """The remedy for a run that isn't there, with what is `typed` for a folder: that of a file in
-    it, that behind a setting, else the one that was begun last here."""
+    it, that behind a setting, one in the folder, as of a sweep, else the last one begun here."""
     from gan_runner.storage.summary import run_folders
 
     _, equals, named = str(path).partition("=")
     for folder in (Path(named) if equals else path, *path.parents[:2]):
         if folder != path and (folder / "config.yaml").is_file():
             return f"Name its folder: {typed(folder)}"
+    within = sorted(path.glob("*/config.yaml"))
+    if within:
+        return f"Name one of the runs in it: {typed(within[0].parent)}"
     runs = run_folders(Path("outputs")) if Path("outputs").is_dir() else ()
     newest = max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime, default=None)
     if newest is None:

@@ -113,8 +113,10 @@ def _run_folder(words: list[str]) -> Path | None:
 
 
 def _refuse_pictures(folder: Path) -> None:
-    """Raise CheckpointError for a folder that isn't that of a run: it may be one of pictures."""
-    if not any((folder / name).is_file() for name in ("config.yaml", "data.json")):
+    """Raise CheckpointError for a folder that isn't that of a run, nor of several: it may be one of
+    pictures."""
+    is_of_runs = any((folder / name).is_file() for name in ("config.yaml", "data.json"))
+    if not is_of_runs and next(folder.glob("*/config.yaml"), None) is None:
         line = f"gan-data {data_line(str(folder))}"
         raise CheckpointError(
             f"not a run folder, {printable(folder)}. To read it as a folder of images: {line}"

@@ -267,7 +267,8 @@ def test_a_folder_that_is_no_run_is_answered_by_what_is_in_it(
     for run in "ab":
         (tmp_path / "sweep" / run).mkdir(parents=True)
         (tmp_path / "sweep" / run / "config.yaml").write_text("{}")
-    assert "runs within it have, as sweep/a" in here("gan-sample", "sweep", "--out", "a.png")[2]
+    remedy = "Name one of the runs in it: sweep/a"
+    assert remedy in here("gan-sample", "sweep", "--out", "a.png")[2]
     assert "gan-data sweep/a" in here("gan-data", "sweep")[2]
     assert "several run folders" in here("gan-data", "sweep/a", "sweep/b")[2]
     assert "no such folder" in here("gan-runs", "nowhere")[2]
