@@ -152,6 +152,58 @@ def test_each_library_has_its_door(library: str) -> None:
 MATHEMATICS = {"torch", "pydantic", "typing", "abc", "collections", "math", "__future__"}
 
 
+@pytest.mark.parametrize(
+    "module",
+    [
+        "objectives.losses",
+        "objectives.penalties",
+        "objectives.terms",
+        "augmentations.base",
+        "augmentations.transforms",
+        "models.activations",
+        "models.discriminator",
+    ],
+)
+def test_mathematics_imports_torch_and_mathematics_and_nothing_else(module: str) -> None:
+    mathematics = {
+        "gan_runner.objectives.returns",  # holds plugins to the shapes that are promised here
+        "gan_runner.objectives.terms",
+        "gan_runner.augmentations.base",  # what a term remembers
+        "gan_runner.augmentations.transforms",
+        "gan_runner.models.discriminator",  # the type of D's output
+    }
+    name = f"gan_runner.{module}"
+    assert ours(name) <= {"gan_runner.config.component", *mathematics}
+    others = {t.split(".")[0] for t in IMPORTS[name]} - {"gan_runner"}
+    assert others <= MATHEMATICS
+
+
+def test_networks_and_data_know_nothing_of_runs() -> None:
+    below = {
+        "gan_runner.config.component",
+        "gan_runner.config.overrides",  # remedies, as they are typed
+        "gan_runner.data",
+        "gan_runner.data.data",
+        "gan_runner.errors",
+        "gan_runner.seeds",
+    }
+    below |= {"gan_runner.system.files", "gan_runner.data.columns", "gan_runner.data.shapes"}
+    below |= {"gan_runner.config.overrides"}  # remedies of what is read
+    for package in "gan_runner.models", "gan_runner.datasets":
+        for name in MODULES:
+            if within(name, package):
+                known = {t for t in ours(name) if not within(t, package)}
+                assert known <= below, name
+
+
+def test_nobody_imports_an_entry_point() -> None:
+    entries = {n for n in MODULES if within(n, "gan_runner.cli")} | {"gan_runner.train"}
+    for name in MODULES:
+        above = within(name, "hydra_plugins") or within(name, "gan_runner.api")
+        if name not in entries and not above:
+            assert not ours(name) & entries, name
+
+
 ENTRIES = (
     *("train", "config.schema", "config.groups", "config.reference"),
     *("storage.run_folder", "storage.status", "storage.summary"),
