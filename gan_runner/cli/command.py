@@ -85,8 +85,8 @@ def run_with_options(
 
 
 def _write_as_options(fault: Fault, options: argparse.Namespace) -> None:
-    """Options in a fault where gan-train has settings: --device cpu for device=cpu, and --metrics
-    for evaluation.metrics."""
+    """Options in a fault where gan-train has settings: --device cpu for device=cpu, and --space
+    classifier for evaluation.space=classifier."""
     keys = [key for key in ("device", "cache") if hasattr(options, key)]
     keys += [f"evaluation.{key}" for key in ("space", "num", "seed") if hasattr(options, key)]
     for key in keys:

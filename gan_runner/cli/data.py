@@ -10,7 +10,13 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
-from gan_runner.cli.command import check_file, exit_code, run_with_options, write_file
+from gan_runner.cli.command import (
+    check_file,
+    exit_code,
+    run_meant,
+    run_with_options,
+    write_file,
+)
 from gan_runner.config import overrides
 from gan_runner.config.other_words import data_line
 from gan_runner.errors import CheckpointError, ConfigError, printable
@@ -85,7 +91,7 @@ def _show(options: argparse.Namespace) -> None:
     if run is not None:
         if options.png is not None:
             raise ConfigError("a picture needs the data, --png. Name the data set: dataset=NAME")
-        _refuse_pictures(run)
+        _require_reading(run)
         from gan_runner.storage.run_folder import RunFolder
 
         report, read = RunFolder(run).reading_report(), None
@@ -112,15 +118,16 @@ def _run_folder(words: list[str]) -> Path | None:
     return None
 
 
-def _refuse_pictures(folder: Path) -> None:
-    """Raise CheckpointError for a folder that isn't that of a run, nor of several: it may be one of
-    pictures."""
-    is_of_runs = any((folder / name).is_file() for name in ("config.yaml", "data.json"))
-    if not is_of_runs and next(folder.glob("*/config.yaml"), None) is None:
-        line = f"gan-data {data_line(str(folder))}"
-        raise CheckpointError(
-            f"not a run folder, {printable(folder)}. To read it as a folder of images: {line}"
-        )
+def _require_reading(folder: Path) -> None:
+    """Raise CheckpointError for a folder that isn't that of a run: it may have runs in it, as that
+    of a sweep, or pictures."""
+    if any((folder / name).is_file() for name in ("config.yaml", "data.json")):
+        return
+    if next(folder.glob("*/config.yaml"), None) is None:
+        remedy = f"To read it as a folder of images: gan-data {data_line(str(folder))}"
+    else:
+        remedy = run_meant(folder, lambda meant: f"gan-data {quote(printable(meant, 1000))}")
+    raise CheckpointError(f"not a run folder, {printable(folder)}. {remedy}")
 
 
 def _how_to_name(word: str) -> str:

@@ -212,21 +212,12 @@ def read_plain(path: Path) -> dict[str, Any]:
         plain = _load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(
-            f"not a run folder, {printable(path.parent)}. It has no {path.name}"
-            f"{_runs_within(path)}."
+            f"not a run folder, {printable(path.parent)}. It has no {path.name}."
         ) from None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         text = printable(error)
         raise CheckpointError(f"unreadable configuration, {printable(path)}. {text}") from None
     return plain if isinstance(plain, dict) else {}
-
-
-def _runs_within(path: Path) -> str:
-    """The runs of a folder that isn't one itself, as that of a sweep."""
-    found = sorted(path.parent.glob(f"*/{path.name}"))
-    if not found:
-        return ""
-    return f", but runs within it have, as {printable(found[0].parent)}"
 
 
 def read_overrides(path: Path) -> tuple[str, ...]:

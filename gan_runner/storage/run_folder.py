@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from shlex import quote
 from typing import IO, TYPE_CHECKING
 
 from gan_runner import __version__
@@ -181,9 +180,6 @@ class RunFolder:
         except FileNotFoundError:
             what = "no reading report" if self.config.is_file() else "not a run folder"
             remedy = "Name the data set: gan-data dataset=NAME"
-            within = next(iter(sorted(self.path.glob("*/config.yaml"))), None)
-            if within is not None:
-                remedy = f"Name one of the runs in it: gan-data {quote(printable(within.parent))}"
             raise CheckpointError(f"{what}, RUN={printable(self.path)}. {remedy}") from None
 
     def write_status(self, status: Status) -> None:
