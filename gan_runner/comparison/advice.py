@@ -11,7 +11,7 @@ from gan_runner.errors import CheckpointError, printable
 from gan_runner.storage.run_folder import RunFolder
 
 _NAMED = 4  # versions in a sentence
-_NONE = "No evaluations in these runs, so there is no leaderboard."
+_NONE = "A leaderboard needs evaluations, and these runs have none."
 _LOGGED = "gan-compare RUN --metric loss/generator compares a logged number."
 
 
