@@ -236,6 +236,17 @@ def test_a_run_starts_without_torchs_compiler(tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
 
 
+def test_optimizers_are_made_behind_one_door() -> None:
+    kinds = {"Adam", "AdamW", "RMSprop", "SGD"}
+    for name, path in MODULES.items():
+        if name != "gan_runner.system.eager_optimizers":
+            tree = ast.parse(path.read_text())
+            attributes = (n for n in ast.walk(tree) if isinstance(n, ast.Attribute))
+            made = [ast.unparse(n) for n in attributes if n.attr in kinds]
+            assert not [each for each in made if each.startswith(("torch.optim.", "optim."))], name
+            assert not {f"torch.optim.{kind}" for kind in kinds} & IMPORTS[name], name
+
+
 HEAVY = [
     *("torch", "torchvision", "numpy", "sklearn", "tensorboard", "safetensors", "PIL"),
     *("matplotlib", "jinja2", "scipy"),

@@ -22,7 +22,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.evaluation.features.classifier import Classifier
 from gan_runner.evaluation.features.spaces import build_network
 from gan_runner.seeds import derive
-from gan_runner.system.optimizers import Adam
+from gan_runner.system.eager_optimizers import Adam
 
 Predict = Callable[[Tensor], Tensor]
 

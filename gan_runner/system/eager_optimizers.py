@@ -1,7 +1,7 @@
 """Torch's optimizers without its compiler, whose import takes as long as that of torch itself.
 
 Their methods are wrapped for code that `torch.compile` traces, and the wrappers import the compiler
-when the first one is called. We compile networks, never updates: these do the same updates.
+when the first one is called. No update is compiled here: these do the same in eager mode.
 """
 
 from __future__ import annotations

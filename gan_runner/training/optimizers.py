@@ -19,7 +19,7 @@ from pydantic import (
 from torch import nn
 
 from gan_runner.config.component import Component
-from gan_runner.system import optimizers
+from gan_runner.system import eager_optimizers
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
@@ -100,7 +100,7 @@ class Adam(WithBetas):
     """Kingma & Ba 2015, arXiv:1412.6980."""
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return optimizers.Adam(
+        return eager_optimizers.Adam(
             parameters, self.lr, self.betas, self.eps, self.weight_decay, fused=True
         )
 
@@ -109,7 +109,7 @@ class AdamW(WithBetas):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, arXiv:1711.05101."""
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return optimizers.AdamW(
+        return eager_optimizers.AdamW(
             parameters, self.lr, self.betas, self.eps, self.weight_decay, fused=True
         )
 
@@ -121,7 +121,7 @@ class RMSprop(WithMomentum):
     eps: PositiveFloat
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return optimizers.RMSprop(
+        return eager_optimizers.RMSprop(
             parameters, self.lr, self.alpha, self.eps, self.weight_decay, self.momentum
         )
 
@@ -138,7 +138,7 @@ class SGD(WithMomentum):
         return self
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return optimizers.SGD(
+        return eager_optimizers.SGD(
             parameters,
             self.lr,
             self.momentum,

@@ -17,7 +17,7 @@ from gan_runner.data import Data, Space, digest
 from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
 from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
-from gan_runner.system.optimizers import Adam
+from gan_runner.system.eager_optimizers import Adam
 
 RECIPE = "classifier-1"  # another number whenever anything below changes the weights
 WIDTH = 128
