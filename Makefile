@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train shell check test docs clean
+.PHONY: train shell check test calibration docs clean
 
 # what a contributor runs: the rooms whose tests are quick
 QUICK := tests/test_imports.py tests/test_docs.py tests/test_errors.py tests/test_seeds.py tests/config \
@@ -41,6 +41,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(PYTEST)
+
+# what the verdicts' thresholds were set by: more seeds of the trainings that must get none
+calibration: $(VENV)/.installed-dev
+	$(PYTEST) -m calibration --dist load
 
 # a broken link or anchor fails; needs Python 3.11; open build/site/index.html
 docs: $(VENV)/.installed-docs

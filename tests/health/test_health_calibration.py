@@ -41,6 +41,9 @@ NOTICED = {
 }
 
 
+SEEDS = (*range(2), *(pytest.param(s, marks=pytest.mark.calibration) for s in range(2, 5)))
+
+
 Verdicts = list[tuple[str, str]]
 """Names and evidence."""
 
@@ -66,7 +69,7 @@ def names(found: Verdicts) -> set[str]:
     return {name for name, _ in found}
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("what", HEALTHY)
 def test_a_healthy_run_gets_no_verdict(
     configured: Callable[..., Config], tmp_path: Path, what: str, seed: int

@@ -52,7 +52,8 @@ def scatter(
             for group in np.unique(groups).tolist():
                 _draw_class(axes, seen[groups == group], group, names, size)
             if classes is not None and 1 < len(names) <= len(COLORS):
-                axes.legend(loc="upper right", handletextpad=0.1)
+                legend = axes.legend(loc="upper right", handletextpad=0.1)
+                legend.set_in_layout(False)  # it lies within the axes: half of the time
             axes.set_ylim(middle[1] - reach, middle[1] + reach)
             axes.set_ylabel(f"dimension 2 {set_number_ticks(axes, 'y')}")
         axes.set_xlim(middle[0] - reach, middle[0] + reach)
