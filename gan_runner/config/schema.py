@@ -38,6 +38,7 @@ FREE = (
     "terminal.preview",
     "device",
     "threads",
+    "reuse_memory",
     "cache",
     "dataset.root",
     "dataset.path",
@@ -49,7 +50,7 @@ _FREE_GROUPS = ("logger",)  # all of their settings
 PLACES = ("dataset.root", "dataset.path", "cache")
 """Settings that are paths of what is read again later."""
 
-_EARLIER = {"terminal": {"preview": "never"}}
+_EARLIER = {"terminal": {"preview": "never"}, "reuse_memory": True}
 """Settings that runs of earlier versions lack, with what these did."""
 
 _LARGEST_FILE_BYTES = 1 << 20
@@ -135,6 +136,7 @@ class Config(Component):
     precision: Literal["fp32", "bf16"]
     deterministic: bool
     threads: PositiveInt | None
+    reuse_memory: bool
     quick: bool
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None

@@ -76,6 +76,9 @@ class Status:
     threads: int | None = None
     """The number of torch's CPU threads."""
 
+    reuses_memory: bool | None = None
+    """Whether freed memory stays with the process: `reuse_memory`, under glibc's allocator."""
+
     git: Mapping[str, Any] | None = None
     """The `commit` of gan-runner's checkout, and whether it was `changed`; None outside of one."""
 
@@ -149,6 +152,7 @@ def _parse(plain: Mapping[str, Any]) -> Status:
         device=_text_or_none(plain.get("device")),
         machine=_text_or_none(plain.get("machine")),
         threads=count_or_none(plain.get("threads")),
+        reuses_memory=reuses if isinstance(reuses := plain.get("reuses_memory"), bool) else None,
         git=git if isinstance(git, dict) else None,
         parameters=_parse_members(plain.get("parameters"), count_or_none),
         examples=count_or_none(plain.get("examples")),

@@ -27,6 +27,7 @@ from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State
 from gan_runner.system import machine
+from gan_runner.system.allocator import keep_freed_memory
 from gan_runner.system.units import four_digits
 from gan_runner.training.advice import advice
 from gan_runner.training.checkpoints import Checkpoints
@@ -64,6 +65,8 @@ class Run:
         self.recorder = Recorder(folder, log, device)
         self.checkpoints = Checkpoints(folder.checkpoints, keep=config.train.keep)
         self.reason_to_stop: str | None = None
+        # when the data is read: what that took needn't stay
+        self._reuses_memory = config.reuse_memory and keep_freed_memory()
         self._data_digest = digest(data)
         self._clock = Clock(seconds_before=state.seconds, step=state.step)
         self._pictures = Pictures(data, samples=config.train.samples, seed=config.seed)
@@ -128,6 +131,7 @@ class Run:
             machine=machine.description(),
             parameters=self.state.sizes(),
             examples=len(self.data),
+            reuses_memory=self._reuses_memory,
             **asdict(machine.fingerprint(self.device)),
         )
         if self.config.train.is_evaluated:

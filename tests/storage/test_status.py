@@ -35,7 +35,7 @@ STATUS = Status(
 )
 KEYS = (
     *("format", "state", "exit_code", "step", "checkpoint", "reason", "warnings", "verdicts"),
-    *("started", "ended", "versions", "device", "machine", "threads", "git"),
+    *("started", "ended", "versions", "device", "machine", "threads", "reuses_memory", "git"),
     *("parameters", "examples", "peak_memory"),
 )
 
