@@ -50,7 +50,11 @@ _FREE_GROUPS = ("logger",)  # all of their settings
 PLACES = ("dataset.root", "dataset.path", "cache")
 """Settings that are paths of what is read again later."""
 
-_EARLIER = {"terminal": {"preview": "never"}, "reuse_memory": True}
+_EARLIER = {
+    "terminal.preview": "never",
+    "reuse_memory": True,
+    "train.updates": "alternating",
+}
 """Settings that runs of earlier versions lack, with what these did."""
 
 _LARGEST_FILE_BYTES = 1 << 20
@@ -74,6 +78,7 @@ class Train(Component):
 
     steps: NonNegativeInt
     epochs: PositiveInt | None
+    updates: Literal["alternating", "simultaneous"]
     batch_size: PositiveInt
     log_every: NonNegativeInt
     sample_every: NonNegativeInt
@@ -168,7 +173,12 @@ class Config(Component):
         """A digest of everything that a resumed run may not change."""
         leaves = flatten(self.plain())
         left = ("plugins", "quick")  # what quick=true changed is in the settings
-        fixed = {k: v for k, v in leaves.items() if not is_free(k) and k not in left}
+        fixed = {
+            k: v
+            for k, v in leaves.items()
+            # a setting that does what earlier versions did leaves the digest as theirs
+            if not is_free(k) and k not in left and (k not in _EARLIER or v != _EARLIER[k])
+        }
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
@@ -190,7 +200,12 @@ def read(path: Path) -> Config:
 
     Raises CheckpointError for anything but plain data with known keys.
     """
-    plain = _EARLIER | read_plain(path)
+    plain = read_plain(path)
+    for key, value in _EARLIER.items():
+        group, _, name = key.rpartition(".")
+        node = plain.setdefault(group, {}) if group else plain
+        if isinstance(node, dict):
+            node.setdefault(name, value)
     if "choices" in plain and "method" not in plain:
         raise CheckpointError(
             f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."

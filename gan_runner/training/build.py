@@ -47,6 +47,7 @@ def build(config: Config) -> Experiment:
             ema=config.train.ema,
             ema_warmup=config.train.ema_warmup,
             bf16=config.precision == "bf16",
+            simultaneous=config.train.updates == "simultaneous",
         ),
     )
     experiment = Experiment(

@@ -14,6 +14,7 @@ def check_rules(experiment: Experiment) -> None:
     experiment.method.check(experiment.config)
     experiment.model.check_settings(batch_size=train.batch_size)
     experiment.health.check(evaluated=train.is_evaluated)
+    _check_updates(experiment)
     _check_label(experiment)
 
 
@@ -21,6 +22,15 @@ def check_space(experiment: Experiment, space: Space) -> None:
     """Raise ConfigError, with the remedy, if examples of `space` can't be learned like this."""
     experiment.model.check(space)
     experiment.method.check_space(space)
+
+
+def _check_updates(experiment: Experiment) -> None:
+    method, config = experiment.method, experiment.config
+    if config.train.updates == "simultaneous" and not method.updates_together:
+        raise ConfigError(
+            "this method doesn't update its networks simultaneously, train.updates=simultaneous "
+            f"with {config.choice('method')}. Use train.updates=alternating"
+        )
 
 
 def _check_label(experiment: Experiment) -> None:

@@ -47,7 +47,7 @@ def test_every_setting_of_an_option_has_its_type() -> None:
 @pytest.mark.parametrize(
     ("topic", "words"),
     [
-        ("train", "  train.batch_size=64     integer at least 1\n      examples in a batch"),
+        ("train", "  train.batch_size=64        integer at least 1\n      examples in a batch"),
         ("train.steps", "  train.steps=5000  integer at least 0\n      generator updates\n"),
         ("train.steps=7", "  train.steps=5000  integer at least 0\n"),
         ("lr", "of optimizer=adam, adamw:\n  optimizer.generator.lr=0.001 "),

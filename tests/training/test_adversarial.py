@@ -67,6 +67,7 @@ def method(loss: dict[str, Any] | None = None, **changes: Any) -> Adversarial:
         "ema": 0.9,
         "ema_warmup": 1.0,
         "bf16": False,
+        "simultaneous": False,
     }
     updates |= {key: changes.pop(key) for key in list(changes) if key in updates}
     settings: dict[str, Any] = {

@@ -81,7 +81,12 @@ def train(
     state: TrainState, steps: int, space: Space = VECTORS, stepper: Optimizers | None = None
 ) -> TrainState:
     updates = UpdateSettings(
-        optimizers=stepper or optimizers("Adam"), batch_size=5, ema=0.9, ema_warmup=1.0, bf16=False
+        optimizers=stepper or optimizers("Adam"),
+        batch_size=5,
+        ema=0.9,
+        ema_warmup=1.0,
+        bf16=False,
+        simultaneous=False,
     )
     method = Adversarial(
         model(space),

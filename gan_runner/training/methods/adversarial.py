@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -62,24 +63,35 @@ class WithDiscriminator(Method):
         real = self.discriminator_input(real, state)
         fake = self.discriminator_input(fake._replace(examples=fake.examples.detach()), state)
         on_real, on_fake = self._discriminate_both(state, real, fake, update=update)
-        terms = self.discriminator_terms(
-            lambda x: state.discriminator(x, real.labels).logits,
-            on_real,
-            on_fake,
-            state,
-            update=update,
-        )
-        grad_norm = self.descend("discriminator", terms, state)
+        critic = _critic(state, real.labels)
+        terms = self.discriminator_terms(critic, on_real, on_fake, state, update=update)
+        self.differentiate("discriminator", terms, state)
+        self.finish_discriminator_update(state, on_real, on_fake, terms)
+
+    def finish_discriminator_update(
+        self,
+        state: TrainState,
+        real: DiscriminatorOutput,
+        fake: DiscriminatorOutput,
+        terms: dict[str, Tensor],
+    ) -> None:
+        """What follows the gradient of D's terms: the step of its optimizer, the clipping of its
+        weights, the strengths of adaptive augmentations, and what is logged."""
+        grad_norm = self.optimize("discriminator", state)
         if self.objective.clip_value is not None:
             _clip_weights(state.trained("discriminator"), self.objective.clip_value)
-        logged = {**logit_statistics(on_real, on_fake), "grad_norm/discriminator": grad_norm}
-        strengths = self.discriminator_input.adapt(on_real, on_fake, state)
+        logged = {**logit_statistics(real, fake), "grad_norm/discriminator": grad_norm}
+        strengths = self.discriminator_input.adapt(real, fake, state)
         state.sums.add({**terms, **logged, **strengths})
 
     def needs_grad(self, update: int) -> set[str]:
         """Which of `real` and `fake` the penalties of this update differentiate D's logits by."""
         due = [p for p in self.objective.penalties.values() if p.is_due(update)]
         return {name for penalty in due for name in penalty.differentiates}
+
+    def needs_exact(self, update: int) -> bool:
+        """Whether a penalty of this update needs D's passes in float32."""
+        return any(p.exact and p.is_due(update) for p in self.objective.penalties.values())
 
     def discriminator_terms(
         self,
@@ -127,13 +139,15 @@ class WithDiscriminator(Method):
             for term, regularizer in self.objective.weight_terms.items()
         }
 
-    def descend(self, name: str, terms: dict[str, Tensor], state: TrainState) -> Tensor:
-        """Take one step of a network down the sum of the terms, to which those of its weights are
-        added; the norm of the gradient."""
+    def differentiate(
+        self, name: str, terms: dict[str, Tensor], state: TrainState, *, again: bool = False
+    ) -> None:
+        """Give a network the gradient of the sum of the terms, to which those of its weights are
+        added; `again`: what led to them is differentiated once more, for another network."""
         terms |= self.weight_terms(name, state)
         # nothing else gets a gradient: not the other network, nor the examples of a penalty
-        reduce(add, terms.values()).backward(inputs=state.trained(name))
-        return self.optimize(name, state)
+        total = reduce(add, terms.values())
+        total.backward(inputs=state.trained(name), retain_graph=again)
 
     def discriminate(
         self, state: TrainState, batch: Batch, *, grad: bool = False, exact: bool = False
@@ -150,8 +164,7 @@ class WithDiscriminator(Method):
         self, state: TrainState, real: Batch, fake: Batch, *, update: int
     ) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
         """D's outputs on reals and fakes, ready for the penalties of this update."""
-        grad = self.needs_grad(update)
-        exact = any(p.exact and p.is_due(update) for p in self.objective.penalties.values())
+        grad, exact = self.needs_grad(update), self.needs_exact(update)
         if grad or not self.discriminates_together:
             return (
                 self.discriminate(state, real, grad="real" in grad, exact=exact),
@@ -232,6 +245,8 @@ class Adversarial(WithDiscriminator):
     latent point alone (it has no batch norm).
     """
 
+    updates_together: ClassVar[bool] = True
+
     generates_together: bool
 
     @classmethod
@@ -264,14 +279,20 @@ class Adversarial(WithDiscriminator):
         return self.objective.d_steps
 
     def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
-        """All updates of D, then the one of G, which shares the last batch of fakes: that saves a
-        pass of G. Fakes have the classes of the reals that they are compared with."""
+        """All updates of D, then the one of G, or it with the last of D (`train.updates`). It
+        shares the last batch of fakes, which saves a pass of G. Fakes have the classes of the reals
+        that they are compared with."""
         d_steps = self.objective.d_steps
         reals = [next(batches) for _ in range(d_steps)]
         fakes = self._generate_all(state, [real.labels for real in reals])
-        for k, (real, fake) in enumerate(zip(reals, fakes, strict=True)):
-            self.update_discriminator(state, real, fake, update=state.step * d_steps + k)
-        self._update_generator(state, reals[-1], fakes[-1])
+        update = state.step * d_steps
+        for k, (real, fake) in enumerate(zip(reals[:-1], fakes[:-1], strict=True)):
+            self.update_discriminator(state, real, fake, update=update + k)
+        if self.updates.simultaneous:
+            self._update_both(state, reals[-1], fakes[-1], update=update + d_steps - 1)
+        else:
+            self.update_discriminator(state, reals[-1], fakes[-1], update=update + d_steps - 1)
+            self._update_generator(state, reals[-1], fakes[-1])
         self.finish_step(state)
 
     def _generate_all(self, state: TrainState, labels: list[Tensor | None]) -> list[Batch]:
@@ -300,8 +321,28 @@ class Adversarial(WithDiscriminator):
             with torch.no_grad():
                 on_real = self.discriminate(state, self.discriminator_input(real, state))
         terms = self.generator_terms(on_fake, on_real)
-        grad_norm = self.descend("generator", terms, state)
-        state.sums.add({**terms, "grad_norm/generator": grad_norm})
+        self.differentiate("generator", terms, state)
+        state.sums.add({**terms, "grad_norm/generator": self.optimize("generator", state)})
+
+    def _update_both(self, state: TrainState, real: Batch, fake: Batch, *, update: int) -> None:
+        """The update of D with this number and that of G from the same weights of both, for which
+        one pass of D over the fakes is enough. Nowozin et al. 2016, arXiv:1606.00709, algorithm 1.
+        """
+        check_generator(self.model, fake.examples, real.examples)
+        real, fake = (self.discriminator_input(batch, state) for batch in (real, fake))
+        grad, exact = self.needs_grad(update), self.needs_exact(update)
+        # not as one batch: only the fakes are differentiated for G
+        on_real = self.discriminate(state, real, grad="real" in grad, exact=exact)
+        on_fake = self.discriminate(state, fake, grad="fake" in grad, exact=exact)
+        critic = _critic(state, real.labels)
+        terms = self.discriminator_terms(critic, on_real, on_fake, state, update=update)
+        compared = on_real if self.objective.compares else None
+        of_generator = self.generator_terms(on_fake, compared)
+        self.differentiate("discriminator", terms, state, again=True)
+        self.differentiate("generator", of_generator, state)
+        self.finish_discriminator_update(state, on_real, on_fake, terms)
+        grad_norm = self.optimize("generator", state)
+        state.sums.add({**of_generator, "grad_norm/generator": grad_norm})
 
 
 def build_objective(config: Config) -> Objective:
@@ -318,6 +359,11 @@ def build_objective(config: Config) -> Objective:
 def _join(parts: Sequence[Tensor | None]) -> Tensor | None:
     known = [part for part in parts if part is not None]
     return torch.cat(known) if known else None
+
+
+def _critic(state: TrainState, labels: Tensor | None) -> Critic:
+    """D's logits on what penalties show it, which has the labels of the reals."""
+    return lambda x: state.discriminator(x, labels).logits
 
 
 @torch.no_grad()

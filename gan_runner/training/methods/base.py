@@ -37,7 +37,8 @@ class UpdateSettings:
 
     `ema` is the decay of the generator's exponential moving average, 0 for none, which forgets its
     start over about `ema_warmup` steps. `bf16`: forward passes in bfloat16; weights, losses and
-    penalties stay float32.
+    penalties stay float32. `simultaneous`: a generator's update begins from the same weights as the
+    discriminator's last one (`train.updates`).
     """
 
     optimizers: Optimizers
@@ -45,6 +46,7 @@ class UpdateSettings:
     ema: float
     ema_warmup: float
     bf16: bool
+    simultaneous: bool
 
     def ema_decay(self, step: int) -> float:
         """The decay after `step` finished steps. The warm-up is that of TensorFlow's
@@ -65,6 +67,9 @@ class Method(ABC):
 
     Settings: ClassVar[type[Component]] = NoSettings
     """The class of the settings of a file under `conf/method/`, beside the name."""
+
+    updates_together: ClassVar[bool] = False
+    """Whether it can update its networks simultaneously."""
 
     model: GenerativeModel
     updates: UpdateSettings
