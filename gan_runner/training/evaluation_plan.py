@@ -7,15 +7,8 @@ them are evaluated alike and can be compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
-from typing import Any, NamedTuple
-
-import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from typing import NamedTuple
 
 from gan_runner.config.schema import FEWEST_EVALUATED_STEPS
 from gan_runner.data import Data
@@ -23,8 +16,8 @@ from gan_runner.evaluation.cost import OPERATIONS_PER_SECOND, estimated_seconds
 from gan_runner.evaluation.metrics.by_class import MOST_CLASSES
 from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.settings import MOST_EXAMPLES, space_name
-from gan_runner.models import GenerativeModel
 from gan_runner.training.experiment import Experiment
+from gan_runner.training.operations import operations_of_a_pass
 
 _EVALUATIONS = (4, 2, 1)
 _SHARE = 0.1
@@ -56,7 +49,7 @@ def plan_evaluations(experiment: Experiment, data: Data, *, steps: int) -> Evalu
         return EvaluationPlan(every, settings.count)
     if steps < FEWEST_EVALUATED_STEPS:
         return EvaluationPlan(0, settings.count)
-    passed = _operations_of_a_pass(experiment.model, data)
+    passed = operations_of_a_pass(experiment.model, data)
     counts = _COUNTS if settings.num == "auto" else (settings.count,)
     batch = experiment.config.train.batch_size * passed.step / _TRAINED_PER_SECOND
     training = steps * (_SECONDS_OF_A_STEP + batch)
@@ -88,76 +81,9 @@ def evaluation_cost(experiment: Experiment, data: Data) -> EvaluationCost:
     are_apart = data.space.columns is not None
     are_apart = are_apart or space_name(experiment.evaluation, data) == "classifier"
     classes = data.classes if are_apart and data.classes <= MOST_CLASSES else 0
-    sample = _operations_of_a_pass(experiment.model, data).sample
+    sample = operations_of_a_pass(experiment.model, data).sample
     each = _seconds(experiment, data, experiment.evaluation.count, sample, classes)
     return EvaluationCost(count, count * each)
-
-
-class _Pass(NamedTuple):
-    """Operations for one example: of a training step, and of the generator alone."""
-
-    step: float
-    sample: float
-
-
-def _operations_of_a_pass(model: GenerativeModel, data: Data) -> _Pass:
-    """Of networks whose weights nobody has drawn."""
-    classes = data.classes if model.conditional else 0
-    with torch.random.fork_rng(devices=[]), _Undrawn():
-        networks = model.build_networks(data.space, classes)
-    generator = networks["generator"].eval()
-    sizes = {name: sum(p.numel() for p in each.parameters()) for name, each in networks.items()}
-    sample = _count(lambda: _sample(generator, model)) or 2.0 * sizes["generator"]
-    others = (sum(sizes.values()) - sizes["generator"]) / max(1, sizes["generator"])
-    # G makes fakes twice and learns once, each other network sees reals and fakes and learns from
-    # both, and passes gradients on to G; learning is twice a forward pass
-    return _Pass(step=sample * (4 + 9 * others), sample=sample)
-
-
-class _Undrawn(TorchFunctionMode):
-    """Networks built here draw no weights, which would take time and change random streams."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        named = kwargs or {}
-        is_of_init = getattr(func, "__module__", None) == "torch.nn.init"
-        if is_of_init or func in (Tensor.normal_, Tensor.uniform_):
-            return named["tensor"] if "tensor" in named else args[0]
-        return func(*args, **named)
-
-
-def _sample(generator: nn.Module, model: GenerativeModel) -> None:
-    latents = torch.zeros(2, model.latent_dims)
-    generator(latents, torch.zeros(2, dtype=torch.int64) if model.conditional else None)
-
-
-def _count(work: Callable[[], None]) -> float:
-    """Operations for each of two examples; 0 where they can't be counted."""
-    try:
-        with torch.no_grad(), _Counter() as counter:
-            work()
-    except Exception:  # of a plugin's network; training it will say what is wrong
-        return 0.0
-    return float(counter.operations) / 2
-
-
-class _Counter(TorchDispatchMode):
-    """Adds up the operations of products and convolutions. It counts what torch's FlopCounterMode
-    does, which imports torch's compiler: that takes as long as to import torch itself."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.operations: int = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else the base class wraps the method below, for the compiler
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        named = kwargs or {}
-        out = func(*args, **named)
-        count = flop_registry.get(func._overloadpacket)
-        self.operations += 0 if count is None else count(*args, **named, out_val=out)
-        return out
 
 
 def _seconds(

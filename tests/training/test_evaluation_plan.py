@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gan_runner.config.schema import Config
 from gan_runner.training.build import build
-from gan_runner.training.evaluation_plan import _operations_of_a_pass
+from gan_runner.training.operations import operations_of_a_pass
 
 MODELS = {
     "dcgan": ("model=dcgan", "model.conditioning=concat"),
@@ -30,7 +30,7 @@ def test_operations_are_those_of_torchs_counter(
     experiment = build(configured(*MODELS[what]))
     data = experiment.dataset.training(tmp_path, track)
     before = torch.get_rng_state()
-    found = _operations_of_a_pass(experiment.model, data).sample
+    found = operations_of_a_pass(experiment.model, data).sample
     assert torch.equal(torch.get_rng_state(), before)
     model = experiment.model
     networks = model.build_networks(data.space, data.classes if model.conditional else 0)

@@ -1,0 +1,82 @@
+"""The work of training: operations of products and convolutions, counted on one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from gan_runner.data import Data
+from gan_runner.models import GenerativeModel
+
+
+class Pass(NamedTuple):
+    """Operations for one example: of a training step, and of the generator alone."""
+
+    step: float
+    sample: float
+
+
+def operations_of_a_pass(model: GenerativeModel, data: Data) -> Pass:
+    """Of networks whose weights nobody has drawn."""
+    classes = data.classes if model.conditional else 0
+    with torch.random.fork_rng(devices=[]), _Undrawn():
+        networks = model.build_networks(data.space, classes)
+    generator = networks["generator"].eval()
+    sizes = {name: sum(p.numel() for p in each.parameters()) for name, each in networks.items()}
+    sample = _count(lambda: _sample(generator, model)) or 2.0 * sizes["generator"]
+    others = (sum(sizes.values()) - sizes["generator"]) / max(1, sizes["generator"])
+    # G makes fakes twice and learns once, each other network sees reals and fakes and learns from
+    # both, and passes gradients on to G; learning is twice a forward pass
+    return Pass(step=sample * (4 + 9 * others), sample=sample)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Networks built here draw no weights, which would take time and change random streams."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        is_of_init = getattr(func, "__module__", None) == "torch.nn.init"
+        if is_of_init or func in (Tensor.normal_, Tensor.uniform_):
+            return named["tensor"] if "tensor" in named else args[0]
+        return func(*args, **named)
+
+
+def _sample(generator: nn.Module, model: GenerativeModel) -> None:
+    latents = torch.zeros(2, model.latent_dims)
+    generator(latents, torch.zeros(2, dtype=torch.int64) if model.conditional else None)
+
+
+def _count(work: Callable[[], None]) -> float:
+    """Operations for each of two examples; 0 where they can't be counted."""
+    try:
+        with torch.no_grad(), _Counter() as counter:
+            work()
+    except Exception:  # of a plugin's network; training it will say what is wrong
+        return 0.0
+    return float(counter.operations) / 2
+
+
+class _Counter(TorchDispatchMode):
+    """Adds up the operations of products and convolutions. It counts what torch's FlopCounterMode
+    does, which imports torch's compiler: that takes as long as to import torch itself."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations: int = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else the base class wraps the method below, for the compiler
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        out = func(*args, **named)
+        count = flop_registry.get(func._overloadpacket)
+        self.operations += 0 if count is None else count(*args, **named, out_val=out)
+        return out
