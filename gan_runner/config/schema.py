@@ -138,9 +138,9 @@ class Config(Component):
 
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
-    precision: Literal["fp32", "bf16"]
+    precision: Literal["fp32", "bf16", "auto"]
     deterministic: bool
-    threads: PositiveInt | None
+    threads: PositiveInt | Literal["auto"] | None
     reuse_memory: bool
     quick: bool
     cache: Annotated[str, Field(min_length=1)]

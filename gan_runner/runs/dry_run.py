@@ -146,8 +146,8 @@ def _other_hardware(found: Estimate) -> list[tuple[list[str], str]]:
     if found.device == "cpu" and torch.cuda.is_available():
         return [(["device=cuda"], "on the GPU")]
     cores = os.cpu_count() or 1
-    used = found.config.threads or cores
-    if found.device == "cpu" and used < cores:
+    used = found.config.threads
+    if found.device == "cpu" and isinstance(used, int) and used < cores:
         return [([f"threads={cores}"], f"on all {cores} cores instead of {used}")]
     return []
 

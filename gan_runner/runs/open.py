@@ -34,7 +34,7 @@ from gan_runner.storage.best import best_measured_step
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
 from gan_runner.system.signals import raise_on_signals
-from gan_runner.training.build import build, resolve_lengths
+from gan_runner.training.build import build, resolve_for
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.restore import load_network, saved_classes, take_weights
 from gan_runner.training.rules import check_space
@@ -187,8 +187,14 @@ def load_data(
             f"The data set has {plural(len(data), 'example')}. "
             f"Use train.batch_size={2 ** (len(data).bit_length() - 1)}"
         )
-    threads = torch.get_num_threads()
-    return resolve_lengths(experiment, data, threads=threads), data
+    experiment = resolve_for(
+        experiment,
+        data,
+        threads=torch.get_num_threads(),
+        multiplies_bf16=machine.multiplies_bf16(device),
+    )
+    prepare_machine(experiment.config)  # the number of threads is known now
+    return experiment, data
 
 
 def _check_classes(experiment: Experiment, data: Data) -> None:

@@ -38,7 +38,13 @@ from gan_runner.training.run import Run
 from gan_runner.training.state import TrainState
 
 # null or auto on the command line leaves these as they were resolved when the run was made
-_RESOLVED = ("threads", "train.epochs", "evaluation.num", *configuration.SCHEDULE_LENGTHS)
+_RESOLVED = (
+    "threads",
+    "precision",
+    "train.epochs",
+    "evaluation.num",
+    *configuration.SCHEDULE_LENGTHS,
+)
 
 
 class Changes(NamedTuple):

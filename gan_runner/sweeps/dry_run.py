@@ -16,6 +16,7 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.dry_run import LONG_SECONDS, Estimate, aligned, estimate, joined_command
 from gan_runner.sweeps.jobs import Job
 from gan_runner.sweeps.shares import threads_each
+from gan_runner.system.machine import share_threads
 from gan_runner.system.units import duration_text, size_text
 
 _MEASURED = 12  # kinds of jobs; the others are taken to be as these are in the mean
@@ -77,8 +78,8 @@ def _measure(jobs: Sequence[Job], terminal: Terminal, threads: int | None) -> li
     tried = groups[:_MEASURED]
     for group in terminal.track(tried, description=what, total=len(tried)):
         config = group[0].config
-        config = config.model_copy(update={"threads": config.threads or threads})
-        kinds.append(_Kind(tuple(group), estimate(config, Terminal(quiet=True))))
+        with share_threads(threads):
+            kinds.append(_Kind(tuple(group), estimate(config, Terminal(quiet=True))))
     return [*kinds, *(_Kind(tuple(group), None) for group in groups[_MEASURED:])]
 
 

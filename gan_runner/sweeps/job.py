@@ -82,6 +82,8 @@ def _train(job: Job) -> int:
 
 def _create_or_reopen(job: Job, terminal: Terminal) -> Run | None:
     """The job's run, new or at its newest checkpoint; None if it is complete."""
+    import torch
+
     from gan_runner.runs.open import create
     from gan_runner.runs.resume import Changes, reopen
 
@@ -93,8 +95,9 @@ def _create_or_reopen(job: Job, terminal: Terminal) -> Run | None:
         changes = Changes(job.config, requested_settings(job.config))
         return reopen(job.path, changes, terminal)
     _remove_attempt(folder)
-    threads = job.config.threads or job.threads
-    return create(job.config.model_copy(update={"threads": threads}), job.path, terminal)
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    return create(job.config, job.path, terminal)
 
 
 def _await_release(folder: RunFolder) -> None:

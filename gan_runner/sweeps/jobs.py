@@ -30,8 +30,8 @@ _OPEN = (None, "running", "failed")  # states that the end of a process may repl
 class Job:
     """A run of a sweep: its name, its folder, and the configuration that is asked for.
 
-    `overrides` are what the command line says of it, for people. `threads` are what a new run gets
-    unless its configuration names them.
+    `overrides` are what the command line says of it, for people. `threads` are the CPU threads that
+    a new run may choose from, unless its configuration says their number; None for all.
     """
 
     name: str
@@ -95,7 +95,7 @@ def requested_settings(config: Config) -> tuple[str, ...]:
     Threads that nobody asked for stay what they were, and a length given in epochs is turned into
     steps.
     """
-    left = {"threads"} if config.threads is None else set()
+    left = set() if isinstance(config.threads, int) else {"threads"}
     if config.train.epochs is not None:
         left.add("train.steps")
     keys = flatten(config.plain())

@@ -6,11 +6,11 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,12 +20,15 @@ from gan_runner.errors import ConfigError, MachineError, plural, printable
 from gan_runner.system.units import size_text
 
 
-def prepare_device(*, device: str, threads: int | None, deterministic: bool) -> torch.device:
-    """Set torch's CPU threads, `None` for its own choice, and determinism; the device to train on.
+def prepare_device(
+    *, device: str, threads: int | Literal["auto"] | None, deterministic: bool
+) -> torch.device:
+    """Set torch's CPU threads, where their number is given, and determinism; the device to train
+    on.
 
     Raises MachineError if the device isn't there.
     """
-    if threads is not None:
+    if isinstance(threads, int):
         torch.set_num_threads(threads)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
@@ -33,6 +36,28 @@ def prepare_device(*, device: str, threads: int | None, deterministic: bool) -> 
     torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.backends.cudnn.benchmark = not deterministic
     return find_device(device)
+
+
+@contextmanager
+def share_threads(count: int | None) -> Iterator[None]:
+    """Within it, torch has so many CPU threads to choose from; None for as many as it has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in its hardware; elsewhere it is slower than float32,
+    several times on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cpu":
+        return False
+    known = torch.cpu.get_capabilities()
+    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 
 
 @dataclass(frozen=True)

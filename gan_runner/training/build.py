@@ -18,6 +18,7 @@ from gan_runner.logs.loggers import Logger
 from gan_runner.models import GenerativeModel
 from gan_runner.training.evaluation_plan import plan_evaluations
 from gan_runner.training.experiment import Experiment
+from gan_runner.training.fit_to_machine import choose_precision, choose_threads
 from gan_runner.training.methods import Method, UpdateSettings
 from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.rules import check_rules, check_space
@@ -91,9 +92,12 @@ def resolve(config: Config) -> Config:
     )
 
 
-def resolve_lengths(experiment: Experiment, data: Data, *, threads: int) -> Experiment:
+def resolve_for(
+    experiment: Experiment, data: Data, *, threads: int, multiplies_bf16: bool
+) -> Experiment:
     """The same experiment with what depends on its data and on the machine: its length in steps,
-    where it is given in epochs; how long schedules last; its evaluations; torch's CPU threads."""
+    where it is given in epochs; how long schedules last; its evaluations; torch's CPU threads, of
+    which there are `threads`; its precision, on a device that `multiplies_bf16` or doesn't."""
     config, steps = experiment.config, experiment.steps(len(data))
     schedule_steps = max(1, steps)
     evaluations = plan_evaluations(experiment, data, steps=steps)
@@ -107,11 +111,14 @@ def resolve_lengths(experiment: Experiment, data: Data, *, threads: int) -> Expe
                 part: _resolve_schedule(node, schedule_steps)
                 for part, node in config.optimizer.items()
             },
-            "threads": config.threads or threads,
+            "threads": choose_threads(experiment, data, available=threads),
+            "precision": choose_precision(experiment, data, multiplies_bf16=multiplies_bf16),
         }
     )
     optimizers = Optimizers(*(o.with_schedule_steps(schedule_steps) for o in experiment.optimizers))
-    method = experiment.method.with_optimizers(optimizers)
+    method = experiment.method.with_updates(
+        optimizers=optimizers, bf16=resolved.precision == "bf16"
+    )
     warnings = (*experiment.warnings, *_idle_warnings(optimizers, steps))
     evaluation = experiment.evaluation.model_copy(update={"num": evaluations.num})
     return replace(

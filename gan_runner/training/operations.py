@@ -16,10 +16,12 @@ from gan_runner.models import GenerativeModel
 
 
 class Pass(NamedTuple):
-    """Operations for one example: of a training step, and of the generator alone."""
+    """Operations for one example: of a training step with one update of D, and of the generator
+    alone. `channels`: of the widest convolution, 0 for none."""
 
     step: float
     sample: float
+    channels: int
 
 
 def operations_of_a_pass(model: GenerativeModel, data: Data) -> Pass:
@@ -33,7 +35,20 @@ def operations_of_a_pass(model: GenerativeModel, data: Data) -> Pass:
     others = (sum(sizes.values()) - sizes["generator"]) / max(1, sizes["generator"])
     # G makes fakes twice and learns once, each other network sees reals and fakes and learns from
     # both, and passes gradients on to G; learning is twice a forward pass
-    return Pass(step=sample * (4 + 9 * others), sample=sample)
+    return Pass(
+        step=sample * (4 + 9 * others),
+        sample=sample,
+        channels=max(
+            (_channels(of) for each in networks.values() for of in each.modules()), default=0
+        ),
+    )
+
+
+def _channels(module: nn.Module) -> int:
+    """The most channels that a convolution reads or makes; 0 for what is none."""
+    if not isinstance(module, nn.modules.conv._ConvNd):
+        return 0
+    return max(module.in_channels, module.out_channels)
 
 
 class _Undrawn(TorchFunctionMode):

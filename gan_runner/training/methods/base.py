@@ -138,9 +138,9 @@ class Method(ABC):
     def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
         """The numbers that follow from those of a logged row."""
 
-    def with_optimizers(self: M, optimizers: Optimizers) -> M:
-        """The same method with other settings of the optimizers."""
-        return replace(self, updates=replace(self.updates, optimizers=optimizers))
+    def with_updates(self: M, **changes: Any) -> M:
+        """The same method with other settings of its updates."""
+        return replace(self, updates=replace(self.updates, **changes))
 
     def optimize(self, name: str, state: TrainState) -> Tensor:
         """Take one step of a network along the gradient in its parameters, and clear it; the norm

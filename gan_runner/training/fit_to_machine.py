@@ -1,0 +1,46 @@
+"""What `auto` stands for in the settings of the machine: CPU threads and precision.
+
+Chosen from the networks and the capabilities of the machine, never from the clock: the same command
+on the same machine gives the same bits. docs/speed.md has the measurements.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gan_runner.data import Data
+from gan_runner.training.experiment import Experiment
+from gan_runner.training.operations import operations_of_a_pass
+
+_SHARED_FROM = 1e9
+"""Operations of a step with one update of D from which on more threads than one pay."""
+
+_WIDE = 64
+"""Channels of a convolution from which on bfloat16 pays."""
+
+
+def choose_threads(experiment: Experiment, data: Data, *, available: int) -> int:
+    """The number that the settings say; for auto one, or all that are available."""
+    asked = experiment.config.threads
+    if asked != "auto":
+        return asked or available
+    return available if _operations(experiment, data) >= _SHARED_FROM else 1
+
+
+def choose_precision(
+    experiment: Experiment, data: Data, *, multiplies_bf16: bool
+) -> Literal["fp32", "bf16"]:
+    """The precision that the settings say; for auto bf16 where the device multiplies it and the
+    networks convolve many channels."""
+    asked = experiment.config.precision
+    if asked != "auto":
+        return asked
+    if not multiplies_bf16 or _operations(experiment, data) < _SHARED_FROM:
+        return "fp32"
+    passed = operations_of_a_pass(experiment.model, data)
+    return "bf16" if passed.channels >= _WIDE else "fp32"
+
+
+def _operations(experiment: Experiment, data: Data) -> float:
+    passed = operations_of_a_pass(experiment.model, data)
+    return experiment.config.train.batch_size * passed.step
