@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 from conftest import Answer, argv, call_command, left_behind, small_run
+from forked_commands import ForkedProcess
 
 from gan_runner.runs import resume
 from gan_runner.storage import tensors
@@ -21,6 +23,7 @@ from gan_runner.storage.checkpoint import file_name
 from gan_runner.training.run import Run
 
 Here = Callable[..., Answer]
+Popen = Callable[..., ForkedProcess]
 LENGTH = ("train.steps=20", "train.save_every=5", "train.keep=1")  # logs at 7, 14 and 20
 
 
@@ -150,10 +153,12 @@ def test_a_process_that_is_killed_leaves_a_run_that_another_one_resumes(
     assert resume_run(path) == left_behind(whole_run)
 
 
-def test_a_signal_saves_the_step_and_says_how_to_go_on(tmp_path: Path, whole_run: Path) -> None:
+def test_a_signal_saves_the_step_and_says_how_to_go_on(
+    popen: Popen, tmp_path: Path, whole_run: Path
+) -> None:
     path = tmp_path / "run"
     command = argv("gan-train", *small_run(path, *LENGTH))
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = popen(command, stdout=PIPE, stderr=PIPE)
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -8,8 +8,8 @@ import re
 import resource
 import shlex
 import shutil
+import signal
 import struct
-import subprocess
 import sys
 import time
 import zlib
@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import EVERY_DATASET, track
+from forked_commands import ForkedProcess
 from PIL import Image
 
 from gan_runner.cli.hydra.command_line import read_command_line
@@ -497,12 +498,12 @@ folder.load(Path(sys.argv[2]), killed)
 
 
 def test_a_build_that_is_killed_is_not_taken_for_whole_and_swept_up_later(
-    root: Path, cache: Path
+    popen: Callable[..., ForkedProcess], root: Path, cache: Path
 ) -> None:
     for i in range(3):
         paint(root / f"{i}.png")
-    run = subprocess.run([sys.executable, "-c", KILLED, root, cache], check=False)
-    assert run.returncode == -9
+    run = popen([sys.executable, "-c", KILLED, str(root), str(cache)])
+    assert run.wait() == -signal.SIGKILL
     [unfinished] = cache.iterdir()
     assert unfinished.name.startswith(".")
     assert len(dataset(root).load(cache, track)) == 3
