@@ -19,7 +19,9 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
+
+from gan_runner.system.signals import exit_process
 
 _COMMANDS = {
     "gan-train": "gan_runner.train",
@@ -31,6 +33,7 @@ _IMPORTED = (
     *("gan_runner.cli.plugin_options", "gan_runner.cli.hydra.composer", "sklearn.datasets"),
     "matplotlib.figure",
 )
+_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 _LONGEST = 120  # seconds that a fork may take
 _REQUEST = 1 << 18  # bytes: its environment is most of it
 _ANSWER = 64  # bytes: a number
@@ -213,15 +216,19 @@ def _read(stream: IO[str] | None) -> str:
 
 # ---------------------------------------------------------------- the process that forks
 
+Forks = dict[int, tuple[int, socket.socket]]
+"""Descriptors that tell the end of a fork, its number and who asked for it."""
+
 
 def _serve(listener: socket.socket) -> None:
     select.select([listener, sys.stdin], [], [])
-    for module in (*_COMMANDS.values(), *_IMPORTED):
-        import_module(module)
-    import_module("gan_runner.cli.hydra.composer").compose([])  # reads most of the YAML files
+    handlers = {number: signal.getsignal(number) for number in _HANDLED}
+    _warm_up()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     gc.collect()
     gc.freeze()  # which forks need not search
-    forks: dict[int, tuple[int, socket.socket]] = {}
+    forks: Forks = {}
     while True:
         ready, _, _ = select.select([listener, sys.stdin, *forks], [], [])
         if sys.stdin in ready:  # the session of tests has ended
@@ -236,57 +243,74 @@ def _serve(listener: socket.socket) -> None:
     os._exit(0)  # to take apart all that was imported takes a second
 
 
-def _fork(
-    listener: socket.socket, forks: dict[int, tuple[int, socket.socket]]
-) -> tuple[int, tuple[int, socket.socket]]:
-    """Do what is asked next in a fork; a descriptor that tells its end, its number and who asked
-    for it."""
+def _warm_up() -> None:
+    for module in (*_COMMANDS.values(), *_IMPORTED):
+        import_module(module)
+    import_module("gan_runner.cli.hydra.composer").compose([])  # reads most of the YAML files
+
+
+def _fork(listener: socket.socket, forks: Forks) -> tuple[int, tuple[int, socket.socket]]:
+    """Do what is asked next in a fork."""
     link, _ = listener.accept()
     request, streams, _, _ = socket.recv_fds(link, _REQUEST, 3)
     process = os.fork()
     if process == 0:
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
-        for taken in (*streams, *forks, listener.fileno(), link.fileno()):
-            os.close(taken)
-        for _, other in forks.values():
-            other.close()
-        _carry_out(json.loads(request))
+        others = [other.fileno() for _, other in forks.values()]
+        _carry_out(request, streams, [*forks, *others, listener.fileno(), link.fileno()])
     for stream in streams:
         os.close(stream)
-    link.send(str(process).encode())
+    _answer(link, process)
     return os.pidfd_open(process), (process, link)
 
 
 def _report(process: int, link: socket.socket) -> None:
     _, status = os.waitpid(process, 0)
-    with suppress(OSError), link:  # whoever asked may be gone
-        link.send(str(os.waitstatus_to_exitcode(status)).encode())
+    _answer(link, os.waitstatus_to_exitcode(status))
+    link.close()
 
 
-def _carry_out(request: dict[str, Any]) -> NoReturn:
+def _answer(link: socket.socket, number: int) -> None:
+    with suppress(OSError):  # whoever asked may be gone
+        link.send(str(number).encode())
+
+
+def _carry_out(request: bytes, streams: list[int], taken: list[int]) -> NoReturn:
     code = 1
     try:
         signal.alarm(_LONGEST)
-        if request["start_new_session"]:
-            os.setsid()
-        os.chdir(request["cwd"])
-        os.environ.clear()
-        os.environ.update(request["env"])
-        tempfile.tempdir = None  # which follows from the environment
-        sys.argv[:] = ["-c", *request["arguments"]]
-        sys.path[0] = ""
-        # as they are made for a terminal or for a file
-        sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
-        sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
-        exec(request["program"], {"__name__": "__main__"})
-        code = 0
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        for descriptor in (*streams, *taken):
+            os.close(descriptor)
+        code = _run(**json.loads(request))
     except SystemExit as end:
         code = int(end.code or 0)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
     except BaseException:
         traceback.print_exc()
     finally:
-        import_module("gan_runner.system.signals").exit_process(code)
+        exit_process(code)
+
+
+def _run(
+    program: str, arguments: list[str], cwd: str, env: dict[str, str], start_new_session: bool
+) -> int:
+    """Do what `python -c` does with a program in a process that has only begun."""
+    if start_new_session:
+        os.setsid()
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    tempfile.tempdir = None  # which follows from the environment
+    sys.argv[:] = ["-c", *arguments]
+    sys.path[0] = ""
+    # as they are made for a terminal or for a file
+    sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
+    exec(program, {"__name__": "__main__"})
+    return 0
 
 
 if __name__ == "__main__":

@@ -89,14 +89,21 @@ def _die_at(after: str, moment: int) -> None:
 # ---------------------------------------------------------------- killed
 
 
+@pytest.fixture(scope="module")
+def killed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has done its last step and was killed before it saved that."""
+    path = tmp_path_factory.mktemp("killed") / "run"
+    assert kill_run(small_run(path, *LENGTH), after="last save", moment=1)
+    return path
+
+
 def test_a_run_killed_at_any_moment_of_a_save_resumes_bit_for_bit(
-    tmp_path: Path, whole_run: Path
+    tmp_path: Path, whole_run: Path, killed_run: Path
 ) -> None:
     expected = left_behind(whole_run)
     for moment in count(1):
-        path = tmp_path / str(moment)
-        arguments = small_run(path, *LENGTH)
-        if not kill_run(arguments, after="last save", moment=moment):
+        path = shutil.copytree(killed_run, tmp_path / str(moment))
+        if not kill_run([f"resume={path}"], after="last save", moment=moment):
             break
         assert resume_run(path) == expected, f"killed at moment {moment}"
         assert list((path / "checkpoints").glob(".*")) == []
@@ -104,12 +111,11 @@ def test_a_run_killed_at_any_moment_of_a_save_resumes_bit_for_bit(
 
 
 def test_a_run_killed_while_it_is_resumed_resumes_bit_for_bit(
-    tmp_path: Path, whole_run: Path
+    tmp_path: Path, whole_run: Path, killed_run: Path
 ) -> None:
     expected = left_behind(whole_run)
-    assert kill_run(small_run(tmp_path / "run", *LENGTH), after="last save", moment=1)
     for moment in range(1, 9):
-        path = shutil.copytree(tmp_path / "run", tmp_path / str(moment))
+        path = shutil.copytree(killed_run, tmp_path / str(moment))
         assert kill_run([f"resume={path}"], after="reopen", moment=moment)
         assert resume_run(path) == expected, f"killed at moment {moment}"
 
