@@ -154,5 +154,6 @@ def test_a_second_signal_does_not_wait(here: Here, start: Popen, tmp_path: Path)
     _, err = process.communicate()
     assert (process.returncode, err) == (130, "")
     assert status(run)[:2] == ("interrupted", 130)
+    assert list((run / "checkpoints").glob("step_*")) == []
     assert here("gan-train", f"resume={run}", "train.steps=2").code == 0
     assert [path.name for path in (run / "checkpoints").glob(".*")] == []
