@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pytest
 import torch
-from forked_commands import ForkedCommands
+from forked_commands import ForkedCommands, ForkedProcess, ForkServer, program
 from pydantic import BaseModel
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
@@ -104,6 +104,17 @@ def fields(kind: type[BaseModel]) -> dict[str, Any]:
     return nested
 
 
+_FORKS = "GAN_RUNNER_TEST_FORKS"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One process forks for all workers, which know it by the environment."""
+    if not hasattr(config, "workerinput"):
+        server = ForkServer()
+        os.environ[_FORKS] = server.address
+        config.add_cleanup(server.close)
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: to search it for garbage takes 3 % of the time."""
     gc.collect()
@@ -138,25 +149,6 @@ def finished(tmp_path: Path, configured: Callable[..., Config]) -> Callable[...,
         return path
 
     return run
-
-
-@pytest.fixture
-def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command of ours in a pipe, in a folder of its own, as a user would."""
-
-    def call(
-        name: str, *arguments: str, cwd: Path | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            argv(name, *arguments),
-            cwd=cwd or tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    return call
 
 
 class Answer(NamedTuple):
@@ -220,8 +212,7 @@ def _process_kept() -> Iterator[None]:
 
 def argv(name: str, *arguments: str) -> list[str]:
     """A command of ours in this interpreter."""
-    code = f"from {_COMMANDS[name].__name__} import main; main()"
-    return [sys.executable, "-c", code, *arguments]
+    return [sys.executable, "-c", program(name), *arguments]
 
 
 def small_run(path: Path, *overrides: str) -> list[str]:
@@ -313,19 +304,17 @@ def file_marks(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[ForkedCommands]:
+def forks() -> ForkedCommands:
     """Runs commands in forks of a process that has imported everything already."""
-    commands = ForkedCommands()
-    yield commands
-    commands.close()
+    return ForkedCommands(os.environ[_FORKS])
 
 
 @pytest.fixture
 def forked(
     tmp_path: Path, forks: ForkedCommands
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command of ours in a fork, in a folder of its own: as `command`, but quick. For what
-    must not stay in this process, as the classes of a plugin."""
+    """Runs a command of ours in a fork, in a folder of its own: as a process of its own, but quick.
+    For what must not stay in this process, as the classes of a plugin."""
 
     def call(
         name: str, *arguments: str, cwd: Path | None = None, **settings: Any
@@ -333,3 +322,11 @@ def forked(
         return forks(name, *arguments, cwd=cwd or tmp_path, **settings)
 
     return call
+
+
+@pytest.fixture
+def popen(forks: ForkedCommands) -> Iterator[Callable[..., ForkedProcess]]:
+    """As subprocess.Popen, but quick: for what is done while a command runs. What a test leaves
+    running ends with it."""
+    with ExitStack() as started:
+        yield lambda *command, **how: started.enter_context(forks.popen(*command, **how))

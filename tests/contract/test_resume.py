@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 from conftest import Answer, argv, call_command, left_behind, small_run
+from forked_commands import ForkedProcess
 
 from gan_runner.runs import resume
 from gan_runner.storage import tensors
@@ -21,6 +23,7 @@ from gan_runner.storage.checkpoint import file_name
 from gan_runner.training.run import Run
 
 Here = Callable[..., Answer]
+Popen = Callable[..., ForkedProcess]
 LENGTH = ("train.steps=20", "train.save_every=5", "train.keep=1")  # logs at 7, 14 and 20
 
 
@@ -86,14 +89,21 @@ def _die_at(after: str, moment: int) -> None:
 # ---------------------------------------------------------------- killed
 
 
+@pytest.fixture(scope="module")
+def killed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has done its last step and was killed before it saved that."""
+    path = tmp_path_factory.mktemp("killed") / "run"
+    assert kill_run(small_run(path, *LENGTH), after="last save", moment=1)
+    return path
+
+
 def test_a_run_killed_at_any_moment_of_a_save_resumes_bit_for_bit(
-    tmp_path: Path, whole_run: Path
+    tmp_path: Path, whole_run: Path, killed_run: Path
 ) -> None:
     expected = left_behind(whole_run)
     for moment in count(1):
-        path = tmp_path / str(moment)
-        arguments = small_run(path, *LENGTH)
-        if not kill_run(arguments, after="last save", moment=moment):
+        path = shutil.copytree(killed_run, tmp_path / str(moment))
+        if not kill_run([f"resume={path}"], after="last save", moment=moment):
             break
         assert resume_run(path) == expected, f"killed at moment {moment}"
         assert list((path / "checkpoints").glob(".*")) == []
@@ -101,12 +111,11 @@ def test_a_run_killed_at_any_moment_of_a_save_resumes_bit_for_bit(
 
 
 def test_a_run_killed_while_it_is_resumed_resumes_bit_for_bit(
-    tmp_path: Path, whole_run: Path
+    tmp_path: Path, whole_run: Path, killed_run: Path
 ) -> None:
     expected = left_behind(whole_run)
-    assert kill_run(small_run(tmp_path / "run", *LENGTH), after="last save", moment=1)
     for moment in range(1, 9):
-        path = shutil.copytree(tmp_path / "run", tmp_path / str(moment))
+        path = shutil.copytree(killed_run, tmp_path / str(moment))
         assert kill_run([f"resume={path}"], after="reopen", moment=moment)
         assert resume_run(path) == expected, f"killed at moment {moment}"
 
@@ -150,10 +159,12 @@ def test_a_process_that_is_killed_leaves_a_run_that_another_one_resumes(
     assert resume_run(path) == left_behind(whole_run)
 
 
-def test_a_signal_saves_the_step_and_says_how_to_go_on(tmp_path: Path, whole_run: Path) -> None:
+def test_a_signal_saves_the_step_and_says_how_to_go_on(
+    popen: Popen, tmp_path: Path, whole_run: Path
+) -> None:
     path = tmp_path / "run"
     command = argv("gan-train", *small_run(path, *LENGTH))
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = popen(command, stdout=PIPE, stderr=PIPE)
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import Answer, argv, call_command, small_run
+from forked_commands import ForkedProcess
 
 from gan_runner.config import schema as config
 from gan_runner.storage import run_folder as folder
@@ -238,20 +238,20 @@ def test_asking_whether_a_folder_is_held_takes_it_from_nobody(
     assert not RunFolder(tmp_path).is_held()
 
 
-def test_the_process_of_a_killed_run_holds_nothing(tmp_path: Path, listing: Listed) -> None:
+def test_the_process_of_a_killed_run_holds_nothing(
+    popen: Callable[..., ForkedProcess], tmp_path: Path, listing: Listed
+) -> None:
     run = tmp_path / "runs" / "a"
     long = ("train.steps=1000000", "train.log_every=1", "train.save_every=0")
-    process = subprocess.Popen(argv("gan-train", *small_run(run, *long)))
-    try:
-        metrics = run / "metrics.jsonl"
-        while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
-            time.sleep(0.05)
-        (alive,) = listing()
-        assert (alive["state"], alive["steps"]) == ("running", 1_000_000)
-        assert alive["step"] > 0  # before any save
-    finally:
-        process.kill()
-        process.wait()
+    process = popen(argv("gan-train", *small_run(run, *long)))
+    metrics = run / "metrics.jsonl"
+    while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
+        time.sleep(0.05)
+    (alive,) = listing()
+    assert (alive["state"], alive["steps"]) == ("running", 1_000_000)
+    assert alive["step"] > 0  # before any save
+    process.kill()
+    process.wait()
     (dead,) = listing()
     assert (dead["state"], dead["step"]) == ("died", 0)
 

@@ -12,14 +12,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
-from conftest import Answer, small_run
+from conftest import Answer, argv, small_run
+from forked_commands import ForkedProcess
 from PIL import Image
 
 from gan_runner.system.signals import SIGNALS, end_at_once
 
 Here = Callable[..., Answer]
+Popen = Callable[..., ForkedProcess]
 
 # gan-train with pauses, in which it says where it is
 COMMAND = """
@@ -38,7 +41,6 @@ def pausing(module, name):
 main()
 """
 IN_DATA = "from gan_runner.datasets import image_folder; pausing(image_folder, 'decode')"
-IN_STEPS = "from gan_runner.training.methods import Adversarial; pausing(Adversarial, 'step')"
 IN_SAVES = "from gan_runner.storage import tensors; pausing(tensors, 'publish')"
 
 
@@ -52,13 +54,16 @@ main()
 """
 
 
-def start(folder: Path, *arguments: str, pauses: str = "") -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", COMMAND.format(pauses=pauses), *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True)
+@pytest.fixture
+def start(popen: Popen, tmp_path: Path) -> Popen:
+    def call(*arguments: str, pauses: str) -> ForkedProcess:
+        command = [sys.executable, "-c", COMMAND.format(pauses=pauses), *arguments]
+        return popen(command, cwd=tmp_path, stdout=PIPE, stderr=PIPE)
+
+    return call
 
 
-def await_line(process: subprocess.Popen[str], text: str) -> None:
+def await_line(process: ForkedProcess, text: str) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         if text in line:
@@ -73,7 +78,8 @@ def status(run: Path) -> tuple[str, int, int]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_torch_is_imported_leaves_nothing(tmp_path: Path, number: int) -> None:
-    process = start(tmp_path, "train.steps=1")
+    command = argv("gan-train", "train.steps=1")
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
     while not list(tmp_path.glob("outputs/*/*/.hydra")) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(number)
@@ -82,11 +88,11 @@ def test_a_signal_while_torch_is_imported_leaves_nothing(tmp_path: Path, number:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_signal_while_data_is_read_leaves_nothing(tmp_path: Path) -> None:
+def test_a_signal_while_data_is_read_leaves_nothing(start: Popen, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     Image.new("L", (8, 8)).save(tmp_path / "pictures" / "one.png")
     settings = ["dataset=image_folder", "dataset.root=pictures", "cache=cache"]
-    process = start(tmp_path, *settings, pauses=IN_DATA)
+    process = start(*settings, pauses=IN_DATA)
     await_line(process, "in decode")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
@@ -94,9 +100,9 @@ def test_a_signal_while_data_is_read_leaves_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["cache", "one.png", "pictures"]
 
 
-def test_a_save_is_finished_before_the_end(tmp_path: Path) -> None:
+def test_a_save_is_finished_before_the_end(start: Popen, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = start(tmp_path, *small_run(run, "train.save_every=1"), pauses=IN_SAVES)
+    process = start(*small_run(run, "train.save_every=1"), pauses=IN_SAVES)
     await_line(process, "in publish")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
@@ -106,10 +112,10 @@ def test_a_save_is_finished_before_the_end(tmp_path: Path) -> None:
     assert left == ["last.json", "step_00000001.safetensors"]
 
 
-def test_a_terminal_that_is_closed_ends_a_run_at_a_saved_step(tmp_path: Path) -> None:
+def test_a_terminal_that_is_closed_ends_a_run_at_a_saved_step(popen: Popen, tmp_path: Path) -> None:
     run = tmp_path / "run"
     terminal, side = pty.openpty()
-    process = subprocess.Popen(
+    process = popen(
         [sys.executable, "-c", IN_TERMINAL, *small_run(run, "train.steps=1000000")],
         stdin=side,
         stdout=side,
@@ -138,9 +144,9 @@ def test_a_hangup_that_is_ignored_stays_so() -> None:
             signal.signal(number, handler)
 
 
-def test_a_second_signal_does_not_wait(here: Here, tmp_path: Path) -> None:
+def test_a_second_signal_does_not_wait(here: Here, start: Popen, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = start(tmp_path, *small_run(run, "train.save_every=1"), pauses=IN_SAVES)
+    process = start(*small_run(run, "train.save_every=1"), pauses=IN_SAVES)
     await_line(process, "in publish")
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)
@@ -148,5 +154,6 @@ def test_a_second_signal_does_not_wait(here: Here, tmp_path: Path) -> None:
     _, err = process.communicate()
     assert (process.returncode, err) == (130, "")
     assert status(run)[:2] == ("interrupted", 130)
+    assert list((run / "checkpoints").glob("step_*")) == []
     assert here("gan-train", f"resume={run}", "train.steps=2").code == 0
     assert [path.name for path in (run / "checkpoints").glob(".*")] == []

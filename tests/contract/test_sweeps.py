@@ -8,10 +8,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from types import SimpleNamespace
 
 import pytest
 from conftest import Answer, argv, left_behind, run_here
 from event_files import sessions
+from forked_commands import ForkedProcess
 from sweep_runs import TINY, marks, status
 from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
 
@@ -19,6 +22,7 @@ from gan_runner.storage.run_folder import RunFolder
 from gan_runner.sweeps import processes
 
 Here = Callable[..., Answer]
+Popen = Callable[..., ForkedProcess]
 # a job's process that ends at step 3 in the way that its seed means
 SICK = """
 import os, signal, sys
@@ -49,10 +53,12 @@ def ends_in_tensorboard(run: Path) -> set[int]:
 
 
 def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
-    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Here, popen: Popen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = [*TINY, "-m", "seed=0,1,2,3", "sweep=s", "hydra.launcher.n_jobs=2"]
     monkeypatch.setattr(processes, "_CODE", SICK)
+    forking = SimpleNamespace(**vars(subprocess) | {"Popen": popen})
+    monkeypatch.setattr(processes, "subprocess", forking)
     first = here("gan-train", *settings)
     assert first.code == 8
     runs = [tmp_path / "outputs" / "sweeps" / "s" / f"seed={seed}" for seed in range(4)]
@@ -80,12 +86,6 @@ def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
     assert left_behind(runs[2]) == left_behind(tmp_path / "alone")
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    command = argv("gan-train", *arguments)
-    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True)
-
-
 def await_checkpoints(runs: list[Path]) -> None:
     deadline = time.monotonic() + 60
     while not all((run / "checkpoints" / "last.json").exists() for run in runs):
@@ -102,14 +102,14 @@ def await_end(runs: list[Path]) -> None:
 
 
 def test_a_killed_sweep_stops_its_jobs_at_saved_steps_and_goes_on_exactly(
-    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Here, popen: Popen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = [*TINY, "-m", "seed=0,1", "sweep=s", "hydra.launcher.n_jobs=2"]
     runs = [tmp_path / "outputs" / "sweeps" / "s" / f"seed={seed}" for seed in range(2)]
-    sweep = start(tmp_path, *settings, "train.steps=1000000")
+    sweep = popen(argv("gan-train", *settings, "train.steps=1000000"), stdout=DEVNULL)
     await_checkpoints(runs)
     sweep.kill()
-    sweep.communicate()
+    sweep.wait()
     await_end(runs)
     assert [status(run)["state"] for run in runs] == ["interrupted"] * 2
     assert [ends_in_tensorboard(run) for run in runs] == [set(), set()]
@@ -123,12 +123,15 @@ def test_a_killed_sweep_stops_its_jobs_at_saved_steps_and_goes_on_exactly(
     assert (ours["tensors"], ours["rows"]) == (single["tensors"], single["rows"])
 
 
-def test_ctrl_c_stops_a_sweep_at_a_saved_step_and_says_how_to_go_on(tmp_path: Path) -> None:
-    sweep = start(tmp_path, *TINY, "-m", "seed=0,1", "sweep=s", "train.steps=1000000")
+def test_ctrl_c_stops_a_sweep_at_a_saved_step_and_says_how_to_go_on(
+    popen: Popen, tmp_path: Path
+) -> None:
+    command = argv("gan-train", *TINY, "-m", "seed=0,1", "sweep=s", "train.steps=1000000")
+    sweep = popen(command, cwd=tmp_path, stdout=PIPE, stderr=PIPE)
     run = tmp_path / "outputs" / "sweeps" / "s" / "seed=0"
     await_checkpoints([run])
     sweep.send_signal(signal.SIGINT)
-    out, err = sweep.communicate(timeout=60)
+    out, err = sweep.communicate()
     assert (sweep.returncode, err) == (130, "")
     assert "Continue with:\n  gan-train " in out
     assert "seed=0,1 sweep=s train.steps=1000000 -m" in out

@@ -8,9 +8,8 @@ import re
 import resource
 import shlex
 import shutil
+import signal
 import struct
-import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -477,32 +476,21 @@ def test_a_build_that_is_interrupted_leaves_nothing(root: Path, cache: Path) -> 
     assert len(dataset(root).load(cache, track)) == 3
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from gan_runner.datasets import ImageFolder
-
-def killed(items, *, description, total):
-    yield next(iter(items))
-    os.kill(os.getpid(), 9)
-    yield from items
-
-folder = ImageFolder(
-    root=sys.argv[1], image_size=8, channels=3, flip=True, on_damaged="error",
-    labels="auto", range="auto", ignore=(),
-    per_class=None, per_class_seed=0,
-)
-folder.load(Path(sys.argv[2]), killed)
-"""
-
-
 def test_a_build_that_is_killed_is_not_taken_for_whole_and_swept_up_later(
     root: Path, cache: Path
 ) -> None:
+    def killed(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
+        yield next(iter(items))
+        os.kill(os.getpid(), signal.SIGKILL)
+
     for i in range(3):
         paint(root / f"{i}.png")
-    run = subprocess.run([sys.executable, "-c", KILLED, root, cache], check=False)
-    assert run.returncode == -9
+    if (process := os.fork()) == 0:
+        try:
+            dataset(root).load(cache, killed)
+        finally:
+            os._exit(1)
+    assert os.waitpid(process, 0)[1] == signal.SIGKILL
     [unfinished] = cache.iterdir()
     assert unfinished.name.startswith(".")
     assert len(dataset(root).load(cache, track)) == 3

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 import yaml
 from conftest import Answer, argv, environment, small_run
+from forked_commands import ForkedProcess
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.logs.terminal import Terminal
@@ -40,24 +41,18 @@ def test_nothing_is_left(answer: Answer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_when_it_is_interrupted(tmp_path: Path, number: int) -> None:
+def test_nothing_is_left_when_it_is_interrupted(
+    popen: Callable[..., ForkedProcess], tmp_path: Path, number: int
+) -> None:
     (tmp_path / "temporary").mkdir()
     endless = ["dry_run=true", "dataset=ring", "loss.d_steps=1000000000", "device=cpu", "threads=1"]
-    process = subprocess.Popen(
-        argv("gan-train", *endless),
-        cwd=tmp_path,
-        env=environment(
-            TMPDIR=str(tmp_path / "temporary"),
-            TORCHINDUCTOR_CACHE_DIR=str(tmp_path.parent / "torch"),  # its own, made at its import
-        ),
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
+    temporary = environment(TMPDIR=str(tmp_path / "temporary"))
+    process = popen(argv("gan-train", *endless), cwd=tmp_path, env=temporary, stdout=DEVNULL)
     while not list((tmp_path / "temporary").glob("gan-runner-*/run/config.yaml")):
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(number)
-    assert process.wait(30) == 128 + number
+    assert process.wait() == 128 + number
     assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
 
 
