@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import pytest
 import torch
 from forked_commands import ForkedCommands, ForkedProcess, ForkServer, program
@@ -42,6 +43,7 @@ from gan_runner.sweeps import processes
 from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, JobResult, job_result
 from gan_runner.system.signals import SIGNALS
+from gan_runner.training import pictures
 
 ROOT = Path(__file__).parent.parent
 SMALL = (
@@ -213,6 +215,14 @@ def _process_kept() -> Iterator[None]:
 def argv(name: str, *arguments: str) -> list[str]:
     """A command of ours in this interpreter."""
     return [sys.executable, "-c", program(name), *arguments]
+
+
+@pytest.fixture
+def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has runs in this process log empty pictures, where drawing charts would take longer than
+    all else and no picture is looked at."""
+    blank = np.zeros((8, 8, 1), np.uint8)
+    monkeypatch.setattr(pictures, "draw_examples", lambda *_, **__: blank)
 
 
 def small_run(path: Path, *overrides: str) -> list[str]:

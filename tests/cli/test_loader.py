@@ -61,3 +61,17 @@ def test_a_search_path_of_one_command_is_not_the_next_ones(
     assert found.loss.name == "Mine"
     assert "mine" in str(_composed(loader, ["loss=mine"]))
     assert "Could not find 'loss/mine'" in str(_composed(loader, ["loss=mine"]))
+
+
+def test_a_default_that_names_another_choice_is_hydras(tmp_path: Path) -> None:
+    for group, option in ("dataset", "rings"), ("model", "for_rings"), ("model", "other"):
+        (tmp_path / group).mkdir(exist_ok=True)
+        (tmp_path / group / f"{option}.yaml").write_text(f"name: {option}\n")
+    (tmp_path / "config.yaml").write_text(
+        "defaults: [_self_, {dataset: rings}, {model: 'for_${dataset}'}]\n"
+    )
+    for lines in [], ["model=other"], ["dataset=null"]:
+        path = search_path([tmp_path])
+        hydras = _composed(ConfigLoaderImpl(path), lines)
+        assert isinstance(hydras, dict) == (lines != ["dataset=null"])
+        assert _composed(CachingLoader(path), lines) == hydras

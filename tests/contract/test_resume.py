@@ -141,10 +141,13 @@ def test_a_run_killed_before_its_first_save_begins_again(tmp_path: Path, whole_r
     ],
 )
 def test_every_part_of_a_state_is_resumed(tmp_path: Path, settings: list[str]) -> None:
-    whole, broken = (small_run(tmp_path / name, *LENGTH, *settings) for name in ("whole", "broken"))
-    assert call_command("gan-train", *whole) == 0
-    assert kill_run(broken, after="last save", moment=1)
-    assert resume_run(tmp_path / "broken") == left_behind(tmp_path / "whole")
+    # from a checkpoint between two rows on
+    plan = ("train.steps=8", "train.save_every=4", "train.log_every=3", "train.sample_every=3")
+    whole = tmp_path / "whole"
+    assert call_command("gan-train", *small_run(whole, *plan, *settings)) == 0
+    broken = shutil.copytree(whole, tmp_path / "broken")
+    (broken / "checkpoints" / file_name(8)).unlink()
+    assert resume_run(broken) == left_behind(whole)
 
 
 def test_a_process_that_is_killed_leaves_a_run_that_another_one_resumes(

@@ -50,6 +50,7 @@ def test_sines_bring_their_model_and_their_metric(here: Here) -> None:
     assert "metric: mmd" in out
 
 
+@pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize(
     ("loss", "setting"),
     [
@@ -67,6 +68,7 @@ def test_every_kind_of_loss_trains(here: Here, loss: str, setting: str) -> None:
     assert np.isfinite(last_row("run")["loss/discriminator"])
 
 
+@pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize("way", ["concat", "embedding", "auxiliary"])
 @pytest.mark.parametrize("loss", ["wgan_gp", "r3gan"])
 def test_every_way_of_conditioning_trains(here: Here, way: str, loss: str) -> None:
@@ -75,6 +77,7 @@ def test_every_way_of_conditioning_trains(here: Here, way: str, loss: str) -> No
     assert ("auxiliary/generator" in last_row("run")) == (way == "auxiliary")
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_bf16_trains(here: Here) -> None:
     assert here("gan-train", *small("run", "precision=bf16", "loss=wgan_gp")).code == 0
 
@@ -82,22 +85,21 @@ def test_bf16_trains(here: Here) -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> None:
     asked = (
-        *("model.conditioning=concat", f"model.generator.cell={cell}", "train.sample_every=7"),
-        *(f"model.discriminator.cell={cell}", "train.eval_every=7", "health.samples.every=7"),
+        *("model.conditioning=concat", f"model.generator.cell={cell}", "train.sample_every=2"),
+        *(f"model.discriminator.cell={cell}", "train.eval_every=2", "health.samples.every=2"),
+        "train.log_every=2",
     )
     whole, parted = tmp_path / "whole", tmp_path / "parted"
-    assert call_command("gan-train", *small(whole, *asked, "train.steps=14")) == 0
-    assert call_command("gan-train", *small(parted, *asked, "train.steps=7")) == 0
-    assert call_command("gan-train", f"resume={parted}", "train.steps=14") == 0
+    assert call_command("gan-train", *small(whole, *asked, "train.steps=4")) == 0
+    assert call_command("gan-train", *small(parted, *asked, "train.steps=2")) == 0
+    assert call_command("gan-train", f"resume={parted}", "train.steps=4") == 0
     found, expected = left_behind(parted), left_behind(whole)
-    # the tenth of the shorter run, at which it has a picture, too, is another step
-    drawn = {"step_00000000.png", "step_00000007.png", "step_00000014.png"}
-    for left in found, expected:
-        left["pictures"] = {k: v for k, v in left["pictures"].items() if k in drawn}
-        assert left["pictures"].keys() == drawn
+    drawn = {"step_00000000.png", "step_00000002.png", "step_00000004.png"}
+    assert found["pictures"].keys() >= drawn  # type: ignore[attr-defined]
     assert all(found[part] == expected[part] for part in ("tensors", "rows", "pictures"))
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_sines_are_learned(configured: Callable[..., Config], tmp_path: Path) -> None:
     asked = (
         *("dataset=sines", "dataset.length=8", "dataset.dimensions=1", "dataset.noise=0"),
@@ -179,6 +181,7 @@ def test_sequences_are_measured_flattened_and_by_what_can_be_learned_from_them(
     assert 0 <= results["tstr_accuracy"]["value"] <= results["trtr_accuracy"]["value"]
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_without_labels_nothing_is_learned_from_samples(here: Here) -> None:
     asked = ("train.eval_every=2", "evaluation.metrics=[mmd,tstr]")
     assert here("gan-train", *small("run", *asked)).code == 0
@@ -201,6 +204,7 @@ def test_health_checks_sequences() -> None:
 # ---------------------------------------------------------------- arrays of one's own
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_an_array_of_sequences_is_trained_on_and_sampled_in_its_units(here: Here) -> None:
     drawn = np.random.default_rng(0).normal((500, -3), (20, 0.1), (64, 10, 2))
     np.savez("own.npz", samples=drawn, labels=np.arange(64) % 2)
