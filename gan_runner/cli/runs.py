@@ -128,7 +128,9 @@ def _list_runs(options: argparse.Namespace) -> None:
     if options.json:
         terminal.say(json.dumps([_plain(run, top, now) for run in chosen], indent=2))
     elif chosen:
-        terminal.table(_HEADS, [_cells(run, top, now) for run in chosen])
+        # which a terminal can break between words
+        gap = "," if terminal.width is None else ", "
+        terminal.entries(_HEADS, [_cells(run, top, now, gap) for run in chosen])
     elif runs:
         terminal.say(f"no run matches the filter: {len(runs)} in {printable(top)}")
     elif top.is_dir():
@@ -202,7 +204,8 @@ def _plain(run: Summary, top: Path, now: float) -> dict[str, Any]:
     }
 
 
-def _cells(run: Summary, top: Path, now: float) -> list[str]:
+def _cells(run: Summary, top: Path, now: float, gap: str) -> list[str]:
+    """The cells of a run's row; `gap` stands between its verdicts."""
     step = "-" if run.step is None else str(run.step)
     best = None if run.best is None else f"{run.best.metric} {four_digits(run.best.value)}"
     protocol = None if run.best is None else run.best.protocol
@@ -212,7 +215,7 @@ def _cells(run: Summary, top: Path, now: float) -> list[str]:
         step if run.steps is None else f"{step}/{run.steps}",
         best or "-",
         protocol or "-",
-        ",".join(run.verdicts) or "-",
+        gap.join(run.verdicts) or "-",
         duration_text(max(0.0, now - run.last_change)),
         size_text(run.size),
     )

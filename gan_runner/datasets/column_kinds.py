@@ -23,6 +23,7 @@ from gan_runner.datasets.readers.numbers import (
     confirms_decimal,
     find_form,
 )
+from gan_runner.datasets.readers.table_rows import skip_line
 from gan_runner.datasets.readers.units import find_units
 from gan_runner.errors import DataError, printable
 
@@ -56,12 +57,14 @@ class ColumnKind(NamedTuple):
 
 
 class KindFinder(NamedTuple):
-    """Finds the kind of the columns of one file. `setting` names it in messages."""
+    """Finds the kind of the columns of one file. `skip_lines` are left out of it; `setting` names
+    it in messages."""
 
     columns: Sequence[ColumnText]
     decimal: str
     thousands: str | None
     missing: Missing
+    skip_lines: Collection[int]
     setting: str
 
     def find(
@@ -203,7 +206,8 @@ class KindFinder(NamedTuple):
             is_word = any(cell.lower() not in POSSIBLE and cell[:1].isalnum() for cell in texts)
             remedy = f"Use {' or '.join(reversed(parts) if is_word else parts)}."
             if line == column.lines[0] and len(texts) == 1:
-                remedy = f"Remove the line if it has units, or u{remedy[1:]}"
+                skipping = skip_line(line, self.skip_lines)
+                remedy = f"If it is no row of values, leave it out: {skipping}; or u{remedy[1:]}"
         others = f" and {len(texts) - 1} other texts" if len(texts) > 1 else ""
         return self._fault(f"column {name} {what}, {where}{others}", remedy)
 

@@ -55,8 +55,8 @@ Result = TypeVar("Result")
 
 
 class ImageFolder(Dataset):
-    """PNG, JPEG, WebP, BMP, GIF and TIFF files below `root`, squared, scaled and decoded once into
-    the cache.
+    """Pictures below `root` (PNG, JPEG, WebP, BMP, GIF, TIFF, PPM and its like, JPEG 2000, TGA),
+    squared, scaled and decoded once into the cache.
 
     The first-level sub-folder is the class of an image, where folders look like classes or `labels`
     says so. `ignore`: files and folders to leave out, by their paths or patterns of these. `range`:
@@ -131,8 +131,8 @@ class ImageFolder(Dataset):
         if not listing.images:
             others = not_images(listing)
             what = f"no images among its files ({others})" if others else "no images"
-            remedy = "Put PNG, JPEG, WebP, BMP, GIF or TIFF files there, or into a sub-folder for "
-            raise DataError(f"{what}, {self._setting}. {remedy}each class.")
+            remedy = "Put PNG, JPEG, WebP, BMP, GIF, TIFF, PPM, JPEG 2000 or TGA files there, or"
+            raise DataError(f"{what}, {self._setting}. {remedy} into a sub-folder for each class.")
         self._leave_out_ignored(listing)
         return listing
 

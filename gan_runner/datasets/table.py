@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, ValidationInfo, field_validator
+from pydantic import BeforeValidator, PositiveInt, ValidationInfo, field_validator
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Decision, LeftOut, Reading
@@ -16,7 +16,7 @@ from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder
 from gan_runner.datasets.column_names import Remedies, Text, matching
 from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
-from gan_runner.datasets.readers.csv import TextTable, read_csv
+from gan_runner.datasets.readers.csv import CSVForm, TextTable, read_csv
 from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import NumberForm
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
@@ -39,6 +39,8 @@ _Wanted = Literal["label", "numeric", "categorical", "ignore"]
 class Table(Tabular):
     """Rows below a row of names. The kind of a column is guessed unless a setting names it.
 
+    `names`: of the columns of a file that has no row of names; `skip_lines`: those of the file to
+    leave out, counted from 1.
     `label`: a column, `auto` for the one that is called so, or else the last if it is categorical;
     None for no label. `missing_values`: the texts of cells without a value.
     """
@@ -46,6 +48,8 @@ class Table(Tabular):
     path: Location | None
     delimiter: str
     encoding: str
+    names: tuple[Text, ...]
+    skip_lines: tuple[PositiveInt, ...]
     decimal: Literal[".", ","]
     thousands: Literal["auto", ",", ".", " ", "'"]
     label: Text | None
@@ -102,7 +106,9 @@ class Table(Tabular):
         remedies = Remedies(table.columns, {str(key): names for key, names in self._lists.items()})
         missing = Missing(used, counts, self.missing_values, remedies)
         columns = self._without_missing_values(used, counts, table.lines, missing)
-        finder = KindFinder(columns, self.decimal, self._thousands, missing, self.setting)
+        finder = KindFinder(
+            columns, self.decimal, self._thousands, missing, self.skip_lines, self.setting
+        )
         kinds = {
             each.name: finder.find(each, self._asked(each, wanted, finder)) for each in columns
         }
@@ -112,7 +118,7 @@ class Table(Tabular):
         unsettled = [each for each in columns if each.name not in settled]
         decisions = [
             *table.reading.decisions,
-            *names_among_cells(counts),
+            *([] if self.names else names_among_cells(counts)),
             *missing.decisions(len(table.lines)),
             *label.decisions,
             *(decision for kind in kinds.values() for decision in kind.decisions),
@@ -139,7 +145,8 @@ class Table(Tabular):
     def _text(self) -> TextTable:
         delimiter = {"auto": None, "tab": "\t", "space": " "}.get(self.delimiter, self.delimiter)
         encoding = None if self.encoding == "auto" else self.encoding
-        return read_csv(self._file, delimiter=delimiter, encoding=encoding, setting=self.setting)
+        form = CSVForm(delimiter, encoding, self.skip_lines, self.names)
+        return read_csv(self._file, form, setting=self.setting)
 
     @property
     def _lists(self) -> dict[_Wanted, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
 from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import Missing
 from gan_runner.datasets.readers.cells import digits, is_number
-from gan_runner.datasets.readers.csv import TextTable
+from gan_runner.datasets.readers.csv import NUMBERED, TextTable
 from gan_runner.datasets.readers.numbers import NumberForm, are_thousands, confirms_decimal
 from gan_runner.datasets.repetitions import find_repeated
 from gan_runner.datasets.table_doubts import ReadColumn
@@ -55,7 +55,7 @@ def names_among_cells(counts: Mapping[str, Counter[str]]) -> Iterator[Decision]:
     if found:
         yield Decision(
             f"the first row is taken for names, but {listed(found)} also comes as a value below",
-            "If it has no names, put a row of them above it.",
+            f"If it has no names, put a row of them above it, or number the columns: {NUMBERED}",
         )
 
 

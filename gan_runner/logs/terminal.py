@@ -136,6 +136,29 @@ class Terminal:
                 padded = (cell.ljust(width) for cell, width in zip(first, widths, strict=False))
                 self.say("  ".join([*padded, part]).rstrip())
 
+    def entries(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table. On a terminal that is too narrow for it, the first cell of each row stands in a
+        line of its own, with the others below it, and columns without any value are left out."""
+        columns = list(zip(heads, *rows, strict=True))
+        whole = sum(max(map(len, column)) for column in columns) + _GAP * (len(columns) - 1)
+        if self.width is None or whole < self.width:
+            self.table(heads, rows)
+            return
+        filled = [column for column in columns[1:] if not {"", "-"}.issuperset(column[1:])]
+        widths = _fit_widths(filled, self.width - 1 - _GAP)
+        if widths is None:
+            self._list_rows(heads, rows)
+            return
+        for first, *others in zip(columns[0], *filled, strict=True):
+            self.say(first)
+            line = Table.grid(padding=(0, _GAP, 0, 0))
+            for width in widths:
+                line.add_column(width=width)
+            line.add_row(*map(Text, others))
+            with self._guarded():
+                indented = Padding(line, (0, 0, 0, _GAP), expand=False)
+                self._console.print(indented, soft_wrap=False)
+
     def framed_table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table within a terminal's width, a plain one in a pipe. Cells are broken between words;
         where that isn't enough, each row is a list."""

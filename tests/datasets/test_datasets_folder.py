@@ -328,7 +328,7 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
     "half.bmp": truncate_file,
     "bomb.png": bomb,
     "nowhere.png": lambda path: path.symlink_to("/nonexistent.png"),
-    "ppm.png": lambda path: Image.new("RGB", (8, 8)).save(path, format="PPM"),
+    "tga.png": lambda path: Image.new("RGB", (8, 8)).save(path, format="TGA"),
 }
 
 
@@ -591,6 +591,44 @@ def test_tiff_gif_and_jpeg_by_its_other_names_are_read(
     red, green, blue = only(dataset(root).load(cache, track))
     assert red > 240
     assert max(green, blue) < 15
+
+
+@pytest.mark.parametrize("name", ["a.ppm", "a.PNM", "a.tga", "a.TGA", "a.jp2", "a.j2k", "x.png"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_pictures_of_cameras_and_renderers_are_read(
+    name: str, mode: str, root: Path, cache: Path
+) -> None:
+    form = {"x.png": "PPM", "a.PNM": "PPM"}.get(name)
+    picture = Image.new("RGB", (8, 4), RED)
+    picture.paste(BLUE, (0, 0, 8, 2))
+    picture.convert(mode).save(root / name, form)
+    picture.convert(mode).save(root / "same.png")
+    data = dataset(root).load(cache, track)
+    found, expected = data.examples.float()
+    torch.testing.assert_close(found, expected, atol=12, rtol=0)  # of lossy JPEG 2000
+    assert data.reading.left_out == ()
+
+
+def test_gray_pictures_of_16_bits_and_of_one_are_read(root: Path, cache: Path) -> None:
+    pixels = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    Image.fromarray(pixels).save(root / "a.pgm")
+    Image.fromarray(pixels).save(root / "b.png")
+    Image.fromarray(pixels).save(root / "c.jp2", irreversible=False)
+    Image.fromarray(pixels > 30_000).save(root / "d.pbm")
+    data = dataset(root, channels=1).load(cache, track)
+    images = data.examples
+    assert images[0].tolist() == images[1].tolist() == images[2].tolist()
+    assert images[3].unique().tolist() == [0, 255]
+    assert data.reading.stored == "2 PPM, 1 PNG, 1 JPEG2000, 8 x 8 px, 3 16-bit gray, 1 1-bit"
+
+
+@pytest.mark.parametrize("name", ["half.ppm", "half.tga", "half.jp2"])
+def test_half_a_picture_of_these_formats_is_damaged(name: str, root: Path, cache: Path) -> None:
+    noise(root / name, (32, 32))
+    content = (root / name).read_bytes()
+    (root / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=name.replace(".", r"\.")):
+        dataset(root).load(cache, track)
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.tif", "a.png", "a.webp"])

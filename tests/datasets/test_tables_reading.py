@@ -422,8 +422,109 @@ def test_thousands_of_long_names_are_read(load: Load) -> None:
 
 def test_a_title_above_the_names_is_called_that(load: Load) -> None:
     text = "Sales report 2023,,\n\ntown,units,price\n" + "Ulm,3,2.5\nBonn,4,3.5\n" * 9
-    with pytest.raises(DataError, match=r"line 1 looks like a title, Sales .* in line 3\."):
+    with pytest.raises(
+        DataError, match=r"line 1 looks like a title, Sales .* in line 3\."
+    ) as fault:
         load(text)
+    (remedy,) = remedies(str(fault.value))
+    assert [column.name for column in load(text, remedy).reading.columns] == [
+        "town",
+        "units",
+        "price",
+    ]
+
+
+# ---------------------------------------------------------------- lines that are no rows, and names
+
+
+@pytest.mark.parametrize(
+    "units", ["kg,m,", "[kg],(m),[-]", "kg/m^3,m s-1,x", "unitless,°C,-", "K,,"]
+)
+def test_a_row_of_units_is_called_that_with_the_setting_that_leaves_it_out(
+    units: str, load: Load
+) -> None:
+    whole = table("a,b,k", number, lambda row: number(row + 1), one_of("u", "v"))
+    names, _, rows = whole.partition("\n")
+    with pytest.raises(DataError, match="line 2 looks like a row of units") as fault:
+        load(f"{names}\n{units}\n{rows}")
+    (remedy,) = remedies(str(fault.value))
+    odd = load(f"{names}\n{units}\n{rows}", remedy)
+    assert odd.examples.equal(load(whole).examples)
+    assert odd.reading.left_out == (
+        LeftOut(1, ROWS + 2, "lines", "dataset.skip_lines", (f"line 2: {units}",)),
+    )
+
+
+@pytest.mark.parametrize("first", ["n/a,,u", "?,?,?", "NA,none,v", "1.5,m,u", "unknown,-,v"])
+def test_other_first_rows_are_no_units(first: str, load: Load) -> None:
+    names, _, rows = table("a,b,k", number, number, one_of("u", "v")).partition("\n")
+    with pytest.raises(DataError) as fault:
+        load(f"{names}\n{first}\n{rows}")
+    assert "units" not in str(fault.value)
+
+
+def test_one_odd_cell_in_the_first_row_can_be_left_out_with_its_line(load: Load) -> None:
+    names, _, rows = table("a,k", number, one_of("u", "v")).partition("\n")
+    with pytest.raises(DataError, match="a mixes numbers and text, furlongs in line 3") as fault:
+        load(f"{names}\n\nfurlongs,u\n{rows}", skip_lines=[2])
+    found = load(f"{names}\n\nfurlongs,u\n{rows}", next(remedies(str(fault.value))))
+    assert len(found.reading.columns) == 2
+
+
+@pytest.mark.parametrize(
+    "above", ["% made by x\n% 2020, y\n%\n", "% made by x; 1,5;2,5\n", "# x\n% y\n"]
+)
+def test_lines_with_a_percent_sign_above_the_names_are_comments(above: str, load: Load) -> None:
+    text = table("a,k", number, one_of("u", "%"))
+    found = load(above + text)
+    assert found.examples.equal(load(text).examples)
+    assert sum(each.count for each in found.reading.left_out) == above.count("\n")
+
+
+def test_names_may_begin_with_a_percent_sign(load: Load) -> None:
+    text = table("% fat;age;k", lambda row: f"{row},5", number, one_of("u", "v"), sep=";")
+    found = load(text, decimal=",", thousands="auto", numeric=[], ignore=["age"])
+    assert [column.name for column in found.reading.columns] == ["% fat", "age", "k"]
+
+
+@pytest.mark.parametrize("names", ["dataset.names=[x,2020,kind]", "'dataset.names=[\"c*\"]'"])
+def test_a_file_without_names_takes_given_ones(names: str, load: Load) -> None:
+    text = table("", number, lambda row: number(row + 1), one_of("u", "v")).lstrip()
+    found = load(
+        "# 1, 2, 3\n" + text, f"{names} 'dataset.label=\"{'c3' if '*' in names else 'kind'}\"'"
+    )
+    expected = ["c1", "c2", "c3"] if "*" in names else ["x", "2020", "kind"]
+    assert [column.name for column in found.reading.columns] == expected
+    assert found.reading.source.endswith("names by dataset.names")
+    assert found.reading.stored == "200 rows, 3 columns"
+
+
+def test_a_first_row_of_values_is_read_by_the_setting_that_is_proposed(load: Load) -> None:
+    text = table("1.5,0.3,u", number, number, one_of("u", "v"))
+    with pytest.raises(DataError, match="the first row has no names") as fault:
+        load(text)
+    (remedy,) = remedies(str(fault.value))
+    assert load(text, remedy).reading.stored == "201 rows, 3 columns"
+    said = doubts(load(table("x,u", number, one_of("u", "v"))).reading)
+    assert "it has no names" in said and remedy in said
+
+
+def test_names_and_lines_that_do_not_fit_the_file_are_refused(load: Load) -> None:
+    text = table("1,2", number, number)
+    with pytest.raises(ConfigError, match=r"3 names for 2 columns, dataset\.names=a, b, c\."):
+        load(text, names=["a", "b", "c"])
+    with pytest.raises(ConfigError, match=r"no line 999, .*\[2,999\].* has 201 lines"):
+        load(text, skip_lines=[999, 2])
+    with pytest.raises(DataError, match="two columns are called a"):
+        load(text, names=["a", "a"])
+
+
+def test_names_of_the_file_that_are_given_other_ones_are_left_out_by_their_line(load: Load) -> None:
+    text = table("a,k", number, one_of("u", "v"))
+    with pytest.raises(DataError, match="x mixes numbers and text, a in line 1") as fault:
+        load(text, names=["x", "y"])
+    found = load(text, next(remedies(str(fault.value))), names=["x", "y"])
+    assert found.reading.stored == "200 rows, 2 columns"
 
 
 # ---------------------------------------------------------------- numbers that mean something else

@@ -287,6 +287,29 @@ def test_long_names_in_a_listing_are_broken_behind_commas(on_a_terminal: Open) -
     ]
 
 
+def test_entries_that_are_too_wide_have_the_first_cell_above_the_others(
+    on_a_terminal: Open,
+) -> None:
+    heads = ("run", "state", "none", "best", "verdicts", "age")
+    long = "2026-07-03/12-00-00_digits_dcgan_hinge_lr=1e-3"
+    rows = [(long, "completed", "-", "kid 0.01", "mode_collapse, oscillation", "2 min 5 s")]
+    terminal, shown = on_a_terminal(48)
+    terminal.entries(heads, rows)
+    assert [line.rstrip() for line in shown.getvalue().splitlines()] == [
+        "run",
+        "  state      best      verdicts        age",
+        long,
+        "  completed  kid 0.01  mode_collapse,  2 min 5",
+        "                       oscillation     s",
+    ]
+    terminal, shown = on_a_terminal(20)  # no room for the longest words
+    terminal.entries(heads, rows)
+    assert "  state     completed" in shown.getvalue().splitlines()
+    terminal, shown = on_a_terminal(120)  # room for a table
+    terminal.entries(heads, rows)
+    assert len(shown.getvalue().splitlines()) == 2
+
+
 def test_lines_have_a_width_on_a_terminal_and_none_in_a_pipe(on_a_terminal: Open) -> None:
     assert Terminal().width is None
     assert on_a_terminal(97)[0].width == 97

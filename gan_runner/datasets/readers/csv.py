@@ -6,7 +6,7 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -16,13 +16,23 @@ from gan_runner.data import Decision, LeftOut, Reading
 from gan_runner.datasets.readers.cells import is_number
 from gan_runner.datasets.readers.other_files import FIRST_BYTES, find_other_file
 from gan_runner.datasets.readers.paths import file_faults
-from gan_runner.errors import DataError, plural, printable
+from gan_runner.datasets.readers.table_rows import (
+    COMMENT_MARKS,
+    Rows,
+    refuse_title,
+    refuse_units,
+    without_comments,
+    without_repeated_names,
+)
+from gan_runner.errors import ConfigError, DataError, plural, printable
 
 csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a single cell
 
 DELIMITERS = (",", ";", "\t", "|")
 _MOST_SHOWN = 3
 NAMELESS = "Unnamed: {}"  # as pandas calls a column without a name, by its place from 0
+NUMBERED = override("dataset.names", ["c*"])
+"""The setting that numbers the columns of a file without names."""
 
 _BYTE_ORDER_MARKS = {  # that of UTF-32 begins like one of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
@@ -45,12 +55,26 @@ class TextTable(NamedTuple):
     reading: Reading = Reading()
 
 
-def read_csv(path: Path, *, delimiter: str | None, encoding: str | None, setting: str) -> TextTable:
-    """A file with a row of names and rows of as many cells.
+class CSVForm(NamedTuple):
+    """How a file is written.
 
     `delimiter` None: whichever of the usual ones splits the names most often; a space: any spaces.
-    `encoding` None: the one of the byte order mark, else UTF-8. Raises DataError for another file,
-    MachineError if it can't be read.
+    `encoding` None: the one of the byte order mark, else UTF-8. `skip_lines`: those to leave out,
+    counted from 1. `names`: those of the columns of a file that has no row of them; a single one
+    with * numbers them.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    skip_lines: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def read_csv(path: Path, form: CSVForm, *, setting: str) -> TextTable:
+    """A file with a row of names, or names given, and rows of as many cells.
+
+    Raises DataError for another file, ConfigError for lines that it hasn't and for another number
+    of names, MachineError if it can't be read.
     """
     with file_faults(path, setting=setting):
         if path.exists() and not path.is_file():
@@ -58,19 +82,24 @@ def read_csv(path: Path, *, delimiter: str | None, encoding: str | None, setting
         with path.open("rb") as binary:
             start = binary.read(FIRST_BYTES)
         _refuse_other_files(start, setting)
-        used = encoding or _encoding(start)
+        used = form.encoding or _encoding(start)
         try:
             with path.open(encoding=used, newline="") as file:
-                sign = delimiter or _delimiter(file)
+                lines = _Lines(file, form.skip_lines)
+                sign = form.delimiter or _delimiter(lines)
                 file.seek(0)
-                rows = _rows(file, sign)
+                lines = _Lines(file, form.skip_lines)
+                rows = _rows(lines, sign)
         except (UnicodeError, csv.Error) as error:
             raise _unreadable(error, start, used, setting) from None
-    table = _table(rows, sign, setting)
+    skipped = lines.left_out()
+    table = _table(rows, sign, form, setting)
     name = {"\t": "tabs", " ": "spaces"}.get(sign, f"'{sign}'")
     source = f"{printable(path)}, {used.removesuffix('-sig').upper()}, {name} between cells"
+    source += ", names by dataset.names" if form.names else ""
     stored = f"{len(table.lines)} rows, {len(table.columns)} columns"
-    reading = Reading(source, stored, "", table.reading.left_out, table.reading.decisions)
+    left_out = (*skipped, *table.reading.left_out)
+    reading = Reading(source, stored, "", left_out, table.reading.decisions)
     return table._replace(reading=reading)
 
 
@@ -98,51 +127,85 @@ def _unreadable(error: Exception, start: bytes, encoding: str, setting: str) -> 
     return DataError(f"{what}. Save it as CSV in UTF-8, or try another encoding{which}: {named}")
 
 
-def _delimiter(file: TextIO) -> str:
-    """The delimiter that Excel's line names, or else the one that splits the names most often."""
-    lines = [line for line in islice(file, 1000) if line.strip()]
+class _Lines:
+    """The lines of a file, of which those to leave out are empty."""
+
+    def __init__(self, file: TextIO, skipped: Collection[int]) -> None:
+        self._file, self._skipped = file, frozenset(skipped)
+        self._count = 0
+        self._texts: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            self._count += 1
+            if self._count in self._skipped:
+                self._texts.append(f"line {self._count}: {printable(line.strip(), limit=60)}")
+            yield "\n" if self._count in self._skipped else line
+
+    def left_out(self) -> list[LeftOut]:
+        """What was left out, once all lines are read. Raises ConfigError for a line that there
+        isn't."""
+        last = max(self._skipped, default=0)
+        if last > self._count:
+            listed = override("dataset.skip_lines", sorted(self._skipped))
+            raise ConfigError(f"no line {last}, {listed}. The file has {self._count} lines.")
+        number, names = len(self._texts), tuple(self._texts[:_MOST_SHOWN])
+        why = "dataset.skip_lines"
+        return [LeftOut(number, self._count, "lines", why, names)] if number else []
+
+
+def _delimiter(all_lines: Iterable[str]) -> str:
+    """The delimiter that Excel's line names, or else the one that splits the names most often; of
+    several, one that splits a line above, which begins like a comment, into as many."""
+    lines = [line for line in islice(all_lines, 1000) if line.strip()]
     named = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
     if named:
         return named[1]
-    first = next((line for line in lines if not line.startswith("#")), "".join(lines[:1]))
-    counts = [len(next(csv.reader([first], delimiter=d), [])) for d in DELIMITERS]
-    return DELIMITERS[counts.index(max(counts))]
+    first = next((k for k, line in enumerate(lines) if not line.startswith(COMMENT_MARKS)), 0)
+    names, above = ([*lines, ""][first], lines[first - 1] if first else "")
+    counts = [_count_cells(names, delimiter) for delimiter in DELIMITERS]
+    best = [d for d, count in zip(DELIMITERS, counts, strict=True) if count == max(counts)]
+    return next((d for d in best if _count_cells(above, d) == max(counts)), best[0])
 
 
-class _Rows(NamedTuple):
-    """The rows of a file that aren't empty, and the lines in which they end."""
-
-    cells: list[list[str]]
-    lines: list[int]
+def _count_cells(line: str, delimiter: str) -> int:
+    return len(next(csv.reader([line], delimiter=delimiter), []))
 
 
-def _rows(file: Iterator[str], delimiter: str) -> _Rows:
-    lines = (" ".join(line.split()) + "\n" for line in file) if delimiter == " " else file
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    rows = _Rows([], [])
+def _rows(all_lines: Iterable[str], delimiter: str) -> Rows:
+    split = (" ".join(line.split()) + "\n" for line in all_lines)
+    reader = csv.reader(split if delimiter == " " else all_lines, delimiter=delimiter, strict=True)
+    rows = Rows([], [])
     for row in reader:
         cells = [cell.strip() for cell in row]
         if any(cells):
             rows.cells.append(cells)
             rows.lines.append(reader.line_num)
     if rows.cells and _SEPARATOR_LINE.fullmatch(delimiter.join(rows.cells[0])):
-        return _Rows(rows.cells[1:], rows.lines[1:])
+        return Rows(rows.cells[1:], rows.lines[1:])
     return rows
 
 
-def _table(rows: _Rows, delimiter: str, setting: str) -> TextTable:
-    """The columns of rows, of which the first has the names. Raises DataError."""
-    rows, comments = _without_comments(rows)
-    rows, repeated = _without_repeated_names(rows)
+def _table(rows: Rows, delimiter: str, form: CSVForm, setting: str) -> TextTable:
+    """The columns of rows, of which the first has the names, unless they are given. Raises
+    DataError and ConfigError."""
+    rows, left_out = without_comments(rows, has_names=not form.names)
+    if form.names and rows.cells:
+        names = _given_names(form.names, rows.cells)
+        rows = Rows([names, *rows.cells], [0, *rows.lines])
+    rows, repeated = without_repeated_names(rows)
+    left_out += [repeated] if repeated else []
     if len(rows.cells) < 2:
         raise DataError(f"no rows below the names, {setting}. Use a table with some.")
-    _refuse_title(rows, setting)
+    if not form.names:
+        refuse_title(rows, skipped=form.skip_lines, setting=setting)
+        _refuse_values(*rows.cells, setting=setting)
+    refuse_units(rows, skipped=form.skip_lines, setting=setting)
     names, *cells = rows.cells
     names, nameless = _complete_names(names, cells)
     _check_names(names, cells, delimiter, setting)
     _check_lengths(names, cells, rows.lines, delimiter, setting)
     columns = dict(zip(names, map(list, zip(*cells, strict=True)), strict=True))
-    left_out = [each for each in (comments, repeated) if each]
     empty = [name for name in nameless if not any(columns[name])]
     if empty:
         columns = {name: column for name, column in columns.items() if name not in empty}
@@ -160,56 +223,30 @@ def _table(rows: _Rows, delimiter: str, setting: str) -> TextTable:
     return TextTable(columns, rows.lines[1:], reading)
 
 
-def _refuse_title(rows: _Rows, setting: str) -> None:
-    """Raise DataError for a first row with a single text, above one that has several names."""
-    title, below = ([cell for cell in row if cell] for row in rows.cells[:2])
-    if len(title) > 1 or len(below) < 2 or any(map(is_number, (*title, *below))):
-        return
-    raise DataError(
-        f"line {rows.lines[0]} looks like a title, {printable(title[0], limit=60)}, {setting}. "
-        f"Remove it: the names seem to be in line {rows.lines[1]}."
-    )
+def _given_names(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+    """The names of the columns of rows. Raises ConfigError for more or fewer of them."""
+    width = max(map(len, cells))
+    if all(len(row) == width and not row[-1] for row in cells):
+        width -= 1  # a delimiter at each line's end
+    if len(names) == 1 and "*" in names[0]:
+        return [names[0].replace("*", str(place)) for place in range(1, width + 1)]
+    if len(names) != width:
+        raise ConfigError(
+            f"{plural(len(names), 'name')} for {plural(width, 'column')}, "
+            f"dataset.names={printable(', '.join(names), limit=60)}. Name each column, or number "
+            f"them: {NUMBERED}"
+        )
+    return list(names)
 
 
-def _without_comments(rows: _Rows) -> tuple[_Rows, LeftOut | None]:
-    """The rows without comments: what begins with # and hasn't as many cells as the others, or
-    stands above the names."""
-    plain = [place for place, row in enumerate(rows.cells) if not row[0].startswith("#")]
-    if not plain or len(plain) == len(rows.cells):
-        return rows, None
-    count, first = len(rows.cells[plain[0]]), plain[0]
-    # "#id,x,y" right above numbers has the names
-    above_numbers = first > 0 and any(map(is_number, rows.cells[first]))
-    names = first - 1 if above_numbers and len(rows.cells[first - 1]) == count else first
-    kept = [
-        place
-        for place, row in enumerate(rows.cells)
-        if place >= names and (len(row) == count or not row[0].startswith("#"))
-    ]
-    number = len(rows.cells) - len(kept)
-    left_out = LeftOut(number, len(rows.cells), "lines", "comments, which begin with #")
-    cells, lines = ([part[place] for place in kept] for part in rows)
-    return _Rows(cells, lines), left_out if number else None  # type: ignore[arg-type]
-
-
-def _without_repeated_names(rows: _Rows) -> tuple[_Rows, LeftOut | None]:
-    """The rows without those that have the names again, as files put together do."""
-    names = rows.cells[0] if rows.cells else []
-    again = [place for place, row in enumerate(rows.cells) if place and row == names]
-    if not again or any(map(is_number, names)):
-        return rows, None
-    skipped = set(again)
-    others = [row for place, row in enumerate(rows.cells) if place and place not in skipped]
-    if not any(
-        sum(map(is_number, column)) > len(others) / 2 for column in zip(*others, strict=False)
-    ):
-        return rows, None  # values that come again
-    cells, lines = (
-        [part[place] for place in range(len(part)) if place not in skipped] for part in rows
-    )
-    shown = tuple(f"line {rows.lines[place]}" for place in again[:_MOST_SHOWN])
-    left_out = LeftOut(len(again), len(rows.cells) - 1, "rows", "the names again", shown)
-    return _Rows(cells, lines), left_out  # type: ignore[arg-type]
+def _refuse_values(names: Sequence[str], *cells: Sequence[str], setting: str) -> None:
+    """Raise DataError for a first row that has values."""
+    if any(map(is_number, names)) and not _are_names(names, cells):
+        listed = printable(", ".join(names), limit=60)
+        raise DataError(
+            f"the first row has no names ({listed}), {setting}. Put names above it, or number the "
+            f"columns: {NUMBERED}"
+        )
 
 
 def _complete_names(names: list[str], cells: list[list[str]]) -> tuple[list[str], list[str]]:
@@ -242,11 +279,8 @@ def _check_lengths(
 def _check_names(
     names: Sequence[str], cells: Sequence[Sequence[str]], delimiter: str, setting: str
 ) -> None:
-    """Raise DataError for names that are numbers or not unique, and for a single column that looks
-    like several."""
-    if any(map(is_number, names)) and not _are_names(names, cells):
-        listed = printable(", ".join(names), limit=60)
-        raise DataError(f"the first row has no names ({listed}), {setting}. Put names above it.")
+    """Raise DataError for names that aren't unique, and for a single column that looks like
+    several."""
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
         raise DataError(f"two columns are called {printable(doubled)}, {setting}. Rename one.")

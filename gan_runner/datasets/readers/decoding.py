@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
+_UNMARKED = {".tga": ("TGA",)}
+"""Formats without a mark at their beginning, by the ends of names: any bytes could be one."""
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -73,7 +75,7 @@ def decode(
     from PIL import Image
 
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=_formats(path)) as image:
             return _decode(image, size, channels, limits)
     except OSError as error:
         # only errors of the system have a number, unlike Pillow's own
@@ -185,6 +187,11 @@ def _describe(
     )
 
 
+def _formats(path: Path) -> tuple[str, ...]:
+    """Those that a file may have."""
+    return FORMATS + _UNMARKED.get(path.suffix.lower(), ())
+
+
 def _explain_damage(path: Path, error: OSError) -> str:
     """Why a file isn't a picture: what it is instead, or what Pillow says of it."""
     if error.errno == errno.ENOENT and path.is_symlink():
@@ -202,7 +209,7 @@ def _explain_size(path: Path) -> str:
     from PIL import Image
 
     limit = f"limit {2 * (Image.MAX_IMAGE_PIXELS or 0):,} px"
-    for name in FORMATS:
+    for name in _formats(path):
         factory, accept = Image.OPEN[name]
         try:
             with path.open("rb") as file:

@@ -63,8 +63,8 @@ def read_header(image: Image.Image) -> Header:
     deep_color = not image.mode.startswith("I") and ";16" in _raw_mode(image)
     if deep_color:
         depth = "16-bit color"
-    elif image.mode == "I" and ";16" in _raw_mode(image) and name == "PNG":
-        depth = "16-bit"  # as older versions of Pillow open it
+    elif image.mode == "I" and (name == "PPM" or (name == "PNG" and ";16" in _raw_mode(image))):
+        depth = "16-bit"  # of PNG as older versions of Pillow open it
     else:
         depth = {"I": "32-bit", "F": "float"}.get(image.mode, "8-bit")
         depth = "16-bit" if image.mode.startswith("I;16") else depth

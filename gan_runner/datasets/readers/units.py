@@ -31,7 +31,7 @@ def find_units(cells: Collection[str]) -> str:
     others = [cell for cell, each in zip(cells, found, strict=True) if not each]
     if units.total() < _LEAST_NUMBERS or len(others) > max(1, _MOST_OTHERS * len(cells)):
         return ""
-    if not any(units) or not all(map(_is_unit, filter(None, units))):
+    if not any(units) or not all(map(is_unit, filter(None, units))):
         return ""
     shown = ", ".join(printable(unit, limit=20) or "none" for unit in sorted(units))
     text = f"numbers with different units ({shown})" if len(units) > 1 else ""
@@ -41,7 +41,8 @@ def find_units(cells: Collection[str]) -> str:
     return text
 
 
-def _is_unit(text: str) -> bool:
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit of measurement."""
     if len(text) == 1 and text.isalpha():
         return text in _LETTERS
     return text.casefold() in _KNOWN or "/" in text
