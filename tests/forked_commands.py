@@ -49,9 +49,7 @@ class ForkServer:
     when it is first asked: most sessions don't."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="gan-runner-forks-"
-        )  # which others can't read
+        self._folder = tempfile.TemporaryDirectory()  # others can't read it
         self.address = f"{self._folder.name}/socket"
         with _socket() as listener:
             listener.bind(self.address)
@@ -221,7 +219,8 @@ Forks = dict[int, tuple[int, socket.socket]]
 
 
 def _serve(listener: socket.socket) -> None:
-    select.select([listener, sys.stdin], [], [])
+    if listener not in select.select([listener, sys.stdin], [], [])[0]:
+        return  # no test asked
     handlers = {number: signal.getsignal(number) for number in _HANDLED}
     _warm_up()
     for number, handler in handlers.items():
