@@ -104,6 +104,13 @@ def test_the_recipe_of_lucic_has_the_methods_of_the_paper_and_its_authors_settin
     assert set(drawn_values(wgan, "loss.d_steps")) == {"1", "5"}
 
 
+def test_a_sweep_over_recipes_takes_settings_of_the_sweep_itself() -> None:
+    config = compose_sweep(
+        "experiment=ring_hinge,digits_hinge", "hydra.sweep.dir=here", "hydra.launcher.n_jobs=2"
+    )
+    assert (config.hydra.sweep.dir, config.hydra.launcher.n_jobs) == ("here", 2)
+
+
 def test_the_small_recipe_narrows_networks_and_space() -> None:
     config = compose_sweep("experiment=lucic2018")
     found = contenders(config)

@@ -36,7 +36,7 @@ def overrides_for_composition(overrides: Sequence[Override]) -> list[str]:
     lines = []
     for override in overrides:
         top, dot, _ = override.key_or_group.partition(".")
-        depends = groups and dot and (top in _CHOSEN or "experiment" in groups)
+        depends = groups and dot and (top in _CHOSEN or ("experiment" in groups and top != "hydra"))
         if depends and not override.is_sweep_override() and not override.is_delete():
             value = override.get_value_element_as_str()
             lines.append(f"{override.get_key_element()}=choice({value})")
