@@ -23,6 +23,11 @@ from gan_runner.training.methods import Method, UpdateSettings
 from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.rules import check_rules, check_space
 
+SLOW_BF16 = (
+    "this device doesn't multiply bfloat16 in hardware, which makes it slower than float32, "
+    "precision=bf16. Use precision=auto or precision=fp32 in a new run."
+)
+
 
 def build(config: Config) -> Experiment:
     """The components of a configuration, each valid, and together able to work.
@@ -120,6 +125,8 @@ def resolve_for(
         optimizers=optimizers, bf16=resolved.precision == "bf16"
     )
     warnings = (*experiment.warnings, *_idle_warnings(optimizers, steps))
+    if resolved.precision == "bf16" and not multiplies_bf16:
+        warnings += (SLOW_BF16,)
     evaluation = experiment.evaluation.model_copy(update={"num": evaluations.num})
     return replace(
         experiment, config=resolved, method=method, evaluation=evaluation, warnings=warnings

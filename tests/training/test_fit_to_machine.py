@@ -13,7 +13,7 @@ from conftest import Answer, small_run, track
 
 from gan_runner.config.schema import Config, read
 from gan_runner.system.machine import multiplies_bf16, share_threads
-from gan_runner.training.build import build
+from gan_runner.training.build import SLOW_BF16, build
 from gan_runner.training.fit_to_machine import choose_precision, choose_threads
 
 Here = Callable[..., Answer]
@@ -91,12 +91,19 @@ def test_the_choice_is_recorded_and_kept_on_resume(
     monkeypatch.setattr("gan_runner.training.fit_to_machine._WIDE", 8)
     words = small_run(tmp_path / "run", "train.steps=1", "train.sample_every=0")
     assert here("gan-train", *[w for w in words if "threads" not in w], *AUTO).code == 0
+    assert warnings(tmp_path / "run") == []
     saved = read(tmp_path / "run" / "config.yaml")
     assert (saved.precision, type(saved.threads)) == ("bf16", int)
     monkeypatch.setattr("gan_runner.system.machine.multiplies_bf16", lambda device: False)
     assert here("gan-train", "resume=run", "train.steps=2", *AUTO).code == 0
     assert read(tmp_path / "run" / "config.yaml").precision == "bf16"
+    assert warnings(tmp_path / "run") == [SLOW_BF16]
     assert json.loads((tmp_path / "run" / "status.json").read_text())["threads"] == saved.threads
+
+
+def warnings(run: Path) -> list[str]:
+    found: list[str] = json.loads((run / "status.json").read_text())["warnings"]
+    return [text for text in found if "bfloat16" in text]
 
 
 def test_a_job_chooses_from_its_share_of_the_threads() -> None:
