@@ -85,8 +85,11 @@ class CachingLoader(ConfigLoaderImpl):
         return deepcopy(self._merged[chosen])
 
     def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
-        result = copy(super()._load_single_config(default, repo))
-        result.config = deepcopy(result.config)  # merging changes what it merges
+        result = super()._load_single_config(default, repo)
+        assert default.config_path is not None
+        if result is repo.load_config(default.config_path):  # else Hydra has copied it already
+            result = copy(result)
+            result.config = deepcopy(result.config)  # merging changes what it merges
         return result
 
 
