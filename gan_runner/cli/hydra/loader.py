@@ -17,9 +17,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.quick import apply_limits, asks_quick
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class CachingLoader(ConfigLoaderImpl):
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        parsed = PARSER.parse_overrides(overrides)
         self._overrides = parsed
         if any(override.key_or_group == "hydra.searchpath" for override in parsed):
             return super()._parse_overrides_and_create_caching_repo(config_name, overrides)
