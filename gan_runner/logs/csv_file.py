@@ -35,7 +35,7 @@ class CSVFile(Tracker):
         else:
             self._file.write(_lines(self._names, [row]))
 
-    def picture(self, name: str, step: int, picture: Picture) -> None:
+    def picture(self, name: str, step: int, picture: Picture, content: bytes) -> None:
         """A table has no pictures."""
 
     def text(self, name: str, text: str, step: int) -> None:

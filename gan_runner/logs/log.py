@@ -14,7 +14,7 @@ from gan_runner.logs.loggers import Logger
 from gan_runner.logs.preview import Thumbnails
 from gan_runner.logs.terminal import Terminal
 from gan_runner.logs.trackers import RunFacts, Trackers, note_sent_steps
-from gan_runner.sampling.pictures.png import Picture, save_png
+from gan_runner.sampling.pictures.png import Picture, encode_png, save_png
 from gan_runner.storage.rows import best_evaluation
 from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import Verdict
@@ -61,18 +61,18 @@ class Log:
         with self._folder.evaluations.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **report.plain()}) + "\n")
         if report.neighbors is not None:
-            self._trackers.picture("eval/neighbors", step, report.neighbors)
+            content = encode_png(report.neighbors)
+            self._trackers.picture("eval/neighbors", step, report.neighbors, content)
         if report.confusion is not None:
             confusion = report.confusion.picture()
-            save_png(confusion, self._folder.samples / picture_name(step, "confusion"))
-            self._trackers.picture("eval/confusion", step, confusion)
+            content = save_png(confusion, self._folder.samples / picture_name(step, "confusion"))
+            self._trackers.picture("eval/confusion", step, confusion, content)
         return values
 
     def picture(self, step: int, picture: Picture, thumbnails: Thumbnails | None = None) -> None:
         """Log the samples of a step, as a file and in TensorBoard; some of them on the terminal."""
         path = self._folder.samples / picture_name(step)
-        save_png(picture, path)
-        self._trackers.picture("samples", step, picture)
+        self._trackers.picture("samples", step, picture, save_png(picture, path))
         self._terminal.pictured(path, thumbnails)
 
     def saved(self, step: int, path: Path) -> None:
@@ -82,13 +82,12 @@ class Log:
 
     def reconstructions(self, step: int, picture: Picture) -> None:
         """Log examples and their reconstructions, as a file and in TensorBoard."""
-        save_png(picture, self._folder.samples / picture_name(step, "reconstructions"))
-        self._trackers.picture("reconstructions", step, picture)
+        content = save_png(picture, self._folder.samples / picture_name(step, "reconstructions"))
+        self._trackers.picture("reconstructions", step, picture, content)
 
     def reals(self, picture: Picture) -> None:
         """Log real examples, once, as a file and in the trackers."""
-        save_png(picture, self._folder.real)
-        self._trackers.picture("real", 0, picture)
+        self._trackers.picture("real", 0, picture, save_png(picture, self._folder.real))
 
     def begin(
         self,

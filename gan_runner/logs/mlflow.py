@@ -54,7 +54,7 @@ class MLflowRun(Tracker):
         metrics = [Metric(_metric_name(name), v, now, step) for name, v in values.items()]
         self._client.log_batch(self._id, metrics=metrics)
 
-    def picture(self, name: str, step: int, picture: Picture) -> None:
+    def picture(self, name: str, step: int, picture: Picture, content: bytes) -> None:
         self._client.log_image(self._id, picture, key=name, step=step)
 
     def text(self, name: str, text: str, step: int) -> None:

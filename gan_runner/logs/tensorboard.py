@@ -30,7 +30,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 
 from gan_runner.logs.trackers import RunFacts, Tracker
-from gan_runner.sampling.pictures.png import Picture, encode_png
+from gan_runner.sampling.pictures.png import Picture
 from gan_runner.system.files import publish
 
 # regular expressions of tags, the same for all runs: charts that differ would stand side by side
@@ -83,13 +83,13 @@ class TensorBoardLog(Tracker):
         for name, value in values.items():
             self._writer.add_scalar(tag(name), value, step)
 
-    def picture(self, name: str, step: int, picture: Picture) -> None:
+    def picture(self, name: str, step: int, picture: Picture, content: bytes) -> None:
         height, width, channels = picture.shape
         image = Summary.Image(
             height=height,
             width=width,
             colorspace=channels,
-            encoded_image_string=encode_png(picture),
+            encoded_image_string=content,
         )
         # the writer's own add_image would resample it, to the same size
         summary = Summary(value=[Summary.Value(tag=tag(name), image=image)])

@@ -43,8 +43,8 @@ class Tracker(ABC):
         """Log named numbers."""
 
     @abstractmethod
-    def picture(self, name: str, step: int, picture: Picture) -> None:
-        """Log a picture."""
+    def picture(self, name: str, step: int, picture: Picture, content: bytes) -> None:
+        """Log a picture; `content` is that of its PNG file."""
 
     @abstractmethod
     def text(self, name: str, text: str, step: int) -> None:
@@ -114,8 +114,8 @@ class Trackers:
     def scalars(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
         self._each(step, lambda tracker: tracker.scalars(step, seconds, values))
 
-    def picture(self, name: str, step: int, picture: Picture) -> None:
-        self._each(step, lambda tracker: tracker.picture(name, step, picture))
+    def picture(self, name: str, step: int, picture: Picture, content: bytes) -> None:
+        self._each(step, lambda tracker: tracker.picture(name, step, picture, content))
 
     def text(self, name: str, text: str, step: int) -> None:
         self._each(step, lambda tracker: tracker.text(name, text, step))

@@ -43,7 +43,7 @@ class WandBRun(Tracker):
     def scalars(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
         self._run.log({**values, "seconds": seconds}, step=step)
 
-    def picture(self, name: str, step: int, picture: Picture) -> None:
+    def picture(self, name: str, step: int, picture: Picture, content: bytes) -> None:
         self._run.log({name: wandb.Image(picture)}, step=step)
 
     def text(self, name: str, text: str, step: int) -> None:

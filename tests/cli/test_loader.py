@@ -1,4 +1,4 @@
-"""Compositions after the first are Hydra's own, though nothing is read again."""
+"""Compositions after the first are Hydra's own, though nothing is read or parsed again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.loader import CachingLoader, search_path
 from gan_runner.config.groups import conf_folder
 
@@ -75,3 +78,21 @@ def test_a_default_that_names_another_choice_is_hydras(tmp_path: Path) -> None:
         hydras = _composed(ConfigLoaderImpl(path), lines)
         assert isinstance(hydras, dict) == (lines != ["dataset=null"])
         assert _composed(CachingLoader(path), lines) == hydras
+
+
+@pytest.mark.parametrize(
+    "line", ["seed=3", "betas=[0,0.9]", "loss=a,b", "lr=interval(0,1)", "~loss", "x=[", "x='a b'"]
+)
+def test_each_line_is_parsed_as_hydra_does_though_once(line: str) -> None:
+    def parsed(parser: OverridesParser) -> object:
+        try:
+            return parser.parse_overrides([line])
+        except OverrideParseException as error:
+            return error.override, str(error)
+
+    assert parsed(PARSER) == parsed(PARSER) == parsed(OverridesParser.create())
+
+
+def test_a_parsed_line_that_is_changed_does_not_change_the_next() -> None:
+    PARSER.parse_override("betas=[0,0.9]").value().append(1)  # type: ignore[union-attr]
+    assert PARSER.parse_override("betas=[0,0.9]").value() == [0, 0.9]

@@ -19,6 +19,7 @@ from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.evaluation import reference
 from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.features import classifier
 from gan_runner.evaluation.metrics import frechet
 from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.report import EvaluationReport
@@ -327,8 +328,9 @@ def test_images_without_labels_are_compared_by_a_random_network(
 
 
 def test_a_class_that_no_sample_shows_has_no_share(
-    tmp_path: Path, configured: Callable[..., Config]
+    tmp_path: Path, configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(classifier, "_STEPS", (30, 30))  # dark and light are told apart at once
     folder = tmp_path / "images"
     for name, base in ("dark", 0), ("light", 156):
         (folder / name).mkdir(parents=True)

@@ -32,6 +32,8 @@ from gan_runner.sweeps.shares import check_n_jobs, gpu_of, threads_each, visible
 from gan_runner.system.signals import Interrupted
 from gan_runner.training.methods import Adversarial
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 Here = Callable[..., Answer]
 
 

@@ -23,6 +23,8 @@ from gan_runner.cli.hydra.tuning import contenders
 from gan_runner.errors import ConfigError
 from gan_runner.sweeps.tuning import Contender, tune
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 Here = Callable[..., Answer]
 TUNED = ("hydra/sweeper=tuned", "train.eval_every=1000", "evaluation.metrics=[frechet]")
 LR = "optimizer.generator.lr"

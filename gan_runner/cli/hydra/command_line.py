@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.hydra.composer import Composer, explain_errors
+from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.remedies import remedy_for_flag, remedy_for_option, remedy_for_word
 from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder, options
 from gan_runner.config.overrides import typed
@@ -198,19 +198,18 @@ def _refuse_bare_words(words: Sequence[str]) -> None:
 
 def _parse_overrides(flags: Namespace) -> list[Override]:
     """The overrides in Hydra's grammar; those that are not are quoted. Raises ConfigError."""
-    parser = OverridesParser.create()
     try:
-        return parser.parse_overrides(flags.overrides)
+        return PARSER.parse_overrides(flags.overrides)
     except HydraException:
         flags.overrides = [_quote(override) for override in flags.overrides]
     with explain_errors():
-        return parser.parse_overrides(flags.overrides)
+        return PARSER.parse_overrides(flags.overrides)
 
 
 def _quote(override: str) -> str:
     """An override for Hydra's grammar: a value that it can't read, such as ~/a=b, is quoted."""
     try:
-        OverridesParser.create().parse_override(override)
+        PARSER.parse_override(override)
     except HydraException:
         setting, equals, value = override.partition("=")
         escaped = re.sub(r"(\\*)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\'", value))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from hydra import version
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder
@@ -91,7 +91,7 @@ class Composer:
     def known_settings(self, lines: Sequence[str]) -> list[str]:
         """Every setting and group that the chosen options have, by dotted key; none if the options
         alone can't be composed."""
-        overrides = OverridesParser.create().parse_overrides(list(lines))
+        overrides = PARSER.parse_overrides(list(lines))
         chosen = [override.input_line or "" for override in overrides if _is_choice(override)]
         try:
             config = self.hydra.compose_config(self.primary, chosen, RunMode.RUN)
@@ -282,7 +282,7 @@ def _is_one_number(key: str) -> bool:
 
 def _entries(value: str) -> Iterator[list[str | int | float | None]]:
     """The values between commas, as Hydra reads each; nothing for a range or nested values."""
-    sweep = OverridesParser.create().parse_override(f"key={value}").value()
+    sweep = PARSER.parse_override(f"key={value}").value()
     if isinstance(sweep, ChoiceSweep):
         read = [each.text if isinstance(each, QuotedString) else each for each in sweep.list]
         plain = [each for each in read if each is None or isinstance(each, str | int | float)]

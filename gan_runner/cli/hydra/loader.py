@@ -17,9 +17,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.quick import apply_limits, asks_quick
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class CachingLoader(ConfigLoaderImpl):
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        parsed = PARSER.parse_overrides(overrides)
         self._overrides = parsed
         if any(override.key_or_group == "hydra.searchpath" for override in parsed):
             return super()._parse_overrides_and_create_caching_repo(config_name, overrides)
@@ -85,8 +85,11 @@ class CachingLoader(ConfigLoaderImpl):
         return deepcopy(self._merged[chosen])
 
     def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
-        result = copy(super()._load_single_config(default, repo))
-        result.config = deepcopy(result.config)  # merging changes what it merges
+        result = super()._load_single_config(default, repo)
+        assert default.config_path is not None
+        if result is repo.load_config(default.config_path):  # else Hydra has copied it already
+            result = copy(result)
+            result.config = deepcopy(result.config)  # merging changes what it merges
         return result
 
 

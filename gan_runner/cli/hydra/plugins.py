@@ -56,9 +56,10 @@ class GridSweeper(WithLauncher):
 
     def sweep(self, arguments: list[str]) -> Any:
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-        from hydra.core.override_parser.overrides_parser import OverridesParser
 
-        overrides = OverridesParser.create().parse_overrides(arguments)
+        from gan_runner.cli.hydra.grammar import PARSER
+
+        overrides = PARSER.parse_overrides(arguments)
         (jobs,) = BasicSweeper.split_arguments(overrides, None)
         return self._launcher.launch(jobs, initial_job_idx=0)
 

@@ -8,12 +8,12 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from gan_runner.cli.hydra import tuning
 from gan_runner.cli.hydra.composer import OPTUNA_DIRECTIONS
+from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.config.groups import GROUPS
 from gan_runner.errors import ConfigError, printable
 
@@ -120,7 +120,7 @@ def number_of_jobs(config: DictConfig) -> int:
 def _values(config: DictConfig) -> dict[str, int]:
     """The number of values that a sweep tries of each key; an interval stands for two, more than
     one."""
-    given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    given = PARSER.parse_overrides(list(config.hydra.overrides.task))
     return {override.get_key_element(): _count(override) for override in given}
 
 

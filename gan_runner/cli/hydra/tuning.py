@@ -9,11 +9,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.config.names import job_name, key_of
 from gan_runner.errors import ConfigError, printable
 from gan_runner.sweeps.tuning import Contender
@@ -49,7 +49,7 @@ def contenders(config: DictConfig) -> list[Contender]:
     from gan_runner.sweeps.settings import TunedMethod
 
     asked = tuning_settings(config)
-    given = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    given = PARSER.parse_overrides(list(config.hydra.overrides.task))
     if any(o.key_or_group == "seed" and o.is_sweep_override() for o in given):
         raise ConfigError(
             "a tuned comparison can't sweep over seeds, hydra/sweeper=tuned. Use seed=N for the "
@@ -163,7 +163,7 @@ def _grammar_of(value: Any) -> str:
 def _parse_search_space(key: str, text: str) -> Override:
     """A search space as tag(log,interval(1e-5,1e-2)) or choice(a,b). Raises ConfigError."""
     try:
-        override = OverridesParser.create().parse_override(f"{key}={text}")
+        override = PARSER.parse_override(f"{key}={text}")
     except HydraException:
         override = None
     if override is None or not override.is_sweep_override():

@@ -28,12 +28,15 @@ def encode_png(picture: Picture) -> bytes:
     return content.getvalue()
 
 
-def save_png(picture: Picture, path: Path) -> None:
-    """Write a picture [H, W, C] under its final name when it is whole. Raises OSError."""
+def save_png(picture: Picture, path: Path) -> bytes:
+    """Write a picture [H, W, C] under its final name when it is whole; the content of the file.
+    Raises OSError."""
+    content = encode_png(picture)
     temporary = path.with_name(f".{path.name}.partial")
     try:
-        temporary.write_bytes(encode_png(picture))
+        temporary.write_bytes(content)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    return content
