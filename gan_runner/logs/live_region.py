@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from io import RawIOBase
 from typing import TextIO, cast
 
 from rich.console import (
@@ -23,6 +24,7 @@ from rich.segment import ControlType, Segment
 from rich.text import Text
 
 from gan_runner.system.signals import watch_suspension
+from gan_runner.system.terminal_mode import keep_output, restore_mode
 
 
 class LiveRegion(RenderHook):
@@ -60,6 +62,7 @@ class LiveRegion(RenderHook):
             proxy.flush()
         (sys.stdout, sys.stderr), self._streams = self._streams, None
         self._end_watch()
+        restore_mode()
         self._drawn = None
         self._console.pop_render_hook()
         self._console.print(_Control("\r\x1b[J"), end="")
@@ -74,15 +77,26 @@ class LiveRegion(RenderHook):
     def _start(self) -> None:
         if self._streams is None:
             self._streams = sys.stdout, sys.stderr
+            keep_output()
             self._end_watch = watch_suspension(self._forget)
             self._console.push_render_hook(self)
             # what other libraries print goes above, too
-            sys.stdout = cast("TextIO", FileProxy(self._console, sys.stdout))
+            sys.stdout = cast("TextIO", FileProxy(self._console, _buffered(sys.stdout)))
             sys.stderr = cast("TextIO", FileProxy(self._console, sys.stderr))
 
     def _forget(self) -> None:
         """The terminal has shown other things: next time all is drawn, wherever the cursor is."""
+        keep_output()
         self._drawn = None
+
+
+def _buffered(stream: TextIO) -> TextIO:
+    """A stream that writes all, also if a signal comes meanwhile. One without a buffer, as
+    PYTHONUNBUFFERED makes it, would leave out the rest."""
+    if not isinstance(getattr(stream, "buffer", None), RawIOBase):
+        return stream
+    number, encoding, errors = stream.fileno(), stream.encoding, stream.errors
+    return open(number, "w", encoding=encoding, errors=errors, closefd=False)
 
 
 class _Control:

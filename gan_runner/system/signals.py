@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from gan_runner.system.terminal_mode import restore_mode
+
 HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
 SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
 
@@ -57,7 +59,9 @@ def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
 
 
 def _clear_line() -> None:
-    """Erase what a display that is being drawn has left at the cursor and below it."""
+    """Erase what a display that is being drawn has left at the cursor and below it, and give the
+    terminal its mode back."""
+    restore_mode()
     with suppress(OSError, ValueError, AttributeError):
         if sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb"):
             os.write(sys.stdout.fileno(), b"\r\x1b[J")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -262,6 +264,46 @@ def test_after_ctrl_z_the_display_is_drawn_whole(
     )  # else the status line alone is drawn, the preview as it was
     terminal.end()
     assert signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
+
+
+@pytest.fixture
+def real_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
+    """An output on a terminal whose reader isn't looking, as PYTHONUNBUFFERED makes it."""
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
+    master, slave = pty.openpty()
+    with io.FileIO(master), io.FileIO(slave, "w") as raw:
+        monkeypatch.setenv("TERM", "xterm-256color")
+        yield io.TextIOWrapper(raw, encoding="utf-8", write_through=True)  # type: ignore[arg-type]
+
+
+def test_ctrl_c_discards_no_output_while_there_is_a_display(
+    real_terminal: TextIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import termios  # where there are pseudo-terminals
+
+    monkeypatch.setattr("os.tcgetpgrp", lambda number: os.getpgrp())
+    monkeypatch.setattr(sys, "stdout", real_terminal)
+    before = termios.tcgetattr(real_terminal.fileno())
+    terminal = Terminal()
+    begin(terminal)
+    during = termios.tcgetattr(real_terminal.fileno())[3]
+    assert during & termios.NOFLSH
+    assert not during & termios.ECHOCTL
+    assert isinstance(sys.stdout.buffer, io.BufferedWriter)  # which writes on after a signal
+    terminal.end()
+    assert termios.tcgetattr(real_terminal.fileno()) == before
+    assert sys.stdout is real_terminal
+
+
+def test_a_display_in_the_background_leaves_the_terminal_its_mode(
+    real_terminal: TextIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.tcgetpgrp", lambda number: os.getpgrp() + 1)
+    monkeypatch.setattr(sys, "stdout", real_terminal)
+    monkeypatch.setattr("termios.tcsetattr", lambda *_: pytest.fail("it would stop the process"))
+    terminal = Terminal()
+    begin(terminal)
+    terminal.end()
 
 
 def test_a_warning_is_broken_between_words_and_a_command_nowhere(on_a_terminal: Open) -> None:
