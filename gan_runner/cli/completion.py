@@ -21,11 +21,11 @@ WITH_OPTIONS = ("sample", "evaluate", "augment", "runs", "compare", "report")
 _BASH = """\
 _gan_runner_settings()
 {
-    local word="${COMP_LINE:0:COMP_POINT}" words IFS=$' \\t\\n'
+    local word="${COMP_LINE:0:$COMP_POINT}" words IFS=$' \\t\\n'
     word="${word##* }"
     words=$(COMP_LINE=$COMP_LINE COMP_POINT=$COMP_POINT "$1" -sc query=bash 2>/dev/null)
     COMPREPLY=($(compgen -W "$words" -- "$word"))
-    if [[ ${#COMPREPLY[@]} == 0 && $word == *=* ]]; then
+    if [[ -n $BASH_VERSION && ${#COMPREPLY[@]} == 0 && $word == *=* ]]; then
         COMPREPLY=($(compgen -P "${word%%=*}=" -f -- "${word#*=}"))
     fi
 }
@@ -42,11 +42,28 @@ complete -o nospace -o default -F _gan_runner_settings gan-train gan-data
 complete -o default -F _gan_runner_options {commands}
 """
 _ZSH = "autoload -Uz compinit bashcompinit; compinit; bashcompinit\n"
+# whose compgen looks for files by the whole word
+_ZSH_FILES = """\
+_gan_runner_words()
+{
+    _bash_complete -o nospace -F _gan_runner_settings || { compset -P '*='; _files; }
+}
+compdef _gan_runner_words gan-train gan-data
+"""
 _FISH = """\
 function _gan_runner_settings
     set -lx COMP_LINE (commandline -cp)
     set -l words (commandline -cpo)
-    $words[1] -sc query=fish
+    set -l found ($words[1] -sc query=fish 2>/dev/null)
+    if test -n "$found"
+        printf '%s\\n' $found
+        return
+    end
+    set -l word (commandline -ct)
+    set -l name (string match -r '^[^=]*=' -- $word)
+    for file in (__fish_complete_path (string replace -r '^[^=]*=' '' -- $word))
+        echo "$name$file"
+    end
 end
 complete -c gan-train -x -a '(_gan_runner_settings)'
 complete -c gan-data -x -a '(_gan_runner_settings)'
@@ -68,7 +85,7 @@ def completion_script(shell: str) -> str:
         for name, parser in parsers.items()
     )
     script = _BASH.replace("{cases}", cases).replace("{commands}", " ".join(parsers))
-    return _ZSH + script if shell == "zsh" else script
+    return _ZSH + script + _ZSH_FILES if shell == "zsh" else script
 
 
 def removal_script(shell: str) -> str:
@@ -95,6 +112,6 @@ def _options(parser: Arguments) -> Iterable[Action]:
 
 def _fish_line(name: str, option: Action) -> str:
     flag = option.option_strings[-1].lstrip("-")
-    first = shlex.quote((option.help or "").partition(";")[0][:60].replace("%%", "%"))
+    first = shlex.quote((option.help or "").partition(";")[0].replace("%%", "%"))
     values = f" -x -a {shlex.quote(' '.join(map(str, option.choices)))}" if option.choices else ""
     return f"complete -c {name} -l {flag} -d {first}{values}\n"
