@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from gan_runner.data import Data
+from gan_runner.evaluation.metrics.by_class import MOST_CLASSES
 from gan_runner.evaluation.metrics.registry import METRICS, Need
 
 OPERATIONS_PER_SECOND = 2e10
@@ -29,3 +31,12 @@ def estimated_seconds(
         if classes and metric.of_a_class:
             operations += classes * metric.cost.operations(examples // classes, features)
     return operations / OPERATIONS_PER_SECOND
+
+
+def classes_apart(data: Data, *, space: str) -> int:
+    """The number of classes of the data that are measured by themselves, too, in this space; 0
+    where none are."""
+    are_apart = data.tells_classes_apart and (
+        data.space.columns is not None or space == "classifier"
+    )
+    return data.classes if are_apart and data.classes <= MOST_CLASSES else 0

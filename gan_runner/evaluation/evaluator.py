@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Track
-from gan_runner.evaluation.cost import estimated_seconds
+from gan_runner.evaluation.cost import classes_apart, estimated_seconds
 from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.evaluation.metrics.inputs import MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import measure
@@ -67,7 +67,7 @@ class Evaluator:
             examples=examples,
             features=features,
             has_tstr=self._reference.tstr is not None,
-            classes=self._reference.classes_apart,
+            classes=classes_apart(self._reference.data, space=self._reference.space.name),
         )
         if seconds >= _ANNOUNCED_SECONDS:
             say(
@@ -131,6 +131,7 @@ class Evaluator:
             columns=data.space.columns,
             tstr=self._tstr(fake, labels),
             held_out_data=reference.held_out_digest[:12] or None,
+            fit_real=lambda: reference.gaussian,
         )
 
     def _tstr(self, fake: Tensor, labels: Tensor | None) -> TSTR | None:

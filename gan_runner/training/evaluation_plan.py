@@ -19,8 +19,7 @@ from torch.utils.flop_counter import flop_registry
 
 from gan_runner.config.schema import FEWEST_EVALUATED_STEPS
 from gan_runner.data import Data
-from gan_runner.evaluation.cost import OPERATIONS_PER_SECOND, estimated_seconds
-from gan_runner.evaluation.metrics.by_class import MOST_CLASSES
+from gan_runner.evaluation.cost import OPERATIONS_PER_SECOND, classes_apart, estimated_seconds
 from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.settings import MOST_EXAMPLES, space_name
 from gan_runner.models import GenerativeModel
@@ -85,11 +84,8 @@ def evaluation_cost(experiment: Experiment, data: Data) -> EvaluationCost:
     if train.evaluation_interval == 0:
         return EvaluationCost(0, 0.0)
     count = -(-train.steps // train.evaluation_interval)  # one of them at the last step
-    are_apart = data.space.columns is not None
-    are_apart = are_apart or space_name(experiment.evaluation, data) == "classifier"
-    classes = data.classes if are_apart and data.classes <= MOST_CLASSES else 0
     sample = _operations_of_a_pass(experiment.model, data).sample
-    each = _seconds(experiment, data, experiment.evaluation.count, sample, classes)
+    each = _seconds(experiment, data, experiment.evaluation.count, sample)
     return EvaluationCost(count, count * each)
 
 
@@ -160,10 +156,8 @@ class _Counter(TorchDispatchMode):
         return out
 
 
-def _seconds(
-    experiment: Experiment, data: Data, num: int, sample: float, classes: int = 0
-) -> float:
-    """Of one evaluation with at most `num` samples, and of each of so many classes."""
+def _seconds(experiment: Experiment, data: Data, num: int, sample: float) -> float:
+    """Of one evaluation with at most `num` samples, each class by itself included."""
     settings, examples = experiment.evaluation, min(num, len(data))
     space = space_name(settings, data)
     size, extraction = _FEATURES.get(space, (prod(data.space.shape), 0.0))
@@ -171,5 +165,9 @@ def _seconds(
     made = examples * (sample + extraction) / OPERATIONS_PER_SECOND
     has_tstr = data.tells_classes_apart and data.space.kind != "images"
     return made + estimated_seconds(
-        metrics, examples=examples, features=size, has_tstr=has_tstr, classes=classes
+        metrics,
+        examples=examples,
+        features=size,
+        has_tstr=has_tstr,
+        classes=classes_apart(data, space=space),
     )

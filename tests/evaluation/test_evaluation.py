@@ -17,7 +17,9 @@ from gan_runner.config.component import parse_settings
 from gan_runner.config.schema import Config
 from gan_runner.datasets.per_class import indices_by_class
 from gan_runner.errors import ConfigError, NumbersError
+from gan_runner.evaluation import reference
 from gan_runner.evaluation.evaluator import Evaluator
+from gan_runner.evaluation.metrics import frechet
 from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.report import EvaluationReport
 from gan_runner.evaluation.settings import Evaluation
@@ -475,3 +477,21 @@ def test_samples_are_shown_beside_the_nearest_of_all_training_examples(
     columns = [shown[:, place * side : (place + 1) * side - 4] for place in (0, 1, 2)]
     assert np.array_equal(columns[0], columns[1])
     assert not np.array_equal(columns[0], columns[2])
+
+
+def test_the_gaussian_of_the_reals_is_fitted_once_for_all_generators(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[int] = []
+
+    def fit(features: torch.Tensor) -> frechet.Gaussian:
+        fitted.append(len(features))
+        return frechet.fit_gaussian(features)
+
+    monkeypatch.setattr(reference, "fit_gaussian", fit)
+    config = configured("dataset=ring", "dataset.count=50")
+    evaluator = evaluator_of(config, num=40, metrics=["frechet"])
+    assert fitted == []  # which metrics without it never are
+    reports = [measure(evaluator, FixedExamples(torch.eye(2))) for _ in range(2)]
+    assert fitted == [40]
+    assert reports[0].results == reports[1].results

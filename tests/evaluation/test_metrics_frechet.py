@@ -13,6 +13,7 @@ from gan_runner.evaluation.metrics.frechet import (
     Gaussian,
     fit_gaussian,
     frechet_distance,
+    gaussian_of,
     sample_size_warning,
 )
 
@@ -26,7 +27,7 @@ def features(count: int, size: int, *, seed: int = 0) -> Tensor:
 
 
 def gaussian(mean: Tensor, covariance: Tensor) -> Gaussian:
-    return Gaussian(mean.double(), covariance.double(), 10**6)
+    return gaussian_of(mean.double(), covariance.double(), count=10**6)
 
 
 def by_scipy(a: Tensor, b: Tensor) -> float:
@@ -67,18 +68,33 @@ def test_fit_is_the_unbiased_one_and_chunks_do_not_matter(monkeypatch: pytest.Mo
     monkeypatch.setattr(frechet, "_CHUNK", 7)
     chunked = fit_gaussian(x)
     expected = torch.from_numpy(np.cov(x.double().numpy().T))
-    torch.testing.assert_close(whole.covariance, expected, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(chunked.covariance, expected, rtol=1e-9, atol=1e-12)
+    for of in (whole, chunked):
+        torch.testing.assert_close(of.columns @ of.rows, expected, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(chunked.mean, whole.mean)
     assert whole.count == chunked.count == 100
-    assert whole.covariance.dtype == torch.float64
+    assert whole.rows.dtype == torch.float64
 
 
 @pytest.mark.parametrize("count", [2, 20, 63, 64, 65, 300])
 def test_distance_to_itself_is_zero_even_with_fewer_examples_than_dimensions(count: int) -> None:
     of = fit_gaussian(features(count, 64))
-    variance = float(of.covariance.trace())
-    assert 0 <= frechet_distance(of, of) < 1e-10 * variance
+    assert 0 <= frechet_distance(of, of) < 1e-10 * of.variance
+
+
+@pytest.mark.parametrize("counts", [(63, 63), (63, 64), (64, 63), (20, 300), (64, 64)])
+def test_deviations_give_the_distance_of_square_roots(counts: tuple[int, int]) -> None:
+    a, b = features(counts[0], 64), features(counts[1], 64, seed=1)
+    covariances = [torch.from_numpy(np.cov(each.double().numpy().T)) for each in (a, b)]
+    means = [each.double().mean(0) for each in (a, b)]
+    square = (gaussian(mean, of) for mean, of in zip(means, covariances, strict=True))
+    found = frechet_distance(fit_gaussian(a), fit_gaussian(b))
+    assert found == pytest.approx(frechet_distance(*square), rel=1e-6)
+
+
+def test_few_examples_in_many_dimensions_take_no_square_matrix() -> None:
+    of = fit_gaussian(features(20, 1).repeat(1, 10**6))  # whose covariance would take 8 TB
+    assert of.rows.shape == (20, 10**6)
+    assert frechet_distance(of, of) == pytest.approx(0, abs=1e-6)
 
 
 def test_distance_with_fewer_examples_than_dimensions_is_finite_and_of_both_ways() -> None:

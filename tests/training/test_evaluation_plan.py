@@ -11,8 +11,10 @@ from conftest import track
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_runner.config.schema import Config
+from gan_runner.data import Data, Space
+from gan_runner.data.columns import Column, Columns
 from gan_runner.training.build import build
-from gan_runner.training.evaluation_plan import _operations_of_a_pass
+from gan_runner.training.evaluation_plan import _operations_of_a_pass, plan_evaluations
 
 MODELS = {
     "dcgan": ("model=dcgan", "model.conditioning=concat"),
@@ -39,3 +41,19 @@ def test_operations_are_those_of_torchs_counter(
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         networks["generator"].eval()(latents, labels)
     assert found == counter.get_total_flops() / 2 > 0
+
+
+def labeled_table(size: int, *, classes: int) -> Data:
+    """Numbers beside a label of this many classes."""
+    label = Column("label", tuple("abc"[:classes]), label=True, condition=True)
+    columns = Columns((*(Column(f"c{k}") for k in range(size)), label), 1.0, False)
+    space = Space("table", (size,), (0.0,) * size, (1.0,) * size, columns)
+    return Data(torch.zeros(900, size), space, torch.arange(900) % classes, label.categories)
+
+
+def test_a_plan_counts_the_work_of_each_class(configured: Callable[..., Config]) -> None:
+    chosen = ("dataset=ring", "evaluation.metrics=[frechet]", "train.eval_every=auto")
+    experiment = build(configured(*chosen))
+    data = {classes: labeled_table(250, classes=classes) for classes in (1, 3)}
+    plans = {k: plan_evaluations(experiment, of, steps=200) for k, of in data.items()}
+    assert plans[1].num > plans[3].num, plans

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -15,10 +16,17 @@ EXAMPLES_PER_DIMENSION = 10
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean [D] and unbiased covariance [D, D] of `count` features, float64."""
+    """Mean [D], float64, and a root of the unbiased covariance of `count` features.
+
+    `rows` [K, D] and `columns` [D, K], its transpose, give the covariance as columns @ rows. They
+    are the symmetric root, or where there are fewer examples than dimensions, the deviations of
+    examples. `variance` is the trace of the covariance.
+    """
 
     mean: Tensor
-    covariance: Tensor
+    variance: Tensor
+    rows: Tensor
+    columns: Tensor
     count: int
 
 
@@ -29,11 +37,20 @@ def fit_gaussian(features: Tensor) -> Gaussian:
     if count < 2:
         raise ValueError(f"{count} examples have no covariance, at least 2 are needed.")
     mean = torch.stack([chunk.sum(0) for chunk in chunks]).sum(0) / count
+    if count < len(mean):
+        rows = torch.cat([chunk - mean for chunk in chunks]) / math.sqrt(count - 1)
+        return Gaussian(mean, rows.square().sum(), rows, rows.T, count)
     covariance = mean.new_zeros(len(mean), len(mean))
     for chunk in chunks:
         deviation = chunk - mean
         covariance.addmm_(deviation.T, deviation)
-    return Gaussian(mean, covariance / (count - 1), count)
+    return gaussian_of(mean, covariance / (count - 1), count=count)
+
+
+def gaussian_of(mean: Tensor, covariance: Tensor, *, count: int) -> Gaussian:
+    """The Gaussian of a mean [D] and a covariance [D, D], float64, of so many features."""
+    root = _matrix_square_root(covariance)
+    return Gaussian(mean, covariance.trace(), root, root, count)
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
@@ -45,13 +62,11 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
         raise ValueError(
             f"Gaussians in {len(a.mean)} and {len(b.mean)} dimensions have no distance."
         )
-    # tr (AB)^(1/2) is the sum of the singular values of A^(1/2) B^(1/2). Eigenvalues of
-    # A^(1/2) B A^(1/2) are their squares: a root of rounding noise would be added for every
-    # direction in which neither set varies.
-    shared = torch.linalg.svdvals(
-        _matrix_square_root(a.covariance) @ _matrix_square_root(b.covariance)
-    ).sum()
-    spread = a.covariance.trace() + b.covariance.trace()
+    # tr (AB)^(1/2) is the sum of the singular values of R S^T, for any roots A = R^T R and
+    # B = S^T S. Eigenvalues of A^(1/2) B A^(1/2) are their squares: a root of rounding noise would
+    # be added for every direction in which neither set varies.
+    shared = torch.linalg.svdvals(a.rows @ b.columns).sum()
+    spread = a.variance + b.variance
     return max(float((a.mean - b.mean).square().sum() + spread - 2 * shared), 0.0)
 
 

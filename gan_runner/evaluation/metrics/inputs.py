@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from gan_runner.data.columns import Columns
 from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.metrics.frechet import Gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.registry import numbers
 from gan_runner.evaluation.metrics.tstr import TSTR
@@ -35,6 +37,7 @@ class MetricInputs:
     `likelihood` is that of an autoencoder. `columns` are those of a table, and `tstr` are the
     results of classifiers on labeled test examples, where there are any. `held_out_data` is the
     digest of the held-out data set: numbers that depend on it have it in their protocol.
+    `fit_real` gives the Gaussian of the real features, fitted once for all generators.
     """
 
     space: FeatureSpace
@@ -55,6 +58,7 @@ class MetricInputs:
     columns: Columns | None = None
     tstr: TSTR | None = None
     held_out_data: str | None = None
+    fit_real: Callable[[], Gaussian] | None = None
 
     @property
     def held_out_parameters(self) -> dict[str, str]:

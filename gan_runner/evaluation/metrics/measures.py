@@ -116,7 +116,8 @@ def _frechet(of: MetricInputs) -> list[Measurement]:
     count = min(len(of.real), len(of.fake))
     if of.real.ndim == 3 and count < frechet.EXAMPLES_PER_DIMENSION * of.space.size:
         return []  # of long sequences, whose covariance takes minutes and isn't known
-    real, fake = frechet.fit_gaussian(of.real_features), frechet.fit_gaussian(of.fake_features)
+    real = of.fit_real() if of.fit_real else frechet.fit_gaussian(of.real_features)
+    fake = frechet.fit_gaussian(of.fake_features)
     doubt = frechet.sample_size_warning(real, fake)
     return [Measurement("frechet", frechet.frechet_distance(real, fake), doubt=doubt)]
 

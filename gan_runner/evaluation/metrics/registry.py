@@ -70,9 +70,10 @@ features of it."""
 class Cost:
     """The work of a metric on N examples of D features, apart from the classifier of a data set.
 
-    `pair_passes`: over all pairs of a real and a generated example. `covariances` of features.
-    `cubes`: operations of order D**3, in multiples of it. `passes`: over the features of all
-    examples, of one operation each.
+    `pair_passes`: over all pairs of a real and a generated example. `covariances` of features, or
+    where there are fewer examples, products of all pairs of them. `cubes`: operations of order
+    min(N, D)**3, in multiples of it. `passes`: over the features of all examples, of one
+    operation each.
     """
 
     pair_passes: int = 0
@@ -83,9 +84,10 @@ class Cost:
     def operations(self, examples: int, features: int) -> float:
         """Multiplications and additions, roughly."""
         pairs = self.pair_passes * float(examples) ** 2 * (features + _SELECTION)
-        covariances = self.covariances * examples * float(features) ** 2
+        rank = float(min(examples, features))
+        covariances = self.covariances * examples * features * rank
         passes = self.passes * float(examples) * features
-        return 2.0 * (pairs + covariances) + self.cubes * float(features) ** 3 + passes
+        return 2.0 * (pairs + covariances) + self.cubes * rank**3 + passes
 
 
 @dataclass(frozen=True)
