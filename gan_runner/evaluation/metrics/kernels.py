@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.evaluation.metrics.distances import (
+    as_float64,
     both_as_float64,
     row_chunks,
     squared_distances,
@@ -37,7 +38,8 @@ def kid(real: Tensor, fake: Tensor) -> KID:
     Raises ValueError for fewer than 2 examples on a side.
     """
     real, fake = both_as_float64(real, fake, at_least=2)
-    return _discrepancy(real, fake, _cubic)
+    of_real, of_fake = _means_within(real, _cubic), _means_within(fake, _cubic)
+    return discrepancy(of_real, of_fake, *_means_across(real, fake, _cubic))
 
 
 def mmd(real: Tensor, fake: Tensor) -> float:
@@ -46,15 +48,33 @@ def mmd(real: Tensor, fake: Tensor) -> float:
     Gretton et al. 2012, lemma 6. Its median heuristic for s is taken among the reals alone, so
     that all generators are measured by the same kernel.
     """
-    real, fake = both_as_float64(real, fake, at_least=2)
-    center = real.mean(0)  # the product form of distances loses digits far from the origin
-    real, fake = real - center, fake - center
-    twice_variance = 2 * _squared_bandwidth(real)
+    return GaussianReals(real).mmd(fake)
 
-    def gaussian(a: Tensor, b: Tensor) -> Tensor:
-        return squared_distances(a, b).div_(-twice_variance).exp_()
 
-    return _discrepancy(real, fake, gaussian).value
+class GaussianReals:
+    """Real features [N, D], and what MMD needs of them alone, computed once for all generators.
+
+    Raises ValueError for fewer than 2 examples.
+    """
+
+    def __init__(self, real: Tensor) -> None:
+        real = as_float64(real, at_least=2)
+        # the product form of distances loses digits far from the origin
+        self._center = real.mean(0)
+        self._real = real - self._center
+        self._twice_variance = 2 * _squared_bandwidth(self._real)
+        self._means = _means_within(self._real, self._kernel)
+
+    def mmd(self, fake: Tensor) -> float:
+        """The squared MMD of generated features [M, D]. Raises ValueError for fewer than 2."""
+        _, fake = both_as_float64(self._real, fake, at_least=2)
+        fake = fake - self._center
+        of_fake = _means_within(fake, self._kernel)
+        across = _means_across(self._real, fake, self._kernel)
+        return discrepancy(self._means, of_fake, *across).value
+
+    def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
+        return squared_distances(a, b).div_(-self._twice_variance).exp_()
 
 
 def _cubic(a: Tensor, b: Tensor) -> Tensor:
@@ -71,11 +91,6 @@ def _squared_bandwidth(features: Tensor) -> float:
     if float(squared.median()) > 0:
         return float(squared.median())
     return float(different.median()) if len(different) else 1.0
-
-
-def _discrepancy(real: Tensor, fake: Tensor, kernel: Kernel) -> KID:
-    of_real, of_fake = _means_within(real, kernel), _means_within(fake, kernel)
-    return discrepancy(of_real, of_fake, *_means_across(real, fake, kernel))
 
 
 def discrepancy(

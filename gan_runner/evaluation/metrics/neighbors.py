@@ -164,12 +164,6 @@ def different_examples(features: Tensor) -> float:
     return float(counts.sum().square() / counts.square().sum())
 
 
-def share_of_repeated(features: Tensor, *, times: int) -> float:
-    """The share of the examples [N, D] that have at least so many exact copies beside them."""
-    counts = features.unique(dim=0, return_counts=True)[1]
-    return float(counts[counts > times].sum()) / len(features)
-
-
 def balls_of(features: Tensor, k: int, *, chosen: Tensor | None = None) -> Balls:
     """Around each example of [N, D], float64, or each of those chosen (int64), out to its k-th
     nearest neighbor."""

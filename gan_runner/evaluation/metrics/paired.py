@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ from gan_runner.evaluation.metrics.distances import (
     refuse_other_features,
     thin_out,
 )
-from gan_runner.evaluation.metrics.kernels import KID, CubicSums, discrepancy
+from gan_runner.evaluation.metrics.kernels import KID, CubicSums, GaussianReals, discrepancy
 from gan_runner.evaluation.metrics.neighbors import Balls, Manifold, balls_of, shares_of_ties
 from gan_runner.evaluation.metrics.search import (
     SPARE,
@@ -35,6 +36,7 @@ from gan_runner.evaluation.metrics.search import (
 TOGETHER = frozenset({"manifold", "one_nn", "kid"})
 """The metrics of all pairs."""
 
+KERNEL_EXAMPLES = 2000  # of either kind, for MMD: its kernel's bandwidth makes more of little use
 _MOST_NEIGHBORS = 64  # of more, candidates take longer than distances of all pairs in float64
 
 
@@ -55,6 +57,18 @@ class ExampleSet:
         self._neighborhoods: dict[int, Neighborhoods] = {}
         self._kernel_means: Tensor | None = None
 
+    @cached_property
+    def gaussian(self) -> GaussianReals:
+        """What MMD needs of these as real ones, of at most KERNEL_EXAMPLES. Raises ValueError for
+        fewer than 2."""
+        return GaussianReals(thin_out(self.features, KERNEL_EXAMPLES))
+
+    @cached_property
+    def copies(self) -> Tensor:
+        """How often each different example occurs, int64 [K]."""
+        counts: Tensor = self.features.unique(dim=0, return_counts=True)[1]
+        return counts
+
     def __len__(self) -> int:
         return len(self.features)
 
@@ -74,8 +88,7 @@ class ExampleSet:
         wants_neighbors = k is not None and k not in self._neighborhoods
         if not wants_kernel and not wants_neighbors:
             return True
-        center = center_of(self.features)
-        sides = sides_of(center, self.features)
+        sides = sides_of(center_of(self.features), self.features)
         if sides is None:
             return False
         points = sides[0].points
@@ -184,11 +197,12 @@ class PairedSets:
             wanted.discard("one_nn")
         if not 1 <= self._k <= _MOST_NEIGHBORS or not is_worth_searching(real, fake):
             return False
-        center = center_of(fake)
-        sides = sides_of(center, real, fake)
         k, kernel = self._k if wanted - {"kid"} else None, "kid" in wanted
         sets = self.real, self.fake
-        if sides is None or not all(each.compute(k=k, kernel=kernel) for each in sets):
+        if not all(each.compute(k=k, kernel=kernel) for each in sets):
+            return False
+        sides = sides_of(center_of(fake), real, fake)
+        if sides is None:
             return False
         sums = CubicSums(*sides) if kernel else None
         across = _Across(sets, sides, k=self._k, wanted=wanted)
