@@ -132,6 +132,8 @@ class Evaluator:
             tstr=self._tstr(fake, labels),
             held_out_data=reference.held_out_digest[:12] or None,
             fit_real=lambda: reference.gaussian,
+            real_set=reference.real_set,
+            metrics=frozenset(self._metrics),
         )
 
     def _tstr(self, fake: Tensor, labels: Tensor | None) -> TSTR | None:

@@ -19,6 +19,7 @@ from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.classified import ClassifiedRows, classified_rows
 from gan_runner.evaluation.metrics.frechet import Gaussian, fit_gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
+from gan_runner.evaluation.metrics.paired import ExampleSet
 from gan_runner.evaluation.metrics.registry import Need
 from gan_runner.evaluation.metrics.tstr import LabeledArrays, TSTRTask
 from gan_runner.evaluation.settings import Evaluation
@@ -56,6 +57,12 @@ class Reference:
     def gaussian(self) -> Gaussian:
         """That of the features, fitted when first needed: it takes minutes in 5,000 dimensions."""
         return fit_gaussian(self.features)
+
+    @cached_property
+    def real_set(self) -> ExampleSet:
+        """The features, which keep what metrics compute of all pairs among them: a few numbers of
+        each example."""
+        return ExampleSet(self.features)
 
 
 def prepare_reference(

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_runner.evaluation.metrics import kernels, neighbors
+from gan_runner.evaluation.metrics import distances, kernels
 from gan_runner.evaluation.metrics.kernels import KID, kid, mmd
 
 
@@ -100,7 +100,7 @@ def test_mmd_of_collapsed_reals_is_finite() -> None:
 def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = features(50), features(37, seed=1)
     whole = kid(x, y), mmd(x, y)
-    monkeypatch.setattr(neighbors, "TILE", 100)
+    monkeypatch.setattr(distances, "TILE", 100)
     assert kid(x, y) == pytest.approx(whole[0], rel=1e-10)
     assert mmd(x, y) == pytest.approx(whole[1], rel=1e-10)
 

@@ -8,15 +8,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_runner.evaluation.metrics import neighbors
+from gan_runner.evaluation.metrics import distances, neighbors
+from gan_runner.evaluation.metrics.distances import thin_out
 from gan_runner.evaluation.metrics.neighbors import (
     FreshExamples,
     Manifold,
-    find_nearest,
     manifold,
     one_nn_accuracy,
-    thin_out,
 )
+from gan_runner.evaluation.metrics.search import find_nearest
 
 
 def features(count: int, size: int = 4, *, seed: int = 0, shift: float = 0.0) -> Tensor:
@@ -281,7 +281,7 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = features(50), features(37, seed=1)
     whole = everything(x, y)
     for tile in (1, 100, 500):
-        monkeypatch.setattr(neighbors, "TILE", tile)
+        monkeypatch.setattr(distances, "TILE", tile)
         assert everything(x, y) == pytest.approx(whole, rel=1e-12)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics import neighbors
+from gan_runner.evaluation.metrics import distances
 from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
 
 
@@ -63,7 +63,7 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = features(40), features(25, seed=1)
     whole = sliced_distance(x, y)
     for tile in (1, 100):
-        monkeypatch.setattr(neighbors, "TILE", tile)
+        monkeypatch.setattr(distances, "TILE", tile)
         assert sliced_distance(x, y) == pytest.approx(whole, rel=1e-12)
 
 

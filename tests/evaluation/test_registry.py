@@ -25,6 +25,7 @@ from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES, computes
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
+from gan_runner.evaluation.metrics.paired import TOGETHER
 from gan_runner.evaluation.metrics.registry import (
     METRICS,
     Cost,
@@ -127,6 +128,21 @@ def test_metrics_of_each_class_count_again() -> None:
     assert estimated_seconds(["frechet", "tstr"], **size, classes=2) == pytest.approx(
         3 * whole, rel=0.15
     )
+
+
+def test_metrics_that_share_a_walk_over_pairs_count_it_once() -> None:
+    assert {name for name, each in METRICS.items() if each.cost.shares_walk} == TOGETHER
+    size = {"examples": 10_000, "features": 784}
+    assert estimated_seconds(TOGETHER, **size) == estimated_seconds(["kid"], **size)
+    assert estimated_seconds(["kid"], **size) == pytest.approx(8.4, rel=0.01)
+    classes = estimated_seconds(TOGETHER, **size, classes=10)
+    assert classes == pytest.approx(1.1 * estimated_seconds(["kid"], **size))
+
+
+@pytest.mark.parametrize("metric", ["mmd", "memorization", "closest_record"])
+def test_work_on_a_thinned_set_grows_with_the_other_at_most(metric: str) -> None:
+    seconds = [estimated_seconds([metric], examples=n, features=50) for n in (10_000, 40_000)]
+    assert seconds[1] == pytest.approx(seconds[0] * (1 if metric == "mmd" else 4))
 
 
 def test_work_in_many_dimensions_is_bounded_by_the_number_of_examples() -> None:

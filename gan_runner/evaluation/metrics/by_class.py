@@ -89,6 +89,7 @@ def _measure_class(
         real_features=inputs.real_features[real.to(inputs.real_features.device)],
         fake_features=inputs.fake_features[fake.to(inputs.fake_features.device)],
         fit_real=None,
+        real_set=None,
     )
     if min(len(part.real), len(part.fake)) < 2:
         return []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbors import as_float64
+from gan_runner.evaluation.metrics.distances import as_float64
 
 _CHUNK = 4096
 EXAMPLES_PER_DIMENSION = 10

@@ -13,6 +13,7 @@ from gan_runner.data.columns import Columns
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.frechet import Gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
+from gan_runner.evaluation.metrics.paired import ExampleSet, PairedSets
 from gan_runner.evaluation.metrics.registry import numbers
 from gan_runner.evaluation.metrics.tstr import TSTR
 
@@ -37,7 +38,9 @@ class MetricInputs:
     `likelihood` is that of an autoencoder. `columns` are those of a table, and `tstr` are the
     results of classifiers on labeled test examples, where there are any. `held_out_data` is the
     digest of the held-out data set: numbers that depend on it have it in their protocol.
-    `fit_real` gives the Gaussian of the real features, fitted once for all generators.
+    `fit_real` gives the Gaussian of the real features, fitted once for all generators, and
+    `real_set` keeps what is computed of all pairs among them. `metrics` are the names of those that
+    are measured of these inputs: what several need is computed for all of them at once.
     """
 
     space: FeatureSpace
@@ -59,11 +62,19 @@ class MetricInputs:
     tstr: TSTR | None = None
     held_out_data: str | None = None
     fit_real: Callable[[], Gaussian] | None = None
+    real_set: ExampleSet | None = None
+    metrics: frozenset[str] = frozenset()
 
     @property
     def held_out_parameters(self) -> dict[str, str]:
         """The parameters of a number that depends on held-out examples."""
         return {} if self.held_out_data is None else {"held_out_data": self.held_out_data}
+
+    @cached_property
+    def pairs(self) -> PairedSets:
+        """Numbers of all pairs of real and generated features. Raises ValueError for NaN, Inf."""
+        real = self.real_set or ExampleSet(self.real_features)
+        return PairedSets(real, self.fake_features, k=self.neighbors, metrics=self.metrics)
 
     @cached_property
     def probabilities(self) -> Tensor | None:

@@ -9,14 +9,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbors import (
+from gan_runner.evaluation.metrics.distances import (
+    as_float64,
     both_as_float64,
     row_chunks,
     squared_distances,
     thin_out,
 )
+from gan_runner.evaluation.metrics.search import Side
 
 _BANDWIDTH_EXAMPLES = 1000
+_CUBED_AT_ONCE = 2**16  # pairs: 512 KiB in float64, which a core keeps at hand
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
@@ -35,7 +38,8 @@ def kid(real: Tensor, fake: Tensor) -> KID:
     Raises ValueError for fewer than 2 examples on a side.
     """
     real, fake = both_as_float64(real, fake, at_least=2)
-    return _discrepancy(real, fake, _cubic)
+    of_real, of_fake = _means_within(real, _cubic), _means_within(fake, _cubic)
+    return discrepancy(of_real, of_fake, *_means_across(real, fake, _cubic))
 
 
 def mmd(real: Tensor, fake: Tensor) -> float:
@@ -44,15 +48,33 @@ def mmd(real: Tensor, fake: Tensor) -> float:
     Gretton et al. 2012, lemma 6. Its median heuristic for s is taken among the reals alone, so
     that all generators are measured by the same kernel.
     """
-    real, fake = both_as_float64(real, fake, at_least=2)
-    center = real.mean(0)  # the product form of distances loses digits far from the origin
-    real, fake = real - center, fake - center
-    twice_variance = 2 * _squared_bandwidth(real)
+    return GaussianReals(real).mmd(fake)
 
-    def gaussian(a: Tensor, b: Tensor) -> Tensor:
-        return squared_distances(a, b).div_(-twice_variance).exp_()
 
-    return _discrepancy(real, fake, gaussian).value
+class GaussianReals:
+    """Real features [N, D], and what MMD needs of them alone, computed once for all generators.
+
+    Raises ValueError for fewer than 2 examples.
+    """
+
+    def __init__(self, real: Tensor) -> None:
+        real = as_float64(real, at_least=2)
+        # the product form of distances loses digits far from the origin
+        self._center = real.mean(0)
+        self._real = real - self._center
+        self._twice_variance = 2 * _squared_bandwidth(self._real)
+        self._means = _means_within(self._real, self._kernel)
+
+    def mmd(self, fake: Tensor) -> float:
+        """The squared MMD of generated features [M, D]. Raises ValueError for fewer than 2."""
+        _, fake = both_as_float64(self._real, fake, at_least=2)
+        fake = fake - self._center
+        of_fake = _means_within(fake, self._kernel)
+        across = _means_across(self._real, fake, self._kernel)
+        return discrepancy(self._means, of_fake, *across).value
+
+    def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
+        return squared_distances(a, b).div_(-self._twice_variance).exp_()
 
 
 def _cubic(a: Tensor, b: Tensor) -> Tensor:
@@ -71,20 +93,91 @@ def _squared_bandwidth(features: Tensor) -> float:
     return float(different.median()) if len(different) else 1.0
 
 
-def _discrepancy(real: Tensor, fake: Tensor, kernel: Kernel) -> KID:
+def discrepancy(
+    of_real: Tensor, of_fake: Tensor, real_to_fake: Tensor, fake_to_real: Tensor
+) -> KID:
     """The U-statistic of the squared MMD (Gretton et al. 2012, eq. 3) and its standard error.
+
+    By the mean kernel of each example with all others of its side, [N] and [M], and with all of the
+    other side.
 
     The error is that of its projections on single examples (Bounliphone et al. 2016,
     arXiv:1511.04581; Sutherland et al. 2017, arXiv:1611.04488, eq. 5), here for any N and M:
     var(2 (k_xX - k_xY)) / N + var(2 (k_yY - k_yX)) / M, with row means k. It is cautious: the
     noise of the row means adds to it, by a factor sqrt 2 if real and fake are alike.
     """
-    of_real, of_fake = _means_within(real, kernel), _means_within(fake, kernel)
-    real_to_fake, fake_to_real = _means_across(real, fake, kernel)
     value = of_real.mean() + of_fake.mean() - 2 * real_to_fake.mean()
-    variance = 4 * (of_real - real_to_fake).var() / len(real)
-    variance += 4 * (of_fake - fake_to_real).var() / len(fake)
+    variance = 4 * (of_real - real_to_fake).var() / len(of_real)
+    variance += 4 * (of_fake - fake_to_real).var() / len(of_fake)
     return KID(float(value), math.sqrt(float(variance)))
+
+
+class CubicSums:
+    """The sums of KID's kernel, by tiles of products p of points about an origin, in float32.
+
+    The kernel, times (D unit)^3, is (p + s)^3, where s is of the origin's part in x.y and known in
+    float64. So are the sums of s^3 + 3 s^2 p, of which one factor at a time is an example: tiles
+    add (p + 3 s) p^2 alone, and what rounding moves there is a small share of the kernel and
+    averages out.
+    """
+
+    def __init__(self, a: Side, b: Side) -> None:
+        """Both sides are about one center, which is the origin of the points."""
+        center, unit = a.center, a.points.unit
+        size, self._gain = len(center), 1 / (unit * len(center))
+        self._among = a is b
+        # s is a number of the row and one of the column
+        self._row = (a.points.along + center.square().sum() + size) * unit
+        self._column = b.points.along * unit
+        self._of_rows = _sums_of_two_terms(a, self._row, b, self._column)
+        self._of_columns = _sums_of_two_terms(b, self._column, a, self._row)
+        if self._among:  # an example isn't compared with itself
+            own = self._row + self._column
+            self._of_rows -= own.pow(3) + 3 * own.square() * a.points.squares
+        self._kept = center.new_empty(2, _CUBED_AT_ONCE)
+
+    def add(self, rows: slice, columns: slice, products: Tensor) -> None:
+        """A tile; of all pairs among one set, each tile beside the diagonal stands for two."""
+        columns = slice(columns.start, min(columns.stop, len(self._column)))
+        width = columns.stop - columns.start
+        step = max(1, _CUBED_AT_ONCE // width)
+        for top in range(rows.start, min(rows.stop, len(self._row)), step):
+            part = slice(top, min(top + step, rows.stop, len(self._row)))
+            shape = (part.stop - part.start, width)
+            given, terms = (each[: shape[0] * width].view(shape) for each in self._kept)
+            given.copy_(products[part.start - rows.start : part.stop - rows.start, :width])
+            torch.add(given, self._row[part, None], alpha=3, out=terms)
+            terms.add_(self._column[columns], alpha=3).mul_(given).mul_(given)
+            if self._among and rows.start == columns.start:
+                terms.diagonal(part.start - columns.start).zero_()
+            self._of_rows[part] += terms.sum(1)
+            beside = max(rows.stop - columns.start, 0) if self._among else 0
+            mirrored = self._of_rows if self._among else self._of_columns
+            mirrored[columns][beside:] += terms[:, beside:].sum(0)
+
+    def of_rows(self) -> Tensor:
+        """The sum of each example of `a` with all of `b`, or with all others of one set, [N]."""
+        return self._of_rows * self._gain**3
+
+    def of_columns(self) -> Tensor:
+        """The sum of each example of `b` with all of `a`, [M]."""
+        return self._of_columns * self._gain**3
+
+
+def _sums_of_two_terms(a: Side, of_a: Tensor, b: Side, of_b: Tensor) -> Tensor:
+    """The sum of s^3 + 3 s^2 p of each example of `a` with all of `b`, [N], in float64: s is a
+    number of the one, [N], and one of the other, [M]."""
+    powers = torch.stack([of_b.pow(n) for n in range(4)])
+    moments = torch.zeros_like(powers[:3, :1].expand(-1, len(a.center)))
+    for rows in row_chunks(b.features, b.features.T):
+        moments += powers[:3, rows] @ (b.features[rows] - b.center)
+    products = torch.cat(
+        [(a.features[r] - a.center) @ moments.T for r in row_chunks(a.features, a.features.T)]
+    ).T
+    sums = powers.sum(1)
+    cubes = sums[0] * of_a.pow(3) + 3 * (sums[1] * of_a.square() + sums[2] * of_a) + sums[3]
+    linear = products[0] * of_a.square() + 2 * products[1] * of_a + products[2]
+    return cubes + 3 * a.points.unit * linear
 
 
 def _means_within(features: Tensor, kernel: Kernel) -> Tensor:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from gan_runner.data import Space
 from gan_runner.errors import PluginError, plural, printable
-from gan_runner.evaluation.metrics import frechet, kernels, neighbors, tables
+from gan_runner.evaluation.metrics import frechet, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
+from gan_runner.evaluation.metrics.distances import thin_out
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.likelihoods import likelihood_warning
 from gan_runner.evaluation.metrics.modes import (
@@ -22,6 +23,7 @@ from gan_runner.evaluation.metrics.modes import (
     modes_of_mixture,
 )
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
+from gan_runner.evaluation.metrics.paired import KERNEL_EXAMPLES
 from gan_runner.evaluation.metrics.registry import (
     METRICS,
     Metric,
@@ -39,7 +41,6 @@ Measure = Callable[[MetricInputs], list[Measurement]]
 MEASURES: dict[str, Measure] = {}
 """The function of each metric: from its inputs to numbers, none where it needs what isn't there."""
 
-_KERNEL_EXAMPLES = 2000  # of either kind: the RBF kernel's bandwidth makes more of little use
 _REMEDY = "Return a list of gan_runner.Measurement."
 _FEWEST_DIFFERENT = 10
 """Samples: of fewer, whether they are near to training examples is a matter of chance."""
@@ -124,7 +125,7 @@ def _frechet(of: MetricInputs) -> list[Measurement]:
 
 @computes(METRICS["kid"])
 def _kid(of: MetricInputs) -> list[Measurement]:
-    found = kernels.kid(of.real_features, of.fake_features)
+    found = of.pairs.kid
     kernel = {"kernel": "(x.y / D + 1)^3", "estimator": "U-statistic"}
     return [Measurement("kid", found.value, found.error, parameters=kernel)]
 
@@ -133,15 +134,16 @@ def _kid(of: MetricInputs) -> list[Measurement]:
 def _manifold(of: MetricInputs) -> list[Measurement]:
     if min(len(of.real), len(of.fake)) <= of.neighbors:
         return []
-    found = neighbors.manifold(of.real_features, of.fake_features, k=of.neighbors)
+    found = of.pairs.manifold
     parameters = {"k": of.neighbors} | _TIES
-    doubt = _repetition(of.real_features, of.neighbors)
+    doubt = _repetition(of.pairs.real.copies, of.neighbors)
     return _measurements(found._asdict(), parameters=parameters, doubt=doubt)
 
 
-def _repetition(real: Tensor, k: int) -> str | None:
-    """A doubt where neighborhoods of real examples hold nothing but their copies."""
-    repeated = neighbors.share_of_repeated(real, times=k)
+def _repetition(counts: Tensor, k: int) -> str | None:
+    """A doubt where neighborhoods of real examples hold nothing but their copies, by how often each
+    different one occurs."""
+    repeated = float(counts[counts > k].sum()) / int(counts.sum())
     if repeated <= _MOST_REPEATED:
         return None
     return (
@@ -170,17 +172,16 @@ def _sliced_wasserstein(of: MetricInputs) -> list[Measurement]:
 
 @computes(METRICS["one_nn"])
 def _one_nn(of: MetricInputs) -> list[Measurement]:
-    value = neighbors.one_nn_accuracy(of.real_features, of.fake_features)
-    return [Measurement("one_nn", value, parameters=_TIES)]
+    return [Measurement("one_nn", of.pairs.one_nn, parameters=_TIES)]
 
 
 @computes(METRICS["mmd"])
 def _mmd(of: MetricInputs) -> list[Measurement]:
-    real, fake = (
-        neighbors.thin_out(each, _KERNEL_EXAMPLES) for each in (of.real_features, of.fake_features)
-    )
-    kernel = {"kernel": "RBF, median of real distances", "examples": [len(real), len(fake)]}
-    return [Measurement("mmd", kernels.mmd(real, fake), parameters=kernel | _THINNED)]
+    fake = thin_out(of.fake_features, KERNEL_EXAMPLES)
+    counts = [min(len(of.real), KERNEL_EXAMPLES), len(fake)]
+    kernel = {"kernel": "RBF, median of real distances", "examples": counts}
+    value = of.pairs.real.gaussian.mmd(fake)
+    return [Measurement("mmd", value, parameters=kernel | _THINNED)]
 
 
 @computes(METRICS["memorization"])
@@ -188,7 +189,7 @@ def _memorization(of: MetricInputs) -> list[Measurement]:
     fresh = of.fresh
     if fresh is None or len(fresh.held_out) < 2:
         return []
-    fake = neighbors.thin_out(of.fake_features, neighbors.SEARCHED)
+    fake = thin_out(of.fake_features, neighbors.SEARCHED)
     counts = {
         "n_train": len(fresh.train),
         "n_held_out": len(fresh.searched),
@@ -373,7 +374,7 @@ def _closest_record(of: MetricInputs) -> list[Measurement]:
     fresh = of.fresh
     if of.columns is None or fresh is None:
         return []
-    fake = neighbors.thin_out(of.fake_features, neighbors.SEARCHED)
+    fake = thin_out(of.fake_features, neighbors.SEARCHED)
     found = tables.closest_record_distances(
         *(each.cpu().numpy() for each in (fake, fresh.train, fresh.held_out))
     )

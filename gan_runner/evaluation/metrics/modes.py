@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbors import as_float64, find_nearest
+from gan_runner.evaluation.metrics.distances import as_float64
+from gan_runner.evaluation.metrics.search import find_nearest
 
 _HIGH_QUALITY = 3  # standard deviations, which hold 98.9 % of a Gaussian in the plane
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gan_runner.evaluation.metrics.distances import (
+    both_as_float64,
+    find_nearest_of_all,
+    thin_out,
+    tiles_with_rounding,
+)
+from gan_runner.evaluation.metrics.search import find_nearest
+
 SEARCHED = 2000  # examples whose nearest neighbors are sought in all of the training data
-TILE = 2**21  # pairs of examples that are compared at once: 16 MiB in float64
-_CENTER_EXAMPLES = 1000
 
 
 class Manifold(NamedTuple):
@@ -29,13 +34,6 @@ class Balls(NamedTuple):
 
     squared_radii: Tensor
     border: Tensor
-
-
-class Nearest(NamedTuple):
-    """The distance [N] (float64) of each query to its nearest reference, and its index [N]."""
-
-    distances: Tensor
-    indices: Tensor
 
 
 class FreshExamples:
@@ -63,7 +61,7 @@ class FreshExamples:
     def distance_apart(self) -> float:
         """The median distance of the searched, two or more, from the nearest other one."""
         searched, _ = both_as_float64(self.searched, self.searched, at_least=2)
-        return _median(_find_nearest(searched, searched, others_only=True).distances)
+        return _median(find_nearest_of_all(searched, searched, skip=every(searched)).distances)
 
     @cached_property
     def _nearest(self) -> Tensor:
@@ -85,18 +83,18 @@ def manifold(real: Tensor, fake: Tensor, *, k: int) -> Manifold:
     if k < 1:
         raise ValueError(f"k={k} is not a number of neighbors. Use 1 or more.")
     real, fake = both_as_float64(real, fake, at_least=k + 1)
-    of_real, of_fake = _balls(real, k), _balls(fake, k)
+    of_real, of_fake = balls_of(real, k), balls_of(fake, k)
     held = real.new_zeros(len(fake))
     outside = real.new_zeros(len(fake))  # logarithms of the shares of ways
     covered = recalled = 0.0
-    for rows, squared, rounding in _tiles_with_rounding(real, fake):
+    for rows, squared, rounding in tiles_with_rounding(real, fake):
         radii, border = (each[rows, None] for each in of_real)
-        shares = _shares_within(squared, rounding, radii, border)
+        shares = shares_within(squared, rounding, radii, border)
         held += shares.sum(0)
         chances = shares.neg_().log1p_()
         outside += chances.sum(0)
         covered += float((1 - chances.sum(1).exp()).sum())
-        shares = _shares_within(squared, rounding, *of_fake)
+        shares = shares_within(squared, rounding, *of_fake)
         recalled += float((1 - shares.neg_().log1p_().sum(1).exp()).sum())
     return Manifold(
         precision=float((1 - outside.exp()).mean()),
@@ -117,20 +115,21 @@ def one_nn_accuracy(real: Tensor, fake: Tensor) -> float:
     real, fake = both_as_float64(thin_out(real, count), thin_out(fake, count), at_least=2)
     right = 0.0
     for one, other in ((real, fake), (fake, real)):
-        own = _find_nearest(one, one, others_only=True).distances
-        foreign = _find_nearest(one, other).distances
+        own = find_nearest_of_all(one, one, skip=every(one)).distances
+        foreign = find_nearest_of_all(one, other).distances
         right += float((own < foreign).sum())
         tied = (own == foreign).nonzero().flatten()
-        # as shares of each side, which has one other less where the example itself is
-        same = _count_at(one, tied, one, own, others_only=True) / (count - 1)
-        across = _count_at(one, tied, other, own) / count
-        right += float((same / (same + across)).sum())
+        right += float(shares_of_ties(one, other, tied, own).sum())
     return right / (2 * count)
 
 
-def find_nearest(queries: Tensor, references: Tensor) -> Nearest:
-    """The nearest of the references [M, D] to each query [N, D]. Equal rows are at distance 0."""
-    return _find_nearest(*both_as_float64(queries, references, at_least=1))
+def shares_of_ties(one: Tensor, other: Tensor, tied: Tensor, distances: Tensor) -> Tensor:
+    """Of the `tied` examples [T] of one side [N, D], whose nearest on both sides [N, D] lie at the
+    same of the distances [N]: the share of their own side among all that lie there."""
+    # as shares of each side, which has one other less where the example itself is
+    same = _count_at(one, tied, one, distances, others_only=True) / (len(one) - 1)
+    across = _count_at(one, tied, other, distances) / len(other)
+    return same / (same + across)
 
 
 def memorization(fake: Tensor, fresh: FreshExamples) -> float:
@@ -165,97 +164,14 @@ def different_examples(features: Tensor) -> float:
     return float(counts.sum().square() / counts.square().sum())
 
 
-def share_of_repeated(features: Tensor, *, times: int) -> float:
-    """The share of the examples [N, D] that have at least so many exact copies beside them."""
-    counts = features.unique(dim=0, return_counts=True)[1]
-    return float(counts[counts > times].sum()) / len(features)
-
-
-def both_as_float64(a: Tensor, b: Tensor, *, at_least: int) -> tuple[Tensor, Tensor]:
-    """Both sets [N, D] and [M, D] as float64 on one device.
-
-    Raises ValueError for other shapes, for fewer than `at_least` examples, for NaN and Inf.
-    """
-    a, b = as_float64(a, at_least=at_least), as_float64(b, at_least=at_least)
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"Features of {a.shape[1]} and {b.shape[1]} dimensions can't be compared.")
-    return a, b.to(a.device)
-
-
-def as_float64(features: Tensor, *, at_least: int) -> Tensor:
-    """Features [N, D] as float64, on their device if that has it. Raises ValueError."""
-    if features.ndim != 2 or features.shape[1] == 0:
-        raise ValueError(f"Features are a matrix [N, D], not {list(features.shape)}.")
-    if len(features) < at_least:
-        raise ValueError(f"{len(features)} examples are too few, at least {at_least} are needed.")
-    exact = (features.cpu() if features.device.type == "mps" else features).detach().double()
-    if not bool(exact.isfinite().all()):
-        raise ValueError("NaN or Inf among the features. Check the generator's weights.")
-    return exact
-
-
-def thin_out(features: Tensor, count: int) -> Tensor:
-    """At most `count` of the examples, one from each of as many equal stretches, always the same.
-
-    Whether examples are sorted by class or classes take turns, all classes keep their shares.
-    """
-    size = min(count, len(features))
-    borders = torch.arange(size + 1) * len(features) // size
-    draws = torch.rand(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    places = borders[:-1] + (draws * borders.diff()).long()
-    return features[places.to(features.device)]
-
-
-def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Between all rows of [N, D] and [M, D]: [N, M], exact to about eps * |row|^2."""
-    squares = a.square().sum(1)[:, None] + b.square().sum(1)
-    return squares.addmm_(a, b.T, alpha=-2).clamp_(min=0)
-
-
-def row_chunks(a: Tensor, b: Tensor) -> Iterator[slice]:
-    """Rows of `a` that make at most TILE pairs with all of `b`."""
-    step = max(1, TILE // len(b))
-    for start in range(0, len(a), step):
-        yield slice(start, min(start + step, len(a)))
-
-
-def _tiles(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Rows of `a`, and their squared distances to all of `b`."""
-    center = _center(b)
-    a, b = a - center, b - center
-    for rows in row_chunks(a, b):
-        yield rows, squared_distances(a[rows], b)
-
-
-def _center(features: Tensor) -> Tensor:
-    """An origin, [D], near all examples: the product form of distances loses digits far from it.
-
-    A median, which no single example moves.
-    """
-    return thin_out(features, _CENTER_EXAMPLES).median(0).values
-
-
-def _tiles_with_rounding(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """The same, and how far rounding may have moved each: [rows, M].
-
-    By pairs, so that an example far away blurs no distance but its own.
-    """
-    of_a, of_b = (_rounding(each, _center(b)) for each in (a, b))
-    for rows, squared in _tiles(a, b):
-        yield rows, squared, of_a[rows, None] + of_b
-
-
-def _rounding(features: Tensor, center: Tensor) -> Tensor:
-    """How far rounding may move squared distances of each example, [N]."""
-    rounding = 4 * features.shape[1] * torch.finfo(features.dtype).eps
-    return rounding * (features - center).square().sum(1)
-
-
-def _balls(features: Tensor, k: int) -> Balls:
-    """Around each example, out to its k-th nearest neighbor."""
+def balls_of(features: Tensor, k: int, *, chosen: Tensor | None = None) -> Balls:
+    """Around each example of [N, D], float64, or each of those chosen (int64), out to its k-th
+    nearest neighbor."""
     radii, borders = [], []
-    for rows, squared, rounding in _tiles_with_rounding(features, features):
-        squared.diagonal(rows.start).fill_(torch.inf)
+    own = every(features) if chosen is None else chosen
+    queries = features if chosen is None else features[chosen]
+    for rows, squared, rounding in tiles_with_rounding(queries, features):
+        squared.scatter_(1, own[rows, None], torch.inf)
         radius = squared.topk(k, dim=1, largest=False, sorted=True).values[:, -1:]
         inside = (squared + rounding < radius).sum(1)
         upon = (squared - rounding <= radius).sum(1) - inside
@@ -264,7 +180,12 @@ def _balls(features: Tensor, k: int) -> Balls:
     return Balls(torch.cat(radii), torch.cat(borders))
 
 
-def _shares_within(squared: Tensor, rounding: Tensor, radii: Tensor, border: Tensor) -> Tensor:
+def every(examples: Tensor) -> Tensor:
+    """The indices of all examples, int64 [N]."""
+    return torch.arange(len(examples), device=examples.device)
+
+
+def shares_within(squared: Tensor, rounding: Tensor, radii: Tensor, border: Tensor) -> Tensor:
     """The share [N, M] of each pair's example within the pair's ball: 1 inside, 0 outside, and on
     the border what belongs to the ball."""
     within = (squared - rounding <= radii).to(squared.dtype)
@@ -286,28 +207,12 @@ def _count_at(
     `others_only`: the queries are the references, and none is its own neighbor.
     """
     found = [queries.new_zeros(0)]
-    for rows, squared, rounding in _tiles_with_rounding(queries[chosen], references):
+    for rows, squared, rounding in tiles_with_rounding(queries[chosen], references):
         if others_only:
             squared.scatter_(1, chosen[rows, None], torch.inf)
         away = squared - distances[chosen[rows], None].square()
         found.append((away.abs() <= rounding).sum(1).double())
     return torch.cat(found)
-
-
-def _find_nearest(queries: Tensor, references: Tensor, *, others_only: bool = False) -> Nearest:
-    """`others_only`: the queries are the references, and none is its own neighbor."""
-    found = []
-    for rows, squared in _tiles(queries, references):
-        if others_only:
-            squared.diagonal(rows.start).fill_(torch.inf)
-        found.append(squared.argmin(1))
-    indices = torch.cat(found)
-    # by subtraction, so that equal rows are at 0; in chunks of their own, of D numbers a row
-    distances = [
-        torch.linalg.vector_norm(queries[rows] - references[indices[rows]], dim=1)
-        for rows in row_chunks(queries, queries.T)
-    ]
-    return Nearest(torch.cat(distances), indices)
 
 
 def _median(distances: Tensor) -> float:

@@ -70,24 +70,33 @@ features of it."""
 class Cost:
     """The work of a metric on N examples of D features, apart from the classifier of a data set.
 
-    `pair_passes`: over all pairs of a real and a generated example. `covariances` of features, or
-    where there are fewer examples, products of all pairs of them. `cubes`: operations of order
-    min(N, D)**3, in multiples of it. `passes`: over the features of all examples, of one
-    operation each.
+    `pair_passes`: over all pairs of a real and a generated example, of which at most `queries` are
+    compared with at most `references` of the others. `covariances` of features, or where there are
+    fewer examples, products of all pairs of them. `cubes`: operations of order min(N, D)**3, in
+    multiples of it. `passes`: over the features of all examples, of one operation each.
+    `shares_walk`: what a WALK costs comes once for all metrics that take part in it.
     """
 
     pair_passes: int = 0
+    queries: int | None = None
+    references: int | None = None
     covariances: int = 0
     cubes: int = 0
     passes: int = 0
+    shares_walk: bool = False
 
     def operations(self, examples: int, features: int) -> float:
         """Multiplications and additions, roughly."""
-        pairs = self.pair_passes * float(examples) ** 2 * (features + _SELECTION)
+        compared = [float(min(examples, n or examples)) for n in (self.queries, self.references)]
+        pairs = self.pair_passes * compared[0] * compared[1] * (features + _SELECTION)
         rank = float(min(examples, features))
         covariances = self.covariances * examples * features * rank
         passes = self.passes * float(examples) * features
         return 2.0 * (pairs + covariances) + self.cubes * rank**3 + passes
+
+
+WALK = Cost(pair_passes=1)
+"""The work of one walk over all pairs within and between both sets: two passes, in float32."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,7 @@ METRICS: dict[str, Metric] = {
             "The unbiased kernel distance over all pairs, with its standard error.",
             "Binkowski et al. 2018, arXiv:1801.01401",
             of_a_class=True,
-            cost=Cost(pair_passes=6),
+            cost=Cost(shares_walk=True),
             other_names=("kernel_distance", "kernel_inception_distance"),
         ),
         Metric(
@@ -177,7 +186,7 @@ METRICS: dict[str, Metric] = {
             "How far neighborhoods of samples and of real examples cover each other.",
             "Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020, arXiv:2002.09797",
             of_a_class=True,
-            cost=Cost(pair_passes=8),
+            cost=Cost(shares_walk=True),
             other_names=("prdc", "precision_recall"),
         ),
         Metric(
@@ -222,7 +231,7 @@ METRICS: dict[str, Metric] = {
             "How often the nearest neighbor tells real from generated; 0.5 is best.",
             "Lopez-Paz & Oquab 2017, arXiv:1610.06545",
             of_a_class=True,
-            cost=Cost(pair_passes=6),
+            cost=Cost(shares_walk=True),
             other_names=("1nn", "1_nn", "c2st", "one_nn_accuracy"),
         ),
         Metric(
@@ -238,7 +247,7 @@ METRICS: dict[str, Metric] = {
             "The kernel distance with a Gaussian kernel, of at most 2,000 examples of either kind.",
             "Gretton et al. 2012",
             of_a_class=True,
-            cost=Cost(pair_passes=3),
+            cost=Cost(pair_passes=3, queries=2000, references=2000),
             other_names=("maximum_mean_discrepancy",),
         ),
         Metric(
@@ -255,7 +264,7 @@ METRICS: dict[str, Metric] = {
             "Distance to training examples over that to held-out ones; far below 1 are copies.",
             "Meehan et al. 2020, arXiv:2004.05675",
             needs=(Need.HELD_OUT,),
-            cost=Cost(pair_passes=4),
+            cost=Cost(pair_passes=1, queries=2000),
             other_names=("memorisation",),
         ),
         Metric(
@@ -401,7 +410,7 @@ METRICS: dict[str, Metric] = {
             "The share of samples nearer to training than to held-out rows; 1 are copies.",
             "Platzer & Reutterer 2021, arXiv:2104.00635",
             needs=(Need.TABLE, Need.HELD_OUT),
-            cost=Cost(pair_passes=2),
+            cost=Cost(pair_passes=2, queries=2000),
             other_names=("dcr", "distance_to_closest_record"),
         ),
     )

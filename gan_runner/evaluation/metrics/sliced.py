@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.neighbors import both_as_float64, row_chunks
+from gan_runner.evaluation.metrics.distances import both_as_float64, row_chunks
 
 
 def sliced_wasserstein(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, cat
 
 from gan_runner.data.columns import Columns
-from gan_runner.evaluation.metrics.neighbors import find_nearest, thin_out
+from gan_runner.evaluation.metrics.distances import thin_out
+from gan_runner.evaluation.metrics.search import find_nearest
 from gan_runner.evaluation.metrics.tstr import LabeledArrays
 
 Array = NDArray[Any]
