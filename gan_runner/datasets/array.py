@@ -28,17 +28,16 @@ from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.number_doubts import find_filling
 from gan_runner.datasets.readers.array import ArrayFile, read_array_file, type_name
 from gan_runner.datasets.readers.intensities import (
-    Limits,
     RangeSetting,
     fitting_limits,
     number,
     range_setting,
-    scale_to_bytes,
 )
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
 from gan_runner.datasets.shifting import Lost, shift_columns
 from gan_runner.datasets.vectors import plain_space, standardized_space
+from gan_runner.decoding.values import Limits, scale_to_bytes
 from gan_runner.errors import ConfigError, DataError, printable
 
 Samples = NDArray[Any]
