@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Limits = tuple[float, float]
 """The stored values that become black and white."""
 
+_PART = 1 << 16  # pixels
+
 
 def scale_to_bytes(values: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
     """Values as 0..255, the lower limit as 0, the upper one as 255; what lies beyond is clipped."""
@@ -20,4 +22,8 @@ def scale_to_bytes(values: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
 
 def histogram(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """The number of pixels with each of 0..255, [256]."""
-    return np.bincount(pixels.ravel(), minlength=256)
+    counts, flat = np.zeros(256, np.int64), pixels.ravel()
+    # in parts that stay in the cache: bincount makes int64 of its input
+    for start in range(0, len(flat), _PART):
+        counts += np.bincount(flat[start : start + _PART], minlength=256)
+    return counts
