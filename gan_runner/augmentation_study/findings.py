@@ -10,7 +10,6 @@ from gan_runner.augmentation_study.chart import Panel
 from gan_runner.augmentation_study.classifiers import CLASSIFIERS
 from gan_runner.augmentation_study.intervals import Interval
 from gan_runner.augmentation_study.study import CONFIDENCE, ClassifierData, Plan, RatioResult
-from gan_runner.data import digest
 from gan_runner.errors import printable
 from gan_runner.runs.open import Trained
 from gan_runner.system import machine
@@ -139,7 +138,7 @@ def _protocol(trained: Trained, data: ClassifierData, plan: Plan) -> dict[str, A
     return {
         "data": trained.data[:12],
         "dataset": trained.experiment.config.dataset,
-        "test": {"source": data.source, "digest": digest(data.test)[:12], "n": len(data.test)},
+        "test": {"source": data.source, "digest": data.test.digest[:12], "n": len(data.test)},
         "n_real_available": len(data.real),
         "generator_per_class": data.per_class or "all",
         "generator_init_from": data.init_from,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import astuple, dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -104,19 +105,19 @@ class Data:
         about classes."""
         return self.labels is not None and int((self.labels.bincount() > 1).sum()) > 1
 
-
-def digest(data: Data) -> str:
-    """A sha256 that tells other data apart: over all examples, or a spread of 2**16 of them."""
-    count = len(data)
-    sha256 = hashlib.sha256(f"{data.space}|{count}".encode())
-    if data.space.columns is not None:
-        columns = [astuple(column) for column in data.space.columns.columns]
-        sha256.update(f"|{columns}".encode())
-    if any(data.space.origin):
-        sha256.update(f"|{data.space.origin}".encode())
-    every = max(1, count >> 16)
-    for chunk in data.examples[::every].split(4096):
-        sha256.update(chunk.cpu().contiguous().numpy().data)
-    if data.labels is not None:
-        sha256.update(data.labels[::every].contiguous().numpy().data)
-    return sha256.hexdigest()
+    @cached_property
+    def digest(self) -> str:
+        """A sha256 that tells other data apart: over all examples, or a spread of 2**16 of them."""
+        count = len(self)
+        sha256 = hashlib.sha256(f"{self.space}|{count}".encode())
+        if self.space.columns is not None:
+            columns = [astuple(column) for column in self.space.columns.columns]
+            sha256.update(f"|{columns}".encode())
+        if any(self.space.origin):
+            sha256.update(f"|{self.space.origin}".encode())
+        every = max(1, count >> 16)
+        for chunk in self.examples[::every].split(4096):
+            sha256.update(chunk.cpu().contiguous().numpy().data)
+        if self.labels is not None:
+            sha256.update(self.labels[::every].contiguous().numpy().data)
+        return sha256.hexdigest()

@@ -28,17 +28,16 @@ from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.number_doubts import find_filling
 from gan_runner.datasets.readers.array import ArrayFile, read_array_file, type_name
 from gan_runner.datasets.readers.intensities import (
-    Limits,
     RangeSetting,
     fitting_limits,
     number,
     range_setting,
-    scale_to_bytes,
 )
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
 from gan_runner.datasets.shifting import Lost, shift_columns
 from gan_runner.datasets.vectors import plain_space, standardized_space
+from gan_runner.decoding.values import Limits, scale_to_bytes
 from gan_runner.errors import ConfigError, DataError, printable
 
 Samples = NDArray[Any]
@@ -46,7 +45,7 @@ Samples = NDArray[Any]
 SHAPES = "Expected images [N, H, W] or [N, H, W, C], vectors [N, D], or sequences [N, T, D]."
 AXES = {"images": (3, 4), "vectors": (2,), "sequences": (3,)}
 LIMITS: dict[str, Limits] = {"f": (0, 1), "b": (0, 1), "i": (0, 255), "u": (0, 255)}
-CHUNK_EXAMPLES = 1024
+CHUNK_NUMBERS = 1 << 17  # which stay in the cache as float64
 _MOST_NAMED = 5  # dimensions of thousands
 UNFIT = {
     "c": "Save real and imaginary parts side by side: numpy.stack([x.real, x.imag], axis=-1)",
@@ -223,14 +222,15 @@ class Array(Dataset):
         """Values scaled from their limits to 0..255."""
         limits = self._limits(samples)
         pixels = np.empty(samples.shape, np.uint8)
-        starts = range(0, len(samples), CHUNK_EXAMPLES)
+        size = max(1, CHUNK_NUMBERS // samples[0].size)
+        starts = range(0, len(samples), size)
         for start in track(starts, description="converting images", total=len(starts)):
-            part = samples[start : start + CHUNK_EXAMPLES].astype(np.float64)
+            part = samples[start : start + size].astype(np.float64)
             if not np.isfinite(part).all():
                 raise self._not_finite(samples)
             if part.min() < limits[0] or part.max() > limits[1]:
                 raise self._range_error(samples, limits)
-            pixels[start : start + CHUNK_EXAMPLES] = scale_to_bytes(part, limits)
+            pixels[start : start + size] = scale_to_bytes(part, limits)
         return pixels
 
     def _not_finite(self, samples: Samples) -> DataError:

@@ -25,8 +25,9 @@ from gan_runner.datasets.readers.array import (
     setting_of_array,
     type_name,
 )
-from gan_runner.datasets.readers.intensities import Limits, Values, histogram, range_decisions
+from gan_runner.datasets.readers.intensities import Values, range_decisions
 from gan_runner.datasets.repetitions import find_repeated
+from gan_runner.decoding.values import Limits, histogram
 from gan_runner.errors import plural
 
 Samples = NDArray[Any]

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from gan_runner.data import Decision, LeftOut
 from gan_runner.datasets.readers.intensities import (
-    Limits,
     number,
     range_decisions,
     range_setting,
 )
 from gan_runner.datasets.readers.listing import Listing, Named, class_of
 from gan_runner.datasets.readers.picture_counts import DEEP_CUT, PictureCounts
-from gan_runner.datasets.readers.stored_picture import DEPTHS
+from gan_runner.decoding.stored_picture import DEPTHS
+from gan_runner.decoding.values import Limits
 from gan_runner.errors import printable
 
 MOST_NAMED = 3

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -26,16 +25,8 @@ from gan_runner.datasets.folder_reading import (
     picture_decisions,
     stored_text,
 )
-from gan_runner.datasets.readers.decoding import (
-    Damaged,
-    Decoded,
-    OutOfRange,
-    TooLarge,
-    decode,
-)
-from gan_runner.datasets.readers.image_cache import load_or_decode
+from gan_runner.datasets.readers.image_cache import NamedResults, load_or_decode
 from gan_runner.datasets.readers.intensities import (
-    Limits,
     RangeSetting,
     fitting_limits,
     number,
@@ -44,14 +35,13 @@ from gan_runner.datasets.readers.intensities import (
 from gan_runner.datasets.readers.listing import ImageFile, Listing, list_below
 from gan_runner.datasets.readers.paths import Location, expand_path, file_faults, refuse_missing
 from gan_runner.datasets.readers.picture_counts import PictureCounts
-from gan_runner.datasets.readers.stored_picture import DEPTHS
-from gan_runner.errors import ConfigError, DataError, printable
+from gan_runner.decoding.images import Damaged, Decoded, OutOfRange, Result, TooLarge, Wanted
+from gan_runner.decoding.processes import ProcessEndedError, decode_files
+from gan_runner.decoding.stored_picture import DEPTHS
+from gan_runner.decoding.values import Limits
+from gan_runner.errors import ConfigError, DataError, MachineError, printable
 
 FORMAT = 3  # of the cached array; with a new number, images are decoded again
-MOST_AHEAD = 256  # images that are decoded before they are wanted
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class ImageFolder(Dataset):
@@ -173,25 +163,25 @@ class ImageFolder(Dataset):
         decisive = [FORMAT, folder, *settings, files]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:32]
 
-    def _decode_all(
-        self, root: Path, files: Sequence[ImageFile], track: Track
-    ) -> Iterator[tuple[str, Decoded | Damaged | TooLarge]]:
+    def _decode_all(self, root: Path, files: Sequence[ImageFile], track: Track) -> NamedResults:
         """Names and pixels in the files' order; why there are none for an image that may be left
         out."""
-        with ThreadPoolExecutor() as pool:
-            results = _map_in_order(pool, lambda file: self._try_decode(root / file.name), files)
-            pairs = zip(files, results, strict=True)
-            for file, result in track(pairs, description="decoding images", total=len(files)):
-                yield file.name, self._accept(file.name, result)
+        names, size = [file.name for file in files], sum(file.size for file in files)
+        wanted = Wanted(self.image_size, self.channels, self._limits)
+        try:
+            with decode_files(root, names, wanted, size=size) as results:
+                pairs = zip(names, results, strict=True)
+                for name, result in track(pairs, description="decoding images", total=len(names)):
+                    yield name, self._accept(root, name, result)
+        except ProcessEndedError as ended:
+            raise self._ended_error(ended) from None
 
-    def _try_decode(self, path: Path) -> Decoded | Damaged | TooLarge | OutOfRange:
-        with file_faults(path, setting=self._setting):
-            return decode(path, size=self.image_size, channels=self.channels, limits=self._limits)
-
-    def _accept(
-        self, name: str, result: Decoded | Damaged | TooLarge | OutOfRange
-    ) -> Decoded | Damaged | TooLarge:
-        """The result again. Raises DataError for what can't be had and may not be left out."""
+    def _accept(self, root: Path, name: str, result: Result) -> Decoded | Damaged | TooLarge:
+        """The result again. Raises DataError for what can't be had and may not be left out, and
+        MachineError where the machine can't read the file."""
+        if isinstance(result, OSError):
+            with file_faults(root / name, setting=self._setting):
+                raise result
         if isinstance(result, OutOfRange):
             raise self._range_error(name, result)
         if isinstance(result, Decoded) or self.on_damaged == "skip":
@@ -212,10 +202,9 @@ class ImageFolder(Dataset):
         remedy = f"Set the values that become black and white in all images: {proposed}"
         return DataError(f"{what}, {self._setting}. {remedy}")
 
-
-def _map_in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Sequence[Item]
-) -> Iterator[Result]:
-    """Results in the order of the items, few enough ahead to fit in memory."""
-    for start in range(0, len(items), MOST_AHEAD):
-        yield from pool.map(work, items[start : start + MOST_AHEAD])
+    def _ended_error(self, ended: ProcessEndedError) -> MachineError:
+        first, last = printable(ended.names[0]), printable(ended.names[-1])
+        what = f"a process that decodes images ended ({ended.how}) at {first}"
+        what += f" or the next ones to {last}" if len(ended.names) > 1 else ""
+        remedy = "Free some memory if it ran out; otherwise leave out the image that it ended at"
+        return MachineError(f"{what}, {self._setting}. {remedy}: dataset.ignore=[NAME]")

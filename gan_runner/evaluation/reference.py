@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan_runner.data import Data, digest
+from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.evaluation.features.cache import cached_features
@@ -88,7 +88,7 @@ def prepare_reference(
     if data.tells_classes_apart:
         rows = classified_rows(data, examples, labels, held_out)
     features = partial(cached_features, space, seed=settings.seed, cache=cache, say=say)
-    of_data, of_held_out = digest(data), "" if held_out is None else digest(held_out)
+    of_data, of_held_out = data.digest, "" if held_out is None else held_out.digest
     fresh = None
     if held_out is not None and Need.HELD_OUT in needs:
         fresh = FreshExamples(

@@ -18,7 +18,7 @@ from torch import nn
 from gan_runner.config import schema as configuration
 from gan_runner.config.plugins import require_plugins
 from gan_runner.config.schema import Config
-from gan_runner.data import Data, digest
+from gan_runner.data import Data
 from gan_runner.data.batches import to_device
 from gan_runner.datasets import Track
 from gan_runner.datasets.table_label import label_candidates
@@ -134,7 +134,7 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
     Raises DataError where it can't be read, CheckpointError if it is not the same any more.
     """
     data = trained.experiment.dataset.training(cache, track)
-    if digest(data) != trained.data:
+    if data.digest != trained.data:
         raise CheckpointError(
             "the data is not what the run was trained on, "
             f"{place_of_data(trained.experiment.config)}. Restore it."

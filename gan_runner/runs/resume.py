@@ -12,7 +12,7 @@ from gan_runner.config import schema as configuration
 from gan_runner.config.dotted import flatten
 from gan_runner.config.plugins import changed_plugins, loaded_plugins, used_plugins
 from gan_runner.config.schema import Config, UsedPlugin
-from gan_runner.data import Data, digest
+from gan_runner.data import Data
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.logs import log
 from gan_runner.logs.log import Log
@@ -240,7 +240,7 @@ def check_same(found: Checkpoint, config: Config, data: Data) -> None:
             f"config.yaml is not the one that the checkpoint was made with, "
             f"{printable(found.path)}. Restore it, or start a new run with init_from=RUN"
         )
-    if found.facts.data != digest(data):
+    if found.facts.data != data.digest:
         raise CheckpointError(
             f"the data is not what the run began with, {place_of_data(config)}. "
             "Restore it, or start a new run with init_from=RUN"

@@ -13,7 +13,7 @@ from torch import nn
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
-from gan_runner.data import Data, digest
+from gan_runner.data import Data
 from gan_runner.data_report.report import ReadingReport, read_report, write_report
 from gan_runner.data_report.text import short_form
 from gan_runner.errors import CheckpointError, printable
@@ -67,7 +67,6 @@ class Run:
         self.reason_to_stop: str | None = None
         # when the data is read: what that took needn't stay
         self._reuses_memory = config.reuse_memory and keep_freed_memory()
-        self._data_digest = digest(data)
         self._clock = Clock(seconds_before=state.seconds, step=state.step)
         self._pictures = Pictures(data, samples=config.train.samples, seed=config.seed)
         self._probe = HealthProbe(
@@ -285,7 +284,7 @@ class Run:
             state=self.state.facts(),
             classes=self._class_names(),
             config=self.config.digest(),
-            data=self._data_digest,
+            data=self.data.digest,
             space=self.data.space,
             fingerprint=machine.fingerprint(self.device),
             class_counts=self._class_counts(),

@@ -40,7 +40,7 @@ def pausing(module, name):
 {pauses}
 main()
 """
-IN_DATA = "from gan_runner.datasets import image_folder; pausing(image_folder, 'decode')"
+IN_DATA = "from gan_runner.decoding import processes; pausing(processes, 'try_decode')"
 IN_SAVES = "from gan_runner.storage import tensors; pausing(tensors, 'publish')"
 
 
@@ -93,7 +93,7 @@ def test_a_signal_while_data_is_read_leaves_nothing(start: Popen, tmp_path: Path
     Image.new("L", (8, 8)).save(tmp_path / "pictures" / "one.png")
     settings = ["dataset=image_folder", "dataset.root=pictures", "cache=cache"]
     process = start(*settings, pauses=IN_DATA)
-    await_line(process, "in decode")
+    await_line(process, "in try_decode")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert (process.returncode, err) == (143, "")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gan_runner.data import Data, Space, digest
+from gan_runner.data import Data, Space
 
 IMAGES = Space("images", (1, 2, 4))
 VECTORS = Space("vectors", (2,), offset=(10.0, -3.0), scale=(2.0, 0.5))
@@ -70,13 +70,18 @@ def test_the_digest_changes_with_a_single_pixel_the_order_and_the_count() -> Non
     other = data.examples.clone()
     other[49, 0, 1, 3] ^= 1
     found = {
-        digest(data),
-        digest(Data(other, IMAGES)),
-        digest(Data(data.examples.flip(0), IMAGES)),
-        digest(Data(data.examples[:49], IMAGES)),
+        data.digest,
+        Data(other, IMAGES).digest,
+        Data(data.examples.flip(0), IMAGES).digest,
+        Data(data.examples[:49], IMAGES).digest,
     }
     assert len(found) == 4
-    assert digest(numbered_images(50)) == digest(data)
+    assert numbered_images(50).digest == data.digest
+
+
+def test_the_digest_is_computed_once() -> None:
+    data = numbered_images(50)
+    assert data.digest is data.digest
 
 
 def test_the_digest_changes_with_the_space() -> None:
@@ -84,13 +89,13 @@ def test_the_digest_changes_with_the_space() -> None:
     spaces = [VECTORS, Space("vectors", (2,), (10.0, -3.0), (2.0, 0.25))]
     spaces.append(replace(VECTORS, origin=(5.0, 0.0)))
     spaces.append(replace(VECTORS, origin=(6.0, 0.0)))
-    assert len({digest(Data(points, space)) for space in spaces}) == 4
+    assert len({Data(points, space).digest for space in spaces}) == 4
 
 
 def test_the_digest_is_that_of_a_space_without_origins() -> None:
     points = torch.ones(8, 2)
     spaces = [replace(VECTORS, origin=origin) for origin in ((), (0.0, 0.0))]
-    assert len({digest(Data(points, space)) for space in [VECTORS, *spaces]}) == 1
+    assert len({Data(points, space).digest for space in [VECTORS, *spaces]}) == 1
 
 
 def test_a_space_has_an_origin_for_each_dimension_or_none() -> None:
@@ -101,12 +106,12 @@ def test_a_space_has_an_origin_for_each_dimension_or_none() -> None:
 def test_the_digest_does_not_depend_on_how_the_data_lies_in_memory() -> None:
     examples = torch.randint(256, (6, 3, 2, 4), dtype=torch.uint8)
     strided = examples.contiguous(memory_format=torch.channels_last)
-    assert digest(Data(strided, IMAGES)) == digest(Data(examples, IMAGES))
+    assert Data(strided, IMAGES).digest == Data(examples, IMAGES).digest
 
 
 def test_the_digest_of_many_examples_reads_a_spread_of_them() -> None:
     examples = torch.zeros(1 << 18, 1)
     space = Space("vectors", (1,), (0.0,), (1.0,))
-    before = digest(Data(examples, space))
+    before = Data(examples, space).digest
     examples[1 << 17 :] += 1
-    assert digest(Data(examples, space)) != before
+    assert Data(examples, space).digest != before

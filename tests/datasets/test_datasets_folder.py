@@ -29,7 +29,8 @@ from gan_runner.config.component import build_component
 from gan_runner.config.overrides import override
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
-from gan_runner.datasets.readers import decoding, npy
+from gan_runner.datasets.readers import npy
+from gan_runner.decoding.images import MODES
 from gan_runner.errors import ConfigError, DataError, MachineError
 
 T = TypeVar("T")
@@ -539,7 +540,7 @@ def test_decoding_does_not_show_the_warnings_of_pillow(
 
 
 def test_channels_and_modes_agree() -> None:
-    assert all(len(Image.new(mode, (1, 1)).getbands()) == n for n, mode in decoding.MODES.items())
+    assert all(len(Image.new(mode, (1, 1)).getbands()) == n for n, mode in MODES.items())
 
 
 # ---------------------------------------------------------------- what is said of a folder

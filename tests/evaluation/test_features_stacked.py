@@ -13,7 +13,7 @@ from conftest import EVERY_DATASET, track
 from torch import Tensor, nn
 
 from gan_runner.config.component import build_component, parse_settings
-from gan_runner.data import Data, Space, digest
+from gan_runner.data import Data, Space
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.digits import Digits
 from gan_runner.evaluation.evaluator import Evaluator
@@ -124,7 +124,7 @@ def test_it_is_the_classifier_of_this_data_with_the_facts_of_the_single_one(
 ) -> None:
     assert fit.space.name == "classifier"
     assert fit.space.facts == fit.digit.facts
-    assert fit.space.facts["data"] == digest(first(fit.data))
+    assert fit.space.facts["data"] == first(fit.data).digest
     assert fit.space.facts["accuracy"] > 0.9
 
 
@@ -157,7 +157,7 @@ def test_the_classifier_is_trained_on_no_more_than_mnist_has(
     part = replace(data, examples=data.examples[:30], labels=first(data).labels)
     assert part.labels is not None
     train = Data(part.examples[:, :1], Space("images", (1, 8, 8)), part.labels[:30])
-    assert space.facts["data"] == digest(train)
+    assert space.facts["data"] == train.digest
     assert space.facts["held_out"] == 10
 
 

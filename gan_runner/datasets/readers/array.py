@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from gan_runner.config.overrides import override
 from gan_runner.datasets.readers.npy import read_npy
-from gan_runner.datasets.readers.other_files import FIRST_BYTES, OtherFile, find_other_file
 from gan_runner.datasets.readers.paths import file_faults
+from gan_runner.decoding.other_files import FIRST_BYTES, OtherFile, find_other_file
 from gan_runner.errors import DataError, Fault, did_you_mean, printable
 
 SAMPLES = ("samples", "images", "data", "x")

@@ -14,7 +14,6 @@ from typing import NamedTuple, TextIO
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision, LeftOut, Reading
 from gan_runner.datasets.readers.cells import is_number
-from gan_runner.datasets.readers.other_files import FIRST_BYTES, find_other_file
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.table_rows import (
     COMMENT_MARKS,
@@ -24,6 +23,7 @@ from gan_runner.datasets.readers.table_rows import (
     without_comments,
     without_repeated_names,
 )
+from gan_runner.decoding.other_files import FIRST_BYTES, find_other_file
 from gan_runner.errors import ConfigError, DataError, plural, printable
 
 csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a single cell

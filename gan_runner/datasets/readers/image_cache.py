@@ -7,18 +7,19 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from gan_runner.datasets.readers.decoding import Damaged, Decoded, Pixels, TooLarge
 from gan_runner.datasets.readers.npy import read_npy
 from gan_runner.datasets.readers.picture_counts import PictureCounter, PictureCounts
+from gan_runner.decoding.images import Damaged, Decoded, Pixels, TooLarge
 from gan_runner.errors import MachineError, printable
 
-NamedResult = tuple[str, Decoded | Damaged | TooLarge]
+NamedResults = Generator[tuple[str, Decoded | Damaged | TooLarge]]
 
 IMAGES, COUNTS = "images.npy", "pictures.json"
 
@@ -34,7 +35,7 @@ def load_or_decode(
     folder: Path,
     *,
     shape: tuple[int, ...],
-    decode: Callable[[], Iterable[NamedResult]],
+    decode: Callable[[], NamedResults],
 ) -> CachedImages:
     """The images in `folder`; the first time those of `decode`: names, and pixels [*shape] or why
     there are none.
@@ -44,7 +45,8 @@ def load_or_decode(
     """
     try:
         if not folder.exists():
-            _build(folder, shape, decode())
+            with closing(decode()) as images:  # at once, also where an error keeps hold of them
+                _build(folder, shape, images)
         return _read(folder)
     except OSError as error:
         reason = f"can't cache decoded images ({error.strerror or error})"
@@ -52,7 +54,7 @@ def load_or_decode(
         raise MachineError(f"{reason}, cache={printable(folder.parent)}. {remedy}") from None
 
 
-def _build(folder: Path, shape: tuple[int, ...], images: Iterable[NamedResult]) -> None:
+def _build(folder: Path, shape: tuple[int, ...], images: NamedResults) -> None:
     unfinished = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     try:
         unfinished.mkdir(parents=True)
@@ -67,9 +69,7 @@ def _build(folder: Path, shape: tuple[int, ...], images: Iterable[NamedResult]) 
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write_images(
-    path: Path, shape: tuple[int, ...], images: Iterable[NamedResult]
-) -> PictureCounts:
+def _write_images(path: Path, shape: tuple[int, ...], images: NamedResults) -> PictureCounts:
     """Write a .npy file image by image, without those that have no pixels; notes of all."""
     count, counter = 0, PictureCounter(shape[-1])
     # written, not mapped: with a full disk a write raises OSError, a mapped page kills the process
@@ -78,7 +78,7 @@ def _write_images(
         for name, result in images:
             counter.add(name, result)
             if isinstance(result, Decoded):
-                file.write(result.pixels.tobytes())
+                file.write(result.pixels.data)
                 count += 1
         file.seek(0)
         file.write(_header(count, shape))

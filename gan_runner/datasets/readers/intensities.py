@@ -12,9 +12,7 @@ from pydantic import BeforeValidator
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision
-
-Limits = tuple[float, float]
-"""The stored values that become black and white."""
+from gan_runner.decoding.values import Limits
 
 
 def _check_range(limits: Any) -> Any:
@@ -52,18 +50,6 @@ class Values(NamedTuple):
         first, last = np.searchsorted(shares, [_OUTLIERS, 1 - _OUTLIERS])
         step = (limits[1] - limits[0]) / 255
         return limits[0] + step * float(first), limits[0] + step * float(last)
-
-
-def scale_to_bytes(values: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
-    """Values as 0..255, the lower limit as 0, the upper one as 255; what lies beyond is clipped."""
-    low, high = limits
-    shares = (values.astype(np.float64) - low) * (255 / (high - low))
-    return np.clip(np.rint(shares), 0, 255).astype(np.uint8)
-
-
-def histogram(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The number of pixels with each of 0..255, [256]."""
-    return np.bincount(pixels.ravel(), minlength=256)
 
 
 def range_decisions(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 SUFFIXES = (
@@ -60,18 +61,19 @@ def list_below(root: Path) -> Listing:
     Raises OSError for a folder that can't be read.
     """
     listing = Listing()
-    for folder, inner, names in _folders(root):
-        if folder == root:
+    for below, inner, entries in _folders(root):
+        if not below:
             listing.folders = [name for name in inner if not name.startswith(".")]
-        for name in sorted([*names, *(name for name in inner if name.startswith("."))]):
-            path = folder / name
-            below = path.relative_to(root).as_posix()
-            if name.startswith("."):
-                listing.hidden.add(below)
-            elif (image := _image_file(path, below)) is not None:
+        for entry in entries:
+            if entry.name.startswith("."):
+                listing.hidden.add(below + entry.name)
+            elif entry.name in inner:
+                continue
+            elif (image := _image_file(entry, below + entry.name)) is not None:
                 listing.images.append(image)
             else:
-                listing.others.setdefault(path.suffix.lower(), Named()).add(below)
+                suffix = PurePath(entry.name).suffix.lower()
+                listing.others.setdefault(suffix, Named()).add(below + entry.name)
     listing.images.sort()
     return listing
 
@@ -82,30 +84,45 @@ def class_of(name: str) -> str | None:
     return top if slash else None
 
 
-def _folders(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Each folder, its sub-folders and its files. Links are followed, but none in a circle."""
+class _Folder(NamedTuple):
+    """A folder: its path below the root with a `/` at its end, its sub-folders, all that is in it.
+    Sorted."""
+
+    below: str
+    inner: dict[str, None]
+    entries: list[os.DirEntry[str]]
+
+
+def _folders(root: Path) -> Iterator[_Folder]:
+    """Links are followed, but none in a circle; folders that begin with a dot aren't searched."""
     seen: set[tuple[int, int]] = set()
-    for folder, inner, names in os.walk(root, followlinks=True, onerror=_raise):
-        status = Path(folder).stat()
+    pending = [""]
+    while pending:
+        below = pending.pop()
+        folder = root / below
+        status = folder.stat()
         identity = (status.st_dev, status.st_ino)
         if identity in seen:
-            inner.clear()
             continue
         seen.add(identity)
-        every = sorted(inner)
-        inner[:] = [name for name in every if not name.startswith(".")]
-        yield Path(folder), every, names
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        inner = {entry.name: None for entry in entries if _is_folder(entry)}
+        yield _Folder(below, inner, entries)
+        pending += [f"{below}{name}/" for name in inner if not name.startswith(".")][::-1]
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):  # a link to itself
+        return entry.is_dir()
+    return False
 
 
-def _image_file(path: Path, below: str) -> ImageFile | None:
-    if not path.name.lower().endswith(SUFFIXES):
+def _image_file(entry: os.DirEntry[str], below: str) -> ImageFile | None:
+    if not entry.name.lower().endswith(SUFFIXES):
         return None
     try:
-        status = path.stat()
+        status = entry.stat()
     except FileNotFoundError:
         return ImageFile(below, 0, 0)  # a broken link, which decoding will call damaged
     if not stat.S_ISREG(status.st_mode):

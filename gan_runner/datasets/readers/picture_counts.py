@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.datasets.readers.decoding import Damaged, Decoded, TooLarge
 from gan_runner.datasets.readers.intensities import Values
-from gan_runner.datasets.readers.stored_picture import DEPTHS, StoredPicture
+from gan_runner.decoding.images import Damaged, Decoded, TooLarge
+from gan_runner.decoding.stored_picture import DEPTHS, StoredPicture
 
 DEEP_CUT = 1 / 3
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 from torch.optim.lr_scheduler import OneCycleLR
 
-from gan_runner.data import Data, Space, digest
+from gan_runner.data import Data, Space
 from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
 from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
@@ -40,7 +40,7 @@ def classifier(
         raise ValueError("a classifier needs labeled images, two or more of two classes or more")
     classes = int(data.labels.max()) + 1
     network = build_network(lambda: Classifier(data.space.shape, classes), seed=0)
-    facts = {"recipe": RECIPE, "data": digest(data)}
+    facts = {"recipe": RECIPE, "data": data.digest}
     path = cache / "classifiers" / f"{tensor_digest('|'.join(facts.values()), {})[:16]}.safetensors"
     found = read_cached(path, facts, like=network.state_dict())
     if found is None:

@@ -191,21 +191,29 @@ class PairedSets:
     def _walk(self, metric: str) -> bool:
         """Compute the numbers of a metric and of those along with it. False where it doesn't pay or
         isn't possible."""
-        real, fake = self.real.features, self.fake.features
         wanted = {metric, *self._metrics}
-        if len(real) != len(fake):
+        if len(self.real) != len(self.fake):
             wanted.discard("one_nn")
-        if not 1 <= self._k <= _MOST_NEIGHBORS or not is_worth_searching(real, fake):
-            return False
-        k, kernel = self._k if wanted - {"kid"} else None, "kid" in wanted
-        sets = self.real, self.fake
-        if not all(each.compute(k=k, kernel=kernel) for each in sets):
-            return False
-        sides = sides_of(center_of(fake), real, fake)
+        sides = self._sides(wanted)
         if sides is None:
             return False
-        sums = CubicSums(*sides) if kernel else None
-        across = _Across(sets, sides, k=self._k, wanted=wanted)
+        self._compute(wanted, sides)
+        return True
+
+    def _sides(self, wanted: Collection[str]) -> tuple[Side, ...] | None:
+        """Both sets, ready to be walked, each with what is needed of it alone; None where that
+        doesn't pay or isn't possible."""
+        real, fake = self.real.features, self.fake.features
+        if not 1 <= self._k <= _MOST_NEIGHBORS or not is_worth_searching(real, fake):
+            return None
+        k = self._k if set(wanted) - {"kid"} else None
+        if not all(each.compute(k=k, kernel="kid" in wanted) for each in (self.real, self.fake)):
+            return None
+        return sides_of(center_of(fake), real, fake)
+
+    def _compute(self, wanted: Collection[str], sides: tuple[Side, ...]) -> None:
+        sums = CubicSums(*sides) if "kid" in wanted else None
+        across = _Across((self.real, self.fake), sides, k=self._k, wanted=wanted)
         for rows, columns, products in products_of(*(side.points for side in sides)):
             if sums is not None:
                 sums.add(rows, columns, products)
@@ -214,14 +222,13 @@ class PairedSets:
             self._kid = discrepancy(
                 self.real.kernel_means,
                 self.fake.kernel_means,
-                sums.of_rows() / len(fake),
-                sums.of_columns() / len(real),
+                sums.of_rows() / len(self.fake),
+                sums.of_columns() / len(self.real),
             )
         if "manifold" in wanted:
             self._manifold = across.manifold(self._k)
         if "one_nn" in wanted:
             self._one_nn = across.one_nn()
-        return True
 
 
 class _Across:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.datasets.readers.intensities import Limits, histogram
+from gan_runner.decoding.values import Limits, histogram
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -120,8 +121,8 @@ def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def hash_of(pixels: NDArray[np.uint8]) -> int:
-    """64 bits that tell other pixels apart, in this process."""
-    return hash(pixels.tobytes())
+    """64 bits that tell other pixels apart, in any process."""
+    return int.from_bytes(hashlib.sha256(pixels.data).digest()[:8], "little")
 
 
 def _raw_mode(image: Image.Image) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.datasets.readers import stored_picture
-from gan_runner.datasets.readers.intensities import Limits, scale_to_bytes
-from gan_runner.datasets.readers.other_files import FIRST_BYTES, find_other_file
-from gan_runner.datasets.readers.stored_picture import DEPTHS, Header, StoredPicture
+from gan_runner.decoding import stored_picture
+from gan_runner.decoding.other_files import FIRST_BYTES, find_other_file
+from gan_runner.decoding.stored_picture import DEPTHS, Header, StoredPicture
+from gan_runner.decoding.values import Limits, scale_to_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,6 +52,19 @@ class OutOfRange(NamedTuple):
     depth: str
 
 
+Result = Decoded | Damaged | TooLarge | OutOfRange | OSError
+"""An image, why there is none, or the error of a machine that can't read the file."""
+
+
+class Wanted(NamedTuple):
+    """The images that are made of files: [channels, size, size], and the stored values that become
+    black and white; None: those of the depth of each file."""
+
+    size: int
+    channels: int
+    limits: Limits | None = None
+
+
 class _OutOfRangeError(Exception):
     """Values from the first argument to the second one."""
 
@@ -63,20 +76,25 @@ class _Bytes(NamedTuple):
     values: NDArray[Any] | None = None
 
 
-def decode(
-    path: Path, *, size: int, channels: int, limits: Limits | None = None
-) -> Decoded | Damaged | TooLarge | OutOfRange:
+def try_decode(path: Path, wanted: Wanted) -> Result:
     """The first image in a file, upright, its middle square scaled to uint8
     [channels, size, size].
 
-    Without a channel for it, transparency becomes white. `limits`: the stored values that become
-    black and white; None: those of its depth. Raises OSError if the machine can't read the file.
+    Without a channel for it, transparency becomes white.
     """
+    try:
+        return _decode_file(path, wanted)
+    except OSError as error:
+        return error
+
+
+def _decode_file(path: Path, wanted: Wanted) -> Decoded | Damaged | TooLarge | OutOfRange:
+    """Raises OSError if the machine can't read the file."""
     from PIL import Image
 
     try:
         with Image.open(path, formats=_formats(path)) as image:
-            return _decode(image, size, channels, limits)
+            return _decode(image, *wanted)
     except OSError as error:
         # only errors of the system have a number, unlike Pillow's own
         if error.errno not in (None, errno.ENOENT):

@@ -1,0 +1,2 @@
+"""From image files to pixels, with NumPy and Pillow alone, so that processes of their own start
+soon."""

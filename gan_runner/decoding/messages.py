@@ -1,0 +1,78 @@
+"""What the processes that decode images are asked, and what they answer: JSON, then raw pixels."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from typing import IO, Any
+
+import numpy as np
+
+from gan_runner.decoding.images import Damaged, Decoded, OutOfRange, Result, TooLarge, Wanted
+from gan_runner.decoding.stored_picture import Header, StoredPicture
+
+READY = b"+"
+"""The first byte of a process, once it can be asked."""
+
+_LENGTH = struct.Struct("<Q")
+_HISTOGRAM_BYTES = 256 * 8
+_KINDS = {kind.__name__: kind for kind in (Damaged, TooLarge, OutOfRange, OSError)}
+
+
+def write_plain(stream: IO[bytes], plain: Any) -> None:
+    """A line of JSON."""
+    stream.write(json.dumps(plain).encode() + b"\n")
+    stream.flush()
+
+
+def read_plain(stream: IO[bytes]) -> Any:
+    """The next line of JSON. Raises EOFError."""
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    return json.loads(line)
+
+
+def write_results(stream: IO[bytes], results: Sequence[Result]) -> None:
+    """Some results."""
+    head = json.dumps([_to_plain(result) for result in results]).encode()
+    stream.write(_LENGTH.pack(len(head)) + head)
+    for result in results:
+        if isinstance(result, Decoded):
+            stream.write(result.pixels.data)
+            stream.write(result.stored.histogram.astype("<i8").data)
+    stream.flush()
+
+
+def read_results(stream: IO[bytes], wanted: Wanted) -> list[Result]:
+    """What `write_results` has written of such images. Raises EOFError."""
+    (length,) = _LENGTH.unpack(_read_exactly(stream, _LENGTH.size))
+    head = json.loads(_read_exactly(stream, length))
+    return [_read_result(stream, wanted, *plain) for plain in head]
+
+
+def _to_plain(result: Result) -> list[Any]:
+    if isinstance(result, Decoded):
+        return [Decoded.__name__, *result.stored._replace(histogram=None)]  # type: ignore[arg-type]
+    if isinstance(result, OSError):
+        return [OSError.__name__, result.errno, result.strerror, result.filename]
+    return [type(result).__name__, *result]
+
+
+def _read_result(stream: IO[bytes], wanted: Wanted, kind: str, *plain: Any) -> Result:
+    if kind != Decoded.__name__:
+        return _KINDS[kind](*plain)
+    shape = (wanted.channels, wanted.size, wanted.size)
+    pixels = np.frombuffer(_read_exactly(stream, math.prod(shape)), np.uint8).reshape(shape)
+    histogram = np.frombuffer(_read_exactly(stream, _HISTOGRAM_BYTES), "<i8")
+    stored = StoredPicture(*plain)
+    return Decoded(pixels, stored._replace(header=Header(*stored.header), histogram=histogram))
+
+
+def _read_exactly(stream: IO[bytes], count: int) -> bytes:
+    read = stream.read(count)
+    if len(read) < count:
+        raise EOFError
+    return read
