@@ -197,31 +197,34 @@ class PairedSets:
             wanted.discard("one_nn")
         if not 1 <= self._k <= _MOST_NEIGHBORS or not is_worth_searching(real, fake):
             return False
-        k, kernel = self._k if wanted - {"kid"} else None, "kid" in wanted
-        sets = self.real, self.fake
-        if not all(each.compute(k=k, kernel=kernel) for each in sets):
+        sets, k = (self.real, self.fake), self._k if wanted - {"kid"} else None
+        if not all(each.compute(k=k, kernel="kid" in wanted) for each in sets):
             return False
         sides = sides_of(center_of(fake), real, fake)
         if sides is None:
             return False
-        sums = CubicSums(*sides) if kernel else None
+        sums = CubicSums(*sides) if "kid" in wanted else None
         across = _Across(sets, sides, k=self._k, wanted=wanted)
         for rows, columns, products in products_of(*(side.points for side in sides)):
             if sums is not None:
                 sums.add(rows, columns, products)
             across.add(rows, columns, products)
+        self._conclude(sums, across)
+        return True
+
+    def _conclude(self, sums: CubicSums | None, across: _Across) -> None:
+        """The numbers of what was walked for."""
         if sums is not None:
             self._kid = discrepancy(
                 self.real.kernel_means,
                 self.fake.kernel_means,
-                sums.of_rows() / len(fake),
-                sums.of_columns() / len(real),
+                sums.of_rows() / len(self.fake),
+                sums.of_columns() / len(self.real),
             )
-        if "manifold" in wanted:
+        if across.inclusions:
             self._manifold = across.manifold(self._k)
-        if "one_nn" in wanted:
+        if across.nearer:
             self._one_nn = across.one_nn()
-        return True
 
 
 class _Across:
@@ -237,19 +240,19 @@ class _Across:
     ) -> None:
         ordered = [(sets[0], sides[0], sides[1]), (sets[1], sides[1], sides[0])]
         self._sides = sides
-        self._inclusions = [
+        self.inclusions = [
             Inclusion(own, other, each.neighborhoods(k).balls)
             for each, own, other in ordered
             if "manifold" in wanted
         ]
-        self._nearer = [
+        self.nearer = [
             Nearer(own, other, each.neighborhoods(k).nearest)
             for each, own, other in ordered
             if "one_nn" in wanted
         ]
         # of each side the largest balls first
         self._queries: list[tuple[BallQuery, ...]] = list(
-            zip(*(each for each in (self._inclusions, self._nearer) if each), strict=True)
+            zip(*(each for each in (self.inclusions, self.nearer) if each), strict=True)
         )
 
     def add(self, rows: slice, columns: slice, products: Tensor) -> None:
@@ -263,7 +266,7 @@ class _Across:
 
     def manifold(self, k: int) -> Manifold:
         """Once all tiles are added."""
-        by_real, by_fake = self._inclusions
+        by_real, by_fake = self.inclusions
         return Manifold(
             precision=float((1 - by_real.outside.exp()).mean()),
             recall=float((1 - by_fake.outside.exp()).mean()),
@@ -274,11 +277,11 @@ class _Across:
     def one_nn(self) -> float:
         """Once all tiles are added."""
         right = 0.0
-        for query in self._nearer:
+        for query in self.nearer:
             own, other = query.own.features, query.other.features
             right += float((~query.beaten & (query.distances < query.nearest)).sum())
             tied = (~query.beaten & (query.distances == query.nearest)).nonzero()[:, 0]
             if len(tied):
                 exact = both_as_float64(own, other, at_least=2)
                 right += float(shares_of_ties(*exact, tied, query.distances).sum())
-        return right / sum(len(query.distances) for query in self._nearer)
+        return right / sum(len(query.distances) for query in self.nearer)

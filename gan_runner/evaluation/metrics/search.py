@@ -122,14 +122,14 @@ def find_nearest(queries: Tensor, references: Tensor) -> Nearest:
 
 
 def is_worth_searching(a: Tensor, b: Tensor) -> bool:
-    """Whether a search in float32 spares time, and is possible: it needs more candidates than one
-    keeps, and products that are what they say."""
+    """Whether a search in float32 spares time, and is possible: it needs more examples than it
+    keeps candidates, and products of float32 that aren't rounded to fewer bits."""
     products = float(len(a)) * len(b) * a.shape[1]
     return (
         products >= _FEWEST_PRODUCTS
         and min(len(a), len(b)) > _FEWEST_EXAMPLES
         and a.shape[1] < _MOST_DIMENSIONS
-        and a.device.type == b.device.type != "mps"
+        and a.device.type == b.device.type == "cpu"
         and torch.get_float32_matmul_precision() == "highest"
     )
 
