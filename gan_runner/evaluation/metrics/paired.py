@@ -191,33 +191,29 @@ class PairedSets:
     def _walk(self, metric: str) -> bool:
         """Compute the numbers of a metric and of those along with it. False where it doesn't pay or
         isn't possible."""
+        real, fake = self.real.features, self.fake.features
         wanted = {metric, *self._metrics}
-        if len(self.real) != len(self.fake):
+        if len(real) != len(fake):
             wanted.discard("one_nn")
-        sides = self._sides(wanted)
+        if not 1 <= self._k <= _MOST_NEIGHBORS or not is_worth_searching(real, fake):
+            return False
+        sets, k = (self.real, self.fake), self._k if wanted - {"kid"} else None
+        if not all(each.compute(k=k, kernel="kid" in wanted) for each in sets):
+            return False
+        sides = sides_of(center_of(fake), real, fake)
         if sides is None:
             return False
-        self._compute(wanted, sides)
-        return True
-
-    def _sides(self, wanted: Collection[str]) -> tuple[Side, ...] | None:
-        """Both sets, ready to be walked, each with what is needed of it alone; None where that
-        doesn't pay or isn't possible."""
-        real, fake = self.real.features, self.fake.features
-        if not 1 <= self._k <= _MOST_NEIGHBORS or not is_worth_searching(real, fake):
-            return None
-        k = self._k if set(wanted) - {"kid"} else None
-        if not all(each.compute(k=k, kernel="kid" in wanted) for each in (self.real, self.fake)):
-            return None
-        return sides_of(center_of(fake), real, fake)
-
-    def _compute(self, wanted: Collection[str], sides: tuple[Side, ...]) -> None:
         sums = CubicSums(*sides) if "kid" in wanted else None
-        across = _Across((self.real, self.fake), sides, k=self._k, wanted=wanted)
+        across = _Across(sets, sides, k=self._k, wanted=wanted)
         for rows, columns, products in products_of(*(side.points for side in sides)):
             if sums is not None:
                 sums.add(rows, columns, products)
             across.add(rows, columns, products)
+        self._conclude(sums, across)
+        return True
+
+    def _conclude(self, sums: CubicSums | None, across: _Across) -> None:
+        """The numbers of what was walked for."""
         if sums is not None:
             self._kid = discrepancy(
                 self.real.kernel_means,
@@ -225,9 +221,9 @@ class PairedSets:
                 sums.of_rows() / len(self.fake),
                 sums.of_columns() / len(self.real),
             )
-        if "manifold" in wanted:
+        if across.inclusions:
             self._manifold = across.manifold(self._k)
-        if "one_nn" in wanted:
+        if across.nearer:
             self._one_nn = across.one_nn()
 
 
@@ -244,19 +240,19 @@ class _Across:
     ) -> None:
         ordered = [(sets[0], sides[0], sides[1]), (sets[1], sides[1], sides[0])]
         self._sides = sides
-        self._inclusions = [
+        self.inclusions = [
             Inclusion(own, other, each.neighborhoods(k).balls)
             for each, own, other in ordered
             if "manifold" in wanted
         ]
-        self._nearer = [
+        self.nearer = [
             Nearer(own, other, each.neighborhoods(k).nearest)
             for each, own, other in ordered
             if "one_nn" in wanted
         ]
         # of each side the largest balls first
         self._queries: list[tuple[BallQuery, ...]] = list(
-            zip(*(each for each in (self._inclusions, self._nearer) if each), strict=True)
+            zip(*(each for each in (self.inclusions, self.nearer) if each), strict=True)
         )
 
     def add(self, rows: slice, columns: slice, products: Tensor) -> None:
@@ -270,7 +266,7 @@ class _Across:
 
     def manifold(self, k: int) -> Manifold:
         """Once all tiles are added."""
-        by_real, by_fake = self._inclusions
+        by_real, by_fake = self.inclusions
         return Manifold(
             precision=float((1 - by_real.outside.exp()).mean()),
             recall=float((1 - by_fake.outside.exp()).mean()),
@@ -281,11 +277,11 @@ class _Across:
     def one_nn(self) -> float:
         """Once all tiles are added."""
         right = 0.0
-        for query in self._nearer:
+        for query in self.nearer:
             own, other = query.own.features, query.other.features
             right += float((~query.beaten & (query.distances < query.nearest)).sum())
             tied = (~query.beaten & (query.distances == query.nearest)).nonzero()[:, 0]
             if len(tied):
                 exact = both_as_float64(own, other, at_least=2)
                 right += float(shares_of_ties(*exact, tied, query.distances).sum())
-        return right / sum(len(query.distances) for query in self._nearer)
+        return right / sum(len(query.distances) for query in self.nearer)

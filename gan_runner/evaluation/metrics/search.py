@@ -31,7 +31,8 @@ ROWS, COLUMNS = 512, 2048  # of a tile: 4 MiB in float32
 SPARE = 3  # candidates beside as many as are wanted
 _FEWEST_EXAMPLES = 256
 _FEWEST_PRODUCTS = 2**22  # below, float64 takes no longer
-_MOST_DIMENSIONS = 2**20
+_MOST_DIMENSIONS = 2**17  # of more, errors grow faster than their number
+_MOST_EXPONENT = 150  # of a scale, whose sixth power float64 holds
 _ROUNDING = 2.0**-24  # of a number in float32
 _SUBTRACTED_AT_ONCE = 2**17  # numbers: 1 MiB in float64
 _LARGEST_SQUARE = 1e30  # of which float32 can hold sums
@@ -122,14 +123,14 @@ def find_nearest(queries: Tensor, references: Tensor) -> Nearest:
 
 
 def is_worth_searching(a: Tensor, b: Tensor) -> bool:
-    """Whether a search in float32 spares time, and is possible: it needs more candidates than one
-    keeps, and products that are what they say."""
+    """Whether a search in float32 spares time, and is possible: it needs more examples than it
+    keeps candidates, and products of float32 that aren't rounded to fewer bits."""
     products = float(len(a)) * len(b) * a.shape[1]
     return (
         products >= _FEWEST_PRODUCTS
         and min(len(a), len(b)) > _FEWEST_EXAMPLES
         and a.shape[1] < _MOST_DIMENSIONS
-        and a.device.type == b.device.type != "mps"
+        and a.device.type == b.device.type == "cpu"
         and torch.get_float32_matmul_precision() == "highest"
     )
 
@@ -141,7 +142,8 @@ def sides_of(center: Tensor, *sets: Tensor) -> tuple[Side, ...] | None:
         torch.linalg.vector_norm(thin_out(each, _UNIT_EXAMPLES) - center, dim=1) for each in sets
     ]
     typical = max(float(each.median()) for each in lengths)
-    scale = 2.0 ** -math.frexp(typical)[1]  # a power of two rounds nothing
+    exponent = max(-_MOST_EXPONENT, min(math.frexp(typical)[1], _MOST_EXPONENT))
+    scale = 2.0**-exponent  # a power of two rounds nothing
     found = tuple(_side(each, center, scale) for each in sets)
     fits = [float(side.points.squares.max()) <= _LARGEST_SQUARE for side in found]
     return found if all(fits) else None
