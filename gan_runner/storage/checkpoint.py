@@ -6,7 +6,6 @@ version, the facts, and a sha256 over all of it that is checked at every load.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shlex
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from gan_runner.errors import CheckpointError, MachineError, OptionText, printable
 from gan_runner.storage.facts import Facts, parse_facts
-from gan_runner.storage.tensors import facts_digest, read_tensors, write_tensors
+from gan_runner.storage.tensors import facts_digest, file_digest, read_tensors, write_tensors
 from gan_runner.system.files import write_text
 
 FORMAT = 1
@@ -59,8 +58,9 @@ def write(folder: Path, tensors: Mapping[str, Tensor], facts: Facts) -> Path:
     path = folder / file_name(step)
     temporary = folder / f".{path.name}.partial"
     try:
-        write_tensors(path, tensors, facts.plain(), header={"format": FORMAT}, temporary=temporary)
-        write_pointer(folder / "last.json", path, step)
+        header = {"format": FORMAT}
+        sha256 = write_tensors(path, tensors, facts.plain(), header=header, temporary=temporary)
+        write_pointer(folder / "last.json", path, step, sha256=sha256)
     except OSError as error:
         raise MachineError(
             f"can't save a checkpoint, {printable(path)}. {printable(error)}"
@@ -68,13 +68,10 @@ def write(folder: Path, tensors: Mapping[str, Tensor], facts: Facts) -> Path:
     return path
 
 
-def write_pointer(pointer: Path, path: Path, step: int) -> None:
-    """Make a pointer file (`last.json`, `best.json`) name a checkpoint in the same folder."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    described = {"file": path.name, "step": step, "sha256": digest.hexdigest()}
+def write_pointer(pointer: Path, path: Path, step: int, *, sha256: str | None = None) -> None:
+    """Make a pointer file (`last.json`, `best.json`) name a checkpoint in the same folder.
+    `sha256`: its digest, where it is known already."""
+    described = {"file": path.name, "step": step, "sha256": sha256 or file_digest(path)}
     write_text(pointer, json.dumps(described) + "\n")
 
 
@@ -179,7 +176,16 @@ def make_best(folder: Path, step: int | None) -> None:
     if path is None or step is None:
         (folder / "best.json").unlink(missing_ok=True)
     else:
-        write_pointer(folder / "best.json", path, step)
+        write_pointer(folder / "best.json", path, step, sha256=_digest_in_last(folder, path))
+
+
+def _digest_in_last(folder: Path, path: Path) -> str | None:
+    """The digest of a checkpoint if `last.json` has it, as it has that of the newest."""
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        last = json.loads((folder / "last.json").read_text(encoding="utf-8"))
+        if last["file"] == path.name:
+            return str(last["sha256"])
+    return None
 
 
 def prune(folder: Path, *, keep: int) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import secrets
+import struct
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gan_runner.system.files import create_empty, publish
+from gan_runner.system.files import create_empty, flush, publish
 
 _KEY = "gan_runner"  # of the metadata: safetensors has text there
+_LENGTH = struct.Struct("<Q")  # of the header, before it
 
 
 class StoredTensors(NamedTuple):
@@ -35,19 +39,28 @@ def write_tensors(
     *,
     header: Mapping[str, Any] | None = None,
     temporary: Path,
-) -> None:
+) -> str:
     """Write a file with a digest over its tensors and its facts; a `header` isn't under the digest.
+    Returns the digest of the whole file.
 
     A file under its final name is always whole; until then it is `temporary`, beside it. Raises
     OSError; then an old file is untouched and no part of the new one is left.
     """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    described = {**facts, **(header or {}), "sha256": facts_digest(held, facts)}
+    no_digest = secrets.token_hex(hashlib.sha256().digest_size)  # found nowhere else in the file
+    described = {**facts, **(header or {}), "sha256": no_digest}
     try:
         mode = create_empty(temporary)
-        save_file(held, temporary, metadata={_KEY: json.dumps(described)})
+        with ThreadPoolExecutor(1) as pool:  # one thread waits for the disk while the other hashes
+            digest = pool.submit(facts_digest, held, facts)
+            save_file(held, temporary, metadata={_KEY: json.dumps(described)})
+            _replace_in_header(temporary, no_digest, digest.result())
+            flushed = pool.submit(flush, temporary)
+            whole = file_digest(temporary)
+            flushed.result()
         temporary.chmod(mode)  # safetensors leaves it to its owner alone
         publish(temporary, path)
+        return whole
     except SafetensorError as error:
         raise OSError(str(error)) from None
     finally:
@@ -83,6 +96,24 @@ def tensor_digest(text: str, tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _replace_in_header(path: Path, old: str, new: str) -> None:
+    """Replace a text by one of the same length in the header of a safetensors file."""
+    with path.open("r+b") as file:
+        (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+        place = file.read(length).index(old.encode())
+        file.seek(_LENGTH.size + place)
+        file.write(new.encode())
 
 
 def _refuse_constant(constant: str) -> float:

@@ -60,8 +60,7 @@ def open_regular(path: Path) -> IO[bytes]:
 
 def publish(temporary: Path, path: Path) -> None:
     """Give a written file its final name: its bytes on the disk first, then the name."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
+    flush(temporary)
     temporary.replace(path)
     if os.name == "posix":  # elsewhere a folder can't be opened
         handle = os.open(path.parent, os.O_RDONLY)
@@ -69,6 +68,12 @@ def publish(temporary: Path, path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def flush(path: Path) -> None:
+    """Return once the bytes of a file are on the disk. Raises OSError."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def create_empty(path: Path) -> int:

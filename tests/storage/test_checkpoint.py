@@ -294,6 +294,20 @@ def test_a_checkpoint_is_selected_by_last_best_and_step(tmp_path: Path) -> None:
     assert found == [30, 20, 10, 30]
 
 
+def test_the_newest_becomes_the_best_without_being_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, 10)
+    path = save(tmp_path, 20)
+    read_files: list[Path] = []
+    monkeypatch.setattr(checkpoint, "file_digest", lambda path: read_files.append(path) or "0")
+    checkpoint.make_best(tmp_path, 20)
+    assert (tmp_path / "best.json").read_bytes() == (tmp_path / "last.json").read_bytes()
+    assert read_files == []
+    checkpoint.make_best(tmp_path, 10)
+    assert read_files == [path.with_name("step_00000010.safetensors")]
+
+
 @pytest.mark.parametrize("which", ["11", "-1", "latest", "", "../last", "1e1", "²", "\x1b[2J"])
 def test_another_name_is_answered_with_the_steps_that_there_are(tmp_path: Path, which: str) -> None:
     save(tmp_path, 10, 20)
@@ -401,7 +415,7 @@ def full(*_: Any, **__: Any) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
 def test_a_disk_that_is_full_at_any_sync_leaves_the_old_checkpoints(
     tmp_path: Path, call: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
