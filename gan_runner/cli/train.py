@@ -124,7 +124,7 @@ def _announce(config: Config) -> None:
 def _resume(command: CommandLine, run: str) -> int:
     from gan_runner.cli.hydra.composer import full_path
     from gan_runner.config.overrides import override
-    from gan_runner.config.schema import read_plain
+    from gan_runner.config.plain_yaml import read_plain
     from gan_runner.logs.terminal import Terminal
     from gan_runner.storage.run_folder import RunFolder
 
