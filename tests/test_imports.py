@@ -65,6 +65,7 @@ DOORS = {
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
     "yaml": {
         *("gan_runner.config.schema", "gan_runner.config.reference"),
+        "gan_runner.config.plain_yaml",
         *("gan_runner.cli.plugin_options", "gan_runner.cli.hydra.records"),
     },
     "PIL": {"gan_runner.sampling.pictures", "gan_runner.decoding", "gan_runner.datasets"},
@@ -233,6 +234,13 @@ for name in {ENTRIES}:
     heavy = [module for module in {HEAVY} if module in sys.modules]
     assert not heavy, (name, heavy)
 """
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_runs_are_listed_before_pydantic_is_imported() -> None:
+    """Its import takes as long as the files of a hundred runs."""
+    code = "import sys, gan_runner.cli.runs, gan_runner.storage.summary, gan_runner.logs.terminal; "
+    code += "sys.exit('pydantic' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -6,6 +6,8 @@ configuration answer at once.
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code, run_meant
 from gan_runner.config.groups import GROUPS
-from gan_runner.errors import CheckpointError, printable
+from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 
 if TYPE_CHECKING:
@@ -91,6 +93,7 @@ def _run(arguments: list[str]) -> int:
 
         answer_flags(command)
         return 0
+    _refuse_ranks(arguments)
     if command.multirun:
         from gan_runner.cli.hydra.sweeps import run_sweep
 
@@ -110,6 +113,20 @@ def _run(arguments: list[str]) -> int:
         return _create(config, path)
 
 
+def _refuse_ranks(arguments: list[str]) -> None:
+    """Raise ConfigError for one of several processes of a launcher, such as torchrun: each of them
+    would train the same run."""
+    count = os.environ.get("WORLD_SIZE", "")
+    if "RANK" not in os.environ or not count.isdecimal() or int(count) < 2:
+        return
+    command = shlex.join(["gan-train", *arguments])
+    raise ConfigError(
+        f"a run trains in one process and on one device, WORLD_SIZE={printable(count)}. "
+        f"Start it without torchrun, or unset WORLD_SIZE: {printable(command, limit=1000)}\n"
+        f"To train several runs at a time: gan-train -m seed=0,1 hydra.launcher.n_jobs=2"
+    )
+
+
 def _announce(config: Config) -> None:
     """Say what is starting, before torch and the data take their time."""
     from gan_runner.logs.terminal import Terminal
@@ -124,7 +141,7 @@ def _announce(config: Config) -> None:
 def _resume(command: CommandLine, run: str) -> int:
     from gan_runner.cli.hydra.composer import full_path
     from gan_runner.config.overrides import override
-    from gan_runner.config.schema import read_plain
+    from gan_runner.config.plain_yaml import read_plain
     from gan_runner.logs.terminal import Terminal
     from gan_runner.storage.run_folder import RunFolder
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_runner.config.schema import read_overrides
+from gan_runner.config.plain_yaml import read_overrides
 from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.protocol import digest_of

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,9 +14,10 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_runner.config.component import Component, parse_settings
 from gan_runner.config.dotted import flatten
+from gan_runner.config.plain_yaml import LARGEST_FILE_BYTES, read_plain
 from gan_runner.config.reference import plain_option
 from gan_runner.errors import CheckpointError, ConfigError, printable
-from gan_runner.system.files import open_regular, write_text
+from gan_runner.system.files import write_text
 
 SCHEDULE_LENGTHS = (
     "optimizer.generator.schedule.steps",
@@ -57,12 +57,7 @@ _EARLIER = {
 }
 """Settings that runs of earlier versions lack, with what these did."""
 
-_LARGEST_FILE_BYTES = 1 << 20
-"""The limit of config.yaml: tens of thousands of names in a setting. No larger one is written."""
-_DEEPEST = 50  # mappings and lists within each other; ours have a tenth of it
-# in C, ten times as fast, where they are
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C, ten times as fast, where it is
 
 
 FEWEST_EVALUATED_STEPS = 100
@@ -218,47 +213,18 @@ def read(path: Path) -> Config:
         raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
 
 
-def read_plain(path: Path) -> dict[str, Any]:
-    """The same as plain data with any keys, as an older or newer version may have left it.
-
-    Raises CheckpointError for anything but plain data.
-    """
-    try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise CheckpointError(f"not a configuration, {printable(path)}. It is too large.")
-        plain = _load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"not a run folder, {printable(path.parent)}. It has no {path.name}."
-        ) from None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        text = printable(error)
-        raise CheckpointError(f"unreadable configuration, {printable(path)}. {text}") from None
-    return plain if isinstance(plain, dict) else {}
-
-
-def read_overrides(path: Path) -> tuple[str, ...]:
-    """The settings of a command line, as Hydra leaves them in a run folder for people; empty for
-    what isn't a list of texts, which a stranger may have left there."""
-    with suppress(OSError, ValueError, RecursionError, yaml.YAMLError), open_regular(path) as file:
-        plain = _load(file.read(_LARGEST_FILE_BYTES).decode())
-        if isinstance(plain, list) and all(isinstance(text, str) for text in plain):
-            return tuple(plain)
-    return ()
-
-
 def write(path: Path, config: Config) -> None:
     """Write `config.yaml`, and see that it reads back as the same.
 
     Raises OSError, and ConfigError for a configuration that can't be kept, as a huge one.
     """
     content = text(config)
-    if len(content.encode()) > _LARGEST_FILE_BYTES:
+    if len(content.encode()) > LARGEST_FILE_BYTES:
         leaves = flatten(config.plain())
         longest = max(leaves, key=lambda key: len(str(leaves[key])))
         raise ConfigError(
             f"a setting is too long to be kept, {longest}={printable(leaves[longest], limit=60)}. "
-            f"All settings together may take {_LARGEST_FILE_BYTES >> 20} MiB."
+            f"All settings together may take {LARGEST_FILE_BYTES >> 20} MiB."
         )
     write_text(path, content)
     try:
@@ -266,20 +232,6 @@ def write(path: Path, config: Config) -> None:
     except CheckpointError as error:
         raise ConfigError(str(error)) from None
     assert kept == _with_absolute_paths(config), f"{path} reads back as another configuration"
-
-
-def _load(content: str) -> Any:
-    """Plain data. Raises YAMLError, for aliases too: a few lines of them unfold to more than any
-    memory holds; and for deep nesting, which would end the process in C."""
-    depth = 0
-    for event in yaml.parse(content, Loader=_LOADER):
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError("It has an alias.")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise yaml.YAMLError("It is nested too deeply.")
-    return yaml.load(content, Loader=_LOADER)
 
 
 def text(config: Config) -> str:

@@ -14,13 +14,13 @@ from typing import IO, TYPE_CHECKING
 from gan_runner import __version__
 from gan_runner.config.names import without_time
 from gan_runner.config.overrides import override
-from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError, printable
 from gan_runner.storage.status import Status, read_status, write_status
 from gan_runner.system.files import READ_ONLY
 
 if TYPE_CHECKING:
     from gan_runner.config.schema import Config
+    from gan_runner.data_report.report import ReadingReport
 
 LOCK = ".lock"
 EVENT_FILES = "events.out.tfevents"
@@ -175,6 +175,8 @@ class RunFolder:
     def reading_report(self) -> ReadingReport:
         """The report on reading the data, `data.json`. Raises CheckpointError, also without that
         file."""
+        from gan_runner.data_report.report import read_report  # not before, as with pydantic above
+
         try:
             return read_report(self.data)
         except FileNotFoundError:

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_runner.config import schema as config
 from gan_runner.config.dotted import flatten
+from gan_runner.config.plain_yaml import read_plain
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.storage.rows import best_evaluation, last_step
 from gan_runner.storage.run_folder import RunFolder
@@ -103,7 +103,7 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     """The settings of config.yaml and the options of its groups, as in loss=hinge; empty if it
     can't be read."""
     with suppress(CheckpointError):
-        plain = config.read_plain(folder.config)
+        plain = read_plain(folder.config)
         chosen, used = plain.get("choices"), plain.get("plugins")
         shown = {"plugins": _plugin_names(used)} if used else {}
         return {**(chosen if isinstance(chosen, dict) else {}), **flatten(plain), **shown}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gan_runner.config import schema as configuration
+from gan_runner.config.plain_yaml import read_plain
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.rows import last_step
@@ -92,7 +92,7 @@ def _read_files(job: Job, progress: _JobProgress) -> None:
     folder = job.folder
     if progress.steps is None:
         with suppress(CheckpointError, KeyError, TypeError):  # it isn't written at once
-            progress.steps = int(configuration.read_plain(folder.config)["train"]["steps"])
+            progress.steps = int(read_plain(folder.config)["train"]["steps"])
     with suppress(OSError):
         step = last_step(folder.metrics)
         if isinstance(step, int):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,25 @@ Here = Callable[..., Answer]
 def test_a_slip_in_a_flag_is_answered_with_the_flag(here: Here, line: str, remedy: str) -> None:
     answer = here(*line.split())
     assert (answer.code, answer.err.endswith(f". {remedy}\n")) == (2, True), answer.err
+
+
+@pytest.mark.parametrize("words", [["name=a b"], ["resume=run"], ["-m", "seed=0,1"]])
+def test_one_of_several_processes_of_a_launcher_is_refused(
+    words: list[str], here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    answer = here("gan-train", *words)
+    assert answer.code == 2
+    assert "WORLD_SIZE=2" in answer.err
+    assert f": {shlex.join(['gan-train', *words])}\n" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_only_process_of_a_launcher_trains(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert here("gan-train", "train.steps=x").err.startswith("error: invalid setting, train.steps")
 
 
 def test_a_whole_number_is_asked_for_in_plain_words(here: Here) -> None:

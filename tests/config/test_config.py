@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.config import schema as config
 from gan_runner.config.dotted import flatten
+from gan_runner.config.plain_yaml import LARGEST_FILE_BYTES
 from gan_runner.config.schema import FREE, Config, differences, is_free, parse, read, text
 from gan_runner.errors import CheckpointError, ConfigError
 
@@ -352,7 +352,7 @@ def test_an_alias_is_refused_before_it_unfolds(read_text: Callable[[str | bytes]
 
 def test_a_huge_file_is_refused_unread(read_text: Callable[[str | bytes], Config]) -> None:
     with pytest.raises(CheckpointError, match="too large"):
-        read_text(b"seed: 0\n" + b"#" * config._LARGEST_FILE_BYTES)
+        read_text(b"seed: 0\n" + b"#" * LARGEST_FILE_BYTES)
 
 
 def test_the_largest_file_is_read_in_a_moment(
@@ -360,7 +360,7 @@ def test_the_largest_file_is_read_in_a_moment(
 ) -> None:
     content = yaml.safe_dump(plain) + "x: ["
     name = "ENSG00000139618, "
-    content += name * ((config._LARGEST_FILE_BYTES - len(content)) // len(name) - 1) + "]"
+    content += name * ((LARGEST_FILE_BYTES - len(content)) // len(name) - 1) + "]"
     begun = time.process_time()
     with pytest.raises(CheckpointError, match="unknown setting, x="):
         read_text(content)

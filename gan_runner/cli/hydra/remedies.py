@@ -98,7 +98,7 @@ def _remedy_for_yaml(path: str) -> str:
     """The settings of a YAML file as they are typed, or the run that it belongs to."""
     if (Path(path).parent / "checkpoints").is_dir():
         return f"To go on with a run: {override('resume', str(Path(path).parent))}"
-    from gan_runner.config.schema import read_plain
+    from gan_runner.config.plain_yaml import read_plain
 
     line = ""
     with suppress(CheckpointError):
