@@ -203,8 +203,11 @@ class ImageFolder(Dataset):
         return DataError(f"{what}, {self._setting}. {remedy}")
 
     def _ended_error(self, ended: ProcessEndedError) -> MachineError:
-        first, last = printable(ended.names[0]), printable(ended.names[-1])
-        what = f"a process that decodes images ended ({ended.how}) at {first}"
-        what += f" or the next ones to {last}" if len(ended.names) > 1 else ""
-        remedy = "Free some memory if it ran out; otherwise leave out the image that it ended at"
-        return MachineError(f"{what}, {self._setting}. {remedy}: dataset.ignore=[NAME]")
+        first, count = ended.names[0], len(ended.names)
+        what = f"a process that decodes images ended ({ended.how}) at {printable(first)}"
+        what += f" or one of the next {count - 1}" if count > 1 else ""
+        remedy = (
+            "Free some memory if it ran out; if not, leave out the image that it ended at, as in "
+        )
+        remedy += override("dataset.ignore", [*self.ignore, first])
+        return MachineError(f"{what}, {self._setting}. {remedy}")
