@@ -44,7 +44,7 @@ test: $(VENV)/.installed-dev
 
 # what the verdicts' thresholds were set by: more seeds of the trainings that must get none
 calibration: $(VENV)/.installed-dev
-	$(PYTEST) -m calibration --dist load
+	$(PYTEST) -m calibration --dist load tests/health
 
 # a broken link or anchor fails; needs Python 3.11; open build/site/index.html
 docs: $(VENV)/.installed-docs

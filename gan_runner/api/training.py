@@ -18,6 +18,7 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import train_and_record
 from gan_runner.runs.open import create
 from gan_runner.storage.run_folder import claim_until_begun
+from gan_runner.system.machine import share_threads
 from gan_runner.system.signals import Interrupted
 from gan_runner.training.build import build
 
@@ -43,11 +44,12 @@ def fit(
     config = parse_config(composed, command.plugins)
     with claim_until_begun(run_folder(composed), generated=not command.names_folder) as path:
         write_records(composed, path)
-        run = create(config, path, Terminal(quiet=quiet))
-        try:
-            train_and_record(run)
-        except Interrupted:
-            raise KeyboardInterrupt from None
+        with share_threads(None):  # those of the program stay as they are
+            run = create(config, path, Terminal(quiet=quiet))
+            try:
+                train_and_record(run)
+            except Interrupted:
+                raise KeyboardInterrupt from None
     return open_run(path)
 
 

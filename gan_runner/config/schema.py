@@ -54,8 +54,12 @@ _EARLIER = {
     "terminal.preview": "never",
     "reuse_memory": True,
     "train.updates": "alternating",
+    "dataset.names": [],
+    "dataset.skip_lines": [],
 }
 """Settings that runs of earlier versions lack, with what these did."""
+_OF_CLASS = {"dataset.names": "Table", "dataset.skip_lines": "Table"}
+"""Those of them that only one class of a group has."""
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C, ten times as fast, where it is
 
@@ -196,11 +200,7 @@ def read(path: Path) -> Config:
     Raises CheckpointError for anything but plain data with known keys.
     """
     plain = read_plain(path)
-    for key, value in _EARLIER.items():
-        group, _, name = key.rpartition(".")
-        node = plain.setdefault(group, {}) if group else plain
-        if isinstance(node, dict):
-            node.setdefault(name, value)
+    _add_settings(plain)
     if "choices" in plain and "method" not in plain:
         raise CheckpointError(
             f"the run was made by an earlier version of gan-runner, {printable(path.parent)}."
@@ -211,6 +211,15 @@ def read(path: Path) -> Config:
         return parse({"quick": False, **plain})  # which runs made before there was one lack
     except ConfigError as error:
         raise CheckpointError(f"configuration refused, {printable(path)}:\n{error}") from None
+
+
+def _add_settings(plain: dict[str, Any]) -> None:
+    """Give a configuration the settings that it lacks as one of an earlier version."""
+    for key, value in _EARLIER.items():
+        group, _, name = key.rpartition(".")
+        node = plain.setdefault(group, {}) if group else plain
+        if isinstance(node, dict) and node.get("name") == _OF_CLASS.get(key, node.get("name")):
+            node.setdefault(name, value)
 
 
 def write(path: Path, config: Config) -> None:

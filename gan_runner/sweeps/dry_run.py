@@ -46,7 +46,7 @@ def run_sweep_dry(
     complete = f", {done} complete already" if done else ""
     rows = [
         ("jobs left", f"{len(jobs)}{complete}"),
-        ("at a time", f"{n_jobs} (hydra.launcher.n_jobs)" + _shared(threads, known)),
+        ("at a time", f"{n_jobs} (hydra.launcher.n_jobs)" + _shared(known, n_jobs)),
         ("a job", _range_text(seconds)),
         ("all, one by one", duration_text(sum(seconds))),
         ("to the end", duration_text(total)),
@@ -109,9 +109,10 @@ def _together(seconds: Sequence[float], n_jobs: int) -> float:
     return max(slots)
 
 
-def _shared(threads: int | None, known: Sequence[Estimate]) -> str:
+def _shared(known: Sequence[Estimate], n_jobs: int) -> str:
     devices = ", ".join(sorted({one.device for one in known}))
-    return f" on {devices}" + (f", threads={threads} each" if threads else "")
+    numbers = sorted({str(one.config.threads) for one in known})
+    return f" on {devices}" + (f", threads={' or '.join(numbers)} each" if n_jobs > 1 else "")
 
 
 def _range_text(seconds: Sequence[float]) -> str:

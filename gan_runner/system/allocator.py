@@ -10,7 +10,10 @@ import sys
 _MMAP_MAX = (-4, 0)  # no block is mapped for itself, to be given back when it is freed
 _TRIM_THRESHOLD = (-1, 2**31 - 1)  # nor is the end of the heap given back
 _TOP_PAD = (-2, 256 << 20)  # bytes by which the heap grows; they take room when they are used
-_USERS_OWN = ("GLIBC_TUNABLES", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
+_USERS_OWN = (
+    *("GLIBC_TUNABLES", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_"),
+    *("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"),
+)
 
 
 def keep_freed_memory() -> bool:

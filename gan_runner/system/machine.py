@@ -49,13 +49,13 @@ def share_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def multiplies_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in its hardware; elsewhere it is slower than float32,
-    several times on a CPU."""
+def multiplies_bf16(device: torch.device) -> bool | None:
+    """Whether the device multiplies bfloat16 in its hardware, None where that isn't known; where it
+    doesn't, bfloat16 is slower than float32, several times on a CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
-        return False
+        return None
     known = torch.cpu.get_capabilities()
     return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 

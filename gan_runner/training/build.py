@@ -24,7 +24,7 @@ from gan_runner.training.optimizers import Optimizer, Optimizers
 from gan_runner.training.rules import check_rules, check_space
 
 SLOW_BF16 = (
-    "this device doesn't multiply bfloat16 in hardware, which makes it slower than float32, "
+    "this device has no hardware for bfloat16, which is slower here than float32, "
     "precision=bf16. Use precision=auto or precision=fp32 in a new run."
 )
 
@@ -98,11 +98,12 @@ def resolve(config: Config) -> Config:
 
 
 def resolve_for(
-    experiment: Experiment, data: Data, *, threads: int, multiplies_bf16: bool
+    experiment: Experiment, data: Data, *, threads: int, multiplies_bf16: bool | None
 ) -> Experiment:
     """The same experiment with what depends on its data and on the machine: its length in steps,
     where it is given in epochs; how long schedules last; its evaluations; torch's CPU threads, of
-    which there are `threads`; its precision, on a device that `multiplies_bf16` or doesn't."""
+    which there are `threads`; its precision, on a device that `multiplies_bf16` or doesn't,
+    None where that isn't known."""
     config, steps = experiment.config, experiment.steps(len(data))
     schedule_steps = max(1, steps)
     evaluations = plan_evaluations(experiment, data, steps=steps)
@@ -125,7 +126,7 @@ def resolve_for(
         optimizers=optimizers, bf16=resolved.precision == "bf16"
     )
     warnings = (*experiment.warnings, *_idle_warnings(optimizers, steps))
-    if resolved.precision == "bf16" and not multiplies_bf16:
+    if resolved.precision == "bf16" and multiplies_bf16 is False:
         warnings += (SLOW_BF16,)
     evaluation = experiment.evaluation.model_copy(update={"num": evaluations.num})
     return replace(

@@ -12,7 +12,7 @@ from gan_runner.data import Data
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.operations import operations_of_a_pass
 
-_SHARED_FROM = 1e9
+_MUCH = 1e9
 """Operations of a step with one update of D from which on more threads than one pay."""
 
 _WIDE = 64
@@ -24,23 +24,20 @@ def choose_threads(experiment: Experiment, data: Data, *, available: int) -> int
     asked = experiment.config.threads
     if asked != "auto":
         return asked or available
-    return available if _operations(experiment, data) >= _SHARED_FROM else 1
+    passed = operations_of_a_pass(experiment.model, data)
+    return available if experiment.config.train.batch_size * passed.step >= _MUCH else 1
 
 
 def choose_precision(
-    experiment: Experiment, data: Data, *, multiplies_bf16: bool
+    experiment: Experiment, data: Data, *, multiplies_bf16: bool | None
 ) -> Literal["fp32", "bf16"]:
     """The precision that the settings say; for auto bf16 where the device multiplies it and the
     networks convolve many channels."""
     asked = experiment.config.precision
     if asked != "auto":
         return asked
-    if not multiplies_bf16 or _operations(experiment, data) < _SHARED_FROM:
+    if not multiplies_bf16:
         return "fp32"
     passed = operations_of_a_pass(experiment.model, data)
-    return "bf16" if passed.channels >= _WIDE else "fp32"
-
-
-def _operations(experiment: Experiment, data: Data) -> float:
-    passed = operations_of_a_pass(experiment.model, data)
-    return experiment.config.train.batch_size * passed.step
+    is_much = experiment.config.train.batch_size * passed.step >= _MUCH
+    return "bf16" if is_much and passed.channels >= _WIDE else "fp32"

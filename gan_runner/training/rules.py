@@ -26,7 +26,7 @@ def check_space(experiment: Experiment, space: Space) -> None:
 
 def _check_updates(experiment: Experiment) -> None:
     method, config = experiment.method, experiment.config
-    if config.train.updates == "simultaneous" and not method.updates_together:
+    if config.train.updates == "simultaneous" and not method.updates_simultaneously:
         raise ConfigError(
             "this method doesn't update its networks simultaneously, train.updates=simultaneous "
             f"with {config.choice('method')}. Use train.updates=alternating"

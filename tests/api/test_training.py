@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 import gan_runner
@@ -48,6 +49,13 @@ def test_a_quiet_run_prints_nothing_and_another_says_what_gan_train_does(
     gan_runner.fit(QUICK)
     out, err = capfd.readouterr()
     assert ("completed 2 steps" in out, err) == (True, "")
+
+
+def test_the_threads_of_the_program_stay_and_the_next_run_chooses_from_all() -> None:
+    torch.set_num_threads(3)
+    runs = [gan_runner.fit({**QUICK, "threads": asked}, quiet=True) for asked in ("auto", None)]
+    assert [run.config["threads"] for run in runs] == [1, 3]  # the first is little work
+    assert torch.get_num_threads() == 3
 
 
 def test_a_run_is_trained_in_another_thread() -> None:

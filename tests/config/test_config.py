@@ -213,6 +213,20 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     assert found.digest() == made.digest() == digest_without("train.updates", made)
 
 
+def test_a_table_of_before_its_lines_could_be_skipped_is_read_with_its_digest(
+    tmp_path: Path,
+) -> None:
+    made = parse_config(compose(["dataset=table", "dataset.path=rows.csv"]))
+    earlier = made.plain()
+    del earlier["dataset"]["names"], earlier["dataset"]["skip_lines"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
+    found = read(tmp_path / "config.yaml")
+    assert (found.dataset["names"], found.dataset["skip_lines"]) == ([], [])
+    assert found.digest() == made.digest()
+    skipping = parse_config(compose(["dataset=table", "dataset.skip_lines=[2]"]))
+    assert skipping.digest() != made.digest()
+
+
 def digest_without(key: str, config: Config) -> str:
     """The digest as the versions took it that had no such setting."""
     leaves = flatten(config.plain())

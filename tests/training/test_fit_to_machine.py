@@ -87,7 +87,7 @@ def test_the_choice_is_recorded_and_kept_on_resume(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gan_runner.system.machine.multiplies_bf16", lambda device: True)
-    monkeypatch.setattr("gan_runner.training.fit_to_machine._SHARED_FROM", 1.0)
+    monkeypatch.setattr("gan_runner.training.fit_to_machine._MUCH", 1.0)
     monkeypatch.setattr("gan_runner.training.fit_to_machine._WIDE", 8)
     words = small_run(tmp_path / "run", "train.steps=1", "train.sample_every=0")
     assert here("gan-train", *[w for w in words if "threads" not in w], *AUTO).code == 0

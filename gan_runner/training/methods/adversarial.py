@@ -245,7 +245,7 @@ class Adversarial(WithDiscriminator):
     latent point alone (it has no batch norm).
     """
 
-    updates_together: ClassVar[bool] = True
+    updates_simultaneously: ClassVar[bool] = True
 
     generates_together: bool
 
@@ -285,13 +285,13 @@ class Adversarial(WithDiscriminator):
         d_steps = self.objective.d_steps
         reals = [next(batches) for _ in range(d_steps)]
         fakes = self._generate_all(state, [real.labels for real in reals])
-        update = state.step * d_steps
-        for k, (real, fake) in enumerate(zip(reals[:-1], fakes[:-1], strict=True)):
-            self.update_discriminator(state, real, fake, update=update + k)
-        if self.updates.simultaneous:
-            self._update_both(state, reals[-1], fakes[-1], update=update + d_steps - 1)
-        else:
-            self.update_discriminator(state, reals[-1], fakes[-1], update=update + d_steps - 1)
+        for k, (real, fake) in enumerate(zip(reals, fakes, strict=True)):
+            update = state.step * d_steps + k
+            if self.updates.simultaneous and k == d_steps - 1:
+                self._update_both(state, real, fake, update=update)
+            else:
+                self.update_discriminator(state, real, fake, update=update)
+        if not self.updates.simultaneous:
             self._update_generator(state, reals[-1], fakes[-1])
         self.finish_step(state)
 

@@ -73,8 +73,8 @@ class Method(ABC):
     Settings: ClassVar[type[Component]] = NoSettings
     """The class of the settings of a file under `conf/method/`, beside the name."""
 
-    updates_together: ClassVar[bool] = False
-    """Whether it can update its networks simultaneously."""
+    updates_simultaneously: ClassVar[bool] = False
+    """Whether it knows `train.updates=simultaneous`."""
 
     model: GenerativeModel
     updates: UpdateSettings
