@@ -36,7 +36,7 @@ check: $(VENV)/.installed-dev
 		--ignore tests/models/test_portability.py
 
 test: $(VENV)/.installed-dev
-	@echo "All checks: about eight minutes on two cores. make check takes two."
+	@echo "All checks: about seven minutes on two cores. make check takes two."
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -338,7 +338,8 @@ def _race(name: str, options: argparse.Namespace) -> None:
         for settings, taken in zip(variants, seconds[1:], strict=True):
             ratios[settings].append(seconds[0] / taken)
     wall = time.perf_counter() - began
-    foreign = (_busy() - busy - (sum(side.cpu() for side in everyone) - own)) / wall
+    others = _busy() - busy - (sum(side.cpu() for side in everyone) - own)
+    foreign = max(0.0, others / wall)  # the system counts in hundredths of a second
     for settings, side in zip(variants, sides, strict=True):
         found, more = ratios[settings], side.megabytes - bare.megabytes
         spread = f"{min(found):.2f} to {max(found):.2f}"

@@ -113,10 +113,8 @@ def _augment(options: argparse.Namespace) -> None:
     run, places = _single_run(options.words)
     require_runs([run])
     from gan_runner.augmentation_study import findings, study
-    from gan_runner.augmentation_study.chart import chart
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.open import load_generator, load_training_data
-    from gan_runner.sampling.pictures.png import encode_png
 
     terminal = Terminal()
     trained = load_generator(
@@ -152,8 +150,16 @@ def _augment(options: argparse.Namespace) -> None:
         write_file(options.out, json.dumps(report, indent=2) + "\n", "--out")
         terminal.say(f"numbers: {printable(options.out)}")
     if options.plot is not None:
-        write_file(options.plot, encode_png(chart(findings.panels(results))), "--plot")
+        _write_plot(options.plot, results)
         terminal.say(f"plot: {printable(options.plot)}")
+
+
+def _write_plot(path: Path, results: list[RatioResult]) -> None:
+    from gan_runner.augmentation_study import findings
+    from gan_runner.augmentation_study.chart import chart
+    from gan_runner.sampling.pictures.png import encode_png
+
+    write_file(path, encode_png(chart(findings.panels(results))), "--plot")
 
 
 def _single_run(words: list[str]) -> tuple[Path, dict[str, str]]:

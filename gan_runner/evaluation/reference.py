@@ -88,29 +88,29 @@ def prepare_reference(
     if data.tells_classes_apart:
         rows = classified_rows(data, examples, labels, held_out)
     features = partial(cached_features, space, seed=settings.seed, cache=cache, say=say)
-    of_data, of_held_out = data.digest, "" if held_out is None else held_out.digest
     fresh = None
     if held_out is not None and Need.HELD_OUT in needs:
         fresh = FreshExamples(
-            features(data.examples, part="train", data=of_data),
-            features(held_out.examples, part="held out", data=of_held_out),
+            features(data.examples, part="train", data=data.digest),
+            features(held_out.examples, part="held out", data=held_out.digest),
         )
+    tstr = None
+    if Need.TSTR in needs:
+        tstr = _tstr_task(data, rows, examples, labels, test, settings)
     return Reference(
         data=data,
-        data_digest=of_data,
+        data_digest=data.digest,
         space=space,
         mixture=dataset if isinstance(dataset, Mixture) else None,
         examples=examples,
         labels=labels,
-        features=features(examples, part="real", data=of_data),
+        features=features(examples, part="real", data=data.digest),
         fresh=fresh,
-        held_out_digest=of_held_out,
+        held_out_digest="" if held_out is None else held_out.digest,
         unseen=examples if held_out is None else _choose_examples(held_out, settings)[0],
         split="train" if held_out is None else "held out",
         rows=rows,
-        tstr=_tstr_task(data, rows, examples, labels, test, settings)
-        if Need.TSTR in needs
-        else None,
+        tstr=tstr,
         has_test=test is not None,
     )
 

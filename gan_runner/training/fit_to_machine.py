@@ -1,7 +1,8 @@
 """What `auto` stands for in the settings of the machine: CPU threads and precision.
 
 Chosen from the networks and the capabilities of the machine, never from the clock: the same command
-on the same machine gives the same bits. docs/speed.md has the measurements.
+on the same machine gives the same bits. docs/speed.md has the measurements of threads; that of bf16
+is of others, on processors that have it in hardware.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from gan_runner.data import Data
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.operations import operations_of_a_pass
 
-_MUCH = 1e9
+_MUCH = 2e9
 """Operations of a step with one update of D from which on more threads than one pay."""
 
 _WIDE = 64
-"""Channels of a convolution from which on bfloat16 pays."""
+"""Channels of a convolution from which on bfloat16 is taken."""
 
 
 def choose_threads(experiment: Experiment, data: Data, *, available: int) -> int:
