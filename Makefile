@@ -42,9 +42,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(PYTEST)
 
-# what the verdicts' thresholds were set by: more seeds of the trainings that must get none
+# more seeds of the trainings that must get no verdict, and kernels that are compiled
 calibration: $(VENV)/.installed-dev
-	$(PYTEST) -m calibration --dist load tests/health
+	$(PYTEST) -m calibration --dist load tests/health tests/training
 
 # a broken link or anchor fails; needs Python 3.11; open build/site/index.html
 docs: $(VENV)/.installed-docs

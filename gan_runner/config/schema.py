@@ -53,6 +53,7 @@ PLACES = ("dataset.root", "dataset.path", "cache")
 _EARLIER = {
     "terminal.preview": "never",
     "reuse_memory": True,
+    "compile": False,
     "train.updates": "alternating",
     "dataset.names": [],
     "dataset.skip_lines": [],
@@ -141,6 +142,7 @@ class Config(Component):
     deterministic: bool
     threads: PositiveInt | Literal["auto"] | None
     reuse_memory: bool
+    compile: bool
     quick: bool
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None

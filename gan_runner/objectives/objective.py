@@ -83,12 +83,9 @@ class Objective:
     def check(self, *, discriminator_norm: str, loss_name: str) -> None:
         """Raise ConfigError, with the remedy, for terms that can't be combined."""
         if discriminator_norm == "batch" and self.penalizes_gradient:
-            names = ", ".join(
-                f"loss.penalty.{n}" for n, p in self.penalties.items() if p.penalizes_gradient
-            )
             raise ConfigError(
                 "batch norm makes the gradient of D at one example depend on the others, "
-                f"model.discriminator.norm=batch with {names}. "
+                f"model.discriminator.norm=batch with {self._gradient_penalties()}. "
                 "Use model.discriminator.norm=auto or layer, instance, spectral or none."
             )
         smoothing = [n for n, p in self.penalties.items() if isinstance(p, LabelSmoothing)]
@@ -98,6 +95,20 @@ class Objective:
                 f"loss.name={loss_name}. "
                 "Use loss=non_saturating or minimax or lsgan, where it lowers the label of reals."
             )
+
+    def check_compiled(self) -> None:
+        """Raise ConfigError, with the remedy, for terms that compiled networks can't have."""
+        if self.penalizes_gradient:
+            raise ConfigError(
+                "torch.compile can't differentiate twice, as a penalty on the gradient needs, "
+                f"compile=true with {self._gradient_penalties()}. "
+                "Use compile=false or a loss without one, as loss=hinge"
+            )
+
+    def _gradient_penalties(self) -> str:
+        return ", ".join(
+            f"loss.penalty.{n}" for n, p in self.penalties.items() if p.penalizes_gradient
+        )
 
     def check_space(self, space: Space) -> None:
         """Raise ConfigError, with the remedy, for terms that examples of `space` can't have."""

@@ -28,6 +28,7 @@ from gan_runner.storage.status import State
 from gan_runner.system.files import path_from_here
 from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import duration_text, four_digits
+from gan_runner.training.compiling import compiling_fault
 from gan_runner.training.loop import train
 from gan_runner.training.run import Run
 
@@ -98,7 +99,7 @@ def as_fault(error: Exception) -> Fault | None:
         return MachineError(
             "out of memory. Lower train.batch_size, the width of the model or dataset.image_size."
         )
-    return plugin_error(error)
+    return compiling_fault(error) or plugin_error(error)
 
 
 def _encoding_fault(error: UnicodeEncodeError) -> ConfigError:

@@ -35,6 +35,7 @@ from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system import machine
 from gan_runner.system.signals import raise_on_signals
 from gan_runner.training.build import build, resolve_for
+from gan_runner.training.compiling import check_networks, compile_networks
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.restore import load_network, saved_classes, take_weights
 from gan_runner.training.rules import check_space
@@ -241,15 +242,20 @@ def initial_state(experiment: Experiment, data: Data, device: torch.device) -> T
 
 def untrained_state(experiment: Experiment, data: Data, device: torch.device) -> TrainState:
     """The state of step 0 with new weights."""
-    return fresh_state(
+    config = experiment.config
+    state = fresh_state(
         experiment.model,
         experiment.optimizers,
         data.space,
         classes=_classes(experiment, data),
-        seed=experiment.config.seed,
-        with_ema=experiment.config.train.ema > 0,
+        seed=config.seed,
+        with_ema=config.train.ema > 0,
         device=device,
     )
+    if config.compile:
+        check_networks(config, state.networks.values())
+        compile_networks(state.networks.values())
+    return state
 
 
 def _classes(experiment: Experiment, data: Data) -> int:

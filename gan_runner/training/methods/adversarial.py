@@ -218,6 +218,8 @@ class WithDiscriminator(Method):
         self.objective.check(
             discriminator_norm=self.model.norms["discriminator"], loss_name=config.loss["name"]
         )
+        if config.compile:
+            self.objective.check_compiled()
 
     def check_space(self, space: Space) -> None:
         self.discriminator_input.check_space(space)
