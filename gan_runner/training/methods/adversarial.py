@@ -246,6 +246,7 @@ class Adversarial(WithDiscriminator):
     """
 
     updates_simultaneously: ClassVar[bool] = True
+    augments: ClassVar[bool] = True
 
     generates_together: bool
 

@@ -76,6 +76,9 @@ class Method(ABC):
     updates_simultaneously: ClassVar[bool] = False
     """Whether it knows `train.updates=simultaneous`."""
 
+    augments: ClassVar[bool] = False
+    """Whether it has a discriminator whose input can be augmented (`augment=`)."""
+
     model: GenerativeModel
     updates: UpdateSettings
 
