@@ -229,7 +229,7 @@ class Run:
         is_best = best_step(self.folder, best.direction) == step
         if report.best is not None:
             score = f"{best.metric} {four_digits(report.best)}"
-            self.terminal.scored(f"{score} at {step:,}{' (best)' * is_best}")
+            self.terminal.score(f"{score} at {step:,}{' (best)' * is_best}")
             self.log.say(f"evaluated step {step}: {score}{', the best' * is_best}")
         if is_best:
             self.save()
@@ -267,7 +267,7 @@ class Run:
         self.state.seconds = self._clock.seconds()
         self.log.flush()
         path = self.checkpoints.save(self.state, self.facts())
-        self.log.saved(step, path)
+        self.log.checkpoint(step, path)
         self.recorder.update_status(state="running", step=step, checkpoint=path.name)
 
     def close(self, *, state: State, exit_code: int, reason: str) -> None:
