@@ -23,6 +23,7 @@ from gan_runner.config.renames import RENAMED_CLASSES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, did_you_mean, is_undecoded, printable, undecoded_fault
 
+_OVERVIEW = "gan-train --help shows what there is."
 _FACTORS = {"k": 1000, "m": 1_000_000}  # 10k, 1M
 _PRECISIONS = {
     **dict.fromkeys(("16", "fp16", "half", "float16", "mixed", "bfloat16", "amp"), "bf16"),
@@ -148,7 +149,7 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         names = _setting_names(kind, path[:-1])
         prefix = key.removesuffix(path[-1])
         remedy = suggest_settings(key, [f"{prefix}{name}" for name in names])
-        return f"unknown setting, {key}={value}. {remedy}".rstrip()
+        return f"unknown setting, {key}={value}. {remedy or _OVERVIEW}"
     if first["type"] == "missing":
         return f"missing setting, {key}. Every setting must be given."
     if slip := _typing_slip(first, key):

@@ -17,7 +17,8 @@ QUICK = (
     *("train.steps=2", "train.batch_size=16", "train.sample_every=0", "train.samples=4"),
     *("device=cpu", "threads=1", "train.ema=0", "evaluation.num=32", "hydra.run.dir=run"),
 )
-(LOSS_BLOCK, PENALTY, DATASET, MODEL, METRIC, METHOD) = code_blocks(ROOT / "docs" / "extending.md")
+BLOCKS = code_blocks(ROOT / "docs" / "extending.md")
+(LOSS_BLOCK, PENALTY, _, _, DATASET, MODEL, METRIC, METHOD) = BLOCKS
 DIVIDES = "softplus(-fake / self.temperature)"
 MATCHING = '''
 from gan_runner.objectives.terms import Matching
