@@ -118,21 +118,7 @@ class Run:
         proposal = advice(self.experiment, self.data)
         if is_new and proposal is not None:
             self.log.say(f"advice: {proposal}")
-        self.recorder.update_status(
-            state="running",
-            exit_code=None,
-            reason=None,
-            verdicts=self.recorder.verdicts_until(step),
-            step=step,
-            started=status.started or current_time(),
-            ended=None,
-            git=machine.git_commit(),
-            machine=machine.description(),
-            parameters=self.state.sizes(),
-            examples=len(self.data),
-            reuses_memory=self._reuses_memory,
-            **asdict(machine.fingerprint(self.device)),
-        )
+        self._record_start(step, started=status.started or current_time())
         if self.config.train.is_evaluated:
             self._evaluator = Evaluator(
                 self.experiment.evaluation,
@@ -143,6 +129,23 @@ class Run:
                 say=self.log.say,
                 track=self.terminal.track,
             )
+
+    def _record_start(self, step: int, *, started: str) -> None:
+        self.recorder.update_status(
+            state="running",
+            exit_code=None,
+            reason=None,
+            verdicts=self.recorder.verdicts_until(step),
+            step=step,
+            started=started,
+            ended=None,
+            git=machine.git_commit(),
+            machine=machine.description(),
+            parameters=self.state.sizes(),
+            examples=len(self.data),
+            reuses_memory=self._reuses_memory,
+            **asdict(machine.fingerprint(self.device)),
+        )
 
     def _show_start(self, title: str) -> None:
         """Show what the run begins with, on a terminal in a panel, and keep it."""
