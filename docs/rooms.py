@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -139,17 +139,38 @@ def draw(rooms: Sequence[str], imports: Sequence[Arrow], path: Path) -> None:
     axes.set(xlim=(0, 1), ylim=(-0.6, max(y for _, y in places.values()) + 0.6))
     axes.axis("off")
     figure.canvas.draw()  # the boxes have no size before
+    frames = {room: text.get_bbox_patch().get_window_extent() for room, text in texts.items()}
     for colored, color in ((essential(rooms, imports), LINE), (upward(rooms, imports), WRONG)):
         for room, target in colored:
             ends = {
                 "patchA": texts[room].get_bbox_patch(),
                 "patchB": texts[target].get_bbox_patch(),
             }
-            style = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 2}
+            bend = clear_bend(room, target, frames)
+            style = {
+                **{"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 2},
+                "connectionstyle": f"arc3,rad={bend}",
+            }
             axes.annotate("", places[target], places[room], arrowprops=ends | style)
     about = json.dumps(plan(rooms, imports))
     figure.savefig(path, bbox_inches="tight", metadata=METADATA | {"Description": about})
     plt.close(figure)
+
+
+def clear_bend(room: str, target: str, frames: Mapping[str, Any]) -> float:
+    """The least bend with which an arrow passes all other boxes, as matplotlib's `arc3` has it: a
+    share of its length by which the point that it bends toward lies aside. 0 if none up to a half
+    does."""
+    others = [frame.padded(4) for name, frame in frames.items() if name not in (room, target)]
+    ends = (frames[room], frames[target])
+    (x0, y0), (x1, y1) = ((f.x0 + f.width / 2, f.y0 + f.height / 2) for f in ends)
+    for bend in sorted((k / 20 for k in range(-10, 11)), key=lambda bend: (abs(bend), bend)):
+        x, y = (x0 + x1) / 2 + bend * (y1 - y0), (y0 + y1) / 2 - bend * (x1 - x0)
+        weights = [((1 - t) ** 2, 2 * t * (1 - t), t**2) for t in (k / 100 for k in range(101))]
+        curve = [(a * x0 + b * x + c * x1, a * y0 + b * y + c * y1) for a, b, c in weights]
+        if not any(frame.contains(*point) for frame in others for point in curve):
+            return bend
+    return 0.0
 
 
 def positions(levels: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:

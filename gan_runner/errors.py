@@ -48,7 +48,7 @@ class Fault(Exception):
 
 
 class ConfigError(Fault):
-    """A setting or a command line that can't be meant."""
+    """An invalid setting, combination or command line."""
 
     exit_code = 2
 

@@ -103,19 +103,19 @@ def seed_number(seed: object) -> int:
     return number
 
 
-def truncation_bound(truncation: object) -> float | None:
-    """The bound of every latent coordinate. Raises ConfigError for what isn't a number of at least
+def truncation_limit(truncation: object) -> float | None:
+    """The limit of every latent coordinate. Raises ConfigError for what isn't a number of at least
     0.01: below it nearly every coordinate would be drawn again and again."""
     if truncation is None:
         return None
     try:
-        bound = math.nan if isinstance(truncation, (str, bool)) else float(truncation)  # type: ignore[arg-type]
+        limit = math.nan if isinstance(truncation, (str, bool)) else float(truncation)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError):
-        bound = math.nan
-    if not bound >= 0.01:
+        limit = math.nan
+    if not limit >= 0.01:
         shown = printable(truncation)
-        raise ConfigError(f"truncation={shown} can't bound a coordinate. Use at least 0.01.")
-    return bound
+        raise ConfigError(f"truncation={shown} can't limit a coordinate. Use at least 0.01.")
+    return limit
 
 
 def latent_points(latents: Tensor | ArrayLike, dims: int) -> Tensor:

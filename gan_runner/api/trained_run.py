@@ -21,7 +21,7 @@ from gan_runner.api.arguments import (
     plugin_files,
     sample_count,
     seed_number,
-    truncation_bound,
+    truncation_limit,
 )
 from gan_runner.api.labels import Label, find_labels
 from gan_runner.config.plugins import find_plugins, load_plugins
@@ -34,7 +34,7 @@ from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system.machine import find_device
 
 
-class Rows(dict[str, NDArray[Any]]):
+class TableRows(dict[str, NDArray[Any]]):
     """Rows of a table: the values of each column by its name, all of one length."""
 
     def to_dataframe(self) -> Any:
@@ -111,7 +111,7 @@ class TrainedRun:
         balanced: bool = False,
         seed: int = 0,
         truncation: float | None = None,
-    ) -> NDArray[Any] | Rows:
+    ) -> NDArray[Any] | TableRows:
         """`count` samples, the first of a seed the same however many there are: images uint8
         [N, H, W, C], vectors [N, D], sequences [N, T, D], or the rows of a table. Numbers are
         float32, or float64 where the data need them.
@@ -135,13 +135,13 @@ class TrainedRun:
         Raises ConfigError for a count outside of 0 to ten million, a truncation below 0.01, and
         what isn't a number.
         """
-        number, bound = sample_count(count), truncation_bound(truncation)
-        return self._sampler.latents(number, seed=seed_number(seed), truncation=bound)
+        number, limit = sample_count(count), truncation_limit(truncation)
+        return self._sampler.latents(number, seed=seed_number(seed), truncation=limit)
 
     @machine_faults()
     def decode(
         self, latents: Tensor | ArrayLike, *, labels: Label | None = None
-    ) -> NDArray[Any] | Rows:
+    ) -> NDArray[Any] | TableRows:
         """The samples of latent points [N, latent_dims], in the data's own values; the points are a
         tensor or anything that numpy makes an array of. Without labels all classes go in turn.
 
@@ -190,11 +190,11 @@ def open_run(
     return TrainedRun(folder, trained)
 
 
-def to_values(examples: Tensor, space: Space, labels: Tensor | None) -> NDArray[Any] | Rows:
+def to_values(examples: Tensor, space: Space, labels: Tensor | None) -> NDArray[Any] | TableRows:
     """Examples as stored [N, *shape] in the values that files have."""
     if space.columns is None:
         return to_stored_array(examples, space)
-    return Rows(
+    return TableRows(
         {
             column.name: np.array(column.categories)[values] if column.categories else values
             for column, values in space.columns.values(examples, labels, space.origin)

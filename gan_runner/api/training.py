@@ -86,7 +86,7 @@ def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine
 
 
 def _words(overrides: object) -> list[str]:
-    """Overrides as words of the command line. Raises ConfigError for what can't be any."""
+    """Overrides as words of the command line. Raises ConfigError for anything else."""
     if isinstance(overrides, Mapping):
         for key in overrides:
             if not isinstance(key, str) or not key:

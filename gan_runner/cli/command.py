@@ -99,30 +99,30 @@ def require_runs(paths: Sequence[Path]) -> None:
     """Raise CheckpointError for a path that isn't a run folder, before torch is imported."""
     for path in paths:
         if not (path / "config.yaml").is_file():
-            shown, remedy = printable(path, 1000), run_meant(path, _quoted)
+            shown, remedy = printable(path, 1000), run_meant(path, _quote)
             raise CheckpointError(f"not a run folder, {shown}. It has no config.yaml. {remedy}")
 
 
-def run_meant(path: Path, typed: Callable[[Path], str]) -> str:
-    """The remedy for a run that isn't there, with what is `typed` for a folder: that of a file in
+def run_meant(path: Path, quote: Callable[[Path], str]) -> str:
+    """The remedy for a run that isn't there, with what `quote` makes of a folder: that of a file in
     it, that behind a setting, one in the folder, as of a sweep, else the last one begun here."""
     from gan_runner.storage.summary import run_folders
 
     _, equals, named = str(path).partition("=")
     for folder in (Path(named) if equals else path, *path.parents[:2]):
         if folder != path and (folder / "config.yaml").is_file():
-            return f"Name its folder: {typed(folder)}"
+            return f"Name its folder: {quote(folder)}"
     within = sorted(path.glob("*/config.yaml"))
     if within:
-        return f"Name one of the runs in it: {typed(within[0].parent)}"
+        return f"Name one of the runs in it: {quote(within[0].parent)}"
     runs = run_folders(Path("outputs")) if Path("outputs").is_dir() else ()
     newest = max(runs, key=lambda run: (run / "config.yaml").stat().st_mtime, default=None)
     if newest is None:
         return "gan-runs DIR lists the runs below a folder."
-    return f"The newest here: {typed(newest)} (gan-runs lists all)"
+    return f"The newest here: {quote(newest)} (gan-runs lists all)"
 
 
-def _quoted(path: Path) -> str:
+def _quote(path: Path) -> str:
     return printable(shlex.quote(str(path)), 1000)
 
 
@@ -131,7 +131,7 @@ def check_file(path: Path, option: str) -> None:
     folder itself and for a page by the name of another kind of file, MachineError if the disk
     refuses."""
     if option == "--html" and path.suffix.lower() in _NO_PAGES:
-        page = _quoted(path.with_suffix(".html"))
+        page = _quote(path.with_suffix(".html"))
         raise ConfigError(f"a page is HTML, --html={printable(path)}. Write --html {page}")
     try:
         if path.is_dir():

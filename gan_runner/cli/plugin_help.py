@@ -23,11 +23,11 @@ def source_with_plugins(source: OptionSource, plugins: Sequence[Plugin]) -> Opti
         return typed_option(group, name, folder)
 
     files = file_options(plugins)
-    added = {(option.group, option.name): _typed(option) for option in files}
+    added = {(option.group, option.name): _as_option(option) for option in files}
     return source._replace(added=added, read=read)
 
 
-def _typed(option: FileOption) -> Option:
+def _as_option(option: FileOption) -> Option:
     """An option without a YAML file, as if it had one."""
     from gan_runner.cli.reference import with_types
 

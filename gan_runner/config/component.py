@@ -18,11 +18,12 @@ from pydantic_core import ErrorDetails
 
 from gan_runner.config.groups import GROUPS
 from gan_runner.config.other_words import device_of
-from gan_runner.config.overrides import override, typed
+from gan_runner.config.overrides import override, quote_setting
 from gan_runner.config.renames import RENAMED_CLASSES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, did_you_mean, is_undecoded, printable, undecoded_fault
 
+_OVERVIEW = "gan-train --help shows what there is."
 _FACTORS = {"k": 1000, "m": 1_000_000}  # 10k, 1M
 _PRECISIONS = {
     **dict.fromkeys(("16", "fp16", "half", "float16", "mixed", "bfloat16", "amp"), "bf16"),
@@ -31,7 +32,7 @@ _PRECISIONS = {
 
 
 class Component(BaseModel):
-    """Typed settings: every field is required, nothing else is taken, nothing changes later."""
+    """Typed settings: every field is required, other keys are refused, no value changes later."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -148,7 +149,7 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         names = _setting_names(kind, path[:-1])
         prefix = key.removesuffix(path[-1])
         remedy = suggest_settings(key, [f"{prefix}{name}" for name in names])
-        return f"unknown setting, {key}={value}. {remedy}".rstrip()
+        return f"unknown setting, {key}={value}. {remedy or _OVERVIEW}"
     if first["type"] == "missing":
         return f"missing setting, {key}. Every setting must be given."
     if slip := _typing_slip(first, key):
@@ -176,10 +177,10 @@ def _typing_slip(first: ErrorDetails, key: str) -> str:
     elif key.endswith("_every") and _SWITCHED.get(written, written) in ("false", "none", "never"):
         meant = "0"
     if meant:
-        return f"Did you mean: {typed(key, meant)}"
+        return f"Did you mean: {quote_setting(key, meant)}"
     group = key.replace(".", "/")
     if isinstance(value, str) and group in GROUPS:
-        return f"It is chosen with a slash: {typed(group, value)}"
+        return f"It is chosen with a slash: {quote_setting(group, value)}"
     return _slip_of_text(value, key) if isinstance(value, str) else ""
 
 
@@ -187,7 +188,7 @@ def _slip_of_text(value: str, key: str) -> str:
     if value == "":
         return f"It has no value: {key}=VALUE"
     if value.startswith("="):
-        return f"Write one equals sign: {typed(key, value.lstrip('= '))}"
+        return f"Write one equals sign: {quote_setting(key, value.lstrip('= '))}"
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM])", value):
         return f"Did you mean: {key}={float(match[1]) * _FACTORS[match[2].lower()]:.0f}"
     return ""

@@ -134,11 +134,11 @@ def _answer(topic: str, source: OptionSource, width: int) -> str:
     chosen = [(g, key) for g in HELP_GROUPS if key in source.names(g)]
     if chosen:
         return "\n\n".join(_option_text(g, name, source, width) for g, name in chosen)
-    raise ConfigError(_unknown(topic, key, source))
+    raise ConfigError(_explain_unknown(topic, key, source))
 
 
-def _unknown(topic: str, key: str, source: OptionSource) -> str:
-    shown = f"nothing is called so, --help {printable(topic)}"
+def _explain_unknown(topic: str, key: str, source: OptionSource) -> str:
+    shown = f"unknown topic, --help {printable(topic)}"
     known = [setting.key for option in _all_options(source) for setting in option.settings]
     remedy = suggest_settings(key, [*dict.fromkeys(known), *GROUPS])
     names = [name for group in HELP_GROUPS for name in source.names(group)]

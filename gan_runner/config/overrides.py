@@ -22,7 +22,7 @@ def override(key: str, value: _Value) -> str:
     return printable(shlex.quote(f"{key}={_in_hydras_grammar(value)}"), limit=_LONGEST)
 
 
-def typed(key: str, written: str) -> str:
+def quote_setting(key: str, written: str) -> str:
     """`key=value` with a value that is in Hydra's grammar already, quoted for a shell where it has
     to be."""
     return printable(shlex.quote(f"{key}={written}"), limit=_LONGEST)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from gan_runner.config.groups import GROUPS, options
 from gan_runner.config.other_words import our_line
-from gan_runner.config.overrides import typed
+from gan_runner.config.overrides import quote_setting
 from gan_runner.config.reference import read_option
 from gan_runner.config.renames import RENAMED, new_name
 from gan_runner.errors import printable
@@ -76,7 +76,10 @@ def _meant(near: Sequence[str], key: str, value: str | None) -> str:
         return f"Did you mean {_either(names)}?"
     value = value or ("true" if SWITCHES & set(names) else "VALUE")
     parts = {name.replace("generator", "discriminator") for name in names}
-    lines = [f"{name} {typed(key, value)}" if "=" in name else typed(name, value) for name in names]
+    lines = [
+        f"{name} {quote_setting(key, value)}" if "=" in name else quote_setting(name, value)
+        for name in names
+    ]
     for_both = len(names) > 1 and len(parts) == 1
     return f"Did you mean: {(' ' if for_both else ' or ').join(lines)}"
 
@@ -91,7 +94,7 @@ def _of_other_option(key: str, value: str) -> str:
         for name in options(group)
         if any(s.key == key for s in read_option(group, name).settings)
     ]
-    shown = typed(key, value or "VALUE")
+    shown = quote_setting(key, value or "VALUE")
     if len(names) > _OPTIONS_NAMED:
         return f"{shown} needs {group}={', '.join(names[:-1])} or {names[-1]}."
     lines = " or ".join(f"{group}={name} {shown}" for name in names)

@@ -19,5 +19,5 @@ def check_shape(values: object, expected: Sequence[int], *, source: str, meaning
     if isinstance(values, Tensor):
         found = f"a wrong shape, shape={list(values.shape)}"
     else:
-        found = f"no tensor, type={type(values).__name__}"
+        found = f"a value that isn't a tensor, type={type(values).__name__}"
     raise PluginError(f"{source} returned {found}. Return {meaning}, {list(expected)}.")

@@ -126,7 +126,7 @@ def _check_data(data: object, *, source: str) -> None:
     """Raise PluginError for what isn't data whose examples and labels fit its space."""
     if not isinstance(data, Data):
         shown = type(data).__name__
-        raise PluginError(f"{source} returned no data, type={shown}. Return a gan_runner.Data.")
+        raise PluginError(f"{source} didn't return data, type={shown}. Return a gan_runner.Data.")
     examples, space, labels = data.examples, data.space, data.labels
     count = len(examples) if isinstance(examples, torch.Tensor) and examples.ndim else 0
     check_shape(

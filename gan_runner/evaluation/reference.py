@@ -88,15 +88,8 @@ def prepare_reference(
     if data.tells_classes_apart:
         rows = classified_rows(data, examples, labels, held_out)
     features = partial(cached_features, space, seed=settings.seed, cache=cache, say=say)
-    fresh = None
-    if held_out is not None and Need.HELD_OUT in needs:
-        fresh = FreshExamples(
-            features(data.examples, part="train", data=data.digest),
-            features(held_out.examples, part="held out", data=held_out.digest),
-        )
-    tstr = None
-    if Need.TSTR in needs:
-        tstr = _tstr_task(data, rows, examples, labels, test, settings)
+    fresh = held_out if Need.HELD_OUT in needs else None
+    wants_tstr = Need.TSTR in needs
     return Reference(
         data=data,
         data_digest=data.digest,
@@ -105,12 +98,12 @@ def prepare_reference(
         examples=examples,
         labels=labels,
         features=features(examples, part="real", data=data.digest),
-        fresh=fresh,
+        fresh=None if fresh is None else _fresh_examples(data, fresh, features),
         held_out_digest="" if held_out is None else held_out.digest,
         unseen=examples if held_out is None else _choose_examples(held_out, settings)[0],
         split="train" if held_out is None else "held out",
         rows=rows,
-        tstr=tstr,
+        tstr=_tstr_task(data, rows, examples, labels, test, settings) if wants_tstr else None,
         has_test=test is not None,
     )
 
@@ -119,6 +112,13 @@ def as_arrays(examples: Tensor, labels: Tensor | None) -> LabeledArrays:
     """Sequences [N, T, D] and their labels as plain arrays, the sequences flattened."""
     assert labels is not None, "samples of a class are of labeled data"
     return LabeledArrays(examples.flatten(1).numpy(), labels.numpy())
+
+
+def _fresh_examples(data: Data, held_out: Data, features: Callable[..., Tensor]) -> FreshExamples:
+    return FreshExamples(
+        features(data.examples, part="train", data=data.digest),
+        features(held_out.examples, part="held out", data=held_out.digest),
+    )
 
 
 def _choose_examples(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor | None]:

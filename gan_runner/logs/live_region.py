@@ -81,7 +81,7 @@ class LiveRegion(RenderHook):
             self._end_watch = watch_suspension(self._forget)
             self._console.push_render_hook(self)
             # what other libraries print goes above, too
-            sys.stdout = cast("TextIO", FileProxy(self._console, _buffered(sys.stdout)))
+            sys.stdout = cast("TextIO", FileProxy(self._console, _with_buffer(sys.stdout)))
             sys.stderr = cast("TextIO", FileProxy(self._console, sys.stderr))
 
     def _forget(self) -> None:
@@ -90,7 +90,7 @@ class LiveRegion(RenderHook):
         self._drawn = None
 
 
-def _buffered(stream: TextIO) -> TextIO:
+def _with_buffer(stream: TextIO) -> TextIO:
     """A stream that writes all, also if a signal comes meanwhile. One without a buffer, as
     PYTHONUNBUFFERED makes it, would leave out the rest."""
     if not isinstance(getattr(stream, "buffer", None), RawIOBase):

@@ -73,11 +73,11 @@ class Log:
         """Log the samples of a step, as a file and in TensorBoard; some of them on the terminal."""
         path = self._folder.samples / picture_name(step)
         self._trackers.picture("samples", step, picture, save_png(picture, path))
-        self._terminal.pictured(path, thumbnails)
+        self._terminal.picture(path, thumbnails)
 
-    def saved(self, step: int, path: Path) -> None:
+    def checkpoint(self, step: int, path: Path) -> None:
         """Log that the state of a step is in a file."""
-        self._terminal.saved(step, path)
+        self._terminal.checkpoint(step, path)
         self.note(f"saved step {step} {printable(path, limit=1000)}")
 
     def reconstructions(self, step: int, picture: Picture) -> None:

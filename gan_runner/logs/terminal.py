@@ -110,7 +110,7 @@ class Terminal:
             return
         first = Text(lines[0])
         first.stylize("bold yellow", 0, len(head))
-        with self._guarded():
+        with self._guard():
             self._console.print(first, soft_wrap=False)
             self._console.print(Padding(Text(lines[1].strip()), (0, 0, 0, 2)), soft_wrap=False)
 
@@ -130,7 +130,7 @@ class Terminal:
         before = sum(widths[:-1]) + _GAP * (len(filled) - 1)
         room = max(0 if self.width is None else self.width - 1 - before, _LEAST_ROOM)
         for cells in table:
-            parts = [cells[-1]] if self.width is None else _broken(cells[-1], room)
+            parts = [cells[-1]] if self.width is None else _break_lines(cells[-1], room)
             for number, part in enumerate(parts):
                 first = cells[:-1] if number == 0 else [""] * (len(filled) - 1)
                 padded = (cell.ljust(width) for cell, width in zip(first, widths, strict=False))
@@ -155,7 +155,7 @@ class Terminal:
             for width in widths:
                 line.add_column(width=width)
             line.add_row(*map(Text, others))
-            with self._guarded():
+            with self._guard():
                 indented = Padding(line, (0, 0, 0, _GAP), expand=False)
                 self._console.print(indented, soft_wrap=False)
 
@@ -235,21 +235,21 @@ class Terminal:
             self.say(status.plain_line())
             self._row_shown_at = time.monotonic()
 
-    def saved(self, step: int, path: Path) -> None:
-        """The state of a step is in a file."""
+    def checkpoint(self, step: int, path: Path) -> None:
+        """Show that the state of a step is in a file."""
         if self._status is None or not self.is_live:
             self.say(f"saved step {step} {printable(path, 1000)}")
             return
         self._status.save(step)
         self._draw()
 
-    def scored(self, text: str) -> None:
-        """The generator has another score."""
+    def score(self, text: str) -> None:
+        """Show the generator's new score."""
         if self._status is not None:
             self._status.score(text)
 
-    def pictured(self, path: Path, thumbnails: Thumbnails | None) -> None:
-        """There is a picture of samples, of some of which there are thumbnails."""
+    def picture(self, path: Path, thumbnails: Thumbnails | None) -> None:
+        """Show where a picture of samples is, and the thumbnails of some of them."""
         self._thumbnails, self._body = thumbnails, None
         if self._status is not None:
             self._status.draw(path)
@@ -271,7 +271,7 @@ class Terminal:
             self._print_panel(panel)
 
     def _print_panel(self, panel: StartPanel) -> None:
-        with self._guarded():
+        with self._guard():
             self._console.print(self._frame(panel), soft_wrap=False)
 
     def _frame(self, panel: StartPanel) -> Panel:
@@ -302,7 +302,7 @@ class Terminal:
             self._draw_region(line, self._preview_lines(width))
 
     def _draw_region(self, head: RenderableType, body: Sequence[RenderableType]) -> None:
-        with self._guarded():
+        with self._guard():
             self._region.draw(head, body)
         self._drawn_at = time.monotonic()
 
@@ -328,7 +328,7 @@ class Terminal:
         return large and console.color_system in _MANY_COLORS
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _guard(self) -> Iterator[None]:
         """Within this context the terminal may be closed."""
         try:
             yield
@@ -391,7 +391,7 @@ class Terminal:
                 said = time.monotonic()
 
 
-def _broken(text: str, room: int) -> list[str]:
+def _break_lines(text: str, room: int) -> list[str]:
     """A text in lines of at most so many letters, broken behind commas and spaces if it can."""
     lines = [""]
     for part in re.findall(r"[^, ]*[, ]|[^, ]+", text):

@@ -12,7 +12,7 @@ def check_layers(network: object, *, source: str, ends_with_logits: bool = False
     ends with a linear layer, whose input are the last features, and a Flatten."""
     if not isinstance(network, nn.Sequential):
         shown = type(network).__name__
-        raise PluginError(f"{source} returned no nn.Sequential, type={shown}. Return one.")
+        raise PluginError(f"{source} didn't return an nn.Sequential, type={shown}. Return one.")
     last = [nn.Linear, nn.Flatten] if ends_with_logits else []
     ends = list(network)[-len(last) :] if last else []
     if len(ends) < len(last) or not all(map(isinstance, ends, last)):

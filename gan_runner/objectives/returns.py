@@ -20,11 +20,11 @@ def check_returns(kind: type, shapes: Mapping[str, ExpectedShape], *, meaning: s
     for name, expected in shapes.items():
         if name in vars(kind):
             source = kind.__name__ + ("" if name == "__call__" else f".{name}")
-            method = _checked(vars(kind)[name], expected, source=source, meaning=meaning)
+            method = _with_check(vars(kind)[name], expected, source=source, meaning=meaning)
             setattr(kind, name, method)
 
 
-def _checked(
+def _with_check(
     method: Callable[..., Any], expected: ExpectedShape, *, source: str, meaning: str
 ) -> Callable[..., Any]:
     @wraps(method)

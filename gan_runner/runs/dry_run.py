@@ -65,7 +65,7 @@ def run_dry(
     read, and decoded into the cache, as for a run. Raises what `create` raises.
     """
     found = estimate(config, terminal)
-    terminal.say(aligned(found.rows))
+    terminal.say(align(found.rows))
     lines = [f"warning: {printable(warning, 1000)}" for warning in found.warnings]
     lines += [] if found.advice is None else [f"advice: {found.advice}"]
     lines += shorter_runs(found, command)
@@ -77,7 +77,7 @@ def run_dry(
     terminal.say("\ndry run: no files were written. Remove dry_run=true to train.")
 
 
-def aligned(rows: Sequence[tuple[str, str]]) -> str:
+def align(rows: Sequence[tuple[str, str]]) -> str:
     """Lines of what something is and how much of it."""
     column = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{column}}  {text}" for name, text in rows)

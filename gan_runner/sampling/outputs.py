@@ -76,7 +76,7 @@ def find_format(path: Path) -> Format:
     if suffix in _OTHER_FILES:
         raise ConfigError(
             f"{suffix} files aren't written, --out={printable(path)}. "
-            f"Use a {_listed(FORMATS)} file, or a name without such an end for a folder."
+            f"Use a {_either_of(FORMATS)} file, or a name without such an end for a folder."
         )
     found = FORMATS.get(_SPELLINGS.get(suffix, suffix))
     alike = get_close_matches(suffix, FORMATS, n=1, cutoff=_ALIKE) if suffix else []
@@ -95,13 +95,13 @@ def check_format(path: Path, space: Space, *, option: str) -> None:
     if kind not in found.kinds:
         raise ConfigError(
             f"{option}={printable(path)} needs {_NEEDED[found.kinds]}, "
-            f"and the run has {_HAS[kind]}. Use a {_listed(fitting)} file."
+            f"and the run has {_HAS[kind]}. Use a {_either_of(fitting)} file."
         )
     if kind == "images" and space.shape[0] in (2, 4) and not found.has_alpha:
         fitting = [suffix for suffix in fitting if FORMATS[suffix].has_alpha]
         raise ConfigError(
             f"{option}={printable(path)} can't hold images with transparency. "
-            f"Use a {_listed(fitting)} file."
+            f"Use a {_either_of(fitting)} file."
         )
 
 
@@ -125,11 +125,11 @@ def check_layout(path: Path, space: Space, layout: Layout) -> None:
             fitting = [s for s, f in FORMATS.items() if option in f.options and not f.animated]
             raise ConfigError(
                 f"{option}={value} can't change --out={printable(path)}. "
-                f"Remove it, or use a {_listed(fitting)} file."
+                f"Remove it, or use a {_either_of(fitting)} file."
             )
 
 
-def _listed(suffixes: Iterable[str]) -> str:
+def _either_of(suffixes: Iterable[str]) -> str:
     *others, last = suffixes
     return f"{', '.join(others)} or {last}"
 

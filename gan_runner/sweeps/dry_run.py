@@ -13,7 +13,7 @@ from gan_runner.config.dotted import flatten
 from gan_runner.config.schema import Config
 from gan_runner.errors import plural, printable
 from gan_runner.logs.terminal import Terminal
-from gan_runner.runs.dry_run import LONG_SECONDS, Estimate, aligned, estimate, joined_command
+from gan_runner.runs.dry_run import LONG_SECONDS, Estimate, align, estimate, joined_command
 from gan_runner.sweeps.jobs import Job
 from gan_runner.sweeps.shares import threads_each
 from gan_runner.system.machine import share_threads
@@ -46,14 +46,14 @@ def run_sweep_dry(
     complete = f", {done} complete already" if done else ""
     rows = [
         ("jobs left", f"{len(jobs)}{complete}"),
-        ("at a time", f"{n_jobs} (hydra.launcher.n_jobs)" + _shared(known, n_jobs)),
+        ("at a time", f"{n_jobs} (hydra.launcher.n_jobs)" + _devices_text(known, n_jobs)),
         ("a job", _range_text(seconds)),
         ("all, one by one", duration_text(sum(seconds))),
         ("to the end", duration_text(total)),
         ("on the disk then", size_text(sum(_disk(each[job.name], known) for job in jobs))),
-        ("measured", f"one job of {_counted(kinds)} for a few steps"),
+        ("measured", f"one job of {_measured_text(kinds)} for a few steps"),
     ]
-    terminal.say(aligned(rows))
+    terminal.say(align(rows))
     if len(kinds) > 1:
         terminal.say("")
         terminal.framed_table(
@@ -109,7 +109,7 @@ def _together(seconds: Sequence[float], n_jobs: int) -> float:
     return max(slots)
 
 
-def _shared(known: Sequence[Estimate], n_jobs: int) -> str:
+def _devices_text(known: Sequence[Estimate], n_jobs: int) -> str:
     devices = ", ".join(sorted({one.device for one in known}))
     numbers = sorted({str(one.config.threads) for one in known})
     return f" on {devices}" + (f", threads={' or '.join(numbers)} each" if n_jobs > 1 else "")
@@ -120,7 +120,7 @@ def _range_text(seconds: Sequence[float]) -> str:
     return shortest if shortest == longest else f"{shortest} to {longest}"
 
 
-def _counted(kinds: Sequence[_Kind]) -> str:
+def _measured_text(kinds: Sequence[_Kind]) -> str:
     measured = sum(kind.found is not None for kind in kinds)
     return (
         f"each of {measured} kinds"

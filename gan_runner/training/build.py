@@ -32,7 +32,7 @@ SLOW_BF16 = (
 def build(config: Config) -> Experiment:
     """The components of a configuration, each valid, and together able to work.
 
-    Raises ConfigError for settings and combinations that can't be.
+    Raises ConfigError for invalid settings and combinations.
     """
     method_class = find_class(config.method, Method, where="method")
     config = resolve(config)
@@ -85,7 +85,7 @@ def resolve(config: Config) -> Config:
     """The configuration with what `auto` stands for in place of it, so that it says what runs.
 
     The groups are plain data, so nothing has to be validated again. Raises ConfigError for a loss
-    that can't be.
+    that the method can't use.
     """
     method_class = find_class(config.method, Method, where="method")
     conditional = config.model.get("conditioning", "none") != "none"

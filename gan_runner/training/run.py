@@ -118,21 +118,7 @@ class Run:
         proposal = advice(self.experiment, self.data)
         if is_new and proposal is not None:
             self.log.say(f"advice: {proposal}")
-        self.recorder.update_status(
-            state="running",
-            exit_code=None,
-            reason=None,
-            verdicts=self.recorder.verdicts_until(step),
-            step=step,
-            started=status.started or current_time(),
-            ended=None,
-            git=machine.git_commit(),
-            machine=machine.description(),
-            parameters=self.state.sizes(),
-            examples=len(self.data),
-            reuses_memory=self._reuses_memory,
-            **asdict(machine.fingerprint(self.device)),
-        )
+        self._record_start(step, started=status.started or current_time())
         if self.config.train.is_evaluated:
             self._evaluator = Evaluator(
                 self.experiment.evaluation,
@@ -143,6 +129,23 @@ class Run:
                 say=self.log.say,
                 track=self.terminal.track,
             )
+
+    def _record_start(self, step: int, *, started: str) -> None:
+        self.recorder.update_status(
+            state="running",
+            exit_code=None,
+            reason=None,
+            verdicts=self.recorder.verdicts_until(step),
+            step=step,
+            started=started,
+            ended=None,
+            git=machine.git_commit(),
+            machine=machine.description(),
+            parameters=self.state.sizes(),
+            examples=len(self.data),
+            reuses_memory=self._reuses_memory,
+            **asdict(machine.fingerprint(self.device)),
+        )
 
     def _show_start(self, title: str) -> None:
         """Show what the run begins with, on a terminal in a panel, and keep it."""
@@ -229,7 +232,7 @@ class Run:
         is_best = best_step(self.folder, best.direction) == step
         if report.best is not None:
             score = f"{best.metric} {four_digits(report.best)}"
-            self.terminal.scored(f"{score} at {step:,}{' (best)' * is_best}")
+            self.terminal.score(f"{score} at {step:,}{' (best)' * is_best}")
             self.log.say(f"evaluated step {step}: {score}{', the best' * is_best}")
         if is_best:
             self.save()
@@ -267,7 +270,7 @@ class Run:
         self.state.seconds = self._clock.seconds()
         self.log.flush()
         path = self.checkpoints.save(self.state, self.facts())
-        self.log.saved(step, path)
+        self.log.checkpoint(step, path)
         self.recorder.update_status(state="running", step=step, checkpoint=path.name)
 
     def close(self, *, state: State, exit_code: int, reason: str) -> None:

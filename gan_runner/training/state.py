@@ -125,7 +125,7 @@ class TrainState:
             for name, network in self.networks.items()
         }
 
-    def trained(self, name: str) -> list[nn.Parameter]:
+    def trained_parameters(self, name: str) -> list[nn.Parameter]:
         """The parameters of a network that its optimizer updates."""
         # a walk through the network's modules, five times a step, would be felt in small ones
         return [p for group in self.optimizers[name].param_groups for p in group["params"]]
@@ -254,7 +254,8 @@ def _build_optimizer(settings: Optimizer, network: nn.Module) -> torch.optim.Opt
     if not isinstance(optimizer, torch.optim.Optimizer):
         source, shown = type(settings).__name__, type(optimizer).__name__
         raise PluginError(
-            f"{source}.build returned no optimizer, type={shown}. Return a torch.optim.Optimizer."
+            f"{source}.build didn't return an optimizer, type={shown}. "
+            "Return a torch.optim.Optimizer."
         )
     return optimizer
 

@@ -16,7 +16,7 @@ from test_training import QUICK
 from torch import Tensor
 
 import gan_runner
-from gan_runner.api import Rows, trained_run
+from gan_runner.api import TableRows, trained_run
 
 KINDS: dict[str, dict[str, Any]] = {
     "images": {"model.conditioning": "concat", "model.generator.init": "he"},
@@ -74,11 +74,11 @@ def test_samples_have_the_values_of_files(
 def test_rows_have_a_column_by_name_with_its_own_type(runs: Runs, tmp_path: Path) -> None:
     run, out = runs("rows"), tmp_path / "x.csv"
     rows = run.sample(30, seed=3)
-    assert isinstance(rows, Rows)
+    assert isinstance(rows, TableRows)
     assert rows["petal length (cm)"].dtype.kind == "f"
     assert run.class_shares == (1 / 3,) * 3
     balanced = run.sample(30, seed=3, balanced=True)
-    assert isinstance(balanced, Rows)
+    assert isinstance(balanced, TableRows)
     assert balanced["species"].tolist() == ["setosa", "versicolor", "virginica"] * 10
     words = [str(run.path), "--num", "30", "--seed", "3", "--out", str(out)]
     assert call_command("gan-sample", *words) == 0
@@ -113,7 +113,7 @@ def test_classes_are_drawn_by_the_data_or_take_turns_and_a_line_says_which(
 
 def test_rows_become_a_data_frame_where_there_is_pandas(runs: Runs) -> None:
     rows = runs("rows").sample(4)
-    assert isinstance(rows, Rows)
+    assert isinstance(rows, TableRows)
     if find_spec("pandas") is None:
         with pytest.raises(gan_runner.MachineError, match="pip install pandas"):
             rows.to_dataframe()
@@ -152,14 +152,14 @@ def test_truncation_bounds_every_coordinate(runs: Runs) -> None:
 def test_a_class_is_chosen_by_name_or_place_for_all_or_each(runs: Runs, labels: Any) -> None:
     run = runs("rows")
     rows, expected = run.sample(4, labels=labels), run.sample(4, labels=torch.full((4,), 2))
-    assert isinstance(rows, Rows) and isinstance(expected, Rows)
+    assert isinstance(rows, TableRows) and isinstance(expected, TableRows)
     assert rows["species"].tolist() == ["virginica"] * 4
     assert all(np.array_equal(rows[name], expected[name]) for name in expected)
 
 
 def test_each_sample_has_its_label(runs: Runs) -> None:
     rows = runs("rows").sample(3, labels=["virginica", 0, "versicolor"])
-    assert isinstance(rows, Rows)
+    assert isinstance(rows, TableRows)
     assert rows["species"].tolist() == ["virginica", "setosa", "versicolor"]
 
 

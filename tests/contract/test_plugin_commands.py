@@ -22,37 +22,6 @@ QUICK = [
     *("train.steps=2", "train.batch_size=16", "train.sample_every=0", "train.samples=4"),
     *("device=cpu", "threads=1", "train.ema=0", "evaluation.num=32"),
 ]
-OTHERS = '''
-from collections.abc import Iterable
-
-import torch
-from torch import Tensor, nn
-
-import gan_runner
-
-
-class Dimmed(gan_runner.Augmentation):
-    """Examples, some of them closer to 0."""
-
-    strength: float = 0.1
-
-    def __call__(self, examples: Tensor, at) -> Tensor:
-        factors = torch.rand(len(examples), 1, 1, 1, generator=at.rng, device=examples.device)
-        return examples * (1 - self.strength * factors)
-
-
-class Plain(gan_runner.Optimizer):
-    """Gradient descent."""
-
-    lr: float = 0.01
-
-    @property
-    def momentum_setting(self) -> str | None:
-        return None
-
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, self.lr)
-'''
 
 
 @pytest.fixture
@@ -116,9 +85,14 @@ def test_each_block_of_the_page_on_extending_stands_alone(forked: Forked, tmp_pa
 def test_one_file_gives_components_of_every_kind_without_yaml(
     forked: Forked, tmp_path: Path
 ) -> None:
-    (tmp_path / "my_ideas.py").write_text("\n\n".join([*code_blocks(EXTENDING), OTHERS]))
+    (tmp_path / "my_ideas.py").write_text("\n\n".join(code_blocks(EXTENDING)))
     chosen = [
-        *("loss=tempered_loss", "loss/penalty=logit_norm", "model=wide_model", "optimizer=plain"),
+        *(
+            "loss=tempered_loss",
+            "loss/penalty=logit_norm",
+            "model=wide_model",
+            "optimizer=nesterov_adam",
+        ),
         *("augment=dimmed", "loss.temperature=3", "evaluation.metrics=[spread]"),
     ]
     words = ["--plugin", "my_ideas.py", *chosen, *QUICK, "hydra.run.dir=run"]
@@ -132,7 +106,7 @@ def test_one_file_gives_components_of_every_kind_without_yaml(
     }
     assert config["augment"]["dimmed"] == {"name": "Dimmed", "strength": 0.1}
     assert config["model"]["width"] == 256 and config["model"]["packing"] == 1
-    assert config["optimizer"]["discriminator"]["name"] == "Plain"
+    assert config["optimizer"]["discriminator"]["name"] == "NesterovAdam"
     (row,) = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
     assert "penalty/logit_norm" in row
 

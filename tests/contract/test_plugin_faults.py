@@ -17,7 +17,8 @@ QUICK = (
     *("train.steps=2", "train.batch_size=16", "train.sample_every=0", "train.samples=4"),
     *("device=cpu", "threads=1", "train.ema=0", "evaluation.num=32", "hydra.run.dir=run"),
 )
-(LOSS_BLOCK, PENALTY, DATASET, MODEL, METRIC, METHOD) = code_blocks(ROOT / "docs" / "extending.md")
+BLOCKS = code_blocks(ROOT / "docs" / "extending.md")
+(LOSS_BLOCK, PENALTY, _, _, DATASET, MODEL, METRIC, METHOD) = BLOCKS
 DIVIDES = "softplus(-fake / self.temperature)"
 MATCHING = '''
 from gan_runner.objectives.terms import Matching
@@ -144,7 +145,7 @@ def test_a_function_with_other_arguments_is_the_plugins(forked: Forked, tmp_path
             "return softplus(-real",
             "return 1.0\n        softplus(-real",
             ["loss=my_loss"],
-            "MyLoss.discriminator returned no tensor, type=float. "
+            "MyLoss.discriminator returned a value that isn't a tensor, type=float. "
             "Return a value for each example, [16].",
         ),
         (
@@ -209,7 +210,8 @@ def test_a_wrong_shape_in_a_step_is_refused(
         (
             "return nn.Sequential(first, nn.SiLU(), last, *ends)",
             "return nn.ModuleList([first, nn.SiLU(), last, *ends])",
-            "WideModel.plain_generator returned no nn.Sequential, type=ModuleList. Return one.",
+            "WideModel.plain_generator didn't return an nn.Sequential, type=ModuleList. "
+            "Return one.",
         ),
     ],
 )
@@ -228,7 +230,7 @@ def test_networks_that_do_not_fit_are_refused(
         (
             "return gan_runner.Data(points, space, labels",
             "return (points, labels",
-            "TwoMoons.load returned no data, type=tuple. Return a gan_runner.Data.",
+            "TwoMoons.load didn't return data, type=tuple. Return a gan_runner.Data.",
         ),
         (
             "gan_runner.Data(points,",
@@ -272,17 +274,18 @@ def test_data_that_does_not_fit_its_space_is_refused_before_there_is_a_folder(
         (
             'return [gan_runner.Measurement("spread", value, compares="examples")]',
             'return {"spread": value}',
-            "spread returned no list, type=dict. Return a list of gan_runner.Measurement.",
+            "spread didn't return a list, type=dict. Return a list of gan_runner.Measurement.",
         ),
         (
             'gan_runner.Measurement("spread", value, compares="examples")',
             "value",
-            "spread returned no measurement, type=float. Return a list of gan_runner.Measurement.",
+            "spread returned a list of other things, type=float. "
+            "Return a list of gan_runner.Measurement.",
         ),
         (
             '("spread", value',
             '("spread", of.fake.float().std()',
-            "spread returned no number, spread=Tensor. Return float(value).",
+            "spread returned a value that isn't a number, spread=Tensor. Return float(value).",
         ),
         (
             '("spread", value',
@@ -306,5 +309,6 @@ def test_an_optimizer_that_is_none_is_refused(forked: Forked, tmp_path: Path) ->
     done = forked("gan-train", "--plugin", "my_ideas.py", "optimizer=plain", *MLP, *QUICK)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: Plain.build returned no optimizer, type=list. Return a torch.optim.Optimizer.\n"
+        "error: Plain.build didn't return an optimizer, type=list. "
+        "Return a torch.optim.Optimizer.\n"
     )

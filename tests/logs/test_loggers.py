@@ -161,6 +161,7 @@ def test_wandb_has_one_run_of_all_sessions_with_each_number_once_and_no_links(
     rewind(folder, 3)
     importlib.import_module("wandb").teardown()  # its service ends, as with the process of a run
     session(folder, loggers, range(4, 8), success=True)
+    importlib.import_module("wandb").teardown()  # the last records are in the file by then
     folder.refuse_links()
     files = sorted((folder.path / "wandb").glob("offline-run-*/*.wandb"))
     records = [record for file in files for record in wandb_records(file)]

@@ -158,13 +158,13 @@ def test_saves_and_rows_do_not_scroll_on_a_terminal(
         clock.now += 1
         terminal.step(step)
         terminal.row(step, ROW)
-        terminal.saved(step, tmp_path / "step")
+        terminal.checkpoint(step, tmp_path / "step")
     before = shown.getvalue().count("\n")
     for step in range(9, 99):
         clock.now += 1
         terminal.step(step)
         terminal.row(step, ROW)
-        terminal.saved(step, tmp_path / "step")
+        terminal.checkpoint(step, tmp_path / "step")
     assert shown.getvalue().count("\n") == before
     assert "saved 98" in shown.getvalue()
     terminal.end()
@@ -250,7 +250,7 @@ def test_after_ctrl_z_the_display_is_drawn_whole(
     for step in (1, 2):
         clock.now += 2
         terminal.step(step)
-    terminal.pictured(Path("x.png"), GRAY)
+    terminal.picture(Path("x.png"), GRAY)
     stopped: list[int] = []
     monkeypatch.setattr("os.kill", lambda _, number: stopped.append(number))
     handler = signal.getsignal(signal.SIGTSTP)
@@ -386,7 +386,7 @@ def test_samples_are_seen_where_there_are_room_and_colors(
     for step in (1, 2):
         clock.now += 2
         terminal.step(step)
-    terminal.pictured(tmp_path / "step.png", GRAY)
+    terminal.picture(tmp_path / "step.png", GRAY)
     assert ("\N{UPPER HALF BLOCK}" in shown.getvalue()) == seen
     terminal.end()
 
@@ -421,8 +421,8 @@ def test_a_pipe_gets_plain_lines(
         clock.now += 6
         terminal.step(step)
     terminal.row(250, ROW)
-    terminal.pictured(tmp_path / "step.png", GRAY)
-    terminal.saved(250, tmp_path / "step_250")
+    terminal.picture(tmp_path / "step.png", GRAY)
+    terminal.checkpoint(250, tmp_path / "step_250")
     terminal.verdict("verdict at step 250, oscillation", "It swings.", "Smaller steps.")
     terminal.end()
     out = capsys.readouterr().out

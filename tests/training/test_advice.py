@@ -46,6 +46,10 @@ def test_sets_that_come_along_and_models_without_d_need_none() -> None:
     assert proposal(*PHOTOS, "model=vae") is None
 
 
+def test_a_method_that_refuses_augmentation_is_not_advised_to_augment() -> None:
+    assert proposal(*PHOTOS, "model=vae_gan", "dataset.image_size=32") is None
+
+
 def test_a_run_says_it_once(here: Callable[..., Answer]) -> None:
     Path("photos").mkdir()
     for index in range(8):

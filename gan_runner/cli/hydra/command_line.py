@@ -19,7 +19,7 @@ from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.remedies import remedy_for_flag, remedy_for_option, remedy_for_word
 from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder, options
-from gan_runner.config.overrides import typed
+from gan_runner.config.overrides import quote_setting
 from gan_runner.config.plugins import Plugin, find_plugins
 from gan_runner.errors import CheckpointError, ConfigError, printable
 
@@ -134,7 +134,7 @@ class CommandLine:
 
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
-    """The arguments of gan-train. Raises ConfigError for what can't be meant, and CheckpointError
+    """The arguments of gan-train. Raises ConfigError for invalid ones, and CheckpointError
     for a resumed run that is to start from other weights."""
     flags = _parse_flags(arguments)
     words = tuple(argument for argument in arguments if argument not in flags.overrides)
@@ -239,7 +239,7 @@ def _refuse_several(override: Override, group: str) -> None:
     several = not override.is_delete() and isinstance(override.value(), list)
     if several and group not in OF_SEVERAL:
         listed = ",".join(_option_names(override))
-        remedy = f"To train a run with each: gan-train -m {typed(group, listed)}"
+        remedy = f"To train a run with each: gan-train -m {quote_setting(group, listed)}"
         raise ConfigError(f"a run has one {group}, {printable(override.input_line)}. {remedy}")
 
 

@@ -23,7 +23,7 @@ from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder
 from gan_runner.config.names import run_name
-from gan_runner.config.overrides import override, typed
+from gan_runner.config.overrides import override, quote_setting
 from gan_runner.config.reference import TYPES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, Fault, MachineError, printable
@@ -265,7 +265,7 @@ def _explain_several_values(written: str) -> str:
     if re.fullmatch(r"\d{1,3}(,\d{3})+", value):
         return f"commas in a number, {printable(written)}. Type {key}={value.replace(',', '')}"
     if key in OF_SEVERAL:
-        remedy += f" Or write {typed(key, f'[{value}]')} for all in one run."
+        remedy += f" Or write {quote_setting(key, f'[{value}]')} for all in one run."
     elif key not in GROUPS and not _is_one_number(key):
         lists = [override(key, entries) for entries in _entries(value)]
         meant = [*(f"{each} for a list" for each in lists), f"{override(key, value)} for a text"]

@@ -13,7 +13,7 @@ from gan_runner.cli.hydra.composer import Composer
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, OF_SEVERAL, options
 from gan_runner.config.other_words import data_line, is_path, our_option
-from gan_runner.config.overrides import override, typed
+from gan_runner.config.overrides import override, quote_setting
 from gan_runner.config.suggestions import SWITCHES, nearest, suggest_settings
 from gan_runner.errors import CheckpointError, did_you_mean, printable
 
@@ -42,7 +42,7 @@ def remedy_for_flag(word: str, flags: Sequence[str], arguments: Sequence[str]) -
     settings = Composer().known_settings([])
     if key in settings:
         value = value or _PLACEHOLDERS.get(key, "VALUE")
-        return f"Settings have no dashes: {typed(key, value)}"
+        return f"Settings have no dashes: {quote_setting(key, value)}"
     if meant := nearest(word, flags, 0.8) if len(key) > 2 else None:
         return f"Did you mean '{meant}'?"
     if meant := suggest_settings(key, settings, value):
@@ -65,10 +65,10 @@ def remedy_for_word(word: str, *, before: str, after: Sequence[str]) -> str:
 def _setting(word: str, after: Sequence[str]) -> str:
     """A setting without its equals sign as it is typed: loss=hinge for loss:hinge."""
     if pair := re.fullmatch(r"([A-Za-z][\w./]*):(.+)", word):
-        return typed(pair[1], pair[2])
+        return quote_setting(pair[1], pair[2])
     value = "".join(after[:2]) if after and after[0] == "=" else next(iter(after), "")
     value = value.removeprefix("=") if "=" not in value.removeprefix("=") else ""
-    return typed(word.rstrip(":"), value or _PLACEHOLDERS.get(word, "VALUE"))
+    return quote_setting(word.rstrip(":"), value or _PLACEHOLDERS.get(word, "VALUE"))
 
 
 def _list_with_spaces(word: str, before: str, after: Sequence[str]) -> str:
@@ -80,7 +80,7 @@ def _list_with_spaces(word: str, before: str, after: Sequence[str]) -> str:
     if not equals or not (value.endswith(",") or is_open or are_numbers):
         return ""
     values = [value, word, *takewhile(lambda other: "=" not in other, after)]
-    return typed(key, ",".join(part for each in values if (part := each.strip(","))))
+    return quote_setting(key, ",".join(part for each in values if (part := each.strip(","))))
 
 
 def _remedy_for_path(word: str) -> str:
@@ -118,7 +118,7 @@ def remedy_for_option(group: str, name: str, offered: Sequence[str]) -> str:
     if group == "dataset" and is_path(name):
         return f"Type {printable(data_line(name), 1000)}"
     if group in OF_SEVERAL and name.lower() in _NONE:
-        return f"For none: {typed(group, '[]')}"
+        return f"For none: {quote_setting(group, '[]')}"
     if ours := our_option(group, name):
         return f"Did you mean '{ours}'?"
     return did_you_mean(name, offered) or f"gan-train --help {group} lists them."

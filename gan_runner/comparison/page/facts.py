@@ -20,11 +20,11 @@ _MOST_VALUES = 3  # of a fact that differs between runs
 def facts(records: Sequence[Record]) -> dict[str, Any]:
     """The command, and rows of a head and a text, of one run or of several."""
     rows = [
-        ("code", _listed(_code(record) for record in records)),
-        ("versions", _listed(_versions(record) for record in records)),
-        ("machine", _listed(_machine(record) for record in records)),
-        ("plugins", _listed(_plugins(record) for record in records)),
-        ("started", _started(records)),
+        ("code", _join_different(_code(record) for record in records)),
+        ("versions", _join_different(_versions(record) for record in records)),
+        ("machine", _join_different(_machine(record) for record in records)),
+        ("plugins", _join_different(_plugins(record) for record in records)),
+        ("started", _start_text(records)),
         ("duration", _duration(records)),
     ]
     if len(records) == 1:
@@ -38,7 +38,7 @@ def facts(records: Sequence[Record]) -> dict[str, Any]:
     return {"command": command, "note": note, "rows": [row for row in rows if row[1]]}
 
 
-def _listed(texts: Iterable[str]) -> str:
+def _join_different(texts: Iterable[str]) -> str:
     """Each different text once, as far as they are few."""
     different = list(dict.fromkeys(text for text in texts if text))
     more = len(different) - _MOST_VALUES
@@ -68,7 +68,7 @@ def _plugins(record: Record) -> str:
     return str(record.summary.settings.get("plugins") or "")
 
 
-def _started(records: Sequence[Record]) -> str:
+def _start_text(records: Sequence[Record]) -> str:
     starts = sorted({_moment_text(r.summary.started) for r in records if r.summary.started})
     if not starts:
         return NOT_RECORDED

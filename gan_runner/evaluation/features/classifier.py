@@ -19,7 +19,7 @@ from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
 from gan_runner.system.eager_optimizers import Adam
 
-RECIPE = "classifier-1"  # another number whenever anything below changes the weights
+PROCEDURE = "classifier-1"  # another number whenever anything below changes the weights
 WIDTH = 128
 _BATCH, _EPOCHS, _RATE = 64, 15, 4e-3
 _STEPS = 300, 2400
@@ -40,7 +40,7 @@ def classifier(
         raise ValueError("a classifier needs labeled images, two or more of two classes or more")
     classes = int(data.labels.max()) + 1
     network = build_network(lambda: Classifier(data.space.shape, classes), seed=0)
-    facts = {"recipe": RECIPE, "data": data.digest}
+    facts = {"recipe": PROCEDURE, "data": data.digest}
     path = cache / "classifiers" / f"{tensor_digest('|'.join(facts.values()), {})[:16]}.safetensors"
     found = read_cached(path, facts, like=network.state_dict())
     if found is None:
@@ -109,7 +109,7 @@ class ClassifierFeatures(FeatureSpace):
     def __init__(
         self, network: Classifier, space: Space, trained: CachedTensors, device: torch.device
     ) -> None:
-        version = tensor_digest(RECIPE, network.state_dict())[:12]
+        version = tensor_digest(PROCEDURE, network.state_dict())[:12]
         self._space = space
         self._network = network.eval().requires_grad_(False).to(device)
         super().__init__(

@@ -38,15 +38,15 @@ class Inception(FeatureSpace):
     name = "inception"
     resizing = "bilinear 299x299 (TensorFlow 1.x)"
     batch_size = 32
-    recipe: ClassVar[str] = "inception-1"
+    procedure: ClassVar[str] = "inception-1"
 
     def __init__(self, network: nn.Module, sha256: str, device: torch.device) -> None:
         self._network = network.to(device)
         super().__init__(
-            version=hashlib.sha256(f"{self.recipe}|{sha256}".encode()).hexdigest()[:12],
+            version=hashlib.sha256(f"{self.procedure}|{sha256}".encode()).hexdigest()[:12],
             size=2048,
             device=device,
-            facts={"recipe": self.recipe, "weights": sha256, "published": sha256 == PUBLISHED},
+            facts={"recipe": self.procedure, "weights": sha256, "published": sha256 == PUBLISHED},
             logits=self._logits,
         )
 

@@ -26,7 +26,8 @@ class FeatureSpace(ABC):
     `size`: how many numbers describe one example.
     `resizing`: how images are resized on their way in.
     `is_cached`: whether features cost more to compute than to read from the disk.
-    `facts`: plain data that go into the protocol of what is measured here.
+    `facts`: plain data that go into the protocol of what is measured here. Their key of the
+    procedure is `recipe`, as in the protocols of earlier numbers, which stay comparable so.
     `logits`: features [N, size] -> logits [N, K], where the space belongs to a classifier.
     """
 
@@ -116,12 +117,12 @@ class RandomNetwork(FeatureSpace):
     """
 
     name = "random"
-    recipe: ClassVar[str] = "random-1"
+    procedure: ClassVar[str] = "random-1"
 
     def __init__(self, space: Space, *, device: torch.device) -> None:
         network = build_network(lambda: _build_strided(space.shape, size=64), seed=0)
-        version = tensor_digest(self.recipe, network.state_dict())[:12]
-        super().__init__(version=version, size=64, device=device, facts={"recipe": self.recipe})
+        version = tensor_digest(self.procedure, network.state_dict())[:12]
+        super().__init__(version=version, size=64, device=device, facts={"recipe": self.procedure})
         self._space = space
         self._network = network.eval().to(device)
 

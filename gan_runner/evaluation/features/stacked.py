@@ -15,7 +15,7 @@ from gan_runner.evaluation.features.classifier import classifier
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.storage.tensors import tensor_digest
 
-RECIPE = "stacked-1"
+PROCEDURE = "stacked-1"
 _DIGITS = 10
 _TRAINING = 60_000  # as many as MNIST has: those after them are the same digits again
 
@@ -45,7 +45,7 @@ class StackedFeatures(FeatureSpace):
     name = "classifier"
 
     def __init__(self, digit: FeatureSpace) -> None:
-        version = tensor_digest(f"{RECIPE}|{digit.version}", {})[:12]
+        version = tensor_digest(f"{PROCEDURE}|{digit.version}", {})[:12]
         super().__init__(
             version=version,
             size=3 * digit.size,

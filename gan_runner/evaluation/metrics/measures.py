@@ -61,11 +61,11 @@ def measure(name: str, inputs: MetricInputs) -> list[Measurement]:
     """
     found: object = MEASURES[name](inputs)
     if not isinstance(found, list):
-        raise PluginError(f"{name} returned no list, type={type(found).__name__}. {_REMEDY}")
+        raise PluginError(f"{name} didn't return a list, type={type(found).__name__}. {_REMEDY}")
     for each in found:
         if not isinstance(each, Measurement):
             shown = type(each).__name__
-            raise PluginError(f"{name} returned no measurement, type={shown}. {_REMEDY}")
+            raise PluginError(f"{name} returned a list of other things, type={shown}. {_REMEDY}")
         if each.number not in numbers_of(name):
             shown, known = printable(each.number), ", ".join(numbers_of(name))
             raise PluginError(
@@ -74,7 +74,9 @@ def measure(name: str, inputs: MetricInputs) -> list[Measurement]:
             )
         if isinstance(each.value, bool) or not isinstance(each.value, (int, float)):
             shown = f"{printable(each.number)}={type(each.value).__name__}"
-            raise PluginError(f"{name} returned no number, {shown}. Return float(value).")
+            raise PluginError(
+                f"{name} returned a value that isn't a number, {shown}. Return float(value)."
+            )
     return found
 
 

@@ -449,7 +449,7 @@ def good_values(name: str) -> str | None:
 def suggest_metric(name: str) -> str:
     """The remedy for an unknown metric: the one that the field, or a number of it, calls so, or
     else the nearest."""
-    meant = _called(name)
+    meant = _find_metric(name)
     return f"Did you mean '{meant.name}'?" if meant else did_you_mean(name, METRICS)
 
 
@@ -457,12 +457,12 @@ def suggest_number(name: str, known: Collection[str] | None = None) -> str:
     """The remedy for an unknown number, of the known ones: of a metric by that name or another in
     the field, or else the nearest."""
     known = numbers() if known is None else known
-    meant = _called(name)
+    meant = _find_metric(name)
     own = [] if meant is None else [number.name for number in meant.numbers if number.name in known]
     return f"Did you mean '{own[0]}'?" if len(own) == 1 else did_you_mean(name, own or known)
 
 
-def _called(name: str) -> Metric | None:
+def _find_metric(name: str) -> Metric | None:
     """The metric that has this name, a number of it, or another name in the field."""
     written = re.sub(r"\W+", "_", name.strip().lower())
     for metric in METRICS.values():

@@ -79,7 +79,7 @@ class WithDiscriminator(Method):
         weights, the strengths of adaptive augmentations, and what is logged."""
         grad_norm = self.optimize("discriminator", state)
         if self.objective.clip_value is not None:
-            _clip_weights(state.trained("discriminator"), self.objective.clip_value)
+            _clip_weights(state.trained_parameters("discriminator"), self.objective.clip_value)
         logged = {**logit_statistics(real, fake), "grad_norm/discriminator": grad_norm}
         strengths = self.discriminator_input.adapt(real, fake, state)
         state.sums.add({**terms, **logged, **strengths})
@@ -135,7 +135,7 @@ class WithDiscriminator(Method):
         """The named terms of the weights of a network."""
         return {
             f"penalty/{term}/{name}": regularizer.weight
-            * regularizer(state.trained(name), state.memory(f"penalty.{term}.{name}"))
+            * regularizer(state.trained_parameters(name), state.memory(f"penalty.{term}.{name}"))
             for term, regularizer in self.objective.weight_terms.items()
         }
 
@@ -147,7 +147,7 @@ class WithDiscriminator(Method):
         terms |= self.weight_terms(name, state)
         # nothing else gets a gradient: not the other network, nor the examples of a penalty
         total = reduce(add, terms.values())
-        total.backward(inputs=state.trained(name), retain_graph=again)
+        total.backward(inputs=state.trained_parameters(name), retain_graph=again)
 
     def discriminate(
         self, state: TrainState, batch: Batch, *, grad: bool = False, exact: bool = False
@@ -248,6 +248,7 @@ class Adversarial(WithDiscriminator):
     """
 
     updates_simultaneously: ClassVar[bool] = True
+    augments: ClassVar[bool] = True
 
     generates_together: bool
 

@@ -76,6 +76,9 @@ class Method(ABC):
     updates_simultaneously: ClassVar[bool] = False
     """Whether it knows `train.updates=simultaneous`."""
 
+    augments: ClassVar[bool] = False
+    """Whether it has a discriminator whose input can be augmented (`augment=`)."""
+
     model: GenerativeModel
     updates: UpdateSettings
 
@@ -150,7 +153,7 @@ class Method(ABC):
     def optimize(self, name: str, state: TrainState) -> Tensor:
         """Take one step of a network along the gradient in its parameters, and clear it; the norm
         of the gradient, before it is clipped."""
-        parameters = state.trained(name)
+        parameters = state.trained_parameters(name)
         optimizer, settings = state.optimizers[name], self.updates.optimizers.of(name)
         grad_norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if settings.clip_norm is not None:

@@ -75,7 +75,7 @@ class VAE(Method):
         divergence = posterior.divergence().mean()
         loss = self.objective.loss(reconstruction, divergence)
         parts = ("generator", "encoder")
-        loss.backward(inputs=[p for part in parts for p in state.trained(part)])
+        loss.backward(inputs=[p for part in parts for p in state.trained_parameters(part)])
         terms = {
             "elbo": -(reconstruction + divergence),
             "elbo/reconstruction": reconstruction,

@@ -126,9 +126,11 @@ class VAEGAN(WithDiscriminator):
             on_fake._replace(logits=on_fake.logits.float()), on_real._replace(logits=twice)
         )
         terms |= self.weight_terms("generator", state)
-        (reconstruction + divergence).backward(inputs=state.trained("encoder"), retain_graph=True)
+        (reconstruction + divergence).backward(
+            inputs=state.trained_parameters("encoder"), retain_graph=True
+        )
         decoder_loss = self.settings.gamma * reconstruction + sum(terms.values())
-        decoder_loss.backward(inputs=state.trained("generator"))
+        decoder_loss.backward(inputs=state.trained_parameters("generator"))
         terms |= {"elbo/reconstruction": reconstruction, "elbo/divergence": divergence}
         for part in ("generator", "encoder"):
             terms[f"grad_norm/{part}"] = self.optimize(part, state)
