@@ -177,7 +177,11 @@ def _protocol_text(one: Record, identifier: str) -> str:
     protocols = (result["protocol"] for result in one["results"].values())
     plain = next(protocol for protocol in protocols if protocol["id"] == identifier)
     facts = {k: v for k, v in plain.items() if k not in ("id", "parameters")} | plain["parameters"]
-    return ", ".join(f"{name} {value}" for name, value in facts.items())
+    return ", ".join(f"{name} {_fact(value)}" for name, value in facts.items())
+
+
+def _fact(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _dates(group: Mapping[str, Mapping[str, Record]]) -> str:

@@ -121,11 +121,11 @@ class Page:
                 return dict(answer["result"])
 
     def _message(self) -> bytes:
-        message = b""
+        message = bytearray()
         while (byte := self._answers.read(1)) not in (b"\0", b""):
             message += byte
         assert byte, "the browser has ended"
-        return message
+        return bytes(message)
 
 
 @contextmanager

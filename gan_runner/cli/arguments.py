@@ -58,7 +58,8 @@ class Arguments(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         message = _INVALID_TYPE.sub(r"\2 is not a whole number", message.rstrip("."))
         remedy = self._remedy(message) or f"{self.prog} --help shows what there is."
-        raise ConfigError(f"{message}. {remedy}")
+        end = "" if message.endswith("?") else "."
+        raise ConfigError(f"{message}{end} {remedy}")
 
     def _remedy(self, message: str) -> str:
         """What was likely meant by words that it doesn't take; "" where that can't be said."""
@@ -68,10 +69,13 @@ class Arguments(ArgumentParser):
         if message == "the following arguments are required: RUN":
             return f"gan-runs lists the runs; {self.prog} --help shows what there is."
         unknown = re.fullmatch(r"unrecognized arguments: (\S+?)(?:[= ](.*))?", message)
-        if unknown is None:
-            return ""
-        word, value = unknown[1], unknown[2] or ""
+        return self._remedy_for_unknown(unknown[1], unknown[2] or "", message) if unknown else ""
+
+    def _remedy_for_unknown(self, word: str, value: str, message: str) -> str:
+        """What was likely meant by a word, or by a word and its value, that it doesn't take."""
         if not word.startswith("-"):
+            if f"--{word}" in self.flags and f" {word}=" in message:
+                return f"Options have dashes: --{word} {value}".rstrip()
             if "--out" in self.flags and "." in word:
                 return f"Write --out {word}"
             return "To compare several: gan-compare RUN RUN" if "--html" in self.flags else ""

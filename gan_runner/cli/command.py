@@ -167,6 +167,16 @@ def split_data_places(words: Sequence[str]) -> tuple[list[Path], dict[str, str]]
     """The run folders among words, and where their data lies now: the values of `dataset.path` and
     `dataset.root`. Raises ConfigError for words without a run."""
     keys = ("dataset.path=", "dataset.root=")
+    for word in words:
+        if (
+            re.match(r"[a-z]+\.\w+=", word)
+            and not word.startswith(keys)
+            and not Path(word).exists()
+        ):
+            remedy = (
+                "Only dataset.path=FILE and dataset.root=FOLDER can be, where the data lies now."
+            )
+            raise ConfigError(f"not a setting of this command, {printable(word)}. {remedy}")
     runs = [Path(word) for word in words if not word.startswith(keys)]
     if not runs:
         raise ConfigError(f"no run folder, {printable(words[0])}. Name one before it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gan_runner.evaluation.report import EvaluationReport
     from gan_runner.logs.terminal import Terminal
 
+_NO_JSON = (".csv", ".png", ".txt", ".html", ".yaml", ".npz")  # the ends of other files
 _MOST_CLASSES = 20  # of a table that a terminal has room for
 _MOST_NUMBERS = 60  # lines of numbers in a terminal: a table can have thousands of columns
 
@@ -82,7 +84,7 @@ def parser() -> Arguments:
         help="for the likelihood of autoencoders",
     )
     arguments.add_argument(
-        "--space", metavar="SPACE", help="classifier, random, inception, identity"
+        "--space", metavar="SPACE", help="classifier, random, inception, identity, scaled"
     )
     arguments.add_argument("--inception-weights", type=Path, metavar="FILE", help="for inception")
     arguments.add_argument(
@@ -117,6 +119,10 @@ def _metrics_help() -> str:
 def _evaluate(options: argparse.Namespace) -> None:
     from gan_runner.logs.terminal import Terminal
 
+    out = options.out
+    if out is not None and out.suffix.lower() in _NO_JSON:
+        remedy = f"Write --out {shlex.quote(printable(out.with_suffix('.json')))}"
+        raise ConfigError(f"numbers are JSON, --out={printable(out)}. {remedy}")
     terminal = Terminal()
     found = list(_measure(options, terminal))
     _show(found, terminal)

@@ -14,6 +14,7 @@ from gan_runner.comparison.record import Record
 
 _SETTING = re.compile(r"\+{0,2}([A-Za-z_][\w./@]*)=(.*)")
 _OF_THIS_RUN = ("sweep", "resume", "dry_run")  # and all of hydra: places and modes
+_AS_TYPED = {"True": "true", "False": "false", "None": "null"}  # a job has Python's words
 _LONGEST = 4000  # letters of a command
 
 
@@ -47,7 +48,8 @@ def _settings(record: Record) -> list[tuple[str, str]] | None:
             return None
         key = match[1]
         if key not in _OF_THIS_RUN and not key.startswith("hydra."):
-            found.append((text.partition("=")[0], match[2]))
+            value = _AS_TYPED.get(match[2], match[2])
+            found.append((text.partition("=")[0], value))
     return found if record.overrides else None
 
 

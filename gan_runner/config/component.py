@@ -150,6 +150,10 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
         prefix = key.removesuffix(path[-1])
         remedy = suggest_settings(key, [f"{prefix}{name}" for name in names])
         return f"unknown setting, {key}={value}. {remedy or _OVERVIEW}"
+    if first["type"] in ("model_type", "dict_type"):
+        within = " ".join(f"{key}.{name}" for name in _setting_names(kind, path))
+        remedy = f"Set one of: {within}" if within else f"gan-train --help {key} lists them."
+        return f"invalid setting, {key}={value}. It is a group of settings. {remedy}"
     if first["type"] == "missing":
         return f"missing setting, {key}. Every setting must be given."
     if slip := _typing_slip(first, key):
@@ -161,10 +165,21 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     if isinstance(first["input"], Mapping) and first["type"] == "value_error":
         # of several settings together: the message names them
         key, value = f"{key}.*" if key else "settings", ""
-    expected = _expectation(first, key)
+    expected = _expectation(first, key) + _also_taken(error)
     # a setting at the end is to be pasted as it stands
     end = "" if expected.endswith((".", "?")) or "=" in expected.split()[-1] else "."
     return f"invalid setting, {key}{value and '='}{value}. {expected}{end}"
+
+
+def _also_taken(error: ValidationError) -> str:
+    """The words that a setting takes instead of a number: " or 'auto'"; "" without any."""
+    first, *others = error.errors()
+    words = [
+        other["ctx"]["expected"]
+        for other in others
+        if other["type"] == "literal_error" and other["loc"][:-1] == first["loc"][:-1]
+    ]
+    return f" or {words[0]}" if words and first["type"] != "literal_error" else ""
 
 
 def _typing_slip(first: ErrorDetails, key: str) -> str:

@@ -231,6 +231,35 @@ def test_a_number_with_a_comma_is_a_sweep_and_nothing_else(
     assert "Add -m" in fault and "for a list" not in fault and "for a text" not in fault
 
 
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("train.steps= 100", "Write train.steps=100"),
+        (
+            "dataset.path=my photos.csv",
+            """Quote a text with spaces: 'dataset.path="my photos.csv"'""",
+        ),
+        ("quick=yes please", "Write setting=value, or remove it."),
+        ("loss=hinge steps", "Did you mean: train.steps=VALUE"),
+        (
+            "optimizer.generator.lr=0,001",
+            "write the number with a point: optimizer.generator.lr=0.001",
+        ),
+        ("train=5", " train.steps train.epochs"),
+        ("train.eval_every=often", "Should be an integer or 'auto'."),
+        ("train.epochs=3 train.steps=3", "Remove one of them."),
+        ("train.steps=${foo}", "Name one that gan-train --cfg job prints."),
+        ("=3", "Write setting=value"),
+        ("+foo=1", "gan-train --cfg job prints all settings."),
+    ],
+)
+def test_a_slip_in_a_setting_is_answered_with_what_to_type(
+    line: str, remedy: str, here: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, _, fault = here("gan-train", *line.split())
+    assert (code, remedy in fault) == (2, True), fault
+
+
 @pytest.fixture
 def vectors(tmp_path: Path, here: Callable[..., tuple[int, str, str]]) -> str:
     """The settings of forty vectors."""

@@ -17,6 +17,8 @@ Here = Callable[..., Answer]
     [
         ("gan-sample RUN --output s.png", "Did you mean: --out s.png"),
         ("gan-sample RUN s.png", "Write --out s.png"),
+        ("gan-sample RUN num=3", "Options have dashes: --num 3"),
+        ("gan-evaluate RUN --out n.csv", "Write --out n.json"),
         ("gan-sample RUN -n 5", "Did you mean: --num 5"),
         ("gan-sample RUN --out", "Write --out PATH"),
         ("gan-sample", "gan-runs lists the runs; gan-sample --help shows what there is."),

@@ -27,6 +27,11 @@ def test_the_command_of_a_run_has_its_settings_but_for_its_place(tmp_path: Path)
     assert shlex.split(run_command(record) or "") == ["gan-train", *given]
 
 
+def test_true_and_false_are_written_as_they_were_typed(tmp_path: Path) -> None:
+    (record,) = records(tmp_path, ["loss=hinge", "quick=True", "train.epochs=None"])
+    assert run_command(record) == "gan-train loss=hinge quick=true train.epochs=null"
+
+
 def test_runs_of_a_full_product_have_one_command(tmp_path: Path) -> None:
     found = records(
         tmp_path, *([f"loss={x}", "lr=1", f"seed={y}"] for x in ("hinge", "lsgan") for y in (0, 1))

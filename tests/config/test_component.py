@@ -127,13 +127,18 @@ def test_a_whole_number_is_taken_for_a_float_and_a_list_for_a_tuple() -> None:
         ("evergreen", 2, "true or false"),
         ("evergreen", "always", "true or false"),
         ("place", {"x": 1.0, "y": 2.0}, "a list"),
-        ("leaves", [0.1, "round"], "an object"),
     ],
 )
 def test_nothing_else_is_converted(key: str, value: Any, expected: str) -> None:
     message = refusal(tree(**{key: value}))
     assert message.startswith(f"invalid setting, garden.plant.{key}=")
     assert message.endswith(f"Should be {expected}.")
+
+
+def test_a_value_for_a_group_of_settings_is_answered_with_their_names() -> None:
+    message = refusal(tree(leaves=[0.1, "round"]))
+    assert message.startswith("invalid setting, garden.plant.leaves=")
+    assert message.endswith("Set one of: garden.plant.leaves.length garden.plant.leaves.shape")
 
 
 @pytest.mark.parametrize(

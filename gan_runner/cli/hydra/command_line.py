@@ -263,6 +263,15 @@ def _refuse_what_hydra_does_not_do(command: CommandLine) -> None:
             raise ConfigError(f"Hydra composes runs and does not start them, {shown}. Remove it.")
 
 
+def _refuse_two_lengths(overrides: Sequence[Override]) -> None:
+    """Raise ConfigError for both a number of steps and one of epochs."""
+    given = {each.key_or_group: each for each in overrides if not each.is_delete()}
+    epochs, steps = given.get("train.epochs"), given.get("train.steps")
+    if epochs is not None and steps is not None and epochs.value() is not None:
+        shown = printable(f"{epochs.input_line} can't be combined with {steps.input_line}")
+        raise ConfigError(f"{shown}. Remove one of them.")
+
+
 def _refuse_combinations(command: CommandLine) -> None:
     """Raise ConfigError, or CheckpointError for a resumed run, for two things that can't be done by
     one command."""
@@ -283,6 +292,7 @@ def _refuse_combinations(command: CommandLine) -> None:
             raise ConfigError(f"{shown} can't be combined with hydra.run.dir. Remove one of them.")
         if key == "sweep" and not command.multirun:
             raise ConfigError(f"{shown} needs multirun. Add -m, or remove it.")
+    _refuse_two_lengths(command.overrides)
     asked = {
         f"resume={command.resume}": command.resume is not None,
         "dry_run=true": command.dry_run,

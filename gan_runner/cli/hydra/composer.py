@@ -239,7 +239,7 @@ def _explain(
         shown = match[1] if value is None else f"{match[1]}={value}"
         remedy = remedy or "gan-train --help shows what there is; --cfg job prints all settings."
         return ConfigError(f"unknown setting, {printable(shown)}. {remedy}")
-    known = _explain_choice(text)
+    known = _explain_choice(text) or _explain_form(text)
     return ConfigError(known or f"can't compose the configuration: {text or type(error).__name__}")
 
 
@@ -258,13 +258,25 @@ def _explain_choice(text: str) -> str:
     return ""
 
 
+def _explain_form(text: str) -> str:
+    """A known error of Hydra about the way that a setting is written, else ""."""
+    if match := re.match(r"Interpolation key '(.*)' not found\s+full_key: (\S+)", text):
+        written = printable(f"{match[2]}=${{{match[1]}}}")
+        return f"no such setting to refer to, {written}. Name one that gan-train --cfg job prints."
+    if text.startswith("Config group override must be a string or a list"):
+        return "a setting without a name, =VALUE. Write setting=value"
+    return ""
+
+
 def _explain_several_values(written: str) -> str:
     """What to write for a value with a comma in it, which may be a sweep, a list or a text."""
     key, _, value = written.partition("=")
     remedy = "Add -m to train a run with each."
-    if re.fullmatch(r"\d{1,3}(,\d{3})+", value):
+    if re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", value):
         return f"commas in a number, {printable(written)}. Type {key}={value.replace(',', '')}"
-    if key in OF_SEVERAL:
+    if re.fullmatch(r"\d+,\d+", value) and _is_one_number(key, ("number",)):
+        remedy += f" Or write the number with a point: {key}={value.replace(',', '.')}"
+    elif key in OF_SEVERAL:
         remedy += f" Or write {quote_setting(key, f'[{value}]')} for all in one run."
     elif key not in GROUPS and not _is_one_number(key):
         lists = [override(key, entries) for entries in _entries(value)]
@@ -273,11 +285,11 @@ def _explain_several_values(written: str) -> str:
     return f"several values in a single run, {printable(written)}. {remedy}"
 
 
-def _is_one_number(key: str) -> bool:
+def _is_one_number(key: str, of: tuple[str, ...] = ("integer", "number", "true")) -> bool:
     """Whether a setting is a number, or true or false, and neither a list nor a text."""
     found = json.loads(TYPES.read_text(encoding="utf-8")).get(key, "")
     kinds = [found] if isinstance(found, str) else list(found)
-    return all(kind.startswith(("integer", "number", "true")) for kind in kinds)
+    return all(kind.startswith(of) for kind in kinds)
 
 
 def _entries(value: str) -> Iterator[list[str | int | float | None]]:

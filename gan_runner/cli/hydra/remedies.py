@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import GROUPS, OF_SEVERAL, options
 from gan_runner.config.other_words import data_line, is_path, our_option
 from gan_runner.config.overrides import override, quote_setting
+from gan_runner.config.reference import TYPES
 from gan_runner.config.suggestions import SWITCHES, nearest, suggest_settings
 from gan_runner.errors import CheckpointError, did_you_mean, printable
 
@@ -55,20 +57,37 @@ def remedy_for_word(word: str, *, before: str, after: Sequence[str]) -> str:
     word that it follows."""
     if whole := _list_with_spaces(word, before, after):
         return f"Without spaces: {whole}"
+    if before.endswith("=") and len(before) > 1:
+        return f"Write {quote_setting(before.removesuffix('='), word)}"
     if chosen := [f"'{group}={word}'" for group in GROUPS if word in options(group)]:
         return f"Did you mean {' or '.join(chosen)}?"
     if word in _COMMANDS:
         return _COMMANDS[word]
-    return _remedy_for_path(word) or f"Write {_setting(word, after)}"
+    if whole := _text_with_spaces(word, before, after):
+        return f"Quote a text with spaces: {whole}"
+    return _remedy_for_path(word) or _as_setting(word, after)
 
 
-def _setting(word: str, after: Sequence[str]) -> str:
+def _text_with_spaces(word: str, before: str, after: Sequence[str]) -> str:
+    """The text that a word goes on with, quoted; "" after what takes no text."""
+    key, equals, value = before.partition("=")
+    kind = json.loads(TYPES.read_text(encoding="utf-8")).get(key, "")
+    if not equals or "text" not in kind or ":" in word or word in Composer().known_settings([]):
+        return ""
+    words = [value, word, *takewhile(lambda other: "=" not in other, after)]
+    return override(key, " ".join(words))
+
+
+def _as_setting(word: str, after: Sequence[str]) -> str:
     """A setting without its equals sign as it is typed: loss=hinge for loss:hinge."""
     if pair := re.fullmatch(r"([A-Za-z][\w./]*):(.+)", word):
-        return quote_setting(pair[1], pair[2])
+        return f"Write {quote_setting(pair[1], pair[2])}"
     value = "".join(after[:2]) if after and after[0] == "=" else next(iter(after), "")
     value = value.removeprefix("=") if "=" not in value.removeprefix("=") else ""
-    return quote_setting(word.rstrip(":"), value or _PLACEHOLDERS.get(word, "VALUE"))
+    key, settings = word.rstrip(":"), [*Composer().known_settings([]), *GROUPS, *_PLACEHOLDERS]
+    if key in settings:
+        return f"Write {quote_setting(key, value or _PLACEHOLDERS.get(key, 'VALUE'))}"
+    return suggest_settings(key, settings, value) or "Write setting=value, or remove it."
 
 
 def _list_with_spaces(word: str, before: str, after: Sequence[str]) -> str:

@@ -69,13 +69,14 @@ def _plugins(record: Record) -> str:
 
 
 def _start_text(records: Sequence[Record]) -> str:
-    starts = sorted({_moment_text(r.summary.started) for r in records if r.summary.started})
+    starts = sorted({moment_text(r.summary.started) for r in records if r.summary.started})
     if not starts:
         return NOT_RECORDED
     return starts[0] if len(starts) == 1 else f"{starts[0]}, the last {starts[-1]}"
 
 
-def _moment_text(moment: str) -> str:
+def moment_text(moment: str) -> str:
+    """A moment in ISO format for a reader, to the minute."""
     return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M %Z")
 
 

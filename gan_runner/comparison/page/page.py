@@ -22,7 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
 from gan_runner.comparison.page import plots, readings, results, tables, uplot
-from gan_runner.comparison.page.facts import facts
+from gan_runner.comparison.page.facts import facts, moment_text
 from gan_runner.errors import plural, printable
 from gan_runner.storage.run_folder import current_time
 
@@ -86,7 +86,7 @@ def render(
             facts=facts,
             sections=sections,
             version=__version__,
-            time=current_time(),
+            time=moment_text(current_time()),
             styles=[uplot.style()] * drawn,
             scripts=scripts,
             script_hashes=[_digest(script) for script in scripts],

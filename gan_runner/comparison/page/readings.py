@@ -49,11 +49,13 @@ def report_section(report: ReadingReport, *, heading: str | None) -> dict[str, A
     # what is alike of all parts, or of none, has no column
     shown = [0, *[1] * (report.kind == "table"), 2, *[3] * any(cells[3] for cells in parts)]
     decisions = [(d.text, d.remedy, d.doubtful) for d in report.decisions]
+    others = sum(not decision.doubtful for decision in report.decisions)
+    noun = "decision" if others == len(report.decisions) else "other decision"
     return {
         "heading": heading,
         "rows": summary(report),
         "doubtful": [(text, remedy) for text, remedy, doubtful in decisions if doubtful],
-        "other_decisions": plural(sum(not d.doubtful for d in report.decisions), "other decision"),
+        "other_decisions": plural(others, noun),
         "decided": [(text, remedy) for text, remedy, doubtful in decisions if not doubtful],
         "left_out": left_out_lines(report),
         "classes": [(each.name, f"{each.count:,}") for each in report.classes],
