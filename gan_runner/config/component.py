@@ -23,7 +23,7 @@ from gan_runner.config.renames import RENAMED_CLASSES
 from gan_runner.config.suggestions import suggest_settings
 from gan_runner.errors import ConfigError, did_you_mean, is_undecoded, printable, undecoded_fault
 
-_OVERVIEW = "gan-train --help shows what there is."
+_OVERVIEW = "gan-train --cfg job prints all settings."
 _FACTORS = {"k": 1000, "m": 1_000_000}  # 10k, 1M
 _PRECISIONS = {
     **dict.fromkeys(("16", "fp16", "half", "float16", "mixed", "bfloat16", "amp"), "bf16"),
