@@ -181,12 +181,11 @@ class Array(Dataset):
         groups: dict[tuple[bool, str], list[str]] = defaultdict(list)
         for dimension, each in lost.items():
             groups[not each.doubtful, each.remedy].append(f"dimension {dimension + 1} {each.text}")
-        for (is_minor, remedy), texts in sorted(groups.items()):
+        for (is_minor, saving), texts in sorted(groups.items()):
             more = len(texts) - _MOST_NAMED
             also = f"; {more} more like these" if more > 0 else ""
-            remedy = f"{remedy}, as float64."
-            if not self.standardize and remedy.startswith(OTHER_UNIT):
-                remedy = "Use dataset.standardize=true"
+            is_shifted = self.standardize or saving != OTHER_UNIT
+            remedy = f"{saving}, as float64." if is_shifted else "Use dataset.standardize=true"
             yield Decision("; ".join(texts[:_MOST_NAMED]) + also, remedy, not is_minor)
 
     def _space_of(self, numbers: Tensor) -> Space:

@@ -839,3 +839,14 @@ def test_a_number_with_another_decimal_sign_than_its_column_is_called_that(
 
     with pytest.raises(DataError, match=f"has numbers with '{re.escape(decimal)}' and others"):
         load(table("x;kind", cell, one_of("a", "b"), sep=";"), decimal=decimal)
+
+
+def test_a_column_of_too_many_texts_for_categories_is_not_proposed_as_such(load: Load) -> None:
+    def cell(row: int) -> str:
+        return "-" if row % 9 == 0 else f"{row}.5"
+
+    text = table("x,kind,y", cell, one_of("a", "b"), number)
+    with pytest.raises(DataError, match="mixes numbers and text") as error:
+        load(text)
+    assert "'dataset.ignore=[x]' to leave the column out" in str(error.value)
+    assert "dataset.categorical" not in str(error.value)
