@@ -73,7 +73,7 @@ def _other_use(key: str, known: Sequence[str]) -> str:
         return ""
     option = max(having, key=lambda name: len(meanings[name].keys() & set(known)))
     needed = "" if ours in known else f"{group}={option} with "
-    return f"Here it is {needed}{ours}: {meanings[option][ours].rstrip('.')}."
+    return f"Here it is {needed}{ours}: {meanings[option][ours].rstrip('. ')}."
 
 
 def _suggest_others(key: str, known: Sequence[str], value: str | None) -> str:
