@@ -64,6 +64,48 @@ _LINES = {
     "n_jobs": "hydra.launcher.n_jobs={value}",
     "jobs": "hydra.launcher.n_jobs={value}",
 }
+OTHER_NAMES = {
+    "learning_rate": ("lr",),
+    "batchsize": ("batch_size",),
+    **dict.fromkeys(("size", "resolution", "img_size", "resize", "crop"), ("image_size",)),
+    **dict.fromkeys(("file", "filename", "filepath"), ("path",)),
+    **dict.fromkeys(("folder", "dir"), ("root",)),
+    **dict.fromkeys(("target", "target_column", "label_column", "y"), ("label", "labels")),
+    **dict.fromkeys(("label_key", "target_key", "targets"), ("labels",)),
+    **dict.fromkeys(("sep", "separator", "delim"), ("delimiter",)),
+    **dict.fromkeys(("column_names", "feature_names"), ("names",)),
+    **dict.fromkeys(("exclude", "drop", "drop_columns", "ignore_columns"), ("ignore",)),
+    **dict.fromkeys(
+        ("cat_columns", "cat_cols", "categorical_columns", "discrete_columns", "discrete"),
+        ("categorical",),
+    ),
+    **dict.fromkeys(
+        ("num_columns", "num_cols", "numeric_columns", "numerical", "continuous_columns"),
+        ("numeric",),
+    ),
+    "na_values": ("missing_values",),
+    **dict.fromkeys(("test_size", "test_split", "val_split", "test_fraction"), ("test_ratio",)),
+    **dict.fromkeys(("random_state", "split_seed"), ("seed",)),
+    **dict.fromkeys(("key", "array", "data_key", "image_key"), ("samples",)),
+    **dict.fromkeys(("nc", "num_channels", "n_channels", "in_channels"), ("channels",)),
+    **dict.fromkeys(("mirror", "hflip", "horizontal_flip", "random_flip"), ("flip",)),
+}
+"""Other programs' names of settings that take the same values as ours, with our names in a group,
+of which another option may have the second."""
+
+OTHER_USES = {
+    **dict.fromkeys(("skiprows", "skip_rows", "skip_header", "skiplines"), ("skip_lines",)),
+    "header": ("names",),
+    **dict.fromkeys(("usecols", "columns", "index_col"), ("ignore",)),
+    "dtype": ("numeric",),
+    **dict.fromkeys(("na", "na_filter", "dropna", "keep_default_na"), ("missing",)),
+    **dict.fromkeys(("normalize", "standardise", "scale"), ("standardize", "range")),
+    "grayscale": ("channels",),
+    **dict.fromkeys(("skip_damaged", "ignore_errors"), ("on_damaged",)),
+    "split": ("test_ratio",),
+}
+"""The same of settings that take other values than ours, or mean the opposite."""
+
 _FOLDERS = ("output", "outdir", "out", "out_dir", "output_dir", "logdir", "log_dir", "save_dir")
 _DEVICES = ("gpu", "gpus", "gpu_id", "gpu_ids", "cuda")
 _DATA = ("data", "data_dir", "datadir", "dataroot", "data_root", "data_path", "root", "path")

@@ -28,21 +28,23 @@ def quote_setting(key: str, written: str) -> str:
     return printable(shlex.quote(f"{key}={written}"), limit=_LONGEST)
 
 
+def in_quotes(text: str) -> str:
+    """Text in Hydra's double quotes, which a shell's single ones can go around: before a quote,
+    backslashes are doubled and the quote gets one."""
+    escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), text)
+    return f'"{escaped}"'
+
+
 def _in_hydras_grammar(value: _Value) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, str):
-        return value if _is_bare(value) else f'"{_escape(value)}"'
+        return value if _is_bare(value) else in_quotes(value)
     return f"[{','.join(map(_in_hydras_grammar, value))}]"
 
 
 def _is_bare(text: str) -> bool:
     """Whether Hydra takes the text for itself without quotes."""
     return bool(_BARE.fullmatch(text)) and text.lower() not in _OTHER_TYPES
-
-
-def _escape(text: str) -> str:
-    """Text for double quotes: before a quote, backslashes are doubled and the quote gets one."""
-    return re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), text)

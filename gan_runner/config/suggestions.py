@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gan_runner.config.groups import GROUPS, options
-from gan_runner.config.other_words import our_line
+from gan_runner.config.other_words import OTHER_NAMES, OTHER_USES, our_line
 from gan_runner.config.overrides import quote_setting
 from gan_runner.config.reference import read_option
 from gan_runner.config.renames import RENAMED, new_name
@@ -17,20 +17,8 @@ SWITCHES = {"dry_run", "quick", "deterministic"}
 """Settings that a flag alone would switch on."""
 
 _LONGEST = 1000  # characters of a message
-_LISTED = 12  # settings at most of a group
+_LISTED, _MOST_LISTED = 12, 24  # settings at most of a group, in full and without its name
 _OPTIONS_NAMED = 3  # at most, of which any has a setting
-_OTHER_WORDS = {
-    "learning_rate": "lr",
-    "batchsize": "batch_size",
-    "size": "image_size",
-    "resolution": "image_size",
-    "img_size": "image_size",
-    "file": "path",
-    "folder": "root",
-    "dir": "root",
-    "target": "label",
-    "label_column": "label",
-}
 
 
 def suggest_settings(key: str, settings: Iterable[str], value: str | None = None) -> str:
@@ -49,10 +37,43 @@ def suggest_settings(key: str, settings: Iterable[str], value: str | None = None
         return new_name(written) if value is None else _meant([written], key, value)
     if near := _unchosen_option(written, known):
         return _meant(near, key, value)
+    if remedy := _other_use(written, known):
+        return remedy
+    if near := _named_by(OTHER_NAMES, written, known):
+        return _meant(near, key, value)
     if value is not None and (line := our_line(written, value)):
         return f"Did you mean: {printable(line, _LONGEST)}"
     near = _misspelt_key(key, known)
     return _meant(near, key, value) if near else _suggest_others(key, known, value)
+
+
+def _named_by(names: Mapping[str, Sequence[str]], key: str, known: Sequence[str]) -> list[str]:
+    """Our setting that another program calls by the last part of a key, in the key's group, or in
+    that of data where it has none."""
+    group, _, last = key.rpartition(".")
+    ours = (f"{group or 'dataset'}.{name}" for name in names.get(last, ()))
+    return [name for name in ours if name in known][:1]
+
+
+def _other_use(key: str, known: Sequence[str]) -> str:
+    """What our setting means that another program uses in another way, with the option that has
+    it where the chosen ones haven't; "" if there is none."""
+    group, _, last = key.rpartition(".")
+    found = _named_by(OTHER_USES, key, known)
+    found = found or [f"{group}.{name}" for name in OTHER_USES.get(last, ()) if group in GROUPS]
+    if not found:
+        return ""
+    ours = found[0]
+    meanings = {
+        name: {s.key: s.meaning for s in read_option(ours.partition(".")[0], name).settings}
+        for name in options(ours.partition(".")[0])
+    }
+    having = [name for name, meaning in meanings.items() if ours in meaning]
+    if not having:
+        return ""
+    option = max(having, key=lambda name: len(meanings[name].keys() & set(known)))
+    needed = "" if ours in known else f"{group}={option} with "
+    return f"Here it is {needed}{ours}: {meanings[option][ours].rstrip('. ')}."
 
 
 def _suggest_others(key: str, known: Sequence[str], value: str | None) -> str:
@@ -65,7 +86,7 @@ def _suggest_others(key: str, known: Sequence[str], value: str | None) -> str:
     if near or value is None:
         return _meant(near, key, value) if near else _list_group(written, known)
     group, _, name = written.rpartition(".")
-    mapped = f"{group or 'dataset'}.{_OTHER_WORDS.get(name, name)}"
+    mapped = f"{group or 'dataset'}.{OTHER_NAMES.get(name, (name,))[0]}"
     return _of_other_option(mapped, value) or _list_group(written, known)
 
 
@@ -125,7 +146,7 @@ def _same_name(key: str, known: Sequence[str]) -> list[str]:
     """The settings of the same name in other groups: train.steps for steps, those of both networks
     for optimizer.lr."""
     group, _, last = key.rpartition(".")
-    last = _OTHER_WORDS.get(last, last)
+    last = OTHER_NAMES.get(last, (last,))[0]
     if last == "name":  # of every group
         return []
     named = [n for n in known if n.replace("/", ".").rpartition(".")[2] == last]
@@ -179,6 +200,9 @@ def _list_group(key: str, known: Sequence[str]) -> str:
     while group:
         listed = [name for name in known if name.startswith(f"{group}.")]
         if listed:
-            return f"There are {', '.join(listed)}." if len(listed) <= _LISTED else ""
+            if len(listed) <= _LISTED:
+                return f"There are {', '.join(listed)}."
+            names = [name.removeprefix(f"{group}.") for name in listed]
+            return f"{group} has {', '.join(names)}." if len(names) <= _MOST_LISTED else ""
         group = group.rpartition(".")[0]
     return ""

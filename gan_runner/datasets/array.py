@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from gan_runner.datasets.readers.intensities import (
 )
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.sequences import plain_sequence_space, standardized_sequence_space
-from gan_runner.datasets.shifting import Lost, shift_columns
+from gan_runner.datasets.shifting import OTHER_UNIT, Lost, shift_columns
 from gan_runner.datasets.vectors import plain_space, standardized_space
 from gan_runner.decoding.values import Limits, scale_to_bytes
 from gan_runner.errors import ConfigError, DataError, printable
@@ -177,18 +178,15 @@ class Array(Dataset):
 
     def _lost_digits(self, lost: dict[int, Lost]) -> Iterator[Decision]:
         """The dimensions whose digits can't all be kept, those that may matter apart."""
-        remedy = "Save them in another unit, or less their start, as float64."
-        if not self.standardize:
-            remedy = "Use dataset.standardize=true"
-        for doubtful in (True, False):
-            texts = [
-                f"dimension {d + 1} {x.text}" for d, x in lost.items() if x.doubtful == doubtful
-            ]
-            more = (
-                f"; {len(texts) - _MOST_NAMED} more like these" if len(texts) > _MOST_NAMED else ""
-            )
-            if texts:
-                yield Decision("; ".join(texts[:_MOST_NAMED]) + more, remedy, doubtful)
+        groups: dict[tuple[bool, str], list[str]] = defaultdict(list)
+        for dimension, each in lost.items():
+            groups[not each.doubtful, each.remedy].append(f"dimension {dimension + 1} {each.text}")
+        for (is_minor, saving), texts in sorted(groups.items()):
+            more = len(texts) - _MOST_NAMED
+            also = f"; {more} more like these" if more > 0 else ""
+            is_shifted = self.standardize or saving != OTHER_UNIT
+            remedy = f"{saving}, as float64." if is_shifted else "Use dataset.standardize=true"
+            yield Decision("; ".join(texts[:_MOST_NAMED]) + also, remedy, not is_minor)
 
     def _space_of(self, numbers: Tensor) -> Space:
         are_vectors, shape = numbers.ndim == 2, numbers.shape[1:]

@@ -255,7 +255,7 @@ def _time_decisions(dates: dict[int, str], times: dict[int, str]) -> list[Decisi
 def _axes_doubts(samples: Samples) -> list[Decision]:
     """Whether three axes are images [N, H, W]."""
     count, height, width = samples.shape
-    text = f"three axes are read as {count} gray images of {height} x {width} px"
+    text = f"three axes are read as {count} gray images of {width} x {height} px"
     if width <= 4 and samples.dtype == np.uint8:
         remedy = "A single picture [H, W, C] isn't a data set: save many as [N, H, W, C]"
         return [Decision(text, remedy)]

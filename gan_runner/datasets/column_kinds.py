@@ -23,7 +23,7 @@ from gan_runner.datasets.readers.numbers import (
     confirms_decimal,
     find_form,
 )
-from gan_runner.datasets.readers.table_rows import skip_line
+from gan_runner.datasets.readers.table_rows import skip_more
 from gan_runner.datasets.readers.units import find_units
 from gan_runner.errors import DataError, printable
 
@@ -191,22 +191,30 @@ class KindFinder(NamedTuple):
         what = "is to be numeric" if is_wanted else "mixes numbers and text"
         line = column.lines[column.cells.index(texts[0])]
         where = f"{printable(texts[0], limit=40)} in line {line}"
-        categorical = self.missing.remedies.add("categorical", [column.name])
+        fits = len(column.counts) <= column.most_categories
+        as_other = self.missing.remedies.add("categorical" if fits else "ignore", [column.name])
         if units := find_units(column.counts):
-            remedy = f"Write it as numbers in one unit, or use {categorical}"
+            remedy = f"Write it as numbers in one unit, or use {as_other}"
             return self._fault(f"column {name} has {units}, {where}", remedy)
+        other = "," if self.decimal == "." else "."
+        if all(other in text and is_number(text.replace(other, ".")) for text in texts):
+            remedy = f"Write them with {self.decimal!r}, or use {as_other}"
+            what = f"has numbers with {self.decimal!r} and others with {other!r}"
+            return self._fault(f"column {name} {what}, {where}", remedy)
         if len(texts) > _FEW_SPELLINGS and (notation := find_notation(column.counts)):
-            remedy = f"Write it as plain numbers, or use {categorical}"
+            remedy = f"Write it as plain numbers, or use {as_other}"
             return self._fault(f"column {name} has {notation}, in line {line}", remedy)
-        remedy = f"Repair it, or use {categorical}"
+        remedy = f"Repair it, or use {as_other}"
         if len(texts) <= _FEW_SPELLINGS and max(map(len, texts)) <= _LONGEST_SPELLING:
+            purpose = "for categories" if fits else "to leave the column out"
             stands = "it stands" if len(texts) == 1 else "they stand"
             missing = self.missing.adding(texts)
-            parts = [f"{missing} if {stands} for missing values", f"{categorical} for categories"]
+            parts = [f"{missing} if {stands} for missing values", f"{as_other} {purpose}"]
             is_word = any(cell.lower() not in POSSIBLE and cell[:1].isalnum() for cell in texts)
             remedy = f"Use {' or '.join(reversed(parts) if is_word else parts)}."
-            if line == column.lines[0] and len(texts) == 1:
-                skipping = skip_line(line, self.skip_lines)
+            is_single = len(texts) == 1 and column.counts[texts[0]] == 1
+            if is_single and line in (column.lines[0], column.lines[-1]):
+                skipping = skip_more([line], self.skip_lines)
                 remedy = f"If it is no row of values, leave it out: {skipping}; or u{remedy[1:]}"
         others = f" and {len(texts) - 1} other texts" if len(texts) > 1 else ""
         return self._fault(f"column {name} {what}, {where}{others}", remedy)

@@ -13,6 +13,8 @@ Numbers = NDArray[Any]
 _MOST_DETECTED_DECIMALS = 6
 _FINE = 2.0**-12  # of the deviation: numbers in steps of that are as good as exact
 _COARSE = 2.0**-8  # of the deviation: steps that show in a histogram
+_EPSILON = 2.0**-24  # of the deviation: what float32 keeps of numbers of that size
+_LEAST_MERGED = 0.05  # of the numbers that aren't 0
 _BLOCK = 64  # columns
 _LEAST_GAIN = 4  # an origin that can't save all digits takes the typical number down by so much
 _MOST_EXACT = 2**53  # float64 holds all whole numbers up to it
@@ -20,15 +22,21 @@ _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
+OTHER_UNIT = "Save them in another unit, or less their start"
+_LOGARITHMS = "Save their logarithms, which are apart"
+
+
 class Lost(NamedTuple):
     """The digits of some numbers that float32 can't keep.
 
     `text`: what of them, as the end of a sentence that begins with their name. `doubtful`: whether
-    these digits are likely to mean something, as those of times and identifiers do.
+    these digits are likely to mean something, as those of times and identifiers do. `remedy`: the
+    start of a sentence.
     """
 
     text: str
     doubtful: bool
+    remedy: str = OTHER_UNIT
 
 
 class Shifted(NamedTuple):
@@ -47,8 +55,11 @@ def shift(values: Numbers, decimals: int | None, *, may_shift: bool = True) -> S
     Raises OverflowError where numbers are too far apart for 32 bits.
     """
     values = _as_64_bits(values)
+    if decimals and (values == np.rint(values)).all():
+        decimals = 0  # 1700000000123.0, as pandas writes whole numbers beside missing ones
     if not len(values) or _keeps(values.astype(np.float64), decimals):
-        return Shifted(values.astype(np.float32), 0.0, None)
+        numbers = values.astype(np.float32)
+        return Shifted(numbers, 0.0, _find_merged(values, decimals))
     origin = _choose_origin(values, decimals) if may_shift else 0.0
     difference = _subtract(values, origin)
     if np.abs(difference).max() > _LARGEST:
@@ -210,6 +221,21 @@ def _deviation(difference: NDArray[np.float64]) -> float:
     """The standard deviation of numbers whose squares may be too large for a float64."""
     largest = float(np.abs(difference).max())
     return float((difference / largest).std()) * largest if largest else 0.0
+
+
+def _find_merged(values: Numbers, decimals: int | None) -> Lost | None:
+    """The numbers so near to 0 beside the deviation that they are learned as one, if they are
+    many: those of a column over many orders of magnitude, all of one sign."""
+    if decimals is not None or not len(values) or values.min() < 0 < values.max():
+        return None
+    sizes = np.abs(values[values != 0].astype(np.float64))
+    limit = _deviation(values.astype(np.float64)) * _EPSILON
+    share = float((sizes < limit).mean()) if len(sizes) else 0.0
+    if share < _LEAST_MERGED:
+        return None
+    what = f"{100 * share:.0f} % of its numbers are nearer to 0 than {limit:.1g}"
+    text = f"goes from {sizes.min():.2g} to {sizes.max():.2g}: {what}, and learned as one"
+    return Lost(text, doubtful=True, remedy=_LOGARITHMS)
 
 
 def _find_lost(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -189,17 +190,16 @@ def _origin(filled: list[ColumnValues]) -> tuple[float, ...]:
 
 def _lost_digits(filled: list[ColumnValues]) -> Iterator[Decision]:
     """The columns whose digits can't all be kept, those that may matter apart from the others."""
-    for doubtful in (True, False):
-        lost = [each for each in filled if each.lost and each.lost.doubtful == doubtful]
-        if not lost:
-            continue
-        texts = [f"column {printable(c.name)} {loss.text}" for c, _, _, loss in lost if loss]
-        more = f"; {len(lost) - _MOST_NAMED} more like these" if len(lost) > _MOST_NAMED else ""
-        ignored = override("dataset.ignore", [each.column.name for each in lost[:_MOST_NAMED]])
+    groups: dict[tuple[bool, str], list[tuple[str, str]]] = defaultdict(list)
+    for column, _, _, lost in filled:
+        if lost is not None:
+            groups[not lost.doubtful, lost.remedy].append((column.name, lost.text))
+    for (is_minor, remedy), found in sorted(groups.items()):
+        texts = [f"column {printable(name)} {text}" for name, text in found[:_MOST_NAMED]]
+        more = f"; {len(found) - _MOST_NAMED} more like these" if len(found) > _MOST_NAMED else ""
+        ignored = override("dataset.ignore", [name for name, _ in found[:_MOST_NAMED]])
         yield Decision(
-            "; ".join(texts[:_MOST_NAMED]) + more,
-            f"Save them in another unit, or less their start; or leave them out: {ignored}",
-            doubtful,
+            "; ".join(texts) + more, f"{remedy}; or leave them out: {ignored}", not is_minor
         )
 
 

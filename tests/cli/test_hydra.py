@@ -102,9 +102,9 @@ def test_another_file_may_be_what_all_is_composed_into(here: Here, own: tuple[st
 @pytest.mark.parametrize(
     ("arguments", "lines"),
     [
-        (["init_from=~/a=b"], ["init_from='~/a=b'"]),
+        (["init_from=~/a=b"], ['init_from="~/a=b"']),
         (["loss=hinge", "-m", "seed=0,1"], ["loss=hinge", "seed=0,1"]),
-        (["cache=it's", "--cfg", "job"], [r"cache='it\'s'"]),
+        (["cache=it's", "--cfg", "job"], ['cache="it\'s"']),
     ],
 )
 def test_values_that_hydra_cant_read_are_quoted(arguments: list[str], lines: list[str]) -> None:

@@ -82,6 +82,31 @@ def test_a_setting_of_the_chosen_option_is_found() -> None:
     assert suggest_settings("dataset.rot", known) == "Did you mean 'dataset.root'?"
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "remedy"),
+    [
+        ("dataset.sep", "tab", "Did you mean: dataset.delimiter=tab"),
+        ("sep", '"|"', "Did you mean: 'dataset.delimiter=\"|\"'"),
+        ("dataset.discrete_columns", "[a]", "Did you mean: 'dataset.categorical=[a]'"),
+        ("dataset.skiprows", "2", "Here it is dataset.skip_lines: lines of the file"),
+        ("dataset.usecols", "[a]", "Here it is dataset.ignore: columns to leave out"),
+        ("dataset.nrows", "10", "dataset has per_class, "),
+    ],
+)
+def test_another_programs_name_is_answered_with_ours_and_what_it_takes(
+    key: str, value: str, remedy: str
+) -> None:
+    known = Composer().known_settings(["dataset=table"])
+    assert suggest_settings(key, known, value).startswith(remedy)
+
+
+def test_another_programs_name_of_a_setting_of_an_option_that_is_not_chosen(
+    settings: list[str],
+) -> None:
+    remedy = suggest_settings("dataset.skiprows", settings, "2")
+    assert remedy.startswith("Here it is dataset=table with dataset.skip_lines: lines of the file")
+
+
 @pytest.mark.parametrize("key", ["foo", "foo.bar", "title", "gpu", "outdir", ""])
 def test_nothing_is_suggested_for_what_is_like_nothing(settings: list[str], key: str) -> None:
     assert suggest_settings(key, settings) == ""

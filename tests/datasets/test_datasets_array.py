@@ -580,7 +580,7 @@ def test_images_of_bool_are_black_and_white(file: Path) -> None:
 DOUBTED: dict[str, tuple[NDArray[Any], dict[str, Any], str]] = {
     "equal images": (np.repeat(colors(1), 9, axis=0), {}, "8 of 9 images repeat others"),
     "sequences": (uniform(9, 24, 6), {}, "dataset.kind=sequences"),
-    "one picture": (colors()[0].repeat(9, 0), {}, "54 gray images of 4 x 3 px"),
+    "one picture": (colors()[0].repeat(9, 0), {}, "54 gray images of 3 x 4 px"),
     "steps last": (uniform(9, 3, 40) - 5, {"kind": "sequences"}, "x.transpose(0, 2, 1)"),
     "flat gray": (colors().reshape(15, 24).repeat(6, 1), {}, "x.reshape(-1, 12, 12)"),
     "flat color": (uniform(30, 3 * 64), {}, "x.reshape(-1, 8, 8, 3)"),

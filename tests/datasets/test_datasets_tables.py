@@ -255,7 +255,7 @@ def test_a_decimal_comma_can_be_named(load: Load) -> None:
         (GOOD.replace("21,", "inf,"), r"age mixes numbers and text, inf in line 3"),
         (GOOD.replace("21,", "1_0,"), r"age mixes numbers and text, 1_0 in line 3"),
         (GOOD.replace(",", ":"), r"a single column, age:color:ill.*'dataset\.delimiter=\";\"'"),
-        (GOOD + "1,red\n", r"line 42 has 2 cells and the first 3.*dataset\.delimiter="),
+        (GOOD + "1,red\n", r"line 42 has 2 cells and the first 3.*dataset\.skip_lines="),
         (GOOD + "30,red,maybe\n", r"class maybe has a single row.*dataset\.test_ratio=0\.3"),
         (GOOD.replace("age", "ill"), "two columns are called ill"),
         ("1,2\n3,4\n", r"no names \(1, 2\).*Put names above"),

@@ -105,7 +105,7 @@ def digits_lost(data: Data, *, doubtful: bool | None = None) -> list[str]:
     return [
         f"{each.text}. {each.remedy}"
         for each in data.reading.decisions
-        if re.search("digit|kept|too small|in its file", each.text)
+        if re.search("digit|kept|too small|in its file|as one", each.text)
         if doubtful in (None, each.doubtful)
     ]
 
@@ -144,6 +144,21 @@ def test_digits_that_cannot_be_kept_are_named(name: str, table: Callable[..., Da
     assert warning.startswith("column x ")
     assert what in warning
     assert warning.endswith("'dataset.ignore=[x]'")
+
+
+def test_whole_numbers_written_with_a_zero_behind_the_point_lose_no_digit_of_it(
+    table: Callable[..., Data],
+) -> None:
+    data = table([f"{10**15 + row % 9}.0" for row in range(ROWS)])
+    assert digits_lost(data) == []
+
+
+def test_numbers_of_many_orders_of_magnitude_are_said_to_be_learned_as_one(
+    table: Callable[..., Data],
+) -> None:
+    (warning,) = digits_lost(table([f"1e-{row % 30}" for row in range(ROWS)]), doubtful=True)
+    assert "learned as one. Save their logarithms" in warning
+    assert digits_lost(table([f"{2 ** -(row % 9):.3e}" for row in range(ROWS)])) == []
 
 
 def test_most_times_keep_their_digits_beside_zeros(table: Callable[..., Data]) -> None:

@@ -812,3 +812,41 @@ def test_a_file_is_read_once_for_training_and_held_out_rows(
     assert len(rows.training(tmp_path, Terminal().track)) == 140
     test = rows.test(tmp_path, Terminal().track)
     assert test is not None and len(test) == 60 and len(read) == 1
+
+
+def test_a_line_of_another_length_can_be_left_out(load: Load) -> None:
+    text = table("x,kind", number, one_of("a", "b")) + "\nSource: office of statistics\n"
+    with pytest.raises(DataError, match="has 1 cell and the first 2") as error:
+        load(text)
+    remedy = error.value.args[0].rpartition("leave it out: ")[2]
+    (left_out,) = load(text, remedy).reading.left_out
+    assert (left_out.count, left_out.total) == (1, ROWS + 3)
+
+
+def test_a_line_is_left_out_only_where_its_text_is_nowhere_else(load: Load) -> None:
+    text = table("x,kind", lambda row: "<0.5" if row % 9 == 0 else number(row), one_of("a", "b"))
+    with pytest.raises(DataError, match="mixes numbers and text") as error:
+        load(text)
+    assert "skip_lines" not in str(error.value)
+
+
+@pytest.mark.parametrize(("decimal", "slip"), [(".", "0,53"), (",", "0.53")])
+def test_a_number_with_another_decimal_sign_than_its_column_is_called_that(
+    decimal: str, slip: str, load: Load
+) -> None:
+    def cell(row: int) -> str:
+        return slip if row == 9 else number(row).replace(".", decimal)
+
+    with pytest.raises(DataError, match=f"has numbers with '{re.escape(decimal)}' and others"):
+        load(table("x;kind", cell, one_of("a", "b"), sep=";"), decimal=decimal)
+
+
+def test_a_column_of_too_many_texts_for_categories_is_not_proposed_as_such(load: Load) -> None:
+    def cell(row: int) -> str:
+        return "-" if row % 9 == 0 else f"{row}.5"
+
+    text = table("x,kind,y", cell, one_of("a", "b"), number)
+    with pytest.raises(DataError, match="mixes numbers and text") as error:
+        load(text)
+    assert "'dataset.ignore=[x]' to leave the column out" in str(error.value)
+    assert "dataset.categorical" not in str(error.value)

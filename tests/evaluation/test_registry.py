@@ -265,3 +265,7 @@ def test_a_number_without_a_sentence_of_its_own_says_its_direction() -> None:
         register(Metric("own", (Number("own", "min"),), "What it says."))
         assert good_values("own") == "Less is better."
     assert good_values("nobody") is None
+
+
+def test_a_number_like_no_other_is_answered_with_all_of_them() -> None:
+    assert suggest_number("foo").startswith("Choose one of: classifier_score, ")

@@ -19,7 +19,7 @@ from gan_runner.cli.hydra.composer import Composer, explain_errors
 from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.remedies import remedy_for_flag, remedy_for_option, remedy_for_word
 from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder, options
-from gan_runner.config.overrides import quote_setting
+from gan_runner.config.overrides import in_quotes, quote_setting
 from gan_runner.config.plugins import Plugin, find_plugins
 from gan_runner.errors import CheckpointError, ConfigError, printable
 
@@ -212,8 +212,7 @@ def _quote(override: str) -> str:
         PARSER.parse_override(override)
     except HydraException:
         setting, equals, value = override.partition("=")
-        escaped = re.sub(r"(\\*)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\'", value))
-        return f"{setting}='{escaped}'" if equals else override
+        return f"{setting}={in_quotes(value)}" if equals else override
     return override
 
 

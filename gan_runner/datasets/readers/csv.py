@@ -20,6 +20,7 @@ from gan_runner.datasets.readers.table_rows import (
     Rows,
     refuse_title,
     refuse_units,
+    skip_more,
     without_comments,
     without_repeated_names,
 )
@@ -30,6 +31,7 @@ csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a 
 
 DELIMITERS = (",", ";", "\t", "|")
 _MOST_SHOWN = 3
+_FEW_LINES = 3  # of another length than all others
 NAMELESS = "Unnamed: {}"  # as pandas calls a column without a name, by its place from 0
 NUMBERED = override("dataset.names", ["c*"])
 """The setting that numbers the columns of a file without names."""
@@ -204,7 +206,7 @@ def _table(rows: Rows, delimiter: str, form: CSVForm, setting: str) -> TextTable
     names, *cells = rows.cells
     names, nameless = _complete_names(names, cells)
     _check_names(names, cells, delimiter, setting)
-    _check_lengths(names, cells, rows.lines, delimiter, setting)
+    _check_lengths(names, cells, rows.lines, delimiter, form.skip_lines, setting)
     columns = dict(zip(names, map(list, zip(*cells, strict=True)), strict=True))
     empty = [name for name in nameless if not any(columns[name])]
     if empty:
@@ -264,16 +266,23 @@ def _check_lengths(
     cells: Sequence[Sequence[str]],
     lines: Sequence[int],
     delimiter: str,
+    skipped: Collection[int],
     setting: str,
 ) -> None:
     """Raise DataError for a row that has more or fewer cells than there are names."""
-    for line, row in zip(lines[1:], cells, strict=True):
-        if len(row) != len(names):
-            other = override("dataset.delimiter", "," if delimiter == ";" else ";")
-            raise DataError(
-                f"line {line} has {plural(len(row), 'cell')} and the first {len(names)}, "
-                f"{setting}. Repair it, or name another delimiter than {delimiter!r}: {other}"
-            )
+    wrong = [place for place, row in enumerate(cells) if len(row) != len(names)]
+    if not wrong:
+        return
+    count, line = len(cells[wrong[0]]), lines[1 + wrong[0]]
+    what = f"line {line} has {plural(count, 'cell')} and the first {len(names)}"
+    if len(wrong) <= _FEW_LINES < len(cells) / 2:  # a footer, or a slip
+        skipping = skip_more([lines[1 + place] for place in wrong], skipped)
+        these = "it" if len(wrong) == 1 else "such lines"
+        raise DataError(f"{what}, {setting}. Repair {these}, or leave {these} out: {skipping}")
+    other = override("dataset.delimiter", "," if delimiter == ";" else ";")
+    raise DataError(
+        f"{what}, {setting}. Repair it, or name another delimiter than {delimiter!r}: {other}"
+    )
 
 
 def _check_names(

@@ -69,7 +69,7 @@ def refuse_title(rows: Rows, *, skipped: Collection[int], setting: str) -> None:
     raise DataError(
         f"line {rows.lines[0]} looks like a title, {printable(title[0], limit=60)}, {setting}. "
         f"The names seem to be in line {rows.lines[1]}. Leave the title out: "
-        f"{skip_line(rows.lines[0], skipped)}"
+        f"{skip_more(rows.lines[:1], skipped)}"
     )
 
 
@@ -89,13 +89,13 @@ def refuse_units(rows: Rows, *, skipped: Collection[int], setting: str) -> None:
     listed = printable(", ".join(filter(None, units)), limit=60)
     raise DataError(
         f"line {rows.lines[1]} looks like a row of units, {listed}, {setting}. Leave it out: "
-        f"{skip_line(rows.lines[1], skipped)}"
+        f"{skip_more(rows.lines[1:2], skipped)}"
     )
 
 
-def skip_line(line: int, skipped: Collection[int]) -> str:
-    """The setting that leaves out one more line."""
-    return override("dataset.skip_lines", sorted({*skipped, line}))
+def skip_more(lines: Collection[int], skipped: Collection[int]) -> str:
+    """The setting that leaves out these lines, too."""
+    return override("dataset.skip_lines", sorted({*skipped, *lines}))
 
 
 def _is_value(cell: str) -> bool:

@@ -17,6 +17,8 @@ from gan_runner.errors import ConfigError, did_you_mean, printable
 Direction = Literal["min", "max", "half"]
 """Which values of a number are better: smaller, larger, or nearer to 0.5."""
 
+_LISTED = 40  # numbers at most that a message names, those of all metrics
+
 BETTER: dict[Direction, str] = {
     "min": "less is better",
     "max": "more is better",
@@ -459,7 +461,10 @@ def suggest_number(name: str, known: Collection[str] | None = None) -> str:
     known = numbers() if known is None else known
     meant = _find_metric(name)
     own = [] if meant is None else [number.name for number in meant.numbers if number.name in known]
-    return f"Did you mean '{own[0]}'?" if len(own) == 1 else did_you_mean(name, own or known)
+    if len(own) == 1:
+        return f"Did you mean '{own[0]}'?"
+    listed = f"Choose one of: {', '.join(sorted(known))}." if len(known) <= _LISTED else ""
+    return did_you_mean(name, own or known) or listed
 
 
 def _find_metric(name: str) -> Metric | None:
