@@ -15,9 +15,10 @@ from torch import Tensor
 from gan_runner.system import ranks
 
 
-def uniform(shape: Sequence[int], rng: torch.Generator, *, like: Tensor) -> Tensor:
-    """U(0, 1), with the device and dtype of `like`."""
-    return ranks.draw(torch.rand, shape, generator=rng, device=like.device, dtype=like.dtype)
+def uniform(shape: Sequence[int], rng: torch.Generator, *, like: Tensor, dim: int = 0) -> Tensor:
+    """U(0, 1), with the device and dtype of `like`; `dim` of the shape is that of the examples."""
+    options = {"generator": rng, "device": like.device, "dtype": like.dtype}
+    return ranks.draw(torch.rand, shape, dim=dim, **options)
 
 
 def normal(shape: Sequence[int], rng: torch.Generator, *, like: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def _normalize_over_ranks(norm: nn.BatchNorm1d | nn.BatchNorm2d, rows: Tensor) -
     variance = ranks.add_up(centered.square().sum(dims)) / numbers
     _follow(norm, mean.detach(), variance.detach() * (numbers / (numbers - 1)))
     normalized = centered * (variance + norm.eps).rsqrt().view(channels)
-    if norm.affine:
+    if norm.weight is not None:  # none where it depends on the class
         normalized = normalized * norm.weight.view(channels) + norm.bias.view(channels)
     return normalized.to(rows.dtype)
 

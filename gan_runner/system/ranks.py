@@ -25,17 +25,20 @@ def rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def own_rows(whole: Tensor) -> Tensor:
+def own_rows(whole: Tensor, *, dim: int = 0) -> Tensor:
     """The rows of this rank of a batch [N, ...]: [N / ranks, ...]."""
     ranks = count()
-    return whole if ranks == 1 else whole.chunk(ranks)[rank()]
+    return whole if ranks == 1 else whole.chunk(ranks, dim)[rank()]
 
 
-def draw(random: Callable[..., Tensor], shape: Sequence[int], **options: Any) -> Tensor:
-    """Random numbers for the rows of this rank, of those that one process would draw: torch.rand
-    or its like, of the shape [rows, ...]."""
-    rows, *others = shape
-    return own_rows(random((rows * count(), *others), **options))
+def draw(
+    random: Callable[..., Tensor], shape: Sequence[int], *, dim: int = 0, **options: Any
+) -> Tensor:
+    """Random numbers of a shape whose `dim` is the rows of this rank, of those that one process
+    would draw; `random` is torch.rand or its like."""
+    whole = list(shape)
+    whole[dim] *= count()
+    return own_rows(random(whole, **options), dim=dim)
 
 
 def gather(rows: Tensor) -> Tensor:
