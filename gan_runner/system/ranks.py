@@ -8,11 +8,76 @@ gradient. With one rank nothing here does anything.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from enum import IntEnum
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
+from torch._C._distributed_c10d import TCPStore
+
+from gan_runner.errors import MachineError, printable
+
+_LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation by rank 0
+_BEAT, _SILENCE = 2.0, 20.0  # seconds between signs of life, and without one of another rank
+
+
+class Order(IntEnum):
+    """What rank 0 tells the others to do next."""
+
+    STOP = 0
+    STEP = 1
+    TAKE_STATE = 2
+
+
+def join() -> None:
+    """Meet the other ranks, as the environment of torch's launcher says, and share the machine.
+
+    Raises MachineError if they can't meet.
+    """
+    here, of = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(here % torch.cuda.device_count())
+    torch.set_num_threads(max(1, torch.get_num_threads() // of))
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        distributed.init_process_group(backend, timeout=_LONGEST)
+        _watch_others()
+    except RuntimeError as error:
+        raise MachineError(f"the ranks of the run can't meet: {printable(error)}.") from None
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an error says that another rank is gone."""
+    words = ("closed by peer", "reset by peer", "Broken pipe", "Connection refused")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
+def tell(order: Order) -> None:
+    """Say to the others what is done next; they `hear` it."""
+    if count() > 1:
+        distributed.broadcast(torch.tensor(int(order)), 0)
+
+
+def hear() -> Order:
+    """Wait for what rank 0 tells."""
+    told = torch.zeros((), dtype=torch.int64)
+    distributed.broadcast(told, 0)
+    return Order(int(told))
+
+
+def share(content: Any) -> Any:
+    """What rank 0 has, on each rank. It comes from the user's own processes alone."""
+    if count() == 1:
+        return content
+    box = [content]
+    distributed.broadcast_object_list(box, 0)
+    return box[0]
 
 
 def count() -> int:
@@ -99,3 +164,38 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:
         return add_up(gradient)
+
+
+def _watch_others() -> None:
+    """From now on end this process if another rank gives no sign of life, as one that is stopped or
+    whose machine is gone: torch would wait for it for ever."""
+    host, ranks = os.environ.get("MASTER_ADDR", "localhost"), count()
+    is_first = rank() == 0
+    server = TCPStore(host, 0, is_master=True, wait_for_workers=False) if is_first else None
+    port = share(server.port if server is not None else None)
+    store = server or TCPStore(host, port, timeout=timedelta(seconds=_SILENCE))
+    store.set(str(rank()), "0")
+    distributed.barrier()
+    watched = [str(other) for other in (range(1, ranks) if is_first else (0,))]
+    threading.Thread(target=_watch, args=(store, watched), daemon=True).start()
+
+
+def _watch(store: TCPStore, watched: Sequence[str]) -> None:
+    beats = 0
+    seen = {name: ("", time.monotonic()) for name in watched}
+    while True:
+        try:
+            beats += 1
+            store.set(str(rank()), str(beats))
+            for name in watched:
+                beat = store.get(name).decode()
+                if beat != seen[name][0]:
+                    seen[name] = (beat, time.monotonic())
+        except RuntimeError:  # rank 0 is silent, or has ended
+            pass
+        silent = [n for n in watched if time.monotonic() - seen[n][1] > _SILENCE]
+        if silent:
+            text = f"error: rank {silent[0]} of the run gives no sign of life."
+            print(text, file=sys.stderr, flush=True)
+            os._exit(MachineError.exit_code)
+        time.sleep(_BEAT)

@@ -1,4 +1,4 @@
-"""Trains runs in float64 as one rank of several: `python trajectories_of_ranks.py RANK COUNT FOLDER`.
+"""Trains runs in float64 as one rank of several: python trajectories_of_ranks.py RANK COUNT FOLDER.
 
 The ranks meet in FOLDER, where each leaves its state after STEPS steps of every run."""
 
@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data.batches import Batch
+from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.open import initial_state, load_data, prepare_machine
 from gan_runner.training.build import build
-from gan_runner.logs.terminal import Terminal
 
 STEPS = 20
 LEFT_OUT = ("bf16", "evaluated")  # rounded by design; evaluations are rank 0's
