@@ -112,6 +112,13 @@ def _start(command: CommandLine, arguments: list[str]) -> int:
     if command.resume is not None:
         load_plugins(command.plugins)
         return _resume(command, command.resume, arguments)
+    if rank_here() is not None:
+        from gan_runner.runs.resume import Changes, reopen
+        from gan_runner.system.ranks import folder_before_restart
+
+        if (begun := folder_before_restart()) is not None and (begun / "status.json").exists():
+            load_plugins(command.plugins)
+            return _train(partial(reopen, begun, Changes(None, ())), begun)
     composed = command.composer().compose(command.lines)
     if command.dry_run:
         _refuse_ranks("a dry run measures one process")
@@ -225,6 +232,7 @@ def _train(obtain: Callable[[Terminal], Run | None], path: Path) -> int:
     terminal = Terminal()
     if rank_here() is not None:
         ranks.join()
+        ranks.remember_folder(path.absolute())
     run = obtain(terminal)
     ranks.share(None if run is None else run.config.plain())
     if run is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 
 from gan_runner.config import schema
-from gan_runner.errors import report
+from gan_runner.errors import MachineError, report
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import as_fault
 from gan_runner.runs.open import load_data, prepare_machine, untrained_state
@@ -24,6 +24,8 @@ def follow() -> int:
     try:
         _follow()
     except Exception as error:
+        if ranks.is_loss(error):  # it says why itself, or whoever started the ranks does
+            return MachineError.exit_code
         if (fault := as_fault(error)) is None:
             raise
         return report(type(fault)(f"rank {ranks.rank()}: {fault}"))

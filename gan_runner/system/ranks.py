@@ -8,13 +8,18 @@ gradient. With one rank nothing here does anything.
 
 from __future__ import annotations
 
+import itertools
 import os
+import platform
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,8 +28,9 @@ from torch._C._distributed_c10d import TCPStore
 
 from gan_runner.errors import MachineError, printable
 
+_FOLDER = "gan_runner run folder"
 _LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation by rank 0
-_BEAT, _SILENCE = 2.0, 20.0  # seconds between signs of life, and without one of another rank
+_BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
 
 
 class Order(IntEnum):
@@ -47,9 +53,32 @@ def join() -> None:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         distributed.init_process_group(backend, timeout=_LONGEST)
-        _watch_others()
+        _Watch()
     except RuntimeError as error:
         raise MachineError(f"the ranks of the run can't meet: {printable(error)}.") from None
+
+
+def remember_folder(path: Path) -> None:
+    """Let the launcher keep where the run is, in case that it starts the ranks again."""
+    if (store := _launchers_store()) is not None:
+        store.set(_FOLDER, str(path))
+
+
+def folder_before_restart() -> Path | None:
+    """Where the run is that these ranks were started again for; None for a first start."""
+    if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
+        return None
+    store = _launchers_store()
+    return (
+        Path(store.get(_FOLDER).decode()) if store is not None and store.check([_FOLDER]) else None
+    )
+
+
+def _launchers_store() -> TCPStore | None:
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return None
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    return TCPStore(host, port, is_master=False, timeout=timedelta(seconds=_SILENCE))
 
 
 def is_loss(error: BaseException) -> bool:
@@ -166,36 +195,51 @@ class _Sum(torch.autograd.Function):
         return add_up(gradient)
 
 
-def _watch_others() -> None:
-    """From now on end this process if another rank gives no sign of life, as one that is stopped or
-    whose machine is gone: torch would wait for it for ever."""
-    host, ranks = os.environ.get("MASTER_ADDR", "localhost"), count()
-    is_first = rank() == 0
-    server = TCPStore(host, 0, is_master=True, wait_for_workers=False) if is_first else None
-    port = share(server.port if server is not None else None)
-    store = server or TCPStore(host, port, timeout=timedelta(seconds=_SILENCE))
-    store.set(str(rank()), "0")
-    distributed.barrier()
-    watched = [str(other) for other in (range(1, ranks) if is_first else (0,))]
-    threading.Thread(target=_watch, args=(store, watched), daemon=True).start()
+class _Watch:
+    """Ends this process if another rank gives no sign of life, as one that is stopped or whose
+    machine is gone: torch would wait for it for ever.
 
+    Rank 0 watches all others, they watch rank 0.
+    """
 
-def _watch(store: TCPStore, watched: Sequence[str]) -> None:
-    beats = 0
-    seen = {name: ("", time.monotonic()) for name in watched}
-    while True:
-        try:
-            beats += 1
-            store.set(str(rank()), str(beats))
-            for name in watched:
-                beat = store.get(name).decode()
-                if beat != seen[name][0]:
-                    seen[name] = (beat, time.monotonic())
-        except RuntimeError:  # rank 0 is silent, or has ended
-            pass
-        silent = [n for n in watched if time.monotonic() - seen[n][1] > _SILENCE]
-        if silent:
-            text = f"error: rank {silent[0]} of the run gives no sign of life."
-            print(text, file=sys.stderr, flush=True)
-            os._exit(MachineError.exit_code)
-        time.sleep(_BEAT)
+    def __init__(self) -> None:
+        host, me, others = os.environ.get("MASTER_ADDR", "localhost"), rank(), range(1, count())
+        server = TCPStore(host, 0, is_master=True, wait_for_workers=False) if me == 0 else None
+        port = share(None if server is None else server.port)
+        self._store = server or TCPStore(host, port, timeout=timedelta(seconds=_SILENCE))
+        self._me, self._others = str(me), [str(of) for of in (others if me == 0 else (0,))]
+        self._store.set(f"process {me}", f"{platform.node()} {os.getpid()}")
+        self._store.set(self._me, "0")
+        distributed.barrier()
+        self._processes = {of: self._store.get(f"process {of}").decode() for of in self._others}
+        self._seen = {of: (b"", time.monotonic()) for of in self._others}
+        for work in (self._beat, self._check):
+            threading.Thread(target=work, daemon=True).start()
+
+    def _beat(self) -> None:
+        """Give and take signs of life; it stands still where rank 0 does."""
+        with suppress(RuntimeError):  # rank 0 has ended
+            for beats in itertools.count(1):
+                self._store.set(self._me, str(beats))
+                for other in self._others:
+                    beat = self._store.get(other)
+                    if beat != self._seen[other][0]:
+                        self._seen[other] = (beat, time.monotonic())
+                time.sleep(_BEAT)
+
+    def _check(self) -> None:
+        parent = os.getppid()
+        while True:
+            time.sleep(_BEAT)
+            if os.getppid() != parent and self._me == "0":  # the launcher was killed
+                parent = os.getppid()
+                os.kill(os.getpid(), signal.SIGTERM)
+            for other, (_, moment) in self._seen.items():
+                if time.monotonic() - moment > _SILENCE:
+                    text = f"error: rank {other} of the run gives no sign of life, so the run ends."
+                    print(text, file=sys.stderr, flush=True)
+                    host, process = self._processes[other].split()
+                    if host == platform.node():
+                        with suppress(OSError):  # else whoever started it waits for it
+                            os.kill(int(process), signal.SIGKILL)
+                    os._exit(MachineError.exit_code)
