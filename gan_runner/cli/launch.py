@@ -9,6 +9,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_runner.errors import MachineError
@@ -60,6 +62,37 @@ def launch(arguments: Sequence[str], count: int) -> int:
         except SignalException as error:
             return 128 + int(error.sigval)
     return 0
+
+
+def remember_run(path: Path) -> None:
+    """Keep where the run of these ranks is, in case that their launcher starts them again."""
+    with suppress(OSError), _note().open("x", encoding="utf-8") as file:
+        file.write(str(path.absolute()))
+
+
+def forget_run() -> None:
+    """The run has ended as it should."""
+    with suppress(OSError):
+        _note().unlink()
+
+
+def run_before_restart() -> Path | None:
+    """The run that these ranks were started again for; None at a first start."""
+    if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
+        return None
+    with suppress(OSError), _note().open(encoding="utf-8") as file:
+        if os.fstat(file.fileno()).st_uid == os.getuid():  # not a stranger's, in a shared folder
+            path = Path(file.read())
+            return path if (path / "status.json").exists() else None
+    return None
+
+
+def _note() -> Path:
+    import psutil
+
+    launcher = psutil.Process(os.getppid())
+    name = f"gan_runner_{launcher.pid}_{launcher.create_time():.2f}"
+    return Path(tempfile.gettempdir()) / name
 
 
 def _exit_code(failures: Mapping[int, ProcessFailure]) -> int:

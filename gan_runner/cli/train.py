@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code, run_meant
-from gan_runner.cli.launch import is_launched, launch, rank_here
+from gan_runner.cli.launch import (
+    forget_run,
+    is_launched,
+    launch,
+    rank_here,
+    remember_run,
+    run_before_restart,
+)
 from gan_runner.config.groups import GROUPS
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
@@ -114,9 +121,8 @@ def _start(command: CommandLine, arguments: list[str]) -> int:
         return _resume(command, command.resume, arguments)
     if rank_here() is not None:
         from gan_runner.runs.resume import Changes, reopen
-        from gan_runner.system.ranks import folder_before_restart
 
-        if (begun := folder_before_restart()) is not None and (begun / "status.json").exists():
+        if (begun := run_before_restart()) is not None:
             load_plugins(command.plugins)
             return _train(partial(reopen, begun, Changes(None, ())), begun)
     composed = command.composer().compose(command.lines)
@@ -232,13 +238,16 @@ def _train(obtain: Callable[[Terminal], Run | None], path: Path) -> int:
     terminal = Terminal()
     if rank_here() is not None:
         ranks.join()
-        ranks.remember_folder(path.absolute())
+        remember_run(path)
     run = obtain(terminal)
     ranks.share(None if run is None else run.config.plain())
     if run is None:
         terminal.say(f"already complete: {printable(path)}")
         return 0
-    return train_to_end(run)
+    code = train_to_end(run)
+    if code == 0 and rank_here() is not None:
+        forget_run()
+    return code
 
 
 if __name__ == "__main__":

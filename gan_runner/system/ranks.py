@@ -19,16 +19,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from enum import IntEnum
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
-from torch._C._distributed_c10d import TCPStore
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from gan_runner.errors import MachineError, printable
 
-_FOLDER = "gan_runner run folder"
 _LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation by rank 0
 _BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
 
@@ -52,33 +50,27 @@ def join() -> None:
     torch.set_num_threads(max(1, torch.get_num_threads() // of))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        distributed.init_process_group(backend, timeout=_LONGEST)
+        distributed.init_process_group(
+            backend,
+            store=_store(),
+            rank=int(os.environ["RANK"]),
+            world_size=int(os.environ["WORLD_SIZE"]),
+            timeout=_LONGEST,
+        )
         _Watch()
     except RuntimeError as error:
         raise MachineError(f"the ranks of the run can't meet: {printable(error)}.") from None
 
 
-def remember_folder(path: Path) -> None:
-    """Let the launcher keep where the run is, in case that it starts the ranks again."""
-    if (store := _launchers_store()) is not None:
-        store.set(_FOLDER, str(path))
-
-
-def folder_before_restart() -> Path | None:
-    """Where the run is that these ranks were started again for; None for a first start."""
-    if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
-        return None
-    store = _launchers_store()
-    return (
-        Path(store.get(_FOLDER).decode()) if store is not None and store.check([_FOLDER]) else None
-    )
-
-
-def _launchers_store() -> TCPStore | None:
-    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
-        return None
+def _store() -> Store:
+    """Where the ranks find each other. Those that a launcher started again must not find the
+    addresses of before, as in torch's own store."""
+    launchers = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    is_master = os.environ["RANK"] == "0" and not launchers
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    return TCPStore(host, port, is_master=False, timeout=timedelta(seconds=_SILENCE))
+    store = TCPStore(host, port, is_master=is_master, wait_for_workers=False, timeout=_LONGEST)
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return PrefixStore(f"gan_runner {attempt}", store)
 
 
 def is_loss(error: BaseException) -> bool:
