@@ -88,10 +88,10 @@ def run_before_restart() -> Path | None:
 
 
 def _note() -> Path:
-    import psutil
+    from gan_runner.system.machine import start_of_process
 
-    launcher = psutil.Process(os.getppid())
-    name = f"gan_runner_{launcher.pid}_{launcher.create_time():.2f}"
+    launcher = os.getppid()
+    name = f"gan_runner_{launcher}_{start_of_process(launcher):.2f}"
     return Path(tempfile.gettempdir()) / name
 
 

@@ -141,6 +141,16 @@ class VAEGAN(WithDiscriminator):
             terms[f"grad_norm/{part}"] = self.optimize(part, state)
         state.sums.add(terms)
 
+    def check(self, config: Config) -> None:
+        super().check(config)
+        layer = config.model["discriminator"].get("minibatch")
+        if config.devices > 1 and layer == "stddev":  # ranks mix the two kinds of fakes otherwise
+            raise ConfigError(
+                "groups of fakes aren't those of one device, model.discriminator.minibatch=stddev "
+                f"with {config.choice('method')} on devices={config.devices}. Use devices=1 or "
+                "model.discriminator.minibatch=discrimination"
+            )
+
     def check_space(self, space: Space) -> None:
         refuse_tables(space)
         super().check_space(space)
