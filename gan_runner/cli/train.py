@@ -102,6 +102,8 @@ def _run(arguments: list[str]) -> int:
         from gan_runner.cli.hydra.sweeps import run_sweep
 
         return run_sweep(command)
+    if command.dry_run:
+        _refuse_ranks("a dry run measures one process")
     if rank_here():
         from gan_runner.config.plugins import load_plugins
         from gan_runner.runs.ranks import follow
@@ -127,7 +129,6 @@ def _start(command: CommandLine, arguments: list[str]) -> int:
             return _train(partial(reopen, begun, Changes(None, ())), begun)
     composed = command.composer().compose(command.lines)
     if command.dry_run:
-        _refuse_ranks("a dry run measures one process")
         return _run_dry(parse_config(composed, command.plugins), command)
     config = parse_config(composed, command.plugins, on_checked=_announce)
     if config.devices > 1 and rank_here() is None:

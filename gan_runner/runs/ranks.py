@@ -14,6 +14,7 @@ from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import as_fault
 from gan_runner.runs.open import load_data, prepare_machine, untrained_state
 from gan_runner.system import ranks
+from gan_runner.system.allocator import keep_freed_memory
 from gan_runner.training.build import build
 from gan_runner.training.loop import real_batches
 
@@ -41,6 +42,8 @@ def _follow() -> None:
     experiment, data = load_data(build(config), Terminal(quiet=True), device)
     state = untrained_state(experiment, data, device)
     state.share()
+    if config.reuse_memory:
+        keep_freed_memory()
     reals = real_batches(experiment, data, state, device)
     for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 saves, and then tells the others
         signal.signal(number, signal.SIG_IGN)
