@@ -182,6 +182,8 @@ def test_mathematics_imports_torch_and_mathematics_and_nothing_else(module: str)
         "gan_runner.augmentations.base",  # what a term remembers
         "gan_runner.augmentations.transforms",
         "gan_runner.models.discriminator",  # the type of D's output
+        "gan_runner.system",
+        "gan_runner.system.ranks",  # the rows of a batch that this process has
     }
     name = f"gan_runner.{module}"
     assert ours(name) <= {"gan_runner.config.component", *mathematics}
@@ -200,6 +202,7 @@ def test_networks_and_data_know_nothing_of_runs() -> None:
     }
     below |= {"gan_runner.system.files", "gan_runner.data.columns", "gan_runner.data.shapes"}
     below |= {"gan_runner.config.overrides"}  # remedies of what is read
+    below |= {"gan_runner.system", "gan_runner.system.ranks"}  # the rows of a batch that are here
     for package in "gan_runner.models", "gan_runner.datasets":
         for name in MODULES:
             if within(name, package):

@@ -29,9 +29,8 @@ class DiffAugment(Augmentation):
         return cut_out(examples, self.cutout, at.rng) if self.cutout else examples
 
     def _change_color(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        brightness, saturation, contrast = uniform(
-            (3, len(images), 1, 1, 1), rng, like=images
-        ).unbind(0)
+        drawn = uniform((3, len(images), 1, 1, 1), rng, like=images, dim=1)
+        brightness, saturation, contrast = drawn.unbind(0)
         images = images + (brightness - 0.5)
         gray = images.mean(1, keepdim=True)
         images = gray + (images - gray) * (2 * saturation)

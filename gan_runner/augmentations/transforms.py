@@ -1,6 +1,7 @@
 """Random changes of encoded examples, each example its own: differentiable, and no reading back.
 
-Images are float32 [N, C, H, W]. All draws come from the given random stream `rng`.
+Images are float32 [N, C, H, W]. All draws come from the given random stream
+`rng`; on several devices those of the whole batch, of which a rank has its rows.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from gan_runner.system import ranks
 
-def uniform(shape: Sequence[int], rng: torch.Generator, *, like: Tensor) -> Tensor:
-    """U(0, 1), with the device and dtype of `like`."""
-    return torch.rand(shape, generator=rng, device=like.device, dtype=like.dtype)
+
+def uniform(shape: Sequence[int], rng: torch.Generator, *, like: Tensor, dim: int = 0) -> Tensor:
+    """U(0, 1), with the device and dtype of `like`; `dim` of the shape is that of the examples."""
+    options = {"generator": rng, "device": like.device, "dtype": like.dtype}
+    return ranks.draw(torch.rand, shape, dim=dim, **options)
 
 
 def normal(shape: Sequence[int], rng: torch.Generator, *, like: Tensor) -> Tensor:
     """N(0, 1), with the device and dtype of `like`."""
-    return torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype)
+    return ranks.draw(torch.randn, shape, generator=rng, device=like.device, dtype=like.dtype)
 
 
 def add_noise(examples: Tensor, sigma: float, rng: torch.Generator) -> Tensor:

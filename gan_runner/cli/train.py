@@ -7,7 +7,6 @@ configuration answer at once.
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -17,6 +16,14 @@ from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code, run_meant
+from gan_runner.cli.launch import (
+    forget_run,
+    is_launched,
+    launch,
+    rank_here,
+    remember_run,
+    run_before_restart,
+)
 from gan_runner.config.groups import GROUPS
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
@@ -83,9 +90,6 @@ def _help_width() -> int:
 
 def _run(arguments: list[str]) -> int:
     from gan_runner.cli.hydra.command_line import read_command_line
-    from gan_runner.cli.hydra.composer import parse_config, run_folder
-    from gan_runner.cli.hydra.records import write_records
-    from gan_runner.config.plugins import load_plugins
 
     command = read_command_line(arguments)
     if command.asks_hydra:
@@ -93,18 +97,42 @@ def _run(arguments: list[str]) -> int:
 
         answer_flags(command)
         return 0
-    _refuse_ranks(arguments)
     if command.multirun:
+        _refuse_ranks("a sweep shares a machine among its jobs, not a job among devices")
         from gan_runner.cli.hydra.sweeps import run_sweep
 
         return run_sweep(command)
+    if command.dry_run:
+        _refuse_ranks("a dry run measures one process")
+    if rank_here():
+        from gan_runner.config.plugins import load_plugins
+        from gan_runner.runs.ranks import follow
+
+        load_plugins(command.plugins)
+        return follow()
+    return _start(command, arguments)
+
+
+def _start(command: CommandLine, arguments: list[str]) -> int:
+    from gan_runner.cli.hydra.composer import parse_config, run_folder
+    from gan_runner.cli.hydra.records import write_records
+    from gan_runner.config.plugins import load_plugins
+
     if command.resume is not None:
         load_plugins(command.plugins)
-        return _resume(command, command.resume)
+        return _resume(command, command.resume, arguments)
+    if rank_here() is not None:
+        from gan_runner.runs.resume import Changes, reopen
+
+        if (begun := run_before_restart()) is not None:
+            load_plugins(command.plugins)
+            return _train(partial(reopen, begun, Changes(None, ())), begun)
     composed = command.composer().compose(command.lines)
     if command.dry_run:
         return _run_dry(parse_config(composed, command.plugins), command)
     config = parse_config(composed, command.plugins, on_checked=_announce)
+    if config.devices > 1 and rank_here() is None:
+        return launch(arguments, config.devices)
     from gan_runner.storage.run_folder import claim_until_begun  # after all faults of settings
 
     generated = not command.names_folder
@@ -113,24 +141,19 @@ def _run(arguments: list[str]) -> int:
         return _create(config, path)
 
 
-def _refuse_ranks(arguments: list[str]) -> None:
-    """Raise ConfigError for one of several processes of a launcher, such as torchrun: each of them
-    would train the same run."""
-    count = os.environ.get("WORLD_SIZE", "")
-    if "RANK" not in os.environ or not count.isdecimal() or int(count) < 2:
-        return
-    command = shlex.join(["gan-train", *arguments])
-    raise ConfigError(
-        f"a run trains in one process and on one device, WORLD_SIZE={printable(count)}. "
-        f"Start it without torchrun, or unset WORLD_SIZE: {printable(command, limit=1000)}\n"
-        f"To train several runs at a time: gan-train -m seed=0,1 hydra.launcher.n_jobs=2"
-    )
+def _refuse_ranks(why: str) -> None:
+    """Raise ConfigError for one of several processes of a launcher, such as torchrun."""
+    if rank_here() is not None:
+        count = printable(os.environ["WORLD_SIZE"])
+        raise ConfigError(f"{why}, WORLD_SIZE={count}. Start it without torchrun.")
 
 
 def _announce(config: Config) -> None:
     """Say what is starting, before torch and the data take their time."""
     from gan_runner.logs.terminal import Terminal
 
+    if is_launched():
+        return  # who launched this process has said it
     chosen = [config.choices.get(group, "") for group in ("model", "loss", "dataset")]
     model, loss, dataset = map(printable, chosen)
     plan = config.train
@@ -138,7 +161,7 @@ def _announce(config: Config) -> None:
     Terminal().announce(f"starting {model}, {loss} on {dataset}: {length}, seed={config.seed}")
 
 
-def _resume(command: CommandLine, run: str) -> int:
+def _resume(command: CommandLine, run: str, arguments: list[str]) -> int:
     from gan_runner.cli.hydra.composer import full_path
     from gan_runner.config.overrides import override
     from gan_runner.config.plain_yaml import read_plain
@@ -153,8 +176,13 @@ def _resume(command: CommandLine, run: str) -> int:
         remedy = run_meant(folder.path, lambda meant: override("resume", str(meant)))
         raise CheckpointError(f"{what}, resume={printable(folder.path)}.{why} {remedy}")
     folder.refuse_links()
-    config = _compose_changes(command, _saved_choices(read_plain(folder.config))) if keys else None
-    Terminal().announce(f"resuming {printable(run, 1000)}")
+    saved = read_plain(folder.config)
+    config = _compose_changes(command, _saved_choices(saved)) if keys else None
+    if not is_launched():
+        Terminal().announce(f"resuming {printable(run, 1000)}")
+    devices = config.devices if config is not None and "devices" in keys else saved.get("devices")
+    if isinstance(devices, int) and devices > 1 and rank_here() is None:
+        return launch(arguments, devices)
     from gan_runner.runs.resume import Changes, reopen
 
     changes = Changes(config, tuple(sorted(keys)))
@@ -206,13 +234,21 @@ def _train(obtain: Callable[[Terminal], Run | None], path: Path) -> int:
     """Train the run that `obtain` gives to its end; the exit code."""
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.finish import train_to_end
+    from gan_runner.system import ranks
 
     terminal = Terminal()
+    if rank_here() is not None:
+        ranks.join()
+        remember_run(path)
     run = obtain(terminal)
+    ranks.share(None if run is None else run.config.plain())
     if run is None:
         terminal.say(f"already complete: {printable(path)}")
         return 0
-    return train_to_end(run)
+    code = train_to_end(run)
+    if code == 0 and rank_here() is not None:
+        forget_run()
+    return code
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ FREE = (
     "train.keep",
     "terminal.preview",
     "device",
+    "devices",
     "threads",
     "reuse_memory",
     "cache",
@@ -53,6 +54,7 @@ PLACES = ("dataset.root", "dataset.path", "cache")
 _EARLIER = {
     "terminal.preview": "never",
     "reuse_memory": True,
+    "devices": 1,
     "compile": False,
     "train.updates": "alternating",
     "dataset.names": [],
@@ -138,6 +140,7 @@ class Config(Component):
 
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    devices: PositiveInt
     precision: Literal["fp32", "bf16", "auto"]
     deterministic: bool
     threads: PositiveInt | Literal["auto"] | None

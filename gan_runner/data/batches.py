@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gan_runner.data.data import Data
 from gan_runner.seeds import derive
+from gan_runner.system import ranks
 
 
 class Batch(NamedTuple):
@@ -39,7 +40,8 @@ def batches(
     with_labels: bool,
     device: torch.device,
 ) -> Iterator[Batch]:
-    """Batches of `size` examples on the device, from index `start` on, for ever.
+    """Batches of `size` examples on the device, from index `start` on, for ever; on several devices
+    the rows of this rank.
 
     The order of an epoch is a permutation drawn from (seed, epoch), the flips of a batch from
     (seed, index): nothing needs to be remembered to go on in mid-epoch. An incomplete last batch
@@ -52,7 +54,7 @@ def batches(
         order = torch.randperm(len(data), generator=_rng(seed, "order", epoch))
         order = order.to(data.examples.device)
         for position in range(index % per_epoch, per_epoch):
-            indices = order[position * size : (position + 1) * size]
+            indices = ranks.own_rows(order[position * size : (position + 1) * size])
             # index_select is twice as fast as [indices] on a CPU
             chosen = data.examples.index_select(0, indices)
             examples = data.space.encode(chosen.to(device, non_blocking=True))
@@ -72,5 +74,5 @@ def _rng(seed: int, *purpose: str | int) -> torch.Generator:
 
 def _flip_at_random(images: Tensor, rng: torch.Generator) -> Tensor:
     """Each image mirrored left to right with probability 1/2."""
-    mirrored = torch.rand(len(images), generator=rng) < 0.5
+    mirrored = ranks.draw(torch.rand, (len(images),), generator=rng) < 0.5
     return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(-1), images)

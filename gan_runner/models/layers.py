@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_runner.models.base import Init, Norm
+from gan_runner.models.batch_norm import BatchNorm1d, BatchNorm2d
 from gan_runner.models.checks import ImageShape
 
 Layers = TypeVar("Layers", bound=nn.Sequential)
@@ -24,7 +25,7 @@ def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
     """
     match norm:
         case "batch":
-            return nn.BatchNorm2d(channels)
+            return BatchNorm2d(channels)
         case "layer":
             return nn.GroupNorm(1, channels)
         case "instance":
@@ -39,7 +40,7 @@ def norm_of_vectors(norm: Norm, width: int) -> nn.Module:
     """The layer that normalizes vectors [N, width]; a vector has no instance norm."""
     match norm:
         case "batch":
-            return nn.BatchNorm1d(width)
+            return BatchNorm1d(width)
         case "layer":
             return nn.LayerNorm(width)
         case "instance" | "spectral" | "none":

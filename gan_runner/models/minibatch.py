@@ -25,6 +25,8 @@ from torch.nn.functional import one_hot
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
+from gan_runner.system import ranks
+
 MinibatchLayer = Literal["none", "stddev", "discrimination"]
 
 
@@ -67,7 +69,8 @@ class StandardDeviation(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         with _no_autocast(features.device):
-            x = _flatten_to_float32(features)
+            own = _flatten_to_float32(features)
+            x = ranks.couple(own)
             groups = max(1, x.shape[0] // self.group)
             index = torch.arange(x.shape[0], device=x.device) % groups
             member = one_hot(index, groups).to(x.dtype)  # [N, groups]
@@ -75,7 +78,7 @@ class StandardDeviation(nn.Module):
             variance = mean @ (x - member @ (mean @ x)).square()
             # as in the authors' code: a root has no derivative at 0
             deviation = (variance + 1e-8).sqrt().mean(1, keepdim=True)
-            return torch.cat((x, member @ deviation), dim=1)
+            return torch.cat((own, ranks.own_rows(member @ deviation)), dim=1)
 
 
 class Discrimination(nn.Module):
@@ -95,7 +98,8 @@ class Discrimination(nn.Module):
         with _no_autocast(features.device):
             x = _flatten_to_float32(features)
             points = self.projection(x).unflatten(1, (self.kernels, -1))
-            distances = (points[:, None] - points[None]).abs().sum(-1)  # [N, N, kernels]
+            all_points = ranks.couple(points)
+            distances = (points[:, None] - all_points[None]).abs().sum(-1)  # [N, N, kernels]
             return torch.cat((x, (-distances).exp().sum(1)), dim=1)
 
 

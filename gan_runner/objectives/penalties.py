@@ -20,6 +20,7 @@ from gan_runner.augmentations.transforms import add_noise, mirror, translate, un
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.objectives.returns import check_returns
 from gan_runner.objectives.terms import Term
+from gan_runner.system import ranks
 
 Critic = Callable[[Tensor], Tensor]
 """Examples [N, *shape] -> D's logits [N]."""
@@ -156,7 +157,7 @@ class DRAGAN(Penalty):
         memory: Memory,
     ) -> Tensor:
         x = real.examples
-        d = self.perturbation * x.std(correction=0) * uniform(x.shape, rng, like=x)
+        d = self.perturbation * ranks.deviation(x) * uniform(x.shape, rng, like=x)
         points = interpolate(x, x + d, rng)
         return (gradient_norm_at(points, critic) - self.target).square()
 
@@ -274,9 +275,9 @@ def gradient_norm_at(points: Tensor, critic: Critic) -> Tensor:
 
 def gradient_norm(examples: Tensor, logits: Tensor) -> Tensor:
     """The norm of the gradient of D's logits by the examples that they are of: [N], itself
-    differentiable."""
+    differentiable; on several devices of the examples of all, as the logits are."""
     # the logits' sum has each example's own gradient, as D treats examples independently (but for
     # models/minibatch.py, which says what is meant there)
     (gradient,) = torch.autograd.grad(logits.sum(), examples, create_graph=True)
     norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
-    return norms
+    return ranks.gather(norms)

@@ -160,7 +160,8 @@ def _round_down(number: float) -> int:
 
 def _measure_step(run: Run) -> float:
     """The seconds of one step: the median of three, after a first one that makes ready."""
-    reals, method, found = real_batches(run), run.experiment.method, []
+    method, found = run.experiment.method, []
+    reals = real_batches(run.experiment, run.data, run.state, run.device)
     for _ in range(1 + _STEPS):
         began = time.monotonic()
         method.step(run.state, reals)

@@ -25,6 +25,7 @@ from gan_runner.errors import (
 )
 from gan_runner.storage.rows import best_evaluation, rows
 from gan_runner.storage.status import State
+from gan_runner.system import ranks
 from gan_runner.system.files import path_from_here
 from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import duration_text, four_digits
@@ -98,6 +99,10 @@ def as_fault(error: Exception) -> Fault | None:
     if out_of_memory:
         return MachineError(
             "out of memory. Lower train.batch_size, the width of the model or dataset.image_size."
+        )
+    if ranks.is_loss(error):
+        return MachineError(
+            "another rank of the run has ended: it was killed, or says itself why it failed."
         )
     return compiling_fault(error) or plugin_error(error)
 

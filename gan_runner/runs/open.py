@@ -32,7 +32,7 @@ from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage import checkpoint
 from gan_runner.storage.best import best_measured_step
 from gan_runner.storage.run_folder import RunFolder
-from gan_runner.system import machine
+from gan_runner.system import machine, ranks
 from gan_runner.system.signals import raise_on_signals
 from gan_runner.training.build import build, resolve_for
 from gan_runner.training.compiling import check_networks, compile_networks
@@ -48,7 +48,7 @@ def create(config: Config, path: Path, terminal: Terminal) -> Run:
 
     Raises ConfigError, DataError, MachineError, and CheckpointError for `init_from`.
     """
-    experiment = build(config)
+    experiment = build(with_devices(config))
     check_installed(experiment.loggers)
     device = prepare_machine(experiment.config)
     experiment, data = load_data(experiment, terminal, device)
@@ -158,6 +158,17 @@ def saved_experiment(config: Config, folder: RunFolder) -> Experiment:
         return build(config)
     except ConfigError as error:
         raise CheckpointError(f"configuration refused:\n{error}{folder.other_version()}") from None
+
+
+def with_devices(config: Config) -> Config:
+    """The configuration with the number of devices that there are for it. Raises ConfigError where
+    one process was started for several."""
+    if ranks.count() == 1 and config.devices > 1:
+        raise ConfigError(
+            f"one process trains on one device, devices={config.devices}. Use devices=1, or train "
+            "with gan-train, without -m"
+        )
+    return config.model_copy(update={"devices": ranks.count()})
 
 
 def prepare_machine(config: Config) -> torch.device:

@@ -25,6 +25,7 @@ from gan_runner.runs.open import (
     prepare_machine,
     saved_experiment,
     untrained_state,
+    with_devices,
 )
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import Checkpoint
@@ -65,7 +66,8 @@ def reopen(path: Path, changes: Changes, terminal: Terminal) -> Run | None:
     folder.refuse_links()
     saved = folder.saved_config()
     folder.lock()
-    experiment = saved_experiment(_record_plugins(apply_changes(saved, changes)), folder)
+    config = with_devices(apply_changes(saved, changes))
+    experiment = saved_experiment(_record_plugins(config), folder)
     if is_complete(folder, experiment):
         _record_places(folder, saved, experiment, terminal)
         return None

@@ -76,6 +76,9 @@ class Status:
     threads: int | None = None
     """The number of torch's CPU threads."""
 
+    devices: int | None = None
+    """The number of devices, or of processes on CPUs, that trained together."""
+
     reuses_memory: bool | None = None
     """Whether freed memory stays with the process: `reuse_memory`, under glibc's allocator."""
 
@@ -152,6 +155,7 @@ def _parse(plain: Mapping[str, Any]) -> Status:
         device=_text_or_none(plain.get("device")),
         machine=_text_or_none(plain.get("machine")),
         threads=count_or_none(plain.get("threads")),
+        devices=count_or_none(plain.get("devices")),
         reuses_memory=reuses if isinstance(reuses := plain.get("reuses_memory"), bool) else None,
         git=git if isinstance(git, dict) else None,
         parameters=_parse_members(plain.get("parameters"), count_or_none),

@@ -17,6 +17,7 @@ import torch
 
 from gan_runner import __version__
 from gan_runner.errors import ConfigError, MachineError, plural, printable
+from gan_runner.system import ranks
 from gan_runner.system.units import size_text
 
 
@@ -63,11 +64,12 @@ def multiplies_bf16(device: torch.device) -> bool | None:
 @dataclass(frozen=True)
 class Fingerprint:
     """The facts that must be equal for a resumed run to be exact; `device` is the name of a GPU, or
-    a type such as `cpu`."""
+    a type such as `cpu`, `devices` their number."""
 
     versions: Mapping[str, str]
     device: str
     threads: int
+    devices: int = 1
 
 
 def fingerprint(device: torch.device) -> Fingerprint:
@@ -81,6 +83,7 @@ def fingerprint(device: torch.device) -> Fingerprint:
         },
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         threads=torch.get_num_threads(),
+        devices=ranks.count(),
     )
 
 
@@ -96,6 +99,13 @@ def description() -> str:
     memory = size_text(psutil.virtual_memory().total)
     system = f"{platform.system()} {platform.release()}"
     return f"{processor.strip()}, {plural(os.cpu_count() or 1, 'core')}, {memory}, {system}"
+
+
+def start_of_process(number: int) -> float:
+    """The moment at which a process began, in seconds since 1970: with its number, its identity."""
+    import psutil
+
+    return float(psutil.Process(number).create_time())
 
 
 def peak_memory(device: torch.device) -> int:

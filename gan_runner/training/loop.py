@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+
+from gan_runner.data import Data
 from gan_runner.data.batches import Batch, batches
+from gan_runner.system import ranks
 from gan_runner.system.signals import watch_signals
+from gan_runner.training.experiment import Experiment
 from gan_runner.training.run import Run
+from gan_runner.training.state import TrainState
 
 
 def train(run: Run) -> None:
@@ -15,8 +21,10 @@ def train(run: Run) -> None:
     Raises NumbersError, MachineError, and Interrupted once the state is saved.
     """
     plan, state, method = run.config.train, run.state, run.experiment.method
-    reals, evaluated = real_batches(run), plan.evaluation_interval
+    reals = real_batches(run.experiment, run.data, state, run.device)
+    evaluated = plan.evaluation_interval
     with watch_signals() as signals:
+        state.share()
         run.begin()
         if run.checkpoints.saved_step < 0 and plan.sample_every > 0:
             run.sample()
@@ -24,6 +32,7 @@ def train(run: Run) -> None:
             run.save()  # the run that it started from may change, or go
         while not (state.step >= plan.steps or signals.received or run.reason_to_stop):
             run.go_back_if_ill()
+            ranks.tell(ranks.Order.STEP)
             method.step(state, reals)
             run.terminal.step(state.step)
             if is_due(state.step, plan.log_every, plan.steps):
@@ -36,22 +45,24 @@ def train(run: Run) -> None:
                 run.evaluate()
             if is_due(state.step, plan.save_every, plan.steps):
                 run.save()
+        ranks.tell(ranks.Order.STOP)
         run.save()
         signals.check()
     run.checkpoints.verify()
 
 
-def real_batches(run: Run) -> Iterator[Batch]:
+def real_batches(
+    experiment: Experiment, data: Data, state: TrainState, device: torch.device
+) -> Iterator[Batch]:
     """The batches of real examples that come next."""
-    experiment = run.experiment
     return batches(
-        run.data,
-        size=run.config.train.batch_size,
-        seed=run.config.seed,
-        start=run.state.step * experiment.method.batches_per_step,
+        data,
+        size=experiment.config.train.batch_size,
+        seed=experiment.config.seed,
+        start=state.step * experiment.method.batches_per_step,
         flip=experiment.dataset.flips,
         with_labels=experiment.model.conditional,
-        device=run.device,
+        device=device,
     )
 
 

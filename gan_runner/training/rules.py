@@ -14,6 +14,7 @@ def check_rules(experiment: Experiment) -> None:
     experiment.method.check(experiment.config)
     experiment.model.check_settings(batch_size=train.batch_size)
     experiment.health.check(evaluated=train.is_evaluated)
+    _check_devices(experiment)
     _check_updates(experiment)
     _check_label(experiment)
 
@@ -22,6 +23,17 @@ def check_space(experiment: Experiment, space: Space) -> None:
     """Raise ConfigError, with the remedy, if examples of `space` can't be learned like this."""
     experiment.model.check(space)
     experiment.method.check_space(space)
+
+
+def _check_devices(experiment: Experiment) -> None:
+    config, packing = experiment.config, getattr(experiment.model, "packing", 1)
+    devices, size = config.devices, config.train.batch_size
+    if size % (devices * packing):
+        packs = f" with model.packing={packing}" if packing > 1 else ""
+        raise ConfigError(
+            f"a batch can't be shared alike, train.batch_size={size} on devices={devices}{packs}. "
+            f"Use train.batch_size={-(-size // (devices * packing)) * devices * packing}"
+        )
 
 
 def _check_updates(experiment: Experiment) -> None:

@@ -26,7 +26,7 @@ from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State
-from gan_runner.system import machine
+from gan_runner.system import machine, ranks
 from gan_runner.system.allocator import keep_freed_memory
 from gan_runner.system.units import four_digits
 from gan_runner.training.advice import advice
@@ -252,6 +252,8 @@ class Run:
             return
         factor = self.experiment.health.rollback.factor
         best = self.checkpoints.go_back_to_best(self.state, rate_factor=factor)
+        ranks.tell(ranks.Order.TAKE_STATE)
+        self.state.share()
         text = (
             f"went back to the weights of step {best}, "
             f"learning rates times {self.state.rate_factor:g}"

@@ -18,6 +18,7 @@ from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.seeds import derive
 from gan_runner.storage.facts import StateFacts
+from gan_runner.system import ranks
 from gan_runner.training.optimizers import Optimizer, Optimizers
 
 
@@ -170,6 +171,13 @@ class TrainState:
             _decode_rng(facts.rng[name], stream)
         self.step, self.seconds = facts.step, facts.seconds
         self.rate_factor, self.rollbacks = facts.rate_factor, list(facts.rollbacks)
+
+    def share(self) -> None:
+        """Give the state of rank 0 to the others of a run on several devices."""
+        is_first = ranks.rank() == 0
+        tensors, facts = ranks.share((self.tensors(), self.facts()) if is_first else None)
+        if not is_first:
+            self.load(tensors, facts)
 
     def go_back(self, tensors: Mapping[str, Tensor], *, rate_factor: float) -> None:
         """Take over saved networks and optimizers, with learning rates times a factor.

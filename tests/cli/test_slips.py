@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,17 +32,23 @@ def test_a_slip_in_a_flag_is_answered_with_the_flag(here: Here, line: str, remed
     assert (answer.code, answer.err.endswith(f". {remedy}\n")) == (2, True), answer.err
 
 
-@pytest.mark.parametrize("words", [["name=a b"], ["resume=run"], ["-m", "seed=0,1"]])
-def test_one_of_several_processes_of_a_launcher_is_refused(
+@pytest.mark.parametrize("words", [["-m", "seed=0,1"], ["dry_run=true"]])
+def test_what_takes_one_process_is_refused_to_those_of_a_launcher(
     words: list[str], here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     answer = here("gan-train", *words)
     assert answer.code == 2
-    assert "WORLD_SIZE=2" in answer.err
-    assert f": {shlex.join(['gan-train', *words])}\n" in answer.err
+    assert "WORLD_SIZE=2. Start it without torchrun." in answer.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_of_a_sweep_trains_on_one_device(here: Here, tmp_path: Path) -> None:
+    answer = here("gan-train", "-m", "seed=0,1", "devices=2")
+    assert answer.code == 2
+    assert "devices=2. Use devices=1, and hydra.launcher.n_jobs=2" in answer.err
+    assert not any(tmp_path.rglob("config.yaml"))
 
 
 def test_the_only_process_of_a_launcher_trains(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

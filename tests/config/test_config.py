@@ -130,6 +130,7 @@ OTHER = {
     "deterministic": True,
     "threads": 7,
     "reuse_memory": False,
+    "devices": 2,
     "compile": True,
     "quick": True,
     "cache": "/elsewhere",
@@ -190,6 +191,7 @@ def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
         "train.keep",
         "terminal.preview",
         "device",
+        "devices",
         "threads",
         "reuse_memory",
         "cache",
@@ -207,7 +209,7 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     made = parse(plain)
     earlier = made.plain()
     del earlier["terminal"], earlier["reuse_memory"], earlier["train"]["updates"]
-    del earlier["compile"]
+    del earlier["compile"], earlier["devices"]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
     found = read(tmp_path / "config.yaml")
     assert found.terminal.preview == "never"

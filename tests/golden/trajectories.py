@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 HERE = Path(__file__).parent
 STEPS = 20
 
-_COMMON = (
+COMMON = (
     "device=cpu",
     "threads=1",
     f"train.steps={STEPS}",
@@ -130,9 +130,9 @@ def trajectory(name: str, *changes: str) -> dict[str, Any]:
     threads = torch.get_num_threads()
     folder = Path(tempfile.mkdtemp(prefix="golden-"))
     try:
-        with _in_double() if name.startswith("double_") else mock.patch.dict({}):
+        with in_double() if name.startswith("double_") else mock.patch.dict({}):
             run = folder / "run"
-            overrides = [*_COMMON, *CASES[name], *changes, f"cache={folder / 'cache'}"]
+            overrides = [*COMMON, *CASES[name], *changes, f"cache={folder / 'cache'}"]
             assert run_command([*overrides, f"hydra.run.dir={run}"]) == 0, name
         rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
         last = json.loads((run / "checkpoints" / "last.json").read_text())["file"]
@@ -162,7 +162,7 @@ def _digest(tensor: torch.Tensor) -> str:
 
 
 @contextmanager
-def _in_double() -> Iterator[None]:
+def in_double() -> Iterator[None]:
     """All floats of networks, data and random streams in float64."""
     before, to = torch.get_default_dtype(), torch.Tensor.to
 

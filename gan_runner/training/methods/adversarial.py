@@ -32,6 +32,7 @@ from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Critic
 from gan_runner.sampling.sampler import Sampler, Weights
+from gan_runner.system import ranks
 from gan_runner.training.methods.base import (
     DiscriminatorInput,
     Method,
@@ -128,7 +129,8 @@ class WithDiscriminator(Method):
         terms = {"loss/generator": objective.loss.generator(fake.logits, logits).mean()}
         for name, matching in objective.matching.items():
             assert real is not None, "matching compares"
-            terms[f"penalty/{name}"] = matching.weight * matching(real, fake)
+            both = (_with_all_features(output) for output in (real, fake))
+            terms[f"penalty/{name}"] = matching.weight * matching(*both)
         return terms | {f"{name}/generator": loss.mean() for name, loss in fake.auxiliary.items()}
 
     def weight_terms(self, name: str, state: TrainState) -> dict[str, Tensor]:
@@ -144,9 +146,12 @@ class WithDiscriminator(Method):
     ) -> None:
         """Give a network the gradient of the sum of the terms, to which those of its weights are
         added; `again`: what led to them is differentiated once more, for another network."""
-        terms |= self.weight_terms(name, state)
+        of_weights = self.weight_terms(name, state)
+        # the gradients of all ranks are added up, and these terms have the same on each
+        shares = [term / ranks.count() for term in of_weights.values()]
+        total = reduce(add, [*terms.values(), *shares])
+        terms |= of_weights
         # nothing else gets a gradient: not the other network, nor the examples of a penalty
-        total = reduce(add, terms.values())
         total.backward(inputs=state.trained_parameters(name), retain_graph=again)
 
     def discriminate(
@@ -191,7 +196,10 @@ class WithDiscriminator(Method):
         auxiliary = discriminator.auxiliary_losses(
             output.features, labels=batch.labels, codes=batch.codes
         )
-        return output._replace(logits=output.logits.float(), auxiliary=auxiliary)
+        return output._replace(
+            logits=ranks.gather(output.logits.float()),
+            auxiliary={name: ranks.gather(losses) for name, losses in auxiliary.items()},
+        )
 
     def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
         return self.objective.derived_numbers(row)
@@ -300,19 +308,22 @@ class Adversarial(WithDiscriminator):
 
     def _generate_all(self, state: TrainState, labels: list[Tensor | None]) -> list[Batch]:
         """A batch of fakes for each update of D; only the last can be differentiated."""
-        size, (*earlier, last) = self.updates.batch_size, labels
+        *earlier, last = labels
         with torch.no_grad():
             if earlier and self.generates_together:
-                together = self._generate(state, len(earlier) * size, _join(earlier))
-                parts = [[None] * len(earlier) if of is None else of.split(size) for of in together]
+                together = self._generate(state, _join(earlier), batches=len(earlier))
+                count = len(earlier)
+                parts = [[None] * count if of is None else of.chunk(count) for of in together]
                 fakes = [Batch(*part) for part in zip(*parts, strict=True)]
             else:
-                fakes = [self._generate(state, size, of) for of in earlier]
-        return [*fakes, self._generate(state, size, last)]
+                fakes = [self._generate(state, of) for of in earlier]
+        return [*fakes, self._generate(state, last)]
 
-    def _generate(self, state: TrainState, count: int, labels: Tensor | None) -> Batch:
+    def _generate(self, state: TrainState, labels: Tensor | None, *, batches: int = 1) -> Batch:
         rng, dims, code = state.rng.latent, self.model.latent_dims, self.model.latent_code
-        latents = torch.randn(count, dims, generator=rng, device=rng.device)
+        whole = (batches, self.updates.batch_size, dims)
+        drawn = torch.randn(whole, generator=rng, device=rng.device)
+        latents = torch.cat([ranks.own_rows(each) for each in drawn])
         codes = None if code is None else latents[:, dims - code.size :]
         with self.updates.autocast(rng.device):
             return Batch(state.generator(latents, labels).float(), labels, codes)
@@ -366,7 +377,12 @@ def _join(parts: Sequence[Tensor | None]) -> Tensor | None:
 
 def _critic(state: TrainState, labels: Tensor | None) -> Critic:
     """D's logits on what penalties show it, which has the labels of the reals."""
-    return lambda x: state.discriminator(x, labels).logits
+    return lambda x: ranks.gather(state.discriminator(x, labels).logits)
+
+
+def _with_all_features(output: DiscriminatorOutput) -> DiscriminatorOutput:
+    assert output.features is not None, "a discriminator's own output has them"
+    return output._replace(features=ranks.gather(output.features))
 
 
 @torch.no_grad()

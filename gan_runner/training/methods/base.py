@@ -22,6 +22,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.sampling.sampler import Sampler, Weights
+from gan_runner.system import ranks
 from gan_runner.training.optimizers import Optimizers
 from gan_runner.training.state import TrainState
 
@@ -154,6 +155,7 @@ class Method(ABC):
         """Take one step of a network along the gradient in its parameters, and clear it; the norm
         of the gradient, before it is clipped."""
         parameters = state.trained_parameters(name)
+        ranks.add_gradients(parameters)
         optimizer, settings = state.optimizers[name], self.updates.optimizers.of(name)
         grad_norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if settings.clip_norm is not None:

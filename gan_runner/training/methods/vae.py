@@ -18,6 +18,7 @@ from gan_runner.models import Autoencoder, GenerativeModel
 from gan_runner.models.autoencoder import as_decoder
 from gan_runner.objectives.elbo import Posterior, VariationalObjective
 from gan_runner.sampling.sampler import Sampler, Weights
+from gan_runner.system import ranks
 from gan_runner.training.methods.base import (
     Method,
     UpdateSettings,
@@ -71,8 +72,8 @@ class VAE(Method):
             latents = sample_posterior(state, posterior)
             outputs = as_decoder(state.generator).unbounded_outputs(latents).float()
         check_generator(self.model, outputs, real)
-        reconstruction = -self.objective.log_likelihood(real, outputs).mean()
-        divergence = posterior.divergence().mean()
+        reconstruction = -ranks.gather(self.objective.log_likelihood(real, outputs)).mean()
+        divergence = ranks.gather(posterior.divergence()).mean()
         loss = self.objective.loss(reconstruction, divergence)
         parts = ("generator", "encoder")
         loss.backward(inputs=[p for part in parts for p in state.trained_parameters(part)])
@@ -166,4 +167,4 @@ def sample_posterior(state: TrainState, posterior: Posterior) -> Tensor:
 def normal_like(latents: Tensor, state: TrainState) -> Tensor:
     """Standard normal points of the same shape, from the stream of latent points."""
     rng = state.rng.latent
-    return torch.randn(latents.shape, generator=rng, device=rng.device)
+    return ranks.draw(torch.randn, latents.shape, generator=rng, device=rng.device)

@@ -18,6 +18,7 @@ from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.elbo import Posterior, VariationalObjective, feature_reconstruction
+from gan_runner.system import ranks
 from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
 from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings, is_of_family
 from gan_runner.training.methods.vae import (
@@ -118,23 +119,37 @@ class VAEGAN(WithDiscriminator):
             on_real.features.float(),
             on_fake.features[len(on_real.features) :].float(),
             scale=self.settings.scale,
-        ).mean()
-        divergence = posterior.divergence().mean()
+        )
+        reconstruction = ranks.gather(reconstruction).mean()
+        divergence = ranks.gather(posterior.divergence()).mean()
         # each real stands against a fake of either kind
         twice = torch.cat((on_real.logits, on_real.logits)).float()
         terms = self.generator_terms(
-            on_fake._replace(logits=on_fake.logits.float()), on_real._replace(logits=twice)
+            on_fake._replace(logits=ranks.gather(on_fake.logits.float())),
+            on_real._replace(logits=ranks.gather(twice)),
         )
-        terms |= self.weight_terms("generator", state)
+        of_weights = self.weight_terms("generator", state)
         (reconstruction + divergence).backward(
             inputs=state.trained_parameters("encoder"), retain_graph=True
         )
-        decoder_loss = self.settings.gamma * reconstruction + sum(terms.values())
+        shares = [term / ranks.count() for term in of_weights.values()]  # the same on each rank
+        decoder_loss = self.settings.gamma * reconstruction + sum([*terms.values(), *shares])
+        terms |= of_weights
         decoder_loss.backward(inputs=state.trained_parameters("generator"))
         terms |= {"elbo/reconstruction": reconstruction, "elbo/divergence": divergence}
         for part in ("generator", "encoder"):
             terms[f"grad_norm/{part}"] = self.optimize(part, state)
         state.sums.add(terms)
+
+    def check(self, config: Config) -> None:
+        super().check(config)
+        layer = config.model["discriminator"].get("minibatch")
+        if config.devices > 1 and layer == "stddev":  # ranks mix the two kinds of fakes otherwise
+            raise ConfigError(
+                "groups of fakes aren't those of one device, model.discriminator.minibatch=stddev "
+                f"with {config.choice('method')} on devices={config.devices}. Use devices=1 or "
+                "model.discriminator.minibatch=discrimination"
+            )
 
     def check_space(self, space: Space) -> None:
         refuse_tables(space)

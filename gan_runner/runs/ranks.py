@@ -1,0 +1,54 @@
+"""A run on several devices: rank 0 leads it as a run on one device, the others follow.
+
+Rank 0 alone reads the command, writes, samples, measures and decides. A follower is sent the
+configuration and the state, reads the data for itself, and takes the steps that it is told to.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from gan_runner.config import schema
+from gan_runner.errors import MachineError, report
+from gan_runner.logs.terminal import Terminal
+from gan_runner.runs.finish import as_fault
+from gan_runner.runs.open import load_data, prepare_machine, untrained_state
+from gan_runner.system import ranks
+from gan_runner.system.allocator import keep_freed_memory
+from gan_runner.training.build import build
+from gan_runner.training.loop import real_batches
+
+
+def follow() -> int:
+    """Follow rank 0 to the end of its run; the exit code of this process."""
+    ranks.join()
+    try:
+        _follow()
+    except Exception as error:
+        if ranks.is_loss(error):  # it says why itself, or whoever started the ranks does
+            return MachineError.exit_code
+        if (fault := as_fault(error)) is None:
+            raise
+        return report(type(fault)(f"rank {ranks.rank()}: {fault}"))
+    return 0
+
+
+def _follow() -> None:
+    plain = ranks.share(None)
+    if plain is None:
+        return  # there is nothing to train
+    config = schema.parse(plain)
+    device = prepare_machine(config)
+    experiment, data = load_data(build(config), Terminal(quiet=True), device)
+    state = untrained_state(experiment, data, device)
+    state.share()
+    if config.reuse_memory:
+        keep_freed_memory()
+    reals = real_batches(experiment, data, state, device)
+    for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 saves, and then tells the others
+        signal.signal(number, signal.SIG_IGN)
+    while (order := ranks.hear()) is not ranks.Order.STOP:
+        if order is ranks.Order.TAKE_STATE:
+            state.share()
+        else:
+            experiment.method.step(state, reals)

@@ -1,0 +1,237 @@
+"""The ranks of a run: processes that train the same networks, each on its rows of every batch.
+
+Together they do what one process would do with the whole batch. Each draws what that one would draw
+and keeps its own rows; it is shown D's outputs on all rows, of which only its own lead back into
+its networks; so each has the loss of the whole batch, and the gradients of all add up to its
+gradient. With one rank nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from enum import IntEnum
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
+
+from gan_runner.errors import MachineError, printable
+
+_LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation by rank 0
+_BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
+
+
+class Order(IntEnum):
+    """What rank 0 tells the others to do next."""
+
+    STOP = 0
+    STEP = 1
+    TAKE_STATE = 2
+
+
+def join() -> None:
+    """Meet the other ranks, as the environment of torch's launcher says, and share the machine.
+
+    Raises MachineError if they can't meet.
+    """
+    here, of = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(here % torch.cuda.device_count())
+    torch.set_num_threads(max(1, torch.get_num_threads() // of))
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        distributed.init_process_group(
+            backend,
+            store=_store(),
+            rank=int(os.environ["RANK"]),
+            world_size=int(os.environ["WORLD_SIZE"]),
+            timeout=_LONGEST,
+        )
+        _Watch()
+    except RuntimeError as error:
+        raise MachineError(f"the ranks of the run can't meet: {printable(error)}.") from None
+
+
+def _store() -> Store:
+    """Where the ranks find each other. Those that a launcher started again must not find the
+    addresses of before, as in torch's own store."""
+    launchers = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    is_master = os.environ["RANK"] == "0" and not launchers
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = TCPStore(host, port, is_master=is_master, wait_for_workers=False, timeout=_LONGEST)
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return PrefixStore(f"gan_runner {attempt}", store)
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an error says that another rank is gone."""
+    words = ("closed by peer", "reset by peer", "Broken pipe", "Connection refused")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
+def tell(order: Order) -> None:
+    """Say to the others what is done next; they `hear` it."""
+    if count() > 1:
+        distributed.broadcast(torch.tensor(int(order)), 0)
+
+
+def hear() -> Order:
+    """Wait for what rank 0 tells."""
+    told = torch.zeros((), dtype=torch.int64)
+    distributed.broadcast(told, 0)
+    return Order(int(told))
+
+
+def share(content: Any) -> Any:
+    """What rank 0 has, on each rank. It comes from the user's own processes alone."""
+    if count() == 1:
+        return content
+    box = [content]
+    distributed.broadcast_object_list(box, 0)
+    return box[0]
+
+
+def count() -> int:
+    """The number of ranks."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this one, from 0, which alone writes."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def own_rows(whole: Tensor, *, dim: int = 0) -> Tensor:
+    """The rows of this rank of a batch [N, ...]: [N / ranks, ...]."""
+    ranks = count()
+    return whole if ranks == 1 else whole.chunk(ranks, dim)[rank()]
+
+
+def draw(
+    random: Callable[..., Tensor], shape: Sequence[int], *, dim: int = 0, **options: Any
+) -> Tensor:
+    """Random numbers of a shape whose `dim` is the rows of this rank, of those that one process
+    would draw; `random` is torch.rand or its like."""
+    whole = list(shape)
+    whole[dim] *= count()
+    return own_rows(random(whole, **options), dim=dim)
+
+
+def gather(rows: Tensor) -> Tensor:
+    """The rows of all ranks [N, ...]; the others' are constants."""
+    if count() == 1:
+        return rows
+    parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(count())]
+    distributed.all_gather(parts, rows.detach().contiguous())
+    parts[rank()] = rows
+    return torch.cat(parts)
+
+
+def add_up(values: Tensor) -> Tensor:
+    """The sum over the ranks. Differentiable, any number of times: what depends on it on all ranks
+    leads back to the values of each."""
+    return values if count() == 1 else _Sum.apply(values)  # type: ignore[no-untyped-call]
+
+
+def couple(rows: Tensor) -> Tensor:
+    """The rows of all ranks [N, ...], all of them differentiable, for a layer that compares the
+    examples of a batch."""
+    if count() == 1:
+        return rows
+    parts = [torch.zeros_like(rows) for _ in range(count())]
+    parts[rank()] = rows
+    return add_up(torch.cat(parts))
+
+
+def deviation(rows: Tensor) -> Tensor:
+    """The standard deviation of all numbers of a batch: a scalar, which isn't differentiated."""
+    if count() == 1:
+        return rows.std(correction=0)
+    with torch.no_grad():
+        numbers = rows.numel() * count()
+        mean = add_up(rows.sum()) / numbers
+        return (add_up((rows - mean).square().sum()) / numbers).sqrt()
+
+
+def add_gradients(parameters: Iterable[Tensor]) -> None:
+    """Give each parameter the sum of its gradients over the ranks, in one message."""
+    if count() == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    sizes = [gradient.numel() for gradient in gradients]
+    for gradient, part in zip(gradients, flat.split(sizes), strict=True):
+        gradient.copy_(part.view(gradient.shape))
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        total = values.detach().clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return add_up(gradient)
+
+
+class _Watch:
+    """Ends this process if another rank gives no sign of life, as one that is stopped or whose
+    machine is gone: torch would wait for it for ever.
+
+    Rank 0 watches all others, they watch rank 0.
+    """
+
+    def __init__(self) -> None:
+        host, me, others = os.environ.get("MASTER_ADDR", "localhost"), rank(), range(1, count())
+        server = TCPStore(host, 0, is_master=True, wait_for_workers=False) if me == 0 else None
+        port = share(None if server is None else server.port)
+        self._store = server or TCPStore(host, port, timeout=timedelta(seconds=_SILENCE))
+        self._me, self._others = str(me), [str(of) for of in (others if me == 0 else (0,))]
+        self._store.set(f"process {me}", f"{platform.node()} {os.getpid()}")
+        self._store.set(self._me, "0")
+        distributed.barrier()
+        self._processes = {of: self._store.get(f"process {of}").decode() for of in self._others}
+        self._seen = {of: (b"", time.monotonic()) for of in self._others}
+        for work in (self._beat, self._check):
+            threading.Thread(target=work, daemon=True).start()
+
+    def _beat(self) -> None:
+        """Give and take signs of life; it stands still where rank 0 does."""
+        with suppress(RuntimeError):  # rank 0 has ended
+            for beats in itertools.count(1):
+                self._store.set(self._me, str(beats))
+                for other in self._others:
+                    beat = self._store.get(other)
+                    if beat != self._seen[other][0]:
+                        self._seen[other] = (beat, time.monotonic())
+                time.sleep(_BEAT)
+
+    def _check(self) -> None:
+        parent = os.getppid()
+        while True:
+            time.sleep(_BEAT)
+            if os.getppid() != parent and self._me == "0":  # the launcher was killed
+                parent = os.getppid()
+                os.kill(os.getpid(), signal.SIGTERM)
+            for other, (_, moment) in self._seen.items():
+                if time.monotonic() - moment > _SILENCE:
+                    text = f"error: rank {other} of the run gives no sign of life, so the run ends."
+                    print(text, file=sys.stderr, flush=True)
+                    host, process = self._processes[other].split()
+                    if host == platform.node():
+                        with suppress(OSError):  # else whoever started it waits for it
+                            os.kill(int(process), signal.SIGKILL)
+                    os._exit(MachineError.exit_code)
