@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gan_runner.training.experiment import Experiment
 
 DONE = ("completed", "stopped")
+PAUSED = "paused"
 _OPEN = (None, "running", "failed")  # states that the end of a process may replace
 
 
@@ -31,7 +32,8 @@ class Job:
     """A run of a sweep: its name, its folder, and the configuration that is asked for.
 
     `overrides` are what the command line says of it, for people. `threads` are the CPU threads that
-    a new run may choose from, unless its configuration says their number; None for all.
+    a new run may choose from, unless its configuration says their number; None for all. At the step
+    `pause_at` it ends for now; None for its last.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Job:
     config: Config
     overrides: tuple[str, ...] = ()
     threads: int | None = None
+    pause_at: int | None = None
 
     @property
     def folder(self) -> RunFolder:
@@ -70,7 +73,7 @@ class JobResult(NamedTuple):
 
     @property
     def is_failure(self) -> bool:
-        return self.state not in (*DONE, "invalid")
+        return self.state not in (*DONE, PAUSED, "invalid")
 
     @property
     def first_line(self) -> str:
@@ -158,7 +161,7 @@ def job_result(job: Job, *, code: int, seconds: float, reason: str | None = None
     status = _status(job.folder)
     recorded = status.state if status.exit_code == code else None
     if code == 0:
-        state = recorded if recorded in DONE else "completed"
+        state = recorded if recorded in (*DONE, PAUSED) else "completed"
     else:
         state = "interrupted" if interrupted else "failed"
         reason = status.reason if recorded == state and status.reason else reason
