@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,12 +54,12 @@ class Job:
         self.folder.refuse_links()
         write_overrides(self.path, self.overrides)
 
-    def value(self) -> float | None:
-        """The best value of `evaluation.best.metric` so far; None without any."""
+    def value(self, *, until: float = inf) -> float | None:
+        """The best value of `evaluation.best.metric` so far, or up to a step; None without any."""
         row = None
         with suppress(OSError):
             direction = self.config.evaluation["best"]["direction"]
-            row = best_evaluation(self.folder.evaluations, direction)
+            row = best_evaluation(self.folder.evaluations, direction, until=until)
         return None if row is None else float(row["best"])
 
 
@@ -162,6 +163,7 @@ def job_result(job: Job, *, code: int, seconds: float, reason: str | None = None
     recorded = status.state if status.exit_code == code else None
     if code == 0:
         state = recorded if recorded in (*DONE, PAUSED) else "completed"
+        reason = "" if state == PAUSED else reason
     else:
         state = "interrupted" if interrupted else "failed"
         reason = status.reason if recorded == state and status.reason else reason

@@ -10,6 +10,7 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
+from gan_runner.cli.hydra import halving
 from gan_runner.cli.hydra.command_line import CommandLine
 from gan_runner.cli.hydra.composer import Composer, explain_errors, parse_config
 from gan_runner.cli.hydra.plugins import SweepContext
@@ -38,6 +39,8 @@ def run_sweep(command: CommandLine) -> int:
         check_launcher(config)
         check_search(config)
         sweep.announce(number_of_jobs(config))
+        if halving.is_halving(config):
+            sweep.announce_plan(halving.halving_plan(config))
         if command.dry_run:
             return _run_dry(sweep, composer, config, command)
         _run_jobs(sweep, composer, config)
