@@ -56,10 +56,11 @@ def searched(config: DictConfig) -> Contender:
             "nothing to search, hydra/sweeper=halving. Name an interval or a list, as "
             "'optimizer.generator.lr=tag(log,interval(1e-5,1e-2))'"
         )
-    fixed = [o.input_line or "" for o in given if not o.is_sweep_override()]
-    fixed = [text for text in fixed if key_of(text) != "seed"]
+    lines = [o.input_line or "" for o in given if not o.is_sweep_override()]
     if config.train.eval_every == "auto":
-        fixed.append(f"train.eval_every={_interval(config, asked)}")
+        lines.append(f"train.eval_every={_interval(config, asked)}")
+    # of a setting that is named twice the last one holds, and stands in no job's name
+    fixed = [*{key_of(text): text for text in lines if key_of(text) != "seed"}.values()]
     stream = Random(f"{asked.seed} ")
     return draw_contender("all", fixed, drawn, TunedMethod(), asked, random=stream)
 
