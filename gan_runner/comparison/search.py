@@ -36,6 +36,7 @@ _LARGEST_FILE_BYTES = 1 << 24
 _TREES = 200
 _POINTS = 512  # combinations of settings over which the forest's predictions are averaged
 _ASKED = 32  # values of a setting at which it is asked, as often as jobs have them
+_WEAK = "the importance is a guess: out of its bag, the forest predicts no better than a mean."
 
 
 class SearchedJob(NamedTuple):
@@ -181,10 +182,22 @@ def importance_lines(record: SearchRecord) -> list[str]:
     if found is None:
         return []
     shares = ", ".join(f"{key} {share:.0%}" for key, share in found.shares)
-    doubt = (
-        "" if found.r2 > 0 else "; the forest predicts no better than a mean, so trust it little"
-    )
-    return [f"importance at step {found.step:,} ({plural(found.jobs, 'job')}): {shares}{doubt}"]
+    line = f"importance at step {found.step:,}, over {plural(found.jobs, 'job')}: {shares}"
+    return [line, *([_WEAK] if found.r2 <= 0 else [])]
+
+
+def doubts(record: SearchRecord, found: Importances | None) -> list[str]:
+    """Why less is known of a search than there could be."""
+    valued = sum(bool(job.values) and job.values[0] is not None for job in record.jobs)
+    notes = []
+    if found is None and valued < FEWEST_EXPLAINED:
+        notes.append(
+            f"{plural(valued, 'job')} with a value: the importance of settings is estimated from "
+            f"{FEWEST_EXPLAINED} on."
+        )
+    if found is not None and found.r2 <= 0:
+        notes.append(_WEAK)
+    return notes
 
 
 def _main_effects(predict: Any, inputs: Numbers) -> list[float]:
