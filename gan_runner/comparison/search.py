@@ -32,11 +32,11 @@ FEWEST_RANKED = 4
 FEWEST_EXPLAINED = 8
 """Jobs, below which the importance of settings isn't estimated."""
 
+_WEAK_CORRELATION = 0.3  # below which ranks foretell little
 _LARGEST_FILE_BYTES = 1 << 24
-_TREES = 200
-_POINTS = 512  # combinations of settings over which the forest's predictions are averaged
+_TREES = 100
+_POINTS = 256  # combinations of settings over which the forest's predictions are averaged
 _ASKED = 32  # values of a setting at which it is asked, as often as jobs have them
-_WEAK = "the importance is a guess: out of its bag, the forest predicts no better than a mean."
 
 
 class SearchedJob(NamedTuple):
@@ -161,10 +161,8 @@ def headline(record: SearchRecord) -> str:
     jobs = f"{plural(len(record.jobs), 'job')}, {ended} to the end"
     value = next((job.values[-1] for job in record.jobs if job.name == record.winner), None)
     if record.winner is None or value is None:
-        return f"search: no job has come to the end with a value; {jobs}, {cost}"
-    return (
-        f"search: {record.winner} is the best, {record.metric} {four_digits(value)}; {jobs}, {cost}"
-    )
+        return f"no job has come to the end with a value; {jobs}, {cost}"
+    return f"{record.winner} is the best, {record.metric} {four_digits(value)}; {jobs}, {cost}"
 
 
 def rung_lines(record: SearchRecord) -> list[str]:
@@ -176,28 +174,64 @@ def rung_lines(record: SearchRecord) -> list[str]:
     ]
 
 
-def importance_lines(record: SearchRecord) -> list[str]:
+def importance_lines(found: Importances | None) -> list[str]:
     """The importance of the settings, in a line; none where that isn't known."""
-    found = importances(record)
     if found is None:
         return []
     shares = ", ".join(f"{key} {share:.0%}" for key, share in found.shares)
-    line = f"importance at step {found.step:,}, over {plural(found.jobs, 'job')}: {shares}"
-    return [line, *([_WEAK] if found.r2 <= 0 else [])]
+    return [f"importance at step {found.step:,}, over {plural(found.jobs, 'job')}: {shares}"]
 
 
 def doubts(record: SearchRecord, found: Importances | None) -> list[str]:
-    """Why less is known of a search than there could be."""
+    """Why what a search found may not hold, and what to try."""
+    notes = [_passed_over(record), _foretells_little(record)]
     valued = sum(bool(job.values) and job.values[0] is not None for job in record.jobs)
-    notes = []
     if found is None and valued < FEWEST_EXPLAINED:
         notes.append(
             f"{plural(valued, 'job')} with a value: the importance of settings is estimated from "
             f"{FEWEST_EXPLAINED} on."
         )
     if found is not None and found.r2 <= 0:
-        notes.append(_WEAK)
-    return notes
+        notes.append(
+            "the importance is a guess: out of its bag, the forest predicts no better than a mean."
+        )
+    return [note for note in notes if note]
+
+
+def _passed_over(record: SearchRecord) -> str:
+    """That an ill job has a better value than the winner."""
+    sign = 1 if record.direction == "min" else -1
+    ended = {job.name: job for job in record.jobs if len(job.values) == len(record.rungs)}
+    values = {name: sign * v for name, job in ended.items() if (v := job.values[-1]) is not None}
+    if record.winner not in values:
+        return ""
+    best = min(values, key=values.__getitem__)
+    ill_from = ended[best].ill_from
+    if values[best] >= values[record.winner] or ill_from is None:
+        return ""
+    return (
+        f"{best} has a better value, {four_digits(sign * values[best])}, but was found collapsed "
+        f"or diverging at step {ill_from:,}: it gave its place away."
+    )
+
+
+def _foretells_little(record: SearchRecord) -> str:
+    """That the order at a rung isn't that at the next one."""
+    steps = list(zip(record.rungs, record.rungs[1:], strict=False))
+    weak = [
+        each
+        for each in rung_correlations(record)
+        if (each.earlier, each.later) in steps
+        and each.rho < _WEAK_CORRELATION
+        and each.jobs >= FEWEST_EXPLAINED
+    ]
+    if not weak:
+        return ""
+    first = weak[0]
+    return (
+        f"the order at step {first.earlier:,} says little of that at {first.later:,}: stop later, "
+        f"with hydra.sweeper.rungs={max(2, len(record.rungs) - 1)} or more train.steps."
+    )
 
 
 def _main_effects(predict: Any, inputs: Numbers) -> list[float]:
@@ -212,11 +246,10 @@ def _main_effects(predict: Any, inputs: Numbers) -> list[float]:
     shares = []
     for place in range(inputs.shape[1]):
         middles = (np.arange(_ASKED) + 0.5) / _ASKED
-        means = []
-        for value in np.quantile(inputs[:, place], middles, method="inverted_cdf"):
-            asked = points.copy()
-            asked[:, place] = value
-            means.append(float(predict(asked).mean()))
+        asked = np.tile(points, (_ASKED, 1))
+        values = np.quantile(inputs[:, place], middles, method="inverted_cdf")
+        asked[:, place] = np.repeat(values, len(points))
+        means = predict(asked).reshape(_ASKED, -1).mean(axis=1)
         shares.append(float(np.var(means)) / whole if whole > 0 else 0.0)
     return shares
 
@@ -240,7 +273,7 @@ def _job(plain: Mapping[str, Any], rungs: Sequence[int]) -> SearchedJob:
     ill, step = plain["ill_from"], plain["step"]
     return SearchedJob(
         name=_text(plain["name"]),
-        settings={str(key): value for key, value in plain["settings"].items()},
+        settings={str(key): value for key, value in dict(plain["settings"]).items()},
         state=str(plain["state"] or "waiting"),
         step=0 if step is None else _count(step),
         ill_from=None if ill is None else _count(ill),

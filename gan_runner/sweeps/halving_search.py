@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from gan_runner.comparison.search import (
     RECORD,
+    doubts,
     headline,
     importance_lines,
+    importances,
     rung_lines,
     search_record,
 )
@@ -149,7 +151,9 @@ class HalvingSearch:
         record = search_record(folder)
         if record is None:
             return []
-        lines = [headline(record), *rung_lines(record), *importance_lines(record)]
+        found = importances(record)
+        lines = [f"search: {headline(record)}", *rung_lines(record), *importance_lines(found)]
+        lines += [f"note: {doubt}" for doubt in doubts(record, found)]
         return ["", *(printable(line, 1000) for line in lines)]
 
     def _shape(self) -> dict[str, int]:

@@ -37,8 +37,8 @@ def _search(name: str, record: SearchRecord) -> dict[str, Any]:
         "importances": [] if found is None else [(key, share) for key, share in found.shares],
         "importance_step": None if found is None else f"{found.step:,}",
         "notes": doubts(record, found),
-        "heads": ("job", *keys, "state", *(f"step {rung:,}" for rung in record.rungs)),
-        "numbers": tuple(range(len(keys) + 2, len(keys) + 2 + len(record.rungs))),
+        "heads": (*keys, "state", *(f"step {rung:,}" for rung in record.rungs)),
+        "numbers": tuple(range(len(keys) + 1, len(keys) + 1 + len(record.rungs))),
         "jobs": [_job(job, record, keys) for job in _by_progress(record)],
     }
 
