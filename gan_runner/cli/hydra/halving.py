@@ -95,6 +95,13 @@ def halving_plan(config: DictConfig) -> HalvingPlan:
     )
 
 
+def trained_share(config: DictConfig) -> float:
+    """The share of the steps of all jobs, those with new seeds among them, that are trained."""
+    plan, repeats = halving_plan(config), halving_settings(config).repeats
+    jobs = len(plan.starts)
+    return (plan.share * jobs + repeats) / (jobs + repeats)
+
+
 def _interval(config: DictConfig, asked: HalvingSettings) -> int:
     """The steps between two evaluations of every job."""
     from gan_runner.sweeps.halving import automatic_interval

@@ -62,7 +62,14 @@ def _run_dry(sweep: Sweep, composer: Composer, config: DictConfig, command: Comm
         terminal.say("all jobs are complete already: nothing is left to do")
         return 0
     words = command.words_without("dry_run")
-    run_sweep_dry(sweep.jobs_left, terminal, done=sweep.jobs_done, n_jobs=n_jobs, command=words)
+    run_sweep_dry(
+        sweep.jobs_left,
+        terminal,
+        done=sweep.jobs_done,
+        n_jobs=n_jobs,
+        command=words,
+        share=halving.trained_share(config) if halving.is_halving(config) else 1.0,
+    )
     return 0
 
 
