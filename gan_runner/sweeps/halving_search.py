@@ -196,7 +196,8 @@ def standing(job: Job, rungs: Sequence[int]) -> Standing:
     """How far a job has come, by what its folder says."""
     status = _status(job)
     step = status.step or 0
-    ends = status.state in DONE
+    # one that completed a shorter search goes on like one that paused
+    ends = status.state == "stopped" or (status.state == "completed" and step >= rungs[-1])
     reached = len(rungs) if ends else sum(rung <= step for rung in rungs)
     values = tuple(job.value(until=rung) for rung in rungs[:reached])
     ill = [verdict.step for verdict in status.verdicts if verdict.name in ILLNESSES]
@@ -206,7 +207,7 @@ def standing(job: Job, rungs: Sequence[int]) -> Standing:
         values,
         ill_from=min(ill, default=None),
         is_out=ends or diverged,
-        is_open=is_between and not ends and not diverged and status.state != PAUSED,
+        is_open=is_between and not diverged and status.state not in (*DONE, PAUSED),
     )
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from conftest import Answer, left_behind, run_here
-from sweep_runs import TINY, marks
+from sweep_runs import TINY
 
+from gan_runner.config import schema as configuration
 from gan_runner.sweeps import processes
 from gan_runner.sweeps.job import run_job
-from gan_runner.sweeps.jobs import Job
+from gan_runner.sweeps.jobs import Job, JobResult
 
 pytestmark = pytest.mark.usefixtures("blank_pictures")
 
@@ -66,7 +67,7 @@ def kill_after(count: int, step: int) -> Callable[..., None]:
     return carry
 
 
-def test_a_search_that_was_killed_at_each_rung_ends_as_one_that_wasnt_and_as_single_runs(
+def test_jobs_of_a_search_that_was_killed_at_each_rung_end_as_runs_that_never_paused(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for count, step in ((1, 2), (1, 6), (1, 0)):  # on the way to the second, last and first rung
@@ -74,23 +75,147 @@ def test_a_search_that_was_killed_at_each_rung_ends_as_one_that_wasnt_and_as_sin
         with pytest.raises(Killed):
             here("gan-train", *SEARCH, "sweep=killed")
     monkeypatch.setattr(processes, "run_in_processes", run_here)
-    for name in ("killed", "whole"):
-        answer = here("gan-train", *SEARCH, f"sweep={name}")
-        assert answer.code == 0, answer.err
-        assert "halving: 3 to step 1, 2 to step 3, 2 to step 9" in answer.out
-    sweeps = tmp_path / "outputs/sweeps"
-    found = record(sweeps / "whole")
-    assert record(sweeps / "killed") == found
+    answer = here("gan-train", *SEARCH, "sweep=killed")
+    assert answer.code == 0, answer.err
+    assert "halving: 3 to step 1, 2 to step 3, 2 to step 9" in answer.out
+    sweep = tmp_path / "outputs/sweeps/killed"
+    found = record(sweep)
     assert sorted(job["step"] for job in found["jobs"]) == [1, 1, 9, 9]
     ended = [job for job in found["jobs"] if job["state"] == "completed"]
     assert found["winner"] == min(ended, key=lambda job: job["values"][-1])["name"]
-    lr = next(job["settings"][LR] for job in ended if job["name"] == found["winner"])
-    assert here("gan-train", *SETTINGS, f"{LR}={lr}", "hydra.run.dir=alone").code == 0
-    alone = tmp_path / "alone"
-    for name in ("killed", "whole"):
-        run = sweeps / name / found["winner"]
-        assert left_behind(run) == left_behind(alone)
-        assert evaluations(run) == evaluations(alone)
-    before = marks(sweeps / "whole" / found["winner"])
-    assert here("gan-train", *SEARCH, "sweep=whole").code == 0
-    assert marks(sweeps / "whole" / found["winner"]) == before
+    assert len(found["repeats"]) == 1 and found["repeats"][0] not in ended[0]["values"]
+    for job in ended:
+        lr = job["settings"][LR]
+        assert here("gan-train", *SETTINGS, f"{LR}={lr}", f"hydra.run.dir=alone{lr}").code == 0
+        ours, alone = sweep / job["name"], tmp_path / f"alone{lr}"
+        assert left_behind(ours) == left_behind(alone)
+        assert evaluations(ours) == evaluations(alone)
+
+
+# ---------------------------------------------------------------- with made-up results
+
+
+Result = Callable[[Job], tuple[str, int, float | None, list[dict[str, Any]]]]
+
+
+def made_up(jobs: Iterable[Job], result: Result, carried: list[str], on_end: Any) -> None:
+    """Brings jobs to their ends without training: the state, exit code, value and verdicts of each
+    are those of `result`."""
+    for job in jobs:
+        carried.append(job.name)
+        state, code, value, verdicts = result(job)
+        step = 0 if value is None else job.pause_at or 9
+        job.prepare()
+        job.folder.config.write_text(configuration.text(job.config))
+        if value is not None:
+            with job.folder.evaluations.open("a") as file:
+                file.write(json.dumps({"step": step, "best": value}) + "\n")
+        plain = {"format": 1, "state": state, "exit_code": code, "step": step, "reason": "made up"}
+        plain |= {"verdicts": verdicts, "started": "2026-11-30T12:00:00+00:00"}
+        (job.path / "status.json").write_text(json.dumps(plain))
+        on_end(job, JobResult(state, code, step, 1.0, "made up"))
+
+
+@pytest.fixture
+def outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[[Result], list[str]]:
+    """Has sweeps end as a function says; the names of the jobs that were carried out."""
+
+    def have(result: Result) -> list[str]:
+        carried: list[str] = []
+
+        def carry(jobs: Iterable[Job], *, on_end: Any, **how: Any) -> None:
+            made_up(jobs, result, carried, on_end)
+
+        monkeypatch.setattr(processes, "run_in_processes", carry)
+        return carried
+
+    return have
+
+
+MADE_UP = (*SEARCH, "sweep=s", "hydra.sweeper.repeats=0")
+
+
+def usual_state(job: Job) -> str:
+    return "completed" if job.pause_at is None else "paused"
+
+
+def test_settings_that_diverge_are_a_finding_and_arent_tried_again(
+    here: Here, tmp_path: Path, outcome: Callable[[Result], list[str]]
+) -> None:
+    def result(job: Job) -> tuple[str, int, float | None, list[dict[str, Any]]]:
+        if job.name.startswith("lr"):
+            return "failed", 5, None, []
+        return usual_state(job), 0, 1.0, []
+
+    carried = outcome(result)
+    answer = here("gan-train", *MADE_UP)
+    assert answer.code == 0, answer.err
+    assert "search: seed=0 is the best, frechet 1.000; 4 jobs, 1 to the end" in answer.out
+    count = len(carried)
+    assert here("gan-train", *MADE_UP).code == 0 and len(carried) == count
+
+
+def test_a_job_that_failed_otherwise_is_tried_again_by_the_same_command(
+    here: Here, tmp_path: Path, outcome: Callable[[Result], list[str]]
+) -> None:
+    failing = [True]
+
+    def result(job: Job) -> tuple[str, int, float | None, list[dict[str, Any]]]:
+        if job.name == "seed=0" and failing[0]:
+            return "failed", 137, None, []
+        return usual_state(job), 0, 2.0 if job.name.startswith("lr") else 1.0, []
+
+    carried = outcome(result)
+    assert here("gan-train", *MADE_UP).code == 8
+    failing[0] = False
+    del carried[:]
+    answer = here("gan-train", *MADE_UP)
+    assert answer.code == 0 and set(carried) == {"seed=0"}
+    assert "search: seed=0 is the best" in answer.out
+
+
+def test_a_verdict_of_collapse_gives_the_place_away_and_any_other_doesnt(
+    here: Here, tmp_path: Path, outcome: Callable[[Result], list[str]]
+) -> None:
+    def result(job: Job) -> tuple[str, int, float | None, list[dict[str, Any]]]:
+        rate = job.config.optimizer["generator"]["lr"]
+        name = "mode_collapse" if job.name == "seed=0" else "oscillation"
+        verdict = {"name": name, "step": 1, "evidence": "e", "advice": "a"}
+        return usual_state(job), 0, 0.0 if job.name == "seed=0" else rate, [verdict]
+
+    carried = outcome(result)
+    assert here("gan-train", *MADE_UP).code == 0
+    assert carried.count("seed=0") == 1  # though its value was the best
+    found = record(tmp_path / "outputs/sweeps/s")
+    assert found["jobs"][0]["ill_from"] == 1 and found["jobs"][1]["ill_from"] is None
+
+
+def test_more_samples_and_more_steps_go_on_from_what_is_done(
+    here: Here, tmp_path: Path, outcome: Callable[[Result], list[str]]
+) -> None:
+    carried = outcome(lambda job: (usual_state(job), 0, 1.0, []))
+    assert here("gan-train", *MADE_UP).code == 0
+    first = set(carried)
+    del carried[:]
+    assert here("gan-train", *MADE_UP, "hydra.sweeper.samples=7").code == 0
+    assert len(set(carried) - first) == 3 and len(carried) <= 6
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["train.eval_every=0"], "train.eval_every=auto"),
+        (["seed=0,1"], "Use seed=N and hydra.sweeper.repeats=K"),
+        (["train.steps=90,900"], "all jobs of a search have one train.steps"),
+        (["train.eval_every=9"], "train.eval_every=1"),
+        (["train.steps=8"], "train.steps=9"),
+        (["hydra.sweeper.brackets=4"], "hydra.sweeper.brackets=3"),
+        ([f"{LR}=0.1"], "nothing to search"),
+    ],
+)
+def test_a_search_that_cant_be_meant_is_refused(
+    here: Here, tmp_path: Path, settings: list[str], message: str
+) -> None:
+    answer = here("gan-train", *SEARCH, *settings)
+    assert answer.code == 2 and message in answer.err
+    assert list(tmp_path.iterdir()) == []

@@ -42,7 +42,8 @@ def searched(config: DictConfig) -> Contender:
     from gan_runner.sweeps.settings import TunedMethod
 
     asked = halving_settings(config)
-    given = PARSER.parse_overrides(list(config.hydra.overrides.task))
+    parsed = PARSER.parse_overrides(list(config.hydra.overrides.task))
+    given = {o.key_or_group: o for o in parsed}.values()  # of a setting's values the last holds
     drawn = {o.key_or_group: search_space(o) for o in given if o.is_sweep_override()}
     spaces = {**asked.params, **drawn}
     for key in _SHARED:
@@ -59,8 +60,7 @@ def searched(config: DictConfig) -> Contender:
     lines = [o.input_line or "" for o in given if not o.is_sweep_override()]
     if config.train.eval_every == "auto":
         lines.append(f"train.eval_every={_interval(config, asked)}")
-    # of a setting that is named twice the last one holds, and stands in no job's name
-    fixed = [*{key_of(text): text for text in lines if key_of(text) != "seed"}.values()]
+    fixed = [text for text in lines if key_of(text) != "seed"]
     stream = Random(f"{asked.seed} ")
     return draw_contender("all", fixed, drawn, TunedMethod(), asked, random=stream)
 
