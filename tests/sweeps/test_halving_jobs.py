@@ -197,6 +197,18 @@ def test_a_verdict_of_collapse_gives_the_place_away_and_any_other_doesnt(
     assert found["jobs"][0]["ill_from"] == 1 and found["jobs"][1]["ill_from"] is None
 
 
+def test_settings_of_one_value_hold_for_every_job_beside_a_group_that_is_drawn(
+    here: Here, tmp_path: Path, outcome: Callable[[Result], list[str]]
+) -> None:
+    outcome(lambda job: (usual_state(job), 0, 1.0, []))
+    assert here("gan-train", *MADE_UP, "loss=hinge,lsgan,wgan").code == 0
+    configs = [*(tmp_path / "outputs/sweeps/s").glob("*/config.yaml")]
+    plain = [yaml.safe_load(path.read_text()) for path in configs]
+    assert len(plain) == 4 and all(each["model"]["generator"]["hidden"] == [4] for each in plain)
+    assert len({each["choices"]["loss"] for each in plain}) > 1
+    assert "hidden" not in "".join(path.parent.name for path in configs)
+
+
 def test_more_samples_and_more_steps_go_on_from_what_is_done(
     here: Here, tmp_path: Path, outcome: Callable[[Result], list[str]]
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from gan_runner.cli.hydra.grammar import PARSER
@@ -44,7 +46,7 @@ def searched(config: DictConfig) -> Contender:
     asked = halving_settings(config)
     parsed = PARSER.parse_overrides(list(config.hydra.overrides.task))
     given = {o.key_or_group: o for o in parsed}.values()  # of a setting's values the last holds
-    drawn = {o.key_or_group: search_space(o) for o in given if o.is_sweep_override()}
+    drawn = {o.key_or_group: search_space(o) for o in given if _has_values(o)}
     spaces = {**asked.params, **drawn}
     for key in _SHARED:
         if spaces.get(key) is not None:
@@ -57,12 +59,27 @@ def searched(config: DictConfig) -> Contender:
             "nothing to search, hydra/sweeper=halving. Name an interval or a list, as "
             "'optimizer.generator.lr=tag(log,interval(1e-5,1e-2))'"
         )
-    lines = [o.input_line or "" for o in given if not o.is_sweep_override()]
+    lines = [_only_line(o) for o in given if not _has_values(o)]
     if config.train.eval_every == "auto":
         lines.append(f"train.eval_every={_interval(config, asked)}")
     fixed = [text for text in lines if key_of(text) != "seed"]
     stream = Random(f"{asked.seed} ")
     return draw_contender("all", fixed, drawn, TunedMethod(), asked, random=stream)
+
+
+def _has_values(override: Override) -> bool:
+    """Whether it is an interval, or a list of more than one value: beside a swept group, what lies
+    below a group is written as a list of one."""
+    if not override.is_discrete_sweep():
+        return override.is_sweep_override()
+    return len({*islice(override.sweep_string_iterator(), 2)}) > 1
+
+
+def _only_line(override: Override) -> str:
+    """An override of one value, as a job has it."""
+    if not override.is_sweep_override():
+        return override.input_line or ""
+    return f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
 
 
 def halving_plan(config: DictConfig) -> HalvingPlan:
