@@ -15,6 +15,10 @@ class TunedSweeper(plugins.TunedSweeper):
     """`hydra/sweeper=tuned`."""
 
 
+class HalvingSweeper(plugins.HalvingSweeper):
+    """`hydra/sweeper=halving`."""
+
+
 class ProcessLauncher(plugins.ProcessLauncher):
     """`hydra/launcher=processes`."""
 

@@ -74,9 +74,12 @@ DOORS = {
     "markupsafe": set(),
     "scipy": {
         *("gan_runner.evaluation.metrics.agreement", "gan_runner.evaluation.metrics.tables"),
-        "gan_runner.augmentation_study.intervals",
+        *("gan_runner.augmentation_study.intervals", "gan_runner.comparison.search"),
     },
-    "sklearn": {"gan_runner.augmentation_study.classifiers", "gan_runner.evaluation.metrics.tstr"},
+    "sklearn": {
+        *("gan_runner.augmentation_study.classifiers", "gan_runner.evaluation.metrics.tstr"),
+        "gan_runner.comparison.search",
+    },
     "pickle": set(),
     "importlib": {
         *("gan_runner", "gan_runner.config.plugins"),

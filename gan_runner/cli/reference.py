@@ -21,21 +21,26 @@ from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
 from gan_runner.objectives.terms import Term
-from gan_runner.sweeps.settings import ClusterSettings, SweepSettings, TuningSettings
+from gan_runner.sweeps.settings import (
+    ClusterSettings,
+    HalvingSettings,
+    SweepSettings,
+    TuningSettings,
+)
 from gan_runner.training.methods import Method
 from gan_runner.training.optimizers import Optimizer
 
-_FIXED: dict[str, type[Component]] = {
-    "": Config,
-    "model": GenerativeModel,
-    "loss": GameSettings,
-    "dataset": Dataset,
-    "evaluation": Evaluation,
-    "health": Health,
-    "quick_limits": QuickLimits,
-    "sweeping": SweepSettings,
-    "hydra.sweeper": TuningSettings,
-    "hydra.launcher": ClusterSettings,
+_FIXED: dict[str, tuple[type[Component], ...]] = {
+    "": (Config,),
+    "model": (GenerativeModel,),
+    "loss": (GameSettings,),
+    "dataset": (Dataset,),
+    "evaluation": (Evaluation,),
+    "health": (Health,),
+    "quick_limits": (QuickLimits,),
+    "sweeping": (SweepSettings,),
+    "hydra.sweeper": (TuningSettings, HalvingSettings),
+    "hydra.launcher": (ClusterSettings,),
 }
 """The classes that check a node whatever the options, by the node's key."""
 _FAMILIES: dict[str, tuple[type[Component], ...]] = {
@@ -58,7 +63,7 @@ def typed_option(group: str, name: str, folder: Path | None = None) -> Option:
 
 def with_types(option: Option) -> Option:
     """An option with the types of its settings, of the classes that it names."""
-    classes: dict[str, list[type[Component]]] = {key: [kind] for key, kind in _FIXED.items()}
+    classes: dict[str, list[type[Component]]] = {key: [*kinds] for key, kinds in _FIXED.items()}
     for key, kind in _named_classes(option):
         classes.setdefault(key, []).append(kind)
     return option.with_types(classes)

@@ -55,7 +55,8 @@ def parser() -> Arguments:
         "--state",
         type=_states,
         metavar="A,B",
-        help="only these: running, completed, stopped, interrupted, failed, died, unreadable",
+        help="only these: running, completed, stopped, paused, interrupted, failed, died, "
+        "unreadable",
     )
     arguments.add_argument(
         "--where",

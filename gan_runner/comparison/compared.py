@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gan_runner.comparison.grouping import Grouping, group_runs
 from gan_runner.comparison.leaderboard import Leaderboard, Step, boards
 from gan_runner.comparison.record import Record, find_records
+from gan_runner.comparison.search import SearchRecord, search_record
 from gan_runner.comparison.unknown_metrics import explain_metrics
 from gan_runner.config.plugins import Plugin
 from gan_runner.errors import plural
@@ -16,13 +17,15 @@ from gan_runner.evaluation.metrics.registry import Direction
 
 
 class Comparison(NamedTuple):
-    """All runs, in groups, and a board for each metric and protocol; how these were made."""
+    """All runs, in groups, and a board for each metric and protocol; how these were made. The
+    searches that stopped early stand by the names of their sweeps."""
 
     records: tuple[Record, ...]
     grouping: Grouping
     boards: tuple[Leaderboard, ...]
     ranked_by: Step
     unfinished: bool
+    searches: tuple[tuple[str, SearchRecord], ...] = ()
 
 
 def compare(
@@ -58,7 +61,15 @@ def compare(
             unfinished=unfinished,
         )
     ]
-    return Comparison(tuple(records), grouping, tuple(found), ranked_by, unfinished)
+    searches = tuple(_searches(records))
+    return Comparison(tuple(records), grouping, tuple(found), ranked_by, unfinished, searches)
+
+
+def _searches(records: Sequence[Record]) -> Iterator[tuple[str, SearchRecord]]:
+    """The searches whose jobs are among the runs."""
+    for folder in dict.fromkeys(record.summary.path.resolve().parent for record in records):
+        if (found := search_record(folder)) is not None:
+            yield folder.name, found
 
 
 def _without_quick(records: list[Record]) -> list[Record]:

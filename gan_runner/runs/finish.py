@@ -77,6 +77,10 @@ def train_and_record(run: Run) -> None:
             raise PluginError(f"{fault}\n{place}\n{_last_checkpoint(run)}") from error
         then = _after_divergence(run) if isinstance(fault, NumbersError) else _last_checkpoint(run)
         raise type(fault)(f"{fault}\n{then}") from None
+    if run.is_paused:
+        _close(run, "paused", 0, f"paused at step {run.state.step}")
+        run.terminal.say(f"paused at step {run.state.step}. Go on with:\n{_resume_command(run)}")
+        return
     if run.reason_to_stop is None:
         _close(run, "completed", 0, "all steps done")
     else:

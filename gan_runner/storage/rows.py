@@ -16,14 +16,20 @@ _TAIL_BYTES = 1 << 16  # many rows, unless a table has thousands of columns
 _LONGEST_ROW_BYTES = 1 << 26  # an evaluation of 5,000 columns has a fortieth of it
 
 
-def best_evaluation(path: Path, direction: str) -> dict[str, Any] | None:
-    """The best row of evaluations.jsonl, the first of equal ones; None without any.
+def best_evaluation(
+    path: Path, direction: str, *, until: float = math.inf
+) -> dict[str, Any] | None:
+    """The best row of evaluations.jsonl up to a step, the first of equal ones; None without any.
 
     Its `step` is an int and its `best` a finite float. Raises OSError.
     """
     sign = 1 if direction == "min" else -1
     return min(
-        (row for line in _lines(path) if (row := _parse_evaluation(line)) is not None),
+        (
+            row
+            for line in _lines(path)
+            if (row := _parse_evaluation(line)) is not None and row["step"] <= until
+        ),
         key=lambda row: (sign * row["best"], row["step"]),
         default=None,
     )

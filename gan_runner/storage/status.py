@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 FORMAT = 1
 
-State = Literal["running", "completed", "stopped", "interrupted", "failed"]
+State = Literal["running", "completed", "stopped", "paused", "interrupted", "failed"]
 RUN_STATES: tuple[State, ...] = get_args(State)
 
 _LARGEST_FILE_BYTES = 1 << 22  # more verdicts than any run comes to

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from itertools import islice
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_runner.errors import ConfigError, MachineError, printable
 from gan_runner.sweeps.job import run_job
@@ -31,33 +32,45 @@ _LATE = (
 
 
 def run_on_cluster(
-    jobs: Sequence[Job],
+    jobs: Iterable[Job | None],
     *,
     settings: ClusterSettings,
     progress: SweepProgress,
     on_end: Callable[[Job, JobResult], None],
 ) -> None:
-    """Run every job to its end, whatever that is. Raises Interrupted once all are canceled,
-    MachineError if there is no such cluster."""
+    """Run every job to its end, whatever that is; None stands for one that isn't known before
+    another has ended. Raises Interrupted once all are canceled, MachineError if there is no such
+    cluster."""
     executor = _executor(settings)
-    if not jobs:
-        return
-    began = time.monotonic()
+    # a list is one array, of whose jobs Slurm runs so many at a time
+    most = len(jobs) if isinstance(jobs, Sequence) else settings.n_jobs
     late = _LATE.format(settings.timeout_min, settings.max_num_timeout)
+    source, running = iter(jobs), list[_Submitted]()
     with watch_signals() as signals:
-        running = list(zip(jobs, _submit(executor, Task(late), jobs), strict=True))
         try:
-            for job in jobs:
-                progress.start(job)
-            while running and signals.received is None:
-                for job, task in [pair for pair in running if pair[1].done()]:
-                    running.remove((job, task))
-                    on_end(job, _job_result(job, task, late, seconds=time.monotonic() - began))
-                progress.update([job for job, _ in running])
+            while signals.received is None:
+                new = list(_known(source, most - len(running)))
+                running += _submit(executor, Task(late), new)
+                for job in new:
+                    progress.start(job)
+                if not running:
+                    break
+                for one in [one for one in running if one.task.done()]:
+                    running.remove(one)
+                    on_end(one.job, _job_result(one, late))
+                progress.update([one.job for one in running])
                 time.sleep(_POLL_SECONDS)
         finally:
-            _cancel([task for _, task in running])
+            _cancel([one.task for one in running])
         signals.check()
+
+
+class _Submitted(NamedTuple):
+    """A job that is with the cluster, and when it came there."""
+
+    job: Job
+    task: Any
+    began: float
 
 
 @dataclass(frozen=True)
@@ -99,13 +112,24 @@ def _raise_when_late(late: str) -> None:
             signal.signal(number, raise_fault(handler))
 
 
-def _submit(executor: Any, task: Task, jobs: Sequence[Job]) -> list[Any]:
+def _known(source: Iterator[Job | None], most: int) -> Iterator[Job]:
+    """The jobs that can begin now, up to so many."""
+    for job in islice(source, most):
+        if job is None:
+            return
+        yield job
+
+
+def _submit(executor: Any, task: Task, jobs: Sequence[Job]) -> list[_Submitted]:
+    if not jobs:
+        return []
+    began = time.monotonic()
     try:
         with executor.batch():
-            submitted = [executor.submit(task, job) for job in jobs]
+            tasks = [executor.submit(task, job) for job in jobs]
     except (OSError, RuntimeError) as error:  # submitit's FailedSubmissionError is one
         raise MachineError(f"the cluster refused the jobs. {printable(error)}") from None
-    return submitted
+    return [_Submitted(job, each, began) for job, each in zip(jobs, tasks, strict=True)]
 
 
 def _executor(settings: ClusterSettings) -> Any:
@@ -150,7 +174,8 @@ def _executor(settings: ClusterSettings) -> Any:
     return executor
 
 
-def _job_result(job: Job, task: Any, late: str, *, seconds: float) -> JobResult:
+def _job_result(submitted: _Submitted, late: str) -> JobResult:
+    job, task, seconds = submitted.job, submitted.task, time.monotonic() - submitted.began
     error = task.exception()
     if error is None:
         return job_result(job, code=task.result(), seconds=seconds)

@@ -32,22 +32,29 @@ class _Kind(NamedTuple):
 
 
 def run_sweep_dry(
-    jobs: Sequence[Job], terminal: Terminal, *, done: int, n_jobs: int, command: Sequence[str]
+    jobs: Sequence[Job],
+    terminal: Terminal,
+    *,
+    done: int,
+    n_jobs: int,
+    command: Sequence[str],
+    share: float = 1.0,
 ) -> None:
     """Print what the jobs of a sweep take that are left, `n_jobs` at a time on this machine;
     `done` others are complete. One job of each kind is tried out for a few steps. `command` is the
-    line without dry_run=true. Raises what a run raises."""
+    line without dry_run=true; `share` is that of the steps which a search will have trained in the
+    mean. Raises what a run raises."""
     threads = threads_each(n_jobs, torch.get_num_threads())
     kinds = _measure(jobs, terminal, threads)
     known = [kind.found for kind in kinds if kind.found is not None]
     each = {job.name: kind.found for kind in kinds for job in kind.jobs}
-    seconds = [_seconds(each[job.name], known) for job in jobs]
+    seconds = [share * _seconds(each[job.name], known) for job in jobs]
     total = _together(seconds, n_jobs)
     complete = f", {done} complete already" if done else ""
     rows = [
         ("jobs left", f"{len(jobs)}{complete}"),
         ("at a time", f"{n_jobs} (hydra.launcher.n_jobs)" + _devices_text(known, n_jobs)),
-        ("a job", _range_text(seconds)),
+        ("a job", _range_text(seconds) + ("" if share == 1 else ", in the mean")),
         ("all, one by one", duration_text(sum(seconds))),
         ("to the end", duration_text(total)),
         ("on the disk then", size_text(sum(_disk(each[job.name], known) for job in jobs))),

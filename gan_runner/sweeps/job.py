@@ -40,7 +40,8 @@ def main() -> None:
         exit_process(128 + signal.SIGTERM)
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
     config = configuration.parse(order["config"])
-    exit_process(run_job(Job(path.name, path, config, threads=order["threads"])))
+    job = Job(path.name, path, config, threads=order["threads"], pause_at=order["pause_at"])
+    exit_process(run_job(job))
 
 
 def run_job(job: Job) -> int:
@@ -77,7 +78,11 @@ def _train(job: Job) -> int:
         if fault := as_fault(error):
             raise fault from None
         raise
-    return 0 if run is None else train_to_end(run)
+    if run is None:
+        return 0
+    if job.pause_at is not None:
+        run.last_step = min(job.pause_at, run.last_step)
+    return train_to_end(run)
 
 
 def _create_or_reopen(job: Job, terminal: Terminal) -> Run | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gan_runner.training.experiment import Experiment
 
 DONE = ("completed", "stopped")
+PAUSED = "paused"
 _OPEN = (None, "running", "failed")  # states that the end of a process may replace
 
 
@@ -31,7 +33,8 @@ class Job:
     """A run of a sweep: its name, its folder, and the configuration that is asked for.
 
     `overrides` are what the command line says of it, for people. `threads` are the CPU threads that
-    a new run may choose from, unless its configuration says their number; None for all.
+    a new run may choose from, unless its configuration says their number; None for all. At the step
+    `pause_at` it ends for now; None for its last.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Job:
     config: Config
     overrides: tuple[str, ...] = ()
     threads: int | None = None
+    pause_at: int | None = None
 
     @property
     def folder(self) -> RunFolder:
@@ -50,12 +54,12 @@ class Job:
         self.folder.refuse_links()
         write_overrides(self.path, self.overrides)
 
-    def value(self) -> float | None:
-        """The best value of `evaluation.best.metric` so far; None without any."""
+    def value(self, *, until: float = inf) -> float | None:
+        """The best value of `evaluation.best.metric` so far, or up to a step; None without any."""
         row = None
         with suppress(OSError):
             direction = self.config.evaluation["best"]["direction"]
-            row = best_evaluation(self.folder.evaluations, direction)
+            row = best_evaluation(self.folder.evaluations, direction, until=until)
         return None if row is None else float(row["best"])
 
 
@@ -70,7 +74,7 @@ class JobResult(NamedTuple):
 
     @property
     def is_failure(self) -> bool:
-        return self.state not in (*DONE, "invalid")
+        return self.state not in (*DONE, PAUSED, "invalid")
 
     @property
     def first_line(self) -> str:
@@ -158,7 +162,8 @@ def job_result(job: Job, *, code: int, seconds: float, reason: str | None = None
     status = _status(job.folder)
     recorded = status.state if status.exit_code == code else None
     if code == 0:
-        state = recorded if recorded in DONE else "completed"
+        state = recorded if recorded in (*DONE, PAUSED) else "completed"
+        reason = "" if state == PAUSED else reason
     else:
         state = "interrupted" if interrupted else "failed"
         reason = status.reason if recorded == state and status.reason else reason

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,23 +38,28 @@ class _Child:
 
 
 def run_in_processes(
-    jobs: Sequence[Job],
+    jobs: Iterable[Job | None],
     *,
     n_jobs: int,
     progress: SweepProgress,
     on_end: Callable[[Job, JobResult], None],
 ) -> None:
-    """Run every job to its end, whatever that is. Raises Interrupted once all have stopped.
+    """Run every job to its end, whatever that is; None stands for one that isn't known before
+    another has ended. Raises Interrupted once all have stopped.
 
     A process doesn't outlive this one: it stops at a saved step when the pipe to it breaks.
     """
-    waiting, running, is_passed_on = list(reversed(jobs)), list[_Child](), False
+    source, running, is_passed_on = iter(jobs), list[_Child](), False
     start = _make_start(n_jobs)
     with watch_signals() as signals:
         try:
-            while running or (waiting and signals.received is None):
-                while waiting and len(running) < n_jobs and signals.received is None:
-                    _begin(waiting.pop(), start, running, progress, on_end)
+            while True:
+                while len(running) < n_jobs and signals.received is None:
+                    if (job := next(source, None)) is None:
+                        break
+                    _begin(job, start, running, progress, on_end)
+                if not running:
+                    break
                 if signals.received is not None and not is_passed_on:
                     is_passed_on = True
                     for child in running:
@@ -82,7 +87,7 @@ def _make_start(n_jobs: int) -> Start:
 
     def start(job: Job, slot: int) -> subprocess.Popen[str]:
         job.prepare()
-        order = {"config": job.config.plain(), "threads": threads}
+        order = {"config": job.config.plain(), "threads": threads, "pause_at": job.pause_at}
         with job.folder.train_log.open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", code, str(job.path)],

@@ -11,7 +11,7 @@ from gan_runner.config.plain_yaml import read_plain
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.rows import last_step
-from gan_runner.sweeps.jobs import DONE, Job, JobResult
+from gan_runner.sweeps.jobs import DONE, PAUSED, Job, JobResult
 from gan_runner.system.units import duration_text
 
 _DRAW_EVERY = 1.0  # seconds between updates of the live display
@@ -49,7 +49,7 @@ class SweepProgress:
         self._running.pop(job.name, None)
         self._results.append(result)
         number = f"[{len(self._results)}/{self._total}]"
-        reason = "" if result.state in DONE else f": {printable(result.first_line)}"
+        reason = "" if result.state in (*DONE, PAUSED) else f": {printable(result.first_line)}"
         steps = "" if result.step is None else f" at step {result.step}"
         took = f" in {duration_text(result.seconds)}" if result.seconds else ""
         self._terminal.say(f"{number} {result.state}{steps}{took}  {printable(job.name)}{reason}")

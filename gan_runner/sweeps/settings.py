@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from gan_runner.config.component import Component
 
@@ -58,3 +58,26 @@ class TuningSettings(Component):
     seed: int
     params: dict[str, Any]
     methods: dict[str, TunedMethod | None]
+
+
+class HalvingSettings(Component):
+    """A search that stops early: `samples` settings, drawn as `seed` says but for the first, of
+    which one in `factor` goes on at each of `rungs` but the last. Those of a later one of the
+    `brackets` begin at a later rung. `repeats` runs of the best follow."""
+
+    samples: PositiveInt
+    repeats: NonNegativeInt
+    seed: int
+    params: dict[str, Any]
+    factor: Annotated[int, Field(ge=2)]
+    rungs: Annotated[int, Field(ge=2, le=8)]
+    brackets: PositiveInt
+
+    @model_validator(mode="after")
+    def _check_brackets(self) -> HalvingSettings:
+        if self.brackets > self.rungs:
+            raise ValueError(
+                f"more brackets than rungs, brackets={self.brackets} with rungs={self.rungs}. "
+                f"Use hydra.sweeper.brackets={self.rungs} at most."
+            )
+        return self

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gan_runner.config.schema import Config
-from gan_runner.errors import ConfigError, Fault, InUseError, MachineError, plural, printable
+from gan_runner.errors import (
+    ConfigError,
+    Fault,
+    InUseError,
+    MachineError,
+    NumbersError,
+    plural,
+    printable,
+)
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.sweeps import tuning
+from gan_runner.sweeps.halving_search import HalvingPlan, HalvingSearch
 from gan_runner.sweeps.jobs import (
     DONE,
     Job,
@@ -42,11 +51,12 @@ class Candidate(NamedTuple):
 
 
 class JobRunner(Protocol):
-    """Brings jobs to their end, whatever that is, and calls `on_end` with each."""
+    """Brings jobs to their end, whatever that is, and calls `on_end` with each. None stands for
+    one that isn't known before another has ended."""
 
     def __call__(
         self,
-        jobs: Sequence[Job],
+        jobs: Iterable[Job | None],
         *,
         progress: SweepProgress,
         on_end: Callable[[Job, JobResult], None],
@@ -71,11 +81,13 @@ class Sweep:
         self._command = shlex.join(["gan-train", *command])
         self._terminal = Terminal()
         self._progress = SweepProgress(self._terminal, total=0)
+        self._announced = 0
         self._held = False
         self._names: list[str] = []  # of all jobs, in the order of the command line
         self._jobs: dict[str, Job] = {}
         self._done: set[str] = set()  # the names of those that were complete before
         self._results: dict[str, JobResult] = {}
+        self._search: HalvingSearch | None = None
         self._tuned: Sequence[TuningResult] = ()
         self._metric = ""
 
@@ -99,11 +111,16 @@ class Sweep:
         jobs = plural(count, "job")
         self._terminal.say(f"sweep: {jobs} in {printable(self.path)}")
         self._progress = SweepProgress(self._terminal, total=count)
+        self._announced = count
         if count > self._settings.max_jobs:
             raise ConfigError(
                 f"a sweep of {jobs}, sweeping.max_jobs={self._settings.max_jobs}. "
                 f"Raise the limit with sweeping.max_jobs={count} or sweep over less."
             )
+
+    def announce_plan(self, plan: HalvingPlan) -> None:
+        """Say how many jobs of a search come how far."""
+        self._terminal.say(plan.text())
 
     def check(
         self, candidates: Sequence[Candidate], *, searching: bool, here: bool
@@ -174,11 +191,43 @@ class Sweep:
         for job in jobs:
             if job.name in self._done:
                 self._skip(job)
+        self._carry(left, carrier, self._note_end)
+
+    def run_search(self, search: HalvingSearch, carrier: JobRunner) -> None:
+        """Bring every job as far as the search says. Raises Interrupted."""
+        self._search = search
+        repeats = self._announced - len(self._names)
+        self._progress = SweepProgress(self._terminal, total=search.total + repeats)
+        for job, result in search.earlier:
+            self._results[job.name] = result
+            self._progress.skip(result)
+
+        def note_end(job: Job, result: JobResult) -> None:
+            self._note_end(job, result)
+            search.note_end(job, result)
+            search.write(self.path)
+
+        search.write(self.path)
+        self._carry(search.legs(), carrier, note_end)
+
+    def record_search(self, found: TuningResult, *, metric: str) -> None:
+        """Keep how the best settings did with new seeds, in `halving.json`, and for `finish`."""
+        if self._search is not None:
+            self._tuned, self._metric = [found], metric
+            self._search.repeats = found.repeats
+            self._search.write(self.path)
+
+    def _carry(
+        self,
+        jobs: Iterable[Job | None],
+        carrier: JobRunner,
+        on_end: Callable[[Job, JobResult], None],
+    ) -> None:
         try:
-            carrier(left, progress=self._progress, on_end=self._note_end)
+            carrier(jobs, progress=self._progress, on_end=on_end)
         except Interrupted:
             self._terminal.end()
-            done = sum(not result.is_failure for result in self._results.values())
+            done = sum(result.state in DONE for result in self._results.values())
             self._terminal.say(f"interrupted, {plural(done, 'job')} done. Continue with:")
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             raise
@@ -203,7 +252,10 @@ class Sweep:
             self._terminal.say(f"\n{printable(self._metric)}, {what}")
             rows = [tuple(printable(text) for text in one.row) for one in self._tuned]
             self._terminal.framed_table(tuning.HEAD, rows)
-        failed = [result for result in self._results.values() if result.is_failure]
+        if self._search is not None:
+            for line in self._search.findings(self.path):
+                self._terminal.say(line)
+        failed = [result for result in self._results.values() if self._counts_as_failed(result)]
         if failed and all(result.is_refusal for result in failed):
             self._terminal.say("The same command would be refused again. Change it, or its name.")
             return JOB_FAILED
@@ -212,6 +264,11 @@ class Sweep:
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             return JOB_FAILED
         return ConfigError.exit_code if self.all_failed else 0
+
+    def _counts_as_failed(self, result: JobResult) -> bool:
+        """Whether a job should be run again: of a search, settings that diverge are a finding."""
+        is_finding = self._search is not None and result.code == NumbersError.exit_code
+        return result.is_failure and not is_finding
 
     def _show_jobs(self) -> None:
         """Show how each job ended; on a terminal its name, which may be long, comes last."""

@@ -16,7 +16,8 @@ from gan_runner.training.state import TrainState
 
 
 def train(run: Run) -> None:
-    """Train until the plan's last step. At the end the last checkpoint is checked.
+    """Train until the last step, the plan's or one to pause at. At the end the last checkpoint is
+    checked.
 
     Raises NumbersError, MachineError, and Interrupted once the state is saved.
     """
@@ -30,7 +31,7 @@ def train(run: Run) -> None:
             run.sample()
         if run.config.init_from is not None:
             run.save()  # the run that it started from may change, or go
-        while not (state.step >= plan.steps or signals.received or run.reason_to_stop):
+        while not (state.step >= run.last_step or signals.received or run.reason_to_stop):
             run.go_back_if_ill()
             ranks.tell(ranks.Order.STEP)
             method.step(state, reals)

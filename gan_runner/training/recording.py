@@ -59,6 +59,6 @@ class Recorder:
                 state=state, exit_code=exit_code, reason=reason, ended=current_time()
             )
             self.log.event("end", step, f"{state}: {reason}")
-            self.log.close(success=None if state == "interrupted" else exit_code == 0)
+            self.log.close(success=None if state in ("interrupted", "paused") else exit_code == 0)
         finally:
             self.folder.release()

@@ -65,6 +65,7 @@ class Run:
         self.recorder = Recorder(folder, log, device)
         self.checkpoints = Checkpoints(folder.checkpoints, keep=config.train.keep)
         self.reason_to_stop: str | None = None
+        self.last_step = config.train.steps  # of this process: an earlier one pauses the run
         # when the data is read: what that took needn't stay
         self._reuses_memory = config.reuse_memory and keep_freed_memory()
         self._clock = Clock(seconds_before=state.seconds, step=state.step)
@@ -89,6 +90,12 @@ class Run:
     @property
     def path(self) -> Path:
         return self.folder.path
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether training ended because this process was to go no further."""
+        is_short = self.last_step < self.config.train.steps
+        return is_short and self.state.step >= self.last_step and self.reason_to_stop is None
 
     @property
     def sampler(self) -> Sampler:

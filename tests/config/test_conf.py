@@ -29,7 +29,12 @@ from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
 from gan_runner.objectives.penalties import R1, Drift
 from gan_runner.objectives.terms import Term
-from gan_runner.sweeps.settings import ClusterSettings, SweepSettings, TuningSettings
+from gan_runner.sweeps.settings import (
+    ClusterSettings,
+    HalvingSettings,
+    SweepSettings,
+    TuningSettings,
+)
 from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.methods import Method
@@ -205,6 +210,8 @@ def test_sweeps_yaml_spells_out_exactly_the_settings_of_sweeps() -> None:
     assert set(settings["sweeping"]) == set(SweepSettings.model_fields)
     tuned = yaml.safe_load((CONF / "hydra" / "sweeper" / "tuned.yaml").read_text())
     assert set(tuned) == set(TuningSettings.model_fields) | {"_target_"}
+    halving = yaml.safe_load((CONF / "hydra" / "sweeper" / "halving.yaml").read_text())
+    assert set(halving) == set(HalvingSettings.model_fields) | {"_target_"}
 
 
 def test_the_launcher_for_slurm_spells_out_exactly_its_settings() -> None:
@@ -213,7 +220,7 @@ def test_the_launcher_for_slurm_spells_out_exactly_its_settings() -> None:
 
 
 @pytest.mark.parametrize("launcher", ["processes", "slurm"])
-@pytest.mark.parametrize("sweeper", ["grid", "tuned", "search"])
+@pytest.mark.parametrize("sweeper", ["grid", "tuned", "halving", "search"])
 def test_every_sweeper_composes_with_every_launcher(sweeper: str, launcher: str) -> None:
     if sweeper == "search" and find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
         pytest.skip("hydra-optuna-sweeper isn't installed")

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 if TYPE_CHECKING:
     from gan_runner.cli.hydra.composer import Composer
     from gan_runner.config.schema import Config
+    from gan_runner.sweeps.halving_search import HalvingPlan
     from gan_runner.sweeps.sweep import Candidate, JobRunner, Sweep
 
 
@@ -88,6 +89,30 @@ class TunedSweeper(WithLauncher):
         return [job.return_value for job in self._launcher.launch(jobs, initial_job_idx=0)]
 
 
+class HalvingSweeper(WithLauncher):
+    """Many settings for a few steps, the best of them for more, and the best again with new
+    seeds."""
+
+    def __init__(self, **_: Any) -> None:
+        """The settings are read where they are checked, from the configuration."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from gan_runner.cli.hydra.halving import halving_plan, halving_settings, searched
+        from gan_runner.sweeps.tuning import TuningResult
+
+        assert isinstance(self._launcher, SweepLauncher), "all others are refused"
+        config, found = self._config, searched(self._config)
+        jobs = [found.job(sample, config.seed) for sample in found.samples]
+        values, best = self._launcher.search(jobs, halving_plan(config))
+        if best is None:
+            return
+        seeds = range(config.seed + 1, config.seed + 1 + halving_settings(config).repeats)
+        again = [found.job(found.samples[best], seed) for seed in seeds]
+        repeats = self._launcher.launch(again, initial_job_idx=0) if again else ()
+        result = TuningResult(found, values, best, tuple(job.return_value for job in repeats))
+        self._context.sweep.record_search(result, metric=config.evaluation.best.metric)
+
+
 class SweepLauncher(Launcher):
     """Checks the jobs of a sweep together, and has those carried out that aren't complete.
 
@@ -111,6 +136,26 @@ class SweepLauncher(Launcher):
         sweep.lock()
         sweep.run_jobs(list(jobs.values()), carrier)
         return [_job_return(sweep.value(candidate.name)) for candidate in candidates]
+
+    def search(
+        self, job_overrides: Sequence[Sequence[str]], plan: HalvingPlan
+    ) -> tuple[tuple[float | None, ...], int | None]:
+        """Bring jobs as far as their places in a search that stops early: the value of each that
+        came to the end, and the number of the best; None if none did."""
+        from gan_runner.sweeps.halving_search import HalvingSearch
+
+        sweep, carrier = self._context.sweep, self.job_runner()
+        candidates = self._candidates(job_overrides)
+        names = [candidate.name for candidate in candidates]
+        jobs = sweep.check(candidates, searching=True, here=self._is_local)
+        if sweep.is_dry:
+            return (0.0,) * len(names), 0  # as if all were equally good
+        sweep.lock()
+        starts = {n: s for n, s in zip(names, plan.starts, strict=True) if n in jobs}
+        search = HalvingSearch(jobs, plan, starts)
+        sweep.run_search(search, carrier)
+        values = tuple(search.value(name) if name in jobs else None for name in names)
+        return values, None if search.winner is None else names.index(search.winner)
 
     @property
     @abstractmethod

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from gan_runner.cli.hydra import tuning
+from gan_runner.cli.hydra import halving, tuning
 from gan_runner.cli.hydra.composer import OPTUNA_DIRECTIONS
 from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.config.groups import GROUPS
@@ -93,7 +93,9 @@ def check_devices(config: DictConfig) -> None:
 def check_search(config: DictConfig) -> None:
     """Raise ConfigError if a search would learn nothing, or the wrong thing."""
     searched = "n_trials" in config.hydra.sweeper
-    if (searched or tuning.is_tuned(config)) and config.train.eval_every == 0:
+    if halving.is_halving(config):
+        halving.halving_plan(config)
+    elif (searched or tuning.is_tuned(config)) and config.train.eval_every == 0:
         raise ConfigError(
             "a search needs evaluations, train.eval_every=0. Use train.eval_every=500 or so."
         )
@@ -113,6 +115,8 @@ def shared_keys(config: DictConfig) -> set[str]:
     """The keys of the overrides that all jobs of a sweep share."""
     if tuning.is_tuned(config):
         return tuning.shared_keys(tuning.contenders(config))
+    if halving.is_halving(config):
+        return tuning.shared_keys([halving.searched(config)])
     return {key for key, count in _values(config).items() if count == 1}
 
 
@@ -121,6 +125,9 @@ def number_of_jobs(config: DictConfig) -> int:
     if tuning.is_tuned(config):
         contenders, repeats = tuning.contenders(config), tuning.tuning_settings(config).repeats
         return sum(len(one.samples) + repeats for one in contenders)
+    if halving.is_halving(config):
+        samples = halving.searched(config).samples
+        return len(samples) + halving.halving_settings(config).repeats
     if "n_trials" in config.hydra.sweeper:
         return int(config.hydra.sweeper.n_trials)
     return prod(_values(config).values())

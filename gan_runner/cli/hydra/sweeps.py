@@ -10,6 +10,7 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
+from gan_runner.cli.hydra import halving
 from gan_runner.cli.hydra.command_line import CommandLine
 from gan_runner.cli.hydra.composer import Composer, explain_errors, parse_config
 from gan_runner.cli.hydra.plugins import SweepContext
@@ -40,6 +41,8 @@ def run_sweep(command: CommandLine) -> int:
         check_devices(config)
         check_search(config)
         sweep.announce(number_of_jobs(config))
+        if halving.is_halving(config):
+            sweep.announce_plan(halving.halving_plan(config))
         if command.dry_run:
             return _run_dry(sweep, composer, config, command)
         _run_jobs(sweep, composer, config)
@@ -61,7 +64,14 @@ def _run_dry(sweep: Sweep, composer: Composer, config: DictConfig, command: Comm
         terminal.say("all jobs are complete already: nothing is left to do")
         return 0
     words = command.words_without("dry_run")
-    run_sweep_dry(sweep.jobs_left, terminal, done=sweep.jobs_done, n_jobs=n_jobs, command=words)
+    run_sweep_dry(
+        sweep.jobs_left,
+        terminal,
+        done=sweep.jobs_done,
+        n_jobs=n_jobs,
+        command=words,
+        share=halving.trained_share(config) if halving.is_halving(config) else 1.0,
+    )
     return 0
 
 

@@ -19,7 +19,7 @@ from gan_runner.errors import ConfigError, printable
 from gan_runner.sweeps.tuning import Contender
 
 if TYPE_CHECKING:
-    from gan_runner.sweeps.settings import TunedMethod, TuningSettings
+    from gan_runner.sweeps.settings import HalvingSettings, TunedMethod, TuningSettings
 
 _DIGITS = 3  # significant ones of a number that is drawn: they stand in the names of folders
 _DRAWS = 100  # for each sample that is new, where there are few to be had
@@ -27,7 +27,7 @@ _DRAWS = 100  # for each sample that is new, where there are few to be had
 
 def is_tuned(config: DictConfig) -> bool:
     """Whether the jobs of this sweep are those of a tuned comparison."""
-    return "repeats" in config.hydra.sweeper
+    return "methods" in config.hydra.sweeper
 
 
 def tuning_settings(config: DictConfig) -> TuningSettings:
@@ -55,7 +55,7 @@ def contenders(config: DictConfig) -> list[Contender]:
             "a tuned comparison can't sweep over seeds, hydra/sweeper=tuned. Use seed=N for the "
             "search's and hydra.sweeper.repeats=K for the seeds after it."
         )
-    drawn = {o.key_or_group: _interval(o) for o in given if not _is_listed(o)}
+    drawn = {o.key_or_group: search_space(o) for o in given if not _is_listed(o)}
     listed = [o for o in given if _is_listed(o) and o.key_or_group != "seed"]
     (combinations,) = BasicSweeper.split_arguments(listed, None)
     common = set(combinations[0]).intersection(*combinations)
@@ -70,7 +70,9 @@ def contenders(config: DictConfig) -> list[Contender]:
             differs = [text for text in combination if text not in common]
             words = [*([name] if name else []), *([job_name(differs, ())] if differs else [])]
             named = " ".join(words) or "all"
-            contender = _contender(named, combination, drawn, method, asked, random=Random(stream))
+            contender = draw_contender(
+                named, combination, drawn, method, asked, random=Random(stream)
+            )
             same = found.setdefault(tuple(sorted(contender.overrides)), contender.name)
             if same != contender.name:
                 both = f"{printable(same)} and {printable(contender.name)}"
@@ -101,19 +103,21 @@ def _is_listed(override: Override) -> bool:
     return not override.is_sweep_override() or override.is_discrete_sweep()
 
 
-def _interval(override: Override) -> str:
+def search_space(override: Override) -> str:
+    """What an override draws from, as it is written."""
     return (override.input_line or "").partition("=")[2]
 
 
-def _contender(
+def draw_contender(
     name: str,
     combination: Sequence[str],
     drawn: Mapping[str, str],
     method: TunedMethod,
-    asked: TuningSettings,
+    asked: TuningSettings | HalvingSettings,
     *,
     random: Random,
 ) -> Contender:
+    """A method with the settings that it tries, drawn from its spaces. Raises ConfigError."""
     given = {key_of(text) for text in combination}
     settings = {
         key: line

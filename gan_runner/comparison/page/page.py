@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
-from gan_runner.comparison.page import plots, readings, results, tables, uplot
+from gan_runner.comparison.page import plots, readings, results, searches, tables, uplot
 from gan_runner.comparison.page.facts import facts, moment_text
 from gan_runner.errors import plural, printable
 from gan_runner.storage.run_folder import current_time
@@ -35,6 +35,7 @@ _SECTIONS: tuple[tuple[str, str, str | None, Callable[[Comparison], dict[str, An
     ("samples", "Samples", "Samples", plots.samples),
     ("leaderboard", "Leaderboard", "Result", results.leaderboard),
     ("curves", "Curves", "Curves", plots.curves),
+    ("search", "Search", None, searches.section),
     ("data", "Data", "Data", readings.data),
     ("differences", "Differences", "Settings", tables.differences),
     ("resources", "Resources", None, tables.resources),
@@ -56,7 +57,7 @@ def page(comparison: Comparison, *, title: str | None = None) -> str:
         sections=[
             {"id": name, "heading": heading, **make(comparison)}
             for name, heading, make in headings
-            if heading is not None
+            if heading is not None and (name != "search" or comparison.searches)
         ],
     )
 

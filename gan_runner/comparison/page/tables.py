@@ -20,7 +20,8 @@ _MOST_GROUPS = 20  # side by side
 _NETWORKS = ("generator", "discriminator")
 _SPEED = "speed/images_per_second"
 _STATES = {
-    **{"completed": "good", "stopped": "good", "interrupted": "warn", "running": ""},
+    **{"completed": "good", "stopped": "good", "interrupted": "warn"},
+    **{"paused": "", "running": ""},
     **{"diverged": "bad", "failed": "bad", "died": "bad", "unreadable": "bad"},
 }
 
