@@ -47,7 +47,7 @@ def test_what_takes_one_process_is_refused_to_those_of_a_launcher(
 def test_a_job_of_a_sweep_trains_on_one_device(here: Here, tmp_path: Path) -> None:
     answer = here("gan-train", "-m", "seed=0,1", "devices=2")
     assert answer.code == 2
-    assert "devices=2. Use devices=1, and hydra.launcher.n_jobs=2" in answer.err
+    assert "devices=2. Use devices=1 with hydra.launcher.n_jobs=2" in answer.err
     assert not any(tmp_path.rglob("config.yaml"))
 
 
