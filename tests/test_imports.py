@@ -200,6 +200,7 @@ def test_networks_and_data_know_nothing_of_runs() -> None:
     }
     below |= {"gan_runner.system.files", "gan_runner.data.columns", "gan_runner.data.shapes"}
     below |= {"gan_runner.config.overrides"}  # remedies of what is read
+    below |= {"gan_runner.data.stored", "gan_runner.system.units"}
     for package in "gan_runner.models", "gan_runner.datasets":
         for name in MODULES:
             if within(name, package):
