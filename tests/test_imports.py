@@ -58,6 +58,7 @@ DOORS = {
     "mlflow": {"gan_runner.logs.mlflow"},
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
     "rich": {f"gan_runner.logs.{name}" for name in ("terminal", "live_region", "preview")},
+    "pyarrow": {"gan_runner.datasets.readers.parquet"},
     "submitit": {"gan_runner.sweeps.cluster"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},

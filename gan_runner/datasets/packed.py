@@ -30,9 +30,9 @@ from gan_runner.datasets.readers.image_cache import (
     load_or_count,
 )
 from gan_runner.datasets.readers.intensities import RangeSetting
-from gan_runner.datasets.readers.paths import Location
+from gan_runner.datasets.readers.paths import Location, expand_path, file_faults
 from gan_runner.datasets.readers.picture_counts import PictureCounts
-from gan_runner.datasets.readers.shards import Index, RawLabel
+from gan_runner.datasets.readers.shards import Index, RawLabel, Shard
 from gan_runner.datasets.readers.stored_images import (
     MOST_DECODED,
     DecodedImages,
@@ -44,7 +44,7 @@ from gan_runner.decoding.members import Member
 from gan_runner.decoding.pool import DecodingPool
 from gan_runner.decoding.processes import ProcessEndedError, decode_files
 from gan_runner.decoding.values import Limits
-from gan_runner.errors import DataError, Fault, MachineError, printable
+from gan_runner.errors import ConfigError, DataError, Fault, MachineError, printable
 from gan_runner.system.units import size_text
 
 FORMAT = 1  # of what is cached; with a new number, it is made again
@@ -114,6 +114,36 @@ class PackedImages(Dataset):
     def flips(self) -> bool:
         return self.flip
 
+    @final
+    def files(self, endings: tuple[str, ...]) -> list[Shard]:
+        """The files at `path`, in the order of their names; of a folder those with such endings,
+        none if there are none. Raises ConfigError, DataError and MachineError."""
+        if (self.path is not None and "://" in self.path) or str(self.path).startswith("pipe:"):
+            remedy = "Download it first: only files of this machine are read."
+            raise ConfigError(f"not a path, {self.setting}. {remedy}")
+        path = expand_path(self.path, key="dataset.path", wanted="a file, or a folder of them")
+        is_pattern = any(sign in path.name for sign in "*?[")
+        with file_faults(path, setting=self.setting):
+            if path.is_dir():
+                return _below(path, endings)
+            if is_pattern and not path.exists():
+                found = sorted(each for each in path.parent.glob(path.name) if each.is_file())
+                return [Shard(each, each.name) for each in found]
+            path.stat()
+        return [Shard(path, path.name)]
+
+    @final
+    def files_key(self, files: Iterable[Shard], *decisive: object) -> str:
+        """A digest of files, by their paths, sizes and times, and of what else decides on what is
+        read of them. Raises DataError for one that isn't there any more."""
+        facts: list[object] = []
+        for shard in files:
+            with file_faults(shard.path, setting=self.setting):
+                status = shard.path.stat()
+            facts.append([str(shard.path.resolve()), status.st_size, status.st_mtime_ns])
+        plain = json.dumps([FORMAT, facts, *decisive])
+        return hashlib.sha256(plain.encode()).hexdigest()[:32]
+
     @property
     def setting(self) -> str:
         """The path as messages show it."""
@@ -163,7 +193,7 @@ class PackedImages(Dataset):
                     decode=lambda: self._decode(index, 1, track),
                 )
             except NoRoomError as error:
-                raise self._room_error(*error.args, cache=cache) from None
+                raise self.room_error("decoded images", *error.args, cache=cache) from None
         else:
             folder = cache / f"seen_images-{self._key(found.key, every)}"
             counts = load_or_count(
@@ -200,12 +230,13 @@ class PackedImages(Dataset):
         size = len(index.rows) * self.image_size**2 * self.channels
         return f"decoding images, {size_text(size)} in the cache"
 
-    def _room_error(self, needed: int, free: int, *, cache: Path) -> MachineError:
-        what = f"decoded images take {size_text(needed)} and {size_text(free)} are free"
-        remedy = (
-            "Make room there, name another folder with cache=FOLDER, or decode images whenever "
-        )
-        remedy += "they are wanted: dataset.store=encoded"
+    @final
+    def room_error(self, images: str, needed: int, free: int, *, cache: Path) -> MachineError:
+        """The error of a cache that is too small for so many bytes of images."""
+        what = f"{images} take {size_text(needed)} and {size_text(free)} are free"
+        remedy = "Make room there, or name another folder with cache=FOLDER"
+        if self.store == "decoded":
+            remedy += "; images that are decoded for each batch take less: dataset.store=encoded"
         return MachineError(f"{what}, cache={printable(cache)}. {remedy}")
 
     def _ended_error(self, index: Index, ended: ProcessEndedError) -> MachineError:
@@ -232,6 +263,8 @@ class PackedImages(Dataset):
             what += f"such as {printable(index.name_of(missing[0]))}"
             remedy = "Add what is missing, or use dataset.labels=null"
             raise DataError(f"{what}, {self.setting}. {remedy}")
+        if index.classes and all(isinstance(x, int) and x < len(index.classes) for x in labels):
+            return _Labels(torch.tensor(labels), tuple(index.classes))
         return _as_classes(labels)
 
     def _examples(self, found: Found, cache: Path, kept: NDArray[np.int64]) -> StoredExamples:
@@ -283,6 +316,22 @@ class PackedImages(Dataset):
             text = "images are decoded for each batch"
             remedy = f"To decode them once, into {size} in the cache: dataset.store=decoded"
         return Decision(text, remedy, doubtful=False)
+
+
+def as_found(index: Index, key: str, files: int, path: str | None) -> Found:
+    """The images of so many files at a path."""
+    source = printable(path) if files == 1 else f"{files} files, {printable(path)}"
+    return Found(index, key, source, index.label_source)
+
+
+def _below(folder: Path, endings: tuple[str, ...]) -> list[Shard]:
+    found = [
+        Shard(each, name)
+        for each in folder.rglob("*")
+        if each.name.lower().endswith(endings) and each.is_file()
+        if not (name := each.relative_to(folder).as_posix()).startswith(".") and "/." not in name
+    ]
+    return sorted(found, key=lambda shard: shard.name)
 
 
 def _name_of(index: Index, member: Member) -> str:

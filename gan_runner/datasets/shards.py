@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,13 +10,12 @@ from pydantic import Field
 
 from gan_runner.datasets.base import Track
 from gan_runner.datasets.class_folders import folder_classes
-from gan_runner.datasets.packed import FORMAT, Found, PackedImages
+from gan_runner.datasets.packed import Found, PackedImages
 from gan_runner.datasets.readers.archives import ENDINGS
 from gan_runner.datasets.readers.index_cache import load_or_build
 from gan_runner.datasets.readers.listing import class_of
-from gan_runner.datasets.readers.paths import expand_path, file_faults, refuse_missing
 from gan_runner.datasets.readers.shards import Index, Settings, Shard, build_index
-from gan_runner.errors import ConfigError, DataError, printable
+from gan_runner.errors import DataError, printable
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
@@ -42,7 +39,7 @@ class Shards(PackedImages):
 
     def find(self, cache: Path, track: Track) -> Found:
         shards = self._shards()
-        key = self._key_of(shards)
+        key = self.files_key(shards, self.image, self.label_field, self.labels == "auto")
         settings = Settings(
             self.image.lower().removeprefix("."),
             self.label_field,
@@ -55,59 +52,20 @@ class Shards(PackedImages):
             raise self._empty_error(index)
         if self.labels == "folders":
             self._label_by_folders(index)
-        source = f"{len(shards)} shards, {printable(self.path)}"
-        return Found(
-            index, key, source if len(shards) > 1 else printable(self.path), index.label_source
-        )
+        return as_found(index, key, len(shards), self.path)
 
     def _shards(self) -> list[Shard]:
         """The files in the order of their names. Raises DataError where there are none."""
-        if (self.path is not None and "://" in self.path) or str(self.path).startswith("pipe:"):
-            remedy = "Download it first: only files are read."
-            raise ConfigError(f"not a path of this machine, {self.setting}. {remedy}")
-        path = expand_path(self.path, key="dataset.path", wanted="a tar or zip file, or a folder")
-        with file_faults(path, setting=self.setting):
-            paths = self._matching(path)
-        names = [str(each.relative_to(path)) if path.is_dir() else each.name for each in paths]
-        pairs = zip(names, paths, strict=True)
-        return [Shard(each, name) for name, each in sorted(pairs)]
-
-    def _matching(self, path: Path) -> list[Path]:
-        if not path.exists() and any(sign in path.name for sign in "*?["):
-            found = [each for each in path.parent.glob(path.name) if each.is_file()]
-        elif path.is_dir():
-            found = [
-                each
-                for each in path.rglob("*")
-                if each.name.lower().endswith(ENDINGS)
-                and each.is_file()
-                and not any(part.startswith(".") for part in each.relative_to(path).parts)
-            ]
-        else:
-            refuse_missing(path, setting=self.setting)
-            return [path]
-        if not found:
-            raise self._no_shards_error(path)
-        return found
-
-    def _no_shards_error(self, path: Path) -> DataError:
-        what = f"no .tar or .zip files, {self.setting}"
-        if not path.is_dir():
-            return DataError(f"{what}. Name a file or a folder that is there: dataset.path=PATH")
-        if any(each.name.lower().endswith(_COMPRESSED) for each in path.rglob("*")):
-            return DataError(f"{what}, only compressed ones. Unpack them: gunzip FILE")
+        shards = self.files(ENDINGS)
+        if shards:
+            return shards
+        what, folder = f"no .tar or .zip files, {self.setting}", Path(str(self.path)).expanduser()
+        if not folder.is_dir():
+            raise DataError(f"{what}. Name a file or a folder that is there: dataset.path=PATH")
+        if any(each.name.lower().endswith(_COMPRESSED) for each in folder.rglob("*")):
+            raise DataError(f"{what}, only compressed ones. Unpack them: gunzip FILE")
         remedy = "Put them there; images that aren't in such files are read with "
-        return DataError(f"{what}. {remedy}dataset=image_folder dataset.root=FOLDER")
-
-    def _key_of(self, shards: Iterable[Shard]) -> str:
-        """The name of the cached index: a digest of the files and of what is read of them."""
-        files = []
-        for shard in shards:
-            with file_faults(shard.path, setting=self.setting):
-                status = shard.path.stat()
-            files.append([str(shard.path.resolve()), status.st_size, status.st_mtime_ns])
-        decisive = [FORMAT, files, self.image, self.label_field, self.labels == "auto"]
-        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:32]
+        raise DataError(f"{what}. {remedy}dataset=image_folder dataset.root=FOLDER")
 
     def _empty_error(self, index: Index) -> DataError:
         others = ", ".join(f"{each.count} {printable(end)}" for end, each in index.others.items())

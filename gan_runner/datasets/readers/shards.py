@@ -52,9 +52,9 @@ class Index:
 
     `shards`: their paths, `shard_names` those in messages. `names`: of images within them.
     `labels`: one for each image, None where it has none. `label_source`: where they come from,
-    empty without labels. `cut_off`: files that their shard ends within, and why; `rests`: shards
-    that can't be read to their end, and why. `others`: files that are neither images nor labels, by
-    the ends of their names.
+    empty without labels; `classes`: names of integer labels, where the files have them. `cut_off`:
+    files that their shard ends within, and why; `rests`: shards that can't be read to their end,
+    and why. `others`: files that are neither images nor labels, by the ends of their names.
     """
 
     shards: list[str] = field(default_factory=list)
@@ -64,6 +64,7 @@ class Index:
     names: list[str] = field(default_factory=list)
     labels: list[RawLabel] = field(default_factory=list)
     label_source: str = ""
+    classes: list[str] = field(default_factory=list)
     cut_off: dict[str, str] = field(default_factory=dict)
     rests: dict[str, str] = field(default_factory=dict)
     others: dict[str, Named] = field(default_factory=dict)
@@ -74,7 +75,8 @@ class Index:
 
     def name_of(self, index: int) -> str:
         """Such as "00012.jpg in train-0003.tar"."""
-        return f"{self.names[index]} in {self.shard_names[int(self.rows['shard'][index])]}"
+        shard = self.shard_names[int(self.rows["shard"][index])]
+        return f"{self.names[index]} in {shard}" if shard else self.names[index]
 
 
 def build_index(shards: Iterable[Shard], settings: Settings) -> Index:
