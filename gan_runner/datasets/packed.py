@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +47,8 @@ from gan_runner.decoding.processes import ProcessEndedError, decode_files
 from gan_runner.decoding.values import Limits
 from gan_runner.errors import ConfigError, DataError, Fault, MachineError, printable
 from gan_runner.system.units import size_text
+
+_URL = re.compile(r"(^|/)(https?|s3|gs|hdfs|hf|ftp|pipe):")  # which a command makes a path of
 
 FORMAT = 1  # of what is cached; with a new number, it is made again
 
@@ -118,7 +121,7 @@ class PackedImages(Dataset):
     def files(self, endings: tuple[str, ...]) -> list[Shard]:
         """The files at `path`, in the order of their names; of a folder those with such endings,
         none if there are none. Raises ConfigError, DataError and MachineError."""
-        if (self.path is not None and "://" in self.path) or str(self.path).startswith("pipe:"):
+        if self.path is not None and _URL.search(self.path):
             remedy = "Download it first: only files of this machine are read."
             raise ConfigError(f"not a path, {self.setting}. {remedy}")
         path = expand_path(self.path, key="dataset.path", wanted="a file, or a folder of them")

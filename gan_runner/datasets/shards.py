@@ -10,7 +10,7 @@ from pydantic import Field
 
 from gan_runner.datasets.base import Track
 from gan_runner.datasets.class_folders import folder_classes
-from gan_runner.datasets.packed import Found, PackedImages
+from gan_runner.datasets.packed import Found, PackedImages, as_found
 from gan_runner.datasets.readers.archives import ENDINGS
 from gan_runner.datasets.readers.index_cache import load_or_build
 from gan_runner.datasets.readers.listing import class_of
