@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 _MOST_BYTES = 1 << 30  # of an image, unpacked
 
@@ -26,8 +26,12 @@ class Member(NamedTuple):
     def read(self) -> bytes:
         """The image file. Raises MemberError, and OSError where the machine can't read it."""
         with Path(self.shard).open("rb", buffering=0) as file:
-            file.seek(self.offset)
-            content = file.read(self.size) or b""
+            return self.read_from(file)
+
+    def read_from(self, file: IO[bytes]) -> bytes:
+        """The same of the opened shard."""
+        file.seek(self.offset)
+        content = file.read(self.size) or b""
         if len(content) < self.size:
             raise MemberError(f"its file ends after {len(content)} of its {self.size} bytes")
         return _unpack(content) if self.packed else content

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,8 +87,8 @@ def build_index(shards: Iterable[Shard], settings: Settings) -> Index:
     """
     index, parts = Index(), []
     for number, shard in enumerate(shards):
-        with file_faults(shard.path, setting=settings.setting):
-            parts.append(_Reader(shard, number, index, settings).read())
+        with file_faults(shard.path, setting=settings.setting), shard.path.open("rb") as file:
+            parts.append(_Reader(shard, file, number, index, settings).read())
     index.rows = np.concatenate(parts)
     if all(label is None for label in index.labels):
         index.labels = []
@@ -109,6 +109,7 @@ class _Reader:
     """Adds the images of one shard to an index."""
 
     shard: Shard
+    file: IO[bytes]
     number: int
     index: Index
     settings: Settings
@@ -226,7 +227,8 @@ class _Reader:
         if entry.size > _MOST_BYTES:
             raise self._label_error(entry, f"{entry.size:,} bytes")
         try:
-            return Member(str(self.shard.path), entry.offset, entry.size, entry.packed, "").read()
+            member = Member(str(self.shard.path), entry.offset, entry.size, entry.packed, "")
+            return member.read_from(self.file)
         except MemberError as error:
             raise self._label_error(entry, str(error)) from None
 
