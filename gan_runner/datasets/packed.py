@@ -104,7 +104,7 @@ class PackedImages(Dataset):
             counts = self._look_at(found, cache, track)
         kept = self._kept(found.index, counts)
         labels = self._labels(found.index, kept)
-        reading = self._reading(found, counts, self._most_seen(found.index))
+        reading = self._reading(found, counts)
         examples = self._examples(found, cache, kept)
         return Data(examples, self.space(), labels.classes, labels.names, reading)
 
@@ -291,8 +291,8 @@ class PackedImages(Dataset):
 
         return explain
 
-    def _reading(self, found: Found, counts: PictureCounts, seen: int) -> Reading:
-        index = found.index
+    def _reading(self, found: Found, counts: PictureCounts) -> Reading:
+        index, seen = found.index, counts.count + len(counts.left_out)
         spread = f" (of a spread of {seen:,})" if seen < len(index.rows) else ""
         pictures = picture_decisions(
             counts, channels=self.channels, size=self.image_size, limits=self._limits
