@@ -58,6 +58,7 @@ DOORS = {
     "mlflow": {"gan_runner.logs.mlflow"},
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
     "rich": {f"gan_runner.logs.{name}" for name in ("terminal", "live_region", "preview")},
+    "pyarrow": {"gan_runner.datasets.readers.parquet"},
     "submitit": {"gan_runner.sweeps.cluster"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},
@@ -206,6 +207,7 @@ def test_networks_and_data_know_nothing_of_runs() -> None:
     below |= {"gan_runner.system.files", "gan_runner.data.columns", "gan_runner.data.shapes"}
     below |= {"gan_runner.config.overrides"}  # remedies of what is read
     below |= {"gan_runner.system", "gan_runner.system.ranks"}  # the rows of a batch that are here
+    below |= {"gan_runner.data.stored", "gan_runner.system.units"}
     for package in "gan_runner.models", "gan_runner.datasets":
         for name in MODULES:
             if within(name, package):

@@ -17,6 +17,7 @@ from torch import Tensor
 from gan_runner.augmentation_study.classifiers import TrainingTask, classifier_kind
 from gan_runner.augmentation_study.intervals import Interval, crossed_interval
 from gan_runner.data import Data
+from gan_runner.data.stored import read_chunks
 from gan_runner.datasets import Track
 from gan_runner.datasets.per_class import class_name, indices_by_class, split_at
 from gan_runner.errors import ConfigError
@@ -193,14 +194,14 @@ def _train_classifier(
     samples, labels = _draw_samples(sampler, _synthetic_per_class(per_class, ratio), seed=seed)
     encode = _encoder(real, chosen)
     task = TrainingTask(
-        examples=encode(torch.cat([real.examples[chosen], samples])).to(device),
+        examples=encode(torch.cat([real.rows(chosen), samples])).to(device),
         labels=torch.cat([real.labels[chosen], labels]).to(device),
         classes=real.classes,
         updates=plan.updates,
         seed=seed,
     )
     predict = classifier_kind(plan.classifier, real.space).fit(task)
-    parts = data.test.examples.split(1024)
+    parts = read_chunks(data.test.examples, 1024)
     predicted = torch.cat([predict(encode(part).to(device)).cpu() for part in parts])
     correct = predicted == data.test.labels.cpu()
     return TrainedClassifier(per_class, ratio, seed, len(chosen), len(samples), correct)
@@ -230,7 +231,7 @@ def _encoder(real: Data, chosen: Tensor) -> Callable[[Tensor], Tensor]:
     encode = real.space.encode
     if real.space.kind == "images":
         return encode
-    known = encode(real.examples[chosen]).flatten(1)
+    known = encode(real.rows(chosen)).flatten(1)
     mean, deviation = known.mean(dim=0), known.std(dim=0, correction=0)
     scale = torch.where(deviation > 1e-6, deviation, 1.0)
     return lambda examples: (encode(examples).flatten(1) - mean) / scale

@@ -120,6 +120,8 @@ _OPTIONS = {
         **dict.fromkeys(("csv", "tabular"), "table"),
         **dict.fromkeys(("npy", "npz", "numpy"), "array"),
         **dict.fromkeys(("folder", "images", "imagefolder"), "image_folder"),
+        **dict.fromkeys(("webdataset", "wds", "tar", "zip"), "shards"),
+        **dict.fromkeys(("huggingface", "hf", "arrow"), "parquet"),
         "fashion": "fashion_mnist",
     },
     "loss/penalty": dict.fromkeys(("gp", "gradient_penalty", "wgan_gp"), "gradient"),
@@ -131,6 +133,7 @@ _OPTIONS = {
     },
 }
 _ENDINGS = {".csv": "table", ".tsv": "table", ".npy": "array", ".npz": "array"}
+_ENDINGS |= {".tar": "shards", ".zip": "shards", ".parquet": "parquet"}
 
 
 def our_line(key: str, value: str) -> str:

@@ -1,8 +1,9 @@
-"""Data as one indexed array, batches of it, the columns of a table, notes of how it was read."""
+"""Data as one indexed array, in memory or on disk; batches, a table's columns, its reading."""
 
 from gan_runner.data.columns import Column, Columns
 from gan_runner.data.data import Data, Space
 from gan_runner.data.reading import ColumnNotes, Decision, LeftOut, Reading
+from gan_runner.data.stored import Examples, StoredExamples
 
 __all__ = [
     "Column",
@@ -10,7 +11,9 @@ __all__ = [
     "Columns",
     "Data",
     "Decision",
+    "Examples",
     "LeftOut",
     "Reading",
     "Space",
+    "StoredExamples",
 ]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.data.data import Data
+from gan_runner.data.stored import read_batches
 from gan_runner.seeds import derive
 from gan_runner.system import ranks
 
@@ -25,9 +26,12 @@ class Batch(NamedTuple):
 
 def to_device(data: Data, device: torch.device) -> Data:
     """The data on a CUDA device, if it fills at most a quarter of the free memory there."""
-    if device.type != "cuda" or data.examples.nbytes > torch.cuda.mem_get_info(device)[0] // 4:
+    examples = data.examples
+    if device.type != "cuda" or not isinstance(examples, Tensor):
         return data
-    return replace(data, examples=data.examples.to(device))
+    if examples.nbytes > torch.cuda.mem_get_info(device)[0] // 4:
+        return data
+    return replace(data, examples=examples.to(device))
 
 
 def batches(
@@ -47,24 +51,30 @@ def batches(
     (seed, index): nothing needs to be remembered to go on in mid-epoch. An incomplete last batch
     is dropped; its examples have their turn in the next epochs.
     """
+    wanted = _indices(data, size=size, seed=seed, start=start)
+    for index, (indices, chosen) in enumerate(read_batches(data.examples, wanted), start):
+        examples = data.space.encode(chosen.to(device, non_blocking=True))
+        if flip:
+            examples = _flip_at_random(examples, _rng(seed, "flip", index))
+        labels = None
+        if with_labels:
+            assert data.labels is not None, "checked when the data was read"
+            labels = data.labels[indices.to(data.labels.device)].to(device)
+        yield Batch(examples, labels)
+
+
+def _indices(data: Data, *, size: int, seed: int, start: int) -> Iterator[Tensor]:
+    """The indices [size] of the examples of each batch, from that of index `start` on, for ever;
+    where a tensor of examples lies."""
     per_epoch = len(data) // size
     index = start
     while True:
         epoch = index // per_epoch
         order = torch.randperm(len(data), generator=_rng(seed, "order", epoch))
-        order = order.to(data.examples.device)
+        if isinstance(data.examples, Tensor):
+            order = order.to(data.examples.device)
         for position in range(index % per_epoch, per_epoch):
-            indices = ranks.own_rows(order[position * size : (position + 1) * size])
-            # index_select is twice as fast as [indices] on a CPU
-            chosen = data.examples.index_select(0, indices)
-            examples = data.space.encode(chosen.to(device, non_blocking=True))
-            if flip:
-                examples = _flip_at_random(examples, _rng(seed, "flip", index))
-            labels = None
-            if with_labels:
-                assert data.labels is not None, "checked when the data was read"
-                labels = data.labels[indices.to(data.labels.device)].to(device)
-            yield Batch(examples, labels)
+            yield ranks.own_rows(order[position * size : (position + 1) * size])
             index += 1
 
 

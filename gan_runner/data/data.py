@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gan_runner.data.columns import Columns
 from gan_runner.data.reading import Reading
+from gan_runner.data.stored import Examples, StoredExamples, read_rows, select_rows
 
 Kind = Literal["images", "vectors", "table", "sequences"]
 
@@ -81,9 +82,10 @@ class Space:
 
 @dataclass(frozen=True)
 class Data:
-    """All examples of a data set, [N, *shape] of its space; labels int64 [N]; how it was read."""
+    """All examples of a data set, [N, *shape] of its space: in memory, or on disk; labels int64
+    [N]; how it was read."""
 
-    examples: Tensor
+    examples: Examples
     space: Space
     labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
@@ -91,6 +93,21 @@ class Data:
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    def rows(self, indices: Tensor) -> Tensor:
+        """The examples at these indices int64 [N]: where a tensor lies, or on the CPU."""
+        return read_rows(self.examples, indices)
+
+    def select(self, indices: Tensor) -> Data:
+        """The data at these indices alone, with the space and the reading of all."""
+        labels = None if self.labels is None else self.labels[indices.to(self.labels.device)]
+        return replace(self, examples=select_rows(self.examples, indices), labels=labels)
+
+    @property
+    def in_memory(self) -> Tensor:
+        """The examples of data that never lies on disk, as what is no image."""
+        assert isinstance(self.examples, Tensor), "only images stay on disk"
+        return self.examples
 
     @property
     def classes(self) -> int:
@@ -107,7 +124,8 @@ class Data:
 
     @cached_property
     def digest(self) -> str:
-        """A sha256 that tells other data apart: over all examples, or a spread of 2**16 of them."""
+        """A sha256 that tells other data apart: over all examples, or a spread of 2**16 of them;
+        of those on disk over what tells them apart."""
         count = len(self)
         sha256 = hashlib.sha256(f"{self.space}|{count}".encode())
         if self.space.columns is not None:
@@ -116,8 +134,11 @@ class Data:
         if any(self.space.origin):
             sha256.update(f"|{self.space.origin}".encode())
         every = max(1, count >> 16)
-        for chunk in self.examples[::every].split(4096):
-            sha256.update(chunk.cpu().contiguous().numpy().data)
+        if isinstance(self.examples, StoredExamples):
+            sha256.update(self.examples.digest.encode())
+        else:
+            for chunk in self.examples[::every].split(4096):
+                sha256.update(chunk.cpu().contiguous().numpy().data)
         if self.labels is not None:
             sha256.update(self.labels[::every].contiguous().numpy().data)
         return sha256.hexdigest()

@@ -12,10 +12,11 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_runner.data import Column, ColumnNotes, Columns, Data, Reading, Space
+from gan_runner.data import Column, ColumnNotes, Columns, Data, Reading, Space, StoredExamples
 from gan_runner.data_report.report import (
     MOST_CATEGORIES,
     MOST_CLASSES,
@@ -92,7 +93,12 @@ def spread(data: Data, most: int = MOST_EXAMPLES) -> Tensor:
     """At most so many examples at equal distances, on the CPU; fewer of large ones."""
     size = max(1, math.prod(data.space.shape))
     most = max(1, min(most, _MOST_VALUES // size))
-    return data.examples[:: max(1, -(-len(data) // most))].cpu()
+    if isinstance(data.examples, StoredExamples):
+        most = min(most, data.examples.most_examined)
+    every = max(1, -(-len(data) // most))
+    if isinstance(data.examples, StoredExamples):
+        return data.rows(torch.arange(0, len(data), every))
+    return data.examples[::every].cpu()
 
 
 def values_in_units(

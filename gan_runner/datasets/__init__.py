@@ -6,6 +6,8 @@ from gan_runner.datasets.bundled import BreastCancer, Iris, Wine
 from gan_runner.datasets.digits import Digits
 from gan_runner.datasets.image_folder import ImageFolder
 from gan_runner.datasets.mixtures import Grid, Ring
+from gan_runner.datasets.parquet import Parquet
+from gan_runner.datasets.shards import Shards
 from gan_runner.datasets.sines import Sines
 from gan_runner.datasets.stacked import StackedMNIST
 from gan_runner.datasets.table import Table
@@ -23,7 +25,9 @@ __all__ = [
     "Grid",
     "ImageFolder",
     "Iris",
+    "Parquet",
     "Ring",
+    "Shards",
     "Sines",
     "StackedMNIST",
     "Table",

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field, PrivateAttr
 
 from gan_runner.config.component import Component
-from gan_runner.data import Data, Decision, LeftOut, Reading, Space
+from gan_runner.data import Data, Decision, LeftOut, Reading, Space, StoredExamples
 from gan_runner.data.shapes import check_shape
 from gan_runner.datasets.per_class import take_per_class
 from gan_runner.errors import PluginError, printable
@@ -128,10 +128,12 @@ def _check_data(data: object, *, source: str) -> None:
         shown = type(data).__name__
         raise PluginError(f"{source} didn't return data, type={shown}. Return a gan_runner.Data.")
     examples, space, labels = data.examples, data.space, data.labels
-    count = len(examples) if isinstance(examples, torch.Tensor) and examples.ndim else 0
-    check_shape(
-        examples, (count, *space.shape), source=source, meaning="examples [N, *shape] of its space"
-    )
+    meaning = "examples [N, *shape] of its space"
+    like: object = examples
+    if isinstance(examples, StoredExamples):
+        like = torch.empty(examples.shape, dtype=examples.dtype, device="meta")
+    count = len(like) if isinstance(like, torch.Tensor) and like.ndim else 0
+    check_shape(like, (count, *space.shape), source=source, meaning=meaning)
     dtype = torch.uint8 if space.kind == "images" else torch.get_default_dtype()
     if examples.dtype != dtype:
         shown = f"{source} returned {space.kind} of a wrong type, dtype={examples.dtype}"

@@ -25,21 +25,16 @@ from gan_runner.datasets.folder_reading import (
     picture_decisions,
     stored_text,
 )
+from gan_runner.datasets.image_faults import ImageFaults, ignoring
 from gan_runner.datasets.readers.image_cache import NamedResults, load_or_decode
-from gan_runner.datasets.readers.intensities import (
-    RangeSetting,
-    fitting_limits,
-    number,
-    range_setting,
-)
+from gan_runner.datasets.readers.intensities import RangeSetting
 from gan_runner.datasets.readers.listing import ImageFile, Listing, list_below
 from gan_runner.datasets.readers.paths import Location, expand_path, file_faults, refuse_missing
 from gan_runner.datasets.readers.picture_counts import PictureCounts
-from gan_runner.decoding.images import Damaged, Decoded, OutOfRange, Result, TooLarge, Wanted
+from gan_runner.decoding.images import Wanted
 from gan_runner.decoding.processes import ProcessEndedError, decode_files
-from gan_runner.decoding.stored_picture import DEPTHS
 from gan_runner.decoding.values import Limits
-from gan_runner.errors import ConfigError, DataError, MachineError, printable
+from gan_runner.errors import ConfigError, DataError, printable
 
 FORMAT = 3  # of the cached array; with a new number, images are decoded again
 
@@ -168,46 +163,13 @@ class ImageFolder(Dataset):
         out."""
         names, size = [file.name for file in files], sum(file.size for file in files)
         wanted = Wanted(self.image_size, self.channels, self._limits)
+        faults = ImageFaults(self._setting, skips=self.on_damaged == "skip")
         try:
             with decode_files(root, names, wanted, size=size) as results:
                 pairs = zip(names, results, strict=True)
                 for name, result in track(pairs, description="decoding images", total=len(names)):
-                    yield name, self._accept(root, name, result)
+                    yield name, faults.accept(result, name=name, path=root / name)
         except ProcessEndedError as ended:
-            raise self._ended_error(ended) from None
-
-    def _accept(self, root: Path, name: str, result: Result) -> Decoded | Damaged | TooLarge:
-        """The result again. Raises DataError for what can't be had and may not be left out, and
-        MachineError where the machine can't read the file."""
-        if isinstance(result, OSError):
-            with file_faults(root / name, setting=self._setting):
-                raise result
-        if isinstance(result, OutOfRange):
-            raise self._range_error(name, result)
-        if isinstance(result, Decoded) or self.on_damaged == "skip":
-            return result
-        too_large = isinstance(result, TooLarge)
-        what = f"{'image too large:' if too_large else 'damaged image'} {printable(name)}"
-        remedy = "Scale it down" if too_large else "Remove it"
-        others = "such images" if too_large else "what is damaged"
-        remedy += f", or leave out {others} with dataset.on_damaged=skip"
-        raise DataError(f"{what} ({printable(result.reason)}), {self._setting}. {remedy}")
-
-    def _range_error(self, name: str, values: OutOfRange) -> DataError:
-        low, high, depth = values
-        black, white = map(number, DEPTHS[depth])
-        what = f"values from {number(low)} to {number(high)} in {printable(name)}, a {depth} image "
-        what += f"whose values should go from {black} (black) to {white} (white)"
-        proposed = range_setting(fitting_limits(low, high, whole=depth != "float"))
-        remedy = f"Set the values that become black and white in all images: {proposed}"
-        return DataError(f"{what}, {self._setting}. {remedy}")
-
-    def _ended_error(self, ended: ProcessEndedError) -> MachineError:
-        first, count = ended.names[0], len(ended.names)
-        what = f"a process that decodes images ended ({ended.how}) at {printable(first)}"
-        what += f" or one of the next {count - 1}" if count > 1 else ""
-        remedy = (
-            "Free some memory if it ran out; if not, leave out the image that it ended at, as in "
-        )
-        remedy += override("dataset.ignore", [*self.ignore, first])
-        return MachineError(f"{what}, {self._setting}. {remedy}")
+            first = str(ended.sources[0])
+            remedy = ignoring(self.ignore, first)
+            raise faults.ended_error(ended, first=first, remedy=remedy) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -66,5 +65,4 @@ def class_name(data: Data, label: int) -> str:
 
 
 def _select(data: Data, where: Tensor) -> Data:
-    assert data.labels is not None, "split by class"
-    return replace(data, examples=data.examples[where], labels=data.labels[where])
+    return data.select(where.nonzero().flatten())

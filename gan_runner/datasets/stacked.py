@@ -75,7 +75,7 @@ class StackedMNIST(Dataset):
             labels="the three digits' own",
             decisions=digits.reading.decisions,
         )
-        return Data(_stack(digits.examples, drawn), self.space(), labels, _NAMES, reading)
+        return Data(_stack(digits.in_memory, drawn), self.space(), labels, _NAMES, reading)
 
     def _draw(self, purpose: str, count: int, *, of: int) -> Tensor:
         """Which digits make up each image, int64 [count, 3].

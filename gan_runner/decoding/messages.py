@@ -10,7 +10,16 @@ from typing import IO, Any
 
 import numpy as np
 
-from gan_runner.decoding.images import Damaged, Decoded, OutOfRange, Result, TooLarge, Wanted
+from gan_runner.decoding.images import (
+    Damaged,
+    Decoded,
+    Failure,
+    OutOfRange,
+    Pixels,
+    Result,
+    TooLarge,
+    Wanted,
+)
 from gan_runner.decoding.stored_picture import Header, StoredPicture
 
 READY = b"+"
@@ -51,6 +60,32 @@ def read_results(stream: IO[bytes], wanted: Wanted) -> list[Result]:
     (length,) = _LENGTH.unpack(_read_exactly(stream, _LENGTH.size))
     head = json.loads(_read_exactly(stream, length))
     return [_read_result(stream, wanted, *plain) for plain in head]
+
+
+def write_pixels(stream: IO[bytes], results: Sequence[Pixels | Failure]) -> None:
+    """Some results that are nothing but pixels."""
+    failures = {
+        k: _to_plain(result)
+        for k, result in enumerate(results)
+        if not isinstance(result, np.ndarray)
+    }
+    head = json.dumps([len(results), list(failures.items())]).encode()
+    stream.write(_LENGTH.pack(len(head)) + head)
+    for result in results:
+        if isinstance(result, np.ndarray):
+            stream.write(result.data)
+    stream.flush()
+
+
+def read_pixels(stream: IO[bytes], wanted: Wanted) -> list[Pixels | Failure]:
+    """What `write_pixels` has written of such images. Raises EOFError."""
+    (length,) = _LENGTH.unpack(_read_exactly(stream, _LENGTH.size))
+    count, plain = json.loads(_read_exactly(stream, length))
+    shape = (wanted.channels, wanted.size, wanted.size)
+    failures = {k: _KINDS[kind](*rest) for k, (kind, *rest) in plain}
+    block = _read_exactly(stream, (count - len(failures)) * math.prod(shape))
+    pixels = iter(np.frombuffer(block, np.uint8).reshape(-1, *shape))
+    return [failures[k] if k in failures else next(pixels) for k in range(count)]
 
 
 def _to_plain(result: Result) -> list[Any]:

@@ -6,15 +6,21 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, TypeVar
 
-from gan_runner.decoding.images import Result, Wanted, try_decode
-from gan_runner.decoding.messages import READY, read_results, write_plain
+from gan_runner.decoding.images import Failure, Pixels, Result, Wanted, try_decode
+from gan_runner.decoding.members import Member
+from gan_runner.decoding.messages import READY, read_pixels, read_results, write_plain
+
+Source = str | Member
+"""An image file: its path below a root, or where it lies in another file."""
+
+T = TypeVar("T")
 
 # not of multiprocessing, which would run a user's script once more in each of them; the same
 # modules as here, from wherever they came: a wheel, an editable install, a checkout
@@ -31,33 +37,38 @@ _AHEAD = 2  # chunks for each process, before they are wanted
 class ProcessEndedError(Exception):
     """A process has ended while it decoded some of these files; how."""
 
-    def __init__(self, names: Sequence[str], how: str) -> None:
+    def __init__(self, sources: Sequence[Source], how: str) -> None:
         super().__init__(how)
-        self.names = names
+        self.sources = sources
         self.how = how
 
 
 @contextmanager
 def decode_files(
-    root: Path, names: Sequence[str], wanted: Wanted, *, size: int
+    root: Path, sources: Sequence[Source], wanted: Wanted, *, size: int
 ) -> Iterator[Iterator[Result]]:
-    """The results of files below `root`, of `size` bytes together, in their order.
+    """The results of files below `root` or members, of `size` bytes together, in their order.
 
     They raise ProcessEndedError. With the context all processes end.
     """
-    count = processes_for(len(names), size)
+    count = processes_for(len(sources), size)
     with ExitStack() as stack:
-        workers = _start_workers(count, root, wanted, stack) if count > 1 else []
+        workers = start_workers(count, root, wanted, stack) if count > 1 else []
         if workers:
-            yield _decode_in(workers, names, wanted, stack)
+            yield _decode_in(workers, sources, wanted, stack)
         else:
-            yield (try_decode(root / name, wanted) for name in names)
+            yield (try_decode(locate(root, source), wanted) for source in sources)
 
 
-def processes_for(files: int, size: int) -> int:
+def locate(root: Path, source: Source) -> Path | Member:
+    """A member as it is, or the path of a file below the root."""
+    return source if isinstance(source, Member) else root / source
+
+
+def processes_for(files: int, size: int, *, most: int = _MOST_PROCESSES) -> int:
     """The number of processes that decode so many files of `size` bytes together fastest."""
     seconds = files * _SECONDS_OF_A_FILE + size * _SECONDS_OF_A_BYTE
-    return min(_available_cores(), _MOST_PROCESSES, int(seconds / _SECONDS_OF_A_PROCESS))
+    return min(_available_cores(), most, int(seconds / _SECONDS_OF_A_PROCESS))
 
 
 def _available_cores() -> int:
@@ -66,14 +77,16 @@ def _available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _start_workers(count: int, root: Path, wanted: Wanted, stack: ExitStack) -> list[_Worker]:
+def start_workers(
+    count: int, root: Path, wanted: Wanted, stack: ExitStack, *, pixels_only: bool = False
+) -> list[Worker]:
     """Processes that are ready, which end with the stack; none where they can't be had."""
-    workers: list[_Worker] = []
+    workers: list[Worker] = []
     if not sys.executable or getattr(sys, "frozen", False):
         return []
     with suppress(OSError, EOFError):
         for _ in range(count):
-            workers.append(_Worker(root, wanted))
+            workers.append(Worker(root, wanted, pixels_only=pixels_only))
             stack.callback(workers[-1].end)
         for worker in workers:
             worker.await_start()
@@ -82,14 +95,14 @@ def _start_workers(count: int, root: Path, wanted: Wanted, stack: ExitStack) -> 
 
 
 def _decode_in(
-    workers: Sequence[_Worker], names: Sequence[str], wanted: Wanted, stack: ExitStack
+    workers: Sequence[Worker], sources: Sequence[Source], wanted: Wanted, stack: ExitStack
 ) -> Iterator[Result]:
-    """Results in the order of the names, few enough ahead to fit in memory."""
-    idle: SimpleQueue[_Worker] = SimpleQueue()
+    """Results in the order of the sources, few enough ahead to fit in memory."""
+    idle: SimpleQueue[Worker] = SimpleQueue()
     for worker in workers:
         idle.put(worker)
 
-    def decode(chunk: Sequence[str]) -> list[Result]:
+    def decode(chunk: Sequence[Source]) -> list[Result]:
         worker = idle.get()
         try:
             return worker.decode(chunk)
@@ -102,18 +115,18 @@ def _decode_in(
         stack.callback(worker.end)  # before the pool, whose threads wait for them
     size = max(1, min(_CHUNK_FILES, _CHUNK_BYTES // (wanted.channels * wanted.size**2)))
     ahead: deque[Future[list[Result]]] = deque()
-    for start in range(0, len(names), size):
-        ahead.append(pool.submit(decode, names[start : start + size]))
+    for start in range(0, len(sources), size):
+        ahead.append(pool.submit(decode, sources[start : start + size]))
         if len(ahead) > _AHEAD * len(workers):
             yield from ahead.popleft().result()
     while ahead:
         yield from ahead.popleft().result()
 
 
-class _Worker:
-    """A process of `worker.py`."""
+class Worker:
+    """A process of `worker.py`, whose results are pixels only, or with how they were stored."""
 
-    def __init__(self, root: Path, wanted: Wanted) -> None:
+    def __init__(self, root: Path, wanted: Wanted, *, pixels_only: bool) -> None:
         from PIL import Image, ImageFile
 
         self._wanted = wanted
@@ -127,6 +140,7 @@ class _Worker:
         order = {
             "root": str(root),
             "wanted": wanted,
+            "pixels_only": pixels_only,
             "most_pixels": Image.MAX_IMAGE_PIXELS,
             "takes_truncated": ImageFile.LOAD_TRUNCATED_IMAGES,
         }
@@ -148,15 +162,22 @@ class _Worker:
         if self._answers.read(1) != READY:
             raise EOFError
 
-    def decode(self, names: Sequence[str]) -> list[Result]:
+    def decode(self, sources: Sequence[Source]) -> list[Result]:
         """The results of these files. Raises ProcessEndedError."""
+        return self._ask(sources, read_results)
+
+    def decode_pixels(self, sources: Sequence[Source]) -> list[Pixels | Failure]:
+        """The same of a process whose results are pixels only."""
+        return self._ask(sources, read_pixels)
+
+    def _ask(self, sources: Sequence[Source], read: Callable[[IO[bytes], Wanted], T]) -> T:
         try:
-            write_plain(self._questions, names)
-            return read_results(self._answers, self._wanted)
+            write_plain(self._questions, sources)
+            return read(self._answers, self._wanted)
         except (OSError, EOFError):
             code = self._process.wait()
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            raise ProcessEndedError(names, how) from None
+            raise ProcessEndedError(sources, how) from None
 
     def end(self) -> None:
         """End it wherever it is."""

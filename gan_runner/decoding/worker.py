@@ -10,8 +10,9 @@ from pathlib import Path
 
 from PIL import Image, ImageFile
 
-from gan_runner.decoding.images import Wanted, try_decode
-from gan_runner.decoding.messages import READY, read_plain, write_results
+from gan_runner.decoding.images import Wanted, try_decode, try_decode_pixels
+from gan_runner.decoding.members import Member
+from gan_runner.decoding.messages import READY, read_plain, write_pixels, write_results
 
 
 def main() -> None:
@@ -29,7 +30,12 @@ def main() -> None:
         answers.write(READY)
         answers.flush()
         while True:
-            names = read_plain(questions)
-            results = [try_decode(Path(order["root"], name), wanted) for name in names]
-            write_results(answers, results)
+            sources = [
+                Path(order["root"], plain) if isinstance(plain, str) else Member(*plain)
+                for plain in read_plain(questions)
+            ]
+            if order["pixels_only"]:
+                write_pixels(answers, [try_decode_pixels(source, wanted) for source in sources])
+            else:
+                write_results(answers, [try_decode(source, wanted) for source in sources])
     os._exit(0)  # with no complaint about a pipe that nobody reads

@@ -127,7 +127,7 @@ def _choose_examples(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor |
     if len(data) > settings.count:
         rng = torch.Generator().manual_seed(derive(settings.seed, "reals"))
         chosen = torch.randperm(len(data), generator=rng)[: settings.count].sort().values
-    examples = data.examples[chosen.to(data.examples.device)].cpu()
+    examples = data.rows(chosen).cpu()
     return examples, None if data.labels is None else data.labels.cpu()[chosen]
 
 
@@ -152,7 +152,7 @@ def _tstr_task(
             LabeledArrays(*(part[order[half::2]] for part in real)) for half in (0, 1)
         )
     else:
-        train, held_back = real, as_arrays(test.examples, test.labels)
+        train, held_back = real, as_arrays(test.in_memory, test.labels)
     if held_back.classes < 2:
         return None
     return TSTRTask(train, held_back, classes=data.classes, seed=settings.seed)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from gan_runner.data import Examples
+from gan_runner.data.stored import read_rows
 from gan_runner.evaluation.confusion import ConfusionMatrices
 from gan_runner.evaluation.features.classifier import classifier_warning
 from gan_runner.evaluation.metrics.by_class import (
@@ -181,12 +183,13 @@ def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:
     space = reference.data.space
     if space.kind != "images":
         return None
-    examples, features = reference.examples, reference.features
+    examples: Examples = reference.examples
+    features = reference.features
     if reference.fresh is not None:
         examples, features = reference.data.examples, reference.fresh.train
     shown, rows = inputs.fake[:_NEIGHBORS_SHOWN], []
     for example, feature in zip(shown, inputs.fake_features, strict=False):
         distances = torch.linalg.vector_norm(features - feature, dim=1)
-        closest = distances.argsort()[: _NEIGHBORS_SHOWN - 1].to(examples.device)
-        rows.append(torch.cat([example[None], examples[closest].cpu()]))
+        closest = distances.argsort()[: _NEIGHBORS_SHOWN - 1].cpu()
+        rows.append(torch.cat([example[None], read_rows(examples, closest).cpu()]))
     return draw_examples(torch.cat(rows), space, grid_columns=_NEIGHBORS_SHOWN)

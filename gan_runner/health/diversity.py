@@ -49,7 +49,7 @@ class Reals:
         chosen = torch.randperm(len(data), generator=rng)[:count]
         if len(chosen) == 1:
             chosen = chosen.repeat(2)  # one has no distance to another
-        return cls(data.examples[chosen.to(data.examples.device)], neighbors=neighbors)
+        return cls(data.rows(chosen), neighbors=neighbors)
 
     def __len__(self) -> int:
         return len(self._features)

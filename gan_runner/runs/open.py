@@ -165,7 +165,7 @@ def with_devices(config: Config) -> Config:
     one process was started for several."""
     if ranks.count() == 1 and config.devices > 1:
         raise ConfigError(
-            f"one process trains on one device, devices={config.devices}. Use devices=1, or train "
+            f"one process trains on one device, devices={config.devices}. Use devices=1 or train "
             "with gan-train, without -m"
         )
     return config.model_copy(update={"devices": ranks.count()})

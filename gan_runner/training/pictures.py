@@ -53,15 +53,16 @@ class Pictures:
         if space.kind == "images":
             return to_stored_array(examples[:_MOST_THUMBNAILS], space)
         if space.kind == "vectors" and space.shape[0] > 1:
-            return _density(examples.numpy(), self._data.examples.cpu().numpy())
+            return _density(examples.numpy(), self._data.in_memory.cpu().numpy())
         return None
 
     def reals(self) -> Picture:
         """The first real examples."""
         data = self._data
+        first = torch.arange(min(self._count, len(data)))
         labels = None if data.labels is None else data.labels[: self._count]
         return draw_examples(
-            data.examples[: self._count], data.space, labels=labels, class_names=data.class_names
+            data.rows(first), data.space, labels=labels, class_names=data.class_names
         )
 
     def reconstructions(self, sampler: Sampler) -> Picture | None:
@@ -70,11 +71,8 @@ class Pictures:
         if sampler.encoder is None or self._data.space.kind == "vectors":
             return None
         grid_columns = math.ceil(math.sqrt(self._samples))
-        rows = (
-            self._data.examples[: grid_columns * max(1, grid_columns // 2)]
-            .cpu()
-            .split(grid_columns)
-        )
+        count = min(grid_columns * max(1, grid_columns // 2), len(self._data))
+        rows = self._data.rows(torch.arange(count)).cpu().split(grid_columns)
         drawn = [torch.cat((row, sampler.reconstruct(row))) for row in rows]
         return draw_examples(torch.cat(drawn), self._data.space, grid_columns=grid_columns)
 

@@ -87,7 +87,7 @@ def test_a_process_that_is_killed_is_an_error(root: Path) -> None:
         for process in decoders():
             process.kill()
         list(results)
-    assert set(ended.value.names) < set(NAMES)
+    assert set(ended.value.sources) < set(NAMES)
 
 
 @pytest.mark.usefixtures("two_processes")

@@ -86,7 +86,7 @@ def check_devices(config: DictConfig) -> None:
     if config.devices != 1:
         raise ConfigError(
             f"a job of a sweep trains on one device, devices={printable(config.devices)}. "
-            "Use devices=1 with hydra.launcher.n_jobs=2 or so, for jobs side by side"
+            "Use devices=1 with hydra.launcher.n_jobs=2 for jobs side by side"
         )
 
 

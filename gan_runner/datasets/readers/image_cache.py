@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,10 @@ from gan_runner.errors import MachineError, printable
 NamedResults = Generator[tuple[str, Decoded | Damaged | TooLarge]]
 
 IMAGES, COUNTS = "images.npy", "pictures.json"
+
+
+class NoRoomError(Exception):
+    """The bytes that are needed and those that are free."""
 
 
 class CachedImages(NamedTuple):
@@ -43,23 +48,93 @@ def load_or_decode(
     The folder appears whole or not at all, however many processes build it and whenever they are
     killed. Raises MachineError if it can't be written or read, and what `decode` raises.
     """
-    try:
+    with _cache_faults(folder):
+        _build_missing(folder, shape, decode)
+        with _damage_faults(folder):
+            return CachedImages(read_npy(folder / IMAGES), _read_counts(folder))
+
+
+def decode_to_disk(
+    folder: Path, *, shape: tuple[int, ...], count: int, decode: Callable[[], NamedResults]
+) -> PictureCounts:
+    """The same for `count` images that stay on disk, in IMAGES there: what was noted of them.
+
+    Raises NoRoomError if they don't fit on the disk, before any is decoded.
+    """
+    with _cache_faults(folder):
         if not folder.exists():
-            with closing(decode()) as images:  # at once, also where an error keeps hold of them
-                _build(folder, shape, images)
-        return _read(folder)
+            needed = count * math.prod(shape)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(folder.parent).free
+            if needed > free:
+                raise NoRoomError(needed, free)
+        _build_missing(folder, shape, decode)
+        with _damage_faults(folder):
+            return _read_counts(folder)
+
+
+def load_or_count(folder: Path, *, size: int, decode: Callable[[], NamedResults]) -> PictureCounts:
+    """What was noted of images of this size; the first time of those of `decode`, whose pixels
+    aren't kept. Raises MachineError if it can't be written or read, and what `decode` raises."""
+    with _cache_faults(folder):
+        if not folder.exists():
+            counter = PictureCounter(size)
+            with closing(decode()) as images:
+                for name, result in images:
+                    counter.add(name, result)
+            _place(folder, lambda unfinished: _write_counts(unfinished, counter.counts()))
+        with _damage_faults(folder):
+            return _read_counts(folder)
+
+
+@contextmanager
+def _cache_faults(folder: Path) -> Iterator[None]:
+    """Errors of a cache that can't be written or read, as MachineError."""
+    try:
+        yield
     except OSError as error:
         reason = f"can't cache decoded images ({error.strerror or error})"
         remedy = "Make room there, or name another folder with cache=FOLDER"
         raise MachineError(f"{reason}, cache={printable(folder.parent)}. {remedy}") from None
 
 
+@contextmanager
+def _damage_faults(folder: Path) -> Iterator[None]:
+    """Errors of a cache that can't be understood, as MachineError."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError):
+        what = f"damaged cache {printable(folder)}, cache={printable(folder.parent)}"
+        raise MachineError(f"{what}. Delete it.") from None
+
+
+def _build_missing(
+    folder: Path, shape: tuple[int, ...], decode: Callable[[], NamedResults]
+) -> None:
+    if not folder.exists():
+        with closing(decode()) as images:  # at once, also where an error keeps hold of them
+            _build(folder, shape, images)
+
+
 def _build(folder: Path, shape: tuple[int, ...], images: NamedResults) -> None:
+    _place(
+        folder,
+        lambda unfinished: _write_counts(
+            unfinished, _write_images(unfinished / IMAGES, shape, images)
+        ),
+    )
+
+
+def _write_counts(folder: Path, counts: PictureCounts) -> None:
+    (folder / COUNTS).write_text(json.dumps(counts.to_plain()))
+
+
+def _place(folder: Path, write: Callable[[Path], None]) -> None:
+    """Make a folder that is written whole before it has its name."""
     unfinished = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     try:
         unfinished.mkdir(parents=True)
-        counts = _write_images(unfinished / IMAGES, shape, images)
-        (unfinished / COUNTS).write_text(json.dumps(counts.to_plain()))
+        write(unfinished)
         unfinished.rename(folder)
         _remove_leftovers(folder)
     except OSError:
@@ -101,12 +176,5 @@ def _remove_leftovers(folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _read(folder: Path) -> CachedImages:
-    try:
-        counts = PictureCounts.from_plain(json.loads((folder / COUNTS).read_text()))
-        return CachedImages(read_npy(folder / IMAGES), counts)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        shown = printable(folder)
-        raise MachineError(
-            f"damaged cache {shown}, cache={printable(folder.parent)}. Delete it."
-        ) from None
+def _read_counts(folder: Path) -> PictureCounts:
+    return PictureCounts.from_plain(json.loads((folder / COUNTS).read_text()))

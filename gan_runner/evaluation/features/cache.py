@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from gan_runner.data import Examples
 from gan_runner.errors import printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.storage.tensors import facts_digest, read_tensors, tensor_digest, write_tensors
@@ -24,7 +25,7 @@ class CachedTensors(NamedTuple):
 
 def cached_features(
     space: FeatureSpace,
-    examples: Tensor,
+    examples: Examples,
     *,
     part: str,
     data: str,

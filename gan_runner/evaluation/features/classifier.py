@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy, pad
 from torch.optim.lr_scheduler import OneCycleLR
 
 from gan_runner.data import Data, Space
+from gan_runner.data.stored import ReadBatch, read_batches
 from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
 from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
@@ -169,8 +170,8 @@ class _Training(NamedTuple):
         optimizer = Adam(self.network.parameters(), lr=_RATE)
         schedule = OneCycleLR(optimizer, max_lr=_RATE, total_steps=steps)
         self.network.train()
-        for batch in self._order(indices, steps):
-            images, labels = self._batch(batch)
+        for batch in read_batches(self.data.examples, self._order(indices, steps)):
+            images, labels = self._encoded(batch)
             loss = cross_entropy(self.network(self._shift(images)), labels)
             optimizer.zero_grad()
             loss.backward()
@@ -182,8 +183,8 @@ class _Training(NamedTuple):
         self.network.eval()
         right = 0
         with torch.no_grad():
-            for batch in indices.split(2 * _BATCH):
-                images, labels = self._batch(batch)
+            for batch in read_batches(self.data.examples, indices.split(2 * _BATCH)):
+                images, labels = self._encoded(batch)
                 right += int((self.network(images).argmax(1) == labels).sum())
         return right / len(indices)
 
@@ -193,12 +194,11 @@ class _Training(NamedTuple):
         orders = [torch.randperm(len(indices), generator=self.rng) for _ in range(epochs)]
         return indices[torch.cat(orders)[: steps * _BATCH]].view(steps, _BATCH)
 
-    def _batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def _encoded(self, batch: ReadBatch) -> tuple[Tensor, Tensor]:
         """Encoded images [N, C, H, W] and labels [N] on the device."""
         assert self.data.labels is not None
-        examples = self.data.examples
-        images = examples.index_select(0, indices.to(examples.device)).to(self.device)
-        labels = self.data.labels.index_select(0, indices.to(self.data.labels.device))
+        images = batch.examples.to(self.device)
+        labels = self.data.labels.index_select(0, batch.indices.to(self.data.labels.device))
         return self.data.space.encode(images), labels.to(self.device)
 
     def _shift(self, images: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, TypeVar, final
 import torch
 from torch import Tensor, nn
 
-from gan_runner.data import Space
+from gan_runner.data import Examples, Space
+from gan_runner.data.stored import read_chunks
 from gan_runner.storage.tensors import tensor_digest
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -52,10 +53,10 @@ class FeatureSpace(ABC):
         self.logits = logits
 
     @final
-    def features(self, examples: Tensor) -> Tensor:
+    def features(self, examples: Examples) -> Tensor:
         """float32 [N, size] on the space's device, without gradients."""
         with torch.no_grad():
-            batches = examples.split(self.batch_size)
+            batches = read_chunks(examples, self.batch_size)
             return torch.cat([self._features(batch.to(self.device)) for batch in batches])
 
     @final

@@ -31,7 +31,7 @@ def stacked_classifier(
     if data.labels is None or data.space.kind != "images" or data.space.shape[0] != 3:
         raise ValueError("stacked digits are labeled images of three channels")
     first = Data(
-        data.examples[:_TRAINING, :1],
+        data.in_memory[:_TRAINING, :1],
         Space("images", (1, *data.space.shape[1:])),
         data.labels[:_TRAINING] // _DIGITS**2,
     )

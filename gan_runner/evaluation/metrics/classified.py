@@ -53,7 +53,7 @@ def classified_rows(
     train = None if columns is None else labeled_arrays(real, labels, columns)
     if columns is None or train is None:
         return None
-    held_out = None if test is None else labeled_arrays(test.examples, test.labels, columns)
+    held_out = None if test is None else labeled_arrays(test.in_memory, test.labels, columns)
     return ClassifiedRows(columns, data.class_names, train, held_out)
 
 

@@ -87,10 +87,10 @@ def _draw_some(data: Data) -> Picture:
     if data.space.kind == "images":
         if 1 < data.classes <= _MOST_CLASSES:
             return _draw_classes(data)
-        return draw_examples(_shrink(_choose(data, _GRID).examples), data.space)
+        return draw_examples(_shrink(_choose(data, _GRID).in_memory), data.space)
     chosen = _choose(data, _SEQUENCES if data.space.kind == "sequences" else _POINTS)
     return draw_examples(
-        chosen.examples, data.space, labels=chosen.labels, class_names=data.class_names
+        chosen.in_memory, data.space, labels=chosen.labels, class_names=data.class_names
     )
 
 
@@ -98,8 +98,7 @@ def _choose(data: Data, count: int) -> Data:
     """So many examples at equal distances, or all, on the CPU."""
     places = torch.linspace(0, len(data) - 1, min(count, len(data))).round().long()
     labels = None if data.labels is None else data.labels.cpu()[places]
-    examples = data.examples[places.to(data.examples.device)].cpu()
-    return Data(examples, data.space, labels, data.class_names)
+    return Data(data.rows(places).cpu(), data.space, labels, data.class_names)
 
 
 def _draw_classes(data: Data) -> Picture:
@@ -111,8 +110,8 @@ def _draw_classes(data: Data) -> Picture:
         members = (labels == label).nonzero().flatten()
         if len(members):
             places = torch.linspace(0, len(members) - 1, min(_PER_CLASS, len(members)))
-            images = data.examples[members[places.round().long()].to(data.examples.device)].cpu()
-            rows.append(_strip(_shrink(images)))
+            images = data.rows(members[places.round().long()])
+            rows.append(_strip(_shrink(images.cpu())))
             names.append(data.class_names[label] if label < len(data.class_names) else str(label))
     return _label_rows(np.concatenate(rows), names)
 
@@ -272,10 +271,10 @@ def _rows_of(data: Data) -> Iterator[list[str]]:
     """Heads and a few rows, of tables and vectors."""
     chosen = _choose(data, _ROWS)
     if data.space.columns is not None:
-        for row in data.space.columns.rows(chosen.examples, chosen.labels, data.space.origin):
+        for row in data.space.columns.rows(chosen.in_memory, chosen.labels, data.space.origin):
             yield row[:_ROW_COLUMNS]
     elif data.space.kind == "vectors":
-        examples = chosen.examples[:, :_ROW_COLUMNS].numpy()
+        examples = chosen.in_memory[:, :_ROW_COLUMNS].numpy()
         yield [f"dimension {k + 1}" for k in range(examples.shape[1])]
         for row in examples:
             numbers = exact_numbers(row, data.space.origin[:_ROW_COLUMNS])
