@@ -28,6 +28,7 @@ STATUS = Status(
     device="cpu",
     machine="EPYC, 2 cores, 8 GB, Linux 6",
     threads=2,
+    devices=2,
     git={"commit": "0123abcd", "changed": False},
     parameters={"generator": 100, "discriminator": 50},
     examples=1797,
@@ -35,7 +36,8 @@ STATUS = Status(
 )
 KEYS = (
     *("format", "state", "exit_code", "step", "checkpoint", "reason", "warnings", "verdicts"),
-    *("started", "ended", "versions", "device", "machine", "threads", "reuses_memory", "git"),
+    *("started", "ended", "versions", "device", "machine", "threads"),
+    *("devices", "reuses_memory", "git"),
     *("parameters", "examples", "peak_memory"),
 )
 
