@@ -24,9 +24,8 @@ from gan_runner.training.build import build
 Here = Callable[..., Answer]
 SCRIPT = Path(__file__).with_name("trajectories_of_ranks.py")
 SPREAD = (
-    *("dragan", "ralsgan", "lsgan_matching", "wgan_lp_drift", "rahinge_packed", "codes"),
-    *("embedding_stddev", "projection", "diffaugment_noise", "ada_lecam_consistency", "vae_gan"),
-    *("concat", "vae"),
+    *("ralsgan", "lsgan_matching", "wgan_lp_drift", "rahinge_packed", "codes", "vae_gan"),
+    *("embedding_stddev", "diffaugment_noise", "ada_lecam_consistency"),
 )
 ROUNDED = ("bf16",)
 TABLES = ("table_conditional", "double_evaluated_table", "evaluated")  # of a whole run, or float32
