@@ -30,17 +30,19 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def _normalize_over_ranks(norm: nn.BatchNorm1d | nn.BatchNorm2d, rows: Tensor) -> Tensor:
+    """By the mean and the variance of all rows, from those of each rank: Chan et al. 1979."""
     dims, channels = [0, *range(2, rows.ndim)], [1, -1, *[1] * (rows.ndim - 2)]
     x = rows.to(torch.promote_types(rows.dtype, torch.float32))
+    own_variance, own_mean = torch.var_mean(x, dims, correction=0)
+    mean = ranks.add_up(own_mean) / ranks.count()
+    variance = ranks.add_up(own_variance + (own_mean - mean).square()) / ranks.count()
     numbers = ranks.count() * x.numel() // x.shape[1]
-    mean = ranks.add_up(x.sum(dims)) / numbers
-    centered = x - mean.view(channels)
-    variance = ranks.add_up(centered.square().sum(dims)) / numbers
     _follow(norm, mean.detach(), variance.detach() * (numbers / (numbers - 1)))
-    normalized = centered * (variance + norm.eps).rsqrt().view(channels)
+    scale, shift = (variance + norm.eps).rsqrt(), None
     if norm.weight is not None:  # none where it depends on the class
-        normalized = normalized * norm.weight.view(channels) + norm.bias.view(channels)
-    return normalized.to(rows.dtype)
+        scale, shift = scale * norm.weight, norm.bias
+    offset = -mean * scale if shift is None else shift - mean * scale
+    return torch.addcmul(offset.view(channels), x, scale.view(channels)).to(rows.dtype)
 
 
 @torch.no_grad()
