@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import islice
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gan_runner.cli.hydra.grammar import PARSER
-from gan_runner.cli.hydra.tuning import draw_contender, search_space
+from gan_runner.cli.hydra.tuning import draw_contender, parse_sweeper, search_space
 from gan_runner.config.names import key_of
 from gan_runner.errors import ConfigError, printable
 from gan_runner.sweeps.tuning import Contender
@@ -30,12 +30,9 @@ def is_halving(config: DictConfig) -> bool:
 
 def halving_settings(config: DictConfig) -> HalvingSettings:
     """The settings of the search. Raises ConfigError."""
-    from gan_runner.config.component import parse_settings
     from gan_runner.sweeps.settings import HalvingSettings
 
-    plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    del plain["_target_"]
-    return parse_settings(plain, HalvingSettings, where="hydra.sweeper")
+    return parse_sweeper(config, HalvingSettings)
 
 
 def searched(config: DictConfig) -> Contender:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import exp, log
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -19,7 +19,10 @@ from gan_runner.errors import ConfigError, printable
 from gan_runner.sweeps.tuning import Contender
 
 if TYPE_CHECKING:
+    from gan_runner.config.component import Component
     from gan_runner.sweeps.settings import HalvingSettings, TunedMethod, TuningSettings
+
+C = TypeVar("C", bound="Component")
 
 _DIGITS = 3  # significant ones of a number that is drawn: they stand in the names of folders
 _DRAWS = 100  # for each sample that is new, where there are few to be had
@@ -32,12 +35,18 @@ def is_tuned(config: DictConfig) -> bool:
 
 def tuning_settings(config: DictConfig) -> TuningSettings:
     """The settings of the comparison. Raises ConfigError."""
-    from gan_runner.config.component import parse_settings
     from gan_runner.sweeps.settings import TuningSettings
+
+    return parse_sweeper(config, TuningSettings)
+
+
+def parse_sweeper(config: DictConfig, settings: type[C]) -> C:
+    """The settings of a sweeper, of their class. Raises ConfigError."""
+    from gan_runner.config.component import parse_settings
 
     plain: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del plain["_target_"]
-    return parse_settings(plain, TuningSettings, where="hydra.sweeper")
+    return parse_settings(plain, settings, where="hydra.sweeper")
 
 
 def contenders(config: DictConfig) -> list[Contender]:
