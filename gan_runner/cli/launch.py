@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +41,7 @@ def launch(arguments: Sequence[str], count: int) -> int:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # we report what failed
-    os.environ[_OURS] = "1"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _environment_of_ranks():
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -64,8 +63,19 @@ def launch(arguments: Sequence[str], count: int) -> int:
     return 0
 
 
+@contextmanager
+def _environment_of_ranks() -> Iterator[None]:
+    os.environ[_OURS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_OURS]
+
+
 def remember_run(path: Path) -> None:
-    """Keep where the run of these ranks is, in case that their launcher starts them again."""
+    """Keep where the run of these ranks is, if their launcher may start them again."""
+    if os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") == "0":
+        return
     with suppress(OSError), _note().open("x", encoding="utf-8") as file:
         file.write(str(path.absolute()))
 
@@ -81,7 +91,8 @@ def run_before_restart() -> Path | None:
     if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
         return None
     with suppress(OSError), _note().open(encoding="utf-8") as file:
-        if os.fstat(file.fileno()).st_uid == os.getuid():  # not a stranger's, in a shared folder
+        owner = os.fstat(file.fileno()).st_uid
+        if owner == getattr(os, "getuid", lambda: owner)():  # no stranger's, in a shared folder
             path = Path(file.read())
             return path if (path / "status.json").exists() else None
     return None

@@ -165,8 +165,8 @@ def with_devices(config: Config) -> Config:
     one process was started for several."""
     if ranks.count() == 1 and config.devices > 1:
         raise ConfigError(
-            f"one process trains on one device, devices={config.devices}. Use devices=1 or train "
-            "with gan-train, without -m"
+            f"this trains in one process, on one device, devices={config.devices}. Use devices=1: "
+            "only gan-train starts several, for a run alone"
         )
     return config.model_copy(update={"devices": ranks.count()})
 

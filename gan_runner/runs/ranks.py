@@ -15,6 +15,7 @@ from gan_runner.runs.finish import as_fault
 from gan_runner.runs.open import load_data, prepare_machine, untrained_state
 from gan_runner.system import ranks
 from gan_runner.system.allocator import keep_freed_memory
+from gan_runner.system.signals import SIGNALS
 from gan_runner.training.build import build
 from gan_runner.training.loop import real_batches
 
@@ -45,7 +46,7 @@ def _follow() -> None:
     if config.reuse_memory:
         keep_freed_memory()
     reals = real_batches(experiment, data, state, device)
-    for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 saves, and then tells the others
+    for number in SIGNALS:  # rank 0 saves, and then tells the others
         signal.signal(number, signal.SIG_IGN)
     while (order := ranks.hear()) is not ranks.Order.STOP:
         if order is ranks.Order.TAKE_STATE:

@@ -27,6 +27,7 @@ from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from gan_runner.errors import MachineError, printable
 
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has none, and its SIGTERM kills
 _LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation by rank 0
 _BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
 
@@ -76,7 +77,8 @@ def _store() -> Store:
 def is_loss(error: BaseException) -> bool:
     """Whether an error says that another rank is gone."""
     words = ("closed by peer", "reset by peer", "Broken pipe", "Connection refused")
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    is_possible = count() > 1 and isinstance(error, RuntimeError)
+    return is_possible and any(word in str(error) for word in words)
 
 
 def tell(order: Order) -> None:
@@ -233,5 +235,5 @@ class _Watch:
                     host, process = self._processes[other].split()
                     if host == platform.node():
                         with suppress(OSError):  # else whoever started it waits for it
-                            os.kill(int(process), signal.SIGKILL)
+                            os.kill(int(process), _KILL)
                     os._exit(MachineError.exit_code)

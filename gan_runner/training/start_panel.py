@@ -23,6 +23,7 @@ def panel_rows(
     sizes = ", ".join(f"{name} {count_text(size)}" for name, size in state.sizes().items())
     name = machine.fingerprint(device).device
     where = name if name.startswith(device.type) else f"{device}: {name}"
+    where += f" x {config.devices}" if config.devices > 1 else ""
     threads = f"{config.threads} thread{'s' * (config.threads != 1)}"
     plan = config.train
     left = f" from step {state.step:,} on" if state.step else ""
