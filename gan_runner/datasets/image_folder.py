@@ -7,14 +7,12 @@ import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import torch
-from pydantic import Field
 
 from gan_runner.config.overrides import override
-from gan_runner.data import Data, Decision, Reading, Space
-from gan_runner.datasets.base import Dataset, Track
+from gan_runner.data import Data, Reading
+from gan_runner.datasets.base import Track
 from gan_runner.datasets.class_folders import LabelsSetting, folder_classes
 from gan_runner.datasets.companions import companions, fitting
 from gan_runner.datasets.folder_reading import (
@@ -22,24 +20,21 @@ from gan_runner.datasets.folder_reading import (
     left_out,
     left_out_decisions,
     not_images,
-    picture_decisions,
     stored_text,
 )
-from gan_runner.datasets.image_faults import ImageFaults, ignoring
+from gan_runner.datasets.image_faults import ignoring
+from gan_runner.datasets.pictures import Pictures
 from gan_runner.datasets.readers.image_cache import NamedResults, load_or_decode
-from gan_runner.datasets.readers.intensities import RangeSetting
 from gan_runner.datasets.readers.listing import ImageFile, Listing, list_below
 from gan_runner.datasets.readers.paths import Location, expand_path, file_faults, refuse_missing
 from gan_runner.datasets.readers.picture_counts import PictureCounts
-from gan_runner.decoding.images import Wanted
 from gan_runner.decoding.processes import ProcessEndedError, decode_files
-from gan_runner.decoding.values import Limits
 from gan_runner.errors import ConfigError, DataError, printable
 
 FORMAT = 3  # of the cached array; with a new number, images are decoded again
 
 
-class ImageFolder(Dataset):
+class ImageFolder(Pictures):
     """Pictures below `root` (PNG, JPEG, WebP, BMP, GIF, TIFF, PPM and its like, JPEG 2000, TGA),
     squared, scaled and decoded once into the cache.
 
@@ -49,16 +44,8 @@ class ImageFolder(Dataset):
     """
 
     root: Location | None
-    image_size: int = Field(ge=4, le=2048)
-    channels: int = Field(ge=1, le=4)
-    flip: bool
     labels: LabelsSetting
     ignore: tuple[str, ...]
-    range: RangeSetting
-    on_damaged: Literal["error", "skip"]
-
-    def space(self) -> Space:
-        return Space("images", (self.channels, self.image_size, self.image_size))
 
     def check_present(self) -> None:
         refuse_missing(self._folder, setting=self._setting)
@@ -88,25 +75,14 @@ class ImageFolder(Dataset):
         reading = self._reading(listing, counts, labels="sub-folders" if found.classes else "")
         are_settled = found.are_parts or self.labels == "folders"
         related = companions(names, folders_are_settled=are_settled)
-        pictures = self._picture_decisions(counts)
+        pictures = self.picture_decisions(counts)
         beside = label_files(listing) if self.labels == "auto" and not found.classes else []
         reading = reading.with_decisions(*found.decisions, *beside, *related, *pictures)
         return Data(torch.from_numpy(stored.images), self.space(), labels, found.classes, reading)
 
-    def held_out(self, cache: Path, track: Track) -> Data | None:
-        return None
-
-    @property
-    def flips(self) -> bool:
-        return self.flip
-
     @property
     def _setting(self) -> str:
         return f"dataset.root={printable(self.root)}"
-
-    @property
-    def _limits(self) -> Limits | None:
-        return None if self.range == "auto" else self.range
 
     def _list(self, root: Path) -> Listing:
         with file_faults(root, setting=self._setting):
@@ -145,11 +121,6 @@ class ImageFolder(Dataset):
             held_out=0,
         )
 
-    def _picture_decisions(self, counts: PictureCounts) -> list[Decision]:
-        return picture_decisions(
-            counts, channels=self.channels, size=self.image_size, limits=self._limits
-        )
-
     def _key(self, root: Path, files: Sequence[ImageFile]) -> str:
         """The name of the cached array: a digest of everything that it depends on."""
         # the folder too: files of the same names, sizes and times are not the same files
@@ -162,8 +133,7 @@ class ImageFolder(Dataset):
         """Names and pixels in the files' order; why there are none for an image that may be left
         out."""
         names, size = [file.name for file in files], sum(file.size for file in files)
-        wanted = Wanted(self.image_size, self.channels, self._limits)
-        faults = ImageFaults(self._setting, skips=self.on_damaged == "skip")
+        wanted, faults = self.wanted, self.faults(self._setting)
         try:
             with decode_files(root, names, wanted, size=size) as results:
                 pairs = zip(names, results, strict=True)

@@ -16,13 +16,12 @@ from typing import Literal, NamedTuple, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
-from gan_runner.data import Data, Decision, LeftOut, Reading, Space, StoredExamples
-from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.folder_reading import MOST_NAMED, picture_decisions, stored_text
-from gan_runner.datasets.image_faults import ImageFaults
+from gan_runner.data import Data, Decision, LeftOut, Reading, StoredExamples
+from gan_runner.datasets.base import Track
+from gan_runner.datasets.folder_reading import MOST_NAMED, stored_text
+from gan_runner.datasets.pictures import Pictures
 from gan_runner.datasets.readers.image_cache import (
     IMAGES,
     NamedResults,
@@ -30,7 +29,6 @@ from gan_runner.datasets.readers.image_cache import (
     decode_to_disk,
     load_or_count,
 )
-from gan_runner.datasets.readers.intensities import RangeSetting
 from gan_runner.datasets.readers.paths import Location, expand_path, file_faults
 from gan_runner.datasets.readers.picture_counts import PictureCounts
 from gan_runner.datasets.readers.shards import Index, RawLabel, Shard
@@ -40,11 +38,10 @@ from gan_runner.datasets.readers.stored_images import (
     EncodedImages,
     members_digest,
 )
-from gan_runner.decoding.images import Failure, Wanted
+from gan_runner.decoding.images import Failure
 from gan_runner.decoding.members import Member
 from gan_runner.decoding.pool import DecodingPool
 from gan_runner.decoding.processes import ProcessEndedError, decode_files
-from gan_runner.decoding.values import Limits
 from gan_runner.errors import ConfigError, DataError, Fault, MachineError, printable
 from gan_runner.system.units import size_text
 
@@ -71,28 +68,18 @@ class _Labels(NamedTuple):
     names: tuple[str, ...]
 
 
-class PackedImages(Dataset):
-    """Images within the files at `path`, squared, scaled and decoded as those of a folder are.
+class PackedImages(Pictures):
+    """Images within the files at `path`, decoded as those of a folder are.
 
-    `store`: encoded ones are decoded for each batch, decoded ones once, into the cache. `range`:
-    the stored values that become black and white.
+    `store`: encoded ones are decoded for each batch, decoded ones once, into the cache.
     """
 
     path: Location | None
     store: Literal["encoded", "decoded"]
-    image_size: int = Field(ge=4, le=2048)
-    channels: int = Field(ge=1, le=4)
-    flip: bool
-    range: RangeSetting
-    on_damaged: Literal["error", "skip"]
 
     @abstractmethod
     def find(self, cache: Path, track: Track) -> Found:
         """The images and their labels. Raises DataError and MachineError."""
-
-    @final
-    def space(self) -> Space:
-        return Space("images", (self.channels, self.image_size, self.image_size))
 
     @final
     def load(self, cache: Path, track: Track) -> Data:
@@ -107,15 +94,6 @@ class PackedImages(Dataset):
         reading = self._reading(found, counts)
         examples = self._examples(found, cache, kept)
         return Data(examples, self.space(), labels.classes, labels.names, reading)
-
-    @final
-    def held_out(self, cache: Path, track: Track) -> Data | None:
-        return None
-
-    @property
-    @final
-    def flips(self) -> bool:
-        return self.flip
 
     @final
     def files(self, endings: tuple[str, ...]) -> list[Shard]:
@@ -151,18 +129,6 @@ class PackedImages(Dataset):
     def setting(self) -> str:
         """The path as messages show it."""
         return f"dataset.path={printable(self.path)}"
-
-    @property
-    def _limits(self) -> Limits | None:
-        return None if self.range == "auto" else self.range
-
-    @property
-    def _wanted(self) -> Wanted:
-        return Wanted(self.image_size, self.channels, self._limits)
-
-    @property
-    def _faults(self) -> ImageFaults:
-        return ImageFaults(self.setting, skips=self.on_damaged == "skip")
 
     def _check_damage(self, index: Index) -> None:
         """Raise DataError for files that end too early, unless what is damaged is left out."""
@@ -218,10 +184,10 @@ class PackedImages(Dataset):
         """Names and pixels of one image of so many; why there are none for one that may be left
         out."""
         places = np.arange(0, len(index.rows), every)
-        members, faults = index.members.select(places), self._faults
+        members, faults = index.members.select(places), self.faults(self.setting)
         what = "looking at images" if self.store == "encoded" else self._decoding_text(index)
         try:
-            with decode_files(Path(), members, self._wanted, size=members.total_bytes) as results:
+            with decode_files(Path(), members, self.wanted, size=members.total_bytes) as results:
                 pairs = zip(places.tolist(), results, strict=True)
                 for place, result in track(pairs, description=what, total=len(places)):
                     path, name = Path(index.members[place].shard), index.name_of(place)
@@ -245,7 +211,7 @@ class PackedImages(Dataset):
     def _ended_error(self, index: Index, ended: ProcessEndedError) -> MachineError:
         first = ended.sources[0]
         name = _name_of(index, first) if isinstance(first, Member) else str(first)
-        return self._faults.ended_error(ended, first=name, remedy="")
+        return self.faults(self.setting).ended_error(ended, first=name, remedy="")
 
     def _kept(self, index: Index, counts: PictureCounts) -> NDArray[np.int64]:
         """The places of the images that can be decoded."""
@@ -272,16 +238,16 @@ class PackedImages(Dataset):
 
     def _examples(self, found: Found, cache: Path, kept: NDArray[np.int64]) -> StoredExamples:
         members = found.index.members.select(kept)
-        digest = members_digest(members, self._wanted)
+        digest = members_digest(members, self.wanted)
         if self.store == "decoded":
             path = self._decoded(found, cache) / IMAGES
             return DecodedImages(path, digest=digest, explain=_cache_error(path))
-        pool = DecodingPool(self._wanted, files=len(members), size=members.total_bytes)
+        pool = DecodingPool(self.wanted, files=len(members), size=members.total_bytes)
         return EncodedImages(members, pool, digest=digest, explain=self._explain(found.index))
 
     def _explain(self, index: Index) -> Callable[[Member, Failure | ProcessEndedError], Fault]:
         """The errors of images that can't be decoded for a batch."""
-        faults = self._faults
+        faults = self.faults(self.setting)
 
         def explain(member: Member, failure: Failure | ProcessEndedError) -> Fault:
             name = _name_of(index, member)
@@ -294,9 +260,7 @@ class PackedImages(Dataset):
     def _reading(self, found: Found, counts: PictureCounts) -> Reading:
         index, seen = found.index, counts.count + len(counts.left_out)
         spread = f" (of a spread of {seen:,})" if seen < len(index.rows) else ""
-        pictures = picture_decisions(
-            counts, channels=self.channels, size=self.image_size, limits=self._limits
-        )
+        pictures = self.picture_decisions(counts)
         return Reading(
             source=found.source,
             stored=stored_text(counts) + spread,
