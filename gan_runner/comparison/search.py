@@ -35,8 +35,7 @@ FEWEST_EXPLAINED = 8
 _WEAK_CORRELATION = 0.3  # below which ranks foretell little
 _LARGEST_FILE_BYTES = 1 << 24
 _TREES = 100
-_POINTS = 256  # combinations of settings over which the forest's predictions are averaged
-_ASKED = 32  # values of a setting at which it is asked, as often as jobs have them
+_POINTS = 128  # combinations of settings over which the forest's predictions are averaged
 
 
 class SearchedJob(NamedTuple):
@@ -240,17 +239,18 @@ def _main_effects(predict: Any, inputs: Numbers) -> list[float]:
     import numpy as np
 
     random = np.random.default_rng(0)
-    drawn = [random.choice(column, _POINTS) for column in inputs.T]
-    points = np.stack(drawn, axis=1)
+    middles = (np.arange(_POINTS) + 0.5) / _POINTS
+    # as often as jobs have them, the same for the whole as for each: one setting alone is all of it
+    values = np.quantile(inputs, middles, axis=0, method="inverted_cdf")
+    points = np.stack([random.permutation(column) for column in values.T], axis=1)
     whole = float(np.var(predict(points)))
     shares = []
     for place in range(inputs.shape[1]):
-        middles = (np.arange(_ASKED) + 0.5) / _ASKED
-        asked = np.tile(points, (_ASKED, 1))
-        values = np.quantile(inputs[:, place], middles, method="inverted_cdf")
-        asked[:, place] = np.repeat(values, len(points))
-        means = predict(asked).reshape(_ASKED, -1).mean(axis=1)
-        shares.append(float(np.var(means)) / whole if whole > 0 else 0.0)
+        asked = np.tile(points, (_POINTS, 1))
+        asked[:, place] = np.repeat(values[:, place], _POINTS)
+        means = predict(asked).reshape(_POINTS, -1).mean(axis=1)
+        # an estimate, which for a setting that is nearly all can lie a little above the whole
+        shares.append(min(1.0, float(np.var(means)) / whole) if whole > 0 else 0.0)
     return shares
 
 

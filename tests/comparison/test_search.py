@@ -65,6 +65,14 @@ def test_the_setting_that_decides_is_the_important_one(tmp_path: Path) -> None:
     assert shares["lr"] > 0.8 and shares["loss"] < 0.1 and found.shares[0][0] == "lr"
 
 
+def test_the_only_setting_explains_all(tmp_path: Path) -> None:
+    jobs = [plain_job(f"j{k}", abs(k - 3.0), lr=10.0**-k) for k in range(9)]
+    record = read(tmp_path, plain_search(jobs))
+    assert record is not None
+    found = importances(record)
+    assert found is not None and found.shares == (("lr", pytest.approx(1.0)),)
+
+
 def test_few_jobs_or_one_value_of_a_setting_say_nothing_of_importance(tmp_path: Path) -> None:
     few = read(tmp_path, plain_search(jobs_by_rate(7)))
     assert few is not None and importances(few) is None
