@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -98,7 +99,11 @@ class RunFolder:
         The folder may come from a stranger: writing and deleting in it must not leave it.
         """
         for path in _walk(self.path):
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            try:
+                mode = path.lstat().st_mode
+            except FileNotFoundError:  # a live run has given its file another name since
+                continue
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise CheckpointError(
                     f"neither a file nor a folder, {printable(path)}. "
                     "Replace a link by a copy of its target."

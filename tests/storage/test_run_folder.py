@@ -283,6 +283,15 @@ def test_a_folder_that_cannot_be_locked_is_a_fault_of_the_machine(tmp_path: Path
 # ---------------------------------------------------------------- links
 
 
+def test_a_file_that_a_live_run_renames_meanwhile_is_no_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, renamed = tmp_path / "config.yaml", tmp_path / ".status.json.part"
+    kept.touch()
+    monkeypatch.setattr("gan_runner.storage.run_folder._walk", lambda folder: [kept, renamed])
+    RunFolder(tmp_path).refuse_links()
+
+
 def test_a_run_folder_with_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run" / "samples").mkdir(parents=True)
     folder = RunFolder(tmp_path / "run")
