@@ -11,6 +11,7 @@ from gan_runner.models.checks import ImageShape, image_shape, refuse_single_pixe
 from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import (
     LinearOfMaps,
+    UpsampleConv,
     initialize_weights,
     norm_of_maps,
     norm_of_vectors,
@@ -116,10 +117,10 @@ def _half(size: list[int]) -> list[int]:
     return [(side + 1) // 2 for side in size]
 
 
-def _upsample_conv(inputs: int, outputs: int, *, to: list[int], bias: bool) -> nn.ConvTranspose2d:
+def _upsample_conv(inputs: int, outputs: int, *, to: list[int], bias: bool) -> UpsampleConv:
     # from half the side, rounded up, this convolution comes to 2 * half - 1, one too few for even
     # sides
     output_padding = (1 - to[0] % 2, 1 - to[1] % 2)
-    return nn.ConvTranspose2d(
+    return UpsampleConv(
         inputs, outputs, 5, stride=2, padding=2, output_padding=output_padding, bias=bias
     )

@@ -21,7 +21,7 @@ from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model, activations, dcgan, resnet, simple_conv
 from gan_runner.models.activations import LeakyReLU
-from gan_runner.models.layers import initialize_weights, norm_of_maps, norm_of_vectors
+from gan_runner.models.layers import UpsampleConv, initialize_weights, norm_of_maps, norm_of_vectors
 
 PATHS = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
 OPTIONS = [path for path in PATHS if "encoder" not in path.read_text()]
@@ -408,7 +408,8 @@ def test_spectral_norm_brings_the_largest_singular_value_of_every_weight_to_one(
     for network in generator.eval(), discriminator.eval():
         for layer in layers_with_weights(network):
             # spectral norm takes a transposed convolution's outputs, its second dimension, as rows
-            rows = layer.weight.transpose(0, 1) if "Transpose" in str(layer) else layer.weight
+            is_transposed = isinstance(layer, nn.ConvTranspose2d)
+            rows = layer.weight.transpose(0, 1) if is_transposed else layer.weight
             value = torch.linalg.matrix_norm(rows.flatten(1), 2)
             torch.testing.assert_close(value, torch.tensor(1.0), atol=1e-2, rtol=0)
 
@@ -710,3 +711,26 @@ def test_instance_norm_of_a_single_pixel_is_refused(option: str) -> None:
     model(option, norm="instance").check(images(1, 4, 5))
     generator, discriminator = networks(option, images(1, 4, 5), norm="instance")
     assert discriminator(generator(torch.randn(2, 6))).logits.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding", "more", "bias"),
+    [(4, (1, 1), (0, 0), True), (5, (2, 2), (1, 1), False), (4, (2, 1), (1, 0), True)],
+)
+def test_an_upsampling_to_one_channel_is_torchs_transposed_convolution(
+    kernel: int, padding: tuple[int, int], more: tuple[int, int], bias: bool
+) -> None:
+    layer = UpsampleConv(3, 1, kernel, stride=2, padding=padding, output_padding=more, bias=bias)
+    torchs = nn.ConvTranspose2d(
+        3, 1, kernel, stride=2, padding=padding, output_padding=more, bias=bias
+    )
+    torchs.load_state_dict(layer.state_dict())
+    maps = torch.randn(2, 3, 5, 4)
+    results = []
+    for each in (layer, torchs):
+        images = each(given := maps.clone().requires_grad_())
+        inner = torch.autograd.grad(images.square().sum(), given, create_graph=True)[0]
+        gradients = torch.autograd.grad(inner.square().sum(), [given, *each.parameters()])
+        results.append([images, inner, *gradients])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
