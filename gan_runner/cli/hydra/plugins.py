@@ -18,6 +18,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from gan_runner.errors import ConfigError
+
 if TYPE_CHECKING:
     from gan_runner.cli.hydra.composer import Composer
     from gan_runner.config.schema import Config
@@ -166,6 +168,10 @@ class SweepLauncher(Launcher):
     def job_runner(self) -> JobRunner:
         """The function that runs jobs to their end. Raises ConfigError for invalid settings."""
 
+    @abstractmethod
+    def check_devices(self, devices: int) -> None:
+        """Raise ConfigError for a job on so many devices that this launcher can't start."""
+
     @property
     def _is_search(self) -> bool:
         """Whether a search chooses the jobs by the values that they return."""
@@ -189,6 +195,7 @@ class SweepLauncher(Launcher):
         composed = self._context.composer.compose(lines)
         OmegaConf.copy_cache(self._config, composed)  # one moment for ${now:} in all jobs
         settings: Config = self._parse(composed)
+        self.check_devices(settings.devices)
         return settings
 
 
@@ -206,23 +213,35 @@ class ProcessLauncher(SweepLauncher):
 
         return partial(run_in_processes, n_jobs=check_n_jobs(self._n_jobs))
 
+    def check_devices(self, devices: int) -> None:
+        if devices > 1:
+            raise ConfigError(
+                f"a job of a sweep in processes trains on one device, devices={devices}. Use "
+                "devices=1 with hydra.launcher.n_jobs=2 for jobs side by side, or "
+                "hydra/launcher=slurm"
+            )
+
 
 class ClusterLauncher(SweepLauncher):
     """Each job in a job of a cluster."""
 
     _is_local = False
 
-    def __init__(self, **settings: Any) -> None:
-        self._settings = settings
+    def __init__(self, **_: Any) -> None:
+        """The settings are read where they are checked, from the configuration."""
 
     def job_runner(self) -> JobRunner:
-        from gan_runner.config.component import parse_settings
-        from gan_runner.sweeps import settings
-        from gan_runner.sweeps.cluster import run_on_cluster
+        from gan_runner.cli.hydra.cluster import cluster_settings
+        from gan_runner.sweeps.cluster import SUBMITTED, run_on_cluster
 
-        plain: Any = OmegaConf.to_container(OmegaConf.create(self._settings), resolve=True)
-        asked = parse_settings(plain, settings.ClusterSettings, where="hydra.launcher")
-        return partial(run_on_cluster, settings=asked)
+        folder = self._context.sweep.path / SUBMITTED
+        return partial(run_on_cluster, settings=cluster_settings(self._config), folder=folder)
+
+    def check_devices(self, devices: int) -> None:
+        from gan_runner.cli.hydra.cluster import cluster_settings
+        from gan_runner.sweeps.cluster import check_devices
+
+        check_devices(cluster_settings(self._config), devices)
 
 
 def _job_return(value: float | None) -> JobReturn:
