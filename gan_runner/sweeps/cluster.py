@@ -135,11 +135,13 @@ class _Cluster:
         code = self._exit_code(task.task(0))
         if code is not None and code != MachineError.exit_code:
             return job_result(job, code=code, seconds=seconds)
-        reason = logged_error(job, since=ended.logged)
-        if code is None and reason is None:
+        reason = self._verdict(task.task(0)) or logged_error(job, since=ended.logged)
+        if reason is None or _is_loss(reason):
+            reason = _first_fault(task) or reason
+        if reason is None and code is None:
             reason = self._reason_of_death(task.task(0))
         found = job_result(job, code=MachineError.exit_code, seconds=seconds, reason=reason)
-        return found._replace(reason=_first_fault(task) or found.reason)
+        return found._replace(reason=reason) if reason and _is_loss(found.reason) else found
 
     def cancel(self, running: Sequence[_Submitted]) -> None:
         """Cancel what runs: a signal lets a job finish its step and save."""
@@ -180,21 +182,31 @@ class _Cluster:
             return None  # for which submitit waits, as the files of a cluster may come late
         return None if task.exception() is not None else int(task.result())
 
-    def _reason_of_death(self, task: Any) -> str:
-        """Why a process ended without an exit code."""
-        state, memory = str(task.state).upper(), self._settings.mem_gb
+    def _verdict(self, task: Any) -> str | None:
+        """Why Slurm ended a job; None if it didn't."""
+        state = str(task.state).upper()
         if state == "TIMEOUT":
             return self._late
         if state.startswith("OUT_OF_ME"):
-            asked = f"hydra.launcher.mem_gb={memory}"
+            asked = f"hydra.launcher.mem_gb={self._settings.mem_gb}"
             return f"out of memory on the cluster, {asked}. Raise it; the same command goes on."
+        return None
+
+    def _reason_of_death(self, task: Any) -> str:
+        """What there is to say of a process that ended without an exit code."""
         if task.paths.result_pickle.exists():  # with what was raised
-            lines = str(task.exception()).splitlines()
-            text = [line for line in lines[2:-3] if line.strip() and not line.startswith("-")]
-            return f"defect: {text[-1] if text else lines[0]}"
+            raised = [line for line in str(task.exception()).splitlines()[:-4] if line.strip("- ")]
+            return f"defect: {raised[-1]}"
         if self._settings.executor == "local":
             return "killed, as the machine does when memory runs out"
-        return f"ended by the cluster, state={state}. Its output: {printable(task.paths.stderr)}"
+        return f"ended by the cluster, {task.state}. Its output: {printable(task.paths.stderr)}"
+
+
+def _is_loss(reason: str) -> bool:
+    """Whether a rank has merely lost another."""
+    from gan_runner.system import ranks
+
+    return reason.startswith(ranks.LOSS)
 
 
 def _first_fault(task: Any) -> str | None:

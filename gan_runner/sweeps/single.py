@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from gan_runner.errors import CheckpointError, MachineError, printable, report
 from gan_runner.logs.terminal import Terminal
-from gan_runner.storage.status import Status
 from gan_runner.sweeps.cluster import SUBMITTED, run_on_cluster
 from gan_runner.sweeps.jobs import Job, JobResult
 from gan_runner.sweeps.progress import SweepProgress
@@ -39,26 +38,34 @@ def run_as_job(job: Job, settings: ClusterSettings, *, launcher: Sequence[str]) 
     finally:
         terminal.end()
     (result,) = results
-    if result.code != 0:
-        report(MachineError(f"{result.reason}\nThe log: {printable(job.folder.train_log, 1000)}"))
-        return result.code
     path = shlex.quote(terminal.path_text(job.path))
+    if result.code != 0:
+        lines = [result.reason, f"The log: {printable(job.folder.train_log, 1000)}"]
+        if not result.is_refusal:
+            lines.append(f"Go on with: {_resume_command(job, terminal, launcher)}")
+        report(MachineError("\n".join(lines)))
+        return result.code
     terminal.say(f"run {path}\n  sample    gan-sample {path} --out samples.png")
     return 0
 
 
 def _how_to_go_on(job: Job, terminal: Terminal, launcher: Sequence[str]) -> list[str]:
     """What there is of a run whose job was canceled."""
-    status = _status(job)
-    if status.started is None:
+    step = _saved_step(job)
+    if step is None:
         return ["canceled before it began"]
-    words = shlex.join(launcher)
-    resumed = f"gan-train resume={shlex.quote(terminal.path_text(job.path))} {words}"
-    return [f"canceled, the run is at step {status.step or 0}. Continue with:", f"  {resumed}"]
+    resumed = _resume_command(job, terminal, launcher)
+    return [f"canceled, the run is at step {step}. Continue with:", f"  {resumed}"]
 
 
-def _status(job: Job) -> Status:
+def _resume_command(job: Job, terminal: Terminal, launcher: Sequence[str]) -> str:
+    return f"gan-train resume={shlex.quote(terminal.path_text(job.path))} {shlex.join(launcher)}"
+
+
+def _saved_step(job: Job) -> int | None:
+    """The step that a run is at; None if it hasn't begun."""
     try:
-        return job.folder.status()
+        status = job.folder.status()
     except CheckpointError:
-        return Status()
+        return None
+    return None if status.started is None else status.step or 0

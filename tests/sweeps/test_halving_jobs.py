@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,13 +14,9 @@ from conftest import Answer, left_behind, run_here
 from sweep_runs import TINY
 
 from gan_runner.config import schema as configuration
-from gan_runner.config.groups import conf_folder
-from gan_runner.logs.terminal import Terminal
-from gan_runner.sweeps import cluster, processes
+from gan_runner.sweeps import processes
 from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, JobResult
-from gan_runner.sweeps.progress import SweepProgress
-from gan_runner.sweeps.settings import ClusterSettings
 
 pytestmark = pytest.mark.usefixtures("blank_pictures")
 
@@ -238,59 +232,3 @@ def test_a_search_that_cant_be_meant_is_refused(
     answer = here("gan-train", *SEARCH, *settings)
     assert answer.code == 2 and message in answer.err
     assert list(tmp_path.iterdir()) == []
-
-
-class Cluster:
-    """A cluster whose jobs end as soon as they are asked; how many came to it at a time."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        self.sizes.append(0)
-        yield
-
-    def submit(self, task: object, job: Job) -> Cluster:
-        self.sizes[-1] += 1
-        return self
-
-    def done(self) -> bool:
-        return True
-
-    def exception(self) -> None:
-        return None
-
-    def result(self) -> int:
-        return 0
-
-    def cancel(self, *, check: bool) -> None:
-        raise AssertionError("nothing is left to cancel")
-
-
-@pytest.mark.parametrize(("several", "sizes"), [(True, [2, 1]), (False, [3])])
-def test_a_cluster_gets_the_jobs_of_a_search_as_they_come_and_a_list_as_one_array(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, several: bool, sizes: list[int]
-) -> None:
-    executor, ended = Cluster(), list[str]()
-    monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
-    monkeypatch.setattr(cluster, "_POLL_SECONDS", 0.0)
-    plain = yaml.safe_load((conf_folder() / "hydra" / "launcher" / "slurm.yaml").read_text())
-    del plain["_target_"]
-    settings = ClusterSettings.model_validate_json(json.dumps({**plain, "n_jobs": 8}))
-    config = SimpleNamespace(logger={})
-    jobs = [Job(f"j{k}", tmp_path / f"j{k}", config) for k in range(3)]  # type: ignore[arg-type]
-
-    def as_they_come() -> Iterator[Job | None]:
-        yield from jobs[:2]
-        while len(ended) < 2:
-            yield None
-        yield jobs[2]
-
-    cluster.run_on_cluster(
-        as_they_come() if several else jobs,
-        settings=settings,
-        progress=SweepProgress(Terminal(), total=3),
-        on_end=lambda job, result: ended.append(job.name),
-    )
-    assert (executor.sizes, sorted(ended)) == (sizes, ["j0", "j1", "j2"])
