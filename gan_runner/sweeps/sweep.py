@@ -196,6 +196,8 @@ class Sweep:
     def run_search(self, search: HalvingSearch, carrier: JobRunner) -> None:
         """Bring every job as far as the search says. Raises Interrupted."""
         self._search = search
+        for line in search.changes(self.path):
+            self._terminal.say(f"note: {printable(line, 1000)}")
         repeats = self._announced - len(self._names)
         self._progress = SweepProgress(self._terminal, total=search.total + repeats)
         for job, result in search.earlier:

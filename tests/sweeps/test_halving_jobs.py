@@ -105,7 +105,7 @@ def made_up(jobs: Iterable[Job], result: Result, carried: list[str], on_end: Any
     for job in jobs:
         carried.append(job.name)
         state, code, value, verdicts = result(job)
-        step = 0 if value is None else job.pause_at or 9
+        step = 0 if value is None else job.pause_at or job.config.train.steps
         job.prepare()
         job.folder.config.write_text(configuration.text(job.config))
         if value is not None:
@@ -212,6 +212,56 @@ def test_more_samples_and_more_steps_go_on_from_what_is_done(
     del carried[:]
     assert here("gan-train", *MADE_UP, "hydra.sweeper.samples=7").code == 0
     assert len(set(carried) - first) == 3 and len(carried) <= 6
+
+
+@pytest.mark.parametrize(
+    ("settings", "note"),
+    [
+        (["train.steps=27"], "the rungs were 1, 3, 9, now they are 3, 9, 27"),
+        (["hydra.sweeper.rungs=2"], "the rungs were 1, 3, 9, now they are 3, 9"),
+        (["hydra.sweeper.brackets=1"], "jobs are first compared at other rungs than before"),
+        (["hydra.sweeper.samples=3"], "1 job of an earlier command is left out"),
+        (["hydra.sweeper.seed=5"], "3 jobs of an earlier command are left out"),
+        (["hydra.sweeper.samples=5"], None),
+    ],
+)
+def test_a_search_that_goes_on_with_another_plan_says_so(
+    here: Here, outcome: Callable[[Result], list[str]], settings: list[str], note: str | None
+) -> None:
+    outcome(lambda job: (usual_state(job), 0, 1.0, []))
+    assert here("gan-train", *MADE_UP).code == 0
+    answer = here("gan-train", *MADE_UP, *settings)
+    assert answer.code == 0, answer.err
+    assert [line for line in answer.out.splitlines() if line.startswith("note: the")] == (
+        []
+        if note is None or "rungs were" not in note
+        else [f"note: {note}: jobs go on from where they are"]
+    )
+    assert note is None or f"note: {note}" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("every", "settings", "message"),
+    [
+        ("auto", ["train.steps=27"], "before and 3 now, as of seed=0. Use train.eval_every=1"),
+        ("1", ["train.eval_every=2", "train.steps=18"], "train.eval_every=1 before and 2 now"),
+        ("1", ["hydra.sweeper.rungs=2", "train.steps=6"], "is at step 9 already, train.steps=6"),
+    ],
+)
+def test_jobs_of_a_search_that_cant_be_compared_with_new_ones_are_refused(
+    here: Here,
+    outcome: Callable[[Result], list[str]],
+    every: str,
+    settings: list[str],
+    message: str,
+) -> None:
+    carried = outcome(lambda job: (usual_state(job), 0, 1.0, []))
+    words = [word for word in MADE_UP if not word.startswith("train.eval_every")]
+    assert here("gan-train", *words, f"train.eval_every={every}").code == 0
+    del carried[:]
+    answer = here("gan-train", *words, f"train.eval_every={every}", *settings)
+    assert (answer.code, carried) == (2, []), answer.out
+    assert message in answer.err
 
 
 @pytest.mark.parametrize(

@@ -144,12 +144,13 @@ class SweepLauncher(Launcher):
     ) -> tuple[tuple[float | None, ...], int | None]:
         """Bring jobs as far as their places in a search that stops early: the value of each that
         came to the end, and the number of the best; None if none did."""
-        from gan_runner.sweeps.halving_search import HalvingSearch
+        from gan_runner.sweeps.halving_search import HalvingSearch, refuse_other_plan
 
         sweep, carrier = self._context.sweep, self.job_runner()
         candidates = self._candidates(job_overrides)
         names = [candidate.name for candidate in candidates]
         jobs = sweep.check(candidates, searching=True, here=self._is_local)
+        refuse_other_plan(jobs.values())
         if sweep.is_dry:
             return (0.0,) * len(names), 0  # as if all were equally good
         sweep.lock()
