@@ -52,7 +52,8 @@ class SweepProgress:
         reason = "" if result.state in (*DONE, PAUSED) else f": {printable(result.first_line)}"
         steps = "" if result.step is None else f" at step {result.step}"
         took = f" in {duration_text(result.seconds)}" if result.seconds else ""
-        self._terminal.say(f"{number} {result.state}{steps}{took}  {printable(job.name)}{reason}")
+        line = f"{number} {result.state}{steps}{took}  {printable(job.name)}{reason}"
+        self._terminal.paragraph(line)
         self._draw()
 
     def skip(self, result: JobResult) -> None:
