@@ -17,7 +17,7 @@ from gan_runner.sweeps.jobs import Job, record
 from gan_runner.system.signals import Interrupted, ask_to_end, end_at_once, raise_on_signals
 from gan_runner.system.threads import share_cores
 
-_WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # one of them, as submitit chooses
+_WARNINGS = ("SIGUSR1", "SIGUSR2")  # one of them, as submitit chooses; Windows has none
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class _Warning:
 def _warned() -> Iterator[_Warning]:
     """Within this context submitit's signals are noted."""
     warning = _Warning()
-    for number in map(int, _WARNINGS):
+    for number in (int(getattr(signal, name)) for name in _WARNINGS):
         handler = signal.getsignal(number)
         if callable(handler):
             warning.handlers[number] = handler

@@ -18,8 +18,6 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from gan_runner.errors import ConfigError
-
 if TYPE_CHECKING:
     from gan_runner.cli.hydra.composer import Composer
     from gan_runner.config.schema import Config
@@ -215,6 +213,8 @@ class ProcessLauncher(SweepLauncher):
         return partial(run_in_processes, n_jobs=check_n_jobs(self._n_jobs))
 
     def check_devices(self, devices: int) -> None:
+        from gan_runner.errors import ConfigError
+
         if devices > 1:
             raise ConfigError(
                 f"a job of a sweep in processes trains on one device, devices={devices}. Use "
