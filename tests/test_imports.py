@@ -59,7 +59,7 @@ DOORS = {
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
     "rich": {f"gan_runner.logs.{name}" for name in ("terminal", "live_region", "preview")},
     "pyarrow": {"gan_runner.datasets.readers.parquet"},
-    "submitit": {"gan_runner.sweeps.cluster"},
+    "submitit": {"gan_runner.sweeps.cluster", "gan_runner.sweeps.cluster_task"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},
     "psutil": {"gan_runner.system.machine"},

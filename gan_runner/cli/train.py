@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 _WIDEST_HELP = 100  # characters
+_OWN_RANKS = "a job of a cluster starts its own ranks"
 
 
 def main() -> None:
@@ -114,6 +115,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _start(command: CommandLine, arguments: list[str]) -> int:
+    from gan_runner.cli.hydra.cluster import check_job, is_on_cluster, train_on_cluster
     from gan_runner.cli.hydra.composer import parse_config, run_folder
     from gan_runner.cli.hydra.records import write_records
     from gan_runner.config.plugins import load_plugins
@@ -131,13 +133,19 @@ def _start(command: CommandLine, arguments: list[str]) -> int:
     if command.dry_run:
         return _run_dry(parse_config(composed, command.plugins), command)
     config = parse_config(composed, command.plugins, on_checked=_announce)
-    if config.devices > 1 and rank_here() is None:
+    on_cluster = is_on_cluster(composed)
+    if on_cluster:
+        _refuse_ranks(_OWN_RANKS)
+        check_job(config, composed)
+    elif config.devices > 1 and rank_here() is None:
         return launch(arguments, config.devices)
     from gan_runner.storage.run_folder import claim_until_begun  # after all faults of settings
 
     generated = not command.names_folder
     with claim_until_begun(run_folder(composed), generated=generated, undo_on=end_at_once) as path:
         write_records(composed, path)
+        if on_cluster:
+            return train_on_cluster(config, path, command, composed)
         return _create(config, path)
 
 
@@ -162,6 +170,7 @@ def _announce(config: Config) -> None:
 
 
 def _resume(command: CommandLine, run: str, arguments: list[str]) -> int:
+    from gan_runner.cli.hydra.cluster import launcher_of_resumed, resume_on_cluster
     from gan_runner.cli.hydra.composer import full_path
     from gan_runner.config.overrides import override
     from gan_runner.config.plain_yaml import read_plain
@@ -180,6 +189,9 @@ def _resume(command: CommandLine, run: str, arguments: list[str]) -> int:
     config = _compose_changes(command, _saved_choices(saved)) if keys else None
     if not is_launched():
         Terminal().announce(f"resuming {printable(run, 1000)}")
+    if (composed := launcher_of_resumed(command)) is not None:
+        _refuse_ranks(_OWN_RANKS)
+        return resume_on_cluster(folder.path, config, command, composed)
     devices = config.devices if config is not None and "devices" in keys else saved.get("devices")
     if isinstance(devices, int) and devices > 1 and rank_here() is None:
         return launch(arguments, devices)

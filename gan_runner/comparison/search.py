@@ -39,10 +39,12 @@ _POINTS = 128  # combinations of settings over which the forest's predictions ar
 
 
 class SearchedJob(NamedTuple):
-    """A job: what was drawn for it, how far it came, and its best value up to each rung."""
+    """A job: what was drawn for it, its first rung, how far it came, and its best value up to each
+    rung."""
 
     name: str
     settings: Mapping[str, Any]
+    bracket: int
     state: str
     step: int
     ill_from: int | None
@@ -274,6 +276,7 @@ def _job(plain: Mapping[str, Any], rungs: Sequence[int]) -> SearchedJob:
     return SearchedJob(
         name=_text(plain["name"]),
         settings={str(key): value for key, value in dict(plain["settings"]).items()},
+        bracket=_count(plain["bracket"]),
         state=str(plain["state"] or "waiting"),
         step=0 if step is None else _count(step),
         ill_from=None if ill is None else _count(ill),

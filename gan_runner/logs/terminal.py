@@ -35,6 +35,7 @@ _LINE_EVERY_SECONDS = 5.0  # plain lines
 _DRAW_EVERY_SECONDS = 0.2  # updates of the live display
 _GAP = 2  # characters between the columns of a table
 _LEAST_ROOM = 20  # characters of the last column of a listing
+_HANG = 2  # letters before the second line of a paragraph
 _HEAD = 10  # letters of the words at the left of the panel
 _TIMED = "steps"  # the row of the panel that says how long they will take
 _PREVIEW_WIDTH, _PREVIEW_HEIGHT = 100, 30  # the least terminal that shows one unasked
@@ -80,6 +81,15 @@ class Terminal:
             self._print(text.encode(encoding, "backslashreplace").decode(encoding), style)
         except OSError as error:
             self._silence(error)
+
+    def paragraph(self, text: str) -> None:
+        """A line of prose or names, which a terminal breaks between words and behind commas."""
+        if self.width is None or len(text) < self.width:
+            self.say(text)
+            return
+        first, *others = _break_lines(text, self.width - 1 - _HANG)
+        lines = [first, *(" " * _HANG + line for line in others)]
+        self.say("\n".join(line.rstrip() for line in lines))
 
     def announce(self, text: str) -> None:
         """A line for a person who waits at a terminal; none in a pipe."""

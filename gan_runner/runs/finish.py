@@ -105,9 +105,7 @@ def as_fault(error: Exception) -> Fault | None:
             "out of memory. Lower train.batch_size, the width of the model or dataset.image_size."
         )
     if ranks.is_loss(error):
-        return MachineError(
-            "another rank of the run has ended: it was killed, or says itself why it failed."
-        )
+        return MachineError(f"{ranks.LOSS}: it was killed, or says itself why it failed.")
     return compiling_fault(error) or plugin_error(error)
 
 

@@ -31,8 +31,11 @@ def job_folders(sweep: Path, jobs: Sequence[Sequence[str]], fixed: Collection[st
 
 
 def write_overrides(folder: Path, overrides: Sequence[str]) -> None:
-    """Note in a job's folder what the command line says of it. Raises OSError."""
+    """Note in a job's folder what the command line says of it; a run alone has Hydra's records.
+    Raises OSError."""
     path = _overrides_file(folder)
+    if path.with_name("hydra.yaml").exists():
+        return
     path.parent.mkdir(exist_ok=True)
     write_text(path, "".join(f"- {json.dumps(text)}\n" for text in overrides))
 

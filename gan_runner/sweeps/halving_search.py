@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from gan_runner.comparison.search import (
 )
 from gan_runner.config.dotted import flatten
 from gan_runner.config.names import key_of
-from gan_runner.errors import CheckpointError, NumbersError, printable
+from gan_runner.errors import CheckpointError, ConfigError, NumbersError, plural, printable
 from gan_runner.storage.status import Status
 from gan_runner.sweeps.halving import Halving, Standing, bracket_of_each, expected_legs
 from gan_runner.sweeps.jobs import DONE, PAUSED, Job, JobResult, has_begun
@@ -27,6 +27,8 @@ from gan_runner.system.files import write_text
 
 ILLNESSES = ("mode_collapse", "divergence")
 """The verdicts with which a job gives its place away."""
+
+_WERE = ("is", "are")
 
 
 class HalvingPlan(NamedTuple):
@@ -146,6 +148,24 @@ class HalvingSearch:
         """Keep all of it in `halving.json` in the folder of the sweep. Raises OSError."""
         write_text(folder / RECORD, json.dumps(self._plain(), indent=1) + "\n")
 
+    def changes(self, folder: Path) -> list[str]:
+        """What differs from the search that an earlier command made in the folder, in lines."""
+        record = search_record(folder)
+        if record is None:
+            return []
+        lines, plan = [], self._plan
+        if record.rungs != plan.rungs:
+            before, now = (", ".join(f"{step:,}" for step in r) for r in (record.rungs, plan.rungs))
+            lines.append(
+                f"the rungs were {before}, now they are {now}: jobs go on from where they are"
+            )
+        brackets = {job.name: job.bracket for job in record.jobs if job.name in self._starts}
+        if any(self._starts[name] != bracket for name, bracket in brackets.items()):
+            lines.append("jobs are first compared at other rungs than before")
+        if left := len(record.jobs) - len(brackets):
+            lines.append(f"{plural(left, 'job')} of an earlier command {_WERE[left > 1]} left out")
+        return lines
+
     def findings(self, folder: Path) -> list[str]:
         """What the search found, in lines."""
         record = search_record(folder)
@@ -190,6 +210,28 @@ class HalvingSearch:
             "ill_from": found.ill_from,
             "values": list(found.values),
         }
+
+
+def refuse_other_plan(jobs: Iterable[Job]) -> None:
+    """Raise ConfigError if jobs have begun in a way that can't be compared with the others: they
+    were evaluated at other steps, or went further than all are to go."""
+    for job in jobs:
+        if not has_begun(job.folder):
+            continue
+        asked, name = job.config.train, printable(job.name)
+        before = job.folder.saved_config().train.eval_every
+        if before != asked.eval_every:
+            raise ConfigError(
+                f"jobs of this search were evaluated at other steps, train.eval_every={before} "
+                f"before and {asked.eval_every} now, as of {name}. "
+                f"Use train.eval_every={before}, or another name with sweep=NAME"
+            )
+        step = _status(job).step or 0
+        if step > asked.steps:
+            raise ConfigError(
+                f"a job of this search is at step {step} already, train.steps={asked.steps} with "
+                f"{name}. Name more steps, or another name with sweep=NAME"
+            )
 
 
 def standing(job: Job, rungs: Sequence[int]) -> Standing:

@@ -71,13 +71,17 @@ def _end_with_the_sweep() -> None:
 def _train(job: Job) -> int:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.finish import as_fault, train_to_end
+    from gan_runner.system import ranks
 
+    if job.config.devices > 1:  # in one of as many processes
+        ranks.join()
     try:
         run = _create_or_reopen(job, Terminal())
     except Exception as error:
         if fault := as_fault(error):
             raise fault from None
         raise
+    ranks.share(None if run is None else run.config.plain())
     if run is None:
         return 0
     if job.pause_at is not None:

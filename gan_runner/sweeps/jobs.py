@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DONE = ("completed", "stopped")
 PAUSED = "paused"
+_LOG_BYTES = 1 << 20  # that are read of what a process logged
 _OPEN = (None, "running", "failed")  # states that the end of a process may replace
 
 
@@ -170,16 +171,17 @@ def job_result(job: Job, *, code: int, seconds: float, reason: str | None = None
     return JobResult(state, code, status.step, seconds, reason)
 
 
-def record(job: Job, *, state: State, code: int, reason: str) -> None:
+def record(job: Job, *, state: State, code: int, reason: str, saved: bool = False) -> None:
     """Let the folder say how its process ended, unless it says so already, or says something that
-    still holds: a run that was refused is as complete, or as interrupted, as it was. A status that
-    can't be read is left to whoever can."""
+    still holds: a run that was refused is as complete, or as interrupted, as it was. `saved`: it
+    was interrupted for this reason. A status that can't be read is left to whoever can."""
     folder = job.folder
     try:
         status = folder.status()
     except CheckpointError:
         return
-    if status.state not in _OPEN or status.exit_code == code:
+    is_open = status.state in _OPEN or (saved and status.state == "interrupted")
+    if not is_open or status.exit_code == code:
         return
     ended = replace(
         status,
@@ -202,6 +204,26 @@ def record(job: Job, *, state: State, code: int, reason: str) -> None:
             known = {k: v for k, v in settings.items() if v not in (None, "auto")}
             record_failure(folder.tensorboard, folder.title, known)
         folder.release()
+
+
+def logged_error(job: Job, *, since: int) -> str | None:
+    """The fault that a process reported in the log of its job, behind so many bytes, if any."""
+    with suppress(OSError), job.folder.train_log.open("rb") as log:
+        log.seek(since)
+        return last_error(log.read(_LOG_BYTES).decode(errors="replace"))
+    return None
+
+
+def last_error(text: str) -> str | None:
+    """The last fault that what a process printed has, if any."""
+    _, found, fault = f"\n{text}".rpartition("\nerror: ")
+    return fault.rstrip() if found else None
+
+
+def log_size(job: Job) -> int:
+    """The number of bytes in the log of a job. Raises OSError."""
+    log = job.folder.train_log
+    return log.stat().st_size if log.exists() else 0
 
 
 def _log(job: Job, reason: str) -> None:

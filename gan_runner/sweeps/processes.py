@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gan_runner.errors import Fault
-from gan_runner.sweeps.jobs import Job, JobResult, job_result
+from gan_runner.sweeps.jobs import Job, JobResult, job_result, log_size, logged_error
 from gan_runner.sweeps.shares import gpu_of, threads_each, visible_gpus
 from gan_runner.system.signals import watch_signals
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gan_runner.sweeps.progress import SweepProgress
 
 _POLL_SECONDS = 0.05
-_LOG_BYTES = 1 << 20  # that are read of what a process logged
 _GRACE_SECONDS = 10.0  # that a second signal leaves to a process
 
 # the same modules as here, from wherever they came: a wheel, an editable install, a checkout
@@ -116,7 +115,7 @@ def _begin(
 ) -> None:
     slot = next(k for k in range(len(running) + 1) if k not in {c.slot for c in running})
     try:
-        logged = job.folder.train_log.stat().st_size if job.folder.train_log.exists() else 0
+        logged = log_size(job)
         running.append(_Child(job, slot, start(job, slot), time.monotonic(), logged))
     except Fault as fault:
         on_end(job, JobResult("failed", fault.exit_code, None, 0.0, str(fault)))
@@ -132,19 +131,8 @@ def _result_of(child: _Child) -> JobResult:
         child.process.stdin.close()
     seconds = time.monotonic() - child.began
     code = child.process.returncode
-    return job_result(
-        child.job, code=code, seconds=seconds, reason=_error(child) if code > 0 else None
-    )
-
-
-def _error(child: _Child) -> str | None:
-    """The fault that the process reported in the log, if any."""
-    with suppress(OSError), child.job.folder.train_log.open("rb") as log:
-        log.seek(child.logged)
-        text = "\n" + log.read(_LOG_BYTES).decode(errors="replace")
-        _, found, fault = text.rpartition("\nerror: ")
-        return fault.rstrip() if found else None
-    return None
+    reason = logged_error(child.job, since=child.logged) if code > 0 else None
+    return job_result(child.job, code=code, seconds=seconds, reason=reason)
 
 
 def _end(running: Sequence[_Child]) -> None:

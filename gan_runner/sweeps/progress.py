@@ -48,11 +48,13 @@ class SweepProgress:
         """The job has ended."""
         self._running.pop(job.name, None)
         self._results.append(result)
-        number = f"[{len(self._results)}/{self._total}]"
+        ended = len(self._results)
+        number = f"[{ended}/{max(ended, self._total)}]"  # a search may take more than it planned
         reason = "" if result.state in (*DONE, PAUSED) else f": {printable(result.first_line)}"
         steps = "" if result.step is None else f" at step {result.step}"
         took = f" in {duration_text(result.seconds)}" if result.seconds else ""
-        self._terminal.say(f"{number} {result.state}{steps}{took}  {printable(job.name)}{reason}")
+        line = f"{number} {result.state}{steps}{took}  {printable(job.name)}{reason}"
+        self._terminal.paragraph(line)
         self._draw()
 
     def skip(self, result: JobResult) -> None:
@@ -82,7 +84,7 @@ class SweepProgress:
         failed = sum(result.state == "failed" for result in self._results)
         stopped = sum(result.state == "interrupted" for result in self._results)
         done = len(self._results) - failed - stopped
-        waiting = self._total - len(self._results) - len(self._running)
+        waiting = max(0, self._total - len(self._results) - len(self._running))
         return f"{done} done, {len(self._running)} running, {failed} failed, {waiting} waiting" + (
             f", {stopped} interrupted" if stopped else ""
         )

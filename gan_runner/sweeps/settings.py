@@ -22,7 +22,8 @@ class ClusterSettings(Component):
 
     n_jobs: PositiveInt
     executor: Literal["slurm", "local"]
-    folder: str
+    folder: str | None
+    nodes: PositiveInt
     timeout_min: PositiveInt
     max_num_timeout: NonNegativeInt
     signal_delay_s: PositiveInt

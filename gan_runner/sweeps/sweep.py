@@ -120,7 +120,7 @@ class Sweep:
 
     def announce_plan(self, plan: HalvingPlan) -> None:
         """Say how many jobs of a search come how far."""
-        self._terminal.say(plan.text())
+        self._terminal.paragraph(plan.text())
 
     def check(
         self, candidates: Sequence[Candidate], *, searching: bool, here: bool
@@ -156,7 +156,7 @@ class Sweep:
             raise _joint_fault(faults, len(jobs) + len(faults))
         for name, why in faults.items():
             first = first_line(str(why))
-            self._terminal.say(f"invalid, left out: {printable(name)}: {printable(first)}")
+            self._terminal.paragraph(f"invalid, left out: {printable(name)}: {printable(first)}")
             self._results[name] = JobResult("invalid", why.exit_code, None, 0.0, str(why))
             self._progress.skip(self._results[name])
         self._names = list(dict.fromkeys([*self._names, *(c.name for c in candidates)]))
@@ -196,6 +196,8 @@ class Sweep:
     def run_search(self, search: HalvingSearch, carrier: JobRunner) -> None:
         """Bring every job as far as the search says. Raises Interrupted."""
         self._search = search
+        for line in search.changes(self.path):
+            self._terminal.paragraph(f"note: {printable(line, 1000)}")
         repeats = self._announced - len(self._names)
         self._progress = SweepProgress(self._terminal, total=search.total + repeats)
         for job, result in search.earlier:
@@ -254,7 +256,7 @@ class Sweep:
             self._terminal.framed_table(tuning.HEAD, rows)
         if self._search is not None:
             for line in self._search.findings(self.path):
-                self._terminal.say(line)
+                self._terminal.paragraph(line)
         failed = [result for result in self._results.values() if self._counts_as_failed(result)]
         if failed and all(result.is_refusal for result in failed):
             self._terminal.say("The same command would be refused again. Change it, or its name.")

@@ -32,6 +32,10 @@ _LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation b
 _BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
 
 
+LOSS = "another rank of the run has ended"
+"""The fault of a rank that has lost another, which may be able to say why."""
+
+
 class Order(IntEnum):
     """What rank 0 tells the others to do next."""
 

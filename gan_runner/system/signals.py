@@ -91,6 +91,13 @@ def _set_handler(number: int, handler: object) -> None:
         signal.signal(number, handler)  # type: ignore[arg-type]
 
 
+def ask_to_end() -> None:
+    """Ask this process to end as SIGTERM does, unless it waits for the end of a step already."""
+    watch = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    if not isinstance(watch, SignalWatch) or watch.received is None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def exit_process(exit_code: int) -> NoReturn:
     """End the process when all is done. What torch does at exit takes two seconds, in which a
     signal could still change the exit code."""

@@ -329,6 +329,20 @@ def test_long_names_in_a_listing_are_broken_behind_commas(on_a_terminal: Open) -
     ]
 
 
+def test_a_paragraph_is_broken_between_words_on_a_terminal_and_whole_in_a_pipe(
+    on_a_terminal: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "note: the forest predicts no better than a mean, lr=0.0001,seed=0"
+    terminal, shown = on_a_terminal(40)
+    terminal.paragraph(text)
+    assert shown.getvalue().splitlines() == [
+        "note: the forest predicts no better",
+        "  than a mean, lr=0.0001,seed=0",
+    ]
+    Terminal().paragraph(text)
+    assert capsys.readouterr().out == f"{text}\n"
+
+
 def test_entries_that_are_too_wide_have_the_first_cell_above_the_others(
     on_a_terminal: Open,
 ) -> None:

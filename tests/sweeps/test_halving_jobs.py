@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,13 +14,9 @@ from conftest import Answer, left_behind, run_here
 from sweep_runs import TINY
 
 from gan_runner.config import schema as configuration
-from gan_runner.config.groups import conf_folder
-from gan_runner.logs.terminal import Terminal
-from gan_runner.sweeps import cluster, processes
+from gan_runner.sweeps import processes
 from gan_runner.sweeps.job import run_job
 from gan_runner.sweeps.jobs import Job, JobResult
-from gan_runner.sweeps.progress import SweepProgress
-from gan_runner.sweeps.settings import ClusterSettings
 
 pytestmark = pytest.mark.usefixtures("blank_pictures")
 
@@ -111,7 +105,7 @@ def made_up(jobs: Iterable[Job], result: Result, carried: list[str], on_end: Any
     for job in jobs:
         carried.append(job.name)
         state, code, value, verdicts = result(job)
-        step = 0 if value is None else job.pause_at or 9
+        step = 0 if value is None else job.pause_at or job.config.train.steps
         job.prepare()
         job.folder.config.write_text(configuration.text(job.config))
         if value is not None:
@@ -221,6 +215,56 @@ def test_more_samples_and_more_steps_go_on_from_what_is_done(
 
 
 @pytest.mark.parametrize(
+    ("settings", "note"),
+    [
+        (["train.steps=27"], "the rungs were 1, 3, 9, now they are 3, 9, 27"),
+        (["hydra.sweeper.rungs=2"], "the rungs were 1, 3, 9, now they are 3, 9"),
+        (["hydra.sweeper.brackets=1"], "jobs are first compared at other rungs than before"),
+        (["hydra.sweeper.samples=3"], "1 job of an earlier command is left out"),
+        (["hydra.sweeper.seed=5"], "3 jobs of an earlier command are left out"),
+        (["hydra.sweeper.samples=5"], None),
+    ],
+)
+def test_a_search_that_goes_on_with_another_plan_says_so(
+    here: Here, outcome: Callable[[Result], list[str]], settings: list[str], note: str | None
+) -> None:
+    outcome(lambda job: (usual_state(job), 0, 1.0, []))
+    assert here("gan-train", *MADE_UP).code == 0
+    answer = here("gan-train", *MADE_UP, *settings)
+    assert answer.code == 0, answer.err
+    assert [line for line in answer.out.splitlines() if line.startswith("note: the")] == (
+        []
+        if note is None or "rungs were" not in note
+        else [f"note: {note}: jobs go on from where they are"]
+    )
+    assert note is None or f"note: {note}" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("every", "settings", "message"),
+    [
+        ("auto", ["train.steps=27"], "before and 3 now, as of seed=0. Use train.eval_every=1"),
+        ("1", ["train.eval_every=2", "train.steps=18"], "train.eval_every=1 before and 2 now"),
+        ("1", ["hydra.sweeper.rungs=2", "train.steps=6"], "is at step 9 already, train.steps=6"),
+    ],
+)
+def test_jobs_of_a_search_that_cant_be_compared_with_new_ones_are_refused(
+    here: Here,
+    outcome: Callable[[Result], list[str]],
+    every: str,
+    settings: list[str],
+    message: str,
+) -> None:
+    carried = outcome(lambda job: (usual_state(job), 0, 1.0, []))
+    words = [word for word in MADE_UP if not word.startswith("train.eval_every")]
+    assert here("gan-train", *words, f"train.eval_every={every}").code == 0
+    del carried[:]
+    answer = here("gan-train", *words, f"train.eval_every={every}", *settings)
+    assert (answer.code, carried) == (2, []), answer.out
+    assert message in answer.err
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         (["train.eval_every=0"], "train.eval_every=auto"),
@@ -238,59 +282,3 @@ def test_a_search_that_cant_be_meant_is_refused(
     answer = here("gan-train", *SEARCH, *settings)
     assert answer.code == 2 and message in answer.err
     assert list(tmp_path.iterdir()) == []
-
-
-class Cluster:
-    """A cluster whose jobs end as soon as they are asked; how many came to it at a time."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        self.sizes.append(0)
-        yield
-
-    def submit(self, task: object, job: Job) -> Cluster:
-        self.sizes[-1] += 1
-        return self
-
-    def done(self) -> bool:
-        return True
-
-    def exception(self) -> None:
-        return None
-
-    def result(self) -> int:
-        return 0
-
-    def cancel(self, *, check: bool) -> None:
-        raise AssertionError("nothing is left to cancel")
-
-
-@pytest.mark.parametrize(("several", "sizes"), [(True, [2, 1]), (False, [3])])
-def test_a_cluster_gets_the_jobs_of_a_search_as_they_come_and_a_list_as_one_array(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, several: bool, sizes: list[int]
-) -> None:
-    executor, ended = Cluster(), list[str]()
-    monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
-    monkeypatch.setattr(cluster, "_POLL_SECONDS", 0.0)
-    plain = yaml.safe_load((conf_folder() / "hydra" / "launcher" / "slurm.yaml").read_text())
-    del plain["_target_"]
-    settings = ClusterSettings.model_validate_json(json.dumps({**plain, "n_jobs": 8}))
-    config = SimpleNamespace(logger={})
-    jobs = [Job(f"j{k}", tmp_path / f"j{k}", config) for k in range(3)]  # type: ignore[arg-type]
-
-    def as_they_come() -> Iterator[Job | None]:
-        yield from jobs[:2]
-        while len(ended) < 2:
-            yield None
-        yield jobs[2]
-
-    cluster.run_on_cluster(
-        as_they_come() if several else jobs,
-        settings=settings,
-        progress=SweepProgress(Terminal(), total=3),
-        on_end=lambda job, result: ended.append(job.name),
-    )
-    assert (executor.sizes, sorted(ended)) == (sizes, ["j0", "j1", "j2"])

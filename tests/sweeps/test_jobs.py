@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from conftest import Answer, run_here
 from sweep_runs import TINY, marks, status
 
-from gan_runner.config.groups import conf_folder
 from gan_runner.config.names import job_name
 from gan_runner.config.schema import Config
 from gan_runner.errors import ConfigError
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.storage.status import Status
-from gan_runner.sweeps import cluster, processes
+from gan_runner.sweeps import processes
 from gan_runner.sweeps.jobs import Job, JobResult, job_result, record
 from gan_runner.sweeps.progress import SweepProgress
-from gan_runner.sweeps.settings import ClusterSettings
 from gan_runner.sweeps.shares import check_n_jobs, gpu_of, threads_each, visible_gpus
-from gan_runner.system.signals import Interrupted
-from gan_runner.training.methods import Adversarial
 
 pytestmark = pytest.mark.usefixtures("blank_pictures")
 
@@ -480,96 +472,6 @@ def test_a_search_for_nothing_is_refused(here: Here, settings: list[str], messag
 @pytest.mark.skipif(bool(OPTUNA), reason="hydra-optuna-sweeper is installed")
 def test_a_search_without_optuna_names_the_extra(here: Here) -> None:
     assert 'pip install "gan-runner[optuna]"' in here("gan-train", "-m", "hydra/sweeper=search").err
-
-
-# ---------------------------------------------------------------- cluster
-
-
-@pytest.mark.skipif(find_spec("submitit") is None, reason="submitit isn't installed")
-def test_jobs_run_by_submitit_and_one_that_fails_stops_no_other(here: Here, tmp_path: Path) -> None:
-    local = ["hydra/launcher=slurm", "hydra.launcher.executor=local"]
-    answer = here("gan-train", *TINY, "-m", "train.batch_size=8,65", "sweep=s", *local)
-    runs = [tmp_path / "outputs/sweeps/s" / f"batch_size={size}" for size in (8, 65)]
-    assert (answer.code, [status(run)["state"] for run in runs]) == (8, ["completed", "failed"])
-    assert "a batch is larger than the data" in (runs[1] / "train.log").read_text()
-
-
-class Submitted:
-    """A job of a cluster that never ends by itself."""
-
-    def __init__(self) -> None:
-        self.canceled = False
-
-    def cancel(self, *, check: bool) -> None:
-        self.canceled = True
-
-    def done(self) -> bool:
-        return self.canceled
-
-
-class Executor:
-    """A cluster that a signal reaches while it takes the jobs."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.tasks: list[Submitted] = []
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        yield
-        os.kill(os.getpid(), self.number)
-
-    def submit(self, task: object, job: Job) -> Submitted:
-        self.tasks.append(Submitted())
-        return self.tasks[-1]
-
-
-SLURM = yaml.safe_load((conf_folder() / "hydra" / "launcher" / "slurm.yaml").read_text())
-del SLURM["_target_"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_cancels_the_jobs_of_a_cluster_even_while_they_are_submitted(
-    job: Job, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    executor = Executor(number)
-    monkeypatch.setattr(cluster, "_executor", lambda settings: executor)
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
-    settings = ClusterSettings.model_validate_json(json.dumps(SLURM))
-    progress = SweepProgress(Terminal(), total=2)
-    try:
-        with pytest.raises(Interrupted) as caught:
-            cluster.run_on_cluster(
-                [job, job], settings=settings, progress=progress, on_end=lambda *_: None
-            )
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    assert caught.value.exit_code == 128 + number
-    assert [task.canceled for task in executor.tasks] == [True, True]
-
-
-@pytest.mark.skipif(find_spec("submitit") is None, reason="submitit isn't installed")
-def test_a_job_out_of_time_is_not_a_defect(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    from submitit.core.utils import UncompletedJobError
-
-    def submitits(number: int, frame: object) -> None:
-        raise UncompletedJobError("Job not requeued because: timed-out too many times.")
-
-    whole = Adversarial.step
-
-    def step(self: Adversarial, state: Any, batches: Any) -> None:
-        if state.step == 3:
-            os.kill(os.getpid(), signal.SIGUSR2)
-        whole(self, state, batches)
-
-    monkeypatch.setattr(Adversarial, "step", step)
-    before = signal.signal(signal.SIGUSR2, submitits)
-    try:
-        code = cluster.Task("out of time, as the settings say")(job)
-    finally:
-        signal.signal(signal.SIGUSR2, before)
-    assert (code, status(job.path)["state"], status(job.path)["exit_code"]) == (4, "failed", 4)
-    assert status(job.path)["reason"] == "out of time, as the settings say"
 
 
 @pytest.mark.skipif(find_spec("submitit") is not None, reason="submitit is installed")

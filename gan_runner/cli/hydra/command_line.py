@@ -26,6 +26,7 @@ from gan_runner.errors import CheckpointError, ConfigError, printable
 if TYPE_CHECKING:
     from gan_runner.cli.plugin_options import FileOption
 
+_LAUNCHER = ("hydra/launcher", "hydra.launcher")  # of a run as a job of a cluster, and of a sweep
 _NOT_OF_A_RESUMED_RUN = ("hydra", "name", "init_from", "sweep", "sweeping")
 _OF_HYDRAS_JOBS = ("hydra.job.chdir", "hydra.job.env_", "hydra.callbacks", "hydra/callbacks")
 
@@ -99,9 +100,16 @@ class CommandLine:
         return [o.input_line or "" for o in self.overrides if o.key_or_group != "resume"]
 
     @property
+    def launcher_lines(self) -> list[str]:
+        """The overrides that choose and set the launcher of jobs, as text."""
+        chosen = (o for o in self.overrides if o.key_or_group.startswith(_LAUNCHER))
+        return [override.input_line or "" for override in chosen]
+
+    @property
     def changed_keys(self) -> set[str]:
         """The settings and groups, by dotted key, that it asks to change of the run to resume."""
-        keys = {o.key_or_group.replace("/", ".") for o in self.overrides} - {"resume", "dry_run"}
+        given = (o.key_or_group for o in self.overrides if not o.key_or_group.startswith(_LAUNCHER))
+        keys = {key.replace("/", ".") for key in given} - {"resume", "dry_run"}
         # a recipe may set anything
         return keys | {*GROUPS, "train", "seed"} if "experiment" in keys else keys
 
@@ -279,7 +287,8 @@ def _refuse_combinations(command: CommandLine) -> None:
         key = override.key_or_group
         if key == "dry_run" and (override.is_delete() or not isinstance(override.value(), bool)):
             raise ConfigError(f"not true or false, {shown}. Use dry_run=true or remove it.")
-        if command.resume is not None and re.split("[./]", key)[0] in _NOT_OF_A_RESUMED_RUN:
+        is_refused = re.split("[./]", key)[0] in _NOT_OF_A_RESUMED_RUN
+        if command.resume is not None and is_refused and not key.startswith(_LAUNCHER):
             resumed = f"resume={printable(command.resume)}"
             # of the run's own settings a change is refused as a checkpoint is, of others as usage
             refused = CheckpointError if key == "init_from" else ConfigError

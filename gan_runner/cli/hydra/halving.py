@@ -58,6 +58,7 @@ def searched(config: DictConfig) -> Contender:
         )
     lines = [_only_line(o) for o in given if not _has_values(o)]
     if config.train.eval_every == "auto":
+        lines = [text for text in lines if key_of(text) != "train.eval_every"]
         lines.append(f"train.eval_every={_interval(config, asked)}")
     fixed = [text for text in lines if key_of(text) != "seed"]
     stream = Random(f"{asked.seed} ")

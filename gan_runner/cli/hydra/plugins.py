@@ -142,12 +142,13 @@ class SweepLauncher(Launcher):
     ) -> tuple[tuple[float | None, ...], int | None]:
         """Bring jobs as far as their places in a search that stops early: the value of each that
         came to the end, and the number of the best; None if none did."""
-        from gan_runner.sweeps.halving_search import HalvingSearch
+        from gan_runner.sweeps.halving_search import HalvingSearch, refuse_other_plan
 
         sweep, carrier = self._context.sweep, self.job_runner()
         candidates = self._candidates(job_overrides)
         names = [candidate.name for candidate in candidates]
         jobs = sweep.check(candidates, searching=True, here=self._is_local)
+        refuse_other_plan(jobs.values())
         if sweep.is_dry:
             return (0.0,) * len(names), 0  # as if all were equally good
         sweep.lock()
@@ -165,6 +166,10 @@ class SweepLauncher(Launcher):
     @abstractmethod
     def job_runner(self) -> JobRunner:
         """The function that runs jobs to their end. Raises ConfigError for invalid settings."""
+
+    @abstractmethod
+    def check_devices(self, devices: int) -> None:
+        """Raise ConfigError for a job on so many devices that this launcher can't start."""
 
     @property
     def _is_search(self) -> bool:
@@ -189,6 +194,7 @@ class SweepLauncher(Launcher):
         composed = self._context.composer.compose(lines)
         OmegaConf.copy_cache(self._config, composed)  # one moment for ${now:} in all jobs
         settings: Config = self._parse(composed)
+        self.check_devices(settings.devices)
         return settings
 
 
@@ -206,23 +212,37 @@ class ProcessLauncher(SweepLauncher):
 
         return partial(run_in_processes, n_jobs=check_n_jobs(self._n_jobs))
 
+    def check_devices(self, devices: int) -> None:
+        from gan_runner.errors import ConfigError
+
+        if devices > 1:
+            raise ConfigError(
+                f"a job of a sweep in processes trains on one device, devices={devices}. Use "
+                "devices=1 with hydra.launcher.n_jobs=2 for jobs side by side, or "
+                "hydra/launcher=slurm"
+            )
+
 
 class ClusterLauncher(SweepLauncher):
     """Each job in a job of a cluster."""
 
     _is_local = False
 
-    def __init__(self, **settings: Any) -> None:
-        self._settings = settings
+    def __init__(self, **_: Any) -> None:
+        """The settings are read where they are checked, from the configuration."""
 
     def job_runner(self) -> JobRunner:
-        from gan_runner.config.component import parse_settings
-        from gan_runner.sweeps import settings
-        from gan_runner.sweeps.cluster import run_on_cluster
+        from gan_runner.cli.hydra.cluster import cluster_settings
+        from gan_runner.sweeps.cluster import SUBMITTED, run_on_cluster
 
-        plain: Any = OmegaConf.to_container(OmegaConf.create(self._settings), resolve=True)
-        asked = parse_settings(plain, settings.ClusterSettings, where="hydra.launcher")
-        return partial(run_on_cluster, settings=asked)
+        folder = self._context.sweep.path / SUBMITTED
+        return partial(run_on_cluster, settings=cluster_settings(self._config), folder=folder)
+
+    def check_devices(self, devices: int) -> None:
+        from gan_runner.cli.hydra.cluster import cluster_settings
+        from gan_runner.sweeps.cluster import check_devices
+
+        check_devices(cluster_settings(self._config), devices)
 
 
 def _job_return(value: float | None) -> JobReturn:

@@ -81,15 +81,6 @@ def check_launcher(config: DictConfig) -> None:
         )
 
 
-def check_devices(config: DictConfig) -> None:
-    """Raise ConfigError for jobs on several devices each."""
-    if config.devices != 1:
-        raise ConfigError(
-            f"a job of a sweep trains on one device, devices={printable(config.devices)}. "
-            "Use devices=1 with hydra.launcher.n_jobs=2 for jobs side by side"
-        )
-
-
 def check_search(config: DictConfig) -> None:
     """Raise ConfigError if a search would learn nothing, or the wrong thing."""
     searched = "n_trials" in config.hydra.sweeper

@@ -15,7 +15,6 @@ from gan_runner.cli.hydra.command_line import CommandLine
 from gan_runner.cli.hydra.composer import Composer, explain_errors, parse_config
 from gan_runner.cli.hydra.plugins import SweepContext
 from gan_runner.cli.hydra.sweep_settings import (
-    check_devices,
     check_launcher,
     check_search,
     number_of_jobs,
@@ -38,7 +37,6 @@ def run_sweep(command: CommandLine) -> int:
             words.append(f"sweep={config.sweep}")  # its name has the time in it
         sweep = Sweep(sweep_settings(config), sweep_folder(config), words, is_dry=command.dry_run)
         check_launcher(config)
-        check_devices(config)
         check_search(config)
         sweep.announce(number_of_jobs(config))
         if halving.is_halving(config):
