@@ -166,9 +166,9 @@ class Centered(nn.Module):
         return inputs - inputs.mean(0)
 
 
-@pytest.mark.parametrize("network", [nn.BatchNorm1d(2), nn.Dropout(), Centered()])
+@pytest.mark.parametrize("network", [nn.BatchNorm1d(64), nn.Dropout(), Centered()])
 def test_a_network_that_couples_examples_is_refused(network: nn.Module) -> None:
-    experiment = experiment_of("train.accumulate=2", "model.latent_size=2")
+    experiment = experiment_of("train.accumulate=2", "model.latent_size=64")
     state = state_of(experiment)
     check = (experiment.config, experiment.model)
     check_independence(*check, state, VECTORS, classes=0)
