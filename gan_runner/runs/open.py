@@ -266,7 +266,11 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
     )
     if config.train.accumulate > 1:
         check_independence(
-            config, experiment.model, state, data.space, classes=_classes(experiment, data)
+            config,
+            experiment.model,
+            state.networks,
+            data.space,
+            classes=_classes(experiment, data),
         )
     if config.compile:
         check_networks(config, state.networks.values())

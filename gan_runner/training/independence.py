@@ -3,7 +3,8 @@ that it holds for those of plugins, too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,6 @@ from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import DiscriminatorOutput
-from gan_runner.training.state import TrainState
 
 _ROWS = 4
 _TOLERANCE = 1e-3  # far above rounding, far below what a norm over another batch changes
@@ -21,21 +21,24 @@ _TOLERANCE = 1e-3  # far above rounding, far below what a norm over another batc
 
 @torch.no_grad()
 def check_independence(
-    config: Config, model: GenerativeModel, state: TrainState, space: Space, *, classes: int
+    config: Config,
+    model: GenerativeModel,
+    networks: Mapping[str, nn.Module],
+    space: Space,
+    *,
+    classes: int,
 ) -> None:
     """Raise ConfigError, with the remedy, if a network in training gives other outputs for half a
-    batch than for the whole one. Nothing of the state is changed."""
-    device = state.rng.latent.device
-    labels = torch.arange(_ROWS, device=device) % classes if classes else None
-    for name, network in state.networks.items():
-        inputs = torch.randn(_input_shape(name, model, space), generator=_rng()).to(device)
-        with state.rewound(), torch.random.fork_rng(devices=[]):
-            whole = _outputs(network, inputs, labels)
-        halves = []
-        for rows in torch.arange(_ROWS).chunk(2):
-            with state.rewound(), torch.random.fork_rng(devices=[]):
-                of_half = None if labels is None else labels[rows]
-                halves.append(_outputs(network, inputs[rows], of_half))
+    batch than for the whole one. They are copied to the CPU, where nothing rounds coarsely."""
+    labels = torch.arange(_ROWS) % classes if classes else None
+    for name, network in networks.items():
+        rng = torch.Generator().manual_seed(0)
+        inputs = torch.randn(_input_shape(name, model, space), generator=rng)
+        whole = _outputs(network, inputs, labels)
+        halves = [
+            _outputs(network, inputs[rows], None if labels is None else labels[rows])
+            for rows in torch.arange(_ROWS).chunk(2)
+        ]
         if not torch.allclose(whole, torch.cat(halves), rtol=_TOLERANCE, atol=_TOLERANCE):
             raise ConfigError(
                 f"the {name} treats an example by the others of its batch, or by chance, "
@@ -52,13 +55,11 @@ def _input_shape(name: str, model: GenerativeModel, space: Space) -> list[int]:
     return [_ROWS, packed * first, *rest]
 
 
-def _rng() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
-
-
 def _outputs(network: nn.Module, inputs: Tensor, labels: Tensor | None) -> Tensor:
-    """What a network makes of inputs, a row each."""
-    made = network(inputs) if labels is None else network(inputs, labels)
+    """What a copy of a network makes of inputs, a row each."""
+    network = copy.deepcopy(network).cpu()
+    with torch.random.fork_rng(devices=[]):
+        made = network(inputs) if labels is None else network(inputs, labels)
     return torch.cat([of.flatten(1) if of.ndim > 1 else of[:, None] for of in _tensors(made)], 1)
 
 

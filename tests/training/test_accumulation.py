@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import repeat
 from pathlib import Path
 from typing import Any
+from weakref import ReferenceType, ref
 
 import pytest
 import torch
@@ -116,6 +117,23 @@ def test_no_pass_takes_more_than_a_micro_batch() -> None:
     assert state.step == 1
 
 
+@pytest.mark.parametrize("couples", [True, False])
+def test_nothing_of_a_micro_batch_is_kept_until_the_next(couples: bool) -> None:
+    experiment = experiment_of("train.accumulate=4")
+    left: list[ReferenceType[Tensor]] = []
+
+    def work(batch: Batch) -> Tensor:
+        assert all(made() is None for made in left)
+        made = batch.examples.exp()
+        left.append(ref(made))
+        return made
+
+    batch = next(reals())
+    last = experiment.method.accumulate(state_of(experiment), work, batch, couples=couples)
+    assert last.equal(batch.examples[-2:].exp())
+    assert len(left) == (8 if couples else 4)
+
+
 @pytest.mark.parametrize("words", [("loss=ralsgan",), ("augment=instance_noise",)])
 def test_a_run_in_micro_batches_resumes_bit_for_bit(words: tuple[str, ...]) -> None:
     experiment = experiment_of("train.accumulate=2", *words)
@@ -169,13 +187,12 @@ class Centered(nn.Module):
 @pytest.mark.parametrize("network", [nn.BatchNorm1d(64), nn.Dropout(), Centered()])
 def test_a_network_that_couples_examples_is_refused(network: nn.Module) -> None:
     experiment = experiment_of("train.accumulate=2", "model.latent_size=64")
-    state = state_of(experiment)
-    check = (experiment.config, experiment.model)
-    check_independence(*check, state, VECTORS, classes=0)
-    state.networks["generator"] = network
+    networks = state_of(experiment).networks
+    of_run = (experiment.config, experiment.model)
+    check_independence(*of_run, networks, VECTORS, classes=0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(ConfigError, match="the generator treats an example by the others"):
-        check_independence(*check, state, VECTORS, classes=0)
+        check_independence(*of_run, {**networks, "generator": network}, VECTORS, classes=0)
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
 
 

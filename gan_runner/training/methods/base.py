@@ -4,7 +4,6 @@ the input of a discriminator."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -168,8 +167,10 @@ class Method(ABC):
     ) -> R:
         """Work on a batch of an update, a micro-batch at a time, that leaves gradients; the result
         of the last, whose terms are those of the whole batch."""
-        (last,) = deque(self.micro_batches(state, work, *batches, couples=couples), maxlen=1)
-        return last
+        results = self.micro_batches(state, work, *batches, couples=couples)
+        for _ in range(self.updates.accumulate - 1):
+            next(results)  # not kept: what is left of its graph would take memory
+        return next(results)
 
     def micro_batches(
         self,
@@ -199,6 +200,7 @@ class Method(ABC):
                     result = work(*(batch.part(index, count) for batch in batches))
                 if not rehearses:
                     yield result
+                del result
 
     def add_gradients(
         self, loss: Tensor, state: TrainState, *names: str, again: bool = False
