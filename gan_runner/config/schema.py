@@ -57,6 +57,7 @@ _EARLIER = {
     "devices": 1,
     "compile": False,
     "train.updates": "alternating",
+    "train.accumulate": 1,
     "dataset.names": [],
     "dataset.skip_lines": [],
 }
@@ -82,6 +83,7 @@ class Train(Component):
     epochs: PositiveInt | None
     updates: Literal["alternating", "simultaneous"]
     batch_size: PositiveInt
+    accumulate: PositiveInt
     log_every: NonNegativeInt
     sample_every: NonNegativeInt
     save_every: NonNegativeInt

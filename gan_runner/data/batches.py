@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,6 +22,18 @@ class Batch(NamedTuple):
     examples: Tensor
     labels: Tensor | None = None
     codes: Tensor | None = None
+
+    def part(self, index: int, count: int) -> Batch:
+        """One of so many parts of consecutive examples."""
+        return Batch._make(None if of is None else of.chunk(count)[index] for of in self)
+
+
+def join(parts: Sequence[Batch]) -> Batch:
+    """The batch of these parts."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*parts, strict=True)
+    return Batch._make(None if of[0] is None else torch.cat(of) for of in columns)
 
 
 def to_device(data: Data, device: torch.device) -> Data:

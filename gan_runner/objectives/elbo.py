@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import log, pi
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import NonNegativeFloat, PositiveFloat
@@ -63,7 +63,12 @@ def feature_reconstruction(real: Tensor, made: Tensor, *, scale: float) -> Tenso
 
 
 class VariationalObjective(Component):
-    """The bound that an autoencoder maximizes. A file under `conf/loss/` may name one."""
+    """The bound that an autoencoder maximizes. A file under `conf/loss/` may name one.
+
+    `couples_examples` says that its loss isn't linear in the two means, as far as is known.
+    """
+
+    couples_examples: ClassVar[bool] = True
 
     @abstractmethod
     def log_likelihood(self, examples: Tensor, outputs: Tensor) -> Tensor:
@@ -88,6 +93,7 @@ class ELBO(VariationalObjective):
     networks see.
     """
 
+    couples_examples: ClassVar[bool] = False
     likelihood: Literal["bernoulli", "gaussian"]
     scale: PositiveFloat
     beta: NonNegativeFloat

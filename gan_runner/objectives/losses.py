@@ -25,12 +25,15 @@ class Loss(Component):
     `estimates_value` says that D's loss is -V(D, G), the value of the original game.
     `needs_lipschitz` says that D's loss has no bound unless something bounds D's gradient.
     `labels` says that D learns labels, of which that of reals can be lowered.
+    `couples_examples` says that the loss of an example, or of a pair of a real and a fake, depends
+    on the others of its batch, as far as is known: micro-batches then go through D twice.
     """
 
     paired: ClassVar[bool] = False
     estimates_value: ClassVar[bool] = False
     needs_lipschitz: ClassVar[bool] = False
     labels: ClassVar[bool] = False
+    couples_examples: ClassVar[bool] = True
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -52,6 +55,7 @@ class Loss(Component):
 class Minimax(Loss):
     """The zero-sum game: G maximizes what D minimizes. Goodfellow et al. 2014, eq. 1."""
 
+    couples_examples: ClassVar[bool] = False
     estimates_value: ClassVar[bool] = True
     labels: ClassVar[bool] = True
 
@@ -65,6 +69,7 @@ class Minimax(Loss):
 class NonSaturating(Loss):
     """G's gradient lives where D is sure of a fake. Goodfellow et al. 2014, section 3."""
 
+    couples_examples: ClassVar[bool] = False
     estimates_value: ClassVar[bool] = True
     labels: ClassVar[bool] = True
 
@@ -78,6 +83,7 @@ class NonSaturating(Loss):
 class LeastSquares(Loss):
     """Targets a, b and c for fakes, reals and the generator. Mao et al. 2017, eq. 2."""
 
+    couples_examples: ClassVar[bool] = False
     labels: ClassVar[bool] = True
     fake_target: float
     real_target: float
@@ -93,6 +99,7 @@ class LeastSquares(Loss):
 class Wasserstein(Loss):
     """The dual form of the distance, for a Lipschitz D. Arjovsky et al. 2017, eq. 2."""
 
+    couples_examples: ClassVar[bool] = False
     needs_lipschitz: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -105,6 +112,7 @@ class Wasserstein(Loss):
 class Hinge(Loss):
     """D is satisfied beyond the margin. Lim & Ye 2017; Miyato et al. 2018."""
 
+    couples_examples: ClassVar[bool] = False
     margin: PositiveFloat
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -126,6 +134,8 @@ class Relativistic(Loss):
 
 class RelativisticPaired(Relativistic):
     """Each real against one fake: RSGAN, and R3GAN's RpGAN (Huang et al. 2024)."""
+
+    couples_examples: ClassVar[bool] = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(fake - real)
@@ -167,6 +177,7 @@ class FDivergence(Loss):
     to the bound what the non-saturating loss is to minimax.
     """
 
+    couples_examples: ClassVar[bool] = False
     generator_loss: Literal["heuristic", "exact"]
 
     @abstractmethod

@@ -72,6 +72,18 @@ class Objective:
         """Whether G's update needs D's output on reals."""
         return self.loss.paired or bool(self.matching)
 
+    @property
+    def couples_in_discriminator(self) -> bool:
+        """Whether a term of D's update compares the examples of its batch, as far as is known."""
+        return self.loss.couples_examples or any(
+            penalty.couples_examples for penalty in self.penalties.values()
+        )
+
+    @property
+    def couples_in_generator(self) -> bool:
+        """The same of G's update."""
+        return self.loss.couples_examples or bool(self.matching)
+
     def derived_numbers(self, row: Mapping[str, float]) -> dict[str, float]:
         """Numbers that follow from a logged row: the estimate of V(D, G) where the loss is that
         game.

@@ -37,6 +37,9 @@ class Penalty(Term):
     makes ill-defined. `differentiates` names the outputs, `real` and `fake`, whose logits it
     differentiates by the examples, so that these must require gradients. `exact` says that it
     compares these logits with those of the critic, so that both must have the critic's precision.
+    `couples_examples` says that the value of an example depends on the others of its batch, or on
+    those of the batch that its memory is of, as far as is known: micro-batches then go through D
+    twice.
     """
 
     every: PositiveInt
@@ -44,6 +47,7 @@ class Penalty(Term):
     signed: ClassVar[bool] = False
     differentiates: ClassVar[frozenset[str]] = frozenset()
     exact: ClassVar[bool] = False
+    couples_examples: ClassVar[bool] = True
 
     def is_due(self, update: int) -> bool:
         """Whether D's update with this number computes it."""
@@ -76,6 +80,7 @@ class GradientPenalty(Penalty):
 
     target: NonNegativeFloat
     one_sided: bool
+    couples_examples: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -94,6 +99,7 @@ class GradientNormPower(Penalty):
     """|grad D|^p between reals and fakes; the weight is the paper's k. Wu et al. 2018."""
 
     power: Annotated[float, Field(gt=1)]
+    couples_examples: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -111,6 +117,7 @@ class R1(Penalty):
     """|grad D|^2 / 2 at reals; the weight is the paper's gamma. Mescheder et al. 2018, eq. 9."""
 
     differentiates: ClassVar[frozenset[str]] = frozenset({"real"})
+    couples_examples: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -127,6 +134,7 @@ class R2(Penalty):
     """|grad D|^2 / 2 at fakes; the weight is the paper's gamma. Mescheder et al. 2018, eq. 10."""
 
     differentiates: ClassVar[frozenset[str]] = frozenset({"fake"})
+    couples_examples: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -166,6 +174,7 @@ class Drift(Penalty):
     """r^2, which keeps real logits near 0. Karras et al. 2018, appendix A."""
 
     penalizes_gradient: ClassVar[bool] = False
+    couples_examples: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -188,6 +197,7 @@ class LabelSmoothing(Penalty):
     weight: Annotated[float, Field(ge=0, lt=1)]
     penalizes_gradient: ClassVar[bool] = False
     signed: ClassVar[bool] = True
+    couples_examples: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -237,6 +247,7 @@ class Consistency(Penalty):
     noise: NonNegativeFloat
     penalizes_gradient: ClassVar[bool] = False
     exact: ClassVar[bool] = True
+    couples_examples: ClassVar[bool] = False
 
     def __call__(
         self,

@@ -102,7 +102,8 @@ def as_fault(error: Exception) -> Fault | None:
     )
     if out_of_memory:
         return MachineError(
-            "out of memory. Lower train.batch_size, the width of the model or dataset.image_size."
+            "out of memory. Use train.accumulate=2 or more in a new run, or lower "
+            "train.batch_size, the width of the model or dataset.image_size."
         )
     if ranks.is_loss(error):
         return MachineError(f"{ranks.LOSS}: it was killed, or says itself why it failed.")

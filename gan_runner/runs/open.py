@@ -37,6 +37,7 @@ from gan_runner.system.signals import raise_on_signals
 from gan_runner.training.build import build, resolve_for
 from gan_runner.training.compiling import check_networks, compile_networks
 from gan_runner.training.experiment import Experiment
+from gan_runner.training.independence import check_independence
 from gan_runner.training.restore import load_network, saved_classes, take_weights
 from gan_runner.training.rules import check_space
 from gan_runner.training.run import Run
@@ -263,6 +264,14 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
         with_ema=config.train.ema > 0,
         device=device,
     )
+    if config.train.accumulate > 1:
+        check_independence(
+            config,
+            experiment.model,
+            state.networks,
+            data.space,
+            classes=_classes(experiment, data),
+        )
     if config.compile:
         check_networks(config, state.networks.values())
         compile_networks(state.networks.values())

@@ -26,6 +26,7 @@ from torch import Tensor, distributed
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from gan_runner.errors import MachineError, printable
+from gan_runner.system import micro_batches
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has none, and its SIGTERM kills
 _LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation by rank 0
@@ -117,42 +118,69 @@ def rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
+def shares() -> int:
+    """The number of parts of a batch: one a rank, or one for each micro-batch of each rank."""
+    parts = micro_batches.at_work()
+    return count() * (1 if parts is None else parts.count)
+
+
 def own_rows(whole: Tensor, *, dim: int = 0) -> Tensor:
-    """The rows of this rank of a batch [N, ...]: [N / ranks, ...]."""
-    ranks = count()
-    return whole if ranks == 1 else whole.chunk(ranks, dim)[rank()]
+    """The rows of this share of a batch [N, ...]: [N / shares, ...]."""
+    parts = shares()
+    return whole if parts == 1 else whole.chunk(parts, dim)[_own_share()]
 
 
 def draw(
     random: Callable[..., Tensor], shape: Sequence[int], *, dim: int = 0, **options: Any
 ) -> Tensor:
-    """Random numbers of a shape whose `dim` is the rows of this rank, of those that one process
-    would draw; `random` is torch.rand or its like."""
-    whole = list(shape)
-    whole[dim] *= count()
-    return own_rows(random(whole, **options), dim=dim)
+    """Random numbers of a shape whose `dim` is the rows of this share, of those that one process
+    would draw for the whole batch; `random` is torch.rand or its like."""
+    whole, parts = list(shape), micro_batches.at_work()
+    whole[dim] *= shares()
+    if parts is None:
+        return own_rows(random(whole, **options), dim=dim)
+    numbers = parts.draw(options["generator"], lambda: random(whole, **options))
+    return own_rows(numbers, dim=dim)
 
 
 def gather(rows: Tensor) -> Tensor:
-    """The rows of all ranks [N, ...]; the others' are constants."""
-    if count() == 1:
+    """The rows of all shares [N, ...]; the others' are constants."""
+    if shares() == 1:
         return rows
-    parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(count())]
-    distributed.all_gather(parts, rows.detach().contiguous())
-    parts[rank()] = rows
-    return torch.cat(parts)
+    parts = micro_batches.at_work()
+    of_ranks = _gather_ranks(rows.detach())
+    shown = [of_ranks] if parts is None else parts.show(of_ranks)
+    of_all = [of_part[k] for k in range(count()) for of_part in shown]
+    of_all[_own_share()] = rows
+    return torch.cat(of_all)
+
+
+def _own_share() -> int:
+    parts = micro_batches.at_work()
+    return rank() if parts is None else rank() * parts.count + parts.index
+
+
+def _gather_ranks(rows: Tensor) -> list[Tensor]:
+    if count() == 1:
+        return [rows]
+    of_ranks = [
+        torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(count())
+    ]
+    distributed.all_gather(of_ranks, rows.contiguous())
+    return of_ranks
 
 
 def add_up(values: Tensor) -> Tensor:
     """The sum over the ranks. Differentiable, any number of times: what depends on it on all ranks
     leads back to the values of each."""
+    assert micro_batches.at_work() is None, "what one needs of another's graph is gone by its turn"
     return values if count() == 1 else _Sum.apply(values)  # type: ignore[no-untyped-call]
 
 
 def couple(rows: Tensor) -> Tensor:
     """The rows of all ranks [N, ...], all of them differentiable, for a layer that compares the
     examples of a batch."""
-    if count() == 1:
+    if shares() == 1:
         return rows
     parts = [torch.zeros_like(rows) for _ in range(count())]
     parts[rank()] = rows
@@ -161,12 +189,12 @@ def couple(rows: Tensor) -> Tensor:
 
 def deviation(rows: Tensor) -> Tensor:
     """The standard deviation of all numbers of a batch: a scalar, which isn't differentiated."""
-    if count() == 1:
+    if shares() == 1:
         return rows.std(correction=0)
     with torch.no_grad():
-        numbers = rows.numel() * count()
-        mean = add_up(rows.sum()) / numbers
-        return (add_up((rows - mean).square().sum()) / numbers).sqrt()
+        own = torch.stack(torch.var_mean(rows, correction=0))
+        variances, means = gather(own[None]).unbind(1)
+        return (variances.mean() + means.var(correction=0)).sqrt()
 
 
 def add_gradients(parameters: Iterable[Tensor]) -> None:

@@ -50,6 +50,7 @@ def build(config: Config) -> Experiment:
         updates=UpdateSettings(
             optimizers=optimizers,
             batch_size=config.train.batch_size,
+            accumulate=config.train.accumulate,
             ema=config.train.ema,
             ema_warmup=config.train.ema_warmup,
             bf16=config.precision == "bf16",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gan_runner.data import Space
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError
+from gan_runner.models.base import DiscriminatorNetwork
 from gan_runner.training.experiment import Experiment
 
 
@@ -14,7 +15,8 @@ def check_rules(experiment: Experiment) -> None:
     experiment.method.check(experiment.config)
     experiment.model.check_settings(batch_size=train.batch_size)
     experiment.health.check(evaluated=train.is_evaluated)
-    _check_devices(experiment)
+    _check_shares(experiment)
+    _check_accumulation(experiment)
     _check_updates(experiment)
     _check_label(experiment)
 
@@ -25,15 +27,46 @@ def check_space(experiment: Experiment, space: Space) -> None:
     experiment.method.check_space(space)
 
 
-def _check_devices(experiment: Experiment) -> None:
+def _check_shares(experiment: Experiment) -> None:
     config, packing = experiment.config, getattr(experiment.model, "packing", 1)
-    devices, size = config.devices, config.train.batch_size
-    if size % (devices * packing):
-        packs = f" with model.packing={packing}" if packing > 1 else ""
+    devices, size, parts = config.devices, config.train.batch_size, config.train.accumulate
+    of_all = devices * parts * packing
+    if size % of_all:
+        shared = [f"on devices={devices}"] if devices > 1 or parts == 1 else []
+        shared += [f"with train.accumulate={parts}"] if parts > 1 else []
+        shared += [f"with model.packing={packing}"] if packing > 1 else []
         raise ConfigError(
-            f"a batch can't be shared alike, train.batch_size={size} on devices={devices}{packs}. "
-            f"Use train.batch_size={-(-size // (devices * packing)) * devices * packing}"
+            f"a batch can't be shared alike, train.batch_size={size} {' '.join(shared)}. "
+            f"Use train.batch_size={-(-size // of_all) * of_all}"
         )
+
+
+def _check_accumulation(experiment: Experiment) -> None:
+    config, model = experiment.config, experiment.model
+    if config.train.accumulate == 1:
+        return
+    asked = f"train.accumulate={config.train.accumulate}"
+    if not experiment.method.accumulates:
+        raise ConfigError(
+            f"this method goes through a batch at once, {asked} with {config.choice('method')}. "
+            "Use train.accumulate=1"
+        )
+    norms = [name for name, norm in model.norms.items() if norm == "batch"]
+    if norms:
+        found, instead = (
+            [f"model.{name}.norm={norm}" for name in norms] for norm in ("batch", "layer")
+        )
+        raise ConfigError(
+            f"batch norm needs the whole batch at once, {' and '.join(found)} with {asked}. "
+            f"Use {' '.join(instead)}"
+        )
+    for name, network in model:
+        layer = network.minibatch if isinstance(network, DiscriminatorNetwork) else "none"
+        if layer != "none":
+            raise ConfigError(
+                "a minibatch layer needs the whole batch at once, "
+                f"model.{name}.minibatch={layer} with {asked}. Use model.{name}.minibatch=none"
+            )
 
 
 def _check_updates(experiment: Experiment) -> None:

@@ -27,6 +27,7 @@ def panel_rows(
     threads = f"{config.threads} thread{'s' * (config.threads != 1)}"
     plan = config.train
     left = f" from step {state.step:,} on" if state.step else ""
+    parts = f" in {plan.accumulate:,} micro-batches" if plan.accumulate > 1 else ""
     every = plan.evaluation_interval
     evaluated = f"evaluated every {every:,}" if every else "not evaluated"
     return [
@@ -34,7 +35,7 @@ def panel_rows(
         ("model", printable(f"{_model_text(config)}: {sizes} parameters", 500)),
         ("loss", printable(", ".join(_loss_parts(config)), 500)),
         ("device", printable(f"{where}, {threads}, {config.precision}", 500)),
-        ("steps", f"{plan.steps:,}{left}, batches of {plan.batch_size:,}, {evaluated}"),
+        ("steps", f"{plan.steps:,}{left}, batches of {plan.batch_size:,}{parts}, {evaluated}"),
         ("folder", folder),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -134,6 +135,21 @@ class TrainState:
     def memory(self, name: str) -> Memory:
         """The memory of the term or augmentation of this name; empty the first time."""
         return self.memories.setdefault(name, {})
+
+    @contextmanager
+    def rewound(self) -> Iterator[None]:
+        """What passes through the networks change is in the end as it was: random streams, memories
+        and buffers, as the vectors of spectral norm."""
+        streams = [(stream, stream.get_state()) for stream in self.rng]
+        memories = {name: dict(memory) for name, memory in self.memories.items()}
+        buffers = [(b, b.clone()) for of in self.networks.values() for b in of.buffers()]
+        yield
+        for stream, before in streams:
+            stream.set_state(before)
+        self.memories = memories
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name."""

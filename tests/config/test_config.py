@@ -59,6 +59,7 @@ def with_setting(plain: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ("train.steps", 10.5),
         ("train.epochs", 0),
         ("train.batch_size", 0),
+        ("train.accumulate", 0),
         ("train.log_every", -1),
         ("train.sample_every", -1),
         ("train.save_every", -1),
@@ -140,6 +141,7 @@ OTHER = {
     "train.epochs": 1,
     "train.updates": "simultaneous",
     "train.batch_size": 1,
+    "train.accumulate": 2,
     "train.log_every": 1,
     "train.sample_every": 1,
     "train.save_every": 1,
@@ -209,12 +211,16 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     made = parse(plain)
     earlier = made.plain()
     del earlier["terminal"], earlier["reuse_memory"], earlier["train"]["updates"]
-    del earlier["compile"], earlier["devices"]
+    del earlier["compile"], earlier["devices"], earlier["train"]["accumulate"]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
     found = read(tmp_path / "config.yaml")
     assert found.terminal.preview == "never"
     assert found.train.updates == "alternating"
-    assert found.digest() == made.digest() == digest_without(("train.updates", "compile"), made)
+    assert (
+        found.digest()
+        == made.digest()
+        == digest_without(("train.updates", "train.accumulate", "compile"), made)
+    )
 
 
 def test_a_table_of_before_its_lines_could_be_skipped_is_read_with_its_digest(

@@ -167,6 +167,7 @@ WRITTEN = {
     "loss.penalty.r2.weight=1": "loss/penalty=r2 loss.penalty.r2.weight=1",
     "gpu=1": "device=cuda:1",
     "n_critic=5": "loss.d_steps=5",
+    "gradient_accumulation_steps=4": "train.accumulate=4",
     "lambda_gp=1": "loss=wgan_gp loss.penalty.gradient.weight=1",
     "z_dim=8": "model.latent_size=8",
     "train.seed=3": "seed=3 or evaluation.seed=3",

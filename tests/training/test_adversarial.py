@@ -64,6 +64,7 @@ def method(loss: dict[str, Any] | None = None, **changes: Any) -> Adversarial:
     updates = {
         "optimizers": Optimizers(optimizer, optimizer),
         "batch_size": 6,
+        "accumulate": 1,
         "ema": 0.9,
         "ema_warmup": 1.0,
         "bf16": False,

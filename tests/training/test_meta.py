@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import repeat
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,6 +62,7 @@ CASES: dict[str, tuple[Space, tuple[str, ...]]] = {
     "vae": (VECTORS, ("model=vae", "loss.likelihood=gaussian")),
     "conv_vae": (IMAGES, ("model=conv_vae",)),
     "vae_gan": (IMAGES, ("model=vae_gan", "loss=hinge", "loss.d_steps=2")),
+    "micro_batches": (VECTORS, ("loss=ralsgan", "loss.d_steps=2", "train.accumulate=2", *MLP)),
 }
 
 
@@ -80,7 +80,7 @@ def test_a_step_reads_nothing_back_and_mixes_no_devices(
         name: network.to(META)
         for name, network in method.model.build_networks(space, CLASSES).items()
     }
-    stream: Any = SimpleNamespace(device=META)
+    stream: Any = NoStream()
     state = TrainState(
         networks=networks,
         ema=frozen_copy(networks["generator"]),
@@ -98,6 +98,18 @@ def test_a_step_reads_nothing_back_and_mixes_no_devices(
     assert state.step == 2
     assert state.sums.totals
     assert {tensor.device.type for tensor in state.tensors().values()} == {"meta"}
+
+
+class NoStream:
+    """A random stream of a device that has none."""
+
+    device = META
+
+    def get_state(self) -> Tensor:
+        return torch.zeros(1)
+
+    def set_state(self, state: Tensor) -> None:
+        """Nothing is drawn from it."""
 
 
 def without_stream(draw: Callable[..., Tensor]) -> Callable[..., Tensor]:

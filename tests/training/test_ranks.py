@@ -26,7 +26,7 @@ SCRIPT = Path(__file__).with_name("trajectories_of_ranks.py")
 SPREAD = (
     *("ralsgan", "lsgan_matching", "wgan_lp_drift", "rahinge_packed", "codes", "vae_gan"),
     *("embedding_stddev", "diffaugment_noise", "ada_lecam_consistency"),
-    "double_evaluated_table",
+    *("double_evaluated_table", "ralsgan:2", "rahinge_packed:2"),
 )
 LEFT_OUT = ("bf16", "table_conditional")  # rounded by design; read as float32 in any case
 EVERY = tuple(name for name in CASES if name not in LEFT_OUT)
@@ -42,7 +42,10 @@ def differences(
         for rank in range(count)
     ]
     try:
-        alone = dict(states(folder, names, steps=steps))
+        whole = [name.partition(":")[0] for name in names]
+        alone = {
+            n: of for n, (_, of) in zip(names, states(folder, whole, steps=steps), strict=True)
+        }
     finally:
         assert [process.wait() for process in processes] == [0] * count
     found = {}

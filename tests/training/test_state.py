@@ -83,6 +83,7 @@ def train(
     updates = UpdateSettings(
         optimizers=stepper or optimizers("Adam"),
         batch_size=5,
+        accumulate=1,
         ema=0.9,
         ema_warmup=1.0,
         bf16=False,
@@ -201,6 +202,23 @@ def test_looking_at_a_state_does_not_change_it() -> None:
 # ---------------------------------------------------------------- refusals
 
 REFUSED = (KeyError, TypeError, ValueError, AttributeError, RuntimeError)  # as resuming has them
+
+
+@pytest.mark.parametrize("norm", ["batch", "spectral"])
+def test_what_is_rewound_is_as_it_was(norm: str) -> None:
+    state = fresh(norm=norm)
+    state.memory("penalty.lecam")["real"] = torch.zeros(())
+    before, facts = saved_copy(state)
+    with state.rewound():
+        torch.randn(3, generator=state.rng.penalty)
+        state.memory("penalty.lecam")["real"] = torch.ones(())
+        state.memory("augment.ada")["sure"] = torch.ones(())
+        state.discriminator(torch.randn(4, 2))
+        assert saved_copy(state)[1] != facts
+    after, facts_after = saved_copy(state)
+    assert facts_after == facts
+    assert after.keys() == before.keys()
+    assert all(value.equal(before[name]) for name, value in after.items())
 
 
 def test_tensors_that_are_missing_unknown_or_of_another_shape_are_refused() -> None:

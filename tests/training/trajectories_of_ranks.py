@@ -1,6 +1,7 @@
 """Trains runs in float64 as a rank: python trajectories_of_ranks.py RANK COUNT FOLDER STEPS RUN...
 
-The ranks meet in FOLDER, where each leaves its state after the last step of every run.
+The ranks meet in FOLDER, where each leaves its state after the last step of every run. RUN:2 has
+two micro-batches on each rank.
 """
 
 from __future__ import annotations
@@ -25,19 +26,23 @@ from gan_runner.training.loop import real_batches
 
 
 def states(
-    folder: Path, names: Sequence[str], *, steps: int
+    folder: Path, names: Sequence[str], *, steps: int, changes: Sequence[str] = ()
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """The tensors of each run after its steps: networks, optimizers, sums and memories."""
-    for name in names:
+    """The tensors of each run after its steps: networks, optimizers, sums and memories. `changes`
+    are further overrides."""
+    for run in names:
+        name, _, parts = run.partition(":")
+        micro_batches = (f"train.accumulate={parts}",) if parts else ()
         with in_double():
-            config = parse_config(compose([*COMMON, *CASES[name], f"cache={folder / 'cache'}"]))
+            overrides = [*COMMON, *CASES[name], *changes, *micro_batches]
+            config = parse_config(compose([*overrides, f"cache={folder / 'cache'}"]))
             device = prepare_machine(config)
             experiment, data = load_data(build(config), Terminal(quiet=True), device)
             state = initial_state(experiment, data, device)
             reals = real_batches(experiment, data, state, device)
             for _ in range(steps):
                 experiment.method.step(state, reals)
-            yield name, {key: value.detach().clone() for key, value in state.tensors().items()}
+            yield run, {key: value.detach().clone() for key, value in state.tensors().items()}
 
 
 def main(rank: int, count: int, folder: Path, steps: int, names: Sequence[str]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
-from gan_runner.data.batches import Batch
+from gan_runner.data.batches import Batch, join
 from gan_runner.data.shapes import check_shape
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel, Model
@@ -43,6 +43,14 @@ from gan_runner.training.methods.base import (
 from gan_runner.training.state import TrainState
 
 
+class DiscriminatorUpdate(NamedTuple):
+    """D's outputs on reals and fakes, and the named terms that add up to its loss."""
+
+    real: DiscriminatorOutput
+    fake: DiscriminatorOutput
+    terms: dict[str, Tensor]
+
+
 @dataclass(frozen=True)
 class WithDiscriminator(Method):
     """The base class of methods with a discriminator: its update, and the terms of the game.
@@ -61,13 +69,22 @@ class WithDiscriminator(Method):
         """The update of D with this number, on as many fakes as reals. Raises PluginError for
         networks and terms that return another shape than they must."""
         check_generator(self.model, fake.examples, real.examples)
+        learn = partial(self._learn_to_discriminate, state, update=update)
+        couples = self.objective.couples_in_discriminator
+        made = self.accumulate(state, learn, real, fake, couples=couples)
+        self.finish_discriminator_update(state, *made)
+
+    def _learn_to_discriminate(
+        self, state: TrainState, real: Batch, fake: Batch, *, update: int
+    ) -> DiscriminatorUpdate:
+        """The terms of D's update give it a gradient."""
         real = self.discriminator_input(real, state)
         fake = self.discriminator_input(fake._replace(examples=fake.examples.detach()), state)
         on_real, on_fake = self._discriminate_both(state, real, fake, update=update)
         critic = _critic(state, real.labels)
         terms = self.discriminator_terms(critic, on_real, on_fake, state, update=update)
         self.differentiate("discriminator", terms, state)
-        self.finish_discriminator_update(state, on_real, on_fake, terms)
+        return DiscriminatorUpdate(on_real, on_fake, terms)
 
     def finish_discriminator_update(
         self,
@@ -147,12 +164,11 @@ class WithDiscriminator(Method):
         """Give a network the gradient of the sum of the terms, to which those of its weights are
         added; `again`: what led to them is differentiated once more, for another network."""
         of_weights = self.weight_terms(name, state)
-        # the gradients of all ranks are added up, and these terms have the same on each
-        shares = [term / ranks.count() for term in of_weights.values()]
+        # the gradients of all shares of a batch are added up, and each has the same of these terms
+        shares = [term / ranks.shares() for term in of_weights.values()]
         total = reduce(add, [*terms.values(), *shares])
         terms |= of_weights
-        # nothing else gets a gradient: not the other network, nor the examples of a penalty
-        total.backward(inputs=state.trained_parameters(name), retain_graph=again)
+        self.add_gradients(total, state, name, again=again)
 
     def discriminate(
         self, state: TrainState, batch: Batch, *, grad: bool = False, exact: bool = False
@@ -256,6 +272,7 @@ class Adversarial(WithDiscriminator):
     """
 
     updates_simultaneously: ClassVar[bool] = True
+    accumulates: ClassVar[bool] = True
     augments: ClassVar[bool] = True
 
     generates_together: bool
@@ -295,7 +312,7 @@ class Adversarial(WithDiscriminator):
         that they are compared with."""
         d_steps = self.objective.d_steps
         reals = [next(batches) for _ in range(d_steps)]
-        fakes = self._generate_all(state, [real.labels for real in reals])
+        fakes = self._generate_all(state, reals)
         for k, (real, fake) in enumerate(zip(reals, fakes, strict=True)):
             update = state.step * d_steps + k
             if self.updates.simultaneous and k == d_steps - 1:
@@ -306,29 +323,54 @@ class Adversarial(WithDiscriminator):
             self._update_generator(state, reals[-1], fakes[-1])
         self.finish_step(state)
 
-    def _generate_all(self, state: TrainState, labels: list[Tensor | None]) -> list[Batch]:
-        """A batch of fakes for each update of D; only the last can be differentiated."""
-        *earlier, last = labels
+    def _generate_all(self, state: TrainState, reals: list[Batch]) -> list[Batch]:
+        """A batch of fakes for each update of D. The last can be differentiated, unless G learns by
+        micro-batches, which make theirs again."""
+        *earlier, last = reals
         with torch.no_grad():
-            if earlier and self.generates_together:
-                together = self._generate(state, _join(earlier), batches=len(earlier))
-                count = len(earlier)
-                parts = [[None] * count if of is None else of.chunk(count) for of in together]
-                fakes = [Batch(*part) for part in zip(*parts, strict=True)]
-            else:
-                fakes = [self._generate(state, of) for of in earlier]
-        return [*fakes, self._generate(state, last)]
+            fakes = self._generate_parts(state, earlier)
+        if self.updates.accumulate == 1:
+            return [*fakes, self._generate(state, last.labels)]
+        with torch.no_grad(), state.rewound():
+            return [*fakes, *self._generate_parts(state, [last])]
+
+    def _generate_parts(self, state: TrainState, reals: list[Batch]) -> list[Batch]:
+        """A batch of fakes for each one of reals, made a micro-batch at a time."""
+        if not reals:
+            return []
+        generate = partial(self._generate_each, state)
+        parts = list(self.micro_batches(state, generate, *reals))
+        return [join(of_batch) for of_batch in zip(*parts, strict=True)]
+
+    def _generate_each(self, state: TrainState, *reals: Batch) -> list[Batch]:
+        labels, count = [real.labels for real in reals], len(reals)
+        if not self.generates_together:
+            return [self._generate(state, of) for of in labels]
+        together = self._generate(state, _join(labels), batches=count)
+        parts = [[None] * count if of is None else of.chunk(count) for of in together]
+        return [Batch(*part) for part in zip(*parts, strict=True)]
 
     def _generate(self, state: TrainState, labels: Tensor | None, *, batches: int = 1) -> Batch:
         rng, dims, code = state.rng.latent, self.model.latent_dims, self.model.latent_code
-        whole = (batches, self.updates.batch_size, dims)
-        drawn = torch.randn(whole, generator=rng, device=rng.device)
-        latents = torch.cat([ranks.own_rows(each) for each in drawn])
+        own = (batches, self.updates.batch_size // ranks.shares(), dims)
+        drawn = ranks.draw(torch.randn, own, dim=1, generator=rng, device=rng.device)
+        latents = drawn.flatten(0, 1)
         codes = None if code is None else latents[:, dims - code.size :]
         with self.updates.autocast(rng.device):
             return Batch(state.generator(latents, labels).float(), labels, codes)
 
+    def _again(self, state: TrainState, fake: Batch) -> Batch:
+        """These fakes, so that they can be differentiated."""
+        return fake if self.updates.accumulate == 1 else self._generate(state, fake.labels)
+
     def _update_generator(self, state: TrainState, real: Batch, fake: Batch) -> None:
+        learn = partial(self._learn_to_generate, state)
+        couples = self.objective.couples_in_generator
+        terms = self.accumulate(state, learn, real, fake, couples=couples)
+        state.sums.add({**terms, "grad_norm/generator": self.optimize("generator", state)})
+
+    def _learn_to_generate(self, state: TrainState, real: Batch, fake: Batch) -> dict[str, Tensor]:
+        fake = self._again(state, fake)
         on_fake = self.discriminate(state, self.discriminator_input(fake, state))
         on_real = None
         if self.objective.compares:
@@ -336,13 +378,25 @@ class Adversarial(WithDiscriminator):
                 on_real = self.discriminate(state, self.discriminator_input(real, state))
         terms = self.generator_terms(on_fake, on_real)
         self.differentiate("generator", terms, state)
-        state.sums.add({**terms, "grad_norm/generator": self.optimize("generator", state)})
+        return terms
 
     def _update_both(self, state: TrainState, real: Batch, fake: Batch, *, update: int) -> None:
-        """The update of D with this number and that of G from the same weights of both, for which
-        one pass of D over the fakes is enough. Nowozin et al. 2016, arXiv:1606.00709, algorithm 1.
-        """
+        """The update of D with this number and that of G from the same weights of both. Nowozin et
+        al. 2016, arXiv:1606.00709, algorithm 1."""
         check_generator(self.model, fake.examples, real.examples)
+        learn = partial(self._learn_both, state, update=update)
+        objective = self.objective
+        couples = objective.couples_in_discriminator or objective.couples_in_generator
+        made, of_generator = self.accumulate(state, learn, real, fake, couples=couples)
+        self.finish_discriminator_update(state, *made)
+        grad_norm = self.optimize("generator", state)
+        state.sums.add({**of_generator, "grad_norm/generator": grad_norm})
+
+    def _learn_both(
+        self, state: TrainState, real: Batch, fake: Batch, *, update: int
+    ) -> tuple[DiscriminatorUpdate, dict[str, Tensor]]:
+        """One pass of D over the fakes is enough for both."""
+        fake = self._again(state, fake)
         real, fake = (self.discriminator_input(batch, state) for batch in (real, fake))
         grad, exact = self.needs_grad(update), self.needs_exact(update)
         # not as one batch: only the fakes are differentiated for G
@@ -354,9 +408,7 @@ class Adversarial(WithDiscriminator):
         of_generator = self.generator_terms(on_fake, compared)
         self.differentiate("discriminator", terms, state, again=True)
         self.differentiate("generator", of_generator, state)
-        self.finish_discriminator_update(state, on_real, on_fake, terms)
-        grad_norm = self.optimize("generator", state)
-        state.sums.add({**of_generator, "grad_norm/generator": grad_norm})
+        return DiscriminatorUpdate(on_real, on_fake, terms), of_generator
 
 
 def build_objective(config: Config) -> Objective:

@@ -4,7 +4,7 @@ the input of a discriminator."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
@@ -22,11 +22,13 @@ from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.sampling.sampler import Sampler, Weights
-from gan_runner.system import ranks
+from gan_runner.system import micro_batches, ranks
+from gan_runner.system.micro_batches import MicroBatches
 from gan_runner.training.optimizers import Optimizers
 from gan_runner.training.state import TrainState
 
 M = TypeVar("M", bound="Method")
+R = TypeVar("R")
 
 
 class NoSettings(Component):
@@ -37,6 +39,7 @@ class NoSettings(Component):
 class UpdateSettings:
     """The settings that all updates of a run share, whatever they optimize.
 
+    `accumulate`: the micro-batches of a batch, whose gradients are added up.
     `ema` is the decay of the generator's exponential moving average, 0 for none, which forgets its
     start over about `ema_warmup` steps. `bf16`: forward passes in bfloat16; weights, losses and
     penalties stay float32. `simultaneous`: a generator's update begins from the same weights as the
@@ -45,6 +48,7 @@ class UpdateSettings:
 
     optimizers: Optimizers
     batch_size: int
+    accumulate: int
     ema: float
     ema_warmup: float
     bf16: bool
@@ -76,6 +80,9 @@ class Method(ABC):
 
     updates_simultaneously: ClassVar[bool] = False
     """Whether it knows `train.updates=simultaneous`."""
+
+    accumulates: ClassVar[bool] = False
+    """Whether its updates are made by `micro_batches`, so that it knows `train.accumulate`."""
 
     augments: ClassVar[bool] = False
     """Whether it has a discriminator whose input can be augmented (`augment=`)."""
@@ -150,6 +157,62 @@ class Method(ABC):
     def with_updates(self: M, **changes: Any) -> M:
         """The same method with other settings of its updates."""
         return replace(self, updates=replace(self.updates, **changes))
+
+    def accumulate(
+        self,
+        state: TrainState,
+        work: Callable[..., R],
+        *batches: Batch,
+        couples: bool,
+    ) -> R:
+        """Work on a batch of an update, a micro-batch at a time, that leaves gradients; the result
+        of the last, whose terms are those of the whole batch."""
+        results = self.micro_batches(state, work, *batches, couples=couples)
+        for _ in range(self.updates.accumulate - 1):
+            next(results)  # not kept: what is left of its graph would take memory
+        return next(results)
+
+    def micro_batches(
+        self,
+        state: TrainState,
+        work: Callable[..., R],
+        *batches: Batch,
+        couples: bool = False,
+    ) -> Iterator[R]:
+        """The results of work on each micro-batch of these batches, which begins with the state
+        that the whole batch would: only the last changes it.
+
+        `couples`: the terms of an example may depend on others, so that all are gone through
+        before, for what they show each other.
+        """
+        count = self.updates.accumulate
+        if count == 1:
+            yield work(*batches)
+            return
+        parts = MicroBatches(count)
+        for rehearses in (True, False) if couples else (False,):
+            for index in range(count):
+                is_last = index == count - 1 and not rehearses
+                with (
+                    nullcontext() if is_last else state.rewound(),
+                    parts.turn(index, state.rng, rehearses=rehearses),
+                ):
+                    result = work(*(batch.part(index, count) for batch in batches))
+                if not rehearses:
+                    yield result
+                del result
+
+    def add_gradients(
+        self, loss: Tensor, state: TrainState, *names: str, again: bool = False
+    ) -> None:
+        """Add the gradient of a loss to those of networks; `again`: what led to it is
+        differentiated once more."""
+        parts = micro_batches.at_work()
+        if parts is not None and parts.rehearses:
+            return
+        # nothing else gets a gradient: not another network, nor the examples of a penalty
+        parameters = [p for name in names for p in state.trained_parameters(name)]
+        loss.backward(inputs=parameters, retain_graph=again)
 
     def optimize(self, name: str, state: TrainState) -> Tensor:
         """Take one step of a network along the gradient in its parameters, and clear it; the norm

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +33,8 @@ from gan_runner.training.state import TrainState
 @dataclass(frozen=True)
 class VAE(Method):
     """One update of encoder and decoder a step. Kingma & Welling 2014, algorithm 1."""
+
+    accumulates: ClassVar[bool] = True
 
     objective: VariationalObjective
 
@@ -66,7 +70,16 @@ class VAE(Method):
         return 1
 
     def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
-        real = next(batches).examples
+        learn, couples = partial(self._learn, state), self.objective.couples_examples
+        terms = self.accumulate(state, learn, next(batches), couples=couples)
+        for part in ("generator", "encoder"):
+            terms[f"grad_norm/{part}"] = self.optimize(part, state)
+        state.sums.add(terms)
+        self.finish_step(state)
+
+    def _learn(self, state: TrainState, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the bound, which gives both networks a gradient."""
+        real = batch.examples
         with self.updates.autocast(real.device):
             posterior = encode(state, real)
             latents = sample_posterior(state, posterior)
@@ -75,17 +88,12 @@ class VAE(Method):
         reconstruction = -ranks.gather(self.objective.log_likelihood(real, outputs)).mean()
         divergence = ranks.gather(posterior.divergence()).mean()
         loss = self.objective.loss(reconstruction, divergence)
-        parts = ("generator", "encoder")
-        loss.backward(inputs=[p for part in parts for p in state.trained_parameters(part)])
-        terms = {
+        self.add_gradients(loss, state, "generator", "encoder")
+        return {
             "elbo": -(reconstruction + divergence),
             "elbo/reconstruction": reconstruction,
             "elbo/divergence": divergence,
         }
-        for part in parts:
-            terms[f"grad_norm/{part}"] = self.optimize(part, state)
-        state.sums.add(terms)
-        self.finish_step(state)
 
     def sampler(
         self,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 import torch
 from pydantic import NonNegativeFloat, PositiveFloat
@@ -14,7 +16,7 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
-from gan_runner.data.batches import Batch
+from gan_runner.data.batches import Batch, join
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.elbo import Posterior, VariationalObjective, feature_reconstruction
@@ -39,6 +41,15 @@ class VAEGANSettings(Component):
     scale: PositiveFloat
 
 
+class Autoencoded(NamedTuple):
+    """Of reals [N, *shape]: where they are encoded; fakes [2N, *shape], decoded from the prior and
+    then from there; and the reals twice, one against each fake."""
+
+    posterior: Posterior
+    fakes: Batch
+    reals: Batch
+
+
 @dataclass(frozen=True)
 class VAEGAN(WithDiscriminator):
     """One update of encoder and decoder with all those of D. Larsen et al. 2016, algorithm 1.
@@ -48,6 +59,7 @@ class VAEGAN(WithDiscriminator):
     """
 
     Settings: ClassVar[type[Component]] = VAEGANSettings
+    accumulates: ClassVar[bool] = True
 
     settings: VAEGANSettings
 
@@ -96,23 +108,49 @@ class VAEGAN(WithDiscriminator):
         d_steps = self.objective.d_steps
         for k in range(d_steps):
             real = next(batches)
-            differentiable, device = k == d_steps - 1, real.examples.device
-            with torch.set_grad_enabled(differentiable), self.updates.autocast(device):
-                posterior = encode(state, real.examples)
-                latents = sample_posterior(state, posterior)
-                prior = normal_like(latents, state)
-                fakes = state.generator(torch.cat((prior, latents))).float()
-            reals = Batch(torch.cat((real.examples, real.examples)))
-            self.update_discriminator(state, reals, Batch(fakes), update=state.step * d_steps + k)
-        self._update_autoencoder(state, real, posterior, fakes)
+            parts = self._autoencode_parts(state, real, is_last=k == d_steps - 1)
+            reals, fakes = (join(of) for of in ([p.reals for p in parts], [p.fakes for p in parts]))
+            self.update_discriminator(state, reals, fakes, update=state.step * d_steps + k)
+        self._update_autoencoder(state, real, parts[-1])
         self.finish_step(state)
 
-    def _update_autoencoder(
-        self, state: TrainState, real: Batch, posterior: Posterior, fakes: Tensor
-    ) -> None:
-        """`fakes` [2N, *shape]: the second half are reconstructions of `real`."""
-        with self.updates.autocast(fakes.device):
-            on_fake = state.discriminator(fakes)
+    def _autoencode_parts(
+        self, state: TrainState, real: Batch, *, is_last: bool
+    ) -> list[Autoencoded]:
+        """For an update of D. The last can be differentiated, unless the autoencoder learns by
+        micro-batches, which encode theirs again."""
+        is_whole = self.updates.accumulate == 1
+        is_again = is_last and not is_whole
+        with (
+            torch.set_grad_enabled(is_last and is_whole),
+            state.rewound() if is_again else nullcontext(),
+        ):
+            return list(self.micro_batches(state, partial(self._autoencode, state), real))
+
+    def _autoencode(self, state: TrainState, real: Batch) -> Autoencoded:
+        with self.updates.autocast(real.examples.device):
+            posterior = encode(state, real.examples)
+            latents = sample_posterior(state, posterior)
+            prior = normal_like(latents, state)
+            fakes = state.generator(torch.cat((prior, latents))).float()
+        twice = torch.cat((real.examples, real.examples))
+        return Autoencoded(posterior, Batch(fakes), Batch(twice))
+
+    def _update_autoencoder(self, state: TrainState, real: Batch, made: Autoencoded) -> None:
+        learn = partial(self._learn, state, made)
+        couples = self.objective.couples_in_generator
+        terms = self.accumulate(state, learn, real, couples=couples)
+        for part in ("generator", "encoder"):
+            terms[f"grad_norm/{part}"] = self.optimize(part, state)
+        state.sums.add(terms)
+
+    def _learn(self, state: TrainState, made: Autoencoded, real: Batch) -> dict[str, Tensor]:
+        """The terms of the autoencoder, which give its networks gradients. `made` of the whole
+        batch; a micro-batch encodes its own."""
+        if self.updates.accumulate > 1:
+            made = self._autoencode(state, real)
+        with self.updates.autocast(real.examples.device):
+            on_fake = state.discriminator(made.fakes.examples)
             with torch.no_grad():
                 on_real = state.discriminator(real.examples)
         reconstruction = feature_reconstruction(
@@ -121,7 +159,7 @@ class VAEGAN(WithDiscriminator):
             scale=self.settings.scale,
         )
         reconstruction = ranks.gather(reconstruction).mean()
-        divergence = ranks.gather(posterior.divergence()).mean()
+        divergence = ranks.gather(made.posterior.divergence()).mean()
         # each real stands against a fake of either kind
         twice = torch.cat((on_real.logits, on_real.logits)).float()
         terms = self.generator_terms(
@@ -129,17 +167,16 @@ class VAEGAN(WithDiscriminator):
             on_real._replace(logits=ranks.gather(twice)),
         )
         of_weights = self.weight_terms("generator", state)
-        (reconstruction + divergence).backward(
-            inputs=state.trained_parameters("encoder"), retain_graph=True
-        )
-        shares = [term / ranks.count() for term in of_weights.values()]  # the same on each rank
+        self.add_gradients(reconstruction + divergence, state, "encoder", again=True)
+        shares = [term / ranks.shares() for term in of_weights.values()]  # the same on each
         decoder_loss = self.settings.gamma * reconstruction + sum([*terms.values(), *shares])
-        terms |= of_weights
-        decoder_loss.backward(inputs=state.trained_parameters("generator"))
-        terms |= {"elbo/reconstruction": reconstruction, "elbo/divergence": divergence}
-        for part in ("generator", "encoder"):
-            terms[f"grad_norm/{part}"] = self.optimize(part, state)
-        state.sums.add(terms)
+        self.add_gradients(decoder_loss, state, "generator")
+        return {
+            **terms,
+            **of_weights,
+            "elbo/reconstruction": reconstruction,
+            "elbo/divergence": divergence,
+        }
 
     def check(self, config: Config) -> None:
         super().check(config)
