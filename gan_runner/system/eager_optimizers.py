@@ -20,6 +20,7 @@ def _eager(kind: type[T]) -> type[T]:
     wrapped = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in wrapped}
     step = torch.no_grad()(inspect.unwrap(kind.step))
+    step.hooked = True  # else each step looks for hooks, which nobody sets
     return type(kind.__name__, (kind,), {**methods, "step": step})
 
 

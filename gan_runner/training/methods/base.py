@@ -220,13 +220,16 @@ class Method(ABC):
         parameters = state.trained_parameters(name)
         ranks.add_gradients(parameters)
         optimizer, settings = state.optimizers[name], self.updates.optimizers.of(name)
-        grad_norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        # nn.utils.get_total_norm without its sorting by devices and types
+        norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
+        grad_norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
         if settings.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, grad_norm)
         for group in optimizer.param_groups:
             group["lr"] = settings.rate(state.step) * state.rate_factor
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for parameter in parameters:
+            parameter.grad = None
         return grad_norm
 
     def finish_step(self, state: TrainState) -> None:
