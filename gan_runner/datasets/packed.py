@@ -190,7 +190,7 @@ class PackedImages(Pictures):
             with decode_files(Path(), members, self.wanted, size=members.total_bytes) as results:
                 pairs = zip(places.tolist(), results, strict=True)
                 for place, result in track(pairs, description=what, total=len(places)):
-                    path, name = Path(index.members[place].shard), index.name_of(place)
+                    path, name = index.shard_of(place), index.name_of(place)
                     yield name, faults.accept(result, name=name, path=path)
         except ProcessEndedError as ended:
             raise self._ended_error(index, ended) from None

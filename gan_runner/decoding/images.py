@@ -221,7 +221,7 @@ def _convert_mode(image: Image.Image, mode: str) -> Image.Image:
         if "A" not in mode:
             white = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(white, image)
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _describe(square: _Square, wanted: Wanted) -> Decoded:

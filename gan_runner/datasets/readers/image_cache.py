@@ -23,6 +23,7 @@ from gan_runner.errors import MachineError, printable
 NamedResults = Generator[tuple[str, Decoded | Damaged | TooLarge]]
 
 IMAGES, COUNTS = "images.npy", "pictures.json"
+_WRITE_BYTES = 1 << 20
 
 
 class NoRoomError(Exception):
@@ -148,7 +149,7 @@ def _write_images(path: Path, shape: tuple[int, ...], images: NamedResults) -> P
     """Write a .npy file image by image, without those that have no pixels; notes of all."""
     count, counter = 0, PictureCounter(shape[-1])
     # written, not mapped: with a full disk a write raises OSError, a mapped page kills the process
-    with path.open("wb") as file:
+    with path.open("wb", buffering=_WRITE_BYTES) as file:
         file.write(_header(count, shape))
         for name, result in images:
             counter.add(name, result)

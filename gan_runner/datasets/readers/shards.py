@@ -73,6 +73,10 @@ class Index:
     def members(self) -> Members:
         return Members(self.rows, self.shards, self.suffixes)
 
+    def shard_of(self, index: int) -> str:
+        """The path of the file that an image lies in."""
+        return self.shards[int(self.rows["shard"][index])]
+
     def name_of(self, index: int) -> str:
         """Such as "00012.jpg in train-0003.tar"."""
         shard = self.shard_names[int(self.rows["shard"][index])]
