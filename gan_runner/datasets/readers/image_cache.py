@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,17 +75,19 @@ def decode_to_disk(
 
 
 def load_or_count(folder: Path, *, size: int, decode: Callable[[], NamedResults]) -> PictureCounts:
-    """What was noted of images of this size; the first time of those of `decode`, whose pixels
-    aren't kept. Raises MachineError if it can't be written or read, and what `decode` raises."""
+    """What was noted of images of this size; the first time, or if the notes are damaged, of those
+    of `decode`, whose pixels aren't kept. Raises MachineError if it can't be written, and what
+    `decode` raises."""
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        return _read_counts(folder)
+    counter = PictureCounter(size)
     with _cache_faults(folder):
-        if not folder.exists():
-            counter = PictureCounter(size)
-            with closing(decode()) as images:
-                for name, result in images:
-                    counter.add(name, result)
-            _place(folder, lambda unfinished: _write_counts(unfinished, counter.counts()))
-        with _damage_faults(folder):
-            return _read_counts(folder)
+        with closing(decode()) as images:
+            for name, result in images:
+                counter.add(name, result)
+        shutil.rmtree(folder, ignore_errors=True)  # damaged notes
+        _place(folder, lambda unfinished: _write_counts(unfinished, counter.counts()))
+    return counter.counts()
 
 
 @contextmanager
