@@ -84,7 +84,7 @@ def test_the_classifier_names_97_of_100_unseen_digits(fit: DigitFit) -> None:
 
 
 def test_training_is_announced_before_and_after(fit: DigitFit) -> None:
-    before, after = fit.said
+    before, *_, after = fit.said
     assert before == "training the classifier for this data set, once, on cpu ..."
     assert f"{fit.space.facts['accuracy']:.2%} of 300 unseen images right" in after
 
