@@ -14,6 +14,7 @@ Pending = Callable[[], Tensor]
 """Rows that are being read: the call waits for them."""
 
 _CHUNK_BYTES = 64 << 20
+_READ_AT_A_TIME = 256  # examples
 
 
 class ReadBatch(NamedTuple):
@@ -92,6 +93,19 @@ def read_batches(examples: Examples, wanted: Iterable[Tensor]) -> Iterator[ReadB
     if isinstance(examples, StoredExamples):
         return examples.stream(wanted)
     return (ReadBatch(indices, read_rows(examples, indices)) for indices in wanted)
+
+
+def read_whole(examples: Examples, *, most_bytes: int) -> Examples:
+    """All examples in memory, where they are there already or take at most so many bytes; else as
+    they are."""
+    if isinstance(examples, Tensor) or len(examples) * examples.example_bytes > most_bytes:
+        return examples
+    whole = torch.empty(examples.shape, dtype=examples.dtype)
+    place = 0
+    for chunk in read_chunks(examples, _READ_AT_A_TIME):
+        whole[place : place + len(chunk)] = chunk
+        place += len(chunk)
+    return whole
 
 
 def read_chunks(examples: Examples, size: int | None = None, *, every: int = 1) -> Iterator[Tensor]:

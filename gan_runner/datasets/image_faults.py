@@ -21,14 +21,14 @@ class ImageFaults(NamedTuple):
     setting: str
     skips: bool
 
-    def accept(self, result: Result, *, name: str, path: Path) -> Decoded | Damaged | TooLarge:
+    def accept(self, result: Result, *, name: str, path: str) -> Decoded | Damaged | TooLarge:
         """The result again. Raises DataError for what can't be had and may not be left out, and
         MachineError where the machine can't read the file at `path`."""
         if isinstance(result, Decoded):
             return result
         if isinstance(result, Damaged | TooLarge) and self.skips:
             return result
-        raise self.error(result, name=name, path=path)
+        raise self.error(result, name=name, path=Path(path))
 
     def error(self, failure: Failure, *, name: str, path: Path) -> Fault:
         """The error of an image that can't be had."""

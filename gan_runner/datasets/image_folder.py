@@ -138,7 +138,7 @@ class ImageFolder(Pictures):
             with decode_files(root, names, wanted, size=size) as results:
                 pairs = zip(names, results, strict=True)
                 for name, result in track(pairs, description="decoding images", total=len(names)):
-                    yield name, faults.accept(result, name=name, path=root / name)
+                    yield name, faults.accept(result, name=name, path=f"{root}/{name}")
         except ProcessEndedError as ended:
             first = str(ended.sources[0])
             remedy = ignoring(self.ignore, first)

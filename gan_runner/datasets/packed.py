@@ -47,7 +47,7 @@ from gan_runner.system.units import size_text
 
 _URL = re.compile(r"(^|/)(https?|s3|gs|hdfs|hf|ftp|pipe):")  # which a command makes a path of
 
-FORMAT = 1  # of what is cached; with a new number, it is made again
+FORMAT = 2  # of what is cached; with a new number, it is made again
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class PackedImages(Pictures):
             with decode_files(Path(), members, self.wanted, size=members.total_bytes) as results:
                 pairs = zip(places.tolist(), results, strict=True)
                 for place, result in track(pairs, description=what, total=len(places)):
-                    path, name = Path(index.members[place].shard), index.name_of(place)
+                    path, name = index.shard_of(place), index.name_of(place)
                     yield name, faults.accept(result, name=name, path=path)
         except ProcessEndedError as ended:
             raise self._ended_error(index, ended) from None
@@ -341,12 +341,22 @@ def _left_out(index: Index, counts: PictureCounts) -> tuple[LeftOut, ...]:
 
 def _damage_decisions(index: Index, counts: PictureCounts) -> list[Decision]:
     reasons = {**index.cut_off, **index.rests, **counts.left_out}
+    endless = [_end_decision(index)] if index.endless else []
     if not reasons:
-        return []
+        return endless
     first, reason = next(iter(reasons.items()))
     text = f"what is damaged or too large is left out: {len(reasons)} images or ends of files, the "
     text += f"first {printable(first)} ({printable(reason, limit=60)})"
-    return [Decision(text, "Replace or remove it")]
+    return [Decision(text, "Replace or remove it"), *endless]
+
+
+def _end_decision(index: Index) -> Decision:
+    count, total = len(index.endless), len(index.shards)
+    text = (
+        f"{count} of {total} tar files may be cut off between two images: they lack the zeros that "
+    )
+    text += f"end a tar file (the first {printable(index.endless[0])})"
+    return Decision(text, "Compare its size with the original's")
 
 
 def _first(names: Iterable[str]) -> tuple[str, ...]:

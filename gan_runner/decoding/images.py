@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +27,7 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
 _UNMARKED = {".tga": ("TGA",)}
 """Formats without a mark at their beginning, by the ends of names: any bytes could be one."""
+_MOST_READ_BYTES = 4 << 20
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -79,6 +81,15 @@ class _File(NamedTuple):
 
     def open(self) -> IO[bytes]:
         return BytesIO(self.where) if isinstance(self.where, bytes) else self.where.open("rb")
+
+    def open_read(self) -> IO[bytes]:
+        """The same with its bytes in memory, unless they are many: Pillow reads a file twice, and
+        most of it in small parts."""
+        file = self.open()
+        if isinstance(file, BytesIO) or os.fstat(file.fileno()).st_size > _MOST_READ_BYTES:
+            return file
+        with file:
+            return BytesIO(file.read())
 
 
 class _Square(NamedTuple):
@@ -136,9 +147,8 @@ def _decode_file(
     """Raises OSError if the machine can't read the file."""
     from PIL import Image
 
-    opened = file.where if isinstance(file.where, Path) else file.open()
     try:
-        with Image.open(opened, formats=_formats(file)) as image:
+        with file.open_read() as opened, Image.open(opened, formats=_formats(file)) as image:
             square = _decode(image, *wanted)
             return result(square, wanted) if isinstance(square, _Square) else square
     except OSError as error:
@@ -221,7 +231,7 @@ def _convert_mode(image: Image.Image, mode: str) -> Image.Image:
         if "A" not in mode:
             white = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(white, image)
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _describe(square: _Square, wanted: Wanted) -> Decoded:
@@ -261,9 +271,11 @@ def _explain_damage(file: _File, error: OSError) -> str:
     if not start:
         return "an empty file"
     other = find_other_file(start)
-    if other is None and isinstance(file.where, bytes):
-        return "not an image, or a damaged one" if "BytesIO" in str(error) else str(error)
-    return str(error) if other is None else other.kind
+    if other is not None:
+        return other.kind
+    # which goes on with how it was opened
+    is_unknown = str(error).startswith("cannot identify")
+    return "not an image, or a damaged one" if is_unknown else str(error)
 
 
 def _explain_size(file: _File) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from gan_runner.decoding.images import (
     Damaged,
@@ -26,7 +27,6 @@ READY = b"+"
 """The first byte of a process, once it can be asked."""
 
 _LENGTH = struct.Struct("<Q")
-_HISTOGRAM_BYTES = 256 * 8
 _KINDS = {kind.__name__: kind for kind in (Damaged, TooLarge, OutOfRange, OSError)}
 
 
@@ -47,11 +47,11 @@ def read_plain(stream: IO[bytes]) -> Any:
 def write_results(stream: IO[bytes], results: Sequence[Result]) -> None:
     """Some results."""
     head = json.dumps([_to_plain(result) for result in results]).encode()
-    stream.write(_LENGTH.pack(len(head)) + head)
-    for result in results:
-        if isinstance(result, Decoded):
-            stream.write(result.pixels.data)
-            stream.write(result.stored.histogram.astype("<i8").data)
+    decoded = [result for result in results if isinstance(result, Decoded)]
+    # in one piece: each write wakes the process that reads
+    pixels = [result.pixels.data for result in decoded]
+    histograms = [result.stored.histogram.astype("<i8").data for result in decoded]
+    stream.write(b"".join([_LENGTH.pack(len(head)), head, *pixels, *histograms]))
     stream.flush()
 
 
@@ -59,7 +59,16 @@ def read_results(stream: IO[bytes], wanted: Wanted) -> list[Result]:
     """What `write_results` has written of such images. Raises EOFError."""
     (length,) = _LENGTH.unpack(_read_exactly(stream, _LENGTH.size))
     head = json.loads(_read_exactly(stream, length))
-    return [_read_result(stream, wanted, *plain) for plain in head]
+    count = sum(kind == Decoded.__name__ for kind, *_ in head)
+    pixels = _read_array(stream, (count, wanted.channels, wanted.size, wanted.size), np.uint8)
+    histograms = _read_array(stream, (count, 256), "<i8")
+    arrays = zip(pixels, histograms, strict=True)
+    return [
+        _decoded(*next(arrays), StoredPicture(*plain))
+        if kind == Decoded.__name__
+        else _KINDS[kind](*plain)
+        for kind, *plain in head
+    ]
 
 
 def write_pixels(stream: IO[bytes], results: Sequence[Pixels | Failure]) -> None:
@@ -70,10 +79,8 @@ def write_pixels(stream: IO[bytes], results: Sequence[Pixels | Failure]) -> None
         if not isinstance(result, np.ndarray)
     }
     head = json.dumps([len(results), list(failures.items())]).encode()
-    stream.write(_LENGTH.pack(len(head)) + head)
-    for result in results:
-        if isinstance(result, np.ndarray):
-            stream.write(result.data)
+    pixels = [result.data for result in results if isinstance(result, np.ndarray)]
+    stream.write(b"".join([_LENGTH.pack(len(head)), head, *pixels]))
     stream.flush()
 
 
@@ -83,8 +90,7 @@ def read_pixels(stream: IO[bytes], wanted: Wanted) -> list[Pixels | Failure]:
     count, plain = json.loads(_read_exactly(stream, length))
     shape = (wanted.channels, wanted.size, wanted.size)
     failures = {k: _KINDS[kind](*rest) for k, (kind, *rest) in plain}
-    block = _read_exactly(stream, (count - len(failures)) * math.prod(shape))
-    pixels = iter(np.frombuffer(block, np.uint8).reshape(-1, *shape))
+    pixels = iter(_read_array(stream, (count - len(failures), *shape), np.uint8))
     return [failures[k] if k in failures else next(pixels) for k in range(count)]
 
 
@@ -96,14 +102,13 @@ def _to_plain(result: Result) -> list[Any]:
     return [type(result).__name__, *result]
 
 
-def _read_result(stream: IO[bytes], wanted: Wanted, kind: str, *plain: Any) -> Result:
-    if kind != Decoded.__name__:
-        return _KINDS[kind](*plain)
-    shape = (wanted.channels, wanted.size, wanted.size)
-    pixels = np.frombuffer(_read_exactly(stream, math.prod(shape)), np.uint8).reshape(shape)
-    histogram = np.frombuffer(_read_exactly(stream, _HISTOGRAM_BYTES), "<i8")
-    stored = StoredPicture(*plain)
+def _decoded(pixels: Pixels, histogram: NDArray[np.int64], stored: StoredPicture) -> Decoded:
     return Decoded(pixels, stored._replace(header=Header(*stored.header), histogram=histogram))
+
+
+def _read_array(stream: IO[bytes], shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    return np.frombuffer(_read_exactly(stream, size), dtype).reshape(shape)
 
 
 def _read_exactly(stream: IO[bytes], count: int) -> bytes:

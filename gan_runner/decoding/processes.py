@@ -31,6 +31,7 @@ _MOST_PROCESSES = 8  # so many results one process can take in
 _SECONDS_OF_A_FILE, _SECONDS_OF_A_BYTE = 5e-4, 1e-8  # rough ones, of one core
 _SECONDS_OF_A_PROCESS = 0.5  # less work than that isn't worth its start
 _CHUNK_FILES, _CHUNK_BYTES = 64, 2 << 20  # that are decoded at a time
+_PIPE_BYTES = 1 << 20  # of an answer, which a process can leave before it is read
 _AHEAD = 2  # chunks for each process, before they are wanted
 
 
@@ -137,6 +138,7 @@ class Worker:
             env=os.environ | _ONE_THREAD,
             start_new_session=True,  # Ctrl-C comes to us alone
         )
+        _widen(self._answers)
         order = {
             "root": str(root),
             "wanted": wanted,
@@ -186,3 +188,11 @@ class Worker:
         for pipe in self._questions, self._answers:
             with suppress(OSError):
                 pipe.close()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a process leave its answer and decode on, on Linux and as far as the user may."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -31,12 +31,27 @@ class SignalWatch:
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._ends_work = False
 
     def note(self, number: int, frame: FrameType | None) -> None:
         if self.received is None:
             self.received = number
+            if self._ends_work:
+                raise Interrupted(number)
         elif number != HANGUP:  # which the kernel and the shell both send
             raise Interrupted(number)
+
+    def end_early(self, work: Callable[[], None]) -> None:
+        """Do what takes long before a step: the first signal ends it, and is noted as well."""
+        if self.received is not None:
+            return
+        try:
+            self._ends_work = True
+            work()
+        except Interrupted:
+            pass  # the caller sees that it was received
+        finally:
+            self._ends_work = False
 
     def check(self) -> None:
         """Raise Interrupted if a signal has come."""

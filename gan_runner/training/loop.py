@@ -27,6 +27,7 @@ def train(run: Run) -> None:
     with watch_signals() as signals:
         state.share()
         run.begin()
+        signals.end_early(run.prepare_evaluation)
         if run.checkpoints.saved_step < 0 and plan.sample_every > 0:
             run.sample()
         if run.config.init_from is not None:

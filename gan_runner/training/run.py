@@ -77,7 +77,7 @@ class Run:
             metrics=folder.metrics,
             rollbacks=state.rollbacks,
         )
-        self._evaluator: Evaluator | None = None  # made by `begin`, if the run is evaluated
+        self._evaluator: Evaluator | None = None  # made by `prepare_evaluation`
 
     @property
     def config(self) -> Config:
@@ -105,10 +105,7 @@ class Run:
         )
 
     def begin(self) -> None:
-        """Log what is logged once, say that the run is running, and have ready what evaluates it.
-
-        Raises DataError or MachineError if evaluation lacks something.
-        """
+        """Log what is logged once, and say that the run is running."""
         status, step, path = self.recorder.status, self.state.step, self.path
         is_new = status.started is None
         text, settings = configuration.text(self.config), configuration.settings(self.config)
@@ -126,6 +123,13 @@ class Run:
         if is_new and proposal is not None:
             self.log.say(f"advice: {proposal}")
         self._record_start(step, started=status.started or current_time())
+
+    def prepare_evaluation(self) -> None:
+        """Have ready what evaluates the run, if it is evaluated: a classifier may be trained for
+        minutes.
+
+        Raises DataError or MachineError if evaluation lacks something.
+        """
         if self.config.train.is_evaluated:
             self._evaluator = Evaluator(
                 self.experiment.evaluation,
@@ -228,7 +232,7 @@ class Run:
     def evaluate(self) -> None:
         """Measure the generator and log the numbers; the best state so far is saved and kept."""
         began, step, best = time.monotonic(), self.state.step, self.experiment.evaluation.best
-        assert self._evaluator is not None, "made by begin"
+        assert self._evaluator is not None, "made by prepare_evaluation"
         report = self._evaluator.measure(self.sampler)
         self._observe(self.log.evaluation(step, self._clock.seconds(), report))
         for doubt in report.doubts:

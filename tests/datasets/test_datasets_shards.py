@@ -149,6 +149,24 @@ def test_a_truncated_shard_names_its_last_image_or_leaves_it_out(root: Path) -> 
     assert any("015.png" in warning for warning in data.reading.warnings)
 
 
+def test_a_shard_that_ends_between_two_images_without_its_zeros_is_doubted(root: Path) -> None:
+    path = root / "shards" / "1.tar"
+    with tarfile.open(path) as tar:
+        os.truncate(path, tar.getmember("015.png").offset)
+    data = shards(root / "shards").training(root / "cache", track)
+    assert len(data) == 15
+    assert any("1 of 2 tar files may be cut off" in line for line in data.reading.warnings)
+
+
+def test_damaged_notes_on_images_are_made_again(root: Path) -> None:
+    data = shards(root / "shards").training(root / "cache", track)
+    (notes,) = (root / "cache").glob("seen_images-*/pictures.json")
+    notes.write_text("{")
+    again = shards(root / "shards").training(root / "cache", track)
+    assert again.reading == data.reading
+    assert notes.read_text() != "{"
+
+
 def test_a_damaged_header_within_a_shard_is_an_error(root: Path) -> None:
     path = root / "shards" / "0.tar"
     content = bytearray(path.read_bytes())

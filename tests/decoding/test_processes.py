@@ -123,7 +123,7 @@ class Refusing(io.BytesIO):
 
 
 def test_an_error_of_the_machine_comes_through(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builtins.open", lambda *args, **kwargs: Refusing())
+    monkeypatch.setattr(Path, "open", lambda *args, **kwargs: Refusing())
     failed = try_decode(root / NAMES[0], WANTED)
     stream = io.BytesIO()
     messages.write_results(stream, [failed])

@@ -15,7 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gan_runner.data import Data, Space
+from gan_runner.data import Data, Space, StoredExamples
+from gan_runner.data.stored import Pending
 from gan_runner.datasets.digits import Digits
 from gan_runner.evaluation.features import classifier as training
 from gan_runner.evaluation.features.classifier import Classifier, classifier, held_out_size
@@ -83,7 +84,7 @@ def test_the_classifier_names_97_of_100_unseen_digits(fit: DigitFit) -> None:
 
 
 def test_training_is_announced_before_and_after(fit: DigitFit) -> None:
-    before, after = fit.said
+    before, *_, after = fit.said
     assert before == "training the classifier for this data set, once, on cpu ..."
     assert f"{fit.space.facts['accuracy']:.2%} of 300 unseen images right" in after
 
@@ -215,6 +216,55 @@ def test_a_classifier_can_be_trained_on_few_images_and_on_oblong_ones(
     space = classifier(labeled_data(*shape), cache=tmp_path, device=CPU, say=silent)
     assert space.features(noise(*shape)).isfinite().all()
     assert 0 <= space.facts["accuracy"] <= 1
+
+
+class OnDisk(StoredExamples):
+    """Images that count how many of them were read."""
+
+    digest, most_examined = "", 10
+
+    def __init__(self, images: Tensor) -> None:
+        self.images, self.shape, self.dtype, self.read = (
+            images,
+            tuple(images.shape),
+            images.dtype,
+            0,
+        )
+
+    def begin(self, indices: Tensor) -> Pending:
+        self.read += len(indices)
+        return lambda: self.images[indices]
+
+    def batches_ahead(self, size: int) -> int:
+        return 2
+
+    def select(self, indices: Tensor) -> OnDisk:
+        return OnDisk(self.images[indices])
+
+
+def test_images_on_disk_are_read_once_for_the_classifier(
+    quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = labeled_data(12, 1, 8, 8)
+    assert isinstance(data.examples, Tensor)
+    on_disk = OnDisk(data.examples)
+    found = []
+    for examples in (data.examples, on_disk):
+        each = classifier(replace(data, examples=examples), cache=tmp_path, device=CPU, say=silent)
+        found.append(each.version)
+    assert found[0] == found[1]
+    assert on_disk.read == 12
+
+
+def test_a_classifier_that_takes_long_says_how_long_after_its_first_steps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(training, "_STEPS", (2, 2))
+    monkeypatch.setattr(training, "_TIMED_STEPS", 1)
+    monkeypatch.setattr(training, "_ANNOUNCED_SECONDS", 0.0)
+    said: list[str] = []
+    classifier(labeled_data(12, 1, 8, 8), cache=tmp_path, device=CPU, say=said.append)
+    assert "this takes about " in said[1] and "evaluation.space=random" in said[1]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from gan_runner.runs.finish import train_to_end
 from gan_runner.runs.open import create
 from gan_runner.storage import checkpoint
 from gan_runner.storage.checkpoint import steps
+from gan_runner.system.signals import Interrupted
+from gan_runner.training import run as training_run
 from gan_runner.training.loop import is_due
 from gan_runner.training.run import Run
 
@@ -141,6 +144,21 @@ def test_steps_of_0_write_the_checkpoint_of_step_0(new_run: Callable[..., Run]) 
     assert (row_steps(run), picture_steps(run)) == ([], [0])
     status = run.folder.status()
     assert (status.state, status.step, status.exit_code) == ("completed", 0, 0)
+
+
+def test_a_signal_ends_what_prepares_the_evaluation_and_leaves_a_run_that_can_go_on(
+    new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*_: Any, **__: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("the classifier is trained on")
+
+    monkeypatch.setattr(training_run, "Evaluator", endless)
+    run = new_run("train.steps=3", "train.eval_every=3")
+    with pytest.raises(Interrupted):
+        finish(run)
+    assert checkpoint_steps(run) == [0]
+    assert run.recorder.status.exit_code == 130
 
 
 def test_a_row_has_the_rate_and_the_time_of_its_step(new_run: Callable[..., Run]) -> None:

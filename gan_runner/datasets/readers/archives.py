@@ -37,12 +37,13 @@ class Archive:
     """The files of an archive in the order in which they lie there or are listed.
 
     `cut_off`: the name of the one that the archive ends in, and why; `rest`: why what follows the
-    last one can't be read.
+    last one can't be read; `lacks_end`: whether a tar ends with a file, as one cut off there does.
     """
 
     entries: list[Entry] = field(default_factory=list)
     cut_off: dict[str, str] = field(default_factory=dict)
     rest: str = ""
+    lacks_end: bool = False
 
     def add(self, entry: Entry, *, length: int) -> None:
         """Take in an entry of an archive of so many bytes."""
@@ -93,6 +94,7 @@ def _list_tar(file: IO[bytes], start: bytes) -> Archive:
         raise ArchiveError(kind, remedy) from None
     if not archive.cut_off and _holds_more(file, end, length):
         archive.rest = f"what follows byte {end:,} isn't part of a tar file"
+    archive.lacks_end = not archive.cut_off and end >= length
     return archive
 
 

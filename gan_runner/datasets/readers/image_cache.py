@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from gan_runner.errors import MachineError, printable
 NamedResults = Generator[tuple[str, Decoded | Damaged | TooLarge]]
 
 IMAGES, COUNTS = "images.npy", "pictures.json"
+_WRITE_BYTES = 1 << 20
 
 
 class NoRoomError(Exception):
@@ -74,17 +75,19 @@ def decode_to_disk(
 
 
 def load_or_count(folder: Path, *, size: int, decode: Callable[[], NamedResults]) -> PictureCounts:
-    """What was noted of images of this size; the first time of those of `decode`, whose pixels
-    aren't kept. Raises MachineError if it can't be written or read, and what `decode` raises."""
+    """What was noted of images of this size; the first time, or if the notes are damaged, of those
+    of `decode`, whose pixels aren't kept. Raises MachineError if it can't be written, and what
+    `decode` raises."""
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        return _read_counts(folder)
+    counter = PictureCounter(size)
     with _cache_faults(folder):
-        if not folder.exists():
-            counter = PictureCounter(size)
-            with closing(decode()) as images:
-                for name, result in images:
-                    counter.add(name, result)
-            _place(folder, lambda unfinished: _write_counts(unfinished, counter.counts()))
-        with _damage_faults(folder):
-            return _read_counts(folder)
+        with closing(decode()) as images:
+            for name, result in images:
+                counter.add(name, result)
+        shutil.rmtree(folder, ignore_errors=True)  # damaged notes
+        _place(folder, lambda unfinished: _write_counts(unfinished, counter.counts()))
+    return counter.counts()
 
 
 @contextmanager
@@ -148,7 +151,7 @@ def _write_images(path: Path, shape: tuple[int, ...], images: NamedResults) -> P
     """Write a .npy file image by image, without those that have no pixels; notes of all."""
     count, counter = 0, PictureCounter(shape[-1])
     # written, not mapped: with a full disk a write raises OSError, a mapped page kills the process
-    with path.open("wb") as file:
+    with path.open("wb", buffering=_WRITE_BYTES) as file:
         file.write(_header(count, shape))
         for name, result in images:
             counter.add(name, result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
@@ -91,7 +91,7 @@ class PictureCounter:
         self._formats: Counter[str] = Counter()
         self._modes: Counter[str] = Counter()
         self._sides: list[tuple[int, int]] = []
-        self._depths: dict[str, tuple[int, float, float, NDArray[np.int64]]] = {}
+        self._depths: dict[str, _Depth] = {}
         self._hashes: set[int] = set()
         self._clipped = 0.0
         self._first_with_frames = ""
@@ -116,8 +116,13 @@ class PictureCounter:
             formats=dict(self._formats.most_common()),
             modes=dict(self._modes.most_common()),
             depths={
-                depth: DepthValues(count=count, low=low, high=high, histogram=histogram.tolist())
-                for depth, (count, low, high, histogram) in sorted(self._depths.items())
+                depth: DepthValues(
+                    count=each.count,
+                    low=each.low,
+                    high=each.high,
+                    histogram=each.histogram.tolist(),
+                )
+                for depth, each in sorted(self._depths.items())
             },
             smallest=by_area[0],
             largest=by_area[-1],
@@ -151,12 +156,19 @@ class PictureCounter:
         if stored.has_frames and not self._first_with_frames:
             self._first_with_frames = name
         self._dim[header.depth] += 0 <= stored.low <= stored.high <= DEPTHS[header.depth][1] / 16
-        count, low, high, histogram = self._depths.get(
-            header.depth, (0, stored.low, stored.high, np.zeros(256, np.int64))
-        )
-        self._depths[header.depth] = (
-            count + 1,
-            min(low, stored.low),
-            max(high, stored.high),
-            histogram + stored.histogram,
-        )
+        depth = self._depths.get(header.depth)
+        if depth is None:
+            depth = self._depths[header.depth] = _Depth(stored.low, stored.high)
+        depth.count += 1
+        depth.low, depth.high = min(depth.low, stored.low), max(depth.high, stored.high)
+        depth.histogram += stored.histogram
+
+
+@dataclass
+class _Depth:
+    """The values of the pictures of one depth so far."""
+
+    low: float
+    high: float
+    count: int = 0
+    histogram: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))

@@ -54,7 +54,8 @@ class Index:
     `labels`: one for each image, None where it has none. `label_source`: where they come from,
     empty without labels; `classes`: names of integer labels, where the files have them. `cut_off`:
     files that their shard ends within, and why; `rests`: shards that can't be read to their end,
-    and why. `others`: files that are neither images nor labels, by the ends of their names.
+    and why; `endless`: tar files without the zeros that end one. `others`: files that are neither
+    images nor labels, by the ends of their names.
     """
 
     shards: list[str] = field(default_factory=list)
@@ -67,11 +68,16 @@ class Index:
     classes: list[str] = field(default_factory=list)
     cut_off: dict[str, str] = field(default_factory=dict)
     rests: dict[str, str] = field(default_factory=dict)
+    endless: list[str] = field(default_factory=list)
     others: dict[str, Named] = field(default_factory=dict)
 
     @property
     def members(self) -> Members:
         return Members(self.rows, self.shards, self.suffixes)
+
+    def shard_of(self, index: int) -> str:
+        """The path of the file that an image lies in."""
+        return self.shards[int(self.rows["shard"][index])]
 
     def name_of(self, index: int) -> str:
         """Such as "00012.jpg in train-0003.tar"."""
@@ -161,6 +167,8 @@ class _Reader:
             index.cut_off[f"{name} in {self.shard.name}"] = reason
         if archive.rest:
             index.rests[self.shard.name] = archive.rest
+        if archive.lacks_end:
+            index.endless.append(self.shard.name)
         for entry in archive.entries:
             suffix = PurePosixPath(entry.name).suffix.lower()
             if suffix not in (*SUFFIXES, f".{_LABEL}", f".{_FACTS}"):

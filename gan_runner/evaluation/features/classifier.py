@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -14,16 +15,19 @@ from torch.nn.functional import cross_entropy, pad
 from torch.optim.lr_scheduler import OneCycleLR
 
 from gan_runner.data import Data, Space
-from gan_runner.data.stored import ReadBatch, read_batches
+from gan_runner.data.stored import ReadBatch, read_batches, read_whole
 from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
 from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
 from gan_runner.system.eager_optimizers import Adam
+from gan_runner.system.units import duration_text
 
 PROCEDURE = "classifier-1"  # another number whenever anything below changes the weights
 WIDTH = 128
 _BATCH, _EPOCHS, _RATE = 64, 15, 4e-3
 _STEPS = 300, 2400
+_TIMED_STEPS, _ANNOUNCED_SECONDS = 20, 20.0
+_MOST_KEPT_BYTES = 256 << 20  # of images on disk that are decoded once, not for each epoch
 _LEAST_GAIN = 0.3
 """Of what the most frequent class leaves wrong, so much must be right at least."""
 
@@ -140,15 +144,27 @@ def _train(
     rng = torch.Generator().manual_seed(0)
     shuffled = torch.randperm(len(data), generator=rng)
     split = len(data) - held_out_size(len(data))
+    steps = min(max(_EPOCHS * split // _BATCH, _STEPS[0]), _STEPS[1])
+    if steps * _BATCH > len(data):
+        data = replace(data, examples=read_whole(data.examples, most_bytes=_MOST_KEPT_BYTES))
     training = _Training(network.to(device), data, device, rng)
     # a caller that only evaluates may have switched gradients off
     with torch.enable_grad():
-        training.fit(shuffled[:split])
+        training.fit(shuffled[:split], steps, say=say)
     accuracy = training.accuracy(shuffled[split:])
     seconds = time.perf_counter() - started
     say(f"trained in {seconds:.0f} s, {accuracy:.2%} of {len(data) - split} unseen images right")
     measured = {**facts, "accuracy": accuracy, "held_out": len(data) - split}
     return CachedTensors({k: v.cpu() for k, v in network.state_dict().items()}, measured)
+
+
+def _announce(seconds: float, *, say: Callable[[str], None]) -> None:
+    """Say how long it takes, where somebody would wonder, and what takes no time."""
+    if seconds >= _ANNOUNCED_SECONDS:
+        say(
+            f"this takes about {duration_text(seconds)} more. To evaluate without a classifier: "
+            "evaluation.space=random"
+        )
 
 
 def held_out_size(count: int) -> int:
@@ -164,13 +180,16 @@ class _Training(NamedTuple):
     device: torch.device
     rng: torch.Generator
 
-    def fit(self, indices: Tensor) -> None:
+    def fit(self, indices: Tensor, steps: int, *, say: Callable[[str], None]) -> None:
         """Adam with one cycle of the learning rate, over images shifted by a pixel or two."""
-        steps = min(max(_EPOCHS * len(indices) // _BATCH, _STEPS[0]), _STEPS[1])
         optimizer = Adam(self.network.parameters(), lr=_RATE)
         schedule = OneCycleLR(optimizer, max_lr=_RATE, total_steps=steps)
         self.network.train()
-        for batch in read_batches(self.data.examples, self._order(indices, steps)):
+        started = time.perf_counter()
+        batches = read_batches(self.data.examples, self._order(indices, steps))
+        for step, batch in enumerate(batches):
+            if step == _TIMED_STEPS:
+                _announce((time.perf_counter() - started) / step * (steps - step), say=say)
             images, labels = self._encoded(batch)
             loss = cross_entropy(self.network(self._shift(images)), labels)
             optimizer.zero_grad()
