@@ -28,7 +28,7 @@ from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 from gan_runner.errors import MachineError, printable
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has none, and its SIGTERM kills
-_LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation by rank 0
+_LONGEST = timedelta(days=7)  # that the others may wait for, as while rank 0 trains a classifier
 _BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
 
 
@@ -38,6 +38,7 @@ class Order(IntEnum):
     STOP = 0
     STEP = 1
     TAKE_STATE = 2
+    EVALUATE = 3
 
 
 def join() -> None:

@@ -18,6 +18,7 @@ from gan_runner.data.stored import ReadBatch, read_batches
 from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
 from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
+from gan_runner.system import ranks
 from gan_runner.system.eager_optimizers import Adam
 
 PROCEDURE = "classifier-1"  # another number whenever anything below changes the weights
@@ -43,6 +44,24 @@ def classifier(
     network = build_network(lambda: Classifier(data.space.shape, classes), seed=0)
     facts = {"recipe": PROCEDURE, "data": data.digest}
     path = cache / "classifiers" / f"{tensor_digest('|'.join(facts.values()), {})[:16]}.safetensors"
+    leads = ranks.rank() == 0
+    found: CachedTensors = ranks.share(
+        _trained(network, data, facts, path, device=device, say=say) if leads else None
+    )
+    network.load_state_dict(found.tensors)
+    return ClassifierFeatures(network, data.space, found, device)
+
+
+def _trained(
+    network: Classifier,
+    data: Data,
+    facts: dict[str, Any],
+    path: Path,
+    *,
+    device: torch.device,
+    say: Callable[[str], None],
+) -> CachedTensors:
+    """The weights at `path`, which are trained and written there where they aren't yet."""
     found = read_cached(path, facts, like=network.state_dict())
     if found is None:
         trained = _train(network, data, facts, device=device, say=say)
@@ -51,8 +70,7 @@ def classifier(
         if found is None:
             found = trained
             write_cached(path, found, say=say)
-    network.load_state_dict(found.tensors)
-    return ClassifierFeatures(network, data.space, found, device)
+    return found
 
 
 def classifier_warning(facts: Mapping[str, Any], class_counts: Tensor) -> str | None:
