@@ -56,7 +56,7 @@ def _follow() -> None:
     state.share()
     for number in SIGNALS:  # rank 0 saves, and then tells the others
         signal.signal(number, signal.SIG_IGN)
-    evaluator = _evaluator(experiment, data, device)
+    evaluator = make_evaluator(experiment, data, device)
     if config.reuse_memory:
         keep_freed_memory()
     reals = real_batches(experiment, data, state, device)
@@ -70,7 +70,7 @@ def _follow() -> None:
             experiment.method.step(state, reals)
 
 
-def _evaluator(experiment: Experiment, data: Data, device: torch.device) -> Evaluator | None:
+def make_evaluator(experiment: Experiment, data: Data, device: torch.device) -> Evaluator | None:
     """What rank 0 makes when its run begins, without a word."""
     if not experiment.config.train.is_evaluated:
         return None
