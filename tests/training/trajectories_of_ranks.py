@@ -36,7 +36,7 @@ from gan_runner.training.state import TrainState
 EVALUATED = {
     "codes": ("evaluation.num=600", "evaluation.space=random"),
     "vae": (*("evaluation.num=600", "evaluation.space=random", "evaluation.importance_samples=2"),),
-    "double_evaluated_table": ("evaluation.metrics=null",),
+    "double_evaluated_table": ("evaluation.metrics=[columns,frechet,manifold,memorization]",),
 }
 """The runs that are evaluated, and how: in several batches each."""
 _FEW = ("train.eval_every=1", "evaluation.projections=20")
