@@ -33,6 +33,10 @@ from gan_runner.training.loop import real_batches
 from gan_runner.training.sampled import sampler_of
 from gan_runner.training.state import TrainState
 
+_STDDEV = ("model.discriminator.minibatch=stddev",)
+CHANGED = {"vae_gan": (*_STDDEV, "model.discriminator.minibatch_group=3")}
+"""Runs with a layer more, whose groups are those of one process."""
+
 EVALUATED = {
     "codes": ("evaluation.num=600", "evaluation.space=random"),
     "vae": (*("evaluation.num=600", "evaluation.space=random", "evaluation.importance_samples=2"),),
@@ -50,7 +54,8 @@ def states(
     for name in names:
         changes = (*_FEW, *EVALUATED[name]) if name in EVALUATED else ()
         with in_double():
-            words = [*COMMON, *CASES[name], *changes, f"cache={folder / 'cache'}"]
+            more = (*changes, *CHANGED.get(name, ()))
+            words = [*COMMON, *CASES[name], *more, f"cache={folder / 'cache'}"]
             config = parse_config(compose(words))
             device = prepare_machine(config)
             experiment, data = load_data(build(config), Terminal(quiet=True), device)

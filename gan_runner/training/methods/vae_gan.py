@@ -103,7 +103,10 @@ class VAEGAN(WithDiscriminator):
                 prior = normal_like(latents, state)
                 fakes = state.generator(torch.cat((prior, latents))).float()
             reals = Batch(torch.cat((real.examples, real.examples)))
-            self.update_discriminator(state, reals, Batch(fakes), update=state.step * d_steps + k)
+            with ranks.in_parts(2):
+                self.update_discriminator(
+                    state, reals, Batch(fakes), update=state.step * d_steps + k
+                )
         self._update_autoencoder(state, real, posterior, fakes)
         self.finish_step(state)
 
@@ -112,7 +115,8 @@ class VAEGAN(WithDiscriminator):
     ) -> None:
         """`fakes` [2N, *shape]: the second half are reconstructions of `real`."""
         with self.updates.autocast(fakes.device):
-            on_fake = state.discriminator(fakes)
+            with ranks.in_parts(2):
+                on_fake = state.discriminator(fakes)
             with torch.no_grad():
                 on_real = state.discriminator(real.examples)
         reconstruction = feature_reconstruction(
@@ -140,16 +144,6 @@ class VAEGAN(WithDiscriminator):
         for part in ("generator", "encoder"):
             terms[f"grad_norm/{part}"] = self.optimize(part, state)
         state.sums.add(terms)
-
-    def check(self, config: Config) -> None:
-        super().check(config)
-        layer = config.model["discriminator"].get("minibatch")
-        if config.devices > 1 and layer == "stddev":  # ranks mix the two kinds of fakes otherwise
-            raise ConfigError(
-                "groups of fakes aren't those of one device, model.discriminator.minibatch=stddev "
-                f"with {config.choice('method')} on devices={config.devices}. Use devices=1 or "
-                "model.discriminator.minibatch=discrimination"
-            )
 
     def check_space(self, space: Space) -> None:
         refuse_tables(space)
