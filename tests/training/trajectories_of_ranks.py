@@ -99,6 +99,7 @@ def main(rank: int, count: int, folder: Path, steps: int, names: Sequence[str]) 
         shared_work.each(fail, range(count))
     except (NumbersError, shared_work.SharedFaultError) as error:
         (folder / f"fault.{rank}").write_text(f"{type(error).__name__} {error}")
+    distributed.destroy_process_group()  # else a thread of it may outlive the interpreter
 
 
 if __name__ == "__main__":
