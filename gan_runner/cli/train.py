@@ -106,6 +106,8 @@ def _run(arguments: list[str]) -> int:
     if command.dry_run:
         _refuse_ranks("a dry run measures one process")
     if rank_here():
+        # of a rank 0 that is gone, the launcher says it in a line; torch adds a trace of 30
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         from gan_runner.config.plugins import load_plugins
         from gan_runner.runs.ranks import follow
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -10,17 +11,21 @@ from torch import Tensor
 
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Track
-from gan_runner.evaluation.cost import classes_apart, estimated_seconds
+from gan_runner.evaluation.cost import classes_apart, estimated_seconds, operations
+from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.likelihood import likelihood
+from gan_runner.evaluation.metrics.by_class import ClassNumbers, images_by_class, rows_by_class
 from gan_runner.evaluation.metrics.inputs import MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import measure
+from gan_runner.evaluation.metrics.paired import TOGETHER
 from gan_runner.evaluation.metrics.registry import METRICS, Need
 from gan_runner.evaluation.metrics.tables import labeled_arrays
 from gan_runner.evaluation.metrics.tstr import TSTR
-from gan_runner.evaluation.reference import as_arrays, prepare_reference
-from gan_runner.evaluation.report import EvaluationReport, make_report
+from gan_runner.evaluation.reference import Reference, as_arrays, prepare_reference
+from gan_runner.evaluation.report import EvaluationReport, Measured, make_report
 from gan_runner.evaluation.settings import Evaluation, refuse_single_examples
-from gan_runner.sampling.sampler import Sampler
+from gan_runner.sampling.sampler import CHUNK, Sampler
+from gan_runner.system import ranks, shared_work
 from gan_runner.system.units import duration_text
 
 _ANNOUNCED_SECONDS = 60.0
@@ -81,16 +86,47 @@ class Evaluator:
 
         A conditional one is given the labels of these examples. Of an autoencoder the likelihood of
         held-out examples is measured, too, or of training ones where there are no others. Raises
-        NumbersError for a sample that is NaN or Inf.
+        NumbersError for a sample that is NaN or Inf. The other ranks of a run `take_part`.
         """
+        ranks.tell(ranks.Order.EVALUATE)
         reference, settings = self._reference, self._settings
-        latents = sampler.latents(len(reference.examples), seed=settings.seed)
+        inputs, measured, classes = self._measure(sampler)
+        return make_report(measured, classes, inputs, reference, settings, weights=sampler.weights)
+
+    def take_part(self, sampler: Sampler) -> None:
+        """Do a share of what rank 0 measures of the same generator."""
+        self._measure(sampler)
+
+    def _measure(self, sampler: Sampler) -> tuple[MetricInputs, Measured, ClassNumbers]:
+        reference = self._reference
+        latents = sampler.latents(len(reference.examples), seed=self._settings.seed)
         labels = reference.labels if sampler.classes else None
-        fake = sampler.decode(latents, labels)
-        inputs = self._inputs(fake, labels, _category(sampler, latents), self._likelihood(sampler))
-        names = self._track(self._metrics, description="measuring", total=len(self._metrics))
-        measured = {name: measure(name, inputs) for name in names}
-        return make_report(measured, inputs, reference, settings, weights=sampler.weights)
+        fake, features = _generate(sampler, latents, labels, reference.space)
+        inputs = self._inputs(
+            fake,
+            features.to(reference.space.device),
+            labels,
+            _category(sampler, latents),
+            self._likelihood(sampler),
+        )
+        measured = self._measure_each(inputs)
+        return inputs, measured, _by_class(inputs, reference, tuple(measured))
+
+    def _measure_each(self, inputs: MetricInputs) -> Measured:
+        """The numbers of every metric. The longest first, so that no rank is left with it alone;
+        those of one walk over all pairs together."""
+        size = inputs.real_features.shape
+        walked = tuple(name for name in self._metrics if name in TOGETHER)
+        groups = [walked, *((name,) for name in self._metrics if name not in TOGETHER)]
+        groups.sort(key=lambda names: operations(names, *size), reverse=True)
+
+        def measure_own(own: Sequence[Sequence[str]]) -> Iterator[Measured]:
+            for group in self._track(own, description="measuring", total=len(own)):
+                yield {name: measure(name, inputs) for name in group}
+
+        parts = shared_work.each(measure_own, groups)
+        found = {name: numbers for part in parts for name, numbers in part.items()}
+        return {name: found[name] for name in self._metrics}
 
     def _likelihood(self, sampler: Sampler) -> SplitLikelihood | None:
         """The likelihood of unseen examples; None unless it is asked for and there is one."""
@@ -107,6 +143,7 @@ class Evaluator:
     def _inputs(
         self,
         fake: Tensor,
+        features: Tensor,
         labels: Tensor | None,
         category: Tensor | None,
         likelihood: SplitLikelihood | None,
@@ -117,7 +154,7 @@ class Evaluator:
             real=reference.examples,
             fake=fake,
             real_features=reference.features,
-            fake_features=reference.space.features(fake),
+            fake_features=features,
             fresh=reference.fresh,
             centers=None if reference.mixture is None else reference.mixture.centers,
             std=None if reference.mixture is None else reference.mixture.std,
@@ -145,7 +182,32 @@ class Evaluator:
         elif labels is not None:
             synthetic = as_arrays(fake, labels)
         task = self._reference.tstr
-        return None if task is None or synthetic is None else task.evaluate(synthetic)
+        if task is None or synthetic is None:
+            return None
+        (found,) = shared_work.each(lambda own: map(task.evaluate, own), [synthetic])
+        return found
+
+
+def _generate(
+    sampler: Sampler, latents: Tensor, labels: Tensor | None, space: FeatureSpace
+) -> tuple[Tensor, Tensor]:
+    """The samples of latent points, and their features, both on the CPU."""
+
+    def generate(own: Sequence[slice]) -> Iterator[tuple[Tensor, Tensor]]:
+        for rows in own:
+            fake = sampler.decode(latents[rows], None if labels is None else labels[rows])
+            yield fake, space.features(fake).cpu()
+
+    # whole batches of both, in which one process makes them, too
+    block = math.lcm(CHUNK, space.batch_size)
+    fake, features = shared_work.rows(generate, len(latents), block=block)
+    return fake, features
+
+
+def _by_class(inputs: MetricInputs, reference: Reference, metrics: Sequence[str]) -> ClassNumbers:
+    if reference.rows is not None:
+        return rows_by_class(inputs, reference.rows, metrics)
+    return images_by_class(inputs, reference.labels, reference.data.class_names, metrics)
 
 
 def _category(sampler: Sampler, latents: Tensor) -> Tensor | None:

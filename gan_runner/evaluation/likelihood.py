@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from gan_runner.objectives.elbo import (
 )
 from gan_runner.sampling.sampler import Sampler, evaluating
 from gan_runner.seeds import derive
+from gan_runner.system import shared_work
 
 _CHUNK = 500
 
@@ -32,17 +34,26 @@ def likelihood(
     """Bounds for examples as stored, from `samples` points of each posterior; on the CPU.
 
     `elbo` has its divergence in closed form; `log_likelihood` weighs the points by importance
-    (Burda et al. 2016, arXiv:1509.00519, eq. 8). The networks are left as they were.
+    (Burda et al. 2016, arXiv:1509.00519, eq. 8). The networks are left as they were. The ranks of a
+    run compute them together.
     """
     encoder, rng = sampler.encoder, torch.Generator().manual_seed(derive(seed, "posterior"))
     assert encoder is not None, "an autoencoder has an encoder"
-    parts = []
-    with torch.no_grad(), evaluating(encoder), evaluating(sampler.generator):
-        for chunk in examples.split(_CHUNK):
+
+    def bounds(own: Sequence[slice]) -> Iterator[Likelihood]:
+        for begin, chunk in zip(
+            range(0, len(examples), _CHUNK), examples.split(_CHUNK), strict=True
+        ):
+            if slice(begin, begin + len(chunk)) not in own:
+                for _ in range(samples):  # the next ones' noise comes after that of these
+                    torch.randn(len(chunk), sampler.latent_dims, generator=rng)
+                continue
             encoded = sampler.space.encode(chunk.to(sampler.device))
             posterior = Posterior(*encoder(encoded))
-            parts.append(_bounds(sampler, elbo, encoded, posterior, samples=samples, rng=rng))
-    return Likelihood(*(torch.cat(values) for values in zip(*parts, strict=True)))
+            yield _bounds(sampler, elbo, encoded, posterior, samples=samples, rng=rng)
+
+    with torch.no_grad(), evaluating(encoder), evaluating(sampler.generator):
+        return Likelihood(*shared_work.rows(bounds, len(examples), block=_CHUNK))
 
 
 def _bounds(

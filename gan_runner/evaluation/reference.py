@@ -24,6 +24,7 @@ from gan_runner.evaluation.metrics.registry import Need
 from gan_runner.evaluation.metrics.tstr import LabeledArrays, TSTRTask
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.seeds import derive
+from gan_runner.system import shared_work
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,12 @@ def prepare_reference(
 ) -> Reference:
     """The reals that metrics with these needs compare samples of a data set with.
 
-    Raises ConfigError for a space that doesn't fit the data, MachineError for what is missing.
+    The ranks of a run prepare them together. Raises ConfigError for a space that doesn't fit the
+    data, MachineError for what is missing.
     """
     space = feature_space(settings, dataset, data, cache=cache, device=device, say=say)
     examples, labels = _choose_examples(data, settings)
-    held_out = dataset.test(cache, track)
+    held_out = shared_work.after_rank_0(lambda: dataset.test(cache, track))
     test = None if held_out is None or held_out.labels is None else held_out
     rows = None
     if data.tells_classes_apart:

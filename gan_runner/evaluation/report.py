@@ -13,12 +13,7 @@ from gan_runner.data import Examples
 from gan_runner.data.stored import read_rows
 from gan_runner.evaluation.confusion import ConfusionMatrices
 from gan_runner.evaluation.features.classifier import classifier_warning
-from gan_runner.evaluation.metrics.by_class import (
-    ByClass,
-    ClassNumbers,
-    images_by_class,
-    rows_by_class,
-)
+from gan_runner.evaluation.metrics.by_class import ByClass, ClassNumbers
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.protocol import Protocol, Result
@@ -66,6 +61,7 @@ class EvaluationReport(NamedTuple):
 
 def make_report(
     measured: Measured,
+    classes: ClassNumbers,
     inputs: MetricInputs,
     reference: Reference,
     settings: Evaluation,
@@ -74,7 +70,7 @@ def make_report(
 ) -> EvaluationReport:
     """The report on what was measured of these inputs; `weights` are `ema` or `raw`."""
     numbers = [m for each in measured.values() for m in each if math.isfinite(m.value)]
-    wanted, classes = settings.best.metric, _by_class(inputs, reference, tuple(measured))
+    wanted = settings.best.metric
     confusion = inputs.tstr and ConfusionMatrices(inputs.tstr, reference.data.class_names)
     return EvaluationReport(
         results=tuple(_result(m, inputs, reference, weights) for m in numbers),
@@ -86,12 +82,6 @@ def make_report(
         neighbors=_nearest(inputs, reference),
         confusion=confusion,
     )
-
-
-def _by_class(inputs: MetricInputs, reference: Reference, metrics: Sequence[str]) -> ClassNumbers:
-    if reference.rows is not None:
-        return rows_by_class(inputs, reference.rows, metrics)
-    return images_by_class(inputs, reference.labels, reference.data.class_names, metrics)
 
 
 def _result(

@@ -72,7 +72,7 @@ class StandardDeviation(nn.Module):
             own = _flatten_to_float32(features)
             x = ranks.couple(own)
             groups = max(1, x.shape[0] // self.group)
-            index = torch.arange(x.shape[0], device=x.device) % groups
+            index = ranks.places(x) % groups
             member = one_hot(index, groups).to(x.dtype)  # [N, groups]
             mean = (member / member.sum(0)).T  # [groups, N] takes the mean of each group
             variance = mean @ (x - member @ (mean @ x)).square()

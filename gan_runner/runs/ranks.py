@@ -1,23 +1,32 @@
 """A run on several devices: rank 0 leads it as a run on one device, the others follow.
 
-Rank 0 alone reads the command, writes, samples, measures and decides. A follower is sent the
-configuration and the state, reads the data for itself, and takes the steps that it is told to.
+Rank 0 alone reads the command, writes, draws and decides. A follower is sent the configuration and
+the state, reads the data for itself, takes the steps that it is told to, and does its share of
+evaluations.
 """
 
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+
+import torch
 
 from gan_runner.config import schema
+from gan_runner.data import Data
 from gan_runner.errors import MachineError, report
+from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.finish import as_fault
 from gan_runner.runs.open import load_data, prepare_machine, untrained_state
 from gan_runner.system import ranks
 from gan_runner.system.allocator import keep_freed_memory
+from gan_runner.system.shared_work import SharedFaultError
 from gan_runner.system.signals import SIGNALS
 from gan_runner.training.build import build
+from gan_runner.training.experiment import Experiment
 from gan_runner.training.loop import real_batches
+from gan_runner.training.sampled import sampler_of
 
 
 def follow() -> int:
@@ -25,6 +34,8 @@ def follow() -> int:
     ranks.join()
     try:
         _follow()
+    except SharedFaultError:  # rank 0 reports it
+        return MachineError.exit_code
     except Exception as error:
         if ranks.is_loss(error):  # it says why itself, or whoever started the ranks does
             return MachineError.exit_code
@@ -43,13 +54,32 @@ def _follow() -> None:
     experiment, data = load_data(build(config), Terminal(quiet=True), device)
     state = untrained_state(experiment, data, device)
     state.share()
+    for number in SIGNALS:  # rank 0 saves, and then tells the others
+        signal.signal(number, signal.SIG_IGN)
+    evaluator = make_evaluator(experiment, data, device)
     if config.reuse_memory:
         keep_freed_memory()
     reals = real_batches(experiment, data, state, device)
-    for number in SIGNALS:  # rank 0 saves, and then tells the others
-        signal.signal(number, signal.SIG_IGN)
     while (order := ranks.hear()) is not ranks.Order.STOP:
         if order is ranks.Order.TAKE_STATE:
             state.share()
+        elif order is ranks.Order.EVALUATE:
+            assert evaluator is not None, "rank 0 has one as well"
+            evaluator.take_part(sampler_of(experiment, data, state))
         else:
             experiment.method.step(state, reals)
+
+
+def make_evaluator(experiment: Experiment, data: Data, device: torch.device) -> Evaluator | None:
+    """What rank 0 makes when its run begins, without a word."""
+    if not experiment.config.train.is_evaluated:
+        return None
+    return Evaluator(
+        experiment.evaluation,
+        experiment.dataset,
+        data,
+        cache=Path(experiment.config.cache).expanduser(),
+        device=device,
+        say=lambda text: None,
+        track=Terminal(quiet=True).track,
+    )

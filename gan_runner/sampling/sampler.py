@@ -21,7 +21,7 @@ from gan_runner.sampling.latents import draw_labels, draw_latents
 Weights = Literal["ema", "raw"]
 """Whether the weights sampled are the generator's EMA, or its own."""
 
-_CHUNK = 64
+CHUNK = 64
 """Latent points in a forward pass, always: products of matrices round otherwise in other sizes, and
 an example must not depend on how many are made with it."""
 
@@ -92,11 +92,11 @@ class Sampler:
         chosen = self.label_each(len(latents), labels)
         chunks = []
         with torch.no_grad(), evaluating(self.generator):
-            for begin in range(0, len(latents), _CHUNK):
-                part = slice(begin, begin + _CHUNK)
+            for begin in range(0, len(latents), CHUNK):
+                part = slice(begin, begin + CHUNK)
                 of = None if chosen is None else _fill_chunk(chosen[part]).to(self.device)
                 outputs = self.generator(_fill_chunk(latents[part]).to(self.device), of)
-                shape = (_CHUNK, *self.space.shape)
+                shape = (CHUNK, *self.space.shape)
                 check_shape(outputs, shape, source="the generator", meaning="an example each")
                 outputs = outputs[: len(latents[part])]
                 examples = self.space.decode(outputs)
@@ -151,7 +151,7 @@ class Sampler:
 
 def _fill_chunk(part: Tensor) -> Tensor:
     """[N, ...] and its last row again and again, up to a whole chunk."""
-    missing = _CHUNK - len(part)
+    missing = CHUNK - len(part)
     return torch.cat((part, part[-1:].repeat_interleave(missing, dim=0))) if missing else part
 
 

@@ -15,8 +15,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import timedelta
 from enum import IntEnum
 from typing import Any
@@ -29,7 +30,8 @@ from gan_runner.errors import MachineError, printable
 from gan_runner.system import micro_batches
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has none, and its SIGTERM kills
-_LONGEST = timedelta(days=7)  # that the others may wait for, as an evaluation by rank 0
+_LONGEST = timedelta(days=7)  # that the others may wait for, as while rank 0 trains a classifier
+_PARTS: ContextVar[int] = ContextVar("_PARTS", default=1)
 _BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
 
 
@@ -43,6 +45,7 @@ class Order(IntEnum):
     STOP = 0
     STEP = 1
     TAKE_STATE = 2
+    EVALUATE = 3
 
 
 def join() -> None:
@@ -185,6 +188,26 @@ def couple(rows: Tensor) -> Tensor:
     parts = [torch.zeros_like(rows) for _ in range(count())]
     parts[rank()] = rows
     return add_up(torch.cat(parts))
+
+
+@contextmanager
+def in_parts(number: int) -> Iterator[None]:
+    """Within it, the rows of a rank are so many parts of equal length, one after the other, and the
+    batch of one process has all rows of the first part first."""
+    token = _PARTS.set(number)
+    try:
+        yield
+    finally:
+        _PARTS.reset(token)
+
+
+def places(rows: Tensor) -> Tensor:
+    """The place that each of the coupled rows [N, ...] has in the batch of one process, int64
+    [N]."""
+    order = torch.arange(len(rows), device=rows.device)
+    if count() == 1:
+        return order
+    return order.view(_PARTS.get(), count(), -1).transpose(0, 1).flatten()
 
 
 def deviation(rows: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.schema import Config
@@ -22,7 +21,7 @@ from gan_runner.health.probe import HealthProbe
 from gan_runner.logs.log import Log, best_step
 from gan_runner.logs.terminal import StartPanel, Terminal
 from gan_runner.logs.trackers import RunFacts
-from gan_runner.sampling.sampler import Sampler, Weights
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.storage.facts import Facts
 from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import State
@@ -35,6 +34,7 @@ from gan_runner.training.clock import Clock
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.pictures import Pictures
 from gan_runner.training.recording import Recorder
+from gan_runner.training.sampled import class_names, sampler_of
 from gan_runner.training.start_panel import panel_rows
 from gan_runner.training.state import TrainState
 
@@ -100,9 +100,7 @@ class Run:
     @property
     def sampler(self) -> Sampler:
         """The sampler of the run: of the EMA, where there is one."""
-        return self._sampler(
-            self.state.sampling_network, "raw" if self.state.ema is None else "ema"
-        )
+        return sampler_of(self.experiment, self.data, self.state)
 
     def begin(self) -> None:
         """Log what is logged once, and say that the run is running."""
@@ -298,26 +296,13 @@ class Run:
         """The facts of a checkpoint beside its tensors."""
         return Facts(
             state=self.state.facts(),
-            classes=self._class_names(),
+            classes=class_names(self.experiment, self.data),
             config=self.config.digest(),
             data=self.data.digest,
             space=self.data.space,
             fingerprint=machine.fingerprint(self.device),
             class_counts=self._class_counts(),
         )
-
-    def _sampler(self, generator: nn.Module, weights: Weights) -> Sampler:
-        networks = {**self.state.networks, "generator": generator}
-        return self.experiment.method.sampler(
-            networks, self.data.space, self._class_names(), weights=weights
-        )
-
-    def _class_names(self) -> tuple[str, ...]:
-        """A name for each class that the generator is conditioned on."""
-        names, classes = self.data.class_names, self.data.classes
-        if not self.experiment.model.conditional:
-            return ()
-        return tuple(names[k] if k < len(names) else str(k) for k in range(classes))
 
     def _class_counts(self) -> tuple[int, ...]:
         """The number of training examples of each of these classes."""
@@ -326,7 +311,8 @@ class Run:
         return tuple(self.data.labels.bincount(minlength=self.data.classes).tolist())
 
     def _compare_samples(self) -> dict[str, float]:
-        return self._probe.compare_samples(self._sampler(self.state.generator, "raw"))
+        raw = sampler_of(self.experiment, self.data, self.state, raw=True)
+        return self._probe.compare_samples(raw)
 
     def _observe(self, values: Mapping[str, float]) -> None:
         """Record every verdict on a logged row; one may end the training."""

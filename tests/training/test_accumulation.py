@@ -54,8 +54,8 @@ RING = ("dataset=ring", "model=mlp", "train.batch_size=8")
 def difference(folder: Path, name: str, *changes: str, parts: int, steps: int) -> float:
     """The most that a number of the state after one pass a batch and after several differ."""
     changes = (*CHANGES.get(name, LAYER), *changes)
-    ((_, whole),) = states(folder, (name,), steps=steps, changes=changes)
-    ((_, shared),) = states(folder, (f"{name}:{parts}",), steps=steps, changes=changes)
+    ((_, whole, _),) = states(folder, (name,), steps=steps, changes=changes)
+    ((_, shared, _),) = states(folder, (f"{name}:{parts}",), steps=steps, changes=changes)
     assert whole.keys() == shared.keys()
     return max(
         float((value - shared[key]).abs().max() / max(1.0, float(value.abs().max())))

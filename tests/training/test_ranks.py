@@ -24,9 +24,9 @@ from gan_runner.training.build import build
 Here = Callable[..., Answer]
 SCRIPT = Path(__file__).with_name("trajectories_of_ranks.py")
 SPREAD = (
-    *("ralsgan", "lsgan_matching", "wgan_lp_drift", "rahinge_packed", "codes", "vae_gan"),
+    *("ralsgan", "lsgan_matching", "wgan_lp_drift", "rahinge_packed", "codes"),
     *("embedding_stddev", "diffaugment_noise", "ada_lecam_consistency"),
-    *("double_evaluated_table", "ralsgan:2", "rahinge_packed:2"),
+    *("vae", "vae_gan_stddev", "double_evaluated_table", "ralsgan:2", "rahinge_packed:2"),
 )
 LEFT_OUT = ("bf16", "table_conditional")  # rounded by design; read as float32 in any case
 EVERY = tuple(name for name in CASES if name not in LEFT_OUT)
@@ -35,7 +35,8 @@ EVERY = tuple(name for name in CASES if name not in LEFT_OUT)
 def differences(
     folder: Path, names: tuple[str, ...], *, count: int, steps: int
 ) -> dict[str, float]:
-    """For each run the most that a number of one process's state and of the ranks' differ."""
+    """For each run the most that a number of one process's state and of the ranks' differ. What
+    both measure is the same."""
     command = [sys.executable, str(SCRIPT)]
     processes = [
         subprocess.Popen([*command, str(rank), str(count), str(folder), str(steps), *names])
@@ -43,13 +44,13 @@ def differences(
     ]
     try:
         whole = [name.partition(":")[0] for name in names]
-        alone = {
-            n: of for n, (_, of) in zip(names, states(folder, whole, steps=steps), strict=True)
-        }
+        those = states(folder, whole, steps=steps, measures=True)
+        alone = list(zip(names, those, strict=True))
     finally:
         assert [process.wait() for process in processes] == [0] * count
     found = {}
-    for name, tensors in alone.items():
+    for name, (_, tensors, report) in alone:
+        assert json.loads((folder / f"{name}.0.json").read_text()) == report, name
         first, *others = (load_file(folder / f"{name}.{rank}") for rank in range(count))
         assert first.keys() == tensors.keys()
         for other in others:
@@ -65,6 +66,8 @@ def differences(
 def test_two_ranks_end_where_one_process_ends(tmp_path: Path) -> None:
     found = differences(tmp_path, SPREAD, count=2, steps=5)
     assert max(found.values()) < 1e-8, found
+    assert (tmp_path / "fault.0").read_text() == "NumbersError a sample is NaN"
+    assert (tmp_path / "fault.1").read_text() == "SharedFaultError "
 
 
 def test_a_run_on_two_devices_goes_on_on_one(here: Here, tmp_path: Path) -> None:

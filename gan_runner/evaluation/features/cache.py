@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from gan_runner.data import Examples
+from gan_runner.data.stored import read_batches
 from gan_runner.errors import printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.storage.tensors import facts_digest, read_tensors, tensor_digest, write_tensors
+from gan_runner.system import ranks, shared_work
 
 
 class CachedTensors(NamedTuple):
@@ -34,7 +36,8 @@ def cached_features(
     say: Callable[[str], None],
 ) -> Tensor:
     """Features of real examples, computed once for each space, data set (its digest), part of it
-    and choice of examples (by the seed); on the space's device."""
+    and choice of examples (by the seed); on the space's device. The ranks of a run compute them
+    together, and rank 0 reads and writes the cache."""
     if not space.is_cached:
         return space.features(examples)
     facts = {
@@ -46,11 +49,26 @@ def cached_features(
     name = tensor_digest("|".join(facts.values()), {})[:16]
     path = cache / "features" / f"{name}.safetensors"
     shape = torch.empty(len(examples), space.size, device="meta")
-    found = read_cached(path, facts, like={"features": shape})
+    leads = ranks.rank() == 0
+    cached = read_cached(path, facts, like={"features": shape}) if leads else None
+    found = shared_work.same_as_rank_0(None if cached is None else cached.tensors["features"])
     if found is None:
-        found = CachedTensors({"features": space.features(examples).cpu()}, facts)
-        write_cached(path, found, say=say)
-    return found.tensors["features"].to(space.device)
+        found = _compute(space, examples)
+        if leads:
+            write_cached(path, CachedTensors({"features": found}, facts), say=say)
+    return found.to(space.device)
+
+
+def _compute(space: FeatureSpace, examples: Examples) -> Tensor:
+    """The features of all examples, on the CPU, a batch of them by one rank."""
+
+    def features(own: Sequence[slice]) -> Iterator[tuple[Tensor]]:
+        wanted = [torch.arange(rows.start, rows.stop) for rows in own]
+        for batch in read_batches(examples, wanted):
+            yield (space.features(batch.examples).cpu(),)
+
+    (found,) = shared_work.rows(features, len(examples), block=space.batch_size)
+    return found
 
 
 def read_cached(

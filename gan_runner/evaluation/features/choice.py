@@ -15,6 +15,7 @@ from gan_runner.evaluation.features.inception import inception
 from gan_runner.evaluation.features.spaces import FeatureSpace, Identity, RandomNetwork, Scaled
 from gan_runner.evaluation.features.stacked import stacked_classifier
 from gan_runner.evaluation.settings import Evaluation, space_name
+from gan_runner.system import shared_work
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
@@ -44,7 +45,8 @@ def feature_space(
         return of(data, cache=cache, device=device, say=say)
     if name == "inception":
         weights = settings.inception_weights or cache / "inception" / INCEPTION_FILE
-        return inception(weights=Path(weights).expanduser(), device=device)
+        path = Path(weights).expanduser()
+        return shared_work.after_rank_0(lambda: inception(weights=path, device=device))
     if name == "random":
         return RandomNetwork(data.space, device=device)
     return Scaled(data.space) if name == "scaled" else Identity(data.space)

@@ -19,6 +19,7 @@ from gan_runner.data.stored import ReadBatch, read_batches, read_whole
 from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
 from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
+from gan_runner.system import ranks
 from gan_runner.system.eager_optimizers import Adam
 from gan_runner.system.units import duration_text
 
@@ -47,6 +48,24 @@ def classifier(
     network = build_network(lambda: Classifier(data.space.shape, classes), seed=0)
     facts = {"recipe": PROCEDURE, "data": data.digest}
     path = cache / "classifiers" / f"{tensor_digest('|'.join(facts.values()), {})[:16]}.safetensors"
+    leads = ranks.rank() == 0
+    found: CachedTensors = ranks.share(
+        _trained(network, data, facts, path, device=device, say=say) if leads else None
+    )
+    network.load_state_dict(found.tensors)
+    return ClassifierFeatures(network, data.space, found, device)
+
+
+def _trained(
+    network: Classifier,
+    data: Data,
+    facts: dict[str, Any],
+    path: Path,
+    *,
+    device: torch.device,
+    say: Callable[[str], None],
+) -> CachedTensors:
+    """The weights at `path`, which are trained and written there where they aren't yet."""
     found = read_cached(path, facts, like=network.state_dict())
     if found is None:
         trained = _train(network, data, facts, device=device, say=say)
@@ -55,8 +74,7 @@ def classifier(
         if found is None:
             found = trained
             write_cached(path, found, say=say)
-    network.load_state_dict(found.tensors)
-    return ClassifierFeatures(network, data.space, found, device)
+    return found
 
 
 def classifier_warning(facts: Mapping[str, Any], class_counts: Tensor) -> str | None:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from gan_runner.evaluation.metrics.classified import ClassifiedRows, recalls
+from gan_runner.evaluation.metrics.classified import ClassifiedRows, Members, recalls
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
 from gan_runner.evaluation.metrics.measures import measure
 from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.system import shared_work
 
 MOST_CLASSES = 100  # of more, numbers for each class are neither read nor exact
 
@@ -40,7 +41,7 @@ def images_by_class(
     if probabilities.shape[1] > MOST_CLASSES:
         return _NONE
     shares: ByClass = {}
-    measured: dict[str, list[Measurement]] = {}
+    members: list[Members] = []
     for label in range(probabilities.shape[1]):
         real, classified = real_labels == label, predicted == label
         fake = classified if labels is None else labels == label
@@ -50,8 +51,8 @@ def images_by_class(
             "share_fake": float(classified.float().mean()),
             **({} if labels is None else _accuracy(classified[fake])),
         }
-        measured[name] = _measure_class(inputs, real, fake, metrics)
-    return _class_numbers(inputs, shares, measured)
+        members.append(Members(name, real, fake))
+    return _class_numbers(inputs, shares, _measure_classes(inputs, members, metrics))
 
 
 def rows_by_class(
@@ -69,13 +70,24 @@ def rows_by_class(
         }
         for label, of in enumerate(members)
     }
-    measured = {of.name: _measure_class(inputs, of.real, of.fake, metrics) for of in members}
-    return _class_numbers(inputs, shares, measured)
+    return _class_numbers(inputs, shares, _measure_classes(inputs, members, metrics))
 
 
 def _accuracy(classified: Tensor) -> dict[str, float]:
     """The share of samples made for a class that the classifier puts there."""
     return {"label_accuracy": float(classified.float().mean())} if len(classified) else {}
+
+
+def _measure_classes(
+    inputs: MetricInputs, members: Sequence[Members], metrics: Sequence[str]
+) -> dict[str, list[Measurement]]:
+    """The numbers of each class by its name; one rank of a run measures a class."""
+
+    def measure_own(own: Sequence[Members]) -> Iterator[list[Measurement]]:
+        return (_measure_class(inputs, of.real, of.fake, metrics) for of in own)
+
+    names = (of.name for of in members)
+    return dict(zip(names, shared_work.each(measure_own, members), strict=True))
 
 
 def _measure_class(

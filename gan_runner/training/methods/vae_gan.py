@@ -110,7 +110,8 @@ class VAEGAN(WithDiscriminator):
             real = next(batches)
             parts = self._autoencode_parts(state, real, is_last=k == d_steps - 1)
             reals, fakes = (join(of) for of in ([p.reals for p in parts], [p.fakes for p in parts]))
-            self.update_discriminator(state, reals, fakes, update=state.step * d_steps + k)
+            with ranks.in_parts(2):
+                self.update_discriminator(state, reals, fakes, update=state.step * d_steps + k)
         self._update_autoencoder(state, real, parts[-1])
         self.finish_step(state)
 
@@ -150,7 +151,8 @@ class VAEGAN(WithDiscriminator):
         if self.updates.accumulate > 1:
             made = self._autoencode(state, real)
         with self.updates.autocast(real.examples.device):
-            on_fake = state.discriminator(made.fakes.examples)
+            with ranks.in_parts(2):
+                on_fake = state.discriminator(made.fakes.examples)
             with torch.no_grad():
                 on_real = state.discriminator(real.examples)
         reconstruction = feature_reconstruction(
@@ -177,16 +179,6 @@ class VAEGAN(WithDiscriminator):
             "elbo/reconstruction": reconstruction,
             "elbo/divergence": divergence,
         }
-
-    def check(self, config: Config) -> None:
-        super().check(config)
-        layer = config.model["discriminator"].get("minibatch")
-        if config.devices > 1 and layer == "stddev":  # ranks mix the two kinds of fakes otherwise
-            raise ConfigError(
-                "groups of fakes aren't those of one device, model.discriminator.minibatch=stddev "
-                f"with {config.choice('method')} on devices={config.devices}. Use devices=1 or "
-                "model.discriminator.minibatch=discrimination"
-            )
 
     def check_space(self, space: Space) -> None:
         refuse_tables(space)
