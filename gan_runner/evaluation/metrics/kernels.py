@@ -87,9 +87,9 @@ def _squared_bandwidth(features: Tensor) -> float:
     features = thin_out(features, _BANDWIDTH_EXAMPLES)
     above = torch.ones(len(features), len(features), dtype=torch.bool, device=features.device)
     squared = squared_distances(features, features)[above.triu(1)]
+    if (median := float(squared.median())) > 0:
+        return median
     different = squared[squared > 0]
-    if float(squared.median()) > 0:
-        return float(squared.median())
     return float(different.median()) if len(different) else 1.0
 
 
