@@ -75,8 +75,10 @@ def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
 
 
 def _say_interrupted(number: int) -> None:
-    """Say why a command ends that did nothing yet; of several ranks one does."""
-    if os.environ.get("RANK", "0") == "0":
+    """Say why a command ends that did nothing yet; of several ranks one does, unless it is their
+    launcher that ends them, which says why."""
+    rank = os.environ.get("RANK")
+    if rank is None or (rank == "0" and number == signal.SIGINT):
         with suppress(OSError):
             os.write(2, f"interrupted by {signal.Signals(number).name}\n".encode())
 
