@@ -113,7 +113,7 @@ def _exit_code(failures: Mapping[int, ProcessFailure]) -> int:
             name = signal.Signals(-failure.exitcode).name
             raise MachineError(
                 f"rank {rank} was ended by {name}. Memory may have been too small for all ranks; "
-                "the run can go on from its last checkpoint, with gan-train resume=RUN"
+                "a run that has begun can go on from its last checkpoint, with gan-train resume=RUN"
             )
     codes = [failure.exitcode for _, failure in sorted(failures.items())]
     own = [code for code in codes if code != MachineError.exit_code]

@@ -47,7 +47,7 @@ from gan_runner.system.units import size_text
 
 _URL = re.compile(r"(^|/)(https?|s3|gs|hdfs|hf|ftp|pipe):")  # which a command makes a path of
 
-FORMAT = 2  # of what is cached; with a new number, it is made again
+FORMAT = 3  # of what is cached; with a new number, it is made again
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from gan_runner.errors import (
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.sweeps import tuning
+from gan_runner.sweeps.compared_number import explain_missing
 from gan_runner.sweeps.halving_search import HalvingPlan, HalvingSearch
 from gan_runner.sweeps.jobs import (
     DONE,
@@ -244,8 +245,8 @@ class Sweep:
         plain = {"format": 1, "metric": metric, "methods": [one.record for one in found]}
         write_text(self.path / "tuned.json", json.dumps(plain, indent=1) + "\n")
 
-    def finish(self) -> int:
-        """Show how all jobs ended; the exit code."""
+    def finish(self, *, compares: bool = False) -> int:
+        """Show how all jobs ended; the exit code. `compares`: a search chose among them."""
         if self._results:
             self._terminal.say(f"\nsweep {printable(self.path)}")
             self._show_jobs()
@@ -257,6 +258,9 @@ class Sweep:
         if self._search is not None:
             for line in self._search.findings(self.path):
                 self._terminal.paragraph(line)
+        missing = explain_missing(self._jobs_done_now()) if compares else ""
+        if missing:
+            self._terminal.paragraph(f"error: {missing}")
         failed = [result for result in self._results.values() if self._counts_as_failed(result)]
         if failed and all(result.is_refusal for result in failed):
             self._terminal.say("The same command would be refused again. Change it, or its name.")
@@ -265,7 +269,7 @@ class Sweep:
             self._terminal.say("The log of a job is its train.log. Go on with:")
             self._terminal.say(f"  {printable(self._command, limit=100_000)}")
             return JOB_FAILED
-        return ConfigError.exit_code if self.all_failed else 0
+        return ConfigError.exit_code if self.all_failed or missing else 0
 
     def _counts_as_failed(self, result: JobResult) -> bool:
         """Whether a job should be run again: of a search, settings that diverge are a finding."""
@@ -295,8 +299,16 @@ class Sweep:
     @property
     def all_failed(self) -> bool:
         """Whether jobs have ended and none of them is done."""
-        states = [result.state for result in self._results.values()]
-        return bool(states) and not any(state in DONE for state in states)
+        return bool(self._results) and not self._jobs_done_now()
+
+    @property
+    def lacks_values(self) -> bool:
+        """Whether jobs have ended and none of them has the number that a search compares."""
+        ended = bool(self._results)
+        return ended and all(job.value() is None for job in self._jobs_done_now())
+
+    def _jobs_done_now(self) -> list[Job]:
+        return [self._jobs[name] for name, of in self._results.items() if of.state in DONE]
 
     def _note_end(self, job: Job, result: JobResult) -> None:
         self._results[job.name] = result

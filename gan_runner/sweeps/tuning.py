@@ -31,7 +31,8 @@ class Contender(NamedTuple):
 
 class TuningResult(NamedTuple):
     """The result of a contender: the value of each sample and, for the best one, of each new
-    seed; None where a run has failed. `best` is None if all have."""
+    seed; None where a run has none, as one that failed. `best` is None where no sample has one.
+    """
 
     contender: Contender
     values: tuple[float | None, ...]
@@ -43,7 +44,7 @@ class TuningResult(NamedTuple):
         """Its row of a table, beneath `HEAD`."""
         tried = f"{len(_without_failures(self.values))} of {len(self.values)}"
         if self.best is None:
-            return (self.contender.name, "every run has failed", tried, "", "0", "", "")
+            return (self.contender.name, "no run has a value", tried, "", "0", "", "")
         known = _without_failures(self.repeats)
         spread = (f"{mean(known):.4g}", f"{min(known):.4g} to {max(known):.4g}") if known else ()
         return (
@@ -70,7 +71,15 @@ class TuningResult(NamedTuple):
         }
 
 
-HEAD = ("method", "best settings", "done", "its value", "new seeds", "mean", "lowest to highest")
+HEAD = (
+    "method",
+    "best settings",
+    "with a value",
+    "its value",
+    "new seeds",
+    "mean",
+    "lowest to highest",
+)
 
 
 def tune(

@@ -31,6 +31,7 @@ from gan_runner.system import micro_batches
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has none, and its SIGTERM kills
 _LONGEST = timedelta(days=7)  # that the others may wait for, as while rank 0 trains a classifier
+_MEETING = timedelta(minutes=10)  # for which ranks wait for those that never come
 _PARTS: ContextVar[int] = ContextVar("_PARTS", default=1)
 _BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
 
@@ -54,17 +55,17 @@ def join() -> None:
     Raises MachineError if they can't meet.
     """
     here, of = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    me, number = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     if torch.cuda.is_available():
         torch.cuda.set_device(here % torch.cuda.device_count())
     torch.set_num_threads(max(1, torch.get_num_threads() // of))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
+        store = _store()
+        _await_all(store, me, number)
+        store.set_timeout(_LONGEST)
         distributed.init_process_group(
-            backend,
-            store=_store(),
-            rank=int(os.environ["RANK"]),
-            world_size=int(os.environ["WORLD_SIZE"]),
-            timeout=_LONGEST,
+            backend, store=store, rank=me, world_size=number, timeout=_LONGEST
         )
         _Watch()
     except RuntimeError as error:
@@ -77,9 +78,33 @@ def _store() -> Store:
     launchers = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     is_master = os.environ["RANK"] == "0" and not launchers
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = TCPStore(host, port, is_master=is_master, wait_for_workers=False, timeout=_LONGEST)
+    store = TCPStore(host, port, is_master=is_master, wait_for_workers=False, timeout=_MEETING)
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     return PrefixStore(f"gan_runner {attempt}", store)
+
+
+def _await_all(store: Store, me: int, number: int) -> None:
+    """Wait until all ranks are here: one that has ended before would be waited for for ever."""
+    here = [f"here {each}" for each in range(number)]
+    store.set(here[me], "")
+    try:
+        store.wait(here, _MEETING)
+    except RuntimeError as error:
+        raise RuntimeError(_who_is_missing(store, here) or str(error)) from None
+
+
+def _who_is_missing(store: Store, here: Sequence[str]) -> str:
+    try:
+        missing = [str(each) for each, key in enumerate(here) if not store.check([key])]
+    except RuntimeError:  # rank 0 has the store
+        return "rank 0 has ended, whose output says why"
+    listed, minutes = ", ".join(missing), _MEETING.total_seconds() / 60
+    if not missing:
+        return ""
+    return (
+        f"of {len(here)} these haven't come within {minutes:g} minutes: {listed}. Look at their "
+        "output, and whether --nnodes, --master-addr and --master-port are the same everywhere"
+    )
 
 
 def is_loss(error: BaseException) -> bool:

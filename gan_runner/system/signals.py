@@ -68,9 +68,19 @@ def end_at_once(undo: Callable[[], None] = lambda: None) -> None:
     def end(number: int, frame: FrameType | None) -> None:
         undo()
         _clear_line()
+        _say_interrupted(number)
         os._exit(128 + number)
 
     _handle(end)
+
+
+def _say_interrupted(number: int) -> None:
+    """Say why a command ends that did nothing yet; of several ranks one does, unless it is their
+    launcher that ends them, which says why."""
+    rank = os.environ.get("RANK")
+    if rank is None or (rank == "0" and number == signal.SIGINT):
+        with suppress(OSError):
+            os.write(2, f"interrupted by {signal.Signals(number).name}\n".encode())
 
 
 def _clear_line() -> None:
@@ -133,8 +143,20 @@ def watch_signals() -> Iterator[SignalWatch]:
 @contextmanager
 def raise_on_signals() -> Iterator[None]:
     """Within this context a signal raises Interrupted, so that what is half made is removed."""
-    with _with_handler(_raise):
-        yield
+    came: list[int] = []  # here, not where a step has noted it and said so
+
+    def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise Interrupted(number)
+
+    with _with_handler(end):
+        try:
+            yield
+        except Interrupted:
+            for number in came[:1]:
+                _clear_line()
+                _say_interrupted(number)
+            raise
 
 
 @contextmanager
@@ -156,7 +178,3 @@ def _handle(handler: object) -> None:
         if number == HANGUP and signal.getsignal(number) is signal.SIG_IGN:
             continue  # as nohup wants it
         signal.signal(number, handler)  # type: ignore[arg-type]
-
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(number)

@@ -137,6 +137,19 @@ def test_an_image_that_was_added_later_is_seen(root: Path) -> None:
     assert before.digest != after.digest
 
 
+@pytest.mark.parametrize("behind", [0, 100])
+def test_a_shard_that_ends_before_a_label_is_damaged_and_not_unlabeled(
+    root: Path, behind: int
+) -> None:
+    path = root / "shards" / "1.tar"
+    with tarfile.open(path) as tar:
+        os.truncate(path, tar.getmember("015.cls").offset + behind)
+    with pytest.raises(DataError, match=r"damaged 015\.png in 1\.tar \(the file ends before its"):
+        shards(root / "shards").training(root / "cache", track)
+    kept = shards(root / "shards", on_damaged="skip").training(root / "cache", track)
+    assert len(kept) == 15
+
+
 def test_a_truncated_shard_names_its_last_image_or_leaves_it_out(root: Path) -> None:
     path = root / "shards" / "1.tar"
     with tarfile.open(path) as tar:

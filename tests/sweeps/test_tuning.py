@@ -169,7 +169,7 @@ def test_the_best_of_each_runs_again_with_seeds_that_the_search_never_saw() -> N
     assert launched[1] == [["loss=a", "lr=2", "seed=8"], ["loss=a", "lr=2", "seed=9"]]
     assert (found.best, found.repeats, failed.best, failed.repeats) == (2, (4.0, None), None, ())
     assert found.row == ("a", "lr=2", "2 of 3", "3", "1 of 2", "4", "4 to 4")
-    assert failed.row[:3] == ("b", "every run has failed", "0 of 2")
+    assert failed.row[:3] == ("b", "no run has a value", "0 of 2")
 
 
 def test_the_highest_value_is_the_best_where_more_is_better() -> None:

@@ -81,6 +81,12 @@ def check_launcher(config: DictConfig) -> None:
         )
 
 
+def is_search(config: DictConfig) -> bool:
+    """Whether a sweep chooses the best of its jobs."""
+    searched = "n_trials" in config.hydra.sweeper
+    return searched or tuning.is_tuned(config) or halving.is_halving(config)
+
+
 def check_search(config: DictConfig) -> None:
     """Raise ConfigError if a search would learn nothing, or the wrong thing."""
     searched = "n_trials" in config.hydra.sweeper
@@ -90,6 +96,10 @@ def check_search(config: DictConfig) -> None:
         raise ConfigError(
             "a search needs evaluations, train.eval_every=0. Use train.eval_every=500 or so."
         )
+    if is_search(config):
+        from gan_runner.sweeps.compared_number import refuse_unmeasured
+
+        refuse_unmeasured(config.evaluation.metrics, config.evaluation.best.metric)
     if not searched:
         return
     direction = config.hydra.sweeper.direction

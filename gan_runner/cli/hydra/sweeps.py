@@ -17,6 +17,7 @@ from gan_runner.cli.hydra.plugins import SweepContext
 from gan_runner.cli.hydra.sweep_settings import (
     check_launcher,
     check_search,
+    is_search,
     number_of_jobs,
     overrides_for_composition,
     sweep_folder,
@@ -44,7 +45,7 @@ def run_sweep(command: CommandLine) -> int:
         if command.dry_run:
             return _run_dry(sweep, composer, config, command)
         _run_jobs(sweep, composer, config)
-    return sweep.finish()
+    return sweep.finish(compares=is_search(config))
 
 
 def _run_dry(sweep: Sweep, composer: Composer, config: DictConfig, command: CommandLine) -> int:
@@ -83,8 +84,8 @@ def _run_jobs(sweep: Sweep, composer: Composer, config: DictConfig) -> None:
             config=config,
         )
         sweeper.sweep(list(config.hydra.overrides.task))
-    except ValueError:  # Optuna's, if no job of a search was done, which the table says better
-        if not sweep.all_failed:
+    except ValueError:  # Optuna's, if no job of a search has a value, which `finish` says better
+        if not sweep.lacks_values:
             raise
     finally:
         sweep.release()

@@ -132,11 +132,15 @@ class _Reader:
             for key, sample in samples.items()
             if (entry := self._choose(key, sample)) is not None
         ]
-        self._note(archive)
-        self.index.names.extend(entry.name for entry, _ in chosen)
         if self.settings.with_labels:
             listed = self._listed_labels(archive)
-            self.index.labels.extend(self._label(*each, listed) for each in chosen)
+            labels = [self._label(*each, listed) for each in chosen]
+            if labels and labels[-1] is None and self._ends_before_label(archive, chosen[-1][0]):
+                archive.cut_off[chosen.pop()[0].name] = "the file ends before its label"
+                labels.pop()
+            self.index.labels.extend(labels)
+        self._note(archive)
+        self.index.names.extend(entry.name for entry, _ in chosen)
         return self._rows([entry for entry, _ in chosen])
 
     def _list(self) -> Archive:
@@ -199,6 +203,11 @@ class _Reader:
                 source = f"{self.settings.label_field} of .{_FACTS} files"
                 return self._found(label, source, of=image)
         return None
+
+    def _ends_before_label(self, archive: Archive, image: Entry) -> bool:
+        """Whether a shard that is cut off lacks the label of its last image for that."""
+        is_cut = bool(archive.cut_off or archive.rest or archive.lacks_end)
+        return is_cut and archive.entries[-1] == image and bool(self.index.label_source)
 
     def _found(self, label: Any, source: str, *, of: Entry) -> RawLabel:
         """A label that is an integer from 0 or a text. Raises DataError for anything else."""
