@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from gan_runner.data import Data
 from gan_runner.evaluation.metrics.by_class import MOST_CLASSES
-from gan_runner.evaluation.metrics.registry import METRICS, WALK, Need
+from gan_runner.evaluation.metrics.registry import METRICS, WALK, Metric, Need
 
 OPERATIONS_PER_SECOND = 2e10
 """In large products of matrices on a core or two; a slow machine has a quarter of it, a fast one
@@ -24,17 +24,18 @@ def estimated_seconds(
     """About how long the metrics take for so many real examples and as many samples, each of so
     many features, and for each of so many classes again. The classifier of a data set, trained
     once, isn't counted; those of TSTR are where it is measured."""
-    measured = [name for name in metrics if has_tstr or Need.TSTR not in METRICS[name].needs]
-    total = operations(measured, examples, features)
+    measured = [METRICS[name] for name in metrics]
+    measured = [m for m in measured if has_tstr or Need.TSTR not in m.needs]
+    operations = _operations(measured, examples, features)
     if classes:
-        of_a_class = [name for name in measured if METRICS[name].of_a_class]
-        total += classes * operations(of_a_class, examples // classes, features)
-    return total / OPERATIONS_PER_SECOND
+        of_a_class = [metric for metric in measured if metric.of_a_class]
+        operations += classes * _operations(of_a_class, examples // classes, features)
+    return operations / OPERATIONS_PER_SECOND
 
 
-def operations(metrics: Collection[str], examples: int, features: int) -> float:
+def _operations(metrics: Sequence[Metric], examples: int, features: int) -> float:
     """Of metrics of one set of examples, which may share a walk over their pairs."""
-    costs = [METRICS[name].cost for name in metrics]
+    costs = [metric.cost for metric in metrics]
     walks = [WALK] if any(cost.shares_walk for cost in costs) else []
     return sum(cost.operations(examples, features) for cost in [*costs, *walks])
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset, Track
-from gan_runner.evaluation.cost import classes_apart, estimated_seconds, operations
+from gan_runner.evaluation.cost import classes_apart, estimated_seconds
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.likelihood import likelihood
 from gan_runner.evaluation.metrics.by_class import ClassNumbers, images_by_class, rows_by_class
@@ -29,6 +29,7 @@ from gan_runner.system import ranks, shared_work
 from gan_runner.system.units import duration_text
 
 _ANNOUNCED_SECONDS = 60.0
+_LONGEST = "sliced_wasserstein"  # whose projections are of examples, not of features
 
 
 class Evaluator:
@@ -113,12 +114,11 @@ class Evaluator:
         return inputs, measured, _by_class(inputs, reference, tuple(measured))
 
     def _measure_each(self, inputs: MetricInputs) -> Measured:
-        """The numbers of every metric. The longest first, so that no rank is left with it alone;
-        those of one walk over all pairs together."""
-        size = inputs.real_features.shape
+        """The numbers of every metric. Those of one walk over all pairs are a rank's together; it
+        and the longest of the others come first, so that two ranks have one each."""
         walked = tuple(name for name in self._metrics if name in TOGETHER)
         groups = [walked, *((name,) for name in self._metrics if name not in TOGETHER)]
-        groups.sort(key=lambda names: operations(names, *size), reverse=True)
+        groups.sort(key=lambda names: names not in (walked, (_LONGEST,)))
 
         def measure_own(own: Sequence[Sequence[str]]) -> Iterator[Measured]:
             for group in self._track(own, description="measuring", total=len(own)):
