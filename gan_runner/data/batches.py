@@ -17,11 +17,13 @@ from gan_runner.system import ranks
 
 class Batch(NamedTuple):
     """Encoded examples float32 [N, *shape]; their labels int64 [N] where the model is conditional;
-    of fakes the codes [N, K] that they were made of, where there are any."""
+    of fakes the codes [N, K] that they were made of, where there are any; the encoded inputs
+    [N, *inputs] of a translator, which belong to the examples where data is paired."""
 
     examples: Tensor
     labels: Tensor | None = None
     codes: Tensor | None = None
+    inputs: Tensor | None = None
 
     def part(self, index: int, count: int) -> Batch:
         """One of so many parts of consecutive examples."""

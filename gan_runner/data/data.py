@@ -29,6 +29,9 @@ class Space:
     Numbers that are large beside their spread are held less their `origin`, which a float32 would
     round them for: one for each dimension, 0 where nothing is taken off, or () for none at all.
     Everything inside is in these shifted units, `offset` too, which changes no distance.
+
+    `inputs`: the space of what a translator makes an example of, None for data that generators make
+    of latent points. Inputs may have other channels and another size.
     """
 
     kind: Kind
@@ -37,6 +40,7 @@ class Space:
     scale: tuple[float, ...] = ()
     columns: Columns | None = field(default=None, repr=False)
     origin: tuple[float, ...] = field(default=(), repr=False)
+    inputs: Space | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Raises ValueError for columns and origins that don't fit the examples."""
@@ -133,6 +137,8 @@ class Data:
             sha256.update(f"|{columns}".encode())
         if any(self.space.origin):
             sha256.update(f"|{self.space.origin}".encode())
+        if self.space.inputs is not None:
+            sha256.update(f"|inputs {self.space.inputs}".encode())
         every = max(1, count >> 16)
         if isinstance(self.examples, StoredExamples):
             sha256.update(self.examples.digest.encode())
