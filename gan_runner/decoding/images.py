@@ -323,3 +323,19 @@ def _explain_size(file: _File) -> str:
         except Exception:  # another format, or a stranger's bytes
             continue
     return limit
+
+
+def read_upright_size(path: Path) -> tuple[int, int] | None:
+    """The width and the height of the picture in a file, upright, by its header alone; None where
+    that can't be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=_formats(_File(path, path.suffix.lower()))) as image:
+            # a PNG would be decoded in search of it
+            may_turn = image.format != "PNG" or "exif" in image.info
+            turns = stored_picture.orientation_of(image) if may_turn else 1
+            width, height = image.size
+            return (height, width) if turns > 4 else (width, height)
+    except Exception:  # decoders raise whatever a stranger's bytes provoke
+        return None
