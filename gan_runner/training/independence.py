@@ -49,7 +49,7 @@ def check_independence(
 
 def _input_shape(name: str, model: GenerativeModel, space: Space) -> list[int]:
     if name == "generator":
-        return [_ROWS, model.latent_dims]
+        return [_ROWS, *model.generator_input(space)]
     first, *rest = space.shape
     packed = getattr(model, "packing", 1) if name == "discriminator" else 1
     return [_ROWS, packed * first, *rest]

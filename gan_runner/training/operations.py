@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from gan_runner.data import Data
+from gan_runner.data import Data, Space
 from gan_runner.models import GenerativeModel
 
 
@@ -31,7 +31,7 @@ def operations_of_a_pass(model: GenerativeModel, data: Data) -> Pass:
         networks = model.build_networks(data.space, classes)
     generator = networks["generator"].eval()
     sizes = {name: sum(p.numel() for p in each.parameters()) for name, each in networks.items()}
-    sample = _count(lambda: _sample(generator, model)) or 2.0 * sizes["generator"]
+    sample = _count(lambda: _sample(generator, model, data.space)) or 2.0 * sizes["generator"]
     others = (sum(sizes.values()) - sizes["generator"]) / max(1, sizes["generator"])
     # G makes fakes twice and learns once, each other network sees reals and fakes and learns from
     # both, and passes gradients on to G; learning is twice a forward pass
@@ -62,9 +62,9 @@ class _Undrawn(TorchFunctionMode):
         return func(*args, **named)
 
 
-def _sample(generator: nn.Module, model: GenerativeModel) -> None:
-    latents = torch.zeros(2, model.latent_dims)
-    generator(latents, torch.zeros(2, dtype=torch.int64) if model.conditional else None)
+def _sample(generator: nn.Module, model: GenerativeModel, space: Space) -> None:
+    inputs = torch.zeros(2, *model.generator_input(space))
+    generator(inputs, torch.zeros(2, dtype=torch.int64) if model.conditional else None)
 
 
 def _count(work: Callable[[], None]) -> float:
