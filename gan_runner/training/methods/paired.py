@@ -136,22 +136,23 @@ class Paired(TranslatorMethod):
     def _learn_to_translate(
         self, state: TrainState, shown: Tensor | None, batch: Batch
     ) -> dict[str, Tensor]:
-        """The terms of G's update give it a gradient: those of the game weighted, as they are in
-        the loss, and distances as they are."""
+        """The terms of G's update give it a gradient. Those of the game are weighted, as they are
+        in its loss, and distances are logged as they are."""
         is_again = shown is None or self.updates.accumulate > 1
         outputs = self._translate(state, batch) if is_again else shown
         assert outputs is not None, "made just now"
-        game, distances = {}, self._pixel_distances(outputs, batch.examples)
+        terms: dict[str, Tensor] = {}
+        distances = self._pixel_distances(outputs, batch.examples)
         if shown is not None:
-            game, of_features = self._play(state, batch, outputs)
+            terms, of_features = self._play(state, batch, outputs)
             distances |= of_features
         settings = self.settings
         weights = {"l1": settings.l1, "l2": settings.l2, "features": settings.features}
         weighted = {name: weights[name] * distance for name, distance in distances.items()}
-        of_weights = {**game, **weighted}
-        self.differentiate("generator", of_weights, state)
-        named = {f"reconstruction/{name}": distance for name, distance in distances.items()}
-        return {name: term for name, term in of_weights.items() if name not in weighted} | named
+        total = {**terms, **weighted}
+        self.differentiate("generator", total, state)
+        terms = {name: term for name, term in total.items() if name not in weighted}
+        return terms | {f"reconstruction/{name}": of for name, of in distances.items()}
 
     def _pixel_distances(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         used = {"l1": l1} if self.settings.l1 else {}

@@ -16,7 +16,7 @@ from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel, Translator
-from gan_runner.models.translator import TranslatorNetwork
+from gan_runner.models.translator import TranslatorGenerator
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.sampling.translation import Translation
 from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
@@ -54,11 +54,12 @@ class TranslatorMethod(WithDiscriminator):
         weights: Weights,
     ) -> Sampler:
         generator = networks["generator"]
-        assert isinstance(generator, TranslatorNetwork), "the generator of a translator"
+        assert isinstance(generator, TranslatorGenerator), "of a translator"
         translation = Translation(
             generator,
             space,
             multiple=generator.multiple,
+            smallest=generator.smallest,
             factor=generator.factor,
             back=networks.get("back_generator"),
         )
@@ -86,9 +87,9 @@ def inputs_of(batch: Batch) -> Tensor:
 
 
 def pair(examples: Tensor, inputs: Tensor) -> Tensor:
-    """What a conditional D sees: examples [N, C, H, W] and their inputs along the channels, scaled
-    to the same size."""
+    """What a conditional D sees: inputs, scaled to the size of their examples [N, C, H, W], and
+    these, along the channels."""
     if inputs.shape[2:] != examples.shape[2:]:
         size = examples.shape[2:]
         inputs = interpolate(inputs, size, mode="bilinear", align_corners=False)
-    return torch.cat((examples, inputs), dim=1)
+    return torch.cat((inputs, examples), dim=1)
