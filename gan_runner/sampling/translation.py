@@ -1,4 +1,4 @@
-"""Translations of images by a trained translator: what every picture, metric and file is made of."""
+"""Translations of images: what pictures, metrics and files of a translator are made of."""
 
 from __future__ import annotations
 
