@@ -7,8 +7,11 @@ from gan_runner.models import (
     mlp,
     r3gan,
     resnet,
+    resnet_translator,
     rnn,
+    rrdb,
     simple_conv,
+    srresnet,
     unet,
     vae,
 )
@@ -28,8 +31,11 @@ __all__ = [
     "mlp",
     "r3gan",
     "resnet",
+    "resnet_translator",
     "rnn",
+    "rrdb",
     "simple_conv",
+    "srresnet",
     "unet",
     "vae",
 ]

@@ -22,6 +22,7 @@ from gan_runner.models.translator import (
     refuse_other_sizes,
     refuse_small_inputs,
 )
+from gan_runner.models.upsampling import Up
 
 _DROPPING = 3  # of the decoder's layers, from the smallest maps on
 
@@ -85,8 +86,9 @@ class UNetGenerator(nn.Module):
             rate = settings.dropout if depth - level <= min(_DROPPING, depth - 2) else 0.0
             after = [norm_of_maps(norm, widths[level - 1])]
             after += dropout_layers(rate, always=settings.noise)
-            ups.append(Up(seen, widths[level - 1], *after, bias=needs_bias(norm)))
-        ups.append(Up(2 * widths[0], outputs, nn.Tanh(), bias=True))
+            conv = _doubling_conv(seen, widths[level - 1], bias=needs_bias(norm))
+            ups.append(Up(conv, *after))
+        ups.append(Up(_doubling_conv(2 * widths[0], outputs, bias=True), nn.Tanh()))
         self.downs, self.ups = nn.ModuleList(downs), nn.ModuleList(ups)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -96,7 +98,8 @@ class UNetGenerator(nn.Module):
         x = maps.pop()
         for up in self.ups:
             beside = maps.pop()
-            x = up(x, beside.shape[2:])
+            # in place: the encoder's maps, which went through a leaky ReLU, are the same after ReLU
+            x = up(torch.relu_(x), beside.shape[2:])
             if maps:
                 x = torch.cat((beside, x), dim=1)
         return x
@@ -115,22 +118,6 @@ class HalvingConv(nn.Conv2d):
         return super().forward(maps)
 
 
-class Up(nn.Module):
-    """Maps [N, inputs, h, w] -> [N, outputs, H, W], at most twice as large, and the layers after
-    the transposed convolution."""
-
-    def __init__(self, inputs: int, outputs: int, *after: nn.Module, bias: bool) -> None:
-        super().__init__()
-        self.conv = UpsampleConv(inputs, outputs, 4, stride=2, padding=1, bias=bias)
-        self.after = nn.Sequential(*after)
-
-    def forward(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
-        # in place: the encoder's maps, which went through a leaky ReLU, are the same after ReLU
-        doubled = self.conv(torch.relu_(maps))
-        cropped: Tensor = self.after(doubled[:, :, : size[0], : size[1]])
-        return cropped
-
-
 def _down(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
     return nn.Sequential(
         # in place, also for the decoder, which sees what is above 0 alone
@@ -138,6 +125,10 @@ def _down(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
         HalvingConv(inputs, outputs, bias=needs_bias(norm)),
         norm_of_maps(norm, outputs),
     )
+
+
+def _doubling_conv(inputs: int, outputs: int, *, bias: bool) -> UpsampleConv:
+    return UpsampleConv(inputs, outputs, 4, stride=2, padding=1, bias=bias)
 
 
 def _halvings(image: ImageShape) -> int:
