@@ -99,13 +99,14 @@ def load_generator(
     space = found.facts.space
     with_ema = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
-    built = experiment.model.build_networks(space, len(names))
+    built = experiment.method.build_networks(space, len(names))
     where = machine.find_device(device)
     networks: dict[str, nn.Module] = {}
-    for part in ("generator", "encoder"):
+    averaged = {"generator": "ema", "back_generator": "back_ema"} if with_ema else {}
+    for part in ("generator", "back_generator", "encoder"):
         if part in built:
             network = frozen_copy(built[part])
-            load_network(network, found, "ema" if part == "generator" and with_ema else part)
+            load_network(network, found, averaged.get(part, part))
             networks[part] = network.to(where)
     sampler = experiment.method.sampler(
         networks, space, names, weights="ema" if with_ema else "raw"
@@ -256,7 +257,7 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
     """The state of step 0 with new weights."""
     config = experiment.config
     state = fresh_state(
-        experiment.model,
+        experiment.method,
         experiment.optimizers,
         data.space,
         classes=_classes(experiment, data),
@@ -267,7 +268,7 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
     if config.train.accumulate > 1:
         check_independence(
             config,
-            experiment.model,
+            experiment.method,
             state.networks,
             data.space,
             classes=_classes(experiment, data),

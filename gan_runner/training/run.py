@@ -101,7 +101,7 @@ class Run:
     def sampler(self) -> Sampler:
         """The sampler of the run: of the EMA, where there is one."""
         return self._sampler(
-            self.state.sampling_network, "raw" if self.state.ema is None else "ema"
+            self.state.sampling_networks, "raw" if self.state.ema is None else "ema"
         )
 
     def begin(self) -> None:
@@ -302,8 +302,7 @@ class Run:
             class_counts=self._class_counts(),
         )
 
-    def _sampler(self, generator: nn.Module, weights: Weights) -> Sampler:
-        networks = {**self.state.networks, "generator": generator}
+    def _sampler(self, networks: Mapping[str, nn.Module], weights: Weights) -> Sampler:
         return self.experiment.method.sampler(
             networks, self.data.space, self._class_names(), weights=weights
         )
@@ -322,7 +321,7 @@ class Run:
         return tuple(self.data.labels.bincount(minlength=self.data.classes).tolist())
 
     def _compare_samples(self) -> dict[str, float]:
-        return self._probe.compare_samples(self._sampler(self.state.generator, "raw"))
+        return self._probe.compare_samples(self._sampler(self.state.networks, "raw"))
 
     def _observe(self, values: Mapping[str, float]) -> None:
         """Record every verdict on a logged row; one may end the training."""
