@@ -14,7 +14,7 @@ _COLORS = {1: 1, 2: 1, 3: 3, 4: 3}
 
 
 def convert_images(images: Tensor, shape: Sequence[int]) -> Tensor | None:
-    """Images uint8 [N, C, H, W] in another shape, uint8 [N, *shape]: gray for color and the reverse,
+    """Images uint8 [N, C, H, W] in another shape, uint8 [N, *shape]: gray for color or the reverse,
     resized by bicubic interpolation. None for channels that aren't those of pictures."""
     channels = convert_channels(images, shape[0])
     return None if channels is None else resize_bicubic(channels, shape[1:])

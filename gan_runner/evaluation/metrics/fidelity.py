@@ -87,7 +87,8 @@ def feature_distances(outputs: Tensor, targets: Tensor) -> Tensor:
     between = torch.pdist(some).mean() if len(some) > 1 else some.new_zeros(())
     if not bool(between > 0):
         raise ValueError("no two targets differ")
-    return torch.linalg.vector_norm(outputs.double() - targets.double(), dim=1) / between
+    distances: Tensor = torch.linalg.vector_norm(outputs.double() - targets.double(), dim=1)
+    return distances / between
 
 
 def pixel_accuracy(predicted: Tensor, target: Tensor) -> float:
@@ -100,7 +101,7 @@ def class_ious(predicted: Tensor, target: Tensor, *, classes: int) -> Tensor:
     [K]; NaN for a class that is in neither. Jaccard 1912."""
     pairs = (target.flatten() * classes + predicted.flatten()).bincount(minlength=classes**2)
     confusion = pairs.reshape(classes, classes).double()
-    both = confusion.diagonal()
+    both: Tensor = confusion.diagonal()
     return both / (confusion.sum(0) + confusion.sum(1) - both)
 
 

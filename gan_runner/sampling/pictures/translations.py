@@ -69,12 +69,14 @@ def to_colors(images: Tensor, space: Space) -> NDArray[np.uint8]:
     """Images uint8 [N, C, H, W] in colors, [N, H, W, 3]: label maps in one for each class, what is
     transparent on white."""
     if space.label_names:
-        return palette(len(space.label_names))[images.argmax(1).cpu().numpy()]
+        classes: NDArray[np.int64] = images.argmax(1).cpu().numpy()
+        colors: NDArray[np.uint8] = palette(len(space.label_names))[classes]
+        return colors
     colored = convert_channels(images.cpu(), 4)
     if colored is None:  # channels without a meaning: the first
         colored = convert_channels(images[:, :1].cpu(), 4)
     assert colored is not None, "one channel is gray"
-    pixels = colored.permute(0, 2, 3, 1).numpy()
+    pixels: NDArray[np.uint8] = colored.permute(0, 2, 3, 1).numpy()
     if images.shape[1] not in (2, 4):
         return pixels[..., :3]
     share = pixels[..., 3:].astype(np.float32) / 255
@@ -87,9 +89,9 @@ def palette(classes: int) -> NDArray[np.uint8]:
     hues = np.arange(classes) * _GOLDEN % 1.0
     brightness = np.where(np.arange(classes) % 2, 1.0, 0.75)
     phases = np.abs((hues[:, None] * 6 + np.array([0, 4, 2])) % 6 - 3) - 1
-    colors = np.clip(phases, 0, 1) * brightness[:, None] * 255
-    colors[:1] = 0
-    return np.rint(colors).astype(np.uint8)
+    shares: NDArray[np.float64] = np.clip(phases, 0, 1) * brightness[:, None]
+    shares[:1] = 0
+    return np.rint(shares * 255).astype(np.uint8)
 
 
 def enlarge_all(images: NDArray[np.uint8], factor: int) -> list[NDArray[np.uint8]]:
@@ -112,7 +114,8 @@ def _resize(images: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
     planes = torch.from_numpy(images).permute(0, 3, 1, 2).float()
     smaller = images.shape[1] > size[0]
     resized = interpolate(planes, size=size, mode="area" if smaller else "nearest-exact")
-    return resized.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    shown: NDArray[np.uint8] = resized.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return shown
 
 
 def _join(images: Sequence[NDArray[np.uint8]], gap: int) -> NDArray[np.uint8]:
