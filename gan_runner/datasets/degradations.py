@@ -94,7 +94,9 @@ class Mask(Degradation):
             first = (drawn[:, axis] * (length - hidden + 1)).long().clamp_(max=length - hidden)
             places = torch.arange(length, device=targets.device) - first[:, None]
             inside = (places >= 0) & (places < hidden)
-            is_hidden = is_hidden & (inside[:, None, :, None] if axis == 0 else inside[:, None, None])
+            is_hidden = is_hidden & (
+                inside[:, None, :, None] if axis == 0 else inside[:, None, None]
+            )
         return _on_color(targets, lambda color: color.masked_fill(is_hidden, self.fill))
 
 

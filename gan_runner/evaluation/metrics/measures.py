@@ -471,20 +471,25 @@ def _label_map(of: MetricInputs) -> list[Measurement]:
     ious = fidelity.class_ious(predicted, target, classes=len(names))
     trivial_ious = fidelity.class_ious(answered, target, classes=len(names))
     values = {
-        "iou": float(ious.nanmean()),
-        "pixel_accuracy": fidelity.pixel_accuracy(predicted, target),
-    }
-    trivials = {
-        "iou_trivial": float(trivial_ious.nanmean()),
-        "pixel_accuracy_trivial": fidelity.pixel_accuracy(answered, target),
+        "iou": (float(ious.nanmean()), float(trivial_ious.nanmean())),
+        "pixel_accuracy": (
+            fidelity.pixel_accuracy(predicted, target),
+            fidelity.pixel_accuracy(answered, target),
+        ),
     }
     classes = {"classes": len(names)}
-    answer = {**classes, "answer": trivial.kind}
+    answer: dict[str, Any] = {
+        "parameters": {**classes, "answer": trivial.kind},
+        "real_only": len(target),
+    }
     return [
-        *_measurements(values, parameters=classes, compares="examples"),
         *(
-            Measurement(n, v, parameters=answer, compares="examples", real_only=len(target))
-            for n, v in trivials.items()
+            measurement
+            for number, (value, of_trivial) in values.items()
+            for measurement in (
+                Measurement(number, value, parameters=classes, compares="examples"),
+                Measurement(f"{number}_trivial", of_trivial, compares="examples", **answer),
+            )
         ),
         *(
             Measurement("iou", value, column=name, parameters=classes, compares="examples")

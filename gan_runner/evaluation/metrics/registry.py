@@ -17,7 +17,7 @@ from gan_runner.errors import ConfigError, did_you_mean, printable
 Direction = Literal["min", "max", "half"]
 """Which values of a number are better: smaller, larger, or nearer to 0.5."""
 
-_LISTED = 40  # numbers at most that a message names, those of all metrics
+_LISTED = 60  # numbers at most that a message names, those of all metrics
 
 BETTER: dict[Direction, str] = {
     "min": "less is better",
