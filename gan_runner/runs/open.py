@@ -39,7 +39,7 @@ from gan_runner.training.compiling import check_networks, compile_networks
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.independence import check_independence
 from gan_runner.training.restore import load_network, saved_classes, take_weights
-from gan_runner.training.rules import check_space
+from gan_runner.training.rules import check_pairs, check_space
 from gan_runner.training.run import Run
 from gan_runner.training.state import TrainState, fresh_state, frozen_copy
 
@@ -191,6 +191,7 @@ def load_data(
     with raise_on_signals():
         data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
+    check_pairs(experiment, data)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.evaluation_interval > 0:

@@ -1,7 +1,8 @@
-"""Translations of images by a trained translator: what every picture, metric and file is made of."""
+"""Translations of images: what pictures, metrics and files of a translator are made of."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,8 +29,8 @@ class Translation:
     """A trained translator joined with what its inputs and outputs mean.
 
     `space` is that of its outputs, which has that of its inputs; `back` the network of the way back
-    where two domains are translated into one another. `multiple`: of which a side of its inputs
-    must be; `factor`: how much larger its outputs are.
+    where two domains are translated into one another. A side of its inputs must be a multiple of
+    `multiple`, and `smallest` at least; its outputs are `factor` times as large.
 
     Translating never disturbs training: networks are evaluated in evaluation mode and left as they
     were.
@@ -38,6 +39,7 @@ class Translation:
     generator: nn.Module
     space: Space
     multiple: int = 1
+    smallest: int = 1
     factor: int = 1
     back: nn.Module | None = None
 
@@ -61,7 +63,7 @@ class Translation:
                 "this run was trained in one direction, direction=ba. Use direction=ab, or train "
                 "with method=unpaired"
             )
-        space = replace(self.inputs, inputs=replace(self.space, inputs=None))
+        space = turned_space(self.space)
         return replace(self, generator=self.back, space=space, back=self.generator)
 
     def translate(self, inputs: Tensor) -> Tensor:
@@ -75,11 +77,17 @@ class Translation:
         if not len(inputs):
             shape = (self.space.shape[0], *(self.factor * side for side in inputs.shape[2:]))
             return torch.empty(0, *shape, dtype=torch.uint8)
-        padding = _padding(inputs.shape[2:], self.multiple)
+        padding = self._padding(inputs.shape[2:])
         height, width = (side + more for side, more in zip(inputs.shape[2:], padding, strict=True))
         size = max(1, min(_MOST_IMAGES, _MOST_PIXELS // (height * width)))
         with torch.no_grad(), evaluating(self.generator):
             return torch.cat([self._translate(part, padding, size) for part in inputs.split(size)])
+
+    def _padding(self, sides: Sequence[int]) -> tuple[int, int]:
+        """The pixels that height and width lack."""
+        height, width = (max(side, self.smallest) - side for side in sides)
+        wanted = (sides[0] + height, sides[1] + width)
+        return height + -wanted[0] % self.multiple, width + -wanted[1] % self.multiple
 
     def _translate(self, part: Tensor, padding: tuple[int, int], size: int) -> Tensor:
         """At most `size` images in one pass of so many."""
@@ -114,10 +122,10 @@ class Translation:
             )
 
 
-def _padding(sides: torch.Size, multiple: int) -> tuple[int, int]:
-    """The pixels that height and width lack to the next multiple."""
-    height, width = sides
-    return -height % multiple, -width % multiple
+def turned_space(space: Space) -> Space:
+    """The space of the way back: that of the inputs, whose inputs are the examples."""
+    assert space.inputs is not None, "a translator's space has that of its inputs"
+    return replace(space.inputs, inputs=replace(space, inputs=None))
 
 
 def _pad(images: Tensor, padding: tuple[int, int]) -> Tensor:

@@ -120,6 +120,10 @@ class TrainState:
         return self.networks["generator"]
 
     @property
+    def back_generator(self) -> nn.Module:
+        return self.networks["back_generator"]
+
+    @property
     def discriminator(self) -> Discriminator:
         discriminator = self.networks["discriminator"]
         assert isinstance(discriminator, Discriminator)
