@@ -16,6 +16,7 @@ from translators import (
     state_of,
     train,
     unet,
+    updates,
     upscaler,
 )
 
