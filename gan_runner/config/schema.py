@@ -61,10 +61,15 @@ _EARLIER = {
     "train.accumulate": 1,
     "dataset.names": [],
     "dataset.skip_lines": [],
+    "model.discriminator.dropout": 0.0,
 }
 """Settings that runs of earlier versions lack, with what these did."""
-_OF_CLASS = {"dataset.names": "Table", "dataset.skip_lines": "Table"}
-"""Those of them that only one class of a group has."""
+_OF_CLASSES = {
+    "dataset.names": ("Table",),
+    "dataset.skip_lines": ("Table",),
+    "model.discriminator.dropout": ("DCGAN", "MLP"),
+}
+"""Those of them that only some classes of a group have."""
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C, ten times as fast, where it is
 
@@ -224,10 +229,19 @@ def read(path: Path) -> Config:
 def _add_settings(plain: dict[str, Any]) -> None:
     """Give a configuration the settings that it lacks as one of an earlier version."""
     for key, value in _EARLIER.items():
-        group, _, name = key.rpartition(".")
-        node = plain.setdefault(group, {}) if group else plain
-        if isinstance(node, dict) and node.get("name") == _OF_CLASS.get(key, node.get("name")):
+        *groups, name = key.split(".")
+        if key in _OF_CLASSES and _class_name(plain, groups[0]) not in _OF_CLASSES[key]:
+            continue
+        node: Any = plain
+        for group in groups:
+            node = node.setdefault(group, {}) if isinstance(node, dict) else None
+        if isinstance(node, dict):
             node.setdefault(name, value)
+
+
+def _class_name(plain: dict[str, Any], group: str) -> object:
+    node = plain.get(group)
+    return node.get("name") if isinstance(node, dict) else None
 
 
 def write(path: Path, config: Config) -> None:

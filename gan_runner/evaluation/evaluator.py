@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from gan_runner.data import Data
+from gan_runner.data.conversion import convert_images
 from gan_runner.datasets import Dataset, Track
 from gan_runner.evaluation.cost import classes_apart, estimated_seconds
 from gan_runner.evaluation.likelihood import likelihood
@@ -16,11 +18,13 @@ from gan_runner.evaluation.metrics.inputs import MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import measure
 from gan_runner.evaluation.metrics.registry import METRICS, Need
 from gan_runner.evaluation.metrics.tables import labeled_arrays
+from gan_runner.evaluation.metrics.translated import Translated, WayBack
 from gan_runner.evaluation.metrics.tstr import TSTR
-from gan_runner.evaluation.reference import as_arrays, prepare_reference
+from gan_runner.evaluation.reference import Inputs, as_arrays, prepare_reference
 from gan_runner.evaluation.report import EvaluationReport, make_report
 from gan_runner.evaluation.settings import Evaluation, refuse_single_examples
 from gan_runner.sampling.sampler import Sampler
+from gan_runner.sampling.translation import Translation
 from gan_runner.system.units import duration_text
 
 _ANNOUNCED_SECONDS = 60.0
@@ -80,17 +84,39 @@ class Evaluator:
         """Numbers of a generator from as many samples as there are real examples in use.
 
         A conditional one is given the labels of these examples. Of an autoencoder the likelihood of
-        held-out examples is measured, too, or of training ones where there are no others. Raises
-        NumbersError for a sample that is NaN or Inf.
+        held-out examples is measured, too, or of training ones where there are no others. A
+        translator is given the inputs of these examples. Raises NumbersError for a sample that is
+        NaN or Inf.
         """
         reference, settings = self._reference, self._settings
+        if sampler.translation is not None:
+            return self._report(self._translated_inputs(sampler.translation), sampler)
         latents = sampler.latents(len(reference.examples), seed=settings.seed)
         labels = reference.labels if sampler.classes else None
         fake = sampler.decode(latents, labels)
         inputs = self._inputs(fake, labels, _category(sampler, latents), self._likelihood(sampler))
+        return self._report(inputs, sampler)
+
+    def _report(self, inputs: MetricInputs, sampler: Sampler) -> EvaluationReport:
+        reference, settings = self._reference, self._settings
         names = self._track(self._metrics, description="measuring", total=len(self._metrics))
         measured = {name: measure(name, inputs) for name in names}
         return make_report(measured, inputs, reference, settings, weights=sampler.weights)
+
+    def _translated_inputs(self, translation: Translation) -> MetricInputs:
+        """What metrics compare of a translator: its outputs with targets, where there are pairs
+        each with its own."""
+        inputs, targets = self._reference.inputs, self._reference.examples
+        assert inputs is not None, "a translator's data has inputs"
+        outputs = translation.translate(inputs.images)
+        translated = Translated(
+            paired=inputs.paired,
+            label_names=self._reference.data.space.label_names,
+            trivial=inputs.trivial,
+            back=_translate_back(translation, inputs, outputs, targets),
+        )
+        labels = self._reference.labels  # of the targets, which outputs should have
+        return replace(self._inputs(outputs, labels, None, None), translated=translated)
 
     def _likelihood(self, sampler: Sampler) -> SplitLikelihood | None:
         """The likelihood of unseen examples; None unless it is asked for and there is one."""
@@ -121,7 +147,7 @@ class Evaluator:
             fresh=reference.fresh,
             centers=None if reference.mixture is None else reference.mixture.centers,
             std=None if reference.mixture is None else reference.mixture.std,
-            class_counts=None if data.labels is None else data.labels.bincount(),
+            class_counts=self._class_counts(),
             labels=labels,
             category=category,
             neighbors=settings.neighbors,
@@ -136,6 +162,12 @@ class Evaluator:
             metrics=frozenset(self._metrics),
         )
 
+    def _class_counts(self) -> Tensor | None:
+        """The training examples of each class that a generator should make; a translator is asked
+        for others."""
+        labels, inputs = self._reference.data.labels, self._reference.inputs
+        return None if labels is None or inputs is not None else labels.bincount()
+
     def _tstr(self, fake: Tensor, labels: Tensor | None) -> TSTR | None:
         """The results of classifiers fitted to real and to generated rows or sequences; None where
         samples have no class."""
@@ -146,6 +178,25 @@ class Evaluator:
             synthetic = as_arrays(fake, labels)
         task = self._reference.tstr
         return None if task is None or synthetic is None else task.evaluate(synthetic)
+
+
+def _translate_back(
+    translation: Translation, inputs: Inputs, outputs: Tensor, targets: Tensor
+) -> WayBack | None:
+    """Both domains translated there and back; None for a translator of one direction."""
+    if inputs.space is None or translation.back is None:
+        return None
+    back = translation.turned("ba")
+    targets_back = back.translate(targets)
+    return WayBack(
+        outputs=targets_back,
+        inputs=inputs.images,
+        cycled=back.translate(outputs),
+        targets_cycled=translation.translate(targets_back),
+        trivial=convert_images(targets, inputs.images.shape[1:]),
+        space=inputs.space,
+        real=inputs.gaussian,
+    )
 
 
 def _category(sampler: Sampler, latents: Tensor) -> Tensor | None:

@@ -41,7 +41,7 @@ from gan_runner.training.compiling import check_networks, compile_networks
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.independence import check_independence
 from gan_runner.training.restore import load_network, saved_classes, take_weights
-from gan_runner.training.rules import check_space
+from gan_runner.training.rules import check_pairs, check_space
 from gan_runner.training.run import Run
 from gan_runner.training.state import TrainState, fresh_state, frozen_copy
 
@@ -101,13 +101,14 @@ def load_generator(
     space = found.facts.space
     with_ema = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
-    built = experiment.model.build_networks(space, len(names))
+    built = experiment.method.build_networks(space, len(names))
     where = machine.find_device(device)
     networks: dict[str, nn.Module] = {}
-    for part in ("generator", "encoder"):
+    averaged = {"generator": "ema", "back_generator": "back_ema"} if with_ema else {}
+    for part in ("generator", "back_generator", "encoder"):
         if part in built:
             network = frozen_copy(built[part])
-            load_network(network, found, "ema" if part == "generator" and with_ema else part)
+            load_network(network, found, averaged.get(part, part))
             networks[part] = network.to(where)
     sampler = experiment.method.sampler(
         networks, space, names, weights="ema" if with_ema else "raw"
@@ -193,6 +194,7 @@ def load_data(
     with raise_on_signals():
         data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
+    check_pairs(experiment, data)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.evaluation_interval > 0:
@@ -259,7 +261,7 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
     """The state of step 0 with new weights."""
     config = experiment.config
     state = fresh_state(
-        experiment.model,
+        experiment.method,
         experiment.optimizers,
         data.space,
         classes=_classes(experiment, data),
@@ -270,7 +272,7 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
     if config.train.accumulate > 1:
         check_independence(
             config,
-            experiment.model,
+            experiment.method,
             state.networks,
             data.space,
             classes=_classes(experiment, data),

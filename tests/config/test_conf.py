@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.logs.loggers import Logger
-from gan_runner.models import GenerativeModel, Model
+from gan_runner.models import GenerativeModel, Model, Translator
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
@@ -48,6 +49,9 @@ NEEDED = {
     "loss/elbo": ["model=vae"],
     "method/vae": ["model=vae"],
     "method/vae_gan": ["model=vae_gan"],
+    "method/unpaired": ["model=resnet_translator"],
+    "method/paired": ["model=unet"],
+    "method/super_resolution": ["model=srresnet"],
     "model/rnn": ["dataset=sines"],
 }
 """The parts that every option has."""
@@ -150,6 +154,8 @@ def test_every_file_composes_builds_and_makes_networks(path: Path) -> None:
     of_sequences = made.config.dataset["name"] == "Sines"
     shape = Space("sequences", (24, 2)) if of_sequences else Space("images", (3, 64, 64))
     space = made.dataset.space() or shape
+    if isinstance(made.model, Translator):
+        space = replace(shape, inputs=Space("images", (3, 64, 64)))
     networks = made.model.build_networks(space)
     assert networks.keys() == made.model.norms.keys()
     assert all(any(True for _ in network.parameters()) for network in networks.values())

@@ -268,7 +268,7 @@ class Slope(Discriminator):
     """D(x) = w x_1."""
 
     def __init__(self, slope: float) -> None:
-        nn.Module.__init__(self)
+        super().__init__()
         self.slope = nn.Parameter(torch.tensor(slope))
 
     def forward(self, examples: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
