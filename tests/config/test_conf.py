@@ -18,7 +18,6 @@ from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.schema import Config, QuickLimits, Train, flatten
-from gan_runner.data import Space
 from gan_runner.data import Degradation, Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
@@ -49,9 +48,13 @@ NEEDED = {
     "loss/elbo": ["model=vae"],
     "method/vae": ["model=vae"],
     "method/vae_gan": ["model=vae_gan"],
-    "method/unpaired": ["model=resnet_translator"],
-    "method/paired": ["model=unet"],
-    "method/super_resolution": ["model=srresnet"],
+    "method/paired": ["model=unet", "dataset=degraded", "dataset/degrade=noise"],
+    "method/super_resolution": ["model=srresnet", "dataset=degraded"],
+    "method/unpaired": ["model=resnet_translator", "dataset=domains"],
+    "model/resnet_translator": ["dataset=degraded", "dataset/degrade=noise"],
+    "model/rrdb": ["dataset=degraded"],
+    "model/srresnet": ["dataset=degraded"],
+    "model/unet": ["dataset=degraded", "dataset/degrade=noise"],
     "model/rnn": ["dataset=sines"],
 }
 """The parts that every option has."""
