@@ -236,6 +236,17 @@ def test_a_patch_discriminator_makes_a_map_of_logits_and_of_features() -> None:
     assert output.features.shape == (3, 16, 7, 6)
 
 
+@pytest.mark.parametrize(
+    ("kind", "side", "field"), [("patch", 28, 34), ("patch", 8, 16), ("multiscale", 28, 16)]
+)
+def test_the_patch_fits_the_image_where_it_is_not_set(kind: str, side: int, field: int) -> None:
+    made = model("unet", None, {"kind": kind, "scales": 3, "receptive_field": None})
+    discriminator = made.build_pair(space((1, side, side)), conditional=False)["discriminator"]
+    copies = 3 if kind == "multiscale" else 1
+    strides = [m.stride[0] for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert strides.count(2) == copies * HALVINGS[field]
+
+
 def test_a_multiscale_discriminator_sees_the_image_and_its_smaller_copies() -> None:
     made = model("unet", None, {"kind": "multiscale", "scales": 3})
     discriminator = made.build_pair(space((1, 32, 32)), conditional=False)["discriminator"]
@@ -338,19 +349,20 @@ def test_a_discriminator_without_dropout_has_no_such_layer() -> None:
 def test_a_single_batch_is_learned_by_heart(option: str) -> None:
     inputs = torch.rand(2, 1, 8, 8) * 2 - 1
     targets = nn.functional.interpolate(inputs, scale_factor=2) if option in UPSCALING else -inputs
-    width = {"width": 16, **({} if option != "unet" else {"dropout": 0.0})}
+    width = {"width": 12, **({} if option != "unet" else {"dropout": 0.0})}
     init = {"init": "he"}
     of_data = space((1, *targets.shape[2:]), (1, 8, 8))
     generator = model(option, {**width, **init}).build_pair(of_data, conditional=False)["generator"]
-    optimizer = torch.optim.Adam(generator.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(generator.parameters(), lr=5e-3)
     first = last = float("inf")
-    for step in range(60):
+    for step in range(40):
         loss = (generator(inputs) - targets).abs().mean()
-        first, last = (float(loss) if step == 0 else first), float(loss)
+        last = float(loss.detach())
+        first = first if step else last
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert last < 0.15 < first
+    assert last < 0.2 < first
 
 
 # ---------------------------------------------------------------- refusals
