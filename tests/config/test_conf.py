@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,13 @@ from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.schema import Config, QuickLimits, Train, flatten
-from gan_runner.data import Space
+from gan_runner.data import Degradation, Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.logs.loggers import Logger
-from gan_runner.models import GenerativeModel, Model
+from gan_runner.models import GenerativeModel, Model, Translator
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
@@ -47,6 +48,13 @@ NEEDED = {
     "loss/elbo": ["model=vae"],
     "method/vae": ["model=vae"],
     "method/vae_gan": ["model=vae_gan"],
+    "method/paired": ["model=unet", "dataset=degraded", "dataset/degrade=noise"],
+    "method/super_resolution": ["model=srresnet", "dataset=degraded"],
+    "method/unpaired": ["model=resnet_translator", "dataset=domains"],
+    "model/resnet_translator": ["dataset=degraded", "dataset/degrade=noise"],
+    "model/rrdb": ["dataset=degraded"],
+    "model/srresnet": ["dataset=degraded"],
+    "model/unet": ["dataset=degraded", "dataset/degrade=noise"],
     "model/rnn": ["dataset=sines"],
 }
 """The parts that every option has."""
@@ -57,6 +65,8 @@ FAMILIES: dict[str, type[Any]] = {
     "loss/penalty": Term,
     "augment": Augmentation,
     "dataset": Dataset,
+    "dataset/source": Dataset,
+    "dataset/degrade": Degradation,
     "optimizer": Optimizer,
     "logger": Logger,
 }
@@ -142,6 +152,8 @@ def test_every_file_composes_builds_and_makes_networks(path: Path) -> None:
     of_sequences = made.config.dataset["name"] == "Sines"
     shape = Space("sequences", (24, 2)) if of_sequences else Space("images", (3, 64, 64))
     space = made.dataset.space() or shape
+    if isinstance(made.model, Translator):
+        space = replace(shape, inputs=Space("images", (3, 64, 64)))
     networks = made.model.build_networks(space)
     assert networks.keys() == made.model.norms.keys()
     assert all(any(True for _ in network.parameters()) for network in networks.values())

@@ -212,14 +212,24 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     earlier = made.plain()
     del earlier["terminal"], earlier["reuse_memory"], earlier["train"]["updates"]
     del earlier["compile"], earlier["devices"], earlier["train"]["accumulate"]
+    del earlier["model"]["discriminator"]["dropout"]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
     found = read(tmp_path / "config.yaml")
     assert found.terminal.preview == "never"
     assert found.train.updates == "alternating"
+    assert found.model["discriminator"]["dropout"] == 0.0
     assert (
         found.digest()
         == made.digest()
-        == digest_without(("train.updates", "train.accumulate", "compile"), made)
+        == digest_without(
+            (
+                "train.updates",
+                "train.accumulate",
+                "compile",
+                "model.discriminator.dropout",
+            ),
+            made,
+        )
     )
 
 
