@@ -61,6 +61,13 @@ _EARLIER = {
     "dataset.names": [],
     "dataset.skip_lines": [],
     "model.discriminator.dropout": 0.0,
+    "health.action.ignores_input": "off",
+    "health.action.identity": "off",
+    "health.action.checkerboards": "off",
+    "health.translation.effect": 0.05,
+    "health.translation.change": 0.1,
+    "health.translation.checkerboards": 10.0,
+    "health.translation.span": 400,
 }
 """Settings that runs of earlier versions lack, with what these did."""
 _OF_CLASSES = {
