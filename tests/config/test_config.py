@@ -212,6 +212,10 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     earlier = made.plain()
     del earlier["terminal"], earlier["reuse_memory"], earlier["train"]["updates"]
     del earlier["compile"], earlier["devices"], earlier["train"]["accumulate"]
+    actions = ("ignores_input", "identity", "checkerboards")
+    limits = [f"health.translation.{name}" for name in earlier["health"].pop("translation")]
+    for action in actions:
+        del earlier["health"]["action"][action]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
     found = read(tmp_path / "config.yaml")
     assert found.terminal.preview == "never"
@@ -219,7 +223,13 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     assert (
         found.digest()
         == made.digest()
-        == digest_without(("train.updates", "train.accumulate", "compile"), made)
+        == digest_without(
+            (
+                *("train.updates", "train.accumulate", "compile", *limits),
+                *(f"health.action.{action}" for action in actions),
+            ),
+            made,
+        )
     )
 
 
