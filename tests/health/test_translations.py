@@ -117,7 +117,8 @@ def test_an_identity_of_domains_changes_nothing() -> None:
 @pytest.mark.parametrize("period", [2, 4])
 def test_checkerboards_stand_out_from_a_few_gray_levels_on(period: int) -> None:
     strengths = [
-        numbers(Checkerboards(levels, period))["health/checkerboards"] for levels in (0.3, 5.0, 12.0)
+        numbers(Checkerboards(levels, period))["health/checkerboards"]
+        for levels in (0.3, 5.0, 12.0)
     ]
     assert strengths[0] < 10 < strengths[1] < strengths[2]
 
