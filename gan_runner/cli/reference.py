@@ -12,6 +12,7 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.reference import Option, read_option
 from gan_runner.config.schema import Config, QuickLimits
+from gan_runner.data import Degradation
 from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
@@ -49,6 +50,8 @@ _FAMILIES: dict[str, tuple[type[Component], ...]] = {
     "loss.penalty": (Term,),
     "augment": (Augmentation,),
     "dataset": (Dataset,),
+    "dataset.source": (Dataset,),
+    "dataset.degrade": (Degradation,),
     "optimizer": (Optimizer,),
     "logger": (Logger,),
 }

@@ -115,8 +115,12 @@ def _overview(source: OptionSource) -> str:
 def _group_meanings() -> dict[str, tuple[str, str]]:
     """Each group with its default option and its comment in the lists of defaults."""
     entry = re.compile(r"^ +- (?:override /)?([\w/]+): (\S+) +# (.*)", re.MULTILINE)
-    texts = [(conf_folder() / name).read_text("utf-8") for name in ("config.yaml", "sweeps.yaml")]
-    found = {match[1]: (match[2], match[3]) for text in texts for match in entry.finditer(text)}
+    files = {"config.yaml": "", "sweeps.yaml": "", "dataset/degraded.yaml": "dataset/"}
+    found = {
+        prefix + match[1]: (match[2], match[3])
+        for name, prefix in files.items()
+        for match in entry.finditer((conf_folder() / name).read_text("utf-8"))
+    }
     return {g: (found[g][0].strip("[]") or "null", found[g][1]) for g in HELP_GROUPS}
 
 

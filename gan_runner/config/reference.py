@@ -179,7 +179,9 @@ def _defaults(
                     break
             continue
         for choice, option in entry.items():
-            brings.append(f"{choice.removeprefix('override ').lstrip('/')}={option}")
+            chosen = choice.removeprefix("override ")
+            key = chosen[1:] if chosen.startswith("/") else f"{group}/{chosen}".lstrip("/")
+            brings.append(f"{key}={option}")
     return base, brings
 
 

@@ -123,8 +123,8 @@ class Data:
 
     def __post_init__(self) -> None:
         """Raises ValueError for inputs that don't fit the space and the examples."""
-        if (self.inputs is None) != (self.space.inputs is None):
-            raise ValueError("inputs have a space, and a space of inputs has inputs")
+        if self.inputs is not None and self.space.inputs is None:
+            raise ValueError("inputs have a space")
         if self.paired and self.input_count not in (0, len(self)):
             raise ValueError("paired data has one input for each example")
 

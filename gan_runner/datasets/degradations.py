@@ -88,16 +88,18 @@ class Mask(Degradation):
         return torch.rand(2, generator=rng)
 
     def apply(self, targets: Tensor, drawn: Tensor) -> Tensor:
-        is_hidden = targets.new_ones((len(targets), 1, 1, 1), dtype=torch.bool)
-        for axis, length in enumerate(targets.shape[2:]):
-            hidden = max(1, round(length * math.sqrt(self.share)))
-            first = (drawn[:, axis] * (length - hidden + 1)).long().clamp_(max=length - hidden)
-            places = torch.arange(length, device=targets.device) - first[:, None]
-            inside = (places >= 0) & (places < hidden)
-            is_hidden = is_hidden & (
-                inside[:, None, :, None] if axis == 0 else inside[:, None, None]
-            )
+        rows, columns = (
+            self._hidden(length, of) for length, of in zip(targets.shape[2:], drawn.T, strict=True)
+        )
+        is_hidden = rows[:, None, :, None] & columns[:, None, None, :]
         return _on_color(targets, lambda color: color.masked_fill(is_hidden, self.fill))
+
+    def _hidden(self, length: int, drawn: Tensor) -> Tensor:
+        """Which rows, or columns, of so many each mask hides, [N, length]."""
+        hidden = max(1, round(length * math.sqrt(self.share)))
+        first = (drawn * (length - hidden + 1)).long().clamp_(max=length - hidden)
+        places = torch.arange(length, device=drawn.device) - first[:, None]
+        return (places >= 0) & (places < hidden)
 
 
 class Noise(Degradation):

@@ -16,6 +16,8 @@ import torch
 from torch import nn
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.dotted import flatten
+from gan_runner.config.groups import DATA_PLACES
 from gan_runner.config.plugins import require_plugins
 from gan_runner.config.schema import Config
 from gan_runner.data import Data
@@ -88,7 +90,7 @@ def load_generator(
 ) -> Trained:
     """The generator of a checkpoint: `last`, `best` or a step; its EMA unless `raw`.
 
-    `data_places`: where its data lies now, `dataset.path` or `dataset.root`. Raises CheckpointError
+    `data_places`: where its data lies now, as in `dataset.root`. Raises CheckpointError
     if the run or the checkpoint is refused, ConfigError for places of another data set.
     """
     folder = RunFolder(path)
@@ -147,9 +149,10 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
 
 def place_of_data(config: Config) -> str:
     """The setting that says where the data lie, or which they are."""
-    keys = (key for key in ("path", "root") if config.dataset.get(key))
-    key = next(keys, "name")
-    return f"dataset.{key}={printable(config.dataset.get(key))}"
+    settings = {f"dataset.{key}": value for key, value in flatten(config.dataset).items()}
+    places = ("dataset.path", "dataset.root", *DATA_PLACES)
+    key = next((key for key in places if settings.get(key)), "dataset.name")
+    return f"{key}={printable(settings.get(key))}"
 
 
 def saved_experiment(config: Config, folder: RunFolder) -> Experiment:

@@ -18,6 +18,7 @@ from gan_runner.config.component import Component, find_classes
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.schema import Config, QuickLimits, Train, flatten
 from gan_runner.data import Space
+from gan_runner.data import Degradation, Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.settings import Evaluation
@@ -57,6 +58,8 @@ FAMILIES: dict[str, type[Any]] = {
     "loss/penalty": Term,
     "augment": Augmentation,
     "dataset": Dataset,
+    "dataset/source": Dataset,
+    "dataset/degrade": Degradation,
     "optimizer": Optimizer,
     "logger": Logger,
 }
