@@ -106,7 +106,9 @@ class Pairs(Translation):
                 raise DataError(f"{what}, {settings}. {remedy}")
             if alone:
                 shown = tuple(map(printable, alone[:_NAMED]))
-                left_out.append(LeftOut(len(alone), len(names), of, f"no {missing} of that name", shown))
+                left_out.append(
+                    LeftOut(len(alone), len(names), of, f"no {missing} of that name", shown)
+                )
         files = [[names[name] for name in both] for names in by_name]
         return _Pairs(files[0], files[1], left_out)
 

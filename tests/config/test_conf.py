@@ -17,7 +17,6 @@ from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.groups import GROUPS, conf_folder, options
 from gan_runner.config.schema import Config, QuickLimits, Train, flatten
-from gan_runner.data import Space
 from gan_runner.data import Degradation, Space
 from gan_runner.datasets import Dataset
 from gan_runner.errors import ConfigError
