@@ -21,6 +21,7 @@ from gan_runner.sampling.pictures.translations import (
     ShownImages,
     draw_translations,
     fitting_count,
+    to_colors,
 )
 from gan_runner.sampling.sampler import Sampler
 from gan_runner.sampling.translation import Translation
@@ -91,7 +92,7 @@ class Pictures:
             parts["back"] = ShownImages(back, translation.inputs)
         else:
             parts["target"] = ShownImages(data.rows(self._spread(len(data))), space)
-        return draw_translations(parts), to_stored_array(outputs[:_MOST_THUMBNAILS], space)
+        return draw_translations(parts), to_colors(outputs[:_MOST_THUMBNAILS], space)
 
     def _spread(self, count: int) -> Tensor:
         """Indices of as many of so many examples as a picture has room for, from all of them."""

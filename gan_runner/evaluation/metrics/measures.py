@@ -518,12 +518,16 @@ def _frechet_back(of: MetricInputs) -> list[Measurement]:
     fake = frechet.fit_gaussian(back.space.features(back.outputs))
     doubt = frechet.sample_size_warning(back.real, fake)
     value = frechet.frechet_distance(back.real, fake)
-    found = [Measurement("frechet_back", value, doubt=doubt, space=back.space)]
+    way = {"direction": "ba"}
+    found = [Measurement("frechet_back", value, parameters=way, doubt=doubt, space=back.space)]
     if back.trivial is not None:
         trivial = frechet.fit_gaussian(back.space.features(back.trivial))
         value, count = frechet.frechet_distance(back.real, trivial), len(back.inputs)
+        answer = {**way, "answer": "bicubic" if back.is_resized else "input"}
         number = "frechet_back_trivial"
-        found.append(Measurement(number, value, space=back.space, real_only=count))
+        found.append(
+            Measurement(number, value, parameters=answer, space=back.space, real_only=count)
+        )
     return found
 
 

@@ -81,6 +81,11 @@ class WayBack:
     space: FeatureSpace
     real: Gaussian
 
+    @property
+    def is_resized(self) -> bool:
+        """Whether targets have another size than inputs."""
+        return self.cycled.shape[2:] != self.targets_cycled.shape[2:]
+
 
 @dataclass(frozen=True)
 class Translated:
