@@ -32,6 +32,8 @@ TITLES = {
     "loss/penalty": "Penalties and other terms",
     "augment": "Augmentation of what D sees",
     "dataset": "Data sets",
+    "dataset/source": "Images of dataset=degraded",
+    "dataset/degrade": "Degradations of dataset=degraded",
     "optimizer": "Optimizers",
     "evaluation": "Evaluation",
     "health": "Health",

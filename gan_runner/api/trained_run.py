@@ -23,12 +23,14 @@ from gan_runner.api.arguments import (
     seed_number,
     truncation_limit,
 )
+from gan_runner.api.images import translate_images
 from gan_runner.api.labels import Label, find_labels
 from gan_runner.config.plugins import find_plugins, load_plugins
 from gan_runner.data import Space
-from gan_runner.errors import MachineError
+from gan_runner.errors import ConfigError, MachineError, printable
 from gan_runner.runs.open import Trained, load_generator
 from gan_runner.sampling.arrays import to_stored_array
+from gan_runner.sampling.translation import Direction
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system.machine import find_device
@@ -61,7 +63,8 @@ class TrainedRun:
 
     @property
     def generator(self) -> nn.Module:
-        """[N, latent_dims] and, if it is conditional, int64 labels [N] -> encoded examples."""
+        """[N, latent_dims] and, if it is conditional, int64 labels [N] -> encoded examples; of a
+        translator encoded inputs [N, C, H, W] -> encoded examples."""
         return self._sampler.generator
 
     @property
@@ -98,7 +101,9 @@ class TrainedRun:
         Raises MachineError for a device that isn't there, ConfigError for another name.
         """
         found = find_device(device_name(device))
-        for network in (self._sampler.generator, self._sampler.encoder):
+        translation = self._sampler.translation
+        back = None if translation is None else translation.back
+        for network in (self._sampler.generator, self._sampler.encoder, back):
             if network is not None:
                 network.to(found)
         return self
@@ -150,6 +155,27 @@ class TrainedRun:
         sampler, points = self._sampler, latent_points(latents, self.latent_dims)
         chosen = sampler.label_each(len(points), find_labels(sampler, labels, len(points)))
         return to_values(sampler.decode(points, chosen), sampler.space, chosen)
+
+    @machine_faults()
+    def translate(
+        self, images: ArrayLike | Sequence[ArrayLike], *, direction: Direction = "ab"
+    ) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
+        """The translations of images of any size: one uint8 [H, W, C] or [H, W], a batch
+        [N, H, W, C], or a list of images; the same form comes back. Gray is taken for color and the
+        reverse; label maps are the class of each pixel.
+
+        `direction`: ba goes back, where a run was trained in both directions. Raises ConfigError
+        for what isn't an image, and for a run that makes samples of latent points; NumbersError for
+        an output that is NaN or Inf.
+        """
+        translation = self._sampler.translation
+        if translation is None:
+            raise ConfigError(
+                "this run makes samples of latent points, not of images. Use sample(count)"
+            )
+        if direction not in ("ab", "ba"):
+            raise ConfigError(f"direction={printable(direction)} isn't known. Use ab or ba")
+        return translate_images(translation.turned(direction), images)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The logged rows, `metrics.jsonl`: the step, the seconds, named numbers."""

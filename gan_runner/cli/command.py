@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gan_runner.cli.arguments import Arguments
+from gan_runner.config.groups import DATA_PLACES
 from gan_runner.errors import (
     CheckpointError,
     ConfigError,
@@ -164,17 +165,18 @@ def add_measuring_options(parser: Arguments) -> None:
 
 
 def split_data_places(words: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
-    """The run folders among words, and where their data lies now: the values of `dataset.path` and
-    `dataset.root`. Raises ConfigError for words without a run."""
-    keys = ("dataset.path=", "dataset.root=")
+    """The run folders among words, and where their data lies now: the values of DATA_PLACES.
+    Raises ConfigError for words without a run."""
+    keys = tuple(f"{key}=" for key in DATA_PLACES)
     for word in words:
         if (
-            re.match(r"[a-z]+\.\w+=", word)
+            re.match(r"[a-z]+\.[\w.]+=", word)
             and not word.startswith(keys)
             and not Path(word).exists()
         ):
             remedy = (
-                "Only dataset.path=FILE and dataset.root=FOLDER can be, where the data lies now."
+                "Only dataset.path=FILE, dataset.root=FOLDER and their like can be, where the data "
+                "lies now."
             )
             raise ConfigError(f"not a setting of this command, {printable(word)}. {remedy}")
     runs = [Path(word) for word in words if not word.startswith(keys)]

@@ -95,8 +95,8 @@ def parser() -> Arguments:
         "--picture",
         type=Path,
         metavar="FILE.png",
-        help="samples beside their nearest training images, or the confusion matrices of a table, "
-        "of the last checkpoint measured",
+        help="samples beside their nearest training images, translations beside inputs and "
+        "targets, or the confusion matrices of a table, of the last checkpoint measured",
     )
     add_measuring_options(arguments)
     return arguments
@@ -252,7 +252,8 @@ def _write_picture(path: Path, report: EvaluationReport) -> None:
     from gan_runner.sampling.pictures.png import encode_png
 
     confusion = report.confusion
-    picture = report.neighbors if confusion is None else confusion.picture()
+    images = report.neighbors if report.translations is None else report.translations
+    picture = images if confusion is None else confusion.picture()
     if picture is None:
         raise ConfigError("--picture needs images, or rows with classes. Remove it.")
     write_file(path, encode_png(picture), "--picture")

@@ -12,11 +12,12 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component, find_classes
 from gan_runner.config.reference import Option, read_option
 from gan_runner.config.schema import Config, QuickLimits
+from gan_runner.data import Degradation
 from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.logs.loggers import Logger
-from gan_runner.models import GenerativeModel
+from gan_runner.models import GenerativeModel, Model
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
@@ -32,7 +33,7 @@ from gan_runner.training.optimizers import Optimizer
 
 _FIXED: dict[str, tuple[type[Component], ...]] = {
     "": (Config,),
-    "model": (GenerativeModel,),
+    "model": (GenerativeModel, Model),
     "loss": (GameSettings,),
     "dataset": (Dataset,),
     "evaluation": (Evaluation,),
@@ -49,6 +50,8 @@ _FAMILIES: dict[str, tuple[type[Component], ...]] = {
     "loss.penalty": (Term,),
     "augment": (Augmentation,),
     "dataset": (Dataset,),
+    "dataset.source": (Dataset,),
+    "dataset.degrade": (Degradation,),
     "optimizer": (Optimizer,),
     "logger": (Logger,),
 }

@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 GROUPS = (
-    *("method", "model", "loss", "loss/penalty", "augment", "dataset", "optimizer"),
-    *("evaluation", "health", "logger", "experiment"),
+    *("method", "model", "loss", "loss/penalty", "augment", "dataset", "dataset/source"),
+    *("dataset/degrade", "optimizer", "evaluation", "health", "logger", "experiment"),
 )
 OF_SEVERAL = ("loss/penalty", "augment", "logger")
 """Groups of which a run may have several options, or none."""
+
+DATA_PLACES = (
+    *("dataset.root", "dataset.path", "dataset.inputs", "dataset.targets"),
+    *("dataset.source.root", "dataset.source.path"),
+)
+"""The settings that say where the data lies."""
 
 
 def conf_folder() -> Path:

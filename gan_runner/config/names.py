@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from gan_runner.config.groups import GROUPS
+from gan_runner.config.groups import DATA_PLACES, GROUPS
 
 _JOB_CHARACTERS = 100  # file systems take 255 bytes, and tables and legends far less
 _DIGEST_CHARACTERS = 8
@@ -22,7 +22,7 @@ _ORDER = (*_NAMED_FIRST, *(group for group in GROUPS if group not in _NAMED_FIRS
 _NOT_IN_A_RUNS_NAME = {
     *("experiment", "dataset", "model", "loss", "name", "resume", "dry_run", "sweep"),
     *("device", "devices", "threads", "cache", "logger", "hydra", "sweeping", "terminal"),
-    *("dataset.path", "dataset.root", "dataset.download", "dataset.on_damaged"),
+    *(*DATA_PLACES, "dataset.download", "dataset.source.download", "dataset.on_damaged"),
     *("train.log_every", "train.sample_every", "train.save_every", "train.eval_every"),
     *("train.keep", "train.samples"),
 }

@@ -118,7 +118,8 @@ def read_option(
         name,
         header(text),
         tuple(settings.values()),
-        dict(_classes(plain, package)),
+        {k: v for option in base for k, v in option.classes.items()}
+        | dict(_classes(plain, package)),
         tuple(brings),
     )
 
@@ -179,7 +180,9 @@ def _defaults(
                     break
             continue
         for choice, option in entry.items():
-            brings.append(f"{choice.removeprefix('override ').lstrip('/')}={option}")
+            chosen = choice.removeprefix("override ")
+            key = chosen[1:] if chosen.startswith("/") else f"{group}/{chosen}".lstrip("/")
+            brings.append(f"{key}={option}")
     return base, brings
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_runner.config.component import Component, parse_settings
 from gan_runner.config.dotted import flatten
+from gan_runner.config.groups import DATA_PLACES
 from gan_runner.config.plain_yaml import LARGEST_FILE_BYTES, read_plain
 from gan_runner.config.reference import plain_option
 from gan_runner.errors import CheckpointError, ConfigError, printable
@@ -41,14 +42,14 @@ FREE = (
     "threads",
     "reuse_memory",
     "cache",
-    "dataset.root",
-    "dataset.path",
+    *DATA_PLACES,
     "dataset.download",
+    "dataset.source.download",
 )
 
 _FREE_GROUPS = ("logger",)  # all of their settings
 
-PLACES = ("dataset.root", "dataset.path", "cache")
+PLACES = (*DATA_PLACES, "cache")
 """Settings that are paths of what is read again later."""
 
 _EARLIER = {
@@ -60,10 +61,22 @@ _EARLIER = {
     "train.accumulate": 1,
     "dataset.names": [],
     "dataset.skip_lines": [],
+    "model.discriminator.dropout": 0.0,
+    "health.action.ignores_input": "warn",
+    "health.action.identity": "warn",
+    "health.action.checkerboards": "warn",
+    "health.translation.effect": 0.05,
+    "health.translation.change": 0.1,
+    "health.translation.checkerboards": 10.0,
+    "health.translation.span": 400,
 }
 """Settings that runs of earlier versions lack, with what these did."""
-_OF_CLASS = {"dataset.names": "Table", "dataset.skip_lines": "Table"}
-"""Those of them that only one class of a group has."""
+_OF_CLASSES = {
+    "dataset.names": ("Table",),
+    "dataset.skip_lines": ("Table",),
+    "model.discriminator.dropout": ("DCGAN", "MLP"),
+}
+"""Those of them that only some classes of a group have."""
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C, ten times as fast, where it is
 
@@ -223,10 +236,19 @@ def read(path: Path) -> Config:
 def _add_settings(plain: dict[str, Any]) -> None:
     """Give a configuration the settings that it lacks as one of an earlier version."""
     for key, value in _EARLIER.items():
-        group, _, name = key.rpartition(".")
-        node = plain.setdefault(group, {}) if group else plain
-        if isinstance(node, dict) and node.get("name") == _OF_CLASS.get(key, node.get("name")):
+        *groups, name = key.split(".")
+        if key in _OF_CLASSES and _class_name(plain, groups[0]) not in _OF_CLASSES[key]:
+            continue
+        node: Any = plain
+        for group in groups:
+            node = node.setdefault(group, {}) if isinstance(node, dict) else None
+        if isinstance(node, dict):
             node.setdefault(name, value)
+
+
+def _class_name(plain: dict[str, Any], group: str) -> object:
+    node = plain.get(group)
+    return node.get("name") if isinstance(node, dict) else None
 
 
 def write(path: Path, config: Config) -> None:
@@ -270,12 +292,12 @@ def absolute_path(path: str) -> str:
 
 
 def relocate_data(config: Config, places: Mapping[str, str]) -> Config:
-    """The configuration of data that lies elsewhere now, `dataset.path` or `dataset.root`.
+    """The configuration of data that lies elsewhere now, one of DATA_PLACES.
 
     Raises ConfigError for a data set without such a setting.
     """
     for key, path in places.items():
-        if key.removeprefix("dataset.") not in config.dataset:
+        if key.removeprefix("dataset.") not in flatten(config.dataset):
             raise ConfigError(
                 f"{config.choice('dataset')} has no setting {key}, {key}={printable(path)}. "
                 "Remove it."
@@ -292,13 +314,21 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
             **{key: value for key, value in values.items() if "." not in key},
             "train": config.train.model_copy(update=train),
             "terminal": config.terminal.model_copy(update=terminal),
-            "dataset": {**config.dataset, **dataset},
+            "dataset": _with_dotted(config.dataset, dataset),
             "optimizer": {
                 part: _with_schedule(node, _below(f"optimizer.{part}.schedule", values))
                 for part, node in config.optimizer.items()
             },
         }
     )
+
+
+def _with_dotted(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings with other values, by dotted key."""
+    changed = {key: value for key, value in changes.items() if "." not in key}
+    for key in {key.partition(".")[0] for key in changes if "." in key}:
+        changed[key] = _with_dotted(plain[key], _below(key, changes))
+    return {**plain, **changed}
 
 
 def _with_schedule(optimizer: Any, changes: Mapping[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from gan_runner.data.columns import Column, Columns
 from gan_runner.data.data import Data, Space
+from gan_runner.data.degradation import Degradation
 from gan_runner.data.reading import ColumnNotes, Decision, LeftOut, Reading
 from gan_runner.data.stored import Examples, StoredExamples
 
@@ -11,6 +12,7 @@ __all__ = [
     "Columns",
     "Data",
     "Decision",
+    "Degradation",
     "Examples",
     "LeftOut",
     "Reading",

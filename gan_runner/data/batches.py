@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import gcd
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from gan_runner.data.data import Data
-from gan_runner.data.stored import read_batches
+from gan_runner.data.data import Data, Space
+from gan_runner.data.degradation import Degradation
+from gan_runner.data.stored import Examples, ReadBatch, read_batches
 from gan_runner.seeds import derive
 from gan_runner.system import ranks
 
 
 class Batch(NamedTuple):
     """Encoded examples float32 [N, *shape]; their labels int64 [N] where the model is conditional;
-    of fakes the codes [N, K] that they were made of, where there are any."""
+    of fakes the codes [N, K] that they were made of, where there are any; the encoded inputs
+    [N, *inputs] of a translator, which belong to the examples where data is paired."""
 
     examples: Tensor
     labels: Tensor | None = None
     codes: Tensor | None = None
+    inputs: Tensor | None = None
 
     def part(self, index: int, count: int) -> Batch:
         """One of so many parts of consecutive examples."""
@@ -38,12 +42,15 @@ def join(parts: Sequence[Batch]) -> Batch:
 
 def to_device(data: Data, device: torch.device) -> Data:
     """The data on a CUDA device, if it fills at most a quarter of the free memory there."""
-    examples = data.examples
-    if device.type != "cuda" or not isinstance(examples, Tensor):
+    if device.type != "cuda" or not isinstance(data.examples, Tensor):
         return data
-    if examples.nbytes > torch.cuda.mem_get_info(device)[0] // 4:
+    inputs = data.inputs
+    size = data.examples.nbytes + (inputs.nbytes if isinstance(inputs, Tensor) else 0)
+    if size > torch.cuda.mem_get_info(device)[0] // 4:
         return data
-    return replace(data, examples=examples.to(device))
+    if isinstance(inputs, Tensor):
+        inputs = inputs.to(device)
+    return replace(data, examples=data.examples.to(device), inputs=inputs)
 
 
 def batches(
@@ -60,33 +67,80 @@ def batches(
     the rows of this rank.
 
     The order of an epoch is a permutation drawn from (seed, epoch), the flips of a batch from
-    (seed, index): nothing needs to be remembered to go on in mid-epoch. An incomplete last batch
-    is dropped; its examples have their turn in the next epochs.
+    (seed, index), and so are its crops: nothing needs to be remembered to go on in mid-epoch. An
+    incomplete last batch is dropped; its examples have their turn in the next epochs.
+
+    Inputs are flipped and cropped as their targets are; those that are made of their targets depend
+    on (seed, epoch, index of the example). Where data isn't paired, inputs have an order, flips and
+    crops of their own.
     """
-    wanted = _indices(data, size=size, seed=seed, start=start)
-    for index, (indices, chosen) in enumerate(read_batches(data.examples, wanted), start):
-        examples = data.space.encode(chosen.to(device, non_blocking=True))
-        if flip:
-            examples = _flip_at_random(examples, _rng(seed, "flip", index))
-        labels = None
+    plan = _Plan(size, seed, start, flip, device)
+    stored = None if isinstance(data.inputs, Degradation) else data.inputs
+    grid = _grid(data.examples, stored if data.paired else None)
+    inputs = iter(()) if stored is None else _input_stream(data, stored, plan, grid)
+    targets = _stream(data.examples, data.space, plan, grid)
+    for index, (indices, examples) in enumerate(targets, start):
+        labels, made = None, None
         if with_labels:
             assert data.labels is not None, "checked when the data was read"
             labels = data.labels[indices.to(data.labels.device)].to(device)
-        yield Batch(examples, labels)
+        if stored is not None:
+            made = next(inputs).examples
+        elif isinstance(data.inputs, Degradation):
+            seeds = _degradation_seeds(indices, seed, epoch=index // (len(data) // size))
+            made = data.inputs.of_each(examples, seeds)
+        if made is not None and data.space.inputs is not None:
+            made = data.space.inputs.encode(made)
+        yield Batch(data.space.encode(examples), labels, inputs=made)
 
 
-def _indices(data: Data, *, size: int, seed: int, start: int) -> Iterator[Tensor]:
+class _Plan(NamedTuple):
+    """The arguments of `batches` that say how examples become batches."""
+
+    size: int
+    seed: int
+    start: int
+    flip: bool
+    device: torch.device
+
+
+def _input_stream(data: Data, stored: Examples, plan: _Plan, grid: int) -> Iterator[ReadBatch]:
+    """The inputs of each batch: drawn as their targets are, or by themselves where data isn't
+    paired."""
+    assert data.space.inputs is not None, "checked when the data was made"
+    own = () if data.paired else ("inputs",)
+    grid = grid if data.paired else _grid(stored, None)
+    return _stream(stored, data.space.inputs, plan, grid, *own)
+
+
+def _stream(
+    examples: Examples, space: Space, plan: _Plan, grid: int, *own: str
+) -> Iterator[ReadBatch]:
+    """Indices and examples on the device, flipped and cropped; `own` gives them draws of their
+    own."""
+    wanted = _indices(examples, plan, *own)
+    for index, (indices, chosen) in enumerate(read_batches(examples, wanted), plan.start):
+        shown = chosen.to(plan.device, non_blocking=True)
+        if tuple(shown.shape[1:]) != space.shape:
+            shown = _crop_at_random(shown, space, grid, _rng(plan.seed, "crop", *own, index))
+        if plan.flip:
+            shown = _flip_at_random(shown, _rng(plan.seed, "flip", *own, index))
+        yield ReadBatch(indices, shown)
+
+
+def _indices(examples: Examples, plan: _Plan, *own: str) -> Iterator[Tensor]:
     """The indices [size] of the examples of each batch, from that of index `start` on, for ever;
     where a tensor of examples lies."""
-    per_epoch = len(data) // size
-    index = start
+    per_epoch = len(examples) // plan.size
+    index = plan.start
     while True:
         epoch = index // per_epoch
-        order = torch.randperm(len(data), generator=_rng(seed, "order", epoch))
-        if isinstance(data.examples, Tensor):
-            order = order.to(data.examples.device)
+        rng = _rng(plan.seed, "order", *own, epoch)
+        order = torch.randperm(len(examples), generator=rng)
+        if isinstance(examples, Tensor):
+            order = order.to(examples.device)
         for position in range(index % per_epoch, per_epoch):
-            yield ranks.own_rows(order[position * size : (position + 1) * size])
+            yield ranks.own_rows(order[position * plan.size : (position + 1) * plan.size])
             index += 1
 
 
@@ -94,7 +148,33 @@ def _rng(seed: int, *purpose: str | int) -> torch.Generator:
     return torch.Generator().manual_seed(derive(seed, *purpose))
 
 
+def _grid(examples: Examples, inputs: Examples | None) -> int:
+    """The number of rows that an image is divided into, between which its input and itself can both
+    be cut: all of its own, without inputs."""
+    height = examples.shape[-2] if len(examples.shape) == 4 else 1
+    return height if inputs is None else gcd(height, inputs.shape[-2])
+
+
+def _crop_at_random(images: Tensor, space: Space, grid: int, rng: torch.Generator) -> Tensor:
+    """A part of each image [N, C, H, W], as large as the space says: the same part of an image and
+    of its input."""
+    step = images.shape[-2] // grid
+    height, width = space.shape[1:]
+    drawn = ranks.draw(torch.rand, (len(images), 2), generator=rng)
+    rest = [(images.shape[-2] - height) // step, (images.shape[-1] - width) // step]
+    corners = (drawn * (torch.tensor(rest) + 1)).long() * step
+    parts = [
+        image[:, top : top + height, left : left + width]
+        for image, (top, left) in zip(images, corners.tolist(), strict=True)
+    ]
+    return torch.stack(parts)
+
+
 def _flip_at_random(images: Tensor, rng: torch.Generator) -> Tensor:
     """Each image mirrored left to right with probability 1/2."""
     mirrored = ranks.draw(torch.rand, (len(images),), generator=rng) < 0.5
     return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(-1), images)
+
+
+def _degradation_seeds(indices: Tensor, seed: int, *, epoch: int) -> list[int]:
+    return [derive(seed, "degrade", epoch, index) for index in indices.tolist()]

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from gan_runner.data.columns import Columns
+from gan_runner.data.degradation import Degradation
 from gan_runner.data.reading import Reading
 from gan_runner.data.stored import Examples, StoredExamples, read_rows, select_rows
+from gan_runner.seeds import derive
 
 Kind = Literal["images", "vectors", "table", "sequences"]
 
@@ -29,6 +31,12 @@ class Space:
     Numbers that are large beside their spread are held less their `origin`, which a float32 would
     round them for: one for each dimension, 0 where nothing is taken off, or () for none at all.
     Everything inside is in these shifted units, `offset` too, which changes no distance.
+
+    `inputs`: the space of what a translator makes an example of, None for data that generators make
+    of latent points. Inputs may have other channels and another size.
+
+    `label_names`: of a label map, whose channels are its classes: 255 in that of a pixel's class, 0
+    in the others.
     """
 
     kind: Kind
@@ -37,9 +45,13 @@ class Space:
     scale: tuple[float, ...] = ()
     columns: Columns | None = field(default=None, repr=False)
     origin: tuple[float, ...] = field(default=(), repr=False)
+    inputs: Space | None = field(default=None, repr=False)
+    label_names: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for columns and origins that don't fit the examples."""
+        """Raises ValueError for columns, origins and names that don't fit the examples."""
+        if self.label_names and (self.kind != "images" or len(self.label_names) != self.shape[0]):
+            raise ValueError("space.label_names: not one for each channel of images")
         if self.origin and len(self.origin) != len(self.offset):
             raise ValueError("space.origin: not one for each dimension")
         if (self.kind == "table") != (self.columns is not None):
@@ -58,6 +70,8 @@ class Space:
     def decode(self, outputs: Tensor) -> Tensor:
         """A generator's outputs as examples: uint8 images, all else in the units of examples."""
         outputs = outputs.float()
+        if self.label_names:
+            return one_hot_pixels(outputs.argmax(1), len(self.label_names))
         if self.kind == "images":
             return outputs.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
         vectors = outputs * outputs.new_tensor(self.scale) + outputs.new_tensor(self.offset)
@@ -80,19 +94,58 @@ class Space:
         return moved if self.columns is None else self.columns.discretize(moved)
 
 
+def one_hot_pixels(classes: Tensor, count: int) -> Tensor:
+    """Label maps uint8 [N, count, H, W], 0 or 255, of the class of each pixel [N, H, W]."""
+    numbers = torch.arange(count, dtype=classes.dtype, device=classes.device)
+    return (classes[:, None] == numbers[None, :, None, None]).to(torch.uint8).mul_(255)
+
+
 @dataclass(frozen=True)
 class Data:
     """All examples of a data set, [N, *shape] of its space: in memory, or on disk; labels int64
-    [N]; how it was read."""
+    [N]; how it was read.
+
+    `inputs`: those of a translator, whose targets the examples are: [M, *shape] of the space's
+    inputs, or a degradation that makes them of the examples. Where they are `paired`, the i-th one
+    belongs to the i-th example.
+
+    Examples with inputs may be larger than their space says, and inputs in the same measure: then
+    batches are random crops of them.
+    """
 
     examples: Examples
     space: Space
     labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
     reading: Reading = field(default_factory=Reading, repr=False)
+    inputs: Examples | Degradation | None = None
+    paired: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for inputs that don't fit the space and the examples."""
+        if self.inputs is not None and self.space.inputs is None:
+            raise ValueError("inputs have a space")
+        if self.paired and self.input_count not in (0, len(self)):
+            raise ValueError("paired data has one input for each example")
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    @property
+    def input_count(self) -> int:
+        """The number of inputs; 0 without any."""
+        if self.inputs is None:
+            return 0
+        return len(self) if isinstance(self.inputs, Degradation) else len(self.inputs)
+
+    def input_rows(self, indices: Tensor, *, seed: int) -> Tensor:
+        """The inputs uint8 [N, ...] at these indices int64 [N], of all their size: each a pure
+        function of its index and the seed."""
+        assert self.inputs is not None, "asked of data with inputs alone"
+        if not isinstance(self.inputs, Degradation):
+            return read_rows(self.inputs, indices)
+        seeds = [derive(seed, "degrade", index) for index in indices.tolist()]
+        return self.inputs.of_each(self.rows(indices), seeds)
 
     def rows(self, indices: Tensor) -> Tensor:
         """The examples at these indices int64 [N]: where a tensor lies, or on the CPU."""
@@ -101,7 +154,11 @@ class Data:
     def select(self, indices: Tensor) -> Data:
         """The data at these indices alone, with the space and the reading of all."""
         labels = None if self.labels is None else self.labels[indices.to(self.labels.device)]
-        return replace(self, examples=select_rows(self.examples, indices), labels=labels)
+        inputs = self.inputs
+        if self.paired and inputs is not None and not isinstance(inputs, Degradation):
+            inputs = select_rows(inputs, indices)
+        examples = select_rows(self.examples, indices)
+        return replace(self, examples=examples, labels=labels, inputs=inputs)
 
     @property
     def in_memory(self) -> Tensor:
@@ -133,12 +190,31 @@ class Data:
             sha256.update(f"|{columns}".encode())
         if any(self.space.origin):
             sha256.update(f"|{self.space.origin}".encode())
-        every = max(1, count >> 16)
-        if isinstance(self.examples, StoredExamples):
-            sha256.update(self.examples.digest.encode())
-        else:
-            for chunk in self.examples[::every].split(4096):
-                sha256.update(chunk.cpu().contiguous().numpy().data)
+        if self.space.label_names:
+            sha256.update(f"|{self.space.label_names}".encode())
+        if self.space.inputs is not None:
+            named = self.space.inputs.label_names
+            sha256.update(f"|inputs {self.space.inputs} {named}".encode())
+        _add_rows(sha256, self.examples)
         if self.labels is not None:
+            every = _every(count)
             sha256.update(self.labels[::every].contiguous().numpy().data)
+        if isinstance(self.inputs, Degradation):
+            sha256.update(f"|{self.inputs!r}".encode())
+        elif self.inputs is not None:
+            sha256.update(f"|{self.paired}|{self.input_count}".encode())
+            _add_rows(sha256, self.inputs)
         return sha256.hexdigest()
+
+
+def _every(count: int) -> int:
+    """One of so many rows is looked at."""
+    return max(1, count >> 16)
+
+
+def _add_rows(sha256: hashlib._Hash, rows: Examples) -> None:
+    if isinstance(rows, StoredExamples):
+        sha256.update(rows.digest.encode())
+        return
+    for chunk in rows[:: _every(len(rows))].split(4096):
+        sha256.update(chunk.cpu().contiguous().numpy().data)

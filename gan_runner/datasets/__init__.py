@@ -3,9 +3,13 @@
 from gan_runner.datasets.array import Array
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.bundled import BreastCancer, Iris, Wine
+from gan_runner.datasets.degradations import Downscale, Edges, Gray, LowLight, Mask, Noise
+from gan_runner.datasets.degraded import Degraded
 from gan_runner.datasets.digits import Digits
+from gan_runner.datasets.domains import Domains
 from gan_runner.datasets.image_folder import ImageFolder
 from gan_runner.datasets.mixtures import Grid, Ring
+from gan_runner.datasets.pairs import Pairs
 from gan_runner.datasets.parquet import Parquet
 from gan_runner.datasets.shards import Shards
 from gan_runner.datasets.sines import Sines
@@ -20,11 +24,20 @@ __all__ = [
     "Array",
     "BreastCancer",
     "Dataset",
+    "Degraded",
     "Digits",
+    "Domains",
+    "Downscale",
+    "Edges",
     "FashionMNIST",
+    "Gray",
     "Grid",
     "ImageFolder",
     "Iris",
+    "LowLight",
+    "Mask",
+    "Noise",
+    "Pairs",
     "Parquet",
     "Ring",
     "Shards",

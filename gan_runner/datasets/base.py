@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeVar, final
+from typing import ClassVar, Protocol, TypeVar, final
 
 import torch
 from pydantic import Field, PrivateAttr
@@ -22,11 +22,7 @@ T = TypeVar("T")
 MOST_HELD_OUT = 10_000
 """Examples: a data set that is drawn holds out at most so many."""
 
-_MIRRORED = Decision(
-    "images are mirrored left to right at random, which doesn't suit text and digits",
-    "To keep them as they are: dataset.flip=false",
-    doubtful=False,
-)
+_MIRRORED = "images are mirrored left to right at random, which doesn't suit text and digits"
 
 
 class Track(Protocol):
@@ -40,6 +36,8 @@ class Dataset(Component):
 
     `per_class`: training has so many examples of each class, drawn by `per_class_seed`.
     """
+
+    flip_setting: ClassVar[str] = "dataset.flip"
 
     per_class: int | None = Field(ge=1)
     per_class_seed: int = Field(ge=0)
@@ -56,7 +54,9 @@ class Dataset(Component):
         data = self.load(cache, track)
         _check_data(data, source=f"{type(self).__name__}.load")
         if self.flips and data.space.kind == "images":
-            data = replace(data, reading=data.reading.with_decisions(_MIRRORED))
+            remedy = f"To keep them as they are: {self.flip_setting}=false"
+            mirrored = Decision(_MIRRORED, remedy, doubtful=False)
+            data = replace(data, reading=data.reading.with_decisions(mirrored))
         if self.per_class is None:
             return data
         chosen, others = take_per_class(data, self.per_class, seed=self.per_class_seed)
@@ -133,7 +133,11 @@ def _check_data(data: object, *, source: str) -> None:
     if isinstance(examples, StoredExamples):
         like = torch.empty(examples.shape, dtype=examples.dtype, device="meta")
     count = len(like) if isinstance(like, torch.Tensor) and like.ndim else 0
-    check_shape(like, (count, *space.shape), source=source, meaning=meaning)
+    shape = space.shape
+    if space.inputs is not None and isinstance(like, torch.Tensor) and like.ndim == 4:
+        # batches are crops of them
+        shape = (shape[0], *map(max, shape[1:], like.shape[2:]))
+    check_shape(like, (count, *shape), source=source, meaning=meaning)
     dtype = torch.uint8 if space.kind == "images" else torch.get_default_dtype()
     if examples.dtype != dtype:
         shown = f"{source} returned {space.kind} of a wrong type, dtype={examples.dtype}"

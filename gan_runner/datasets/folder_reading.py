@@ -149,7 +149,7 @@ def picture_decisions(
 ) -> list[Decision]:
     """The changes that made the pictures images of one size, and doubts about them."""
     values = _value_decisions(counts, limits)
-    return values + _shape_decisions(counts, size) + _color_decisions(counts, channels)
+    return values + shape_decisions(counts, size) + _color_decisions(counts, channels)
 
 
 def _value_decisions(counts: PictureCounts, limits: Limits | None) -> list[Decision]:
@@ -188,7 +188,8 @@ def _dim_decisions(dim: int, count: int, depth: str, limits: Limits | None) -> l
     return [Decision(text, f"{remedy}, or train on them alone.")]
 
 
-def _shape_decisions(counts: PictureCounts, size: int) -> list[Decision]:
+def shape_decisions(counts: PictureCounts, size: int) -> list[Decision]:
+    """The changes that made the pictures squares of one size, and doubts about them."""
     total = counts.count
     decisions = []
     if counts.cut > 0 or counts.cut_deep:

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from gan_runner.config.overrides import override
 from gan_runner.data import Data, Reading
 from gan_runner.datasets.base import Track
 from gan_runner.datasets.class_folders import LabelsSetting, folder_classes
-from gan_runner.datasets.companions import companions, fitting
+from gan_runner.datasets.companions import companions
+from gan_runner.datasets.decoded_folder import decode_folder
+from gan_runner.datasets.folder_listing import BY_CLASS, list_images
 from gan_runner.datasets.folder_reading import (
     label_files,
     left_out,
     left_out_decisions,
-    not_images,
     stored_text,
 )
-from gan_runner.datasets.image_faults import ignoring
 from gan_runner.datasets.pictures import Pictures
-from gan_runner.datasets.readers.image_cache import NamedResults, load_or_decode
-from gan_runner.datasets.readers.listing import ImageFile, Listing, list_below
-from gan_runner.datasets.readers.paths import Location, expand_path, file_faults, refuse_missing
+from gan_runner.datasets.readers.listing import Listing
+from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.readers.picture_counts import PictureCounts
-from gan_runner.decoding.processes import ProcessEndedError, decode_files
-from gan_runner.errors import ConfigError, DataError, printable
-
-FORMAT = 3  # of the cached array; with a new number, images are decoded again
+from gan_runner.errors import printable
 
 
 class ImageFolder(Pictures):
@@ -56,19 +47,18 @@ class ImageFolder(Pictures):
 
     def load(self, cache: Path, track: Track) -> Data:
         root = self._folder
-        listing = self._list(root)
-        with warnings.catch_warnings():
-            # Pillow's are of odd metadata and great sizes; what it can't decode, it raises
-            warnings.simplefilter("ignore")
-            stored = load_or_decode(
-                cache / f"image_folder-{self._key(root, listing.images)}",
-                shape=self.space().shape,
-                decode=lambda: self._decode_all(root, listing.images, track),
-            )
+        listing = list_images(root, self.ignore, setting=self._setting, place=BY_CLASS)
+        stored = decode_folder(
+            root,
+            listing.images,
+            self.wanted,
+            cache=cache,
+            decisive=[self.image_size, self.channels, self.range, self.on_damaged],
+            faults=self.faults(self._setting),
+            ignore=self.ignore,
+            track=track,
+        )
         counts = stored.counts
-        if counts.count == 0:
-            what = "too large" if counts.too_large and not counts.damaged else "damaged"
-            raise DataError(f"all images are {what}, {self._setting}. Replace them.")
         names = [file.name for file in listing.images if file.name not in counts.left_out]
         found = folder_classes(names, self.labels, root=str(self.root))
         labels = torch.tensor(found.indices) if found.classes else None
@@ -84,33 +74,6 @@ class ImageFolder(Pictures):
     def _setting(self) -> str:
         return f"dataset.root={printable(self.root)}"
 
-    def _list(self, root: Path) -> Listing:
-        with file_faults(root, setting=self._setting):
-            if root.exists() and not root.is_dir():
-                raise DataError(f"not a folder, {self._setting}. Name the folder of the images.")
-            listing = list_below(root)
-        if not listing.images:
-            others = not_images(listing)
-            what = f"no images among its files ({others})" if others else "no images"
-            remedy = "Put PNG, JPEG, WebP, BMP, GIF, TIFF, PPM, JPEG 2000 or TGA files there, or"
-            raise DataError(f"{what}, {self._setting}. {remedy} into a sub-folder for each class.")
-        self._leave_out_ignored(listing)
-        return listing
-
-    def _leave_out_ignored(self, listing: Listing) -> None:
-        """Move what `ignore` names out of the images. Raises ConfigError for what fits nothing."""
-        names = [image.name for image in listing.images]
-        for pattern in self.ignore:
-            found = fitting(pattern, names)
-            shown = override("dataset.ignore", [pattern])
-            if not found:
-                raise ConfigError(f"no image fits, {shown} with {self._setting}. Remove it.")
-            listing.ignored |= found
-        listing.images = [image for image in listing.images if image.name not in listing.ignored]
-        if not listing.images:
-            shown = override("dataset.ignore", self.ignore)
-            raise ConfigError(f"no image is left, {shown} with {self._setting}. Ignore fewer.")
-
     def _reading(self, listing: Listing, counts: PictureCounts, *, labels: str) -> Reading:
         return Reading(
             source=f"folder {printable(self.root)}",
@@ -120,26 +83,3 @@ class ImageFolder(Pictures):
             decisions=tuple(left_out_decisions(listing, counts)),
             held_out=0,
         )
-
-    def _key(self, root: Path, files: Sequence[ImageFile]) -> str:
-        """The name of the cached array: a digest of everything that it depends on."""
-        # the folder too: files of the same names, sizes and times are not the same files
-        folder = str(root.resolve())
-        settings = [self.image_size, self.channels, self.range, self.on_damaged]
-        decisive = [FORMAT, folder, *settings, files]
-        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:32]
-
-    def _decode_all(self, root: Path, files: Sequence[ImageFile], track: Track) -> NamedResults:
-        """Names and pixels in the files' order; why there are none for an image that may be left
-        out."""
-        names, size = [file.name for file in files], sum(file.size for file in files)
-        wanted, faults = self.wanted, self.faults(self._setting)
-        try:
-            with decode_files(root, names, wanted, size=size) as results:
-                pairs = zip(names, results, strict=True)
-                for name, result in track(pairs, description="decoding images", total=len(names)):
-                    yield name, faults.accept(result, name=name, path=f"{root}/{name}")
-        except ProcessEndedError as ended:
-            first = str(ended.sources[0])
-            remedy = ignoring(self.ignore, first)
-            raise faults.ended_error(ended, first=first, remedy=remedy) from None

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,13 +64,22 @@ Result = Decoded | Failure
 """An image, or why there is none."""
 
 
+Half = Literal["left", "right"]
+
+
 class Wanted(NamedTuple):
     """The images that are made of files: [channels, size, size], and the stored values that become
-    black and white; None: those of the depth of each file."""
+    black and white; None: those of the depth of each file.
+
+    `half`: the one that is taken of pictures side by side. `label_map`: pixels are numbers of
+    classes, of palettes or gray values, in one channel, of which none are made between others.
+    """
 
     size: int
     channels: int
     limits: Limits | None = None
+    half: Half | None = None
+    label_map: bool = False
 
 
 class _File(NamedTuple):
@@ -149,7 +158,7 @@ def _decode_file(
 
     try:
         with file.open_read() as opened, Image.open(opened, formats=_formats(file)) as image:
-            square = _decode(image, *wanted)
+            square = _decode(image, wanted)
             return result(square, wanted) if isinstance(square, _Square) else square
     except OSError as error:
         # only errors of the system have a number, unlike Pillow's own
@@ -162,34 +171,66 @@ def _decode_file(
         return Damaged(f"{type(error).__name__}: {error}")
 
 
-def _decode(
-    image: Image.Image, size: int, channels: int, limits: Limits | None
-) -> _Square | Damaged | OutOfRange:
-    from PIL import Image, ImageOps
+def _decode(image: Image.Image, wanted: Wanted) -> _Square | Damaged | OutOfRange:
+    from PIL import ImageOps
 
     header = stored_picture.read_header(image)
     # a TIFF is turned when it's loaded; the tag of a PNG may come after its pixels
     lies = stored_picture.orientation_of(image) if header.format == "TIFF" else 1
     # lets a JPEG skip detail that scaling would average away; three times the size keeps the rest
-    image.draft(None, (3 * size, 3 * size))
+    image.draft(None, (3 * wanted.size, 3 * wanted.size))
     image.load()
     turns = stored_picture.orientation_of(image)
     upright = image if turns == 1 else ImageOps.exif_transpose(image)
+    if turns > 4:
+        header = header._replace(width=header.height, height=header.width)
+    if wanted.half is not None:
+        if header.width % 2:
+            return Damaged(f"a width of {header.width} px, which has no two equal halves")
+        middle, first = upright.width // 2, wanted.half == "left"
+        box = (0 if first else middle, 0, middle if first else 2 * middle, upright.height)
+        upright, header = upright.crop(box), header._replace(width=header.width // 2)
+    make = _label_square if wanted.label_map else _square
+    made = make(upright, header, wanted)
+    if not isinstance(made, _Bytes):
+        return made
+    shape = (wanted.size, wanted.size, wanted.channels)
+    pixels = np.asarray(made.image).reshape(shape).transpose(2, 0, 1)
+    pixels = np.ascontiguousarray(pixels)  # read several times from here on
+    return _Square(pixels, image, header, made.values, max(lies, turns) > 1)
+
+
+def _square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Damaged | OutOfRange:
+    """The middle square of a picture, scaled."""
+    from PIL import Image, ImageOps
+
     try:
-        in_bytes = _as_bytes(upright, header.depth, limits)
+        in_bytes = _as_bytes(upright, header.depth, wanted.limits)
     except _OutOfRangeError as values:
         low, high = values.args
         if not np.isfinite(high - low):
             return Damaged("values that are NaN or infinite")
         return OutOfRange(low, high, header.depth)
-    square = ImageOps.fit(
-        _convert_mode(in_bytes.image, MODES[channels]), (size, size), Image.Resampling.LANCZOS
-    )
-    pixels = np.asarray(square).reshape(size, size, channels).transpose(2, 0, 1)
-    pixels = np.ascontiguousarray(pixels)  # read several times from here on
-    if turns > 4:
-        header = header._replace(width=header.height, height=header.width)
-    return _Square(pixels, image, header, in_bytes.values, max(lies, turns) > 1)
+    converted = _convert_mode(in_bytes.image, MODES[wanted.channels])
+    size = (wanted.size, wanted.size)
+    return _Bytes(ImageOps.fit(converted, size, Image.Resampling.LANCZOS), in_bytes.values)
+
+
+def _label_square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Damaged:
+    """The middle square of a label map: of the classes that lie there, no others."""
+    from PIL import Image, ImageOps
+
+    if header.format == "JPEG":
+        return Damaged("a JPEG, whose compression changes the classes of a label map")
+    values = np.asarray(upright)
+    if values.ndim == 3 and (values == values[..., :1]).all():
+        values = values[..., 0]  # gray in three channels
+    if values.ndim == 3 or values.dtype.kind == "f":
+        return Damaged(f"no label map: its pixels are {header.mode}, not numbers of classes")
+    if values.min() < 0 or values.max() > 255:
+        return Damaged(f"a label map with a class {values.max()}, above 255")
+    classes = Image.fromarray(values.astype(np.uint8))
+    return _Bytes(ImageOps.fit(classes, (wanted.size, wanted.size), Image.Resampling.NEAREST))
 
 
 def _as_bytes(image: Image.Image, depth: str, limits: Limits | None) -> _Bytes:
@@ -294,3 +335,19 @@ def _explain_size(file: _File) -> str:
         except Exception:  # another format, or a stranger's bytes
             continue
     return limit
+
+
+def read_upright_size(path: Path) -> tuple[int, int] | None:
+    """The width and the height of the picture in a file, upright, by its header alone; None where
+    that can't be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=_formats(_File(path, path.suffix.lower()))) as image:
+            # a PNG would be decoded in search of it
+            may_turn = image.format != "PNG" or "exif" in image.info
+            turns = stored_picture.orientation_of(image) if may_turn else 1
+            width, height = image.size
+            return (height, width) if turns > 4 else (width, height)
+    except Exception:  # decoders raise whatever a stranger's bytes provoke
+        return None

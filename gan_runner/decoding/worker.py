@@ -25,8 +25,8 @@ def main() -> None:
         order = read_plain(questions)
         Image.MAX_IMAGE_PIXELS = order["most_pixels"]
         ImageFile.LOAD_TRUNCATED_IMAGES = order["takes_truncated"]
-        size, channels, limits = order["wanted"]
-        wanted = Wanted(size, channels, None if limits is None else (limits[0], limits[1]))
+        size, channels, limits, *rest = order["wanted"]
+        wanted = Wanted(size, channels, None if limits is None else (limits[0], limits[1]), *rest)
         answers.write(READY)
         answers.flush()
         while True:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from gan_runner.data import Data
+from gan_runner.data.conversion import convert_images
 from gan_runner.datasets import Dataset, Track
 from gan_runner.evaluation.cost import classes_apart, estimated_seconds
 from gan_runner.evaluation.features.spaces import FeatureSpace
@@ -20,11 +22,13 @@ from gan_runner.evaluation.metrics.measures import measure
 from gan_runner.evaluation.metrics.paired import TOGETHER
 from gan_runner.evaluation.metrics.registry import METRICS, Need
 from gan_runner.evaluation.metrics.tables import labeled_arrays
+from gan_runner.evaluation.metrics.translated import Translated, WayBack
 from gan_runner.evaluation.metrics.tstr import TSTR
-from gan_runner.evaluation.reference import Reference, as_arrays, prepare_reference
+from gan_runner.evaluation.reference import Inputs, Reference, as_arrays, prepare_reference
 from gan_runner.evaluation.report import EvaluationReport, Measured, make_report
 from gan_runner.evaluation.settings import Evaluation, refuse_single_examples
 from gan_runner.sampling.sampler import CHUNK, Sampler
+from gan_runner.sampling.translation import Translation
 from gan_runner.system import ranks, shared_work
 from gan_runner.system.units import duration_text
 
@@ -86,8 +90,9 @@ class Evaluator:
         """Numbers of a generator from as many samples as there are real examples in use.
 
         A conditional one is given the labels of these examples. Of an autoencoder the likelihood of
-        held-out examples is measured, too, or of training ones where there are no others. Raises
-        NumbersError for a sample that is NaN or Inf. The other ranks of a run `take_part`.
+        held-out examples is measured, too, or of training ones where there are no others. A
+        translator is given the inputs of these examples. Raises NumbersError for a sample that is
+        NaN or Inf. The other ranks of a run `take_part`.
         """
         ranks.tell(ranks.Order.EVALUATE)
         reference, settings = self._reference, self._settings
@@ -99,19 +104,27 @@ class Evaluator:
         self._measure(sampler)
 
     def _measure(self, sampler: Sampler) -> tuple[MetricInputs, Measured, ClassNumbers]:
+        inputs = (
+            self._sampled_inputs(sampler)
+            if sampler.translation is None
+            else self._translated_inputs(sampler.translation)
+        )
+        measured = self._measure_each(inputs)
+        return inputs, measured, _by_class(inputs, self._reference, tuple(measured))
+
+    def _sampled_inputs(self, sampler: Sampler) -> MetricInputs:
+        """What metrics compare of a generator: samples with real examples."""
         reference = self._reference
         latents = sampler.latents(len(reference.examples), seed=self._settings.seed)
         labels = reference.labels if sampler.classes else None
         fake, features = _generate(sampler, latents, labels, reference.space)
-        inputs = self._inputs(
+        return self._inputs(
             fake,
             features.to(reference.space.device),
             labels,
             _category(sampler, latents),
             self._likelihood(sampler),
         )
-        measured = self._measure_each(inputs)
-        return inputs, measured, _by_class(inputs, reference, tuple(measured))
 
     def _measure_each(self, inputs: MetricInputs) -> Measured:
         """The numbers of every metric. Those of one walk over all pairs are a rank's together; it
@@ -127,6 +140,22 @@ class Evaluator:
         parts = shared_work.each(measure_own, groups)
         found = {name: numbers for part in parts for name, numbers in part.items()}
         return {name: found[name] for name in self._metrics}
+
+    def _translated_inputs(self, translation: Translation) -> MetricInputs:
+        """What metrics compare of a translator: its outputs with targets, where there are pairs
+        each with its own."""
+        inputs, targets = self._reference.inputs, self._reference.examples
+        assert inputs is not None, "a translator's data has inputs"
+        outputs = translation.translate(inputs.images)
+        translated = Translated(
+            paired=inputs.paired,
+            label_names=self._reference.data.space.label_names,
+            trivial=inputs.trivial,
+            back=_translate_back(translation, inputs, outputs, targets),
+        )
+        labels = self._reference.labels  # of the targets, which outputs should have
+        features = self._reference.space.features(outputs)
+        return replace(self._inputs(outputs, features, labels, None, None), translated=translated)
 
     def _likelihood(self, sampler: Sampler) -> SplitLikelihood | None:
         """The likelihood of unseen examples; None unless it is asked for and there is one."""
@@ -158,7 +187,7 @@ class Evaluator:
             fresh=reference.fresh,
             centers=None if reference.mixture is None else reference.mixture.centers,
             std=None if reference.mixture is None else reference.mixture.std,
-            class_counts=None if data.labels is None else data.labels.bincount(),
+            class_counts=self._class_counts(),
             labels=labels,
             category=category,
             neighbors=settings.neighbors,
@@ -172,6 +201,12 @@ class Evaluator:
             real_set=reference.real_set,
             metrics=frozenset(self._metrics),
         )
+
+    def _class_counts(self) -> Tensor | None:
+        """The training examples of each class that a generator should make; a translator is asked
+        for others."""
+        labels, inputs = self._reference.data.labels, self._reference.inputs
+        return None if labels is None or inputs is not None else labels.bincount()
 
     def _tstr(self, fake: Tensor, labels: Tensor | None) -> TSTR | None:
         """The results of classifiers fitted to real and to generated rows or sequences; None where
@@ -208,6 +243,25 @@ def _by_class(inputs: MetricInputs, reference: Reference, metrics: Sequence[str]
     if reference.rows is not None:
         return rows_by_class(inputs, reference.rows, metrics)
     return images_by_class(inputs, reference.labels, reference.data.class_names, metrics)
+
+
+def _translate_back(
+    translation: Translation, inputs: Inputs, outputs: Tensor, targets: Tensor
+) -> WayBack | None:
+    """Both domains translated there and back; None for a translator of one direction."""
+    if inputs.space is None or translation.back is None:
+        return None
+    back = translation.turned("ba")
+    targets_back = back.translate(targets)
+    return WayBack(
+        outputs=targets_back,
+        inputs=inputs.images,
+        cycled=back.translate(outputs),
+        targets_cycled=translation.translate(targets_back),
+        trivial=convert_images(targets, inputs.images.shape[1:]),
+        space=inputs.space,
+        real=inputs.gaussian,
+    )
 
 
 def _category(sampler: Sampler, latents: Tensor) -> Tensor | None:

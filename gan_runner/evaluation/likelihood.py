@@ -14,7 +14,8 @@ from gan_runner.objectives.elbo import (
     importance_weighted,
     prior_log_density,
 )
-from gan_runner.sampling.sampler import Sampler, evaluating
+from gan_runner.sampling.evaluating import evaluating
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.seeds import derive
 from gan_runner.system import shared_work
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -15,16 +15,35 @@ from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.evaluation.features.cache import cached_features
 from gan_runner.evaluation.features.choice import feature_space
-from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.features.spaces import FeatureSpace, RandomNetwork
 from gan_runner.evaluation.metrics.classified import ClassifiedRows, classified_rows
 from gan_runner.evaluation.metrics.frechet import Gaussian, fit_gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.paired import ExampleSet
 from gan_runner.evaluation.metrics.registry import Need
+from gan_runner.evaluation.metrics.translated import TrivialAnswers, trivial_answers
 from gan_runner.evaluation.metrics.tstr import LabeledArrays, TSTRTask
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.seeds import derive
 from gan_runner.system import shared_work
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Inputs of a translator as stored, uint8 [M, ...]: those of the examples in use where they are
+    `paired`. `trivial` are answers without training; `space` is that of features of inputs, which
+    only a way back needs."""
+
+    images: Tensor
+    paired: bool
+    trivial: TrivialAnswers
+    space: FeatureSpace | None
+
+    @cached_property
+    def gaussian(self) -> Gaussian:
+        """That of their features."""
+        assert self.space is not None, "asked of a way back alone"
+        return fit_gaussian(self.space.features(self.images))
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,9 @@ class Reference:
     examples: held-out ones, or else those in use; `split` says which. `rows` are those of a labeled
     table. `tstr` is the task of TSTR, where a metric needs it; `has_test` is whether its test
     examples are held-out ones.
+
+    Of a translator the examples are the held-out targets, if there are any, and `inputs` the inputs
+    that it is to translate.
     """
 
     data: Data
@@ -53,6 +75,12 @@ class Reference:
     rows: ClassifiedRows | None
     tstr: TSTRTask | None
     has_test: bool
+    inputs: Inputs | None = None
+
+    @property
+    def examples_split(self) -> str:
+        """The split of the examples in use."""
+        return "train" if self.inputs is None else self.split
 
     @cached_property
     def gaussian(self) -> Gaussian:
@@ -82,6 +110,10 @@ def prepare_reference(
     The ranks of a run prepare them together. Raises ConfigError for a space that doesn't fit the
     data, MachineError for what is missing.
     """
+    if data.space.inputs is not None:
+        return _prepare_translations(
+            settings, needs, dataset, data, cache=cache, device=device, say=say, track=track
+        )
     space = feature_space(settings, dataset, data, cache=cache, device=device, say=say)
     examples, labels = _choose_examples(data, settings)
     held_out = shared_work.after_rank_0(lambda: dataset.test(cache, track))
@@ -110,6 +142,81 @@ def prepare_reference(
     )
 
 
+def _prepare_translations(
+    settings: Evaluation,
+    needs: Collection[Need],
+    dataset: Dataset,
+    data: Data,
+    *,
+    cache: Path,
+    device: torch.device,
+    say: Callable[[str], None],
+    track: Track,
+) -> Reference:
+    """The targets of a translator and their inputs: held-out ones, or else training ones."""
+    digest, held_out = data.digest, dataset.test(cache, track)
+    data = _of_stored_size(data)
+    space = feature_space(settings, dataset, data, cache=cache, device=device, say=say)
+    measured = data if held_out is None else held_out
+    examples, labels = _choose_examples(measured, settings)
+    return Reference(
+        data=data,
+        data_digest=digest,
+        space=space,
+        mixture=None,
+        examples=examples,
+        labels=labels if measured.paired else None,
+        features=cached_features(
+            space,
+            examples,
+            part="real",
+            data=measured.digest,
+            seed=settings.seed,
+            cache=cache,
+            say=say,
+        ),
+        fresh=None,
+        held_out_digest="" if held_out is None else held_out.digest,
+        unseen=examples,
+        split="train" if held_out is None else "held out",
+        rows=None,
+        tstr=None,
+        has_test=held_out is not None,
+        inputs=_inputs(measured, examples, data, space, settings, way_back=Need.DOMAINS in needs),
+    )
+
+
+def _inputs(
+    measured: Data,
+    examples: Tensor,
+    data: Data,
+    space: FeatureSpace,
+    settings: Evaluation,
+    *,
+    way_back: bool,
+) -> Inputs:
+    """The inputs of these examples; of data that isn't paired, as many as there may be."""
+    count = len(measured) if measured.paired else measured.input_count
+    chosen = _choose_indices(count, settings)
+    images = measured.input_rows(chosen, seed=settings.seed).cpu()
+    of_inputs = None
+    if way_back and not measured.paired:
+        assert data.space.inputs is not None, "asked of data with inputs alone"
+        shape = replace(data.space.inputs, shape=tuple(images.shape[1:]))
+        is_inception = space.name == "inception"
+        of_inputs = space if is_inception else RandomNetwork(shape, device=space.device)
+    trivial = trivial_answers(images, examples, data, space)
+    return Inputs(images, measured.paired, trivial, of_inputs)
+
+
+def _of_stored_size(data: Data) -> Data:
+    """The data with the size of whole images, of which training sees parts."""
+    shape = tuple(data.examples.shape[1:])
+    return (
+        data if data.space.shape == shape else replace(data, space=replace(data.space, shape=shape))
+    )
+
+
 def as_arrays(examples: Tensor, labels: Tensor | None) -> LabeledArrays:
     """Sequences [N, T, D] and their labels as plain arrays, the sequences flattened."""
     assert labels is not None, "samples of a class are of labeled data"
@@ -125,12 +232,17 @@ def _fresh_examples(data: Data, held_out: Data, features: Callable[..., Tensor])
 
 def _choose_examples(data: Data, settings: Evaluation) -> tuple[Tensor, Tensor | None]:
     """Real examples and their labels, on the CPU: all, or a draw of `num`, in their order."""
-    chosen = torch.arange(len(data))
-    if len(data) > settings.count:
-        rng = torch.Generator().manual_seed(derive(settings.seed, "reals"))
-        chosen = torch.randperm(len(data), generator=rng)[: settings.count].sort().values
+    chosen = _choose_indices(len(data), settings)
     examples = data.rows(chosen).cpu()
     return examples, None if data.labels is None else data.labels.cpu()[chosen]
+
+
+def _choose_indices(count: int, settings: Evaluation) -> Tensor:
+    """Those of all examples, or of a draw of `num`, in their order."""
+    if count <= settings.count:
+        return torch.arange(count)
+    rng = torch.Generator().manual_seed(derive(settings.seed, "reals"))
+    return torch.randperm(count, generator=rng)[: settings.count].sort().values
 
 
 def _tstr_task(

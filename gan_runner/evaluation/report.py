@@ -21,10 +21,16 @@ from gan_runner.evaluation.reference import Reference
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.sampling.pictures.examples import draw_examples
 from gan_runner.sampling.pictures.png import Picture
+from gan_runner.sampling.pictures.translations import (
+    ShownImages,
+    draw_translations,
+    fitting_count,
+)
 
 _ENOUGH = 20  # samples that a class should have, before their absence means anything
 _LIKE_UNITS = 100  # times the deviation of the median dimension
 _NEIGHBORS_SHOWN = 8  # samples beside as many of their nearest training examples
+_TRANSLATIONS_SHOWN = 24
 
 Measured = Mapping[str, Sequence[Measurement]]
 """The numbers of each metric."""
@@ -35,7 +41,8 @@ class EvaluationReport(NamedTuple):
 
     `best` is the value of `evaluation.best.metric`. `shares`: how often samples fall into a class,
     over how often real examples do. `class_doubts` are of the numbers of classes, which have few
-    examples each: a run keeps them and doesn't warn of them.
+    examples each: a run keeps them and doesn't warn of them. `neighbors`: samples beside their
+    nearest training images; `translations`: outputs of a translator beside inputs and targets.
     """
 
     results: tuple[Result, ...]
@@ -46,6 +53,7 @@ class EvaluationReport(NamedTuple):
     class_doubts: tuple[str, ...]
     neighbors: Picture | None
     confusion: ConfusionMatrices | None
+    translations: Picture | None = None
 
     def plain(self) -> dict[str, Any]:
         """As plain data, without the pictures."""
@@ -81,6 +89,7 @@ def make_report(
         class_doubts=classes.doubts,
         neighbors=_nearest(inputs, reference),
         confusion=confusion,
+        translations=_translations(inputs, reference),
     )
 
 
@@ -88,10 +97,13 @@ def _result(
     measurement: Measurement, inputs: MetricInputs, reference: Reference, weights: str
 ) -> Result:
     space, in_features = reference.space, measurement.compares == "features"
+    space = measurement.space or space
     facts = {k: v for k, v in space.facts.items() if k != "data"} if in_features else {}
+    if reference.inputs is not None:  # whose targets are held-out ones
+        facts |= inputs.held_out_parameters
     protocol = Protocol(
         data=reference.data_digest[:12],
-        split=measurement.split,
+        split=measurement.split or reference.examples_split,
         n_real=measurement.real_only or len(inputs.real),
         n_fake=0 if measurement.real_only else len(inputs.fake),
         space=space.name if in_features else "data",
@@ -102,7 +114,7 @@ def _result(
         parameters=measurement.parameters | facts,
     )
     return Result(
-        measurement.name_in(space),
+        measurement.name_in(reference.space),
         measurement.number,
         measurement.value,
         protocol,
@@ -138,6 +150,8 @@ def _doubts(
         if not math.isfinite(number.value) and not number.doubt:
             name = number.name_in(reference.space)
             yield f"{name} can't be computed from these samples."
+    if reference.inputs is not None and not reference.has_test:
+        yield "all numbers are of training examples, since the data has no test split."
     if inputs.tstr is not None and not reference.has_test:
         yield "tstr_accuracy is of training examples, since the data has no test split."
     for name, each in measured.items():
@@ -166,12 +180,13 @@ def _compare_features(numbers: Sequence[Measurement]) -> bool:
 
 
 def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:
-    """Samples, each in a row beside its nearest training examples; None for other than images.
+    """Samples, each in a row beside its nearest training examples; None for other than images, and
+    for a translator.
 
     Of all training examples where their features are there, or else of those in use.
     """
     space = reference.data.space
-    if space.kind != "images":
+    if space.kind != "images" or reference.inputs is not None:
         return None
     examples: Examples = reference.examples
     features = reference.features
@@ -183,3 +198,24 @@ def _nearest(inputs: MetricInputs, reference: Reference) -> Picture | None:
         closest = distances.argsort()[: _NEIGHBORS_SHOWN - 1].cpu()
         rows.append(torch.cat([example[None], read_rows(examples, closest).cpu()]))
     return draw_examples(torch.cat(rows), space, grid_columns=_NEIGHBORS_SHOWN)
+
+
+def _translations(inputs: MetricInputs, reference: Reference) -> Picture | None:
+    """The first inputs, each beside what a translator made of it, and its target or what came back
+    of it; None for a generator."""
+    if inputs.translated is None or reference.inputs is None:
+        return None
+    space, back = reference.data.space, inputs.translated.back
+    assert space.inputs is not None, "a translator's data has inputs"
+    parts = {
+        "input": ShownImages(reference.inputs.images, space.inputs),
+        "output": ShownImages(inputs.fake, space),
+    }
+    if reference.inputs.paired:
+        parts["target"] = ShownImages(inputs.real, space)
+    elif back is not None:
+        parts["back"] = ShownImages(back.cycled, space.inputs)
+    count = fitting_count(space, parts=len(parts), most=_TRANSLATIONS_SHOWN)
+    return draw_translations(
+        {head: ShownImages(shown.images[:count], shown.space) for head, shown in parts.items()}
+    )

@@ -11,6 +11,7 @@ from gan_runner.errors import CheckpointError, printable
 from gan_runner.evaluation.metrics.registry import numbers
 from gan_runner.evaluation.settings import Evaluation, space_name
 from gan_runner.health import EvaluationNames, Health, Monitor, Reals, Verdict
+from gan_runner.health.translations import ProbedImages, TranslationProbe
 from gan_runner.sampling.sampler import Sampler
 
 
@@ -39,9 +40,12 @@ class HealthProbe:
         self._rollbacks = rollbacks
         self._restarts = 0
         self._asked_at = -1
-        self._reals = Reals.of(
-            data, count=settings.samples.count, neighbors=settings.samples.neighbors
-        )
+        count, neighbors = settings.samples.count, settings.samples.neighbors
+        self._translations, self._reals = None, None
+        if data.space.inputs is not None:
+            self._translations = TranslationProbe(ProbedImages.of(data, count=count))
+        else:
+            self._reals = Reals.of(data, count=count, neighbors=neighbors)
         self._monitor = Monitor(settings, evaluation_names(evaluation, data))
         for row in _rows(metrics):
             try:
@@ -56,10 +60,15 @@ class HealthProbe:
         return step % self._every == 0
 
     def compare_samples(self, sampler: Sampler) -> dict[str, float]:
-        """Samples of the same latent points each time, compared with reals.
+        """Samples of the same latent points each time, compared with reals; of a translator what it
+        makes of the same inputs, with inputs and targets.
 
         `sampler` is that of the raw weights: their EMA hides for a while that they fell ill.
         """
+        if self._translations is not None:
+            assert sampler.translation is not None, "data with inputs is for translators"
+            return self._translations.compare(sampler.translation)
+        assert self._reals is not None, "all other data has reals"
         return self._reals.compare(sampler.sample(len(self._reals), seed=0))
 
     def observe(self, row: dict[str, Any]) -> list[Verdict]:

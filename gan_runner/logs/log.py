@@ -20,7 +20,7 @@ from gan_runner.storage.run_folder import RunFolder, current_time
 from gan_runner.storage.status import Verdict
 from gan_runner.system.files import write_text
 
-PICTURES = ("step", "reconstructions", "confusion")
+PICTURES = ("step", "reconstructions", "back", "confusion")
 """The first parts of the names in samples/; the step follows."""
 
 
@@ -84,6 +84,11 @@ class Log:
         """Log examples and their reconstructions, as a file and in TensorBoard."""
         content = save_png(picture, self._folder.samples / picture_name(step, "reconstructions"))
         self._trackers.picture("reconstructions", step, picture, content)
+
+    def ways_back(self, step: int, picture: Picture) -> None:
+        """Log translations in the other direction, as a file and in the trackers."""
+        content = save_png(picture, self._folder.samples / picture_name(step, "back"))
+        self._trackers.picture("back", step, picture, content)
 
     def reals(self, picture: Picture) -> None:
         """Log real examples, once, as a file and in the trackers."""

@@ -11,7 +11,13 @@ from gan_runner.errors import printable
 from gan_runner.system.files import path_from_here
 from gan_runner.system.units import clock_text, duration_text, four_digits
 
-LOSSES = {"D": "loss/discriminator", "G": "loss/generator", "ELBO": "elbo"}
+LOSSES = {
+    "D": "loss/discriminator",
+    "G": "loss/generator",
+    "ELBO": "elbo",
+    "L1": "reconstruction/l1",
+    "cycle": "cycle/inputs",
+}
 _GAP = "  "
 _MARK_EVERY_SECONDS = 2.0
 _MARKS = 60  # the speed is that of the last two minutes: evaluations and saves are in it

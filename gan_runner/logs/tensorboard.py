@@ -43,7 +43,12 @@ _LAYOUT = {
 }
 # TensorBoard opens the first two groups, and capital letters come before small ones
 _LOSS, _SAMPLES = "Loss", "Samples"
-_PICTURES = {"samples": "fake", "real": "real", "reconstructions": "reconstructions"}
+_PICTURES = {
+    "samples": "fake",
+    "back": "back",
+    "real": "real",
+    "reconstructions": "reconstructions",
+}
 # what eval/ holds, at most twelve cards for any data: the rest stands in eval_more/
 _HEADLINES = re.compile(
     r"eval/((frechet|kid|precision|recall|coverage|memorization)_[a-z0-9]+|fid|modes_covered|"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gan_runner.data import Space
 from gan_runner.models.activations import likelihood_mean
-from gan_runner.models.base import GenerativeModel, Network
+from gan_runner.models.base import GenerativeModel, LatentSize, Network
 from gan_runner.models.checks import refuse_batch_of_one
 from gan_runner.models.codes import Code
 from gan_runner.models.labels import ClassConditional
@@ -55,6 +55,7 @@ class Encoder(nn.Module):
 class Autoencoder(GenerativeModel):
     """Makes a decoder and an encoder; `generator` are the settings of the decoder."""
 
+    latent_size: LatentSize
     encoder: Network
 
     @property
@@ -66,6 +67,10 @@ class Autoencoder(GenerativeModel):
     @final
     def latent_dims(self) -> int:
         return self.latent_size
+
+    @final
+    def generator_input(self, space: Space) -> tuple[int, ...]:
+        return (self.latent_dims,)
 
     @property
     @final

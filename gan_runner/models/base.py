@@ -16,6 +16,7 @@ from gan_runner.models.minibatch import MinibatchLayer, add_minibatch_layer
 Norm = Literal["auto", "batch", "layer", "instance", "spectral", "none"]
 Init = Literal["normal", "xavier", "he", "orthogonal"]
 Width = Annotated[int, Field(ge=1, le=4096)]
+LatentSize = Annotated[int, Field(ge=1, le=65536)]
 
 
 class Network(Component):
@@ -34,11 +35,6 @@ class DiscriminatorNetwork(Network):
     minibatch_kernels: Annotated[int, Field(ge=1, le=1024)]
     minibatch_dims: Annotated[int, Field(ge=1, le=64)]
 
-    @property
-    def couples_examples(self) -> bool:
-        """Whether the logit of an example depends on the others of its batch."""
-        return self.norm == "batch" or self.minibatch != "none"
-
     def with_minibatch_layer(self, discriminator: nn.Sequential) -> nn.Sequential:
         """A plain discriminator with the layer that compares the examples of a batch."""
         return add_minibatch_layer(
@@ -53,7 +49,6 @@ class DiscriminatorNetwork(Network):
 class GenerativeModel(Component):
     """Makes a generator for one kind of data, and the networks that it is trained with."""
 
-    latent_size: int = Field(ge=1, le=65536)
     generator: Network
 
     @property
@@ -64,7 +59,11 @@ class GenerativeModel(Component):
     @property
     @abstractmethod
     def latent_dims(self) -> int:
-        """The dimensions of a latent point: `latent_size` of noise, and one for each code."""
+        """The dimensions of a latent point; 0 for a translator, which has none."""
+
+    @abstractmethod
+    def generator_input(self, space: Space) -> tuple[int, ...]:
+        """The shape of what the generator makes an example of: a latent point or an input."""
 
     @property
     @abstractmethod
@@ -75,8 +74,8 @@ class GenerativeModel(Component):
     @final
     def couples_examples(self) -> bool:
         """Whether a logit of D depends on the other examples of its batch."""
-        networks = [value for _, value in self if isinstance(value, DiscriminatorNetwork)]
-        return any(network.couples_examples for network in networks)
+        layers = [of.minibatch for _, of in self if isinstance(of, DiscriminatorNetwork)]
+        return self.norms.get("discriminator") == "batch" or any(of != "none" for of in layers)
 
     @property
     @abstractmethod
@@ -96,7 +95,7 @@ class GenerativeModel(Component):
         """Fresh networks by name, `generator` among them, initialized from torch's global random
         stream, on the CPU.
 
-        `generator(latents, labels)`: [N, latent_dims] -> encoded examples [N, *shape]. Labels are
-        int64 [N], and None for unconditional networks. `classes` is how many a conditional model
-        knows. Raises ConfigError like `check`.
+        `generator(latents, labels)`: [N, latent_dims], or inputs [N, *generator_input], -> encoded
+        examples [N, *shape]. Labels are int64 [N], and None for unconditional networks. `classes`
+        is how many a conditional model knows. Raises ConfigError like `check`.
         """

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from gan_runner.config.component import Component
 from gan_runner.models.activations import LeakyReLU
-from gan_runner.models.discriminator import Discriminator
+from gan_runner.models.discriminator import PlainDiscriminator
 from gan_runner.models.labels import ClassConditional
 
 _HIDDEN = 128  # of the network that predicts the codes, as in the paper's appendix C.1
@@ -87,14 +87,14 @@ class CodeGenerator(ClassConditional):
         return examples
 
 
-class CodeDiscriminator(Discriminator):
+class CodeDiscriminator(PlainDiscriminator):
     """D that predicts the codes of a sample beside whether it is real (the paper's Q)."""
 
     def __init__(self, network: nn.Sequential, code: Code) -> None:
         super().__init__(network)
         self.code = code
         self.teller = nn.Sequential(  # Q, by the name that checkpoints have
-            nn.Linear(self.head.in_features, _HIDDEN),
+            nn.Linear(self.feature_size, _HIDDEN),
             LeakyReLU(0.1),
             nn.Linear(_HIDDEN, sum(code.categorical) + code.continuous),
         )

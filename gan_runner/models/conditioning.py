@@ -24,7 +24,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_runner.models.discriminator import Discriminator, DiscriminatorOutput
+from gan_runner.models.discriminator import (
+    Discriminator,
+    DiscriminatorOutput,
+    PlainDiscriminator,
+)
 from gan_runner.models.labels import ClassConditional, require_labels
 
 Conditioning = Literal["none", "concat", "embedding", "projection", "auxiliary"]
@@ -112,7 +116,7 @@ class LabelConcatGenerator(ClassConditional):
         return examples
 
 
-class LabelConcatDiscriminator(Discriminator):
+class LabelConcatDiscriminator(PlainDiscriminator):
     """A discriminator that sees a code of the class, made by `code`, beside the example.
 
     For images [N, C, H, W] a one-hot code becomes a constant map for each class, a learned one is a
@@ -178,12 +182,12 @@ class ConditionalNormGenerator(ClassConditional):
         return examples
 
 
-class ProjectionDiscriminator(Discriminator):
+class ProjectionDiscriminator(PlainDiscriminator):
     """D's logit plus the inner product of its last features with a vector of the class."""
 
     def __init__(self, network: nn.Sequential, classes: int, *, spectral: bool) -> None:
         super().__init__(network)
-        self.vectors = nn.Embedding(classes, self.head.in_features)
+        self.vectors = nn.Embedding(classes, self.feature_size)
         nn.init.normal_(self.vectors.weight, std=1 / math.sqrt(self.vectors.embedding_dim))
         if spectral:
             spectral_norm(self.vectors)
@@ -196,12 +200,12 @@ class ProjectionDiscriminator(Discriminator):
         return output._replace(logits=output.logits + projected)
 
 
-class AuxiliaryDiscriminator(Discriminator):
+class AuxiliaryDiscriminator(PlainDiscriminator):
     """D that predicts the class of an example beside whether it is real."""
 
     def __init__(self, network: nn.Sequential, classes: int, *, weight: float) -> None:
         super().__init__(network)
-        self.classifier = nn.Linear(self.head.in_features, classes)
+        self.classifier = nn.Linear(self.feature_size, classes)
         self.weight = weight
 
     def auxiliary_losses(

@@ -13,7 +13,7 @@ from gan_runner.data import Space
 from gan_runner.models.autoencoder import Autoencoder
 from gan_runner.models.base import Init, Network, Norm, Width
 from gan_runner.models.checks import ImageShape, image_shape, refuse_single_pixels, sides
-from gan_runner.models.discriminator import Discriminator
+from gan_runner.models.discriminator import PlainDiscriminator
 from gan_runner.models.layers import LinearOfMaps, initialize_weights
 from gan_runner.models.simple_conv import (
     SimpleConvDiscriminator,
@@ -70,7 +70,8 @@ class ConvVAEGAN(ConvAutoencoder):
 
     def adversary(self, shape: tuple[int, ...]) -> dict[str, nn.Module]:
         network = self.discriminator.network(shape)
-        return {"discriminator": Discriminator(self.discriminator.with_minibatch_layer(network))}
+        whole = self.discriminator.with_minibatch_layer(network)
+        return {"discriminator": PlainDiscriminator(whole)}
 
 
 def encoder(

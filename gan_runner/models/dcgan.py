@@ -11,6 +11,7 @@ from gan_runner.data import Space
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.base import DiscriminatorNetwork, Init, Network, Norm, Width
 from gan_runner.models.checks import ImageShape, image_shape, refuse_single_pixels, sides
+from gan_runner.models.dropout import Rate, dropout_layers
 from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import (
     LinearOfMaps,
@@ -29,7 +30,9 @@ class DCGANNetwork(Network):
 
 
 class DCGANDiscriminator(DCGANNetwork, DiscriminatorNetwork):
-    """The generator's settings and those of every discriminator."""
+    """The generator's settings, those of every discriminator, and `dropout` after hidden layers."""
+
+    dropout: Rate
 
 
 class DCGAN(Model):
@@ -58,6 +61,7 @@ class DCGAN(Model):
         return discriminator(
             image=sides(shape),
             width=self.discriminator.width,
+            dropout=self.discriminator.dropout,
             norm=self.discriminator.norm,
             init=self.discriminator.init,
         )
@@ -84,7 +88,9 @@ def generator(
     return initialize_weights(Sequential(*layers), init=init, norm=norm)
 
 
-def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> nn.Sequential:
+def discriminator(
+    *, image: ImageShape, width: int, dropout: float, norm: Norm, init: Init
+) -> nn.Sequential:
     """Images [N, *image] -> logits [N]."""
     levels = _levels(image, width)
     layers: list[nn.Module] = []
@@ -92,7 +98,7 @@ def discriminator(*, image: ImageShape, width: int, norm: Norm, init: Init) -> n
         layers.append(downsample_conv(fine, coarse, bias=norm != "batch" or fine == image))
         if fine != image:
             layers.append(norm_of_maps(norm, coarse[0]))
-        layers.append(LeakyReLU(0.2, inplace=True))
+        layers += [LeakyReLU(0.2, inplace=True), *dropout_layers(dropout)]
     layers += [LinearOfMaps(levels[-1], 1), nn.Flatten(0)]
     return initialize_weights(nn.Sequential(*layers), init=init, norm=norm)
 

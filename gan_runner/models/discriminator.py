@@ -1,8 +1,9 @@
-"""The base class of discriminators: a body up to the last features, and a head that makes
-logits."""
+"""The base class of discriminators, and the plain one: a body up to the last features, and a head
+that makes logits of them."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -11,8 +12,12 @@ from torch import Tensor, nn
 
 
 class DiscriminatorOutput(NamedTuple):
-    """`examples` [N, *shape] as D was given them, their `logits` [N], the `features` [N, ...] that
-    the last linear layer made these of, and named `auxiliary` losses [N], weighted."""
+    """`examples` [N, *shape] as D was given them, their `logits` [N, ...], the `features` [N, ...]
+    that the last layer made these of, and named `auxiliary` losses [N], weighted.
+
+    A D of whole examples gives each a logit, [N]; one of patches gives it a map [N, h, w], and one
+    of several scales all logits of its maps, [N, K].
+    """
 
     examples: Tensor
     logits: Tensor
@@ -21,20 +26,11 @@ class DiscriminatorOutput(NamedTuple):
 
 
 class Discriminator(nn.Module):
-    """D of examples alone; those that use labels or codes build on it."""
+    """Makes logits of examples."""
 
-    def __init__(self, network: nn.Sequential) -> None:
-        """`network` makes logits [N], by a linear layer and Flatten(0) in the end."""
-        super().__init__()
-        *body, head, _ = network
-        assert isinstance(head, nn.Linear), "every discriminator ends with a linear layer"
-        self.body = nn.Sequential(*body)
-        self.head = head
-
+    @abstractmethod
     def forward(self, examples: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Logits and features of examples [N, *shape]; a conditional D needs their labels [N]."""
-        features = self.body(examples)
-        return DiscriminatorOutput(examples, self.head(features).flatten(), features)
 
     def auxiliary_losses(
         self, features: Tensor, *, labels: Tensor | None, codes: Tensor | None
@@ -43,6 +39,29 @@ class Discriminator(nn.Module):
         examples, or the codes [N, K] that they were generated from; the plain D predicts neither.
         """
         return {}
+
+
+class PlainDiscriminator(Discriminator):
+    """D of examples alone; those that use labels or codes build on it."""
+
+    def __init__(self, network: nn.Sequential) -> None:
+        """`network` makes logits [N], by a linear layer and Flatten(0) in the end, or maps of them
+        [N, h, w], by a convolution and Flatten(1, 2)."""
+        super().__init__()
+        *body, head, _ = network
+        assert isinstance(head, nn.Linear | nn.Conv2d), "it makes logits of the last features"
+        self.body = nn.Sequential(*body)
+        self.head = head
+
+    def forward(self, examples: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        features = self.body(examples)
+        return DiscriminatorOutput(examples, self.head(features).squeeze(1), features)
+
+    @property
+    def feature_size(self) -> int:
+        """How many last features an example has, where a linear layer makes its logit of them."""
+        assert isinstance(self.head, nn.Linear)
+        return self.head.in_features
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from gan_runner.models.base import Init, Norm
 from gan_runner.models.batch_norm import BatchNorm1d, BatchNorm2d
 from gan_runner.models.checks import ImageShape
 
-Layers = TypeVar("Layers", bound=nn.Sequential)
+Layers = TypeVar("Layers", bound=nn.Module)
 
 
 def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
@@ -35,6 +35,11 @@ def norm_of_maps(norm: Norm, channels: int) -> nn.Module:
             return nn.Identity()
         case "auto":
             raise AssertionError("auto is resolved before a network is made")
+
+
+def needs_bias(norm: Norm) -> bool:
+    """Whether a convolution before this norm of maps needs a bias: these subtract any."""
+    return norm not in ("batch", "instance")
 
 
 def norm_of_vectors(norm: Norm, width: int) -> nn.Module:
@@ -135,10 +140,14 @@ def initialize_weights(network: Layers, *, init: Init, norm: Norm) -> Layers:
         elif init == "normal" and parameter.dim() == 1:
             nn.init.normal_(parameter, mean=1.0, std=0.02)
     # last: spectral norm estimates the singular vectors of the weights as they now are
-    if norm == "spectral":
-        for module in list(network.modules()):
-            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-                spectral_norm(module)
+    return add_spectral_norm(network) if norm == "spectral" else network
+
+
+def add_spectral_norm(network: Layers) -> Layers:
+    """The same network with the weights that it has under spectral norm."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            spectral_norm(module)
     return network
 
 

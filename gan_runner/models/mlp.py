@@ -14,6 +14,7 @@ from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, Network, Width
+from gan_runner.models.dropout import Rate, dropout_layers
 from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import initialize_weights, norm_of_vectors
 from gan_runner.models.model import Model
@@ -32,15 +33,23 @@ class Perceptron(Network):
         ends: list[nn.Module] = [nn.Tanh()] if bounded else []
         if len(shape) > 1:
             ends.append(nn.Unflatten(1, shape))
-        return self._network([], inputs, prod(shape), ends)
+        return self._network([], inputs, prod(shape), ends, dropout=0.0)
 
-    def build_encoder(self, shape: tuple[int, ...], outputs: int, *ends: nn.Module) -> Sequential:
+    def build_encoder(
+        self, shape: tuple[int, ...], outputs: int, *ends: nn.Module, dropout: float = 0.0
+    ) -> Sequential:
         """Examples [N, *shape] -> [N, outputs], followed by the modules `ends`."""
         begins: list[nn.Module] = [nn.Flatten()] if len(shape) > 1 else []
-        return self._network(begins, prod(shape), outputs, ends)
+        return self._network(begins, prod(shape), outputs, ends, dropout=dropout)
 
     def _network(
-        self, begins: Iterable[nn.Module], inputs: int, outputs: int, ends: Iterable[nn.Module]
+        self,
+        begins: Iterable[nn.Module],
+        inputs: int,
+        outputs: int,
+        ends: Iterable[nn.Module],
+        *,
+        dropout: float,
     ) -> Sequential:
         layers = [*begins]
         for width in self.hidden:
@@ -48,6 +57,7 @@ class Perceptron(Network):
                 nn.Linear(inputs, width, bias=self.norm != "batch"),
                 norm_of_vectors(self.norm, width),
                 ACTIVATIONS[self.activation](),
+                *dropout_layers(dropout),
             ]
             inputs = width
         network = Sequential(*layers, nn.Linear(inputs, outputs), *ends)
@@ -55,7 +65,9 @@ class Perceptron(Network):
 
 
 class MLPDiscriminator(Perceptron, DiscriminatorNetwork):
-    """The generator's settings and those of every discriminator."""
+    """The generator's settings, those of every discriminator, and `dropout` after hidden layers."""
+
+    dropout: Rate
 
 
 class MLP(Model):
@@ -80,7 +92,8 @@ class MLP(Model):
         return self.generator.build_decoder(latent_size, shape, bounded=len(shape) == 3)
 
     def plain_discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
-        return self.discriminator.build_encoder(shape, 1, nn.Flatten(0))
+        settings = self.discriminator
+        return settings.build_encoder(shape, 1, nn.Flatten(0), dropout=settings.dropout)
 
 
 def refuse_norms_of_maps(model: GenerativeModel, *, option: str) -> None:

@@ -10,12 +10,12 @@ from torch import nn
 
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel
+from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, LatentSize
 from gan_runner.models.categories import add_categories
 from gan_runner.models.checks import refuse_batch_of_one
 from gan_runner.models.codes import Code, CodeDiscriminator, CodeGenerator
 from gan_runner.models.conditioning import Conditioning, ConditioningSettings, build_conditional
-from gan_runner.models.discriminator import Discriminator
+from gan_runner.models.discriminator import Discriminator, PlainDiscriminator
 from gan_runner.models.labels import ClassConditional, Sequential
 from gan_runner.models.layer_checks import check_layers
 
@@ -26,6 +26,7 @@ class Model(GenerativeModel):
     `packing`: how many examples D sees at once (PacGAN, Lin et al. 2018, arXiv:1712.04086).
     """
 
+    latent_size: LatentSize
     conditioning: Conditioning
     label_size: PositiveInt
     auxiliary_weight: NonNegativeFloat
@@ -67,7 +68,12 @@ class Model(GenerativeModel):
 
     @property
     def latent_dims(self) -> int:
+        """`latent_size` of noise, and one for each code."""
         return self.latent_size + self.code.size
+
+    @final
+    def generator_input(self, space: Space) -> tuple[int, ...]:
+        return (self.latent_dims,)
 
     @property
     def latent_code(self) -> Code | None:
@@ -107,7 +113,10 @@ class Model(GenerativeModel):
                 CodeGenerator(self._generator(self.latent_size + shown, space), self.code),
                 CodeDiscriminator(self._discriminator(pack), self.code),
             )
-        return self._generator(self.latent_size, space), Discriminator(self._discriminator(pack))
+        return (
+            self._generator(self.latent_size, space),
+            PlainDiscriminator(self._discriminator(pack)),
+        )
 
     def _discriminator(self, shape: tuple[int, ...]) -> nn.Sequential:
         network = self.plain_discriminator(shape)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
+from torch import Tensor
+
 from gan_runner.data.shapes import check_shape
 
 ExpectedShape = Callable[..., Sequence[int]]
@@ -30,7 +32,10 @@ def _with_check(
     @wraps(method)
     def call(self: object, *arguments: Any, **named: Any) -> Any:
         values = method(self, *arguments, **named)
-        check_shape(values, expected(*arguments, **named), source=source, meaning=meaning)
+        shape = expected(*arguments, **named)
+        if isinstance(values, Tensor) and values.shape == tuple(shape[:1]):
+            shape = values.shape  # a value for each example, where D gives it a map of logits
+        check_shape(values, shape, source=source, meaning=meaning)
         return values
 
     return call

@@ -16,6 +16,8 @@ import torch
 from torch import nn
 
 from gan_runner.config import schema as configuration
+from gan_runner.config.dotted import flatten
+from gan_runner.config.groups import DATA_PLACES
 from gan_runner.config.plugins import require_plugins
 from gan_runner.config.schema import Config
 from gan_runner.data import Data
@@ -39,7 +41,7 @@ from gan_runner.training.compiling import check_networks, compile_networks
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.independence import check_independence
 from gan_runner.training.restore import load_network, saved_classes, take_weights
-from gan_runner.training.rules import check_space
+from gan_runner.training.rules import check_pairs, check_space
 from gan_runner.training.run import Run
 from gan_runner.training.state import TrainState, fresh_state, frozen_copy
 
@@ -88,7 +90,7 @@ def load_generator(
 ) -> Trained:
     """The generator of a checkpoint: `last`, `best` or a step; its EMA unless `raw`.
 
-    `data_places`: where its data lies now, `dataset.path` or `dataset.root`. Raises CheckpointError
+    `data_places`: where its data lies now, as in `dataset.root`. Raises CheckpointError
     if the run or the checkpoint is refused, ConfigError for places of another data set.
     """
     folder = RunFolder(path)
@@ -99,13 +101,14 @@ def load_generator(
     space = found.facts.space
     with_ema = experiment.config.train.ema > 0 and not raw
     names = saved_classes(found, experiment.model)
-    built = experiment.model.build_networks(space, len(names))
+    built = experiment.method.build_networks(space, len(names))
     where = machine.find_device(device)
     networks: dict[str, nn.Module] = {}
-    for part in ("generator", "encoder"):
+    averaged = {"generator": "ema", "back_generator": "back_ema"} if with_ema else {}
+    for part in ("generator", "back_generator", "encoder"):
         if part in built:
             network = frozen_copy(built[part])
-            load_network(network, found, "ema" if part == "generator" and with_ema else part)
+            load_network(network, found, averaged.get(part, part))
             networks[part] = network.to(where)
     sampler = experiment.method.sampler(
         networks, space, names, weights="ema" if with_ema else "raw"
@@ -146,9 +149,10 @@ def load_training_data(trained: Trained, cache: Path, track: Track) -> Data:
 
 def place_of_data(config: Config) -> str:
     """The setting that says where the data lie, or which they are."""
-    keys = (key for key in ("path", "root") if config.dataset.get(key))
-    key = next(keys, "name")
-    return f"dataset.{key}={printable(config.dataset.get(key))}"
+    settings = {f"dataset.{key}": value for key, value in flatten(config.dataset).items()}
+    places = ("dataset.path", "dataset.root", *DATA_PLACES)
+    key = next((key for key in places if settings.get(key)), "dataset.name")
+    return f"{key}={printable(settings.get(key))}"
 
 
 def saved_experiment(config: Config, folder: RunFolder) -> Experiment:
@@ -190,6 +194,7 @@ def load_data(
     with raise_on_signals():
         data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
+    check_pairs(experiment, data)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.evaluation_interval > 0:
@@ -256,7 +261,7 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
     """The state of step 0 with new weights."""
     config = experiment.config
     state = fresh_state(
-        experiment.model,
+        experiment.method,
         experiment.optimizers,
         data.space,
         classes=_classes(experiment, data),
@@ -267,7 +272,7 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
     if config.train.accumulate > 1:
         check_independence(
             config,
-            experiment.model,
+            experiment.method,
             state.networks,
             data.space,
             classes=_classes(experiment, data),

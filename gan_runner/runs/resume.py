@@ -10,6 +10,7 @@ import torch
 
 from gan_runner.config import schema as configuration
 from gan_runner.config.dotted import flatten
+from gan_runner.config.groups import DATA_PLACES
 from gan_runner.config.plugins import changed_plugins, loaded_plugins, used_plugins
 from gan_runner.config.schema import Config, UsedPlugin
 from gan_runner.data import Data
@@ -103,7 +104,7 @@ def _record_places(
     """Record where the data of a complete run lies now, if that was named. Raises DataError where
     it isn't there, CheckpointError if it isn't the same."""
     places = configuration.differences(saved.dataset, experiment.config.dataset)
-    if {"path", "root"}.isdisjoint(places):
+    if {key.removeprefix("dataset.") for key in DATA_PLACES}.isdisjoint(places):
         return
     data = experiment.dataset.training(Path(experiment.config.cache), terminal.track)
     last = checkpoint.select(folder.checkpoints, "last")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,11 +11,13 @@ from torch import Tensor, nn
 
 from gan_runner.data import Space
 from gan_runner.data.shapes import check_shape
-from gan_runner.errors import NumbersError
+from gan_runner.errors import ConfigError, NumbersError
 from gan_runner.models.autoencoder import Decoder, as_decoder
 from gan_runner.models.codes import Code
 from gan_runner.objectives.elbo import VariationalObjective
+from gan_runner.sampling.evaluating import evaluating
 from gan_runner.sampling.latents import draw_labels, draw_latents
+from gan_runner.sampling.translation import Translation
 
 Weights = Literal["ema", "raw"]
 """Whether the weights sampled are the generator's EMA, or its own."""
@@ -34,7 +35,8 @@ class Sampler:
     `class_counts`: how many training examples each has, none where that isn't known. The last
     dimensions of its `latent_dims` are those of `code`, where it has latent codes. `weights` says
     whether they are the EMA. An autoencoder has an `encoder` and the `elbo` that it
-    was trained by, if that is of examples themselves.
+    was trained by, if that is of examples themselves. A translator has no latent points but a
+    `translation` of inputs.
 
     Sampling never disturbs training: random streams are the sampler's own, networks are evaluated
     in evaluation mode and left as they were.
@@ -49,6 +51,7 @@ class Sampler:
     elbo: VariationalObjective | None = None
     weights: Weights = "raw"
     class_counts: tuple[int, ...] = ()
+    translation: Translation | None = None
 
     @property
     def classes(self) -> int:
@@ -81,7 +84,15 @@ class Sampler:
         return self.decode(self.latents(count, seed=seed, truncation=truncation), labels)
 
     def latents(self, count: int, *, seed: int, truncation: float | None = None) -> Tensor:
-        """Latent points [count, latent_dims] on the CPU, the same for the same seed."""
+        """Latent points [count, latent_dims] on the CPU, the same for the same seed.
+
+        Raises ConfigError for a translator, which has none.
+        """
+        if self.translation is not None:
+            raise ConfigError(
+                "this run makes images of images, not of latent points. "
+                "Use gan-translate RUN INPUT --out FOLDER, in Python translate(images)"
+            )
         return draw_latents(count, self.latent_dims, seed=seed, truncation=truncation)
 
     def decode(self, latents: Tensor, labels: int | Sequence[int] | Tensor | None = None) -> Tensor:
@@ -158,15 +169,3 @@ def _fill_chunk(part: Tensor) -> Tensor:
 def is_whole_number(text: str) -> bool:
     """Whether a name is a whole number, as those of digits are."""
     return text.removeprefix("-").isdecimal()
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """In evaluation mode, and after it as it was."""
-    training = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, was in training.items():
-            part.training = was

@@ -95,7 +95,11 @@ def parse_facts(plain: Mapping[str, Any]) -> Facts:
 
 
 def _check_space(space: Space) -> None:
-    """Raise ValueError for a shape that no example has."""
+    """Raise ValueError for a shape that no example, or no input, has."""
+    if space.inputs is not None:
+        if space.inputs.inputs is not None:
+            raise ValueError("space.inputs: inputs of inputs")
+        _check_space(space.inputs)
     if len(space.shape) != _AXES[space.kind] or min(space.shape) < 1:
         raise ValueError(f"space.shape: {space.kind} of shape {list(space.shape)}")
     if math.prod(space.shape) > _LARGEST_EXAMPLE:

@@ -48,7 +48,7 @@ def plan_evaluations(experiment: Experiment, data: Data, *, steps: int) -> Evalu
         return EvaluationPlan(every, settings.count)
     if steps < FEWEST_EVALUATED_STEPS:
         return EvaluationPlan(0, settings.count)
-    passed = operations_of_a_pass(experiment.model, data)
+    passed = operations_of_a_pass(experiment.method, data)
     counts = _COUNTS if settings.num == "auto" else (settings.count,)
     batch = experiment.config.train.batch_size * passed.step / _TRAINED_PER_SECOND
     training = steps * (_SECONDS_OF_A_STEP + batch)
@@ -77,7 +77,7 @@ def evaluation_cost(experiment: Experiment, data: Data) -> EvaluationCost:
     if train.evaluation_interval == 0:
         return EvaluationCost(0, 0.0)
     count = -(-train.steps // train.evaluation_interval)  # one of them at the last step
-    sample = operations_of_a_pass(experiment.model, data).sample
+    sample = operations_of_a_pass(experiment.method, data).sample
     each = _seconds(experiment, data, experiment.evaluation.count, sample)
     return EvaluationCost(count, count * each)
 

@@ -25,7 +25,7 @@ def choose_threads(experiment: Experiment, data: Data, *, available: int) -> int
     asked = experiment.config.threads
     if asked != "auto":
         return asked or available
-    passed = operations_of_a_pass(experiment.model, data)
+    passed = operations_of_a_pass(experiment.method, data)
     return available if experiment.config.train.batch_size * passed.step >= _MUCH else 1
 
 
@@ -39,6 +39,6 @@ def choose_precision(
         return asked
     if not multiplies_bf16:
         return "fp32"
-    passed = operations_of_a_pass(experiment.model, data)
+    passed = operations_of_a_pass(experiment.method, data)
     is_much = experiment.config.train.batch_size * passed.step >= _MUCH
     return "bf16" if is_much and passed.channels >= _WIDE else "fp32"

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import DiscriminatorOutput
+from gan_runner.training.methods import Method
 
 _ROWS = 4
 _TOLERANCE = 1e-3  # far above rounding, far below what a norm over another batch changes
@@ -22,7 +22,7 @@ _TOLERANCE = 1e-3  # far above rounding, far below what a norm over another batc
 @torch.no_grad()
 def check_independence(
     config: Config,
-    model: GenerativeModel,
+    method: Method,
     networks: Mapping[str, nn.Module],
     space: Space,
     *,
@@ -33,7 +33,7 @@ def check_independence(
     labels = torch.arange(_ROWS) % classes if classes else None
     for name, network in networks.items():
         rng = torch.Generator().manual_seed(0)
-        inputs = torch.randn(_input_shape(name, model, space), generator=rng)
+        inputs = torch.randn(_ROWS, *method.network_inputs(space)[name], generator=rng)
         whole = _outputs(network, inputs, labels)
         halves = [
             _outputs(network, inputs[rows], None if labels is None else labels[rows])
@@ -45,14 +45,6 @@ def check_independence(
                 f"{config.choice('model')} with train.accumulate={config.train.accumulate}. "
                 "Use train.accumulate=1"
             )
-
-
-def _input_shape(name: str, model: GenerativeModel, space: Space) -> list[int]:
-    if name == "generator":
-        return [_ROWS, model.latent_dims]
-    first, *rest = space.shape
-    packed = getattr(model, "packing", 1) if name == "discriminator" else 1
-    return [_ROWS, packed * first, *rest]
 
 
 def _outputs(network: nn.Module, inputs: Tensor, labels: Tensor | None) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from gan_runner.data import Data
-from gan_runner.models import GenerativeModel
+from gan_runner.training.methods import Method
 
 
 class Pass(NamedTuple):
@@ -24,24 +24,45 @@ class Pass(NamedTuple):
     channels: int
 
 
-def operations_of_a_pass(model: GenerativeModel, data: Data) -> Pass:
+def operations_of_a_pass(method: Method, data: Data) -> Pass:
     """Of networks whose weights nobody has drawn."""
-    classes = data.classes if model.conditional else 0
+    classes = data.classes if method.model.conditional else 0
     with torch.random.fork_rng(devices=[]), _Undrawn():
-        networks = model.build_networks(data.space, classes)
-    generator = networks["generator"].eval()
+        networks = method.build_networks(data.space, classes)
     sizes = {name: sum(p.numel() for p in each.parameters()) for name, each in networks.items()}
-    sample = _count(lambda: _sample(generator, model)) or 2.0 * sizes["generator"]
-    others = (sum(sizes.values()) - sizes["generator"]) / max(1, sizes["generator"])
-    # G makes fakes twice and learns once, each other network sees reals and fakes and learns from
-    # both, and passes gradients on to G; learning is twice a forward pass
+    shapes, is_conditional = method.network_inputs(data.space), method.model.conditional
+
+    def count(name: str) -> float:
+        network = networks[name].eval()
+        return _count(lambda: _pass(network, shapes[name], conditional=is_conditional))
+
+    sample = count("generator") or 2.0 * sizes["generator"]
+    if method.translates:  # weights of convolutions work once for each pixel of their maps
+        step = sum(
+            (count(name) or 2.0 * sizes[name]) * _passes(name, networks) for name in networks
+        )
+    else:
+        others = (sum(sizes.values()) - sizes["generator"]) / max(1, sizes["generator"])
+        step = sample * (4 + _PASSES * others)
     return Pass(
-        step=sample * (4 + 9 * others),
+        step=step,
         sample=sample,
         channels=max(
             (_channels(of) for each in networks.values() for of in each.modules()), default=0
         ),
     )
+
+
+_PASSES = 9
+"""Forward passes that a step of a network takes which sees reals and fakes, learns from both, and
+passes gradients on to G; learning is twice a forward pass. G itself takes four: it makes fakes
+twice and learns once, as a translator does that makes them once."""
+
+
+def _passes(name: str, networks: Mapping[str, nn.Module]) -> int:
+    """Forward passes that a step of a translator's network takes."""
+    goes_back = "back_generator" in networks  # then each G also makes a cycle and the identity
+    return 4 if name == "generator" and not goes_back else _PASSES
 
 
 def _channels(module: nn.Module) -> int:
@@ -62,9 +83,8 @@ class _Undrawn(TorchFunctionMode):
         return func(*args, **named)
 
 
-def _sample(generator: nn.Module, model: GenerativeModel) -> None:
-    latents = torch.zeros(2, model.latent_dims)
-    generator(latents, torch.zeros(2, dtype=torch.int64) if model.conditional else None)
+def _pass(network: nn.Module, shape: Sequence[int], *, conditional: bool) -> None:
+    network(torch.zeros(2, *shape), torch.zeros(2, dtype=torch.int64) if conditional else None)
 
 
 def _count(work: Callable[[], None]) -> float:

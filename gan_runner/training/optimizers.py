@@ -155,5 +155,6 @@ class Optimizers(NamedTuple):
     discriminator: Optimizer
 
     def of(self, part: str) -> Optimizer:
-        """The settings for a network by its name; an encoder is trained as its decoder is."""
-        return self.discriminator if part == "discriminator" else self.generator
+        """The settings for a network by its name; an encoder is trained as its decoder is, and
+        those of the way back as those of the way there."""
+        return self.discriminator if part.endswith("discriminator") else self.generator

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -78,9 +79,10 @@ def _network_changes(
     new = config.plain()
     changes = {
         **differences({"model": saved["model"]}, {"model": new["model"]}),
+        **differences(_of_method(saved["method"]), _of_method(new["method"])),
         **differences(
-            {"examples": list(found.facts.space.shape), "classes": len(found.facts.classes)},
-            {"examples": list(space.shape), "classes": classes},
+            {**_shapes(found.facts.space), "classes": len(found.facts.classes)},
+            {**_shapes(space), "classes": classes},
         ),
     }
     lines = [
@@ -88,6 +90,16 @@ def _network_changes(
     ]
     more = len(lines) - _LISTED
     return lines if more <= 0 else [*lines[:_LISTED], f"  and {more} more"]
+
+
+def _of_method(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a method that networks are built from."""
+    return {f"method.{key}": settings[key] for key in ("name", "conditional") if key in settings}
+
+
+def _shapes(space: Space) -> dict[str, Any]:
+    inputs = {} if space.inputs is None else {"inputs": list(space.inputs.shape)}
+    return {"examples": list(space.shape), **inputs}
 
 
 def saved_classes(found: Checkpoint, model: GenerativeModel) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gan_runner.data import Space
+from gan_runner.data import Data, Space
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError
 from gan_runner.models.base import DiscriminatorNetwork
@@ -23,8 +23,37 @@ def check_rules(experiment: Experiment) -> None:
 
 def check_space(experiment: Experiment, space: Space) -> None:
     """Raise ConfigError, with the remedy, if examples of `space` can't be learned like this."""
+    _check_inputs(experiment, space)
     experiment.model.check(space)
     experiment.method.check_space(space)
+
+
+def check_pairs(experiment: Experiment, data: Data) -> None:
+    """Raise ConfigError, with the remedy, for pairs that the data doesn't have."""
+    if experiment.method.needs_pairs and not data.paired:
+        config = experiment.config
+        raise ConfigError(
+            "inputs and examples of this data don't belong together, "
+            f"{config.choice('dataset')} with {config.choice('method')}. Use method=unpaired"
+        )
+
+
+def _check_inputs(experiment: Experiment, space: Space) -> None:
+    config = experiment.config
+    if experiment.method.translates and space.inputs is None:
+        kind = {"images": "dcgan", "sequences": "rnn"}.get(space.kind, "mlp")
+        raise ConfigError(
+            f"this data has no inputs to translate, {config.choice('dataset')} with "
+            f"{config.choice('method')}. Use dataset=pairs, dataset=domains or dataset=degraded, "
+            f"or model={kind} method=adversarial"
+        )
+    if space.inputs is not None and not experiment.method.translates:
+        raise ConfigError(
+            "this data has inputs, which the generator doesn't take, "
+            f"{config.choice('dataset')} with {config.choice('model')}. "
+            "Use model=unet method=paired, or method=unpaired where inputs and examples don't "
+            "belong together"
+        )
 
 
 def _check_shares(experiment: Experiment) -> None:

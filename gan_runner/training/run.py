@@ -32,7 +32,7 @@ from gan_runner.training.advice import advice
 from gan_runner.training.checkpoints import Checkpoints
 from gan_runner.training.clock import Clock
 from gan_runner.training.experiment import Experiment
-from gan_runner.training.pictures import Pictures
+from gan_runner.training.pictures import Pictures, held_out_to_translate
 from gan_runner.training.recording import Recorder
 from gan_runner.training.sampled import class_names, sampler_of
 from gan_runner.training.start_panel import panel_rows
@@ -69,7 +69,12 @@ class Run:
         # when the data is read: what that took needn't stay
         self._reuses_memory = config.reuse_memory and keep_freed_memory()
         self._clock = Clock(seconds_before=state.seconds, step=state.step)
-        self._pictures = Pictures(data, samples=config.train.samples, seed=config.seed)
+        self._pictures = Pictures(
+            data,
+            samples=config.train.samples,
+            seed=config.seed,
+            held_out=held_out_to_translate(experiment, terminal.track),
+        )
         self._probe = HealthProbe(
             experiment.health,
             experiment.evaluation,
@@ -220,12 +225,15 @@ class Run:
         self._observe(values)
 
     def sample(self) -> None:
-        """Log a picture of samples from the same latent points each time."""
+        """Log a picture of samples, from the same latent points or inputs each time."""
         sampler = self.sampler
         self.log.picture(self.state.step, *self._pictures.samples(sampler))
         reconstructions = self._pictures.reconstructions(sampler)
         if reconstructions is not None:
             self.log.reconstructions(self.state.step, reconstructions)
+        ways_back = self._pictures.ways_back(sampler)
+        if ways_back is not None:
+            self.log.ways_back(self.state.step, ways_back)
 
     def evaluate(self) -> None:
         """Measure the generator and log the numbers; the best state so far is saved and kept."""

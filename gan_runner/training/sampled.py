@@ -13,9 +13,8 @@ def sampler_of(
 ) -> Sampler:
     """The sampler of a state: of the EMA where there is one, unless `raw`."""
     uses_ema = state.ema is not None and not raw
-    generator = state.sampling_network if uses_ema else state.generator
     return experiment.method.sampler(
-        {**state.networks, "generator": generator},
+        state.sampling_networks if uses_ema else state.networks,
         data.space,
         class_names(experiment, data),
         weights="ema" if uses_ema else "raw",

@@ -41,9 +41,11 @@ def panel_rows(
 
 
 def _model_text(config: Config) -> str:
-    """The model, and the way in which it is conditioned on classes."""
+    """The model, and how it is conditioned on classes, or how its translator is trained."""
     conditioning = config.model.get("conditioning", "none")
     name = _option(config, "model")
+    if any(True for _ in _terms(config)):
+        return f"{name}, method {_option(config, 'method')}"
     return name if conditioning == "none" else f"{name}, conditioning {conditioning}"
 
 
@@ -53,13 +55,23 @@ def _option(config: Config, group: str) -> str:
 
 
 def _loss_parts(config: Config) -> Iterator[str]:
-    """The loss, its penalties with their weights, and what D sees augmented."""
+    """The loss, the terms of a translator and penalties with their weights, and what D sees
+    augmented."""
     yield _option(config, "loss")
+    yield from _terms(config)
     for name, settings in _nodes(config.loss.get("penalty")):
         weight = settings.get("weight")
         yield f"{name} penalty" + (f" {weight:g}" if isinstance(weight, int | float) else "")
     for name, _ in _nodes(config.augment):
         yield f"{name} augmentation"
+
+
+def _terms(config: Config) -> Iterator[str]:
+    """The terms of a translator beside the adversarial loss, with their weights."""
+    for name in ("l1", "l2", "features", "cycle", "identity"):
+        weight = config.method.get(name)
+        if isinstance(weight, int | float) and weight:
+            yield f"{name} {weight:g}"
 
 
 def _nodes(group: object) -> Iterator[tuple[str, Mapping[str, Any]]]:

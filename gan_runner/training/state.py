@@ -6,8 +6,8 @@ import base64
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from gan_runner.augmentations.base import Memory
 from gan_runner.data import Space
 from gan_runner.errors import PluginError
-from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import Discriminator
 from gan_runner.seeds import derive
 from gan_runner.storage.facts import StateFacts
 from gan_runner.system import ranks
 from gan_runner.training.optimizers import Optimizer, Optimizers
+
+N = TypeVar("N")
+
+_BACK = "back_"
 
 
 class Sums:
@@ -54,6 +57,14 @@ class Sums:
                 counts[name] = counts.get(name, 0) + self.counts[key]
         return {name: totals[name] / counts[name] for name in totals}
 
+    def take_over(self, other: Sums, *, prefix: str) -> None:
+        """Add the sums of another, under names with a prefix."""
+        for key, total in other.totals.items():
+            name = ",".join(prefix + each for each in key.split(","))
+            known = self.totals.get(name)
+            self.totals[name] = total if known is None else known + total
+            self.counts[name] = self.counts.get(name, 0) + other.counts[key]
+
     def clear(self) -> None:
         """Start the next row."""
         self.totals.clear()
@@ -83,9 +94,11 @@ class Streams(NamedTuple):
 class TrainState:
     """The networks, the generator's EMA, the optimizers, the random streams, the open row.
 
-    `networks` has a `generator` and what else the model has, a `discriminator`, an `encoder`;
-    `optimizers` has one for each under the same name. `ema` is the generator's exponential moving
-    average. `memories` are what terms and augmentations keep, by their names. `rate_factor`
+    `networks` has a `generator` and what else the method trains, a `discriminator`, an `encoder`,
+    and of two directions those of the way back under names that begin with `back_`; `optimizers`
+    has one for each under the same name. `ema` is the generator's exponential moving average, and
+    `back_ema` that of the way back. `memories` are what terms, augmentations and methods keep, by
+    their names. `rate_factor`
     multiplies all learning rates; `rollbacks` are the steps after which the weights went back to an
     earlier step's.
     """
@@ -100,10 +113,15 @@ class TrainState:
     seconds: float = 0.0
     rate_factor: float = 1.0
     rollbacks: list[int] = field(default_factory=list)
+    back_ema: nn.Module | None = None
 
     @property
     def generator(self) -> nn.Module:
         return self.networks["generator"]
+
+    @property
+    def back_generator(self) -> nn.Module:
+        return self.networks["back_generator"]
 
     @property
     def discriminator(self) -> Discriminator:
@@ -116,9 +134,10 @@ class TrainState:
         return self.networks["encoder"]
 
     @property
-    def sampling_network(self) -> nn.Module:
-        """The network that samples come from: the EMA where there is one."""
-        return self.generator if self.ema is None else self.ema
+    def sampling_networks(self) -> dict[str, nn.Module]:
+        """The networks that samples come from: the EMA of generators where there is one."""
+        averaged = {"generator": self.ema, "back_generator": self.back_ema}
+        return self.networks | {name: ema for name, ema in averaged.items() if ema is not None}
 
     def sizes(self) -> dict[str, int]:
         """The number of parameters of each network."""
@@ -135,6 +154,16 @@ class TrainState:
     def memory(self, name: str) -> Memory:
         """The memory of the term or augmentation of this name; empty the first time."""
         return self.memories.setdefault(name, {})
+
+    @contextmanager
+    def turned(self) -> Iterator[TrainState]:
+        """The state as the game of the way back has it: its networks, optimizers and memories under
+        the names of those of the way there. What it logs is logged under `back/`."""
+        networks, optimizers = _of_back(self.networks), _of_back(self.optimizers)
+        memories, sums = _of_back(self.memories), Sums()
+        yield replace(self, networks=networks, optimizers=optimizers, memories=memories, sums=sums)
+        self.memories |= {_BACK + name: memory for name, memory in memories.items()}
+        self.sums.take_over(sums, prefix="back/")
 
     @contextmanager
     def rewound(self) -> Iterator[None]:
@@ -209,9 +238,8 @@ class TrainState:
         """Take over the weights only. Raises RuntimeError if they don't fit the networks."""
         for part, module in self.networks.items():
             module.load_state_dict(_with_prefix(part, tensors))
-        if self.ema is not None:
-            raw = _with_prefix("generator", tensors)
-            self.ema.load_state_dict(_with_prefix("ema", tensors) or raw)
+        for part, ema, of in self._averages():
+            ema.load_state_dict(_with_prefix(part, tensors) or _with_prefix(of, tensors))
 
     def weights_are_finite(self) -> bool:
         """Whether no weight or buffer of the networks is NaN or Inf. Reads the device."""
@@ -232,16 +260,30 @@ class TrainState:
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield from self.networks.items()
+        for part, ema, _ in self._averages():
+            yield part, ema
+
+    def _averages(self) -> Iterator[tuple[str, nn.Module, str]]:
+        """The name of each EMA, it, and the name of its network."""
         if self.ema is not None:
-            yield "ema", self.ema
+            yield "ema", self.ema, "generator"
+        if self.back_ema is not None:
+            yield "back_ema", self.back_ema, "back_generator"
 
     def _optimizers(self) -> Iterator[tuple[str, torch.optim.Optimizer, nn.Module]]:
         for part, optimizer in self.optimizers.items():
             yield f"{part}_optimizer", optimizer, self.networks[part]
 
 
+class BuildsNetworks(Protocol):
+    """A model or a method."""
+
+    def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
+        """Fresh networks by name, `generator` among them, drawn from torch's global stream."""
+
+
 def fresh_state(
-    model: GenerativeModel,
+    builder: BuildsNetworks,
     optimizers: Optimizers,
     space: Space,
     *,
@@ -253,16 +295,18 @@ def fresh_state(
     """The state of step 0: weights drawn on the CPU, so that every device starts alike."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "weights"))
-        built = model.build_networks(space, classes)
+        built = builder.build_networks(space, classes)
     # oneDNN and cuDNN convolve fastest with channels last
     layout = torch.channels_last if space.kind == "images" else torch.preserve_format
     networks: dict[str, nn.Module] = {
         part: network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
         for part, network in built.items()
     }
+    averaged = networks if with_ema else {}
     return TrainState(
         networks=networks,
-        ema=frozen_copy(networks["generator"]) if with_ema else None,
+        ema=frozen_copy(averaged["generator"]) if "generator" in averaged else None,
+        back_ema=frozen_copy(averaged["back_generator"]) if "back_generator" in averaged else None,
         optimizers={
             part: _build_optimizer(optimizers.of(part), network)
             for part, network in networks.items()
@@ -270,6 +314,11 @@ def fresh_state(
         rng=Streams.from_seed(seed, device),
         sums=Sums(),
     )
+
+
+def _of_back(named: Mapping[str, N]) -> dict[str, N]:
+    """What belongs to the way back, by its names on the way there."""
+    return {k.removeprefix(_BACK): of for k, of in named.items() if k.startswith(_BACK)}
 
 
 def _build_optimizer(settings: Optimizer, network: nn.Module) -> torch.optim.Optimizer:

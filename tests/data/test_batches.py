@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 import torch
+from paired_data import paired_data, space_with_inputs, unpaired_data
 from torch import Tensor
 
 from gan_runner.data import Data, Space
-from gan_runner.data.batches import batches, to_device
+from gan_runner.data.batches import Batch, batches, to_device
+from gan_runner.datasets import Noise
 
 CPU = torch.device("cpu")
 IMAGES = Space("images", (1, 2, 4))
@@ -27,6 +30,28 @@ def half_white(count: int) -> Data:
     examples = torch.zeros(count, 1, 2, 4, dtype=torch.uint8)
     examples[..., 2:] = 255
     return Data(examples, IMAGES)
+
+
+def degraded() -> Data:
+    data = numbered_images(12)
+    return replace(data, space=replace(IMAGES, inputs=IMAGES), inputs=Noise(deviation=100))
+
+
+def cropped(data: Data, side: int) -> Data:
+    """The same with a space of crops of so many pixels."""
+    assert data.space.inputs is not None
+    whole = data.space.shape[1]
+    inputs = data.space.inputs
+    of_inputs = inputs.shape[1] * side // whole
+    smaller = replace(inputs, shape=(inputs.shape[0], of_inputs, of_inputs))
+    space = replace(data.space, shape=(data.space.shape[0], side, side), inputs=smaller)
+    return replace(data, space=space)
+
+
+def paired_inputs(indices: list[int]) -> Tensor:
+    inputs = paired_data().inputs
+    assert isinstance(inputs, Tensor)
+    return inputs[indices]
 
 
 def take_from(
@@ -141,3 +166,97 @@ def test_the_global_generator_does_not_change_batches() -> None:
 def test_data_stays_where_it_is_on_a_cpu() -> None:
     data = numbered_images(4)
     assert to_device(data, CPU) is data
+
+
+def pairs_from(data: Data, number: int, *, start: int = 0, flip: bool = True) -> list[Batch]:
+    stream = batches(data, size=4, seed=0, start=start, flip=flip, with_labels=False, device=CPU)
+    return list(islice(stream, number))
+
+
+def tensors(batch: Batch) -> tuple[Tensor, Tensor]:
+    assert batch.inputs is not None
+    return batch.examples, batch.inputs
+
+
+@pytest.mark.parametrize("crop", [8, 4])
+@pytest.mark.parametrize("factor", [1, 2])
+def test_inputs_are_flipped_and_cropped_as_their_targets_are(factor: int, crop: int) -> None:
+    data = cropped(paired_data(factor=factor), crop)
+    for examples, inputs in map(tensors, pairs_from(data, 9)):
+        assert examples.shape == (4, 3, crop, crop)
+        assert inputs.shape == (4, 1, crop // factor, crop // factor)
+        if factor == 1:
+            brightness = data.space.decode(examples).float().mean(1, keepdim=True)
+            expected = data.space.encode(brightness.round().to(torch.uint8))
+            assert torch.equal(inputs, expected)
+
+
+def test_a_smaller_input_is_cropped_where_its_target_is() -> None:
+    side = torch.arange(16, dtype=torch.uint8)
+    targets = side.expand(12, 3, 16, 16) + 16 * side[:, None]
+    inputs = targets[:, :, ::4, ::4].contiguous()
+    whole = Data(targets, space_with_inputs(targets, inputs), inputs=inputs)
+    data = cropped(whole, 8)
+    corners = set()
+    for examples, made in map(tensors, pairs_from(data, 20, flip=False)):
+        pixels = data.space.decode(examples)[:, :, ::4, ::4]
+        assert torch.equal(pixels, data.space.decode(made))
+        corners |= set(pixels[:, 0, 0, 0].tolist())
+    assert corners == {row * 16 + column for row in (0, 4, 8) for column in (0, 4, 8)}
+
+
+@pytest.mark.parametrize("start", [1, 3, 7])
+def test_batches_with_inputs_can_start_anywhere(start: int) -> None:
+    for data in (cropped(paired_data(), 4), cropped(unpaired_data(), 4), degraded()):
+        whole, rest = pairs_from(data, 12), pairs_from(data, 12 - start, start=start)
+        for one, other in zip(whole[start:], rest, strict=True):
+            assert all(map(torch.equal, tensors(one), tensors(other)))
+
+
+def test_unpaired_inputs_have_an_order_and_flips_of_their_own() -> None:
+    data = unpaired_data(count=12, others=12)
+    mirror = Data(data.examples, data.space, inputs=data.examples, paired=False)
+    found = [tensors(batch) for batch in pairs_from(mirror, 6)]
+    assert not any(torch.equal(examples, inputs) for examples, inputs in found)
+    for epoch in (found[:3], found[3:]):
+        seen = torch.cat([inputs for _, inputs in epoch]).sum((1, 2, 3))
+        assert len(set(seen.tolist())) == 12
+
+
+def test_an_epoch_of_few_unpaired_inputs_begins_anew_while_that_of_the_targets_goes_on() -> None:
+    data = unpaired_data(count=40, others=5)
+    inputs = torch.cat([tensors(batch)[1] for batch in pairs_from(data, 10)])
+    assert len(inputs) == 40
+    assert inputs.min() > 0  # none of them is a target
+
+
+def test_degraded_inputs_depend_on_the_epoch_and_the_example_alone() -> None:
+    first, again = (
+        {
+            int(example[0, 0, 0] * 127.5 + 127.5): shown
+            for batch in pairs_from(degraded(), 3, flip=False)
+            for example, shown in zip(*tensors(batch), strict=True)
+        }
+        for _ in range(2)
+    )
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    later = pairs_from(degraded(), 3, start=3, flip=False)
+    shown = torch.cat([tensors(batch)[1] for batch in later])
+    assert not any((shown == each).all() for each in first.values())
+
+
+def test_rows_of_inputs_depend_on_the_seed_and_the_index_alone() -> None:
+    data = degraded()
+    rows = data.input_rows(torch.tensor([5, 2]), seed=1)
+    assert rows.dtype == torch.uint8
+    assert torch.equal(rows[1:], data.input_rows(torch.tensor([2]), seed=1))
+    assert not torch.equal(rows, data.input_rows(torch.tensor([5, 2]), seed=2))
+    paired = paired_data()
+    assert isinstance(paired.inputs, Tensor)
+    assert torch.equal(paired.input_rows(torch.tensor([3]), seed=0), paired.inputs[[3]])
+
+
+def test_selected_data_keeps_its_pairs() -> None:
+    chosen = paired_data().select(torch.tensor([7, 1]))
+    assert torch.equal(chosen.input_rows(torch.tensor([0, 1]), seed=0), paired_inputs([7, 1]))
+    assert unpaired_data().select(torch.tensor([0])).input_count == 10

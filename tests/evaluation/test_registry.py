@@ -18,10 +18,12 @@ from torch import Tensor
 
 from gan_runner.config.component import parse_settings
 from gan_runner.config.groups import conf_folder
+from gan_runner.data import Space
 from gan_runner.data.columns import Column, Columns
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.cost import estimated_seconds
-from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.features.spaces import FeatureSpace, RandomNetwork
+from gan_runner.evaluation.metrics.frechet import fit_gaussian
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES, computes
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
@@ -39,6 +41,7 @@ from gan_runner.evaluation.metrics.registry import (
     suggest_metric,
     suggest_number,
 )
+from gan_runner.evaluation.metrics.translated import Translated, TrivialAnswers, WayBack
 from gan_runner.evaluation.metrics.tstr import TSTR, ClassifierResult
 from gan_runner.evaluation.settings import Evaluation
 
@@ -65,6 +68,31 @@ def result() -> ClassifierResult:
 
 
 THIRD = torch.arange(30) % 3
+IMAGES = torch.randint(
+    256, (60, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+)
+OF_IMAGES = RandomNetwork(Space("images", (3, 12, 12)), device=torch.device("cpu"))
+
+
+def translated(**more: Any) -> dict[str, Any]:
+    """What a translator gives beside outputs and targets."""
+    targets, outputs = (OF_IMAGES.features(images) for images in IMAGES.split(30))
+    answers = TrivialAnswers(IMAGES[:30].flip(0), "input", OF_IMAGES)
+    given = {"paired": True, "label_names": (), "trivial": answers, **more}
+    return {
+        "translated": Translated(**given),
+        "space": OF_IMAGES,
+        "real_features": targets,
+        "fake_features": outputs,
+    }
+
+
+def way_back() -> WayBack:
+    some, others = IMAGES.split(30)
+    real = fit_gaussian(OF_IMAGES.features(others))
+    return WayBack(others, others, some, others, some, OF_IMAGES, real)
+
+
 GIVEN: dict[Need, dict[str, Any]] = {
     Need.HELD_OUT: {"fresh": FreshExamples(POINTS, POINTS[:20] + 0.1)},
     Need.CLASSIFIER: {"space": ClassifierSpace()},
@@ -74,13 +102,19 @@ GIVEN: dict[Need, dict[str, Any]] = {
     Need.LIKELIHOOD: {"likelihood": SplitLikelihood(POINTS[:, 0], POINTS[:, 1], "train", {})},
     Need.TSTR: {"tstr": TSTR(result(), result())},
     Need.TABLE: {"columns": Columns((Column("a"), Column("b", ("x", "y"))), 1.0, True)},
+    Need.TRANSLATOR: translated(),
+    Need.PAIRS: translated(),
+    Need.LABEL_MAPS: translated(label_names=("sky", "road", "sea")),
+    Need.DOMAINS: translated(paired=False, back=way_back()),
 }
 
 
 def measure_vectors(metric: str, *given: Need) -> list[str]:
-    """The numbers that a metric gives of vectors and of what is given beside them."""
+    """The numbers that a metric gives of vectors, or of images where a translator made them, and of
+    what is given beside them."""
     more = {key: value for need in given for key, value in GIVEN[need].items()}
-    found = MEASURES[metric](inputs(*POINTS.split(30), **more))
+    real, fake = IMAGES.split(30) if "translated" in more else POINTS.split(30)
+    found = MEASURES[metric](inputs(real, fake, **more))
     return list(dict.fromkeys(measurement.number for measurement in found))
 
 
@@ -183,10 +217,13 @@ def test_numbers_are_called_in_rows_as_ever() -> None:
         *("total_variation", "label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
         *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "column_variation"),
         *("correlation_difference", "closest_record_share", "closest_record_train"),
-        "closest_record_held_out",
+        *("closest_record_held_out", "psnr", "psnr_trivial", "ssim", "ssim_trivial", "l1"),
+        *("l1_trivial", "iou", "iou_trivial", "pixel_accuracy", "pixel_accuracy_trivial"),
+        *("cycle_l1", "cycle_back_l1"),
     }
     spaced = {"frechet", "kid", "precision", "recall", "density", "coverage", "mmd"}
-    spaced |= {"memorization", "one_nn_accuracy"}
+    spaced |= {"memorization", "one_nn_accuracy", "perceptual", "perceptual_trivial"}
+    spaced |= {"frechet_trivial", "frechet_back", "frechet_back_trivial"}
     for space in SPACES:
         names = plain | {f"{name}_{space}" for name in spaced}
         if space == "inception":

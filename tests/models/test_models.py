@@ -24,7 +24,7 @@ from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.layers import UpsampleConv, initialize_weights, norm_of_maps, norm_of_vectors
 
 PATHS = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
-OPTIONS = [path for path in PATHS if "encoder" not in path.read_text()]
+OPTIONS = [path for path in PATHS if "/shared/model" in path.read_text()]
 NAMES = ["mlp", "simple_conv", "dcgan", "infogan", "resnet"]
 CLASSES = {"MLP", "SimpleConv", "DCGAN", "InfoGAN", "ResNet", "R3GAN", "RNN"}
 CONVOLUTIONAL = NAMES[1:]
@@ -270,7 +270,9 @@ def test_dcgan_of_width_64_counts_as_pytorchs_example_and_the_biases_beside_the_
     generator = dcgan.generator(
         latent_size=100, image=(3, 64, 64), width=64, norm="batch", init="normal"
     )
-    discriminator = dcgan.discriminator(image=(3, 64, 64), width=64, norm="batch", init="normal")
+    discriminator = dcgan.discriminator(
+        image=(3, 64, 64), width=64, dropout=0.0, norm="batch", init="normal"
+    )
     assert count(generator) == 3_576_704 + 3
     assert count(discriminator) == 2_765_568 + 64 + 1
 
@@ -288,7 +290,9 @@ def test_dcgan_halves_at_least_twice_and_down_to_4_px(side: int, halvings: int) 
 
 
 def test_dcgan_stops_doubling_its_channels_at_eight_times_the_width() -> None:
-    discriminator = dcgan.discriminator(image=(1, 128, 128), width=4, norm="none", init="normal")
+    discriminator = dcgan.discriminator(
+        image=(1, 128, 128), width=4, dropout=0.0, norm="none", init="normal"
+    )
     assert [outputs for _, outputs, *_ in shapes(discriminator)] == [4, 8, 16, 32, 32, 1]
 
 
@@ -302,7 +306,9 @@ def test_dcgan_has_no_norm_beside_the_data() -> None:
 
 
 def test_dcgans_odd_sides_are_halved_by_the_mirror_image_of_their_doubling() -> None:
-    discriminator = dcgan.discriminator(image=(1, 7, 10), width=4, norm="none", init="he")
+    discriminator = dcgan.discriminator(
+        image=(1, 7, 10), width=4, dropout=0.0, norm="none", init="he"
+    )
     generator = dcgan.generator(latent_size=2, image=(1, 7, 10), width=4, norm="none", init="he")
     halving, doubling = discriminator[0], generator[-2]
     doubling.load_state_dict({"weight": halving.weight, "bias": torch.zeros(1)})

@@ -188,7 +188,7 @@ class Centered(nn.Module):
 def test_a_network_that_couples_examples_is_refused(network: nn.Module) -> None:
     experiment = experiment_of("train.accumulate=2", "model.latent_size=64")
     networks = state_of(experiment).networks
-    of_run = (experiment.config, experiment.model)
+    of_run = (experiment.config, experiment.method)
     check_independence(*of_run, networks, VECTORS, classes=0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(ConfigError, match="the generator treats an example by the others"):

@@ -90,7 +90,7 @@ def model(space: Space, *, norm: str) -> Model:
         "latent_size": 3,
         **PLAIN,
         "generator": network,
-        "discriminator": {**network, **COMPARING_NOTHING},
+        "discriminator": {**network, "dropout": 0.0, **COMPARING_NOTHING},
     }
     return build_component(plain, Model, where="model")
 
@@ -268,7 +268,7 @@ class Slope(Discriminator):
     """D(x) = w x_1."""
 
     def __init__(self, slope: float) -> None:
-        nn.Module.__init__(self)
+        super().__init__()
         self.slope = nn.Parameter(torch.tensor(slope))
 
     def forward(self, examples: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:

@@ -33,7 +33,7 @@ def test_operations_are_those_of_torchs_counter(
     experiment = build(configured(*MODELS[what]))
     data = experiment.dataset.training(tmp_path, track)
     before = torch.get_rng_state()
-    found = operations_of_a_pass(experiment.model, data).sample
+    found = operations_of_a_pass(experiment.method, data).sample
     assert torch.equal(torch.get_rng_state(), before)
     model = experiment.model
     networks = model.build_networks(data.space, data.classes if model.conditional else 0)

@@ -14,7 +14,7 @@ from conftest import Answer, small_run
 from test_adversarial import ADAM, GRADIENT, HINGE, R1, SGD, method, reals, same, state, stepper
 from torch import Tensor, nn
 
-from gan_runner.models.discriminator import Discriminator
+from gan_runner.models.discriminator import PlainDiscriminator
 from gan_runner.training.optimizers import Optimizers
 
 Here = Callable[..., Answer]
@@ -58,13 +58,13 @@ def test_g_moves_down_its_loss_at_the_weights_that_d_had_before() -> None:
 @pytest.mark.parametrize("d_steps", [1, 3])
 def test_d_sees_the_last_fakes_once(monkeypatch: pytest.MonkeyPatch, d_steps: int) -> None:
     passes: list[int] = []
-    whole = Discriminator.forward
+    whole = PlainDiscriminator.forward
 
-    def counted(self: Discriminator, examples: Tensor, labels: Tensor | None = None) -> Any:
+    def counted(self: PlainDiscriminator, examples: Tensor, labels: Tensor | None = None) -> Any:
         passes.append(len(examples))
         return whole(self, examples, labels)
 
-    monkeypatch.setattr(Discriminator, "forward", counted)
+    monkeypatch.setattr(PlainDiscriminator, "forward", counted)
     for simultaneous, last in ((False, [12, 6]), (True, [6, 6])):
         made = method({**HINGE, "d_steps": d_steps}, simultaneous=simultaneous)
         of = state(made)

@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
 from gan_runner.config.dotted import flatten
-from gan_runner.config.groups import GROUPS, OF_SEVERAL, conf_folder
+from gan_runner.config.groups import DATA_PLACES, GROUPS, OF_SEVERAL, conf_folder
 from gan_runner.config.names import run_name
 from gan_runner.config.overrides import override, quote_setting
 from gan_runner.config.reference import TYPES
@@ -37,7 +37,7 @@ OPTUNA_DIRECTIONS = {"min": "minimize", "max": "maximize"}
 
 _NOT_SETTINGS = ("name", "resume", "dry_run", "sweep", "sweeping", "quick_limits", "hydra")
 _LONGEST_NAME_BYTES = 200  # file systems take 255; the time stands before it
-_PATHS = ("cache", "init_from", "dataset.root", "dataset.path")
+_PATHS = ("cache", "init_from", *DATA_PLACES)
 _RAISED = (HydraException, OmegaConfBaseException, ValueError)  # by Hydra
 
 
@@ -143,8 +143,10 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
     chosen = {g: choices.get(g) for g in GROUPS if g != "logger"}  # which may change
     plain["choices"] = {g: str(option) for g, option in chosen.items() if isinstance(option, str)}
     for key in _PATHS:
-        group, _, name = key.rpartition(".")
-        node = plain.get(group) if group else plain
+        *groups, name = key.split(".")
+        node: Any = plain
+        for group in groups:
+            node = node.get(group) if isinstance(node, dict) else None
         path = node.get(name) if isinstance(node, dict) else None
         # Hydra reads a folder called 2023 as a number
         path = str(path) if isinstance(path, int) and not isinstance(path, bool) else path

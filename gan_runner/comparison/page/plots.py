@@ -28,6 +28,11 @@ _GOOD = {  # of what is logged, by the beginning of its name
     "accuracy/": "Between 0.5, where D can't tell real from fake, and 1, where it always can.",
     "grad_norm/": "Steady is good: a steep rise comes before a divergence, 0 teaches nothing.",
     "speed/": "More is faster.",
+    "reconstruction/": "Less is nearer to the target; black and white are 2 apart.",
+    "cycle/": "Less is better, unless the translator does nothing; black and white are 2 apart.",
+    "health/input_effect": "Near 1 is usual; at 0 the output ignores its input.",
+    "health/change": "Near 1 is usual; at 0 the translator leaves its input as it is.",
+    "health/checkerboards": "About 1 or less is usual; from 10 on a pattern is seen in all outputs.",
 }
 
 

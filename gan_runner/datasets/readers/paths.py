@@ -11,6 +11,9 @@ from pydantic import Field
 
 from gan_runner.errors import ConfigError, DataError, MachineError, printable
 
+PLACES = ("path", "root", "inputs", "targets")
+"""The settings of data sets that are paths."""
+
 Location = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 
 
@@ -42,7 +45,7 @@ def file_faults(path: Path, *, setting: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError):
         key = setting.partition("=")[0]
         remedy = "Put it there."
-        if key in ("dataset.path", "dataset.root"):
+        if key.removeprefix("dataset.") in PLACES:
             remedy = f"Put it there, or say where it lies now: {key}=PATH"
         raise DataError(f"missing {printable(path)}, {setting}. {remedy}") from None
     except OSError as error:

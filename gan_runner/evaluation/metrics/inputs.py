@@ -15,6 +15,7 @@ from gan_runner.evaluation.metrics.frechet import Gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.paired import ExampleSet, PairedSets
 from gan_runner.evaluation.metrics.registry import numbers
+from gan_runner.evaluation.metrics.translated import Translated
 from gan_runner.evaluation.metrics.tstr import TSTR
 
 
@@ -41,6 +42,7 @@ class MetricInputs:
     `fit_real` gives the Gaussian of the real features, fitted once for all generators, and
     `real_set` keeps what is computed of all pairs among them. `metrics` are the names of those that
     are measured of these inputs: what several need is computed for all of them at once.
+    `translated`: what there is beside them where a translator made the generated examples.
     """
 
     space: FeatureSpace
@@ -64,6 +66,7 @@ class MetricInputs:
     fit_real: Callable[[], Gaussian] | None = None
     real_set: ExampleSet | None = None
     metrics: frozenset[str] = frozenset()
+    translated: Translated | None = None
 
     @property
     def held_out_parameters(self) -> dict[str, str]:
@@ -97,6 +100,8 @@ class Measurement(NamedTuple):
     `error`: its standard error, where there is an estimate.
     `compares`: whether features or the examples themselves were compared.
     `doubt`: why not to rely on it, in a sentence.
+    `split`: that of the examples it is of; None for that of the real ones in use.
+    `space`: the one that it was measured in, where that isn't the space of the inputs.
     `real_only`: the number of real examples, where they weren't compared with samples.
     """
 
@@ -107,10 +112,11 @@ class Measurement(NamedTuple):
     parameters: dict[str, Any] = {}  # noqa: RUF012  (a NamedTuple's default is never changed)
     compares: Literal["features", "examples"] = "features"
     doubt: str | None = None
-    split: str = "train"
+    split: str | None = None
     real_only: int | None = None
+    space: FeatureSpace | None = None
 
     def name_in(self, space: FeatureSpace) -> str:
         """Its name in rows, as in `precision_identity` and `column_wasserstein/age`."""
-        name = numbers()[self.number].name_in(space.name)
+        name = numbers()[self.number].name_in((self.space or space).name)
         return name if self.column is None else f"{name}/{self.column}"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gan_runner.data import Space
 from gan_runner.errors import PluginError, plural, printable
-from gan_runner.evaluation.metrics import frechet, neighbors, tables
+from gan_runner.evaluation.metrics import fidelity, frechet, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.distances import thin_out
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
@@ -389,6 +389,163 @@ def _closest_record(of: MetricInputs) -> list[Measurement]:
     counts = {"n_each": min(len(fresh.train), len(fresh.held_out)), "n_searched": len(fake)}
     parameters = counts | _THINNED | of.held_out_parameters
     return _measurements(values, parameters=parameters, doubt=doubt)
+
+
+@computes(METRICS["psnr"])
+def _psnr(of: MetricInputs) -> list[Measurement]:
+    parameters = {"data_range": fidelity.DATA_RANGE, "of_equal": fidelity.MOST_DECIBELS}
+    return _of_pairs("psnr", fidelity.psnr, of, parameters)
+
+
+@computes(METRICS["ssim"])
+def _ssim(of: MetricInputs) -> list[Measurement]:
+    side = fidelity.window_side(*of.real.shape[2:]) if of.real.ndim == 4 else fidelity.WINDOW
+    window = {"window": side, "sigma": fidelity.SIGMA, "covariance": "population"}
+    return _of_pairs("ssim", fidelity.ssim, of, {"data_range": fidelity.DATA_RANGE} | window)
+
+
+@computes(METRICS["l1"])
+def _l1(of: MetricInputs) -> list[Measurement]:
+    return _of_pairs("l1", fidelity.l1, of, {"data_range": fidelity.DATA_RANGE})
+
+
+def _of_pairs(
+    name: str,
+    compare: Callable[[Tensor, Tensor], Tensor],
+    of: MetricInputs,
+    parameters: Mapping[str, Any],
+) -> list[Measurement]:
+    """A number of outputs and their targets beside that of the trivial answers."""
+    translated = of.translated
+    if translated is None or not translated.paired or translated.label_names:
+        return []
+    trivial = translated.trivial
+    answered = compare(trivial.images, of.real)
+    return [
+        *_mean_of_pairs(name, compare(of.fake, of.real), dict(parameters), compares="examples"),
+        *_mean_of_pairs(
+            f"{name}_trivial",
+            answered,
+            {**parameters, "answer": trivial.kind},
+            compares="examples",
+            real_only=len(answered),
+        ),
+    ]
+
+
+def _mean_of_pairs(
+    number: str, values: Tensor, parameters: dict[str, Any], **more: Any
+) -> list[Measurement]:
+    """The mean over pairs [N], with its standard error."""
+    error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
+    return [Measurement(number, float(values.mean()), error, parameters=parameters, **more)]
+
+
+@computes(METRICS["perceptual"])
+def _perceptual(of: MetricInputs) -> list[Measurement]:
+    translated = of.translated
+    if translated is None or not translated.paired or translated.label_names:
+        return []
+    trivial = translated.trivial
+    unit = {"unit": "mean distance of two targets"}
+    try:
+        values = fidelity.feature_distances(of.fake_features, of.real_features)
+        answered = fidelity.feature_distances(trivial.features, of.real_features)
+    except ValueError:
+        return []  # all targets are the same
+    answer = {**unit, "answer": trivial.kind}
+    return [
+        *_mean_of_pairs("perceptual", values, unit),
+        *_mean_of_pairs("perceptual_trivial", answered, answer, real_only=len(answered)),
+    ]
+
+
+@computes(METRICS["label_map"])
+def _label_map(of: MetricInputs) -> list[Measurement]:
+    """The mean over classes and the accuracy, beside the trivial answer's, then each class."""
+    translated = of.translated
+    if translated is None or not translated.paired or not translated.label_names:
+        return []
+    names, trivial = _distinct(translated.label_names), translated.trivial
+    target, predicted, answered = (each.argmax(1) for each in (of.real, of.fake, trivial.images))
+    ious = fidelity.class_ious(predicted, target, classes=len(names))
+    trivial_ious = fidelity.class_ious(answered, target, classes=len(names))
+    values = {
+        "iou": (float(ious.nanmean()), float(trivial_ious.nanmean())),
+        "pixel_accuracy": (
+            fidelity.pixel_accuracy(predicted, target),
+            fidelity.pixel_accuracy(answered, target),
+        ),
+    }
+    classes = {"classes": len(names)}
+    answer: dict[str, Any] = {
+        "parameters": {**classes, "answer": trivial.kind},
+        "real_only": len(target),
+    }
+    return [
+        *(
+            measurement
+            for number, (value, of_trivial) in values.items()
+            for measurement in (
+                Measurement(number, value, parameters=classes, compares="examples"),
+                Measurement(f"{number}_trivial", of_trivial, compares="examples", **answer),
+            )
+        ),
+        *(
+            Measurement("iou", value, column=name, parameters=classes, compares="examples")
+            for name, value in zip(names, ious.tolist(), strict=True)
+            if math.isfinite(value)  # a class that is nowhere has none
+        ),
+    ]
+
+
+@computes(METRICS["frechet_trivial"])
+def _frechet_trivial(of: MetricInputs) -> list[Measurement]:
+    if of.translated is None:
+        return []
+    trivial = of.translated.trivial
+    real = of.fit_real() if of.fit_real else frechet.fit_gaussian(of.real_features)
+    value = frechet.frechet_distance(real, trivial.gaussian)
+    answer = {"answer": trivial.kind}
+    return [Measurement("frechet_trivial", value, parameters=answer, real_only=len(of.real))]
+
+
+@computes(METRICS["frechet_back"])
+def _frechet_back(of: MetricInputs) -> list[Measurement]:
+    back = None if of.translated is None else of.translated.back
+    if back is None:
+        return []
+    fake = frechet.fit_gaussian(back.space.features(back.outputs))
+    doubt = frechet.sample_size_warning(back.real, fake)
+    value = frechet.frechet_distance(back.real, fake)
+    way = {"direction": "ba"}
+    found = [Measurement("frechet_back", value, parameters=way, doubt=doubt, space=back.space)]
+    if back.trivial is not None:
+        trivial = frechet.fit_gaussian(back.space.features(back.trivial))
+        value, count = frechet.frechet_distance(back.real, trivial), len(back.inputs)
+        answer = {**way, "answer": "bicubic" if back.is_resized else "input"}
+        number = "frechet_back_trivial"
+        found.append(
+            Measurement(number, value, parameters=answer, space=back.space, real_only=count)
+        )
+    return found
+
+
+@computes(METRICS["cycle"])
+def _cycle(of: MetricInputs) -> list[Measurement]:
+    back = None if of.translated is None else of.translated.back
+    if back is None:
+        return []
+    cycles = {
+        "cycle_l1": fidelity.l1(back.cycled, back.inputs),
+        "cycle_back_l1": fidelity.l1(back.targets_cycled, of.real),
+    }
+    parameters = {"data_range": fidelity.DATA_RANGE}
+    return [
+        measurement
+        for number, values in cycles.items()
+        for measurement in _mean_of_pairs(number, values, parameters, compares="examples")
+    ]
 
 
 def _measurements(

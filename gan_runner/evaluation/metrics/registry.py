@@ -17,7 +17,7 @@ from gan_runner.errors import ConfigError, did_you_mean, printable
 Direction = Literal["min", "max", "half"]
 """Which values of a number are better: smaller, larger, or nearer to 0.5."""
 
-_LISTED = 40  # numbers at most that a message names, those of all metrics
+_LISTED = 60  # numbers at most that a message names, those of all metrics
 
 BETTER: dict[Direction, str] = {
     "min": "less is better",
@@ -33,11 +33,15 @@ class Need(Enum):
     HELD_OUT = "held-out examples"
     CLASSIFIER = "the feature space of a classifier"
     MODES = "a mixture in the plane or labeled images"
-    LABELS = "a conditional generator of labeled images"
+    LABELS = "a conditional generator of labeled images, or a translator into them"
     CODES = "a categorical latent code and labeled images"
     LIKELIHOOD = "an autoencoder that maximizes its ELBO"
     TSTR = "labeled rows or sequences"
     TABLE = "a table"
+    TRANSLATOR = "a translator"
+    PAIRS = "a translator of paired images"
+    LABEL_MAPS = "a translator of paired images into label maps"
+    DOMAINS = "a translator there and back"
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,10 @@ class Metric:
     cost: Cost = Cost()
     other_names: tuple[str, ...] = ()
 
+
+_OF_THE_TRIVIAL_ANSWER = (
+    "The measure of {}: what the input itself reaches, resized by bicubic interpolation if need be."
+)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -415,6 +423,147 @@ METRICS: dict[str, Metric] = {
             cost=Cost(pair_passes=2, queries=2000),
             other_names=("dcr", "distance_to_closest_record"),
         ),
+        Metric(
+            "psnr",
+            (
+                Number("psnr", "max", good="More is better, in dB, and above psnr_trivial."),
+                Number("psnr_trivial", None, good=_OF_THE_TRIVIAL_ANSWER.format("psnr")),
+            ),
+            "The peak signal-to-noise ratio of outputs and their targets, its mean over images.",
+            "Huynh-Thu & Ghanbari 2008",
+            needs=(Need.PAIRS,),
+            other_names=("peak_signal_noise_ratio",),
+        ),
+        Metric(
+            "ssim",
+            (
+                Number(
+                    "ssim",
+                    "max",
+                    good="More is better, and above ssim_trivial: 1 of equal images.",
+                ),
+                Number("ssim_trivial", None, good=_OF_THE_TRIVIAL_ANSWER.format("ssim")),
+            ),
+            "The structural similarity of outputs and their targets, its mean over images.",
+            "Wang et al. 2004, IEEE TIP 13(4)",
+            needs=(Need.PAIRS,),
+            other_names=("structural_similarity",),
+        ),
+        Metric(
+            "l1",
+            (
+                Number(
+                    "l1",
+                    "min",
+                    good="Less is better, and below l1_trivial: a share of the data range.",
+                ),
+                Number("l1_trivial", None, good=_OF_THE_TRIVIAL_ANSWER.format("l1")),
+            ),
+            "The mean absolute difference of outputs and their targets, from 0 to 1.",
+            needs=(Need.PAIRS,),
+            other_names=("mae", "mean_absolute_error"),
+        ),
+        Metric(
+            "perceptual",
+            (
+                Number(
+                    "perceptual",
+                    "min",
+                    "perceptual_{space}",
+                    good="Less is better: 0 at the target, 1 as far off as another target.",
+                ),
+                Number(
+                    "perceptual_trivial",
+                    None,
+                    "perceptual_trivial_{space}",
+                    good=_OF_THE_TRIVIAL_ANSWER.format("perceptual"),
+                ),
+            ),
+            "The distance of features of outputs from those of their targets, not LPIPS.",
+            needs=(Need.PAIRS,),
+            other_names=("lpips", "perceptual_distance"),
+        ),
+        Metric(
+            "label_map",
+            (
+                Number(
+                    "iou",
+                    "max",
+                    good="More is better: 1 where every pixel has its class.",
+                ),
+                Number("iou_trivial", None, good=_OF_THE_TRIVIAL_ANSWER.format("iou")),
+                Number(
+                    "pixel_accuracy",
+                    "max",
+                    good="More is better: the share of pixels in their class.",
+                ),
+                Number(
+                    "pixel_accuracy_trivial",
+                    None,
+                    good=_OF_THE_TRIVIAL_ANSWER.format("pixel_accuracy"),
+                ),
+            ),
+            "The intersection over union of each class, its mean, and the share of right pixels.",
+            "Jaccard 1912",
+            needs=(Need.LABEL_MAPS,),
+            other_names=("miou", "mean_iou", "jaccard", "segmentation"),
+        ),
+        Metric(
+            "frechet_trivial",
+            (
+                Number(
+                    "frechet_trivial",
+                    None,
+                    "frechet_trivial_{space}",
+                    good="The measure of frechet: the distance of inputs that aren't translated.",
+                ),
+            ),
+            "The distance of inputs from targets, as frechet measures that of outputs.",
+            "Heusel et al. 2017, arXiv:1706.08500",
+            needs=(Need.TRANSLATOR,),
+            cost=Cost(covariances=1, cubes=30),
+        ),
+        Metric(
+            "frechet_back",
+            (
+                Number(
+                    "frechet_back",
+                    "min",
+                    "frechet_back_{space}",
+                    good="Less is better: near 0 where the way back leads to inputs.",
+                ),
+                Number(
+                    "frechet_back_trivial",
+                    None,
+                    "frechet_back_trivial_{space}",
+                    good="The measure of frechet_back: the distance of untranslated targets.",
+                ),
+            ),
+            "The distance of targets translated back from inputs.",
+            "Heusel et al. 2017, arXiv:1706.08500",
+            needs=(Need.DOMAINS,),
+            cost=Cost(covariances=3, cubes=60),
+        ),
+        Metric(
+            "cycle",
+            (
+                Number(
+                    "cycle_l1",
+                    "min",
+                    good="Less is better, with a small frechet: a translator that does nothing "
+                    "has 0.",
+                ),
+                Number(
+                    "cycle_back_l1",
+                    "min",
+                    good="Less is better, with a small frechet_back: doing nothing has 0.",
+                ),
+            ),
+            "The mean absolute difference, from 0 to 1, of images and what comes back of them.",
+            "Zhu et al. 2017, arXiv:1703.10593",
+            needs=(Need.DOMAINS,),
+            other_names=("cycle_error", "cycle_consistency"),
+        ),
     )
 }
 
@@ -438,6 +587,12 @@ def register(metric: Metric) -> Metric:
 def numbers() -> dict[str, Number]:
     """Every number of every metric by its name."""
     return {number.name: number for metric in METRICS.values() for number in metric.numbers}
+
+
+def trivial_number(name: str) -> str | None:
+    """The number that says what an answer without training reaches, where there is one."""
+    trivial = f"{name}_trivial"
+    return trivial if trivial in numbers() else None
 
 
 def good_values(name: str) -> str | None:

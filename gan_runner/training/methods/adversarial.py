@@ -22,7 +22,7 @@ from gan_runner.data import Space
 from gan_runner.data.batches import Batch, join
 from gan_runner.data.shapes import check_shape
 from gan_runner.errors import ConfigError
-from gan_runner.models import GenerativeModel, Model
+from gan_runner.models import GenerativeModel, Model, Translator
 from gan_runner.models.discriminator import (
     Discriminator,
     DiscriminatorOutput,
@@ -56,8 +56,11 @@ class WithDiscriminator(Method):
     """The base class of methods with a discriminator: its update, and the terms of the game.
 
     `discriminates_together`: reals and fakes may go through D as one batch, since it treats each
-    example alone (it has no batch norm, nor a minibatch layer).
+    example alone (it has no batch norm, nor a minibatch layer). `logit_maps`: an example may have
+    any number of logits.
     """
+
+    logit_maps: ClassVar[bool] = False
 
     objective: Objective
     discriminator_input: DiscriminatorInput
@@ -207,7 +210,9 @@ class WithDiscriminator(Method):
         self, discriminator: Discriminator, batch: Batch, output: DiscriminatorOutput
     ) -> DiscriminatorOutput:
         source = f"{type(self.model).__name__}.plain_discriminator"
-        check_shape(output.logits, [len(batch.examples)], source=source, meaning="a logit each")
+        of_each = output.logits.shape[1:] if self.logit_maps else ()
+        expected = [len(batch.examples), *of_each]
+        check_shape(output.logits, expected, source=source, meaning="a logit each")
         assert output.features is not None, "a discriminator's own output has them"
         auxiliary = discriminator.auxiliary_losses(
             output.features, labels=batch.labels, codes=batch.codes
@@ -287,6 +292,11 @@ class Adversarial(WithDiscriminator):
         augmentations: Mapping[str, Augmentation],
         updates: UpdateSettings,
     ) -> Adversarial:
+        if isinstance(model, Translator):
+            raise ConfigError(
+                f"this generator makes examples of inputs, {config.choice('model')} with "
+                f"{config.choice('method')}. Use method=paired or method=unpaired"
+            )
         if not isinstance(model, Model):
             fit = "method=vae_gan" if "discriminator" in model.norms else "method=vae loss=elbo"
             raise ConfigError(

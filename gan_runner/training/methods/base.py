@@ -87,6 +87,12 @@ class Method(ABC):
     augments: ClassVar[bool] = False
     """Whether it has a discriminator whose input can be augmented (`augment=`)."""
 
+    translates: ClassVar[bool] = False
+    """Whether its generator makes examples of inputs, not of latent points."""
+
+    needs_pairs: ClassVar[bool] = False
+    """Whether these inputs must belong to the examples."""
+
     model: GenerativeModel
     updates: UpdateSettings
 
@@ -124,6 +130,21 @@ class Method(ABC):
 
         Nothing is read back from the device: what is logged is added up in `state.sums`.
         """
+
+    def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
+        """The networks that it trains, by name, as `GenerativeModel.build_networks` says: those of
+        the model, unless its networks depend on the method."""
+        return self.model.build_networks(space, classes)
+
+    def network_inputs(self, space: Space) -> dict[str, tuple[int, ...]]:
+        """The shape of what each network is given of an example."""
+        first, *rest = space.shape
+        packing = getattr(self.model, "packing", 1)
+        return {
+            "generator": self.model.generator_input(space),
+            "discriminator": (packing * first, *rest),
+            "encoder": space.shape,
+        }
 
     @abstractmethod
     def sampler(
@@ -233,9 +254,11 @@ class Method(ABC):
         return grad_norm
 
     def finish_step(self, state: TrainState) -> None:
-        """Update the generator's EMA, and count the step."""
+        """Update the EMA of generators, and count the step."""
         if state.ema is not None:
             update_ema(state.ema, state.generator, self.updates.ema_decay(state.step))
+        if state.back_ema is not None:
+            update_ema(state.back_ema, state.back_generator, self.updates.ema_decay(state.step))
         state.step += 1
 
 

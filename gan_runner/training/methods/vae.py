@@ -16,7 +16,7 @@ from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
-from gan_runner.models import Autoencoder, GenerativeModel
+from gan_runner.models import Autoencoder, GenerativeModel, Translator
 from gan_runner.models.autoencoder import as_decoder
 from gan_runner.objectives.elbo import Posterior, VariationalObjective
 from gan_runner.sampling.sampler import Sampler, Weights
@@ -141,7 +141,8 @@ def check_autoencoder(
     models that the method trains."""
     if not isinstance(model, Autoencoder):
         needs_loss = is_of_family(config.loss, VariationalObjective)
-        of_a_gan = "method=adversarial" + (" loss=hinge" if needs_loss else "")
+        fitting = "paired" if isinstance(model, Translator) else "adversarial"
+        of_a_gan = f"method={fitting}" + (" loss=hinge" if needs_loss else "")
         raise ConfigError(
             f"a GAN has no encoder, {config.choice('model')} with {config.choice('method')}. "
             f"Use {remedy} or {of_a_gan}"

@@ -1,0 +1,81 @@
+"""Images as a program has them, to what translators take, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from gan_runner.data import Space
+from gan_runner.data.conversion import convert_channels
+from gan_runner.data.data import one_hot_pixels
+from gan_runner.errors import ConfigError, printable
+from gan_runner.sampling.translation import Translation
+
+Image = NDArray[np.uint8]
+
+
+def translate_images(
+    translation: Translation, images: ArrayLike | Sequence[ArrayLike]
+) -> Image | list[Image]:
+    """One image [H, W, C] or [H, W], a batch [N, H, W, C], or a list of images of any sizes, each
+    translated: uint8 in the same form, of label maps the class of each pixel, with C = 1.
+
+    Raises ConfigError for anything else, and what `Translation.translate` does.
+    """
+    if isinstance(images, (list, tuple)):
+        return _translate_list(translation, [_as_array(image) for image in images])
+    array = _as_array(images)
+    single = array.ndim < 4
+    outputs = _translate(translation, array[None] if single else array)
+    return outputs[0] if single else outputs
+
+
+def _translate_list(translation: Translation, images: list[Image]) -> list[Image]:
+    """Images of one shape are translated together."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(index)
+    found: dict[int, Image] = {}
+    for indices in by_shape.values():
+        outputs = _translate(translation, np.stack([images[index] for index in indices]))
+        found |= dict(zip(indices, outputs, strict=True))
+    return [found[index] for index in range(len(images))]
+
+
+def _translate(translation: Translation, images: Image) -> Image:
+    """[N, H, W, C] or [N, H, W] -> [N, H, W, C]."""
+    planes = torch.from_numpy(images if images.ndim == 4 else images[..., None])
+    outputs = translation.translate(_to_inputs(planes.permute(0, 3, 1, 2), translation.inputs))
+    if translation.space.label_names:
+        outputs = outputs.argmax(1, keepdim=True).to(torch.uint8)
+    values: Image = outputs.permute(0, 2, 3, 1).contiguous().numpy()
+    return values
+
+
+def _to_inputs(images: Tensor, space: Space) -> Tensor:
+    """Images [N, C, H, W] in the channels of inputs: of label maps the classes of pixels, gray for
+    color or the reverse."""
+    if space.label_names and images.shape[1] == 1:
+        return one_hot_pixels(images[:, 0], len(space.label_names))
+    converted = convert_channels(images, space.shape[0])
+    return images if converted is None else converted
+
+
+def _as_array(image: Any) -> Image:
+    """uint8 [H, W], [H, W, C] or [N, H, W, C]. Raises ConfigError for anything else."""
+    try:
+        array = np.asarray(image.cpu() if isinstance(image, Tensor) else image)
+    except (TypeError, ValueError, RuntimeError):
+        raise ConfigError(f"not an image, images={printable(image, 80)}. {_FORM}") from None
+    if array.dtype != np.uint8 or array.ndim not in (2, 3, 4) or 0 in array.shape[-3:]:
+        shown = f"shape={list(array.shape)} dtype={array.dtype}"
+        raise ConfigError(f"not an image, {shown}. {_FORM}")
+    return np.ascontiguousarray(array)
+
+
+_FORM = "Use uint8 [H, W, C], [H, W] or [N, H, W, C], or a list of such images."

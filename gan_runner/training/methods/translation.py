@@ -1,0 +1,95 @@
+"""What methods that train translators share: their networks' inputs, their samplers, and what they
+refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from gan_runner.config.schema import Config
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
+from gan_runner.errors import ConfigError
+from gan_runner.models import GenerativeModel, Translator
+from gan_runner.models.translator import TranslatorGenerator
+from gan_runner.sampling.sampler import Sampler, Weights
+from gan_runner.sampling.translation import Translation
+from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
+
+
+@dataclass(frozen=True)
+class TranslatorMethod(WithDiscriminator):
+    """The base class of methods whose generator makes an example of an input."""
+
+    augments: ClassVar[bool] = True
+    translates: ClassVar[bool] = True
+    logit_maps: ClassVar[bool] = True
+
+    @classmethod
+    def default_norms(cls, config: Config) -> Mapping[str, str]:
+        constrained = build_objective(config).is_constrained
+        return {"generator": "instance", "discriminator": "layer" if constrained else "instance"}
+
+    @property
+    def batches_per_step(self) -> int:
+        return self.objective.d_steps
+
+    @property
+    def translator(self) -> Translator:
+        """The model by its type."""
+        assert isinstance(self.model, Translator), "checked when the method was built"
+        return self.model
+
+    def sampler(
+        self,
+        networks: Mapping[str, nn.Module],
+        space: Space,
+        class_names: Sequence[str],
+        *,
+        weights: Weights,
+    ) -> Sampler:
+        generator = networks["generator"]
+        assert isinstance(generator, TranslatorGenerator), "of a translator"
+        translation = Translation(
+            generator,
+            space,
+            multiple=generator.multiple,
+            smallest=generator.smallest,
+            factor=generator.factor,
+            back=networks.get("back_generator"),
+        )
+        return Sampler(generator, space, 0, weights=weights, translation=translation)
+
+
+def check_translator(config: Config, model: GenerativeModel, *, remedy: str) -> None:
+    """Raise ConfigError unless the model's generator takes inputs. `remedy`: a model that the
+    method trains."""
+    if isinstance(model, Translator):
+        return
+    latent = "method=vae loss=elbo" if "encoder" in model.norms else "method=adversarial"
+    if {"encoder", "discriminator"} <= set(model.norms):
+        latent = "method=vae_gan"
+    raise ConfigError(
+        f"this generator makes examples of latent points, not of inputs, {config.choice('model')} "
+        f"with {config.choice('method')}. Use {remedy} or {latent}"
+    )
+
+
+def inputs_of(batch: Batch) -> Tensor:
+    """The inputs of a batch of data that has some."""
+    assert batch.inputs is not None, "checked when the data was read"
+    return batch.inputs
+
+
+def pair(examples: Tensor, inputs: Tensor) -> Tensor:
+    """What a conditional D sees: inputs, scaled to the size of their examples [N, C, H, W], and
+    these, along the channels."""
+    if inputs.shape[2:] != examples.shape[2:]:
+        size = examples.shape[2:]
+        inputs = interpolate(inputs, size, mode="bilinear", align_corners=False)
+    return torch.cat((inputs, examples), dim=1)

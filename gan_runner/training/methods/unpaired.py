@@ -1,0 +1,209 @@
+"""Translation learned from two domains that have nothing to do with each other: CycleGAN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from pydantic import NonNegativeFloat, NonNegativeInt
+from torch import Tensor, nn
+
+from gan_runner.augmentations import Augmentation
+from gan_runner.augmentations.base import Memory
+from gan_runner.config.component import Component
+from gan_runner.config.schema import Config
+from gan_runner.data import Space
+from gan_runner.data.batches import Batch
+from gan_runner.errors import ConfigError
+from gan_runner.models import GenerativeModel
+from gan_runner.objectives.reconstruction import l1
+from gan_runner.sampling.translation import turned_space
+from gan_runner.system import ranks
+from gan_runner.training.methods.adversarial import build_objective
+from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings, check_generator
+from gan_runner.training.methods.translation import (
+    TranslatorMethod,
+    check_translator,
+    inputs_of,
+)
+from gan_runner.training.state import TrainState
+
+
+class UnpairedSettings(Component):
+    """`cycle`: the weight of the distance of an image and what comes of it there and back;
+    `identity`: that of an image of the other domain and its translation, which should be itself;
+    `pool`: how many earlier fakes each D is shown again."""
+
+    cycle: NonNegativeFloat
+    identity: NonNegativeFloat
+    pool: NonNegativeInt
+
+
+class Translations(NamedTuple):
+    """Of a batch with inputs A and examples B: A translated to B, and B to A."""
+
+    there: Tensor
+    back: Tensor
+
+
+@dataclass(frozen=True)
+class Unpaired(TranslatorMethod):
+    """Two games, one for each direction: all updates of both D, then one of both G, which also
+    learn to undo each other. Zhu et al. 2017, arXiv:1703.10593."""
+
+    Settings: ClassVar[type[Component]] = UnpairedSettings
+
+    settings: UnpairedSettings
+
+    @classmethod
+    def build(
+        cls,
+        config: Config,
+        *,
+        settings: Component,
+        model: GenerativeModel,
+        augmentations: Mapping[str, Augmentation],
+        updates: UpdateSettings,
+    ) -> Unpaired:
+        assert isinstance(settings, UnpairedSettings), "which this class asks for"
+        check_translator(config, model, remedy="model=unet method=unpaired")
+        return cls(
+            model,
+            updates,
+            build_objective(config),
+            DiscriminatorInput(augmentations),
+            discriminates_together=not model.couples_examples,
+            settings=settings,
+        )
+
+    def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
+        """Of both directions."""
+        there = self.translator.build_pair(space, conditional=False)
+        back = self.translator.build_pair(turned_space(space), conditional=False)
+        return there | {f"back_{name}": network for name, network in back.items()}
+
+    def network_inputs(self, space: Space) -> dict[str, tuple[int, ...]]:
+        domain = turned_space(space)
+        return {
+            "generator": domain.shape,
+            "discriminator": space.shape,
+            "back_generator": space.shape,
+            "back_discriminator": domain.shape,
+        }
+
+    def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
+        d_steps = self.objective.d_steps
+        for k in range(d_steps):
+            batch, update = next(batches), state.step * d_steps + k
+            with torch.set_grad_enabled(k == d_steps - 1):
+                fakes = self._translate(state, batch)
+            self._update_discriminator(state, batch.examples, fakes.there, update=update)
+            with state.turned() as turned:
+                self._update_discriminator(turned, inputs_of(batch), fakes.back, update=update)
+        self._update_generators(state, batch, fakes)
+        self.finish_step(state)
+
+    def _translate(self, state: TrainState, batch: Batch) -> Translations:
+        inputs = inputs_of(batch)
+        with self.updates.autocast(inputs.device):
+            there: Tensor = state.generator(inputs).float()
+            back: Tensor = state.back_generator(batch.examples).float()
+        check_generator(self.model, there, batch.examples)
+        check_generator(self.model, back, inputs)
+        return Translations(there, back)
+
+    def _update_discriminator(
+        self, state: TrainState, real: Tensor, fake: Tensor, *, update: int
+    ) -> None:
+        """The update of the D of one game, whose fakes are partly those of earlier steps."""
+        pooled = exchange(
+            fake.detach(), state.memory("pool"), size=self.settings.pool, rng=state.rng.latent
+        )
+        self.update_discriminator(state, Batch(real), Batch(pooled), update=update)
+
+    def _update_generators(self, state: TrainState, batch: Batch, fakes: Translations) -> None:
+        terms = self._play(state, batch.examples, fakes.there)
+        with state.turned() as turned:
+            back_terms = self._play(turned, inputs_of(batch), fakes.back)
+            turned.sums.add(back_terms)
+        cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch)
+        weighted = [
+            *(self.settings.cycle * term for term in cycle.values()),
+            *(self.settings.identity * term for term in identity.values()),
+        ]
+        loss = torch.stack([*terms.values(), *back_terms.values(), *weighted]).sum()
+        self.add_gradients(loss, state, "generator", "back_generator")
+        for name in ("generator", "back_generator"):
+            terms[f"grad_norm/{name}"] = self.optimize(name, state)
+        state.sums.add({**terms, **cycle, **identity})
+
+    def _play(self, state: TrainState, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The terms of one game, and of the weights of its G."""
+        on_fake = self.discriminate(state, self.discriminator_input(Batch(fake), state))
+        on_real = None
+        if self.objective.compares:
+            with torch.no_grad():
+                on_real = self.discriminate(state, self.discriminator_input(Batch(real), state))
+        terms, of_weights = (
+            self.generator_terms(on_fake, on_real),
+            self.weight_terms("generator", state),
+        )
+        return terms | {name: term / ranks.shares() for name, term in of_weights.items()}
+
+    def _cycle(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
+        """How far both domains are from what comes of them there and back."""
+        inputs = inputs_of(batch)
+        with self.updates.autocast(inputs.device):
+            again = Translations(state.generator(fakes.back), state.back_generator(fakes.there))
+        return {
+            "cycle/inputs": ranks.gather(l1(again.back.float(), inputs)).mean(),
+            "cycle/examples": ranks.gather(l1(again.there.float(), batch.examples)).mean(),
+        }
+
+    def _identity(self, state: TrainState, batch: Batch) -> dict[str, Tensor]:
+        """How far images are from the translation to their own domain; nothing without a weight."""
+        if not self.settings.identity:
+            return {}
+        inputs = inputs_of(batch)
+        with self.updates.autocast(inputs.device):
+            same = Translations(state.generator(batch.examples), state.back_generator(inputs))
+        return {
+            "identity/inputs": ranks.gather(l1(same.back.float(), inputs)).mean(),
+            "identity/examples": ranks.gather(l1(same.there.float(), batch.examples)).mean(),
+        }
+
+    def check_space(self, space: Space) -> None:
+        super().check_space(space)
+        domain = turned_space(space)
+        if self.settings.identity and domain.shape[0] != space.shape[0]:
+            raise ConfigError(
+                "images of both domains have other channels, so that none can be its own "
+                f"translation, method.identity={self.settings.identity:g} with "
+                f"{domain.shape[0]} and {space.shape[0]} channels. Use method.identity=0"
+            )
+
+
+def exchange(fakes: Tensor, memory: Memory, *, size: int, rng: torch.Generator) -> Tensor:
+    """Fakes [N, *shape], each with probability 1/2 in exchange for one of the pool, which is taken
+    in its place; as long as the pool has fewer than `size`, it takes them all. Shrivastava et al.
+    2017, arXiv:1612.07828, section 2.3.
+
+    On several devices all have the same pool. Nothing is read back from a device.
+    """
+    if not size:
+        return fakes
+    whole = ranks.gather(fakes)
+    pool = memory.get("fakes", whole[:0])
+    taken = min(size - len(pool), len(whole))
+    shown, rest = whole[:taken], whole[taken:]
+    # places are drawn without repetition: more fakes than the pool has stay as they are
+    places = torch.rand(len(pool), generator=rng, device=rng.device).argsort()[: len(rest)]
+    swaps = torch.rand(len(places), generator=rng, device=rng.device) < 0.5
+    swaps = swaps.view(-1, *[1] * (whole.ndim - 1))
+    asked, beyond = rest[: len(places)], rest[len(places) :]
+    earlier = pool[places]
+    pool = pool.index_copy(0, places, torch.where(swaps, asked, earlier))
+    memory["fakes"] = torch.cat((pool, shown))
+    return ranks.own_rows(torch.cat((shown, torch.where(swaps, earlier, asked), beyond)))

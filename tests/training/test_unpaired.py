@@ -1,0 +1,163 @@
+"""Translation between two domains: its cycles, its pool, both directions, exact resume."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from translators import batches_of, identical, state_of, train, two_domains, unet, unpaired
+
+from gan_runner.augmentations.base import Memory
+from gan_runner.data import Space
+from gan_runner.errors import ConfigError
+from gan_runner.sampling.translation import turned_space
+from gan_runner.training.methods.unpaired import Translations, exchange
+from gan_runner.training.state import TrainState
+
+LECAM = {"penalty": {"lecam": {"name": "LeCam", "weight": 0.1, "every": 1, "decay": 0.9}}}
+
+
+def with_identities(state: TrainState) -> TrainState:
+    """A state whose both generators give back what they are given."""
+    for name in ("generator", "back_generator"):
+        state.networks[name] = nn.Identity()
+    return state
+
+
+def test_a_translator_that_is_the_identity_has_no_cycle_and_no_identity_loss() -> None:
+    data, method = two_domains(), unpaired()
+    state, batch = with_identities(state_of(method, data.space)), next(batches_of(data, method))
+    assert batch.inputs is not None
+    terms = method._cycle(state, batch, Translations(batch.inputs, batch.examples))
+    terms |= method._identity(state, batch)
+    assert {name: float(value) for name, value in terms.items()} == {
+        "cycle/inputs": 0.0,
+        "cycle/examples": 0.0,
+        "identity/inputs": 0.0,
+        "identity/examples": 0.0,
+    }
+
+
+def test_the_cycle_of_a_translator_that_inverts_is_closed_and_not_its_identity() -> None:
+    data, method = two_domains(), unpaired()
+    state, batch = state_of(method, data.space), next(batches_of(data, method))
+    for name in ("generator", "back_generator"):
+        state.networks[name] = Negative()
+    assert batch.inputs is not None
+    cycle = method._cycle(state, batch, Translations(-batch.inputs, -batch.examples))
+    assert all(value == 0 for value in cycle.values())
+    identity = method._identity(state, batch)["identity/inputs"]
+    assert float(identity) == pytest.approx(2 * float(batch.inputs.abs().mean()))
+
+
+class Negative(nn.Module):
+    """Images inverted."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return -x
+
+
+def test_a_pool_takes_fakes_until_it_is_full_and_then_exchanges_half() -> None:
+    rng, memory = torch.Generator().manual_seed(0), Memory()
+    first = torch.arange(6.0).view(6, 1)
+    assert exchange(first, memory, size=8, rng=rng).equal(first)
+    assert memory["fakes"].equal(first)
+    shown, swapped = 0, 0
+    for start in range(6, 606, 6):
+        out = exchange(torch.arange(float(start), start + 6.0).view(6, 1), memory, size=8, rng=rng)
+        assert len(memory["fakes"]) == 8
+        shown, swapped = shown + len(out), swapped + int((out < start).sum())
+    assert 0.4 < swapped / shown < 0.6
+
+
+def test_an_exchange_keeps_every_fake_once() -> None:
+    rng, memory = torch.Generator().manual_seed(0), Memory()
+    exchange(torch.arange(4.0), memory, size=4, rng=rng)
+    for start in range(4, 40, 4):
+        before = set(memory["fakes"].tolist())
+        fakes = torch.arange(float(start), start + 4.0)
+        out = exchange(fakes, memory, size=4, rng=rng)
+        now = [*out.tolist(), *memory["fakes"].tolist()]
+        assert len(set(now)) == len(now) == 8
+        assert set(now) == before | set(fakes.tolist())
+
+
+def test_more_fakes_than_the_pool_has_are_shown_as_they_are() -> None:
+    rng, memory = torch.Generator().manual_seed(0), Memory()
+    fakes = torch.arange(7.0)
+    assert exchange(fakes, memory, size=3, rng=rng)[:3].equal(fakes[:3])
+    assert exchange(fakes + 10, memory, size=3, rng=rng)[3:].equal(fakes[3:] + 10)
+
+
+def test_without_a_pool_the_discriminator_sees_what_was_made() -> None:
+    memory = Memory()
+    fakes = torch.arange(7.0)
+    assert exchange(fakes, memory, size=0, rng=torch.Generator()) is fakes
+    assert not memory
+
+
+def test_both_directions_learn_and_log_and_have_an_ema() -> None:
+    data, method = two_domains(), unpaired()
+    state = state_of(method, data.space)
+    before = {name: value.clone() for name, value in state.tensors().items()}
+    train(method, data, state, steps=2)
+    after = state.tensors()
+    for part in ("generator", "back_generator", "discriminator", "back_discriminator"):
+        names = [n for n in before if n.startswith(f"{part}.") and n.endswith("weight")]
+        assert not all(before[n].equal(after[n]) for n in names), part
+    assert not all(before[n].equal(after[n]) for n in before if n.startswith("back_ema."))
+    row = state.sums.means()
+    assert {name for name in row if name.startswith("back/")} == {
+        f"back/{name}"
+        for name in row
+        if name.partition("/")[0] in ("loss", "logits", "accuracy")
+        or name == "grad_norm/discriminator"
+    }
+
+
+def test_the_memories_of_both_games_are_apart() -> None:
+    data, method = two_domains(), unpaired(loss=LECAM)
+    state = train(method, data, state_of(method, data.space), steps=3)
+    names = {"pool", "back_pool", "penalty.lecam", "back_penalty.lecam"}
+    assert names <= set(state.memories)
+    assert not state.memory("pool")["fakes"].equal(state.memory("back_pool")["fakes"])
+
+
+def test_a_resumed_run_ends_with_the_same_bits_and_the_same_pool() -> None:
+    data, method = two_domains(), unpaired(unet(dropout=0.5), loss=LECAM, pool=8)
+    whole = train(method, data, state_of(method, data.space), steps=5)
+    half = train(method, data, state_of(method, data.space), steps=3)
+    resumed = state_of(method, data.space)
+    resumed.load(half.tensors(), half.facts())
+    assert len(resumed.memory("back_pool")["fakes"]) == 8
+    assert identical(train(method, data, resumed, steps=2), whole)
+
+
+def test_translations_go_both_ways() -> None:
+    data, method = two_domains(), unpaired()
+    state = state_of(method, data.space)
+    sampler = method.sampler(state.sampling_networks, data.space, (), weights="ema")
+    there = sampler.translation
+    assert there is not None
+    back = there.turned("ba")
+    images = data.rows(torch.arange(3))
+    assert back.generator is state.back_ema
+    assert back.inputs == Space("images", data.space.shape)
+    assert back.translate(images).shape == images.shape
+    assert not back.translate(images).equal(there.translate(images))
+    assert back.turned("ba").space == data.space
+
+
+def test_domains_of_other_channels_have_no_identity() -> None:
+    space = Space("images", (3, 8, 8), inputs=Space("images", (1, 8, 8)))
+    with pytest.raises(ConfigError, match=r"method\.identity=5 .*Use method\.identity=0"):
+        unpaired().check_space(space)
+    unpaired(identity=0.0).check_space(space)
+    assert turned_space(turned_space(space)) == space
+
+
+def test_several_updates_of_each_discriminator_take_as_many_batches() -> None:
+    data, method = two_domains(), unpaired(loss={"d_steps": 2})
+    state = train(method, data, state_of(method, data.space), steps=1)
+    assert method.batches_per_step == 2
+    assert state.sums.counts[next(iter(state.sums.counts))] == 2
