@@ -90,7 +90,7 @@ def model(space: Space, *, norm: str) -> Model:
         "latent_size": 3,
         **PLAIN,
         "generator": network,
-        "discriminator": {**network, **COMPARING_NOTHING},
+        "discriminator": {**network, "dropout": 0.0, **COMPARING_NOTHING},
     }
     return build_component(plain, Model, where="model")
 

@@ -50,7 +50,7 @@ def model(space: Space, *, norm: str = "layer", width: int = 4) -> Model:
         "latent_size": 3,
         **PLAIN,
         "generator": network,
-        "discriminator": {**network, **COMPARING_NOTHING},
+        "discriminator": {**network, "dropout": 0.0, **COMPARING_NOTHING},
     }
     return build_component(node, Model, where="model")
 
