@@ -65,7 +65,8 @@ def describe(
     """The reading report of training data. `name`: of the set, and the source of data whose reader
     notes none."""
     reading, chosen = data.reading, spread(data)
-    measured = _of_images(chosen) if data.space.kind == "images" else _of_numbers(chosen, data)
+    of_inputs = data.space.inputs
+    measured = _measure(chosen, data)
     counts = _class_counts(data)
     names = list(islice(_class_names(data), MOST_CLASSES))
     return ReadingReport(
@@ -95,6 +96,8 @@ def describe(
         total_parts=len(measured.parts),
         constants=tuple(measured.constants[:MOST_NAMES]),
         total_constants=len(measured.constants),
+        label_map=bool(data.space.label_names),
+        input_label_map=of_inputs is not None and bool(of_inputs.label_names),
         input_shape=_input_shape(data),
         inputs=0 if data.paired else data.input_count,
     )
@@ -152,6 +155,12 @@ class Measured(NamedTuple):
     bytes: Bytes | None
     parts: list[Part]
     constants: list[str]
+
+
+def _measure(chosen: Tensor, data: Data) -> Measured:
+    if data.space.label_names:  # whose channels are classes
+        return Measured(None, None, [], [])
+    return _of_images(chosen) if data.space.kind == "images" else _of_numbers(chosen, data)
 
 
 def byte_counts(images: Tensor) -> NDArray[np.int64]:

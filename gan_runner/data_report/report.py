@@ -112,7 +112,7 @@ class ReadingReport:
     `total_classes`, each with its training examples; `smallest_class` and `largest_class` are of
     all. `constants`: dimensions and columns that never change. `input_shape`: of the inputs of a
     translator, whose targets the examples are, and the number of `inputs` where each isn't of one
-    example.
+    example. `label_map` and `input_label_map`: channels are classes.
     """
 
     name: Name
@@ -138,6 +138,8 @@ class ReadingReport:
     total_parts: Count
     constants: Annotated[tuple[Name, ...], Field(max_length=MOST_NAMES)]
     total_constants: Count
+    label_map: bool = False
+    input_label_map: bool = False
     input_shape: Annotated[tuple[Count, ...], Field(max_length=8)] = ()
     inputs: Count = 0
 

@@ -48,7 +48,7 @@ def one_line(report: ReadingReport) -> str:
     """The report in a line: the name, counts, shape, classes and things left out."""
     if report.kind == "images":
         channels, height, width = report.shape
-        color = _COLORS.get(channels, f"{channels} channels")
+        color = _channels_text(channels, is_label_map=report.label_map)
         shape = f"{width} x {height} {color}"
     elif report.kind == "sequences":
         shape = f"{report.shape[0]:,} steps of {report.shape[1]:,}"
@@ -221,7 +221,7 @@ def _columns_text(report: ReadingReport) -> str:
 def _shape_text(report: ReadingReport) -> str:
     if report.kind == "images":
         channels, height, width = report.shape
-        color = _COLORS.get(channels, f"{channels} channels")
+        color = _channels_text(channels, is_label_map=report.label_map)
         return f"{width} x {height} pixels, {color}, {report.dtype}{_inputs_text(report)}"
     if report.kind == "sequences":
         steps, size = report.shape
@@ -234,9 +234,15 @@ def _inputs_text(report: ReadingReport) -> str:
     if len(report.input_shape) != 3:
         return ""
     channels, height, width = report.input_shape
-    color = _COLORS.get(channels, f"{channels} channels")
+    color = _channels_text(channels, is_label_map=report.input_label_map)
     number = f"{report.inputs:,} " if report.inputs else ""
     return f"; of {number}inputs of {width} x {height}, {color}"
+
+
+def _channels_text(count: int, *, is_label_map: bool) -> str:
+    if is_label_map:
+        return f"label map of {count} class{'es' * (count > 1)}"
+    return _COLORS.get(count, f"{count} channels")
 
 
 def _values_text(report: ReadingReport, room: int | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from paired_data import paired_data, unpaired_data
 
 from gan_runner.data import (
     Column,
@@ -42,7 +43,14 @@ from gan_runner.data_report.report import (
     read_report,
     write_report,
 )
-from gan_runner.data_report.text import end_text, full_text, number_text, one_line, short_form
+from gan_runner.data_report.text import (
+    end_text,
+    full_text,
+    number_text,
+    one_line,
+    short_form,
+    summary,
+)
 from gan_runner.errors import CheckpointError
 
 DOUBT = Decision("column day is taken for a number", "Use dataset.categorical=['day'].")
@@ -449,3 +457,16 @@ def test_of_thousands_of_columns_a_terminal_shows_the_first() -> None:
     lines = full_text(describe(vectors(torch.rand(4, 500)), name="x"))
     assert len(lines) < 100
     assert lines[-1] == "  and 440 more: gan-data --json or --html has them"
+
+
+def test_the_report_of_pairs_shows_inputs_and_label_maps() -> None:
+    pairs = paired_data(count=12, side=8, factor=2)
+    report = describe(pairs, name="made")
+    assert (report.shape, report.input_shape, report.inputs) == ((3, 8, 8), (1, 4, 4), 0)
+    assert "8 x 8 pixels, color, uint8; of inputs of 4 x 4, gray" in dict(summary(report))["shape"]
+    named = replace(pairs.space, label_names=("0", "1", "2"))
+    maps = describe(replace(pairs, space=named), name="made")
+    assert "label map of 3 classes" in dict(summary(maps))["shape"]
+    assert maps.parts == ()
+    domains = describe(unpaired_data(count=12, others=10), name="made")
+    assert "of 10 inputs of 8 x 8, gray" in dict(summary(domains))["shape"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import track
+from paired_data import paired_data, unpaired_data
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Column, Columns, Data, Space
+from gan_runner.datasets.label_maps import LabelMaps
 from gan_runner.sampling.pictures import overview as module
 from gan_runner.sampling.pictures.figure import new_figure, set_number_ticks
 from gan_runner.sampling.pictures.overview import overview
@@ -152,3 +155,18 @@ def test_rows_of_vectors_have_no_digits_of_noise() -> None:
     space = Space("vectors", (2,), (0.0,) * 2, (1.0,) * 2, origin=(0.0, 2459000.5))
     rows = overview(Data(torch.tensor([[0.1, 0.25], [4.4, 3.0]]), space)).rows
     assert rows[1:] == [["0.1", "2459000.75"], ["4.4", "2459003.5"]]
+
+
+@pytest.mark.parametrize("data", [paired_data(factor=2), unpaired_data(count=12, others=3)])
+def test_inputs_are_drawn_beside_targets(data: Data) -> None:
+    found = overview(data)
+    assert found.examples.ndim == 3
+    assert any("Inputs are drawn beside their targets" in note for note in found.notes)
+
+
+def test_label_maps_are_drawn_with_the_pixels_of_each_class() -> None:
+    pixels = torch.tensor([0, 7], dtype=torch.uint8).repeat(6, 1, 8, 4)
+    maps = LabelMaps(pixels, (0, 7))
+    space = Space("images", (2, 8, 8), label_names=("0", "7"))
+    space = replace(space, inputs=Space("images", (2, 8, 8), label_names=("0", "7")))
+    assert overview(Data(maps, space, inputs=maps)).histograms.size

@@ -200,7 +200,11 @@ def _panels(data: Data) -> Iterator[_Panel]:
         names = data.class_names[: len(counts)] or [str(k) for k in range(len(counts))]
         yield _bars("classes", counts, names, in_order=len(counts) <= _MOST_BARS)
     if data.space.kind == "images":
-        yield from _channel_panels(byte_counts(examples))
+        counts = byte_counts(examples)
+        if data.space.label_names:
+            yield _bars("pixels of each class", counts[:, 255], data.space.label_names)
+        else:
+            yield from _channel_panels(counts)
         return
     for k in range(data.space.shape[-1]):
         values = values_in_units(examples, data.space, slice(k, k + 1))
