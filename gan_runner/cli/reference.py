@@ -17,7 +17,7 @@ from gan_runner.datasets import Dataset
 from gan_runner.evaluation.settings import Evaluation
 from gan_runner.health import Health
 from gan_runner.logs.loggers import Logger
-from gan_runner.models import GenerativeModel
+from gan_runner.models import GenerativeModel, Model
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.objective import GameSettings
@@ -33,7 +33,7 @@ from gan_runner.training.optimizers import Optimizer
 
 _FIXED: dict[str, tuple[type[Component], ...]] = {
     "": (Config,),
-    "model": (GenerativeModel,),
+    "model": (GenerativeModel, Model),
     "loss": (GameSettings,),
     "dataset": (Dataset,),
     "evaluation": (Evaluation,),

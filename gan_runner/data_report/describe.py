@@ -16,7 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_runner.data import Column, ColumnNotes, Columns, Data, Reading, Space, StoredExamples
+from gan_runner.data import (
+    Column,
+    ColumnNotes,
+    Columns,
+    Data,
+    Degradation,
+    Reading,
+    Space,
+    StoredExamples,
+)
 from gan_runner.data_report.report import (
     MOST_CATEGORIES,
     MOST_CLASSES,
@@ -64,7 +73,7 @@ def describe(
         source=_cut(reading.source or name, TEXT_LETTERS),
         stored=_cut(reading.stored, TEXT_LETTERS),
         kind=data.space.kind,
-        shape=tuple(data.space.shape),
+        shape=tuple(data.examples.shape[1:]),
         dtype=str(data.examples.dtype).removeprefix("torch."),
         examples=len(data),
         held_out=held_out,
@@ -86,12 +95,23 @@ def describe(
         total_parts=len(measured.parts),
         constants=tuple(measured.constants[:MOST_NAMES]),
         total_constants=len(measured.constants),
+        input_shape=_input_shape(data),
+        inputs=0 if data.paired else data.input_count,
     )
+
+
+def _input_shape(data: Data) -> tuple[int, ...]:
+    """The shape of whole inputs; () without any."""
+    if data.inputs is None:
+        return ()
+    if isinstance(data.inputs, Degradation):
+        return data.inputs.input_shape(data.examples.shape[1:])
+    return tuple(data.inputs.shape[1:])
 
 
 def spread(data: Data, most: int = MOST_EXAMPLES) -> Tensor:
     """At most so many examples at equal distances, on the CPU; fewer of large ones."""
-    size = max(1, math.prod(data.space.shape))
+    size = max(1, math.prod(data.examples.shape[1:]))
     most = max(1, min(most, _MOST_VALUES // size))
     if isinstance(data.examples, StoredExamples):
         most = min(most, data.examples.most_examined)

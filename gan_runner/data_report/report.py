@@ -110,7 +110,9 @@ class ReadingReport:
     `held_out` is None where the held-out examples can't be read. `seen` is the number of examples
     that ranges and shares are of: all, or a spread of them. `classes` are the first of
     `total_classes`, each with its training examples; `smallest_class` and `largest_class` are of
-    all. `constants`: dimensions and columns that never change.
+    all. `constants`: dimensions and columns that never change. `input_shape`: of the inputs of a
+    translator, whose targets the examples are, and the number of `inputs` where each isn't of one
+    example.
     """
 
     name: Name
@@ -136,6 +138,8 @@ class ReadingReport:
     total_parts: Count
     constants: Annotated[tuple[Name, ...], Field(max_length=MOST_NAMES)]
     total_constants: Count
+    input_shape: Annotated[tuple[Count, ...], Field(max_length=8)] = ()
+    inputs: Count = 0
 
     @property
     def doubtful(self) -> tuple[ReadingDecision, ...]:

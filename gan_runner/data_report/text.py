@@ -222,11 +222,21 @@ def _shape_text(report: ReadingReport) -> str:
     if report.kind == "images":
         channels, height, width = report.shape
         color = _COLORS.get(channels, f"{channels} channels")
-        return f"{width} x {height} pixels, {color}, {report.dtype}"
+        return f"{width} x {height} pixels, {color}, {report.dtype}{_inputs_text(report)}"
     if report.kind == "sequences":
         steps, size = report.shape
         return f"{steps:,} steps of {size:,} number{'s' * (size > 1)}, {report.dtype}"
     return f"{report.shape[0]:,} number{'s' * (report.shape[0] > 1)} each, {report.dtype}"
+
+
+def _inputs_text(report: ReadingReport) -> str:
+    """The inputs of a translator, whose targets the examples are."""
+    if len(report.input_shape) != 3:
+        return ""
+    channels, height, width = report.input_shape
+    color = _COLORS.get(channels, f"{channels} channels")
+    number = f"{report.inputs:,} " if report.inputs else ""
+    return f"; of {number}inputs of {width} x {height}, {color}"
 
 
 def _values_text(report: ReadingReport, room: int | None) -> str:

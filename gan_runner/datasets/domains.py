@@ -8,7 +8,7 @@ from gan_runner.data import Data
 from gan_runner.datasets.base import Track
 from gan_runner.datasets.folder_listing import list_images
 from gan_runner.datasets.readers.paths import expand_path, refuse_missing
-from gan_runner.datasets.translation import SIDES, Folder, SideName, Translation, files_left_out
+from gan_runner.datasets.translation import SIDES, Folder, SideName, Translation
 from gan_runner.errors import printable
 
 
@@ -25,18 +25,17 @@ class Domains(Translation):
             refuse_missing(root, setting=setting)
 
     def read(self, cache: Path, track: Track) -> Data:
-        folders, sides, left_out = [], [], []
+        folders, sides = [], []
         for name in SIDES:
             root, setting = self._place(name)
             listing = list_images(root, self.ignore, setting=setting)
             folders.append(Folder(root, setting, listing, listing.images))
         for name, folder in zip(SIDES, folders, strict=True):
             sides.append(self.decode(folder, name, cache=cache, track=track))
-            left_out += files_left_out(folder, sides[-1].counts, name)
         source = (
             f"folders {printable(self.inputs)} (inputs) and {printable(self.targets)} (targets)"
         )
-        return self.join(*sides, paired=False, source=source, left_out=left_out)
+        return self.join(*sides, paired=False, source=source)
 
     def _place(self, side: SideName) -> tuple[Path, str]:
         """The folder of a side, and its setting."""

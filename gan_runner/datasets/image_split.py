@@ -107,7 +107,8 @@ def _decision(
         held = plan.crops * space.shape[-1]
         size = " x ".join(map(str, space.shape[:0:-1]))
         text = f"{count} {noun} are fewer than {FEW}, so a region of each is held out: the right "
-        text += f"{held} of {images.shape[-1]} px, in {len(test or ())} parts of {size} px"
+        parts = 0 if test is None else len(test)
+        text += f"{held} of {images.shape[-1]} px, in {parts} parts of {size} px"
         return Decision(text, _ALL_TRAIN, doubtful=False)
     if plan.files is None:
         return Decision(f"none of {count} {noun} is held out for testing", "", doubtful=False)

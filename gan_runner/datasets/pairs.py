@@ -15,12 +15,11 @@ from gan_runner.datasets.decoded_folder import Check
 from gan_runner.datasets.folder_listing import list_images
 from gan_runner.datasets.readers.listing import ImageFile
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
-from gan_runner.datasets.translation import Folder, Side, Translation, files_left_out
+from gan_runner.datasets.translation import OTHER_SHAPE, Folder, Side, Translation
 from gan_runner.decoding.images import Damaged, Decoded, Half, read_upright_size
 from gan_runner.errors import ConfigError, DataError, printable
 
 _NAMED = 3
-_OTHER_SHAPE = "another shape than its input's"
 _LEAST_FACTOR = 1.5  # between sizes that are meant to differ; a smaller one is a mistake
 
 
@@ -143,11 +142,6 @@ class Pairs(Translation):
         rest = [k for k, (_, other) in enumerate(kept) if other.name not in second.counts.left_out]
         if len(rest) < len(kept):
             first = _select(first, rest)
-        left_out = [
-            *left_out,
-            *files_left_out(inputs, first.counts, "inputs"),
-            *files_left_out(wanted, second.counts, "targets"),
-        ]
         return self.join(first, second, paired=True, source=source, left_out=left_out)
 
     def _shape_check(self, partners: dict[str, Path], targets: Folder) -> Check:
@@ -160,9 +154,9 @@ class Pairs(Translation):
                 return target
             what = f"{header.width} x {header.height} px for {size[0]} x {size[1]} px"
             if self.on_mismatched == "skip":
-                return Damaged(f"{_OTHER_SHAPE}, {what}")
+                return Damaged(f"{OTHER_SHAPE}, {what}")
             remedy = "Make both cover the same, or leave such pairs out: dataset.on_mismatched=skip"
-            shown = f"a target with {_OTHER_SHAPE}, {printable(name)} ({what}), {targets.setting}"
+            shown = f"a target with {OTHER_SHAPE}, {printable(name)} ({what}), {targets.setting}"
             raise DataError(f"{shown}. {remedy}")
 
         return check

@@ -11,13 +11,16 @@ from typing import Any, Literal, NamedTuple, final
 
 import torch
 from pydantic import Field, PrivateAttr
+from torch import Tensor
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Data, Decision, Examples, LeftOut, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.decoded_folder import Check, decode_folder
 from gan_runner.datasets.folder_reading import (
+    MOST_NAMED,
     left_out,
+    left_out_decisions,
     picture_decisions,
     shape_decisions,
     stored_text,
@@ -30,7 +33,10 @@ from gan_runner.datasets.readers.listing import ImageFile, Listing
 from gan_runner.datasets.readers.paths import Location
 from gan_runner.datasets.readers.picture_counts import PictureCounts
 from gan_runner.decoding.images import Half, Wanted
-from gan_runner.errors import ConfigError
+from gan_runner.errors import ConfigError, printable
+
+OTHER_SHAPE = "another shape than its input's"
+"""The beginning of why a target is left out that doesn't fit its input."""
 
 SideName = Literal["inputs", "targets"]
 """The two sides of a translation."""
@@ -61,6 +67,7 @@ class Side(NamedTuple):
     space: Space
     counts: PictureCounts
     decisions: list[Decision]
+    left_out: list[LeftOut]
 
 
 class Translation(Dataset):
@@ -150,18 +157,23 @@ class Translation(Dataset):
             track=track,
             check=check,
         )
-        pixels = torch.from_numpy(stored.images)
-        images: Examples = pixels
+        images: Examples = torch.from_numpy(stored.images)
         names: tuple[str, ...] = ()
         if is_map:
-            rest = None if self.label_maps == side else "targets" if side == "inputs" else "inputs"
-            remedy = f"If they are pictures: {override('dataset.label_maps', rest)}"
-            maps = LabelMaps(pixels, find_values(pixels, setting=folder.setting, remedy=remedy))
+            maps = self._label_maps(torch.from_numpy(stored.images), side, folder)
             images, names = maps, maps.names
         crop = self.sizes.crop if side == "targets" else self.sizes.input_crop
         space = Space("images", (images.shape[1], crop, crop), label_names=names)
         decisions = _decisions(side, wanted, stored.counts, names)
-        return Side(images, space, stored.counts, decisions)
+        rest = _note_left_out(folder, stored.counts, side)
+        return Side(images, space, stored.counts, [*decisions, *rest.decisions], rest.left_out)
+
+    def _label_maps(self, pixels: Tensor, side: SideName, folder: Folder) -> LabelMaps:
+        """Raises DataError for values that no label map has."""
+        others = {"inputs": "targets", "targets": "inputs"}
+        other = others[side] if self.label_maps == "both" else None
+        remedy = f"If they are pictures: {override('dataset.label_maps', other)}"
+        return LabelMaps(pixels, find_values(pixels, setting=folder.setting, remedy=remedy))
 
     def _wanted(self, side: SideName, half: Half | None, *, is_map: bool) -> Wanted:
         if side == "inputs":
@@ -173,9 +185,15 @@ class Translation(Dataset):
         return Wanted(size, channels, None if limits == "auto" else limits, half)
 
     def join(
-        self, inputs: Side, targets: Side, *, paired: bool, source: str, left_out: list[LeftOut]
+        self,
+        inputs: Side,
+        targets: Side,
+        *,
+        paired: bool,
+        source: str,
+        left_out: Sequence[LeftOut] = (),
     ) -> Data:
-        """The data of both sides."""
+        """The data of both sides; `left_out`: what was left out before they were decoded."""
         space = replace(targets.space, inputs=inputs.space)
         decisions = [*targets.decisions, *inputs.decisions]
         if self.crop is not None:
@@ -188,7 +206,7 @@ class Translation(Dataset):
         reading = Reading(
             source=source,
             stored=f"inputs: {stored_text(inputs.counts)}; targets: {stored_text(targets.counts)}",
-            left_out=tuple(left_out),
+            left_out=(*left_out, *inputs.left_out, *targets.left_out),
             decisions=tuple(decisions),
         )
         return Data(targets.images, space, reading=reading, inputs=inputs.images, paired=paired)
@@ -219,10 +237,27 @@ def fit_sizes(image_size: int, input_size: int, crop: int | None) -> Sizes:
     return Sizes(input_size, crop, crop * input_size // image_size)
 
 
-def files_left_out(folder: Folder, counts: PictureCounts, side: str) -> list[LeftOut]:
-    """The files of a folder that aren't read, called after their side."""
-    found = left_out(folder.listing, counts)
-    return [replace(each, what=f"{side}: {each.what}") for each in found]
+class _Rest(NamedTuple):
+    """The files of a side that are left out, and doubts about them."""
+
+    left_out: list[LeftOut]
+    decisions: list[Decision]
+
+
+def _note_left_out(folder: Folder, counts: PictureCounts, side: SideName) -> _Rest:
+    misfits = [name for name, why in counts.damaged.items() if why.startswith(OTHER_SHAPE)]
+    damaged = {name: why for name, why in counts.damaged.items() if name not in misfits}
+    rest = replace(counts, damaged=damaged)
+    found = [replace(each, what=f"{side}: {each.what}") for each in left_out(folder.listing, rest)]
+    decisions = [_of_side(each, side) for each in left_out_decisions(folder.listing, rest)]
+    if misfits:
+        total, named = len(folder.files), tuple(map(printable, misfits[:MOST_NAMED]))
+        what = "another shape than their inputs"
+        found.append(LeftOut(len(misfits), total, side, what, named))
+        text = f"{len(misfits)} of {total} {side} have {what} and are left out"
+        text += f" ({printable(misfits[0])}: {counts.damaged[misfits[0]]})"
+        decisions.append(Decision(text, "Make both of a pair cover the same"))
+    return _Rest(found, decisions)
 
 
 def _decisions(

@@ -30,12 +30,13 @@ _LARGEST_MAP = 8  # px of the maps that a logit of the whole output is made of
 
 class TranslatorDiscriminator(Network):
     """`kind`: what a logit is of. `width`: channels of the first maps, up to 8 times as many of the
-    last. `receptive_field`: the side of a patch in px (patch, multiscale). `scales`: how many
-    copies D sees, each half as large as the one before (multiscale)."""
+    last. `receptive_field`: the side of a patch in px, None for 34, or 16 where that doesn't fit
+    (patch, multiscale). `scales`: how many copies D sees, each half as large as the one before
+    (multiscale)."""
 
     kind: Literal["patch", "multiscale", "global"]
     width: Width
-    receptive_field: Literal[16, 34, 70]
+    receptive_field: Literal[16, 34, 70] | None
     scales: Annotated[int, Field(ge=1, le=8)]
     dropout: Rate
 
@@ -43,37 +44,49 @@ class TranslatorDiscriminator(Network):
         """D of images [N, *image]."""
         if self.kind == "global":
             return PlainDiscriminator(self._global_network(image))
-        if self.kind == "patch":
-            return PlainDiscriminator(self._patch_network(image[0]))
-        networks = [self._patch_network(image[0]) for _ in range(self.scales)]
-        return MultiscaleDiscriminator([PlainDiscriminator(network) for network in networks])
+        copies = [PlainDiscriminator(self._patch_network(image)) for _ in range(self._copies)]
+        return copies[0] if self.kind == "patch" else MultiscaleDiscriminator(copies)
 
     def check(self, size: tuple[int, int]) -> None:
         """Raise ConfigError, with the remedy, for images that are too small for its patches."""
-        copies = self.scales if self.kind == "multiscale" else 1
-        side = -(-min(size) // 2 ** (copies - 1))
-        if self.kind == "global" or side >= smallest_side(self.receptive_field):
+        side, field = self._smallest_copy(size), self._patch_side(size)
+        if self.kind == "global" or side >= smallest_side(field):
             return
-        fitting = [field for field in HALVINGS if side >= smallest_side(field)]
+        fitting = [known for known in HALVINGS if side >= smallest_side(known)]
         what = f"the discriminator's smallest image has {side} px"
         if fitting:
             raise ConfigError(
-                f"{what}, model.discriminator.receptive_field={self.receptive_field}. "
+                f"{what}, model.discriminator.receptive_field={field}. "
                 f"Use model.discriminator.receptive_field={fitting[-1]}"
             )
-        if copies > 1:
+        if self._copies > 1:
             raise ConfigError(
-                f"{what}, model.discriminator.scales={copies}. Use model.discriminator.kind=patch"
+                f"{what}, model.discriminator.scales={self.scales}. "
+                "Use model.discriminator.kind=patch"
             )
         raise ConfigError(
             f"{what}, model.discriminator.kind=patch. Use model.discriminator.kind=global"
         )
 
-    def _patch_network(self, channels: int) -> nn.Sequential:
+    @property
+    def _copies(self) -> int:
+        return self.scales if self.kind == "multiscale" else 1
+
+    def _smallest_copy(self, size: tuple[int, int]) -> int:
+        """The shorter side, in px, of the smallest image that D sees."""
+        return -(-min(size) // (1 << self._copies - 1))
+
+    def _patch_side(self, size: tuple[int, int]) -> int:
+        if self.receptive_field is not None:
+            return self.receptive_field
+        return 34 if self._smallest_copy(size) >= smallest_side(34) else 16
+
+    def _patch_network(self, image: ImageShape) -> nn.Sequential:
+        channels, *size = image
         return patch_network(
             channels,
             width=self.width,
-            halvings=HALVINGS[self.receptive_field],
+            halvings=HALVINGS[self._patch_side((size[0], size[1]))],
             dropout=self.dropout,
             norm=self.norm,
             init=self.init,

@@ -11,8 +11,8 @@ FACTORS = (1, 2, 4, 8)
 
 
 class Up(nn.Module):
-    """Maps [N, *, h, w] -> [N, *, H, W], at most twice as large: a convolution that doubles, cropped
-    to the size, and the layers after it."""
+    """Maps [N, *, h, w] -> [N, *, H, W], at most twice as large: a convolution that doubles, cut to
+    the size, and the layers after it."""
 
     def __init__(self, conv: nn.ConvTranspose2d, *after: nn.Module) -> None:
         super().__init__()

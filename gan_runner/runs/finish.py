@@ -31,6 +31,7 @@ from gan_runner.system.signals import Interrupted
 from gan_runner.system.units import duration_text, four_digits
 from gan_runner.training.compiling import compiling_fault
 from gan_runner.training.loop import train
+from gan_runner.training.optimizers import Optimizers
 from gan_runner.training.run import Run
 
 _DEFECT = 1
@@ -159,13 +160,14 @@ def _after_divergence(run: Run) -> str:
     settings = [
         override(f"optimizer.{name}.lr", float(f"{each.param_groups[0]['lr'] / 4:.2g}"))
         for name, each in run.state.optimizers.items()
+        if name in Optimizers._fields  # of these each of the others has its settings
     ]
     lines = [f"Start anew with smaller steps: {' '.join(settings)}"]
     if run.checkpoints.saved_step >= 0:
         path = shlex.quote(printable(run.path, limit=1000))
         step = run.checkpoints.saved_step
         lines.append(
-            f"The last good checkpoint is step {step}. See it: gan-sample {path} "
+            f"The last good checkpoint is step {step}. See it: {_sample_command(run, path)} "
             f"--checkpoint {step}{_plugin_options(run)}\n"
             f"To start anew from it, add {override('init_from', str(run.path))}"
         )
@@ -199,12 +201,25 @@ def _say_summary(run: Run) -> None:
     plugins = _plugin_options(run)
     say(
         f"  score     {_score(run)}\n"
-        f"  sample    gan-sample {path} --out samples.png{plugins}\n"
+        f"  {_sample_line(run, path)}{plugins}\n"
         f"  curves    {_curves(run)}\n"
         f"  go on     gan-train resume={path} train.steps={longer}{''.join(lengths)}{plugins}"
     )
     for verdict in {each.name: each for each in run.recorder.status.verdicts}.values():
         run.log.show_verdict(verdict)  # of several of a kind the last
+
+
+def _sample_line(run: Run, path: str) -> str:
+    if run.experiment.method.translates:
+        return f"translate {_sample_command(run, path)}"
+    return f"sample    {_sample_command(run, path)} --out samples.png"
+
+
+def _sample_command(run: Run, path: str) -> str:
+    """The command that shows what the run's generator makes."""
+    if run.experiment.method.translates:
+        return f"gan-translate {path} INPUT --out FOLDER"
+    return f"gan-sample {path}"
 
 
 def _curves(run: Run) -> str:

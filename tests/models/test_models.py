@@ -24,7 +24,7 @@ from gan_runner.models.activations import LeakyReLU
 from gan_runner.models.layers import UpsampleConv, initialize_weights, norm_of_maps, norm_of_vectors
 
 PATHS = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
-OPTIONS = [path for path in PATHS if "encoder" not in path.read_text()]
+OPTIONS = [path for path in PATHS if "/shared/model" in path.read_text()]
 NAMES = ["mlp", "simple_conv", "dcgan", "infogan", "resnet"]
 CLASSES = {"MLP", "SimpleConv", "DCGAN", "InfoGAN", "ResNet", "R3GAN", "RNN"}
 CONVOLUTIONAL = NAMES[1:]

@@ -21,7 +21,7 @@ from gan_runner.models.conditioning import Conditioning
 CLASSES = 3
 COLUMNS = (Column("age"), Column("color", ("a", "b", "c")), Column("ill", ("no", "yes")))
 SPACES = {
-    "images": Space("images", (1, 8, 8)),
+    "images": Space("images", (1, 8, 8), inputs=Space("images", (2, 8, 8))),
     "vectors": Space("vectors", (2,), (0.0,) * 2, (1.0,) * 2),
     "sequences": Space("sequences", (6, 2), (0.0,) * 2, (1.0,) * 2),
     "table": Space("table", (6,), (0.0,) * 6, (1.0,) * 6, Columns(COLUMNS, 1.0, True)),
@@ -30,7 +30,8 @@ KINDS = {"mlp": "vectors", "rnn": "sequences"}
 OPTIONS = sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml"))
 WAYS: tuple[Conditioning, ...] = ("none", "concat", "embedding", "projection", "auxiliary")
 NORMS = {"rnn": "none", "r3gan": "none", "mlp": "layer", "vae": "layer"}
-SMALL = {"width": 8, "widths": [8], "cardinality": [2], "blocks": [1]}
+SMALL = {"width": 8, "widths": [8], "cardinality": [2], "blocks": [1], "receptive_field": 16}
+TRANSLATORS = ("resnet_translator", "rrdb", "srresnet", "unet")
 CODE = {"categorical": [3], "continuous": 2, "weight": 1.0}
 
 
@@ -39,15 +40,20 @@ def model(option: str, *, network: dict[str, Any] | None = None, **changes: Any)
     plain = model_settings(option)
     layered = isinstance(plain["generator"].get("hidden"), list)
     settings = {**SMALL, "hidden": [8, 8] if layered else 8, "norm": NORMS.get(option, "batch")}
+    if option in TRANSLATORS:
+        settings |= {"blocks": 1, "norm": "instance"}
     settings |= network or {}
     for part in {"generator", "discriminator", "encoder"} & {*plain}:
         plain[part] |= {key: value for key, value in settings.items() if key in plain[part]}
-    return build_component({**plain, "latent_size": 12, **changes}, GenerativeModel, where="model")
+    if option not in TRANSLATORS:
+        plain["latent_size"] = 12
+    return build_component({**plain, **changes}, GenerativeModel, where="model")
 
 
 def inputs(made: GenerativeModel, count: int) -> tuple[Tensor, ...]:
-    """Latents, and labels where the model is conditional."""
-    latents = torch.randn(count, made.latent_dims)
+    """Latents or a translator's inputs, and labels where the model is conditional."""
+    shape = (made.latent_dims,) if made.latent_dims else made.generator_input(SPACES["images"])
+    latents = torch.randn(count, *shape)
     return (latents, torch.arange(count) % CLASSES) if made.conditional else (latents,)
 
 
@@ -58,7 +64,7 @@ def inputs(made: GenerativeModel, count: int) -> tuple[Tensor, ...]:
 def test_an_unconditional_generator_is_called_with_and_without_labels(option: str) -> None:
     made = model(option)
     generator = made.build_networks(SPACES[KINDS.get(option, "images")])["generator"].eval()
-    latents = torch.randn(3, made.latent_dims)
+    (latents,) = inputs(made, 3)
     expected = generator(latents)
     assert torch.equal(generator(latents, None), expected)
     assert torch.equal(generator(latents, labels=None), expected)
@@ -145,6 +151,8 @@ META: dict[str, dict[str, Any]] = {
         if way != "projection" or option not in ("r3gan", "rnn")
     },
     **{option: {"option": option} for option in ("vae", "conv_vae", "infogan_vae", "vae_gan")},
+    **{option: {"option": option} for option in TRANSLATORS},
+    "dropout": {"option": "dcgan", "network": {"dropout": 0.5}},
     "codes": {"option": "dcgan", "code": CODE},
     "attention": {"option": "resnet", "network": {"attention": [4], "norm": "spectral"}},
     "stddev": {"option": "dcgan", "network": {"minibatch": "stddev", "norm": "instance"}},
@@ -169,7 +177,8 @@ def test_networks_are_differentiated_on_the_meta_device(name: str) -> None:
         packing = made.packing if isinstance(made, Model) else 1
         discriminator: Any = networks["discriminator"]
         output = discriminator(fakes.reshape(6 // packing, -1, *space.shape[1:]), *labels)
-        assert output.logits.shape == (6 // packing,)
+        assert len(output.logits) == 6 // packing
+        assert output.logits.ndim == 1 or option in TRANSLATORS
         codes = None if made.latent_code is None else latents[:, -made.latent_code.size :]
         auxiliary = discriminator.auxiliary_losses(
             output.features, labels=labels[0] if labels else None, codes=codes

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_runner.data import Data
+from gan_runner.data import Data, Space
 from gan_runner.data_report.describe import (
     byte_counts,
     channel_names,
@@ -30,6 +30,11 @@ from gan_runner.sampling.pictures.figure import (
     set_number_ticks,
 )
 from gan_runner.sampling.pictures.png import Picture
+from gan_runner.sampling.pictures.translations import (
+    ShownImages,
+    draw_translations,
+    fitting_count,
+)
 
 _MOST_CLASSES = 20  # rows of a picture
 _PER_CLASS = 10
@@ -76,14 +81,19 @@ def overview(data: Data) -> Overview:
     notes = []
     if len(panels) > _MOST_PANELS:
         notes.append(f"The first {_MOST_PANELS} of {len(panels)} histograms are drawn.")
-    if data.space.kind == "images" and data.classes > _MOST_CLASSES:
+    is_grid = data.space.kind == "images" and data.space.inputs is None
+    if is_grid and data.classes > _MOST_CLASSES:
         notes.append(f"{_GRID} images of all {data.classes:,} classes are drawn.")
+    if data.space.inputs is not None:
+        notes.append("Inputs are drawn beside their targets, whose values the histograms count.")
     return Overview(
         _draw_some(data), _draw_panels(panels[:_MOST_PANELS]), list(_rows_of(data)), notes
     )
 
 
 def _draw_some(data: Data) -> Picture:
+    if data.space.inputs is not None:
+        return _draw_translations(data, data.space.inputs)
     if data.space.kind == "images":
         if 1 < data.classes <= _MOST_CLASSES:
             return _draw_classes(data)
@@ -91,6 +101,21 @@ def _draw_some(data: Data) -> Picture:
     chosen = _choose(data, _SEQUENCES if data.space.kind == "sequences" else _POINTS)
     return draw_examples(
         chosen.in_memory, data.space, labels=chosen.labels, class_names=data.class_names
+    )
+
+
+def _draw_translations(data: Data, of_inputs: Space) -> Picture:
+    """Inputs beside their targets, or, where they don't belong together, beside others."""
+    count = min(len(data), data.input_count)
+    shown = fitting_count(data.space, parts=2, most=min(_GRID, count))
+    inputs, targets = (
+        torch.linspace(0, of - 1, shown).round().long() for of in (data.input_count, len(data))
+    )
+    return draw_translations(
+        {
+            "input": ShownImages(data.input_rows(inputs, seed=0), of_inputs),
+            "target": ShownImages(data.rows(targets), data.space),
+        }
     )
 
 
