@@ -127,6 +127,7 @@ def resolve_for(
         optimizers=optimizers, bf16=resolved.precision == "bf16"
     )
     warnings = (*experiment.warnings, *_idle_warnings(optimizers, steps))
+    warnings += tuple(_warmup_warnings(config.method, steps))
     if resolved.precision == "bf16" and multiplies_bf16 is False:
         warnings += (SLOW_BF16,)
     evaluation = experiment.evaluation.model_copy(update={"num": evaluations.num})
@@ -145,6 +146,16 @@ def _idle_warnings(optimizers: Optimizers, steps: int) -> Iterator[str]:
                 f"the {part}'s learning rate is 0 from step {end} on, train.steps={steps} with "
                 f"{key}.steps={end}. Use {key}.steps={steps} or {key}.final above 0."
             )
+
+
+def _warmup_warnings(method: Mapping[str, Any], steps: int) -> Iterator[str]:
+    """A warning for a warm-up that doesn't end within the run."""
+    warmup = method.get("warmup", 0)
+    if isinstance(warmup, int) and 0 < steps <= warmup:
+        yield (
+            f"the discriminator is never trained, method.warmup={warmup} with train.steps={steps}. "
+            f"Use method.warmup={steps // 5} or train.steps={5 * warmup}."
+        )
 
 
 def _resolve_norms(model: Mapping[str, Any], norms: Mapping[str, str]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ _GOOD = {  # of what is logged, by the beginning of its name
     "cycle/": "Less is better, unless the translator does nothing; black and white are 2 apart.",
     "health/input_effect": "Near 1 is usual; at 0 the output ignores its input.",
     "health/change": "Near 1 is usual; at 0 the translator leaves its input as it is.",
-    "health/checkerboards": "About 1 or less is usual; from 10 on a pattern is seen in all outputs.",
+    "health/checkerboards": "About 1 or less is usual; from 10 on all outputs have a pattern.",
 }
 
 
