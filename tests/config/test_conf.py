@@ -49,9 +49,13 @@ NEEDED = {
     "loss/elbo": ["model=vae"],
     "method/vae": ["model=vae"],
     "method/vae_gan": ["model=vae_gan"],
-    "method/unpaired": ["model=resnet_translator"],
-    "method/paired": ["model=unet"],
-    "method/super_resolution": ["model=srresnet"],
+    "method/paired": ["model=unet", "dataset=degraded", "dataset/degrade=noise"],
+    "method/super_resolution": ["model=srresnet", "dataset=degraded"],
+    "method/unpaired": ["model=resnet_translator", "dataset=domains"],
+    "model/resnet_translator": ["dataset=degraded", "dataset/degrade=noise"],
+    "model/rrdb": ["dataset=degraded"],
+    "model/srresnet": ["dataset=degraded"],
+    "model/unet": ["dataset=degraded", "dataset/degrade=noise"],
     "model/rnn": ["dataset=sines"],
 }
 """The parts that every option has."""
