@@ -12,10 +12,10 @@ from typing import Any
 
 from gan_runner.comparison.grouping import Group
 from gan_runner.comparison.leaderboard import LOGGED, Leaderboard, Line, Value
-from gan_runner.comparison.record import ENDED, Measure
+from gan_runner.comparison.record import ENDED, Measure, Record
 from gan_runner.comparison.seed_statistics import SeedStatistics
 from gan_runner.errors import plural
-from gan_runner.evaluation.metrics.registry import BETTER
+from gan_runner.evaluation.metrics.registry import BETTER, trivial_number
 from gan_runner.storage.status import Verdict
 
 VALUE_HEADS = ("metric", "final", "at step", "best", "best step", "protocol")
@@ -128,7 +128,7 @@ def left_out_text(line: Line) -> str:
 def notes(board: Leaderboard) -> list[str]:
     """Warnings about a board."""
     values = [value for line in board.lines for value in line.values]
-    found = []
+    found = _trivial_notes(board)
     steps = {value.final_step for value in values}
     if len(steps) > 1:
         found.append(f"the final steps differ, from {min(steps)} to {max(steps)}.")
@@ -141,6 +141,37 @@ def notes(board: Leaderboard) -> list[str]:
             " flatters what swings and what was evaluated often."
         )
     return found
+
+
+def _trivial_notes(board: Leaderboard) -> list[str]:
+    """What answers without training reach in the metric of a board, and how much better its first
+    group is."""
+    name = None if board.measure.metric is None else trivial_number(board.measure.metric)
+    measured = {
+        (_answer_to(record, measure), series[max(series)])
+        for line in board.lines
+        for value in line.values
+        for record in [value.record]
+        for measure, series in record.measured.items()
+        if name is not None and measure.metric == name and series
+    }
+    if not measured:
+        return []
+    reached = ", ".join(f"{number_text(value)} ({answer})" for answer, value in sorted(measured))
+    first = board.lines[0]
+    if len(measured) > 1 or first.final is None:
+        return [f"trivial answers reach {reached}."]
+    ((_, of_trivial),) = measured
+    gain = first.final.mean - of_trivial
+    is_better = (gain > 0) == (board.direction == "max")
+    compared = f"{number_text(abs(gain))} {'better' if is_better else 'worse'}"
+    return [f"the trivial answer reaches {reached}; {first.group.label} is {compared}."]
+
+
+def _answer_to(record: Record, measure: Measure) -> str:
+    """The kind of the trivial answer."""
+    parameters = record.protocols.get(measure.protocol, {}).get("parameters")
+    return str(parameters.get("answer", "input")) if isinstance(parameters, dict) else "input"
 
 
 def protocol_text(protocol: Mapping[str, Any]) -> str:

@@ -62,6 +62,13 @@ _EARLIER = {
     "dataset.names": [],
     "dataset.skip_lines": [],
     "model.discriminator.dropout": 0.0,
+    "health.action.ignores_input": "warn",
+    "health.action.identity": "warn",
+    "health.action.checkerboards": "warn",
+    "health.translation.effect": 0.05,
+    "health.translation.change": 0.1,
+    "health.translation.checkerboards": 10.0,
+    "health.translation.span": 400,
 }
 """Settings that runs of earlier versions lack, with what these did."""
 _OF_CLASSES = {

@@ -25,6 +25,13 @@ _ADVICE = {
     "past_the_best": "gan-sample RUN --checkpoint best (the best state is kept) or "
     "health.patience={patience} (end there) or optimizer.generator.schedule.shape=linear "
     "optimizer.discriminator.schedule.shape=linear (go on more slowly)",
+    "ignores_input": "method.l1=100 (a stronger pull to the target) or method.conditional=true (a "
+    "D that sees the input) or optimizer.generator.lr={generator_slower:g} (smaller steps)",
+    "identity": "optimizer.generator.lr={generator_faster:g} (larger steps) or "
+    "method.adversarial=1.0 (more weight on D) or train.steps={double} (more training)",
+    "checkerboards": "train.steps={double} (in most runs they fade) or "
+    "model.discriminator.receptive_field=16 (a D of small patches) or method.l1=100 (a stronger "
+    "pull to the target)",
 }
 _WITHOUT_D = {  # for a VAE
     "mode_collapse": "loss.beta=0.5 (a weaker divergence, if elbo/divergence is near 0) or "
@@ -37,6 +44,15 @@ _WITHOUT_D = {  # for a VAE
     "health.patience={patience} (end there) or optimizer.generator.schedule.shape=linear (go on "
     "more slowly)",
 }
+_OF_DOMAINS = {
+    "ignores_input": "method.cycle=20 (what comes back must be the input) or "
+    "optimizer.generator.lr={generator_slower:g} (smaller steps)",
+    "identity": "method.identity=0 (which rewards it) or "
+    "optimizer.discriminator.lr={discriminator_faster:g} (a stronger D) or train.steps={double} "
+    "(more training)",
+    "checkerboards": "train.steps={double} (in most runs they fade) or "
+    "model.discriminator.receptive_field=16 (a D of small patches)",
+}
 _USUAL_RATE = 0.001  # where the rows have none
 
 
@@ -45,12 +61,15 @@ def advice(name: str, history: History) -> str:
     generator = history.learning_rate("generator") or _USUAL_RATE
     discriminator = history.learning_rate("discriminator") or _USUAL_RATE
     since_best = history.step - history.best.step if history.best else history.step
-    advices = {**_ADVICE, **_WITHOUT_D} if history.of_vae else _ADVICE
+    advices = _ADVICE | (_WITHOUT_D if history.of_vae else {})
+    advices |= _OF_DOMAINS if history.of_domains else {}
     return advices[name].format(
         generator_slower=_round(generator / 4),
+        generator_faster=_round(generator * 4),
         discriminator_slower=_round(discriminator / 4),
         discriminator_faster=_round(max(discriminator * 4, _USUAL_RATE)),
         half=max(1, history.step // 2),
+        double=2 * max(1, history.step),
         patience=max(1, since_best),
     )
 

@@ -194,6 +194,42 @@ def past_the_best(history: History, settings: Health) -> str | None:
     )
 
 
+def ignores_input(history: History, settings: Health) -> str | None:
+    """A translator whose outputs are as far apart for one input as for two."""
+    limits = settings.translation
+    effects = history.samples.values_over("health/input_effect", limits.span)
+    if not effects or max(effects) > limits.effect:
+        return None
+    return (
+        f"the output ignores the input: outputs of two inputs differ by {max(effects):.2g} of what "
+        f"two targets do, or less, for {limits.span} steps"
+    )
+
+
+def identity(history: History, settings: Health) -> str | None:
+    """A translator that leaves inputs as they are, or resizes them as anyone could."""
+    limits = settings.translation
+    changes = history.samples.values_over("health/change", limits.span)
+    if not changes or max(changes) > limits.change:
+        return None
+    return (
+        f"the translator is the identity: outputs are {max(changes):.2g} as far from inputs as "
+        f"targets are, or less, for {limits.span} steps"
+    )
+
+
+def checkerboards(history: History, settings: Health) -> str | None:
+    """A pattern of a period of 2 or 4 pixels in all outputs that targets don't have."""
+    limits = settings.translation
+    strengths = history.samples.values_over("health/checkerboards", limits.span)
+    if not strengths or min(strengths) < limits.checkerboards:
+        return None
+    return (
+        f"checkerboards: patterns of 2 or 4 pixels are {min(strengths):.3g} times as strong as in "
+        f"targets, or more, for {limits.span} steps"
+    )
+
+
 def count_swings(values: Sequence[float], factor: float) -> int:
     """The number of turns of positive values, where each way up or down is by at least a factor."""
     low = high = values[0]
@@ -217,4 +253,7 @@ DETECTORS: dict[str, Callable[[History, Health], str | None]] = {
     "divergence": divergence,
     "memorization": memorization,
     "past_the_best": past_the_best,
+    "ignores_input": ignores_input,
+    "identity": identity,
+    "checkerboards": checkerboards,
 }

@@ -45,7 +45,11 @@ class Reals:
     @classmethod
     def of(cls, data: Data, *, count: int, neighbors: int) -> Reals:
         """At most `count` examples of a data set, the same ones in each run and resume."""
-        return cls(data.rows(chosen_examples(data, count=count)), neighbors=neighbors)
+        rng = torch.Generator().manual_seed(derive(0, "health"))
+        chosen = torch.randperm(len(data), generator=rng)[:count]
+        if len(chosen) == 1:
+            chosen = chosen.repeat(2)  # one has no distance to another
+        return cls(data.rows(chosen), neighbors=neighbors)
 
     def __len__(self) -> int:
         return len(self._features)
@@ -75,13 +79,6 @@ class Reals:
     def _standardize(self, examples: Tensor) -> Tensor:
         scaled = (_describe(examples) - self._mean) / self._deviation
         return scaled.nan_to_num(nan=_FARTHEST).clamp(-_FARTHEST, _FARTHEST)
-
-
-def chosen_examples(data: Data, *, count: int) -> Tensor:
-    """The indices of at most `count` examples of a data set, of two at least."""
-    rng = torch.Generator().manual_seed(derive(0, "health"))
-    chosen = torch.randperm(len(data), generator=rng)[:count]
-    return chosen.repeat(2) if len(chosen) == 1 else chosen  # one has no distance to another
 
 
 def _describe(examples: Tensor) -> Tensor:

@@ -121,6 +121,8 @@ class History:
         self.largest_gradient = 0.0
         """The largest norm of the gradient of the generator."""
         self.of_vae = False
+        self.of_domains = False
+        """Whether two domains are translated into each other."""
         self._sample_span = sample_span
         self._sizes: dict[str, list[float]] = {name: [] for name in LEVELS}
 
@@ -130,7 +132,8 @@ class History:
         if "loss/discriminator" in row:
             self._train(row)
         self.of_vae = self.of_vae or "elbo" in row
-        if "health/diversity" in row:
+        self.of_domains = self.of_domains or "cycle/inputs" in row
+        if any(name.startswith("health/") for name in row):
             self.samples.add(row)
             lasted = self.samples.values_over("health/coverage", self._sample_span)
             self.lasting_coverage = max(self.lasting_coverage, min(lasted, default=0.0))

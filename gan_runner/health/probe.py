@@ -6,14 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from gan_runner.data import Data
 from gan_runner.errors import CheckpointError, printable
 from gan_runner.evaluation.metrics.registry import numbers
 from gan_runner.evaluation.settings import Evaluation, space_name
 from gan_runner.health import EvaluationNames, Health, Monitor, Reals, Verdict
-from gan_runner.health.diversity import chosen_examples
+from gan_runner.health.translations import ProbedImages, TranslationProbe
 from gan_runner.sampling.sampler import Sampler
 
 
@@ -42,10 +40,12 @@ class HealthProbe:
         self._rollbacks = rollbacks
         self._restarts = 0
         self._asked_at = -1
-        self._reals = Reals.of(
-            data, count=settings.samples.count, neighbors=settings.samples.neighbors
-        )
-        self._inputs = _inputs_of(data, count=settings.samples.count)
+        count, neighbors = settings.samples.count, settings.samples.neighbors
+        self._translations, self._reals = None, None
+        if data.space.inputs is not None:
+            self._translations = TranslationProbe(ProbedImages.of(data, count=count))
+        else:
+            self._reals = Reals.of(data, count=count, neighbors=neighbors)
         self._monitor = Monitor(settings, evaluation_names(evaluation, data))
         for row in _rows(metrics):
             try:
@@ -60,13 +60,15 @@ class HealthProbe:
         return step % self._every == 0
 
     def compare_samples(self, sampler: Sampler) -> dict[str, float]:
-        """Samples of the same latent points each time, or translations of the same inputs, compared
-        with reals: where data is paired, these inputs belong to these reals.
+        """Samples of the same latent points each time, compared with reals; of a translator what it
+        makes of the same inputs, with inputs and targets.
 
         `sampler` is that of the raw weights: their EMA hides for a while that they fell ill.
         """
-        if sampler.translation is not None and self._inputs is not None:
-            return self._reals.compare(sampler.translation.translate(self._inputs))
+        if self._translations is not None:
+            assert sampler.translation is not None, "data with inputs is for translators"
+            return self._translations.compare(sampler.translation)
+        assert self._reals is not None, "all other data has reals"
         return self._reals.compare(sampler.sample(len(self._reals), seed=0))
 
     def observe(self, row: dict[str, Any]) -> list[Verdict]:
@@ -97,13 +99,6 @@ class HealthProbe:
     def reason_to_stop(self) -> str | None:
         """The reason to end training by a rule of the settings, or None."""
         return self._monitor.reason_to_stop()
-
-
-def _inputs_of(data: Data, *, count: int) -> Tensor | None:
-    """The inputs that are translated; None for data without any."""
-    if data.inputs is None:
-        return None
-    return data.input_rows(chosen_examples(data, count=count) % data.input_count, seed=0)
 
 
 def evaluation_names(evaluation: Evaluation, data: Data) -> EvaluationNames:

@@ -25,6 +25,9 @@ class Action(Component):
     divergence: Response
     memorization: Response
     past_the_best: Response
+    ignores_input: Response
+    identity: Response
+    checkerboards: Response
 
 
 class Rollback(Component):
@@ -100,6 +103,15 @@ class PastTheBest(Component):
     span: PositiveInt
 
 
+class TranslationLimits(Component):
+    """Of translators."""
+
+    effect: Share
+    change: Share
+    checkerboards: Factor
+    span: PositiveInt
+
+
 class Health(Component):
     """Thresholds of all verdicts, spans in steps, and when training ends by itself."""
 
@@ -116,6 +128,7 @@ class Health(Component):
     divergence: Divergence
     memorization: Memorization
     past_the_best: PastTheBest
+    translation: TranslationLimits
 
     def check(self, *, evaluated: bool) -> None:
         """Raise ConfigError for a rollback in a run that is never evaluated."""

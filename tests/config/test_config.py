@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -209,10 +210,14 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     tmp_path: Path, plain: dict[str, Any]
 ) -> None:
     made = parse(plain)
-    earlier = made.plain()
+    earlier = deepcopy(made.plain())
     del earlier["terminal"], earlier["reuse_memory"], earlier["train"]["updates"]
     del earlier["compile"], earlier["devices"], earlier["train"]["accumulate"]
     del earlier["model"]["discriminator"]["dropout"]
+    actions = ("ignores_input", "identity", "checkerboards")
+    limits = [f"health.translation.{name}" for name in earlier["health"].pop("translation")]
+    for action in actions:
+        del earlier["health"]["action"][action]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
     found = read(tmp_path / "config.yaml")
     assert found.terminal.preview == "never"
@@ -223,10 +228,9 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
         == made.digest()
         == digest_without(
             (
-                "train.updates",
-                "train.accumulate",
-                "compile",
+                *("train.updates", "train.accumulate", "compile", *limits),
                 "model.discriminator.dropout",
+                *(f"health.action.{action}" for action in actions),
             ),
             made,
         )

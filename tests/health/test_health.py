@@ -44,6 +44,13 @@ def watch(rows: list[Row], **changes: Any) -> list[Verdict]:
     return [verdict for row in rows for verdict in monitor.observe(row)]
 
 
+def translator_rows(**changes: float) -> list[Row]:
+    """Probes of a healthy translator, with some numbers changed."""
+    healthy = {"input_effect": 0.8, "change": 0.9, "checkerboards": 1.2}
+    named = {f"health/{name}": value for name, value in {**healthy, **changes}.items()}
+    return [{"step": step, **named} for step in range(100, 1001, 100)]
+
+
 def train_row(step: int, **changes: float) -> Row:
     """A training row of a healthy run; `_` of a name stands for `/`."""
     wiggle = 1 + 0.1 * ((step // 50) % 3)
@@ -192,6 +199,13 @@ SICK = {
         "memorization",
         [{"step": step, "eval/memorization_identity": 0.2} for step in (500, 1000)],
     ),
+    "the same of every input": ("ignores_input", translator_rows(input_effect=0.01)),
+    "inputs as they are": ("identity", translator_rows(change=0.02)),
+    "a pattern of strides": ("checkerboards", translator_rows(checkerboards=60.0)),
+    "inputs of domains as they are": (
+        "identity",
+        [row | {"cycle/inputs": 0.1} for row in translator_rows(change=0.02)],
+    ),
     "worse and worse": (
         "past_the_best",
         evaluation_rows([9.0, 5.0, 2.0, 2.6, 3.0, 3.5, 4.0, 5.0]),
@@ -253,6 +267,11 @@ HEALTHY = {
     "a critic whose zero drifts": history(2000, ill_from=1000, loss__generator=80.0),
     "better and better": evaluation_rows([9.0, 5.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.8, 0.7]),
     "noise near zero": evaluation_rows([9.0, 0.01, 0.03, 0.02, 0.05, 0.03, 0.02, 0.04]),
+    "a translator": translator_rows(),
+    "a translator whose first outputs are alike": [
+        *translator_rows(input_effect=0.0)[:3],
+        *translator_rows()[3:],
+    ],
     "no copies": [{"step": s, "eval/memorization_identity": 0.97} for s in (500, 1000, 1500)],
 }
 
@@ -460,8 +479,18 @@ def test_advice_names_settings_that_exist(piece: str) -> None:
     if key.startswith("health."):
         group, _, name = key.removeprefix("health.").rpartition(".")
         settings(**{f"{group}__{name}" if group else name: yaml.safe_load(value)})
+    elif chosen := choices(key):
+        parse_config(compose([*chosen, piece]))  # which needs data with inputs to be built
     else:
         build(parse_config(compose([piece])))
+
+
+def choices(key: str) -> list[str]:
+    """What a setting of translators needs."""
+    if not key.startswith(("method.", "model.discriminator.receptive")):
+        return []
+    of_domains = key in ("method.cycle", "method.identity")
+    return ["model=unet", "method=unpaired" if of_domains else "method=paired"]
 
 
 def test_every_advice_names_a_setting_and_rates_by_what_they_are_now() -> None:

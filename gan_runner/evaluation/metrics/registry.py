@@ -589,6 +589,12 @@ def numbers() -> dict[str, Number]:
     return {number.name: number for metric in METRICS.values() for number in metric.numbers}
 
 
+def trivial_number(name: str) -> str | None:
+    """The number that says what an answer without training reaches, where there is one."""
+    trivial = f"{name}_trivial"
+    return trivial if trivial in numbers() else None
+
+
 def good_values(name: str) -> str | None:
     """A sentence on which values of a number are good; None for one that isn't known."""
     number = numbers().get(name)
