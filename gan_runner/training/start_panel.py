@@ -41,7 +41,7 @@ def panel_rows(
 
 
 def _model_text(config: Config) -> str:
-    """The model, and the way in which it is conditioned on classes, or its translator is trained."""
+    """The model, and the way in which it is conditioned on classes, or its translator trained."""
     conditioning = config.model.get("conditioning", "none")
     name = _option(config, "model")
     if any(True for _ in _terms(config)):
