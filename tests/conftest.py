@@ -32,6 +32,7 @@ from gan_runner.cli import evaluate as gan_evaluate
 from gan_runner.cli import report as gan_report
 from gan_runner.cli import runs as gan_runs
 from gan_runner.cli import sample as gan_sample
+from gan_runner.cli import translate as gan_translate
 from gan_runner.cli.hydra.composer import compose, parse_config, plain_settings
 from gan_runner.config.schema import Config
 from gan_runner.logs.terminal import Terminal
@@ -179,6 +180,7 @@ def here(
 _COMMANDS = {
     "gan-train": gan_train,
     "gan-sample": gan_sample,
+    "gan-translate": gan_translate,
     "gan-evaluate": gan_evaluate,
     "gan-augment": gan_augment,
     "gan-runs": gan_runs,

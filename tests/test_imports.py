@@ -228,7 +228,7 @@ ENTRIES = (
     *("train", "config.schema", "config.groups", "config.reference"),
     *("storage.run_folder", "storage.status", "storage.summary"),
     *("cli.train", "cli.sample", "cli.evaluate", "cli.runs", "cli.augment"),
-    *("cli.compare", "cli.report", "cli.data"),
+    *("cli.compare", "cli.report", "cli.data", "cli.translate"),
     *("data_report.report", "data_report.text", "comparison.record"),
 )
 

@@ -95,6 +95,14 @@ def sample_count(count: object) -> int:
     return number
 
 
+def tile_side(tile: object) -> int | None:
+    """The side of a tile in px. Raises ConfigError for what isn't a number from 0 on, or None."""
+    number = None if tile is None else whole_number(tile)
+    if tile is not None and (number is None or number < 0):
+        raise ConfigError(f"not a side of tiles, tile={printable(tile)}. Use 512 or so, 0 for none")
+    return number
+
+
 def seed_number(seed: object) -> int:
     """A seed, any whole number. Raises ConfigError for another type."""
     number = whole_number(seed)

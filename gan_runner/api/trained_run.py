@@ -21,15 +21,16 @@ from gan_runner.api.arguments import (
     plugin_files,
     sample_count,
     seed_number,
+    tile_side,
     truncation_limit,
 )
-from gan_runner.api.images import translate_images
 from gan_runner.api.labels import Label, find_labels
 from gan_runner.config.plugins import find_plugins, load_plugins
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError, MachineError, printable
 from gan_runner.runs.open import Trained, load_generator
 from gan_runner.sampling.arrays import to_stored_array
+from gan_runner.sampling.images import translate_images
 from gan_runner.sampling.translation import Direction
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
@@ -158,15 +159,20 @@ class TrainedRun:
 
     @machine_faults()
     def translate(
-        self, images: ArrayLike | Sequence[ArrayLike], *, direction: Direction = "ab"
+        self,
+        images: ArrayLike | Sequence[ArrayLike],
+        *,
+        direction: Direction = "ab",
+        tile: int | None = None,
     ) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
         """The translations of images of any size: one uint8 [H, W, C] or [H, W], a batch
         [N, H, W, C], or a list of images; the same form comes back. Gray is taken for color and the
-        reverse; label maps are the class of each pixel.
+        reverse, alpha is kept; label maps are the class of each pixel.
 
-        `direction`: ba goes back, where a run was trained in both directions. Raises ConfigError
-        for what isn't an image, and for a run that makes samples of latent points; NumbersError for
-        an output that is NaN or Inf.
+        `direction`: ba goes back, where a run was trained in both directions. `tile`: images with
+        longer sides are translated in tiles of so many px, blended where they overlap; 0: never;
+        without it large ones are. Raises ConfigError for what isn't an image, and for a run that
+        makes samples of latent points; NumbersError for an output that is NaN or Inf.
         """
         translation = self._sampler.translation
         if translation is None:
@@ -175,7 +181,7 @@ class TrainedRun:
             )
         if direction not in ("ab", "ba"):
             raise ConfigError(f"direction={printable(direction)} isn't known. Use ab or ba")
-        return translate_images(translation.turned(direction), images)
+        return translate_images(translation.turned(direction), images, tile=tile_side(tile))
 
     def metrics(self) -> list[dict[str, Any]]:
         """The logged rows, `metrics.jsonl`: the step, the seconds, named numbers."""

@@ -15,7 +15,7 @@ from gan_runner.cli.arguments import Arguments
 from gan_runner.errors import ConfigError, printable
 
 SHELLS = ("bash", "zsh", "fish")
-WITH_OPTIONS = ("sample", "evaluate", "augment", "runs", "compare", "report")
+WITH_OPTIONS = ("sample", "translate", "evaluate", "augment", "runs", "compare", "report")
 """The commands gan-* that have options and no settings."""
 
 _BASH = """\

@@ -82,6 +82,13 @@ class Wanted(NamedTuple):
     label_map: bool = False
 
 
+class WantedWhole(NamedTuple):
+    """How files become images in their own size; of both fields as `Wanted` has them."""
+
+    limits: Limits | None = None
+    label_map: bool = False
+
+
 class _File(NamedTuple):
     """An image file as Pillow opens it: a path, or bytes. Its name ends in `suffix`."""
 
@@ -137,29 +144,41 @@ def try_decode_pixels(source: Path | Member, wanted: Wanted) -> Pixels | Failure
     return _try(source, wanted, lambda square, _: square.pixels)
 
 
+def try_decode_whole(path: Path, wanted: WantedWhole) -> Pixels | Failure:
+    """The first image in a file, upright, in its own size: uint8 [H, W, C], gray or color with its
+    alpha if it has some, or the one channel of a label map."""
+    return _guarded(path, lambda image: _decode_whole(image, wanted))
+
+
 def _try(
     source: Path | Member, wanted: Wanted, result: Callable[[_Square, Wanted], T]
 ) -> T | Failure:
+    def decode(image: Image.Image) -> T | Failure:
+        square = _decode(image, wanted)
+        return result(square, wanted) if isinstance(square, _Square) else square
+
+    return _guarded(source, decode)
+
+
+def _guarded(source: Path | Member, decode: Callable[[Image.Image], T | Failure]) -> T | Failure:
+    """What `decode` makes of the opened file, or why it can't."""
     try:
         if isinstance(source, Path):
-            return _decode_file(_File(source, source.suffix.lower()), wanted, result)
-        return _decode_file(_File(source.read(), source.suffix), wanted, result)
+            return _decode_file(_File(source, source.suffix.lower()), decode)
+        return _decode_file(_File(source.read(), source.suffix), decode)
     except MemberError as error:
         return Damaged(str(error))
     except OSError as error:
         return error
 
 
-def _decode_file(
-    file: _File, wanted: Wanted, result: Callable[[_Square, Wanted], T]
-) -> T | Damaged | TooLarge | OutOfRange:
+def _decode_file(file: _File, decode: Callable[[Image.Image], T | Failure]) -> T | Failure:
     """Raises OSError if the machine can't read the file."""
     from PIL import Image
 
     try:
         with file.open_read() as opened, Image.open(opened, formats=_formats(file)) as image:
-            square = _decode(image, wanted)
-            return result(square, wanted) if isinstance(square, _Square) else square
+            return decode(image)
     except OSError as error:
         # only errors of the system have a number, unlike Pillow's own
         if error.errno not in (None, errno.ENOENT):
@@ -200,17 +219,32 @@ def _decode(image: Image.Image, wanted: Wanted) -> _Square | Damaged | OutOfRang
     return _Square(pixels, image, header, made.values, max(lies, turns) > 1)
 
 
+def _decode_whole(image: Image.Image, wanted: WantedWhole) -> Pixels | Damaged | OutOfRange:
+    from PIL import ImageOps
+
+    header = stored_picture.read_header(image)
+    image.load()
+    upright = image if stored_picture.orientation_of(image) == 1 else ImageOps.exif_transpose(image)
+    if wanted.label_map:
+        classes = _label_values(upright, header)
+        return classes if isinstance(classes, Damaged) else np.ascontiguousarray(classes[..., None])
+    made = _in_bytes(upright, header, wanted.limits)
+    if not isinstance(made, _Bytes):
+        return made
+    picture = made.image
+    has_alpha = "A" in picture.getbands() or "transparency" in picture.info
+    gray_or_color = "L" if picture.mode in ("1", "L", "LA") else "RGB"
+    pixels = np.asarray(picture.convert(gray_or_color + "A" * has_alpha))
+    return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None])
+
+
 def _square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Damaged | OutOfRange:
     """The middle square of a picture, scaled."""
     from PIL import Image, ImageOps
 
-    try:
-        in_bytes = _as_bytes(upright, header.depth, wanted.limits)
-    except _OutOfRangeError as values:
-        low, high = values.args
-        if not np.isfinite(high - low):
-            return Damaged("values that are NaN or infinite")
-        return OutOfRange(low, high, header.depth)
+    in_bytes = _in_bytes(upright, header, wanted.limits)
+    if not isinstance(in_bytes, _Bytes):
+        return in_bytes
     converted = _convert_mode(in_bytes.image, MODES[wanted.channels])
     size = (wanted.size, wanted.size)
     return _Bytes(ImageOps.fit(converted, size, Image.Resampling.LANCZOS), in_bytes.values)
@@ -220,6 +254,15 @@ def _label_square(upright: Image.Image, header: Header, wanted: Wanted) -> _Byte
     """The middle square of a label map: of the classes that lie there, no others."""
     from PIL import Image, ImageOps
 
+    values = _label_values(upright, header)
+    if isinstance(values, Damaged):
+        return values
+    size = (wanted.size, wanted.size)
+    return _Bytes(ImageOps.fit(Image.fromarray(values), size, Image.Resampling.NEAREST))
+
+
+def _label_values(upright: Image.Image, header: Header) -> Pixels | Damaged:
+    """The numbers of classes of a label map, uint8 [H, W]."""
     if header.format == "JPEG":
         return Damaged("a JPEG, whose compression changes the classes of a label map")
     values = np.asarray(upright)
@@ -229,8 +272,20 @@ def _label_square(upright: Image.Image, header: Header, wanted: Wanted) -> _Byte
         return Damaged(f"no label map: its pixels are {header.mode}, not numbers of classes")
     if values.min() < 0 or values.max() > 255:
         return Damaged(f"a label map with a class {values.max()}, above 255")
-    classes = Image.fromarray(values.astype(np.uint8))
-    return _Bytes(ImageOps.fit(classes, (wanted.size, wanted.size), Image.Resampling.NEAREST))
+    return values.astype(np.uint8)
+
+
+def _in_bytes(
+    image: Image.Image, header: Header, limits: Limits | None
+) -> _Bytes | Damaged | OutOfRange:
+    """An image of 8 bits, or why its values can't be taken for some."""
+    try:
+        return _as_bytes(image, header.depth, limits)
+    except _OutOfRangeError as values:
+        low, high = values.args
+        if not np.isfinite(high - low):
+            return Damaged("values that are NaN or infinite")
+        return OutOfRange(low, high, header.depth)
 
 
 def _as_bytes(image: Image.Image, depth: str, limits: Limits | None) -> _Bytes:

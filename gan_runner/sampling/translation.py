@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from gan_runner.data import Space
 from gan_runner.data.shapes import check_shape
-from gan_runner.errors import ConfigError, NumbersError
+from gan_runner.errors import ConfigError, NumbersError, OptionText
 from gan_runner.sampling.evaluating import evaluating
+from gan_runner.sampling.tiles import Tiles, lay_tiles
 
 Direction = Literal["ab", "ba"]
 """From inputs to the data's examples, and the way back."""
 
-_MOST_IMAGES = 64
-_MOST_PIXELS = 1 << 18
-"""Images and pixels in a forward pass, filled up with the last image: products of matrices round
-otherwise in other sizes, and a translation must not depend on how many are made with it."""
+_MOST_IMAGES = 16
+_MOST_PIXELS = 1 << 16
+"""Images, and pixels of outputs, in a forward pass, filled up with the last image: products of
+matrices round otherwise in other sizes, and a translation must not depend on how many are made with
+it."""
+_LARGEST_WHOLE = 1 << 20  # pixels of outputs; larger images are translated in tiles
+_TILE = 512  # px of the side of a tile's output
 
 
 @dataclass(frozen=True)
@@ -60,57 +62,107 @@ class Translation:
             return self
         if self.back is None:
             raise ConfigError(
-                "this run was trained in one direction, direction=ba. Use direction=ab, or train "
-                "with method=unpaired"
+                "this run was trained in one direction, {option}. Leave it out, or train one with "
+                "method=unpaired",
+                option=OptionText("--direction ba", "direction=ba"),
             )
         space = turned_space(self.space)
         return replace(self, generator=self.back, space=space, back=self.generator)
 
-    def translate(self, inputs: Tensor) -> Tensor:
+    def translate(self, inputs: Tensor, *, tile: int | None = None) -> Tensor:
         """Images as stored, uint8 [N, C, H, W] of any size, translated: uint8 [N, *, factor * H,
         factor * W] on the CPU. Sides are padded to what the network needs, and cut off again.
 
-        Raises ConfigError for other channels than the run was trained on, NumbersError for an
-        output that is NaN or Inf, PluginError for one of another shape.
+        `tile`: images with longer sides are translated in tiles of so many px, blended where they
+        overlap; 0: never; None: large ones are. Raises ConfigError for other channels than the run
+        was trained on, NumbersError for an output that is NaN or Inf, PluginError for one of
+        another shape.
         """
         self._check_channels(inputs)
+        height, width = inputs.shape[2:]
         if not len(inputs):
-            shape = (self.space.shape[0], *(self.factor * side for side in inputs.shape[2:]))
-            return torch.empty(0, *shape, dtype=torch.uint8)
-        padding = self._padding(inputs.shape[2:])
-        height, width = (side + more for side, more in zip(inputs.shape[2:], padding, strict=True))
-        size = max(1, min(_MOST_IMAGES, _MOST_PIXELS // (height * width)))
+            sides = self.factor * height, self.factor * width
+            return torch.empty(0, self.space.shape[0], *sides, dtype=torch.uint8)
+        rows, columns = self._padded(height), self._padded(width)
+        tiles = self._tiles((rows, columns), tile)
         with torch.no_grad(), evaluating(self.generator):
-            return torch.cat([self._translate(part, padding, size) for part in inputs.split(size)])
+            if tiles is None:
+                size = self.images_in_pass(height, width)
+                parts = [self._whole(part, (rows, columns), size) for part in inputs.split(size)]
+            else:
+                parts = [
+                    self._tiled(_reflect(image, (rows, columns)), tiles)
+                    for image in inputs.split(1)
+                ]
+        cut = slice(self.factor * height), slice(self.factor * width)
+        return torch.cat([part[:, :, cut[0], cut[1]] for part in parts])
 
-    def _padding(self, sides: Sequence[int]) -> tuple[int, int]:
-        """The pixels that height and width lack."""
-        height, width = (max(side, self.smallest) - side for side in sides)
-        wanted = (sides[0] + height, sides[1] + width)
-        return height + -wanted[0] % self.multiple, width + -wanted[1] % self.multiple
+    def images_in_pass(self, height: int, width: int) -> int:
+        """How many images of this size go through the network at once."""
+        pixels = self._padded(height) * self._padded(width) * self.factor**2
+        return max(1, min(_MOST_IMAGES, _MOST_PIXELS // pixels))
 
-    def _translate(self, part: Tensor, padding: tuple[int, int], size: int) -> Tensor:
-        """At most `size` images in one pass of so many."""
-        encoded = _pad(self.inputs.encode(part.to(self.device)), padding)
+    def _padded(self, side: int) -> int:
+        """The length that a side is padded to."""
+        return -(-max(side, self.smallest) // self.multiple) * self.multiple
+
+    def _tiles(self, sides: tuple[int, int], tile: int | None) -> tuple[Tiles, Tiles] | None:
+        """The tiles along both sides of an image, None for one that is translated as a whole."""
+        if tile == 0:
+            return None
+        if tile is None and sides[0] * sides[1] * self.factor**2 <= _LARGEST_WHOLE:
+            return None
+        size = max(tile or _TILE // self.factor, self.smallest)
+        rows, columns = (lay_tiles(side, size, multiple=self.multiple) for side in sides)
+        return None if len(rows.starts) == len(columns.starts) == 1 else (rows, columns)
+
+    def _whole(self, part: Tensor, sides: tuple[int, int], size: int) -> Tensor:
+        """At most `size` images in one pass of so many, padded to these sides."""
+        return self.space.decode(self._outputs(_reflect(part, sides), size)).cpu()
+
+    def _tiled(self, image: Tensor, tiles: tuple[Tiles, Tiles]) -> Tensor:
+        """One image [1, C, H, W], a row of tiles after the other."""
+        (rows, columns), factor = tiles, self.factor
+        heights, widths = rows.weights(factor), columns.weights(factor)
+        size = self.images_in_pass(rows.size, columns.size)
+        channels, (height, width) = self.space.shape[0], image.shape[2:]
+        whole = torch.empty(1, channels, factor * height, factor * width, dtype=torch.uint8)
+        strip = torch.zeros(1, channels, factor * rows.size, factor * width)
+        ends = (*rows.starts[1:], height)
+        for top, end, down in zip(rows.starts, ends, heights, strict=True):
+            row = image[:, :, top : top + rows.size]
+            parts = torch.cat([row[..., at : at + columns.size] for at in columns.starts])
+            translated = (self._outputs(some, size).float().cpu() for some in parts.split(size))
+            outputs = (output for some in translated for output in some)
+            for left, output, across in zip(columns.starts, outputs, widths, strict=True):
+                place = strip[0, :, :, factor * left :][..., : len(across)]
+                place += output * down[:, None] * across
+            done = factor * (end - top)
+            whole[:, :, factor * top :][:, :, :done] = self.space.decode(strip[:, :, :done])
+            strip = torch.cat((strip[:, :, done:], torch.zeros_like(strip[:, :, :done])), dim=2)
+        return whole
+
+    def _outputs(self, part: Tensor, size: int) -> Tensor:
+        """The network's outputs for at most `size` images, in a pass of so many."""
+        encoded = self.inputs.encode(part.to(self.device))
         missing = size - len(part)
         if missing:
             encoded = torch.cat((encoded, encoded[-1:].expand(missing, -1, -1, -1)))
         outputs = self.generator(encoded)
-        channels, sides = self.space.shape[0], [self.factor * s for s in encoded.shape[2:]]
+        sides = [self.factor * side for side in encoded.shape[2:]]
         check_shape(
             outputs,
-            (size, channels, *sides),
+            (size, self.space.shape[0], *sides),
             source="the generator",
             meaning="an image for each",
         )
-        height, width = (self.factor * side for side in part.shape[2:])
-        outputs = outputs[: len(part), :, :height, :width]
+        outputs = outputs[: len(part)]
         if not bool(outputs.isfinite().all()):
             raise NumbersError(
                 "a translation is NaN or Inf: the training has diverged. Take an earlier "
                 "checkpoint, or train with lower learning rates."
             )
-        return self.space.decode(outputs).cpu()
+        return cast(Tensor, outputs)
 
     def _check_channels(self, inputs: Tensor) -> None:
         channels = self.inputs.shape[0]
@@ -128,12 +180,12 @@ def turned_space(space: Space) -> Space:
     return replace(space.inputs, inputs=replace(space, inputs=None))
 
 
-def _pad(images: Tensor, padding: tuple[int, int]) -> Tensor:
-    """Images with so many more rows and columns below and to the right: mirrored, or the last again
-    where there are too few to mirror."""
-    below, right = padding
-    if not (below or right):
-        return images
-    height, width = images.shape[2:]
-    mode = "reflect" if below < height and right < width else "replicate"
-    return pad(images, (0, right, 0, below), mode=mode)
+def _reflect(images: Tensor, sides: tuple[int, int]) -> Tensor:
+    """Images with more rows and columns below and to the right, up to these sides: mirrored, as
+    often as it takes."""
+    for dim, side in zip((2, 3), sides, strict=True):
+        length = images.shape[dim]
+        if side > length:
+            places = torch.arange(side, device=images.device) % max(2 * length - 2, 1)
+            images = images.index_select(dim, torch.minimum(places, 2 * length - 2 - places))
+    return images

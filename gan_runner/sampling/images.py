@@ -11,50 +11,66 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from gan_runner.data import Space
-from gan_runner.data.conversion import convert_channels
+from gan_runner.data.conversion import convert_channels, resize_bicubic
 from gan_runner.data.data import one_hot_pixels
 from gan_runner.errors import ConfigError, printable
 from gan_runner.sampling.translation import Translation
 
 Image = NDArray[np.uint8]
 
+_WITH_ALPHA = (2, 4)  # channels
+
 
 def translate_images(
-    translation: Translation, images: ArrayLike | Sequence[ArrayLike]
+    translation: Translation,
+    images: ArrayLike | Sequence[ArrayLike],
+    *,
+    tile: int | None = None,
 ) -> Image | list[Image]:
     """One image [H, W, C] or [H, W], a batch [N, H, W, C], or a list of images of any sizes, each
-    translated: uint8 in the same form, of label maps the class of each pixel, with C = 1.
+    translated: uint8 in the same form, of label maps the class of each pixel, with C = 1. `tile` as
+    `Translation.translate` has it.
 
     Raises ConfigError for anything else, and what `Translation.translate` does.
     """
     if isinstance(images, (list, tuple)):
-        return _translate_list(translation, [_as_array(image) for image in images])
+        return _translate_list(translation, [_as_array(image) for image in images], tile)
     array = _as_array(images)
     single = array.ndim < 4
-    outputs = _translate(translation, array[None] if single else array)
+    outputs = translate_batch(translation, array[None] if single else array, tile=tile)
     return outputs[0] if single else outputs
 
 
-def _translate_list(translation: Translation, images: list[Image]) -> list[Image]:
+def translate_batch(translation: Translation, images: Image, *, tile: int | None = None) -> Image:
+    """[N, H, W, C] or [N, H, W] -> [N, H, W, C]. The alpha of images that the network takes without
+    it is kept, in the size of the outputs."""
+    planes = torch.from_numpy(images if images.ndim == 4 else images[..., None])
+    planes = planes.permute(0, 3, 1, 2)
+    outputs = translation.translate(_to_inputs(planes, translation.inputs), tile=tile)
+    if translation.space.label_names:
+        outputs = outputs.argmax(1, keepdim=True).to(torch.uint8)
+    elif planes.shape[1] in _WITH_ALPHA and _has_only_colors(translation):
+        alpha = resize_bicubic(planes[:, -1:], outputs.shape[2:])
+        outputs = torch.cat((outputs, alpha), dim=1)
+    values: Image = outputs.permute(0, 2, 3, 1).contiguous().numpy()
+    return values
+
+
+def _translate_list(translation: Translation, images: list[Image], tile: int | None) -> list[Image]:
     """Images of one shape are translated together."""
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for index, image in enumerate(images):
         by_shape.setdefault(image.shape, []).append(index)
     found: dict[int, Image] = {}
     for indices in by_shape.values():
-        outputs = _translate(translation, np.stack([images[index] for index in indices]))
-        found |= dict(zip(indices, outputs, strict=True))
+        batch = np.stack([images[index] for index in indices])
+        found |= dict(zip(indices, translate_batch(translation, batch, tile=tile), strict=True))
     return [found[index] for index in range(len(images))]
 
 
-def _translate(translation: Translation, images: Image) -> Image:
-    """[N, H, W, C] or [N, H, W] -> [N, H, W, C]."""
-    planes = torch.from_numpy(images if images.ndim == 4 else images[..., None])
-    outputs = translation.translate(_to_inputs(planes.permute(0, 3, 1, 2), translation.inputs))
-    if translation.space.label_names:
-        outputs = outputs.argmax(1, keepdim=True).to(torch.uint8)
-    values: Image = outputs.permute(0, 2, 3, 1).contiguous().numpy()
-    return values
+def _has_only_colors(translation: Translation) -> bool:
+    """Whether neither inputs nor outputs have an alpha of their own."""
+    return {translation.inputs.shape[0], translation.space.shape[0]} <= {1, 3}
 
 
 def _to_inputs(images: Tensor, space: Space) -> Tensor:

@@ -1,0 +1,203 @@
+"""Files of pictures to files of their translations: which, where to, and through the network in
+batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runner.data import Space
+from gan_runner.datasets.readers.listing import list_below
+from gan_runner.decoding.images import (
+    Damaged,
+    Failure,
+    OutOfRange,
+    Pixels,
+    WantedWhole,
+    try_decode_whole,
+)
+from gan_runner.decoding.values import Limits
+from gan_runner.errors import ConfigError
+from gan_runner.sampling.images import translate_batch
+from gan_runner.sampling.pictures.any_format import ENCODERS, WITHOUT_ALPHA, encode_classes
+from gan_runner.sampling.translation import Translation
+
+_MOST_BYTES = 1 << 26  # of pictures that wait for others of their size
+
+
+class Job(NamedTuple):
+    """A picture, and the file that its translation is written to."""
+
+    source: Path
+    target: Path
+
+
+class Failed(NamedTuple):
+    """A picture that has no translation, and why."""
+
+    source: Path
+    reason: str
+
+
+class Plan(NamedTuple):
+    """What there is to do, and what can't be done."""
+
+    jobs: list[Job]
+    failed: list[Failed]
+
+
+def plan(inputs: Sequence[Path], out: Path, space: Space) -> Plan:
+    """The pictures among files and below folders, each with a file in `out`: of the same name, and
+    in the same sub-folder. Names without a format for outputs of such a space end in .png. What
+    lies below `out` is none of them."""
+    found: dict[Path, Path] = {}
+    failed = []
+    for given in inputs:
+        try:
+            names = [image.name for image in list_below(given).images] if given.is_dir() else None
+        except OSError as error:
+            failed.append(Failed(given, error.strerror or str(error)))
+            continue
+        inner = [given / name for name in names or ()]
+        own = [path for path in inner if not _is_below(path, out)]
+        if names is not None and not own:
+            failed.append(Failed(given, "no images in this folder"))
+        elif names is None and not given.exists():
+            failed.append(Failed(given, "there is no such file or folder"))
+        elif names is None:
+            found.setdefault(given, out / _name(Path(given.name), space))
+        for path in own:
+            found.setdefault(path, out / _name(path.relative_to(given), space))
+    return Plan([Job(*pair) for pair in found.items()], failed)
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return folder.resolve() in path.resolve().parents
+
+
+def _name(path: Path, space: Space) -> Path:
+    suffix = path.suffix.lower()
+    kept = suffix in ENCODERS and not (space.shape[0] in (2, 4) and suffix in WITHOUT_ALPHA)
+    keeps = suffix == ".png" if space.label_names else kept
+    return path if keeps else path.with_suffix(".png")
+
+
+def translate_files(
+    translation: Translation,
+    jobs: Iterable[Job],
+    *,
+    tile: int | None = None,
+    limits: Limits | None = None,
+) -> Iterator[Failed | None]:
+    """Translate pictures and write them; for each None, or why it failed, in any order.
+
+    Pictures of one size go through the network together. `limits`: the stored values that are black
+    and white, None: those of each file's depth. Raises OSError for a file that can't be written,
+    and what `Translation.translate` does.
+    """
+    waiting = _Waiting(translation)
+    wanted = WantedWhole(limits, bool(translation.inputs.label_names))
+    for job in jobs:
+        pixels = _read(job.source, wanted, translation.inputs)
+        if not isinstance(pixels, np.ndarray):
+            yield Failed(job.source, _reason(pixels))
+            continue
+        for batch in waiting.add(job, pixels):
+            yield from _translate(translation, batch, tile)
+    for batch in waiting.rest():
+        yield from _translate(translation, batch, tile)
+
+
+@dataclass
+class _Waiting:
+    """Pictures that wait for others of their size."""
+
+    translation: Translation
+    batches: dict[tuple[int, ...], list[tuple[Job, Pixels]]] = field(default_factory=dict)
+
+    def add(self, job: Job, pixels: Pixels) -> Iterator[list[tuple[Job, Pixels]]]:
+        """One more; the batches that are full, or too much to keep."""
+        batch = self.batches.setdefault(pixels.shape, [])
+        batch.append((job, pixels))
+        if len(batch) >= self.translation.images_in_pass(*pixels.shape[:2]):
+            yield self.batches.pop(pixels.shape)
+        size = sum(len(b) * b[0][1].nbytes for b in self.batches.values())
+        if size > _MOST_BYTES:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[list[tuple[Job, Pixels]]]:
+        """All that still wait."""
+        while self.batches:
+            yield self.batches.popitem()[1]
+
+
+def _read(path: Path, wanted: WantedWhole, space: Space) -> Pixels | Failure:
+    """A picture in its file; of label maps the place of each class in those of the run."""
+    pixels = try_decode_whole(path, wanted)
+    if not isinstance(pixels, np.ndarray) or not wanted.label_map:
+        return pixels
+    places = np.full(256, -1, np.int64)
+    places[_class_numbers(space)] = np.arange(len(space.label_names))
+    chosen = places[pixels]
+    if chosen.min() < 0:
+        strange = int(pixels[chosen < 0].min())
+        return Damaged(f"a class {strange}, which the run doesn't know")
+    return chosen.astype(np.uint8)
+
+
+def _class_numbers(space: Space) -> NDArray[np.int64]:
+    """The number that files have for each class: that of its name, or its place."""
+    names = space.label_names
+    is_number = all(name.isdecimal() and int(name) < 256 for name in names)
+    return np.array([int(n) for n in names] if is_number else range(len(names)), np.int64)
+
+
+def _reason(failure: Failure) -> str:
+    if isinstance(failure, OutOfRange):
+        low, high, depth = failure
+        return f"values from {low:g} to {high:g}, which are none of a {depth} picture"
+    if isinstance(failure, OSError):
+        return failure.strerror or str(failure)
+    return failure.reason
+
+
+def _translate(
+    translation: Translation, batch: list[tuple[Job, Pixels]], tile: int | None
+) -> Iterator[Failed | None]:
+    """Pictures of one size, together."""
+    try:
+        outputs = translate_batch(translation, np.stack([p for _, p in batch]), tile=tile)
+    except ConfigError as error:  # channels that the network doesn't take
+        yield from (Failed(job.source, str(error)) for job, _ in batch)
+        return
+    for (job, _), output in zip(batch, outputs, strict=True):
+        try:
+            content = _encode(output, job.target, translation.space)
+        except ConfigError as error:  # larger than the format allows
+            yield Failed(job.source, str(error))
+            continue
+        _write(job.target, content)
+        yield None
+
+
+def _encode(output: Pixels, target: Path, space: Space) -> bytes:
+    if space.label_names:
+        return encode_classes(_class_numbers(space)[output].astype(np.uint8))
+    return ENCODERS[target.suffix.lower()](output)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """A whole file or none. Not flushed to the disk: a translation can be made again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
