@@ -19,7 +19,7 @@ from gan_runner.models.translator import (
     refuse_small_inputs,
     upscaling,
 )
-from gan_runner.models.upsampling import FACTORS, doubling_stages
+from gan_runner.models.upsampling import FACTORS, upscaling_stages
 
 _SMALLEST = 2  # px: a norm of maps takes no single pixels
 _DENSE, _LAYERS = 3, 5  # dense blocks in a residual block, convolutions in a dense block
@@ -35,8 +35,8 @@ class RRDBNetwork(TranslatorNetwork):
 
 
 class RRDB(Translator):
-    """Dense blocks at the input's size, doubled by nearest neighbors and convolutions until it is
-    the target's: by 2, 4 or 8. Its outputs are linear."""
+    """Dense blocks at the input's size, enlarged by nearest neighbors and convolutions until it is
+    the target's: by 2, 3, 4 or 8. Its outputs are linear."""
 
     generator: RRDBNetwork
 
@@ -73,7 +73,7 @@ class RRDBGenerator(nn.Module):
             _conv(width, width),
         )
         self.last = nn.Sequential(
-            *doubling_stages(factor, lambda: _stage(width)),
+            *upscaling_stages(factor, lambda by: _stage(width, by)),
             _conv(width, width),
             _activation(),
             _conv(width, outputs),
@@ -116,8 +116,8 @@ class DenseBlock(nn.Module):
         return torch.add(maps, self.last(seen), alpha=_RESIDUAL_SCALE)
 
 
-def _stage(width: int) -> list[nn.Module]:
-    return [nn.Upsample(scale_factor=2), _conv(width, width), _activation()]
+def _stage(width: int, by: int) -> list[nn.Module]:
+    return [nn.Upsample(scale_factor=by), _conv(width, width), _activation()]
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

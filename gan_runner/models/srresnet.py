@@ -20,7 +20,7 @@ from gan_runner.models.translator import (
     refuse_small_inputs,
     upscaling,
 )
-from gan_runner.models.upsampling import FACTORS, doubling_stages
+from gan_runner.models.upsampling import FACTORS, upscaling_stages
 
 _SMALLEST = 2  # px: a norm of maps takes no single pixels
 
@@ -32,8 +32,8 @@ class SRResNetNetwork(TranslatorNetwork):
 
 
 class SRResNet(Translator):
-    """Residual blocks at the input's size, which a pixel shuffle then doubles until it is the
-    target's: by 2, 4 or 8. Its outputs are linear."""
+    """Residual blocks at the input's size, which pixel shuffles then enlarge until it is the
+    target's: by 2, 3, 4 or 8. Its outputs are linear."""
 
     generator: SRResNetNetwork
 
@@ -68,7 +68,7 @@ class SRResNetGenerator(nn.Module):
             *(_block(width, norm) for _ in range(settings.blocks)), *_normed_conv(width, norm)
         )
         self.last = nn.Sequential(
-            *doubling_stages(factor, lambda: _stage(width)),
+            *upscaling_stages(factor, lambda by: _stage(width, by)),
             nn.Conv2d(width, outputs, 9, padding=4),
         )
 
@@ -90,5 +90,5 @@ def _normed_conv(width: int, norm: Norm) -> list[nn.Module]:
     ]
 
 
-def _stage(width: int) -> list[nn.Module]:
-    return [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU()]
+def _stage(width: int, by: int) -> list[nn.Module]:
+    return [nn.Conv2d(width, by**2 * width, 3, padding=1), nn.PixelShuffle(by), nn.PReLU()]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-FACTORS = (1, 2, 4, 8)
+FACTORS = (1, 2, 3, 4, 8)
 """By which networks for super-resolution upscale; 1 keeps the size, as to remove noise."""
 
 
@@ -25,6 +25,7 @@ class Up(nn.Module):
         return outputs
 
 
-def doubling_stages(factor: int, stage: Callable[[], list[nn.Module]]) -> list[nn.Module]:
-    """The layers that upscale by a power of 2, of stages that double."""
-    return [layer for _ in range(factor.bit_length() - 1) for layer in stage()]
+def upscaling_stages(factor: int, stage: Callable[[int], list[nn.Module]]) -> list[nn.Module]:
+    """The layers that upscale by one of FACTORS, of stages that double, or one that triples."""
+    steps = [3] if factor == 3 else [2] * (factor.bit_length() - 1)
+    return [layer for by in steps for layer in stage(by)]
