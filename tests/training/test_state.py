@@ -13,6 +13,7 @@ import torch
 from conftest import COMPARING_NOTHING, PLAIN
 from pydantic import TypeAdapter
 from torch import Tensor
+from translators import upscaler
 
 from gan_runner.config.component import build_component
 from gan_runner.data import Space
@@ -406,3 +407,14 @@ def test_terms_are_held_without_their_graph() -> None:
     sums = Sums()
     sums.add({"loss": torch.ones((), requires_grad=True) * 2})
     assert not any(total.requires_grad for total in sums.totals.values())
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_translators_keep_the_layout_that_their_layers_are_fastest_in(norm: str) -> None:
+    space = Space("images", (3, 8, 8), inputs=Space("images", (3, 8, 8)))
+    state = fresh_state(
+        upscaler(norm=norm), optimizers("Adam"), space, seed=0, with_ema=False, device=CPU
+    )
+    weights = [p for p in state.discriminator.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    for weight in weights:
+        assert weight.is_contiguous(memory_format=torch.channels_last) is (norm == "batch")
