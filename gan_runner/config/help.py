@@ -39,14 +39,12 @@ examples:
 {groups}
 
 more:
-  --help loss             the options of a group
   --help loss=hinge       the settings of an option: type, default, meaning
   --help train            the settings of a section; --help train.steps, lr
-  --cfg job               print the configuration, and train nothing
+  --cfg job               print the configuration; --version, --hydra-help
   --plugin FILE           losses, models, data sets, metrics ... of your own
   -m                      a sweep; --help sweep sweeping hydra/sweeper
   -sc install=bash        tab completion:  eval "$(gan-train -sc install=bash)"
-  --version, --hydra-help
 
 exit codes: 0 done, 2 configuration, 3 data, 4 machine, 5 NaN or Inf, 6 refused,
 7 run in use, 8 a job of a sweep failed, 129, 130, 143 interrupted (resumable)
@@ -101,14 +99,14 @@ def help_text(topics: Iterable[str], source: OptionSource, *, width: int = 80) -
 
 
 def _overview(source: OptionSource) -> str:
-    lines = ["groups:     (default)      --help GROUP lists the options"]
+    lines = ["groups:         (default)    --help GROUP lists the options"]
     for group, (default, meaning) in _group_meanings().items():
         if group in GROUPS:
             chosen = "" if default == "null" else default
             count = len(source.names(group))
             short = re.split("[;,:]", meaning)[0]
             text = short if count == 1 else f"{short} ({count})"
-            lines.append(f"  {group:<13} {chosen:<12} {text}")
+            lines.append(f"  {group:<15} {chosen:<12} {text}")
     return _OVERVIEW.format(groups="\n".join(lines))
 
 

@@ -118,7 +118,8 @@ def read_option(
         name,
         header(text),
         tuple(settings.values()),
-        dict(_classes(plain, package)),
+        {k: v for option in base for k, v in option.classes.items()}
+        | dict(_classes(plain, package)),
         tuple(brings),
     )
 

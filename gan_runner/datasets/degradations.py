@@ -24,14 +24,14 @@ _STEEPEST = 4 * 255  # of Sobel's operator, at a straight edge from black to whi
 class Downscale(Degradation):
     """Smaller images: by `factor` in both directions, antialiased except for `nearest`."""
 
-    factor: Literal[2, 3, 4, 8]
+    factor: Literal[2, 4, 8]
     kernel: Literal["bicubic", "bilinear", "area", "nearest"]
 
     def input_shape(self, target: Sequence[int]) -> tuple[int, ...]:
         channels, height, width = target
         if height % self.factor or width % self.factor:
             shown = f"images of {width} x {height} px can't be divided by the factor"
-            fitting = [f for f in (2, 3, 4, 8) if height % f == width % f == 0]
+            fitting = [f for f in (2, 4, 8) if height % f == width % f == 0]
             remedy = f"Use dataset.degrade.factor={max(fitting)}" if fitting else "Choose a size"
             raise ConfigError(f"{shown}, dataset.degrade.factor={self.factor}. {remedy}")
         return channels, height // self.factor, width // self.factor

@@ -98,7 +98,9 @@ def content(path: Path) -> dict[str, Any]:
     """The settings of a file in its group, with the shared settings that it takes in."""
     plain = yaml.safe_load(path.read_text())
     entries = plain.pop("defaults", [])
-    own = plain.get(group(path), plain)
+    own = plain
+    for part in group(path).split("/"):
+        own = own.get(part, own)
     for entry in (str(entry) for entry in entries if group(path) == "dataset/source"):
         own = content(CONF / f"{entry.removeprefix('/').partition('@')[0]}.yaml")
     for entry in (entry for entry in entries if str(entry).startswith("/shared/")):

@@ -200,7 +200,12 @@ def test_what_a_resumed_run_may_change_is_what_the_contract_says() -> None:
         "cache",
         "dataset.root",
         "dataset.path",
+        "dataset.inputs",
+        "dataset.targets",
+        "dataset.source.root",
+        "dataset.source.path",
         "dataset.download",
+        "dataset.source.download",
         "optimizer.generator.schedule.steps",
         "optimizer.discriminator.schedule.steps",
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -11,8 +10,9 @@ import torch
 from paired_data import paired_data, space_with_inputs, unpaired_data
 from torch import Tensor
 
-from gan_runner.data import Data, Degradation, Space
+from gan_runner.data import Data, Space
 from gan_runner.data.batches import Batch, batches, to_device
+from gan_runner.datasets import Noise
 
 CPU = torch.device("cpu")
 IMAGES = Space("images", (1, 2, 4))
@@ -32,22 +32,9 @@ def half_white(count: int) -> Data:
     return Data(examples, IMAGES)
 
 
-class Speckles(Degradation):
-    """Noise that replaces the target."""
-
-    def input_shape(self, target: Sequence[int]) -> tuple[int, ...]:
-        return tuple(target)
-
-    def draw(self, target: Sequence[int], rng: torch.Generator) -> Tensor:
-        return torch.randint(256, tuple(target), dtype=torch.uint8, generator=rng)
-
-    def apply(self, targets: Tensor, drawn: Tensor) -> Tensor:
-        return drawn
-
-
 def degraded() -> Data:
     data = numbered_images(12)
-    return replace(data, space=replace(IMAGES, inputs=IMAGES), inputs=Speckles())
+    return replace(data, space=replace(IMAGES, inputs=IMAGES), inputs=Noise(deviation=100))
 
 
 def cropped(data: Data, side: int) -> Data:

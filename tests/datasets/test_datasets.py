@@ -27,7 +27,13 @@ NOWHERE = Path("/nonexistent/data")
 def node(option: str, **changes: Any) -> dict[str, Any]:
     """The settings of an option's file, with changes."""
     plain = yaml.safe_load((CONF / f"{option}.yaml").read_text())
-    return {**EVERY_DATASET, **plain.get("dataset", plain), **changes}
+    nested = {}
+    if option == "degraded":
+        plain.pop("defaults")
+        source = yaml.safe_load((CONF / "source" / "digits.yaml").read_text())
+        degrade = yaml.safe_load((CONF / "degrade" / "downscale.yaml").read_text())
+        nested = {"source": source, **degrade["dataset"]}
+    return {**EVERY_DATASET, **plain.get("dataset", plain), **nested, **changes}
 
 
 def dataset(option: str, **changes: Any) -> Dataset:

@@ -28,7 +28,8 @@ def pairs(**changes: Any) -> Dataset:
 
 
 def made(option: str, **changes: Any) -> Dataset:
-    plain = {**plain_option("dataset", option), "name": NAMES[option], **COMMON, **changes}
+    node = plain_option("dataset", option)["dataset"]
+    plain = {**node, "name": NAMES[option], **COMMON, **changes}
     return build_component(plain, Dataset, where="dataset")
 
 
@@ -36,7 +37,8 @@ NAMES = {"pairs": "Pairs", "domains": "Domains"}
 
 
 def degraded(degrade: str, source: dict[str, Any], **changes: Any) -> Dataset:
-    node = {"name": degrade.capitalize(), **plain_option("dataset/degrade", degrade)}
+    settings = plain_option("dataset/degrade", degrade).get("dataset", {}).get("degrade", {})
+    node = {"name": degrade.capitalize(), **settings}
     own = {"name": "Degraded", "crop": None, "test_ratio": 0.1, "seed": 0}
     plain = {**own, "source": source, "degrade": node, **COMMON, **changes}
     return build_component(plain, Dataset, where="dataset")
