@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
+from gan_runner.config.component import parse_settings
+from gan_runner.config.groups import conf_folder
 from gan_runner.data import Data, Space
+from gan_runner.evaluation.settings import Evaluation
+from gan_runner.health import Health
+from gan_runner.health.probe import HealthProbe
 from gan_runner.health.translations import ProbedImages, TranslationProbe, pattern_strength
+from gan_runner.sampling.sampler import Sampler
 from gan_runner.sampling.translation import Translation
 
 
@@ -158,3 +167,25 @@ def test_inputs_without_colors_have_no_change() -> None:
             return inputs[:, :1]
 
     assert "health/change" not in numbers(First(), Data(TARGETS, space, inputs=channels))
+
+
+def test_a_run_of_a_translator_logs_these_numbers_and_no_others(tmp_path: Path) -> None:
+    plain = yaml.safe_load((conf_folder() / "health" / "standard.yaml").read_text())
+    evaluation = yaml.safe_load((conf_folder() / "evaluation" / "standard.yaml").read_text())
+    probe = HealthProbe(
+        parse_settings(plain, Health, where="health"),
+        parse_settings(evaluation, Evaluation, where="evaluation"),
+        NEGATIVES,
+        metrics=tmp_path / "metrics.jsonl",
+        rollbacks=[],
+    )
+    translator = Identity()
+    sampler = Sampler(translator, SPACE, 0, translation=Translation(translator, SPACE))
+    found = probe.compare_samples(sampler)
+    assert set(found) == {"health/input_effect", "health/change", "health/checkerboards"}
+    assert found == probe.compare_samples(sampler)
+    (verdict,) = (
+        v for step in range(100, 600, 100) for v in probe.observe({"step": step, **found})
+    )
+    assert verdict.name == "identity"
+    assert translator.training  # as it was
