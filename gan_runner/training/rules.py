@@ -51,8 +51,8 @@ def _check_inputs(experiment: Experiment, space: Space) -> None:
         raise ConfigError(
             "this data has inputs, which the generator doesn't take, "
             f"{config.choice('dataset')} with {config.choice('model')}. "
-            "Use model=unet method=paired, or method=unpaired where inputs and examples don't "
-            "belong together"
+            "Use model=unet method=paired, or model=unet method=unpaired where inputs and examples "
+            "don't belong together"
         )
 
 

@@ -21,10 +21,12 @@ from translators import (
 )
 
 from gan_runner.augmentations import Augmentation, Moment
+from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import build_component
 from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.sampling.translation import Translation
+from gan_runner.training.build import _warmup_warnings, build
 from gan_runner.training.methods import Paired
 from gan_runner.training.methods.base import DiscriminatorInput
 from gan_runner.training.methods.paired import _check_terms
@@ -246,6 +248,20 @@ def test_microbatches_learn_what_the_whole_batch_does() -> None:
     assert all(torch.allclose(a, b, atol=2e-3) for a, b in zip(one, other, strict=True))
     rows = [state.sums.means() for state in states]
     assert rows[0] == pytest.approx(rows[1], rel=1e-2, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["Paired", "Unpaired"])
+def test_a_translator_needs_an_adversarial_loss(name: str) -> None:
+    words = ["dataset=degraded", "model=unet", f"method={name.lower()}", "loss=elbo"]
+    with pytest.raises(ConfigError, match=r"with loss=elbo\. Use loss=lsgan"):
+        build(parse_config(compose(words)))
+
+
+def test_a_warmup_as_long_as_the_run_is_warned_of() -> None:
+    (warning,) = _warmup_warnings({"warmup": 1000}, 500)
+    assert warning.endswith("Use method.warmup=100 or train.steps=5000.")
+    assert not list(_warmup_warnings({"warmup": 1000}, 5000))
+    assert not list(_warmup_warnings({"name": "VAE"}, 5000))
 
 
 def test_a_warmup_needs_a_distance_of_pixels() -> None:

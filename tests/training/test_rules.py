@@ -38,6 +38,22 @@ def check_remedies(choices: Choices, before: tuple[Choices, ...] = ()) -> None:
         check_remedies(changed, (*before, choices))
 
 
+@pytest.mark.parametrize("dataset", ["digits", "degraded"])
+@pytest.mark.parametrize(
+    ("method", "model"),
+    [
+        *(("paired", model) for model in ("dcgan", "unet", "srresnet")),
+        *(("unpaired", model) for model in ("dcgan", "unet")),
+        *((method, "unet") for method in ("adversarial", "vae", "vae_gan")),
+        ("adversarial", "dcgan"),
+    ],
+)
+def test_every_remedy_for_a_translator_leads_to_a_run(
+    dataset: str, method: str, model: str
+) -> None:
+    check_remedies(frozenset({"dataset": dataset, "method": method, "model": model}.items()))
+
+
 @pytest.mark.parametrize("method", ["adversarial", "vae", "vae_gan"])
 @pytest.mark.parametrize("model", ["dcgan", "conv_vae", "vae_gan"])
 @pytest.mark.parametrize("loss", [None, "elbo", "hinge"])

@@ -17,9 +17,11 @@ from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel, Translator
 from gan_runner.models.translator import TranslatorGenerator
+from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.sampling.translation import Translation
 from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
+from gan_runner.training.methods.base import is_of_family
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class TranslatorMethod(WithDiscriminator):
 
     @classmethod
     def default_norms(cls, config: Config) -> Mapping[str, str]:
+        if is_of_family(config.loss, VariationalObjective):
+            raise ConfigError(
+                f"a translator needs an adversarial loss, {config.choice('method')} with "
+                f"{config.choice('loss')}. Use loss=lsgan"
+            )
         constrained = build_objective(config).is_constrained
         return {"generator": "instance", "discriminator": "layer" if constrained else "instance"}
 
