@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple, final
+from typing import ClassVar, Literal, NamedTuple, final
 
 import numpy as np
 import torch
@@ -75,6 +75,8 @@ class PackedImages(Pictures):
     """
 
     path: Location | None
+    without_labels: ClassVar[str] = "dataset.labels=null"  # the setting
+
     store: Literal["encoded", "decoded"]
 
     @abstractmethod
@@ -230,7 +232,7 @@ class PackedImages(Pictures):
         if missing:
             what = f"{len(missing)} of {len(labels)} images have no label, "
             what += f"such as {printable(index.name_of(missing[0]))}"
-            remedy = "Add what is missing, or use dataset.labels=null"
+            remedy = f"Add what is missing, or use {self.without_labels}"
             raise DataError(f"{what}, {self.setting}. {remedy}")
         if index.classes and all(isinstance(x, int) and x < len(index.classes) for x in labels):
             return _Labels(torch.tensor(labels), tuple(index.classes))

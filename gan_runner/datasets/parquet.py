@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -25,6 +26,8 @@ class Parquet(PackedImages):
     that of the rows. `image` and `label` are columns; auto finds them, and null is no label. The
     images' bytes are copied into the cache once, since a row can't be read by itself.
     """
+
+    without_labels: ClassVar[str] = "dataset.label=null"
 
     image: str = Field(min_length=1)
     label: str | None

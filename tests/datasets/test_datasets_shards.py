@@ -322,3 +322,33 @@ def test_a_parquet_file_gives_the_same_batches(root: Path) -> None:
     (root / "parquet" / "1.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(DataError, match=r"damaged or no Parquet file: 1\.parquet"):
         parquet(root / "parquet").training(root / "cache", track)
+
+
+@pytest.mark.parametrize(
+    ("damage", "columns", "message"),
+    [
+        (True, {}, r"damaged or no Parquet file: 0\.parquet .* Copy it again"),
+        (False, {"label": None}, r"1 of 4 images have no label.* or use dataset\.label=null"),
+        (
+            False,
+            {"nested": True},
+            r"no column of images in 0\.parquet \(sample: struct<.*field bytes",
+        ),
+    ],
+)
+def test_what_parquet_files_lack_is_their_fault_and_has_a_remedy(
+    tmp_path: Path, damage: bool, columns: dict[str, Any], message: str
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    images: list[Any] = [{"bytes": picture(k), "path": f"{k}.png"} for k in range(4)]
+    name = "sample" if "nested" in columns else "image"
+    whole = [{"image": image} for image in images] if "nested" in columns else images
+    path = tmp_path / "p" / "0.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table({name: whole, "label": [0, 1, 1, columns.get("label", 0)]}), path)
+    if damage:
+        content = bytearray(path.read_bytes())
+        content[300:900] = bytes(600)
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        parquet(path.parent).training(tmp_path / "cache", track)

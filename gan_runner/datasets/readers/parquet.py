@@ -86,7 +86,9 @@ def _damage_faults(shard: Shard, columns: Columns) -> Iterator[None]:
 
     try:
         yield
-    except (ArrowException, ValueError, EOFError) as error:
+    except (ArrowException, ValueError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the machine's; pyarrow's own have no number
         reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__, 120)
         what = f"damaged or no Parquet file: {printable(shard.name)} ({reason})"
         raise DataError(f"{what}, {columns.setting}. Copy it again, or move it away.") from None
@@ -104,6 +106,13 @@ def _find_columns(schema: Any, shard: Shard, columns: Columns) -> _Found:
         return any(kind.field(k).name == "bytes" for k in range(kind.num_fields))
 
     names = [name for name in schema.names if is_image(schema.field(name).type)]
+    if not names and columns.image == "auto":
+        shown = ", ".join(f"{printable(of.name)}: {printable(str(of.type))}" for of in schema)
+        raise DataError(
+            f"no column of images in {printable(shard.name)} ({printable(shown, 300)}), "
+            f"{columns.setting}. Images are bytes, or structs with a field bytes, in a column of "
+            "their own; rows of numbers are read with dataset=table"
+        )
     image = _choose("image", names, columns.image, _IMAGES, shard, columns.setting)
     features = _features(schema.metadata)
     label = columns.label
@@ -128,9 +137,6 @@ def _choose(
             return wanted
         shown = f"column {printable(wanted)} has no images in {printable(shard.name)}"
         raise DataError(f"{shown}, dataset.{what}={printable(wanted)}. Use dataset.{what}=auto")
-    if not names:
-        shown = f"no column of images in {printable(shard.name)}"
-        raise DataError(f"{shown}, {setting}. Rows of numbers are read with dataset=table")
     found = [name for name in usual if name in names] or list(names)
     if len(names) > 1 and found[0] not in usual:
         shown = ", ".join(map(printable, names[:8]))
