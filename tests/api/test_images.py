@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_runner.api.images import translate_images
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
+from gan_runner.sampling.images import translate_images
 from gan_runner.sampling.translation import Translation
 
 
