@@ -131,7 +131,7 @@ def input_space(space: Space) -> Space:
     if space.inputs is None:
         raise ConfigError(
             f"a translator needs inputs, and these data have none, space.shape={list(space.shape)}."
-            " Use dataset=pairs, dataset=domains or dataset=degraded, or another model, as "
+            " Use dataset=pairs or dataset=domains or dataset=degraded for data with inputs, or "
             "model=dcgan"
         )
     return space.inputs

@@ -224,7 +224,7 @@ def refuse_other_plan(jobs: Iterable[Job]) -> None:
             raise ConfigError(
                 f"jobs of this search were evaluated at other steps, train.eval_every={before} "
                 f"before and {asked.eval_every} now, as of {name}. "
-                f"Use train.eval_every={before}, or another name with sweep=NAME"
+                f"Use train.eval_every={before} or another name with sweep=NAME"
             )
         step = _status(job).step or 0
         if step > asked.steps:

@@ -44,15 +44,15 @@ def _check_inputs(experiment: Experiment, space: Space) -> None:
         kind = {"images": "dcgan", "sequences": "rnn"}.get(space.kind, "mlp")
         raise ConfigError(
             f"this data has no inputs to translate, {config.choice('dataset')} with "
-            f"{config.choice('method')}. Use dataset=pairs, dataset=domains or dataset=degraded, "
-            f"or model={kind} method=adversarial"
+            f"{config.choice('method')}. Use dataset=pairs or dataset=domains or dataset=degraded "
+            f"for data with inputs, or model={kind} method=adversarial"
         )
     if space.inputs is not None and not experiment.method.translates:
         raise ConfigError(
             "this data has inputs, which the generator doesn't take, "
             f"{config.choice('dataset')} with {config.choice('model')}. "
-            "Use model=unet method=paired, or model=unet method=unpaired where inputs and examples "
-            "don't belong together"
+            "Use model=unet method=paired where they belong together, else model=unet "
+            "method=unpaired"
         )
 
 

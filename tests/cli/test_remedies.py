@@ -169,9 +169,10 @@ def _texts(file: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("name", [*advices._ADVICE])
 def test_advice_on_health_is_of_settings_that_hydra_reads(name: str) -> None:
-    numbers = {"generator_slower": 1e-4, "discriminator_slower": 1e-4, "discriminator_faster": 1.0}
+    numbers = dict.fromkeys(("generator_slower", "discriminator_slower"), 1e-4)
+    numbers |= dict.fromkeys(("generator_faster", "discriminator_faster"), 1.0)
     for texts in (advices._ADVICE, {**advices._ADVICE, **advices._WITHOUT_D}):
-        text = texts[name].format(**numbers, half=3, patience=7)
+        text = texts[name].format(**numbers, half=3, double=12, patience=7)
         for word in bash_words(" ".join(_SETTING.findall(text))):
             read_command_line([word])
 

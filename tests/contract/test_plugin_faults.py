@@ -198,7 +198,7 @@ def test_a_wrong_shape_in_a_step_is_refused(
         (
             "nn.Linear(self.width, 1)",
             "nn.Linear(self.width, 2)",
-            "WideModel.plain_discriminator returned a wrong shape, shape=[32]. "
+            "WideModel.plain_discriminator returned a wrong shape, shape=[16, 2]. "
             "Return a logit each, [16].",
         ),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -125,8 +126,14 @@ def at_updates(of: TrainState, look: Callable[[str, str], None]) -> None:
     """Call `look(network, moment)` before and after each update."""
     for network in "generator", "discriminator":
         optimizer = of.optimizers[network]
-        optimizer.register_step_pre_hook(lambda *_, n=network: look(n, "before"))
-        optimizer.register_step_post_hook(lambda *_, n=network: look(n, "after"))
+        # its hooks are left out, as in every run
+        optimizer.step = partial(_watched, look, network, optimizer.step)
+
+
+def _watched(look: Callable[[str, str], None], network: str, step: Callable[[], object]) -> None:
+    look(network, "before")
+    step()
+    look(network, "after")
 
 
 # ---------------------------------------------------------------- who moves when

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -115,8 +115,9 @@ def test_a_smaller_input_is_scaled_to_the_size_of_its_output() -> None:
     assert joint[:, 3:].max() == 0
 
 
-class Shift(Augmentation):
-    """The images moved by as many columns as are drawn, and told apart by their channels."""
+class Shift:
+    """The images moved by as many columns as are drawn, and told apart by their channels. No class
+    of augmentations, which runs could name."""
 
     def __call__(self, examples: Tensor, at: Moment) -> Tensor:
         by = torch.randint(1, 7, (len(examples),), generator=at.rng)
@@ -125,7 +126,7 @@ class Shift(Augmentation):
 
 
 def test_augmentations_draw_once_for_an_input_and_its_output() -> None:
-    shown = DiscriminatorInput({"shift": Shift()})
+    shown = DiscriminatorInput({"shift": cast(Augmentation, Shift())})
     data = inverted()
     method = paired(discriminator_input=shown)
     state, batch = state_of(method, data.space), next(batches_of(data, method))
@@ -271,7 +272,7 @@ def test_a_warmup_needs_a_distance_of_pixels() -> None:
 
 def test_features_of_augmented_images_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"method\.features=1 with augment=shift"):
-        _check_terms(paired(features=1.0).settings, {"shift": Shift()})
+        _check_terms(paired(features=1.0).settings, {"shift": cast(Augmentation, Shift())})
 
 
 def test_a_translation_of_any_size_is_padded_and_cut_off_again() -> None:
