@@ -44,7 +44,7 @@ test: $(VENV)/.installed-dev
 
 # more seeds of the trainings that must get no verdict, and kernels that are compiled
 calibration: $(VENV)/.installed-dev
-	$(PYTEST) -m calibration --dist load tests/health tests/sweeps tests/training
+	$(PYTEST) -m calibration --dist load tests
 
 # a broken link or anchor fails; needs Python 3.11; open build/site/index.html
 docs: $(VENV)/.installed-docs

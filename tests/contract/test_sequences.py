@@ -82,7 +82,7 @@ def test_bf16_trains(here: Here) -> None:
     assert here("gan-train", *small("run", "precision=bf16", "loss=wgan_gp")).code == 0
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["gru", pytest.param("lstm", marks=pytest.mark.calibration)])
 def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> None:
     asked = (
         *("model.conditioning=concat", f"model.generator.cell={cell}", "train.sample_every=2"),
@@ -99,6 +99,7 @@ def test_a_run_on_sequences_resumes_bit_for_bit(tmp_path: Path, cell: str) -> No
     assert all(found[part] == expected[part] for part in ("tensors", "rows", "pictures"))
 
 
+@pytest.mark.calibration
 @pytest.mark.usefixtures("blank_pictures")
 def test_sines_are_learned(configured: Callable[..., Config], tmp_path: Path) -> None:
     asked = (

@@ -348,7 +348,9 @@ def gradients(every: int, size: Callable[[int], float], *, noise: float) -> list
     ]
 
 
-@pytest.mark.parametrize("every", [1, 10, 50, 100, 250])
+@pytest.mark.parametrize(
+    "every", [pytest.param(1, marks=pytest.mark.calibration), 10, 50, 100, 250]
+)
 @pytest.mark.parametrize("noise", [0.0, 0.3, 0.8])
 def test_gradients_that_swing_slowly_oscillate_and_noise_does_not(every: int, noise: float) -> None:
     shapes: dict[str, Callable[[int], float]] = {

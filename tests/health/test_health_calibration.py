@@ -41,7 +41,7 @@ NOTICED = {
 }
 
 
-SEEDS = (*range(2), *(pytest.param(s, marks=pytest.mark.calibration) for s in range(2, 5)))
+SEEDS = (0, *(pytest.param(s, marks=pytest.mark.calibration) for s in range(1, 5)))
 
 
 Verdicts = list[tuple[str, str]]

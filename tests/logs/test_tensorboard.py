@@ -211,6 +211,7 @@ def test_losses_logits_and_speeds_are_laid_out_together(board: Server) -> None:
     }
 
 
+@pytest.mark.calibration
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_a_browser_shows_hparams_and_the_layout(board: Server, tmp_path: Path) -> None:
     with browsing(tmp_path / "profile") as page:

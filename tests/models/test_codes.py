@@ -102,6 +102,7 @@ def test_codes_train_with_every_kind_of_loss(here: Here, loss: str) -> None:
     assert row["information/discriminator"] > 0 and row["information/generator"] > 0
 
 
+@pytest.mark.calibration
 def test_the_information_between_codes_and_samples_grows(here: Here) -> None:
     asked = ("model.code.categorical=[4]", "loss=non_saturating", "train.log_every=20")
     lines = small_run(Path("run"), *asked, "train.steps=200", "train.sample_every=0")

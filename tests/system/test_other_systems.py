@@ -56,6 +56,7 @@ other.lock()
 """
 
 
+@pytest.mark.calibration
 def test_every_module_is_imported_where_these_are_missing(tmp_path: Path) -> None:
     code = LIBRARIES + HIDE + HIDE_NAMES + IMPORT_ALL + LOCK_A_RUN
     done = subprocess.run(
