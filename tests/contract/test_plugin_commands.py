@@ -271,6 +271,7 @@ def test_the_package_of_the_examples_is_installed_and_trained(
     assert forked("gan-train", "resume=run", "train.steps=6").returncode == 6
 
 
+@pytest.mark.calibration
 def test_a_package_whose_metric_is_among_all_is_recorded_when_it_is_measured(
     forked: Forked, site: Path, tmp_path: Path
 ) -> None:

@@ -228,6 +228,7 @@ def test_what_is_real_is_walked_once_for_all_samples(walks: list[int]) -> None:
     assert walks[:3] == [1, 1, 2] and walks[6:8] == [1, 2]
 
 
+@pytest.mark.calibration
 def test_tiles_and_what_is_subtracted_at_once_do_not_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

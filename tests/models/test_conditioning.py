@@ -186,6 +186,7 @@ def test_a_conditional_run_resumes_bit_for_bit(tmp_path: Path, way: str) -> None
     assert left_behind(whole)["tensors"] == left_behind(parted)["tensors"]
 
 
+@pytest.mark.calibration
 @pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize("way", ["concat", "embedding"])
 def test_a_class_becomes_what_was_asked_for(
