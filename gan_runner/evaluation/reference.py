@@ -154,7 +154,8 @@ def _prepare_translations(
     track: Track,
 ) -> Reference:
     """The targets of a translator and their inputs: held-out ones, or else training ones."""
-    digest, held_out = data.digest, dataset.test(cache, track)
+    digest = data.digest
+    held_out = shared_work.after_rank_0(lambda: dataset.test(cache, track))
     data = _of_stored_size(data)
     space = feature_space(settings, dataset, data, cache=cache, device=device, say=say)
     measured = data if held_out is None else held_out

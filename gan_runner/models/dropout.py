@@ -40,9 +40,10 @@ class Dropout(nn.Module):
         return x * self._keep(x).to(x.dtype).div_(1 - self.rate)
 
     def _keep(self, x: Tensor) -> Tensor:
-        """Which numbers stay; each rank of a run on several devices has other rows of the batch."""
-        first = ranks.rank() * x.numel()
-        index = torch.arange(first, first + x.numel(), device=x.device).to(torch.int32)
+        """Which numbers stay, by the places of their examples in the whole batch."""
+        size = x[0].numel()
+        first = ranks.own_places(x)[:, None] * size
+        index = (first + torch.arange(size, device=x.device)).flatten().to(torch.int32)
         key = _mix(_mix(self.seed.to(torch.int32)) ^ self.draws.to(torch.int32))
         drawn = _mix(index.add_(key)).bitwise_and_(2**31 - 1)
         return drawn.view(x.shape) >= int(self.rate * 2**31)

@@ -45,7 +45,7 @@ def run_as_job(job: Job, settings: ClusterSettings, *, launcher: Sequence[str]) 
             lines.append(f"Go on with: {_resume_command(job, terminal, launcher)}")
         report(MachineError("\n".join(lines)))
         return result.code
-    terminal.say(f"run {path}\n  sample    gan-sample {path} --out samples.png")
+    terminal.say(f"run {path}\n  score     gan-evaluate {path}")  # of generators of all kinds
     return 0
 
 

@@ -218,8 +218,8 @@ def couple(rows: Tensor) -> Tensor:
 @contextmanager
 def in_parts(number: int) -> Iterator[None]:
     """Within it, the rows of a rank are so many parts of equal length, one after the other, and the
-    batch of one process has all rows of the first part first."""
-    token = _PARTS.set(number)
+    batch of one process has all rows of the first part first. Parts may have parts."""
+    token = _PARTS.set(number * _PARTS.get())
     try:
         yield
     finally:
@@ -229,7 +229,17 @@ def in_parts(number: int) -> Iterator[None]:
 def places(rows: Tensor) -> Tensor:
     """The place that each of the coupled rows [N, ...] has in the batch of one process, int64
     [N]."""
-    order = torch.arange(len(rows), device=rows.device)
+    return _places(len(rows), rows.device)
+
+
+def own_places(rows: Tensor) -> Tensor:
+    """The place that each of the rows [N, ...] of this rank has in the batch of one process, int64
+    [N]."""
+    return _places(len(rows) * count(), rows.device).chunk(count())[rank()]
+
+
+def _places(total: int, device: torch.device) -> Tensor:
+    order = torch.arange(total, device=device)
     if count() == 1:
         return order
     return order.view(_PARTS.get(), count(), -1).transpose(0, 1).flatten()

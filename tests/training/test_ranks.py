@@ -25,11 +25,12 @@ Here = Callable[..., Answer]
 SCRIPT = Path(__file__).with_name("trajectories_of_ranks.py")
 QUICK = (
     *("lsgan_matching", "wgan_lp_drift", "codes", "diffaugment_noise", "ada_lecam_consistency"),
-    *("vae", "vae_gan_stddev", "rahinge_packed:2"),
+    *("vae", "vae_gan_stddev", "rahinge_packed:2", "paired"),
 )
 SPREAD = (
     *QUICK,
     *("ralsgan", "rahinge_packed", "embedding_stddev", "double_evaluated_table", "ralsgan:2"),
+    *("unpaired", "super_resolution"),
 )
 LEFT_OUT = ("bf16", "table_conditional")  # rounded by design; read as float32 in any case
 EVERY = tuple(name for name in CASES if name not in LEFT_OUT)

@@ -34,12 +34,18 @@ from gan_runner.training.loop import real_batches
 from gan_runner.training.sampled import sampler_of
 from gan_runner.training.state import TrainState
 
+_DROPOUT = "model.discriminator.dropout=0.3"
+_TRANSLATED = ("dataset=degraded", "dataset/degrade=mask", "model=unet")
 _STDDEV = ("model.discriminator.minibatch=stddev",)
 RUNS = {
     **CASES,
     "vae_gan_stddev": (*CASES["vae_gan"], *_STDDEV, "model.discriminator.minibatch_group=3"),
+    "paired": (*_TRANSLATED, "model.generator.dropout=0.5", _DROPOUT),
+    "unpaired": (*_TRANSLATED, "method=unpaired", "model.generator.dropout=0.5", _DROPOUT),
+    "super_resolution": ("dataset=degraded", "model=srresnet", "method.warmup=2"),
 }
-"""The golden runs, and one with a layer more, whose groups are those of one process."""
+"""The golden runs, those of translators, and more with a layer whose groups or draws are those of
+one process."""
 
 EVALUATED = {
     "codes": ("evaluation.num=600", "evaluation.space=random"),

@@ -197,7 +197,8 @@ class WithDiscriminator(Method):
         discriminator = state.discriminator
         with self.updates.autocast(real.examples.device, exact=exact):
             both = torch.cat((real.examples, fake.examples))
-            output = discriminator(both, _join((real.labels, fake.labels)))
+            with ranks.in_parts(2):
+                output = discriminator(both, _join((real.labels, fake.labels)))
             logits, features = output.logits.chunk(2), output.features.chunk(2)
             on_real = DiscriminatorOutput(real.examples, logits[0], features[0])
             on_fake = DiscriminatorOutput(fake.examples, logits[1], features[1])
