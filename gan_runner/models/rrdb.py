@@ -12,16 +12,9 @@ from torch import Tensor, nn
 from gan_runner.models.base import Norm, Width
 from gan_runner.models.checks import ImageShape
 from gan_runner.models.layers import add_spectral_norm, initialize_weights, norm_of_maps
-from gan_runner.models.translator import (
-    Translator,
-    TranslatorGenerator,
-    TranslatorNetwork,
-    refuse_small_inputs,
-    upscaling,
-)
-from gan_runner.models.upsampling import FACTORS, upscaling_stages
+from gan_runner.models.translator import TranslatorGenerator, TranslatorNetwork
+from gan_runner.models.upsampling import UpscalingTranslator, upscaling_stages
 
-_SMALLEST = 2  # px: a norm of maps takes no single pixels
 _DENSE, _LAYERS = 3, 5  # dense blocks in a residual block, convolutions in a dense block
 _RESIDUAL_SCALE, _WEIGHT_SCALE = 0.2, 0.1  # both the paper's; the second is of the authors' code
 
@@ -34,7 +27,7 @@ class RRDBNetwork(TranslatorNetwork):
     blocks: Annotated[int, Field(ge=1, le=64)]
 
 
-class RRDB(Translator):
+class RRDB(UpscalingTranslator):
     """Dense blocks at the input's size, enlarged by nearest neighbors and convolutions until it is
     the target's: by 2, 3, 4 or 8. Its outputs are linear."""
 
@@ -44,18 +37,14 @@ class RRDB(Translator):
     def option(self) -> str:
         return "rrdb"
 
-    def check_shapes(self, inputs: ImageShape, outputs: ImageShape) -> None:
-        refuse_small_inputs(self.option, inputs, smallest=_SMALLEST)
-        upscaling(self.option, inputs, outputs, factors=FACTORS)
-
     def build_generator(self, inputs: ImageShape, outputs: ImageShape) -> TranslatorGenerator:
-        factor, norm = upscaling(self.option, inputs, outputs, factors=FACTORS), self.generator.norm
+        factor, norm = self.factor(inputs, outputs), self.generator.norm
         network = RRDBGenerator(inputs[0], outputs[0], factor=factor, settings=self.generator)
         initialize_weights(network, init=self.generator.init, norm="none")
         _shrink_dense_weights(network)
         if norm == "spectral":
             add_spectral_norm(network)
-        return TranslatorGenerator(network, smallest=_SMALLEST, factor=factor)
+        return TranslatorGenerator(network, smallest=self.smallest, factor=factor)
 
 
 class RRDBGenerator(nn.Module):

@@ -13,16 +13,8 @@ from gan_runner.models.checks import ImageShape
 from gan_runner.models.labels import Sequential
 from gan_runner.models.layers import initialize_weights, needs_bias, norm_of_maps
 from gan_runner.models.resnet import Residual
-from gan_runner.models.translator import (
-    Translator,
-    TranslatorGenerator,
-    TranslatorNetwork,
-    refuse_small_inputs,
-    upscaling,
-)
-from gan_runner.models.upsampling import FACTORS, upscaling_stages
-
-_SMALLEST = 2  # px: a norm of maps takes no single pixels
+from gan_runner.models.translator import TranslatorGenerator, TranslatorNetwork
+from gan_runner.models.upsampling import UpscalingTranslator, upscaling_stages
 
 
 class SRResNetNetwork(TranslatorNetwork):
@@ -31,7 +23,7 @@ class SRResNetNetwork(TranslatorNetwork):
     blocks: Annotated[int, Field(ge=1, le=64)]
 
 
-class SRResNet(Translator):
+class SRResNet(UpscalingTranslator):
     """Residual blocks at the input's size, which pixel shuffles then enlarge until it is the
     target's: by 2, 3, 4 or 8. Its outputs are linear."""
 
@@ -41,18 +33,14 @@ class SRResNet(Translator):
     def option(self) -> str:
         return "srresnet"
 
-    def check_shapes(self, inputs: ImageShape, outputs: ImageShape) -> None:
-        refuse_small_inputs(self.option, inputs, smallest=_SMALLEST)
-        upscaling(self.option, inputs, outputs, factors=FACTORS)
-
     def build_generator(self, inputs: ImageShape, outputs: ImageShape) -> TranslatorGenerator:
-        factor = upscaling(self.option, inputs, outputs, factors=FACTORS)
+        factor = self.factor(inputs, outputs)
         network = SRResNetGenerator(inputs[0], outputs[0], factor=factor, settings=self.generator)
         initialize_weights(network, init=self.generator.init, norm=self.generator.norm)
         for module in network.modules():
             if isinstance(module, nn.PReLU):
                 nn.init.constant_(module.weight, 0.25)  # no scale of a norm
-        return TranslatorGenerator(network, smallest=_SMALLEST, factor=factor)
+        return TranslatorGenerator(network, smallest=self.smallest, factor=factor)
 
 
 class SRResNetGenerator(nn.Module):

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from torch import Tensor, nn
 
+from gan_runner.models.checks import ImageShape
+from gan_runner.models.translator import Translator, refuse_small_inputs, upscaling
+
 FACTORS = (1, 2, 3, 4, 8)
 """By which networks for super-resolution upscale; 1 keeps the size, as to remove noise."""
+
+
+class UpscalingTranslator(Translator):
+    """A translator whose outputs are larger than its inputs by one of FACTORS."""
+
+    smallest: ClassVar[int] = 2
+    """The least side of an input in px: a norm of maps takes no single pixels."""
+
+    def check_shapes(self, inputs: ImageShape, outputs: ImageShape) -> None:
+        refuse_small_inputs(self.option, inputs, smallest=self.smallest)
+        self.factor(inputs, outputs)
+
+    def factor(self, inputs: ImageShape, outputs: ImageShape) -> int:
+        """By what outputs are larger. Raises ConfigError for another one."""
+        return upscaling(self.option, inputs, outputs, factors=FACTORS)
 
 
 class Up(nn.Module):

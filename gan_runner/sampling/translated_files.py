@@ -26,6 +26,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.sampling.images import translate_batch
 from gan_runner.sampling.pictures.any_format import ENCODERS, WITHOUT_ALPHA, encode_classes
 from gan_runner.sampling.translation import Translation
+from gan_runner.system.files import write_picture
 
 _MOST_BYTES = 1 << 26  # of pictures that wait for others of their size
 
@@ -181,7 +182,8 @@ def _translate(
         except ConfigError as error:  # larger than the format allows
             yield Failed(job.source, str(error))
             continue
-        _write(job.target, content)
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(job.target, content)
         yield None
 
 
@@ -189,15 +191,3 @@ def _encode(output: Pixels, target: Path, space: Space) -> bytes:
     if space.label_names:
         return encode_classes(_class_numbers(space)[output].astype(np.uint8))
     return ENCODERS[target.suffix.lower()](output)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """A whole file or none. Not flushed to the disk: a translation can be made again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -38,11 +38,22 @@ def write_user_file(path: Path, content: bytes) -> None:
         _write(Path(os.path.realpath(path)), content)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_picture(path: Path, content: bytes) -> None:
+    """The same for a file that can be made again, which isn't waited for until it is on the disk.
+
+    Raises OSError.
+    """
+    _write(path, content, lasting=False)
+
+
+def _write(path: Path, content: bytes, *, lasting: bool = True) -> None:
     temporary = path.with_name(f".{path.name}.partial")
     try:
         temporary.write_bytes(content)
-        publish(temporary, path)
+        if lasting:
+            publish(temporary, path)
+        else:
+            temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise

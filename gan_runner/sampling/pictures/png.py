@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gan_runner.system.files import write_picture
+
 Picture = NDArray[np.uint8]
 """[H, W, C], with C = 1, 3 or 4."""
 
@@ -32,11 +34,5 @@ def save_png(picture: Picture, path: Path) -> bytes:
     """Write a picture [H, W, C] under its final name when it is whole; the content of the file.
     Raises OSError."""
     content = encode_png(picture)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_picture(path, content)
     return content
