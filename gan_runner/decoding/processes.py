@@ -27,7 +27,7 @@ T = TypeVar("T")
 _CODE = "import sys; sys.path[:] = {path!r}; from gan_runner.decoding.worker import main; main()"
 _ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    "PYTHONHASHSEED": "0",  # so that they hash the same pixels alike
+    "PYTHONHASHSEED": "0",  # the same pixels have the same hash in all of them
 }
 
 _MOST_PROCESSES = 8  # so many results one process can take in

@@ -42,7 +42,7 @@ class StoredPicture(NamedTuple):
     """The form in which a picture was stored, and what its pixels are like.
 
     `low` and `high`: its values as stored. `clipped`: the share of them above the limits.
-    `histogram`: of its pixels without alpha, [256]. `hash`: of its pixels.
+    `histogram`: of its pixels without alpha, [256]. `hash`: as `hash_of` has it.
     """
 
     header: Header
