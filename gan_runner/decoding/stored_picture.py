@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.decoding.values import Limits, histogram
+from gan_runner.decoding.values import Limits
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -43,7 +42,7 @@ class StoredPicture(NamedTuple):
     """The form in which a picture was stored, and what its pixels are like.
 
     `low` and `high`: its values as stored. `clipped`: the share of them above the limits.
-    `histogram`: of its pixels without alpha, [256]. `hash`: of its pixels.
+    `histogram`: of its pixels without alpha, [256]. `hash`: as `hash_of` has it.
     """
 
     header: Header
@@ -98,21 +97,24 @@ def has_frames(image: Image.Image) -> bool:
         return True
 
 
-def is_gray(image: Image.Image, pixels: NDArray[np.uint8]) -> bool:
-    """Whether a picture has no color: by its pixels [C, H, W] if they have three channels."""
+def is_gray(image: Image.Image, pixels: NDArray[np.uint8], spread: NDArray[np.uint8]) -> bool:
+    """Whether a picture has no color: by its pixels [C, H, W] if they have three channels, of which
+    `spread_of` tells in most cases."""
     if len(pixels) < 3:
         return image.mode.startswith("I") or image.mode in _GRAY
-    every = _every(pixels)
-    for part in (pixels[:, ::every, ::every], pixels):  # a part tells in most cases
-        if (part[0] != part[1]).any() or (part[0] != part[2]).any():
+    # bytes are compared in less time than arrays
+    for part in (spread, pixels):
+        red, green, blue = (channel.tobytes() for channel in part[:3])
+        if not red == green == blue:
             return False
     return True
 
 
-def count_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """A histogram of pixels [C, H, W] without alpha; of a great picture, of a spread of them."""
-    every = _every(pixels)
-    return histogram(without_alpha(pixels)[:, ::every, ::every])
+def spread_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels [C, H, W]; of a great picture, a spread of them."""
+    side: int = pixels.shape[-1]
+    every = max(1, side // _COUNTED_SIDE)
+    return np.ascontiguousarray(pixels[:, ::every, ::every])
 
 
 def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -121,15 +123,11 @@ def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def hash_of(pixels: NDArray[np.uint8]) -> int:
-    """64 bits that tell other pixels apart, in any process."""
-    return int.from_bytes(hashlib.sha256(pixels.data).digest()[:8], "little")
+    """64 bits that tell other pixels apart, in this process and those of the same
+    PYTHONHASHSEED."""
+    return hash(pixels.tobytes())
 
 
 def _raw_mode(image: Image.Image) -> str:
     tiles = getattr(image, "tile", [])
     return str(tiles[0][3]) if tiles else ""
-
-
-def _every(pixels: NDArray[np.uint8]) -> int:
-    side: int = pixels.shape[-1]
-    return max(1, side // _COUNTED_SIDE)
