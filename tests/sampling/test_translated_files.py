@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,44 @@ def test_a_label_map_is_read_and_written_by_the_numbers_of_files(tmp_path: Path)
     outcomes = list(translate_files(Translation(Same(), space), planned.jobs))
     assert (np.asarray(Image.open(tmp_path / "out" / "a.png")) == values).all()
     assert [type(each) for each in outcomes if each is not None] == [Failed]
+
+
+def colored_maps() -> Translation:
+    """A translation of label maps in colors that leaves them as they are."""
+
+    class Same(Blur):
+        def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+            return x
+
+    names = ("0-0-0", "0-0-230", "128-64-128")  # as many as a color has channels
+    classes = Space("images", (3, 8, 8), label_names=names)
+    return Translation(Same(), replace(classes, inputs=classes))
+
+
+def test_a_label_map_in_colors_is_written_in_the_same_colors(tmp_path: Path) -> None:
+    translation = colored_maps()
+    colors = np.array([[0, 0, 0], [0, 0, 230], [128, 64, 128]], np.uint8)
+    values = colors[np.array([[0, 1, 2], [2, 2, 1]])]
+    Image.fromarray(values).save(tmp_path / "a.png")
+    Image.fromarray(values).convert("RGBA").save(tmp_path / "b.tif")
+    Image.fromarray(values + 1).save(tmp_path / "c.png")
+    planned = plan(
+        [tmp_path / file for file in ("a.png", "b.tif", "c.png")],
+        tmp_path / "out",
+        translation.space,
+    )
+    outcomes = [each for each in translate_files(translation, planned.jobs) if each is not None]
+    for name in ("a.png", "b.png"):
+        assert (np.asarray(Image.open(tmp_path / "out" / name)) == values).all()
+    assert [each.reason for each in outcomes] == ["a color 1-1-1, which the run doesn't know"]
+
+
+def test_a_program_gives_and_gets_label_maps_in_their_colors() -> None:
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[:, 3:] = (128, 64, 128)
+    assert (translate_images(colored_maps(), image) == image).all()
+    with pytest.raises(ConfigError, match=r"color=9-0-0. Use 0-0-0, 0-0-230, 128-64-128"):
+        translate_images(colored_maps(), np.full((4, 6, 3), (9, 0, 0), np.uint8))
 
 
 @pytest.mark.parametrize(
