@@ -34,7 +34,7 @@ class DiffAugment(Augmentation):
 
         def change(images: Tensor) -> Tensor:
             images = images + (brightness - 0.5)
-            if images.shape[1] == 3:
+            if images.shape[1] <= 3:  # one channel is its own gray, and more than 3 have none
                 gray = images.mean(1, keepdim=True)
                 images = gray + (images - gray) * (2 * saturation)
             middle = images.mean((1, 2, 3), keepdim=True)
