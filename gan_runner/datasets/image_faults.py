@@ -45,6 +45,9 @@ class ImageFaults(NamedTuple):
         if isinstance(failure, OutOfRange):
             return self._range_error(name, failure)
         assert not isinstance(failure, InColors), "label maps are read by folders, which handle it"
+        if isinstance(failure, Damaged) and failure.remedy:
+            what = f"{printable(name)} is {printable(failure.reason)}, {self.setting}"
+            return DataError(f"{what}. {failure.remedy}")
         too_large = isinstance(failure, TooLarge)
         what = f"{'image too large:' if too_large else 'damaged image'} {printable(name)}"
         remedy = "Scale it down" if too_large else "Remove it"

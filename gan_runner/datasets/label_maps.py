@@ -13,9 +13,10 @@ from gan_runner.data import StoredExamples
 from gan_runner.data.data import one_hot_pixels
 from gan_runner.data.label_colors import color_codes, color_names
 from gan_runner.data.stored import Pending
+from gan_runner.decoding.stored_picture import MOST_COLORS
 from gan_runner.errors import DataError
 
-MOST_CLASSES = 64
+MOST_CLASSES = MOST_COLORS
 """More values than that are a picture's, not those of a label map."""
 
 _UNKNOWN = 255

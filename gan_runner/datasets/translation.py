@@ -279,12 +279,18 @@ def _decisions(
 ) -> list[Decision]:
     """What was decided of the images of a side, called by its settings."""
     if maps is not None:
-        found = shape_decisions(counts, wanted.size) + _map_decisions(maps, wanted)
+        # two maps of one class are the same
+        shapes = shape_decisions(replace(counts, repeated=0), wanted.size)
+        found = shapes + _map_decisions(maps, wanted)
     else:
         limits = wanted.limits
         found = picture_decisions(counts, channels=wanted.channels, size=wanted.size, limits=limits)
         if counts.modes.keys() == {"palette"}:
             text = "all images have a palette and are read as colors"
+            remedy = f"If they are label maps: dataset.label_maps={side}"
+            found.append(Decision(text, remedy))
+        if counts.few_colors > 1 and counts.gray < counts.count:
+            text = f"all images together have {counts.few_colors} colors, as label maps do"
             remedy = f"If they are label maps: dataset.label_maps={side}"
             found.append(Decision(text, remedy))
     return [_of_side(each, side) for each in found]

@@ -28,6 +28,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
 _UNMARKED = {".tga": ("TGA",)}
 """Formats without a mark at their beginning, by the ends of names: any bytes could be one."""
 _MOST_READ_BYTES = 4 << 20
+_NO_JPEG = "Use its original, as a PNG, or read all as pictures: dataset.label_maps=null"
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -39,9 +40,10 @@ class Decoded(NamedTuple):
 
 
 class Damaged(NamedTuple):
-    """The reason why a file isn't an image."""
+    """The reason why a file isn't an image, and the remedy if it's another than for most."""
 
     reason: str
+    remedy: str = ""
 
 
 class TooLarge(NamedTuple):
@@ -280,7 +282,7 @@ def _label_values(
 ) -> Pixels | Damaged | InColors:
     """The classes of a label map: their numbers, uint8 [H, W], or their colors, [H, W, 3]."""
     if header.format == "JPEG":
-        return Damaged("a JPEG, whose compression changes the classes of a label map")
+        return Damaged("a JPEG, whose compression changes the classes of a label map", _NO_JPEG)
     return _label_colors(upright, header) if kind == "colors" else _label_numbers(upright, header)
 
 
@@ -289,7 +291,7 @@ def _label_colors(upright: Image.Image, header: Header) -> Pixels | Damaged:
         return Damaged(f"its pixels are {header.mode}, those of other label maps are colors")
     if stored_picture.is_transparent(upright):
         return Damaged("a label map with transparent parts, which are of no class")
-    return np.asarray(upright.convert("RGB"))
+    return np.array(upright.convert("RGB"))  # a copy that may be written to, as torch wants it
 
 
 def _label_numbers(upright: Image.Image, header: Header) -> Pixels | Damaged | InColors:
@@ -378,6 +380,7 @@ def _describe(square: _Square, wanted: Wanted) -> Decoded:
         clipped=clipped,
         histogram=stored_picture.count_pixels(pixels),
         hash=stored_picture.hash_of(pixels),
+        colors=stored_picture.few_colors(image),
     )
     return Decoded(pixels, stored)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ _MODES |= {"F": "float gray", "PA": "palette with alpha"}
 _GRAY = ("1", "L", "LA", "I", "F")
 _ORIENTATION = 0x0112
 _COUNTED_SIDE = 32
+MOST_COLORS = 64
+"""More colors than that are a picture's, not those of a label map."""
 
 
 class Header(NamedTuple):
@@ -43,7 +45,8 @@ class StoredPicture(NamedTuple):
     """The form in which a picture was stored, and what its pixels are like.
 
     `low` and `high`: its values as stored. `clipped`: the share of them above the limits.
-    `histogram`: of its pixels without alpha, [256]. `hash`: of its pixels.
+    `histogram`: of its pixels without alpha, [256]. `hash`: of its pixels. `colors`: those of a
+    picture in few colors, as numbers, () for others.
     """
 
     header: Header
@@ -56,6 +59,7 @@ class StoredPicture(NamedTuple):
     clipped: float
     histogram: NDArray[np.int64]
     hash: int
+    colors: tuple[int, ...] = ()
 
 
 def read_header(image: Image.Image) -> Header:
@@ -107,6 +111,15 @@ def is_gray(image: Image.Image, pixels: NDArray[np.uint8]) -> bool:
         if (part[0] != part[1]).any() or (part[0] != part[2]).any():
             return False
     return True
+
+
+def few_colors(image: Image.Image) -> tuple[int, ...]:
+    """The colors of a picture that has few and keeps them exactly, as a label map does; () for any
+    other."""
+    if image.mode not in ("RGB", "RGBA") or image.format == "JPEG":
+        return ()
+    found: list[Any] = image.getcolors(MOST_COLORS) or []  # ends early where there are more
+    return tuple(red << 16 | green << 8 | blue for _, (red, green, blue, *_) in found)
 
 
 def count_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:

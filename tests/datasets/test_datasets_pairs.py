@@ -439,6 +439,24 @@ def test_colors_between_others_are_doubted_as_smooth_edges() -> None:
     assert [len(each.maps.names) for each in found] == [3, 6]
 
 
+def test_pictures_in_few_colors_may_be_label_maps(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    maps = COLORS[np.arange(4 * SIDE) // 5 % 3] * np.ones((4 * SIDE, 1, 1), np.uint8)
+    for number in range(12):
+        save(folders[1] / f"{number:02}.png", maps)
+    data, _ = read(of_folders(folders), tmp_path)
+    doubt = "targets: all images together have 3 colors, as label maps do. If they are label maps: "
+    assert f"{doubt}dataset.label_maps=targets" in data.reading.warnings
+    assert not any("3 colors" in each for each in many_colors(folders, tmp_path).reading.warnings)
+
+
+def many_colors(folders: tuple[Path, Path], tmp_path: Path) -> Data:
+    """The same with a photograph among the pictures."""
+    save(folders[1] / "00.png", np.arange(SIDE * SIDE * 3).reshape(SIDE, SIDE, 3))
+    return read(of_folders(folders), tmp_path)[0]
+
+
 def test_a_map_in_transparent_colors_has_no_class_there(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:

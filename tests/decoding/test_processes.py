@@ -16,7 +16,16 @@ import pytest
 from PIL import Image
 
 from gan_runner.decoding import messages, processes
-from gan_runner.decoding.images import Damaged, OutOfRange, Result, TooLarge, Wanted, try_decode
+from gan_runner.decoding.images import (
+    Damaged,
+    Decoded,
+    InColors,
+    OutOfRange,
+    Result,
+    TooLarge,
+    Wanted,
+    try_decode,
+)
 from gan_runner.decoding.processes import ProcessEndedError, decode_files, processes_for
 
 WANTED = Wanted(size=8, channels=3)
@@ -67,6 +76,19 @@ def test_several_processes_decode_as_one_does(root: Path, monkeypatch: pytest.Mo
     kinds = [type(result) for result in here if not hasattr(result, "pixels")]
     assert kinds == [Damaged, TooLarge, OutOfRange, FileNotFoundError]
     assert [comparable(result) for result in there] == [comparable(result) for result in here]
+
+
+@pytest.mark.usefixtures("two_processes")
+def test_processes_tell_label_maps_in_colors_from_numbers(tmp_path: Path) -> None:
+    names = ["a.png", "b.png", "c.jpg"]
+    for name, mode in zip(names, ("RGB", "L", "L"), strict=True):
+        Image.new(mode, (8, 8), "red" if mode == "RGB" else 3).save(tmp_path / name)
+    wanted = Wanted(8, 1, label_map="numbers")
+    with decode_files(tmp_path, names, wanted, size=0) as results:
+        there = list(results)
+    assert [type(each) for each in there] == [InColors, Decoded, Damaged]
+    here = [try_decode(tmp_path / name, wanted) for name in names]
+    assert [comparable(each) for each in there] == [comparable(each) for each in here]
 
 
 @pytest.mark.usefixtures("two_processes")
