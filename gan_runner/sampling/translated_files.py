@@ -71,7 +71,8 @@ def plan(inputs: Sequence[Path], out: Path, space: Space) -> Plan:
         inner = [given / name for name in names or ()]
         own = [path for path in inner if not _is_below(path, out)]
         if names is not None and not own:
-            failed.append(Failed(given, "no images in this folder"))
+            why = "all of its images lie in --out, as outputs do" if inner else None
+            failed.append(Failed(given, why or "no images in this folder"))
         elif names is None and not given.exists():
             failed.append(Failed(given, "there is no such file or folder"))
         elif names is None:

@@ -112,6 +112,15 @@ def test_files_keep_names_and_turn_upright_and_what_fails_is_told(tmp_path: Path
     assert Image.open(out / "turned.jpg").size == (6, 9)
 
 
+def test_a_folder_that_is_translated_into_itself_is_told(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "a.png", 4, 4)
+    for out, reason in ((tmp_path / "in", "lie in --out"), (tmp_path / "out", None)):
+        planned = plan([tmp_path / "in"], out, GRAY)
+        assert len(planned.jobs) == (reason is None)
+        assert all(reason is not None and reason in each.reason for each in planned.failed)
+        assert bool(planned.failed) == bool(reason)
+
+
 def test_pictures_of_one_size_go_through_the_network_together(tmp_path: Path) -> None:
     class Counting(Blur):
         passes = 0
