@@ -220,6 +220,7 @@ def test_runs_of_two_directions_are_shown_in_both(tmp_path: Path, page: Page) ->
             for direction in ("inputs to targets", "targets to inputs")
         )
         assert there < back
+    assert "seed 0, targets to inputs and back" in text
     assert 'alt="samples of one at step 100"' in text
     assert "1 more run<" in text
 
