@@ -201,6 +201,7 @@ def test_networks_and_data_know_nothing_of_runs() -> None:
         "gan_runner.config.overrides",  # remedies, as they are typed
         "gan_runner.data",
         "gan_runner.data.data",
+        "gan_runner.data.label_colors",
         "gan_runner.errors",
         "gan_runner.seeds",
     }

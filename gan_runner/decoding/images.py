@@ -29,6 +29,7 @@ _UNMARKED = {".tga": ("TGA",)}
 """Formats without a mark at their beginning, by the ends of names: any bytes could be one."""
 _MOST_READ_BYTES = 4 << 20
 _KEPT = 3  # times the wanted size, which keeps all detail that scaling doesn't average away
+_NO_JPEG = "Use its original, as a PNG, or read all as pictures: dataset.label_maps=null"
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -40,9 +41,10 @@ class Decoded(NamedTuple):
 
 
 class Damaged(NamedTuple):
-    """The reason why a file isn't an image."""
+    """The reason why a file isn't an image, and the remedy if it's another than for most."""
 
     reason: str
+    remedy: str = ""
 
 
 class TooLarge(NamedTuple):
@@ -59,35 +61,44 @@ class OutOfRange(NamedTuple):
     depth: str
 
 
-Failure = Damaged | TooLarge | OutOfRange | OSError
+class InColors(NamedTuple):
+    """A label map in colors, where numbers of classes are wanted."""
+
+    mode: str
+
+
+Failure = Damaged | TooLarge | OutOfRange | InColors | OSError
 """Why there is no image, or the error of a machine that can't read the file."""
 Result = Decoded | Failure
 """An image, or why there is none."""
 
 
 Half = Literal["left", "right"]
+LabelMapKind = Literal["numbers", "colors"]
+"""What the pixels of a label map are: numbers of classes, of palettes or gray values, or colors of
+classes."""
 
 
 class Wanted(NamedTuple):
     """The images that are made of files: [channels, size, size], and the stored values that become
     black and white; None: those of the depth of each file.
 
-    `half`: the one that is taken of pictures side by side. `label_map`: pixels are numbers of
-    classes, of palettes or gray values, in one channel, of which none are made between others.
+    `half`: the one that is taken of pictures side by side. `label_map`: pixels are classes, of
+    which none are made between others; numbers in one channel, or colors in three.
     """
 
     size: int
     channels: int
     limits: Limits | None = None
     half: Half | None = None
-    label_map: bool = False
+    label_map: LabelMapKind | None = None
 
 
 class WantedWhole(NamedTuple):
     """How files become images in their own size; of both fields as `Wanted` has them."""
 
     limits: Limits | None = None
-    label_map: bool = False
+    label_map: LabelMapKind | None = None
 
 
 class _File(NamedTuple):
@@ -149,7 +160,7 @@ def try_decode_pixels(source: Path | Member, wanted: Wanted) -> Pixels | Failure
 
 def try_decode_whole(path: Path, wanted: WantedWhole) -> Pixels | Failure:
     """The first image in a file, upright, in its own size: uint8 [H, W, C], gray or color with its
-    alpha if it has some, or the one channel of a label map."""
+    alpha if it has some; a label map as `Wanted` has it."""
     return _guarded(path, lambda image: _decode_whole(image, wanted))
 
 
@@ -193,7 +204,7 @@ def _decode_file(file: _File, decode: Callable[[Image.Image], T | Failure]) -> T
         return Damaged(f"{type(error).__name__}: {error}")
 
 
-def _decode(image: Image.Image, wanted: Wanted) -> _Square | Damaged | OutOfRange:
+def _decode(image: Image.Image, wanted: Wanted) -> _Square | Failure:
     from PIL import ImageOps
 
     header = stored_picture.read_header(image)
@@ -213,8 +224,10 @@ def _decode(image: Image.Image, wanted: Wanted) -> _Square | Damaged | OutOfRang
         middle, first = upright.width // 2, wanted.half == "left"
         box = (0 if first else middle, 0, middle if first else 2 * middle, upright.height)
         upright, header = upright.crop(box), header._replace(width=header.width // 2)
-    make = _label_square if wanted.label_map else _square
-    made = make(upright, header, wanted)
+    if wanted.label_map is None:
+        made = _square(upright, header, wanted)
+    else:
+        made = _label_square(upright, header, wanted.label_map, wanted.size)
     if not isinstance(made, _Bytes):
         return made
     shape = (wanted.size, wanted.size, wanted.channels)
@@ -224,15 +237,17 @@ def _decode(image: Image.Image, wanted: Wanted) -> _Square | Damaged | OutOfRang
     return _Square(pixels, image, header, made.values, max(lies, turns) > 1)
 
 
-def _decode_whole(image: Image.Image, wanted: WantedWhole) -> Pixels | Damaged | OutOfRange:
+def _decode_whole(image: Image.Image, wanted: WantedWhole) -> Pixels | Failure:
     from PIL import ImageOps
 
     header = stored_picture.read_header(image)
     image.load()
     upright = image if stored_picture.orientation_of(image) == 1 else ImageOps.exif_transpose(image)
-    if wanted.label_map:
-        classes = _label_values(upright, header)
-        return classes if isinstance(classes, Damaged) else np.ascontiguousarray(classes[..., None])
+    if wanted.label_map is not None:
+        classes = _label_values(upright, header, wanted.label_map)
+        if not isinstance(classes, np.ndarray):
+            return classes
+        return np.ascontiguousarray(classes if classes.ndim == 3 else classes[..., None])
     made = _in_bytes(upright, header, wanted.limits)
     if not isinstance(made, _Bytes):
         return made
@@ -243,7 +258,7 @@ def _decode_whole(image: Image.Image, wanted: WantedWhole) -> Pixels | Damaged |
     return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None])
 
 
-def _square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Damaged | OutOfRange:
+def _square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Failure:
     """The middle square of a picture, scaled."""
     from PIL import Image, ImageOps
 
@@ -257,25 +272,42 @@ def _square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Da
     return _Bytes(converted, in_bytes.values)
 
 
-def _label_square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Damaged:
+def _label_square(
+    upright: Image.Image, header: Header, kind: LabelMapKind, size: int
+) -> _Bytes | Failure:
     """The middle square of a label map: of the classes that lie there, no others."""
     from PIL import Image, ImageOps
 
-    values = _label_values(upright, header)
-    if isinstance(values, Damaged):
+    values = _label_values(upright, header, kind)
+    if not isinstance(values, np.ndarray):
         return values
-    size = (wanted.size, wanted.size)
-    return _Bytes(ImageOps.fit(Image.fromarray(values), size, Image.Resampling.NEAREST))
+    return _Bytes(ImageOps.fit(Image.fromarray(values), (size, size), Image.Resampling.NEAREST))
 
 
-def _label_values(upright: Image.Image, header: Header) -> Pixels | Damaged:
-    """The numbers of classes of a label map, uint8 [H, W]."""
+def _label_values(
+    upright: Image.Image, header: Header, kind: LabelMapKind
+) -> Pixels | Damaged | InColors:
+    """The classes of a label map: their numbers, uint8 [H, W], or their colors, [H, W, 3]."""
     if header.format == "JPEG":
-        return Damaged("a JPEG, whose compression changes the classes of a label map")
+        return Damaged("a JPEG, whose compression changes the classes of a label map", _NO_JPEG)
+    return _label_colors(upright, header) if kind == "colors" else _label_numbers(upright, header)
+
+
+def _label_colors(upright: Image.Image, header: Header) -> Pixels | Damaged:
+    if not header.depth.startswith(("8-bit", "16-bit color")):
+        return Damaged(f"its pixels are {header.mode}, those of other label maps are colors")
+    if stored_picture.is_transparent(upright):
+        return Damaged("a label map with transparent parts, which are of no class")
+    return np.array(upright.convert("RGB"))  # a copy that may be written to, as torch wants it
+
+
+def _label_numbers(upright: Image.Image, header: Header) -> Pixels | Damaged | InColors:
     values = np.asarray(upright)
     if values.ndim == 3 and (values == values[..., :1]).all():
         values = values[..., 0]  # gray in three channels
-    if values.ndim == 3 or values.dtype.kind == "f":
+    if values.ndim == 3:
+        return InColors(header.mode)
+    if values.dtype.kind == "f":
         return Damaged(f"no label map: its pixels are {header.mode}, not numbers of classes")
     if values.min() < 0 or values.max() > 255:
         return Damaged(f"a label map with a class {values.max()}, above 255")
@@ -355,6 +387,7 @@ def _describe(square: _Square, wanted: Wanted) -> Decoded:
         clipped=clipped,
         histogram=histogram(stored_picture.without_alpha(spread)),
         hash=stored_picture.hash_of(pixels),
+        colors=stored_picture.few_colors(image),
     )
     return Decoded(pixels, stored)
 

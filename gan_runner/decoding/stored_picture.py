@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ _MODES |= {"F": "float gray", "PA": "palette with alpha"}
 _GRAY = ("1", "L", "LA", "I", "F")
 _ORIENTATION = 0x0112
 _COUNTED_SIDE = 32
+MOST_COLORS = 64
+"""More colors than that are a picture's, not those of a label map."""
 
 
 class Header(NamedTuple):
@@ -42,7 +44,8 @@ class StoredPicture(NamedTuple):
     """The form in which a picture was stored, and what its pixels are like.
 
     `low` and `high`: its values as stored. `clipped`: the share of them above the limits.
-    `histogram`: of its pixels without alpha, [256]. `hash`: as `hash_of` has it.
+    `histogram`: of its pixels without alpha, [256]. `hash`: as `hash_of` has it. `colors`: those of
+    a picture in few colors, as numbers, () for others.
     """
 
     header: Header
@@ -55,6 +58,7 @@ class StoredPicture(NamedTuple):
     clipped: float
     histogram: NDArray[np.int64]
     hash: int
+    colors: tuple[int, ...] = ()
 
 
 def read_header(image: Image.Image) -> Header:
@@ -115,6 +119,15 @@ def spread_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     side: int = pixels.shape[-1]
     every = max(1, side // _COUNTED_SIDE)
     return np.ascontiguousarray(pixels[:, ::every, ::every])
+
+
+def few_colors(image: Image.Image) -> tuple[int, ...]:
+    """The colors of a picture that has few and keeps them exactly, as a label map does; () for any
+    other."""
+    if image.mode not in ("RGB", "RGBA") or image.format == "JPEG":
+        return ()
+    found: list[Any] = image.getcolors(MOST_COLORS) or []  # ends early where there are more
+    return tuple(red << 16 | green << 8 | blue for _, (red, green, blue, *_) in found)
 
 
 def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

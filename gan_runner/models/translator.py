@@ -13,6 +13,7 @@ from gan_runner.errors import ConfigError, printable
 from gan_runner.models.base import GenerativeModel, Network, Width
 from gan_runner.models.checks import ImageShape, refuse_batch_of_one, sides
 from gan_runner.models.codes import Code
+from gan_runner.models.discriminator import ChannelPart
 from gan_runner.models.labels import ClassConditional
 from gan_runner.models.patch import TranslatorDiscriminator
 
@@ -97,10 +98,12 @@ class Translator(GenerativeModel):
         self.check(space)
         inputs, (channels, *size) = self._shapes(space)
         seen = inputs[0] + channels if conditional else channels
-        return {
-            "generator": self.build_generator(inputs, sides(space.shape)),
-            "discriminator": self.discriminator.build((seen, size[0], size[1])),
-        }
+        generator = self.build_generator(inputs, sides(space.shape))
+        discriminator = self.discriminator.build((seen, size[0], size[1]))
+        spaces = (input_space(space), space) if conditional else (space,)
+        parts = (ChannelPart(each.shape[0], bool(each.label_names)) for each in spaces)
+        discriminator.parts = tuple(parts)
+        return {"generator": generator, "discriminator": discriminator}
 
     def _shapes(self, space: Space) -> tuple[ImageShape, ImageShape]:
         """Of inputs and outputs. Raises ConfigError for what isn't an image."""

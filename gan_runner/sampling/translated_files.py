@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from gan_runner.data import Space
+from gan_runner.data.label_colors import classes_of_colors, named_colors
 from gan_runner.datasets.readers.listing import list_below
 from gan_runner.decoding.images import (
     Damaged,
     Failure,
+    InColors,
+    LabelMapKind,
     OutOfRange,
     Pixels,
     WantedWhole,
@@ -67,7 +71,8 @@ def plan(inputs: Sequence[Path], out: Path, space: Space) -> Plan:
         inner = [given / name for name in names or ()]
         own = [path for path in inner if not _is_below(path, out)]
         if names is not None and not own:
-            failed.append(Failed(given, "no images in this folder"))
+            why = "all of its images lie in --out, as outputs do" if inner else None
+            failed.append(Failed(given, why or "no images in this folder"))
         elif names is None and not given.exists():
             failed.append(Failed(given, "there is no such file or folder"))
         elif names is None:
@@ -102,7 +107,9 @@ def translate_files(
     and what `Translation.translate` does.
     """
     waiting = _Waiting(translation)
-    wanted = WantedWhole(limits, bool(translation.inputs.label_names))
+    names = translation.inputs.label_names
+    kind: LabelMapKind = "numbers" if named_colors(names) is None else "colors"
+    wanted = WantedWhole(limits, kind if names else None)
     for job in jobs:
         pixels = _read(job.source, wanted, translation.inputs)
         if not isinstance(pixels, np.ndarray):
@@ -140,15 +147,26 @@ class _Waiting:
 def _read(path: Path, wanted: WantedWhole, space: Space) -> Pixels | Failure:
     """A picture in its file; of label maps the place of each class in those of the run."""
     pixels = try_decode_whole(path, wanted)
-    if not isinstance(pixels, np.ndarray) or not wanted.label_map:
+    if not isinstance(pixels, np.ndarray) or wanted.label_map is None:
         return pixels
+    chosen = _classes_of(pixels, space)
+    if chosen.min() < 0:
+        strange = "-".join(map(str, pixels[chosen < 0][0].reshape(-1).tolist()))
+        what = "color" if wanted.label_map == "colors" else "class"
+        return Damaged(f"a {what} {strange}, which the run doesn't know")
+    return chosen.astype(np.uint8)[..., None]
+
+
+def _classes_of(pixels: Pixels, space: Space) -> NDArray[np.int64]:
+    """The place [H, W] of each class of a label map [H, W, C] in those of a run; -1 for others."""
+    colors = named_colors(space.label_names)
+    if colors is not None:
+        planes = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+        found: NDArray[np.int64] = classes_of_colors(planes, colors)[0].numpy()
+        return found
     places = np.full(256, -1, np.int64)
     places[_class_numbers(space)] = np.arange(len(space.label_names))
-    chosen = places[pixels]
-    if chosen.min() < 0:
-        strange = int(pixels[chosen < 0].min())
-        return Damaged(f"a class {strange}, which the run doesn't know")
-    return chosen.astype(np.uint8)
+    return places[pixels[..., 0]]
 
 
 def _class_numbers(space: Space) -> NDArray[np.int64]:
@@ -159,6 +177,8 @@ def _class_numbers(space: Space) -> NDArray[np.int64]:
 
 
 def _reason(failure: Failure) -> str:
+    if isinstance(failure, InColors):
+        return f"no label map: its pixels are {failure.mode}, not numbers of classes"
     if isinstance(failure, OutOfRange):
         low, high, depth = failure
         return f"values from {low:g} to {high:g}, which are none of a {depth} picture"
@@ -188,6 +208,6 @@ def _translate(
 
 
 def _encode(output: Pixels, target: Path, space: Space) -> bytes:
-    if space.label_names:
+    if space.label_names and named_colors(space.label_names) is None:
         return encode_classes(_class_numbers(space)[output].astype(np.uint8))
     return ENCODERS[target.suffix.lower()](output)

@@ -19,6 +19,7 @@ from gan_runner.decoding import messages, processes
 from gan_runner.decoding.images import (
     Damaged,
     Decoded,
+    InColors,
     OutOfRange,
     Result,
     TooLarge,
@@ -87,6 +88,19 @@ def test_several_processes_hash_the_same_pixels_alike(root: Path) -> None:
     results = decode(root, NAMES)
     hashes = [result.stored.hash for result in results if isinstance(result, Decoded)]
     assert [*map(hashes.index, hashes)] == [0] * 10 + [10] * 10
+
+
+@pytest.mark.usefixtures("two_processes")
+def test_processes_tell_label_maps_in_colors_from_numbers(tmp_path: Path) -> None:
+    names = ["a.png", "b.png", "c.jpg"]
+    for name, mode in zip(names, ("RGB", "L", "L"), strict=True):
+        Image.new(mode, (8, 8), "red" if mode == "RGB" else 3).save(tmp_path / name)
+    wanted = Wanted(8, 1, label_map="numbers")
+    with decode_files(tmp_path, names, wanted, size=0) as results:
+        there = list(results)
+    assert [type(each) for each in there] == [InColors, Decoded, Damaged]
+    here = [try_decode(tmp_path / name, wanted) for name in names]
+    assert [comparable(each) for each in there] == [comparable(each) for each in here]
 
 
 @pytest.mark.usefixtures("two_processes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from gan_runner.comparison.compared import Comparison
@@ -67,21 +68,26 @@ def samples(comparison: Comparison) -> dict[str, Any]:
     each group, all others."""
     found = gallery(ordered_groups(comparison))
     names = named_groups(comparison)
-    by_group: dict[int, list[Strip]] = {}
+    by_group: dict[int, dict[str, list[Strip]]] = {}
     for strip in found.strips:
-        by_group.setdefault(id(strip.group), []).append(strip)
-    firsts = [strips[0] for strips in by_group.values()]
+        by_run = by_group.setdefault(id(strip.group), {})
+        by_run.setdefault(strip.record.name, []).append(strip)
+    firsts = [strip for by_run in by_group.values() for strip in next(iter(by_run.values()))]
+    others: dict[int, list[Strip]] = {
+        group: list(chain.from_iterable(list(by_run.values())[1:]))
+        for group, by_run in by_group.items()
+        if len(by_run) > 1
+    }
     return {
         "steps": found.steps,
         "reals": _reals(firsts, names),
         "first": [_strip(strip, names) for strip in firsts],
-        "seeds": len(found.strips) > len(firsts),
+        "seeds": bool(others),
         "others": [
-            {"heading": names[group], "strips": [_strip(strip, names) for strip in strips[1:]]}
-            for group, strips in by_group.items()
-            if len(strips) > 1
+            {"heading": names[group], "strips": [_strip(strip, names) for strip in strips]}
+            for group, strips in others.items()
         ],
-        "more": len(found.strips) - len(firsts),
+        "more": sum(len(by_run) - 1 for by_run in by_group.values()),
         "notes": found.notes,
     }
 
@@ -154,6 +160,7 @@ def _strip(strip: Strip, names: Mapping[int, NamedGroup]) -> dict[str, Any]:
     record = strip.record
     return {
         "pictures": strip.pictures,
+        "direction": strip.direction,
         "run": record.name,
         "seed": record.seed,
         "group": names[id(strip.group)],

@@ -310,7 +310,8 @@ class DiscriminatorInput:
 
 
 def _moment(name: str, state: TrainState) -> Moment:
-    return Moment(state.step, state.rng.augment, state.memory(f"augment.{name}"))
+    memory, parts = state.memory(f"augment.{name}"), state.discriminator.parts
+    return Moment(state.step, state.rng.augment, memory, parts)
 
 
 def check_generator(model: GenerativeModel, outputs: Tensor, examples: Tensor) -> None:
