@@ -277,7 +277,7 @@ def _work_as_side(case: Case, settings: Sequence[str], *, threads: int, is_bare:
         folder = Path(temporary)
         write = _write_pairs if case.translates else _write_array
         where, inputs, images = write(folder, case.shape)
-        config = _composed(
+        config = composed(
             *(*where, f"cache={folder}", f"threads={threads}", *case.settings, *settings)
         )
         if is_bare:
@@ -329,7 +329,8 @@ def _write_pairs(
     return words, both[0], both[1]
 
 
-def _composed(*words: str) -> Config:
+def composed(*words: str) -> Config:
+    """A configuration of a run that is never evaluated."""
     command = read_command_line(
         ["train.steps=1000000", "train.eval_every=0", *words, "--plugin", str(PLUGIN)]
     )
