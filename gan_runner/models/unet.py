@@ -122,7 +122,8 @@ class HalvingConv(nn.Conv2d):
         height, width = maps.shape[2:]
         if height % 2 or width % 2:
             maps = pad(maps, (0, width % 2, 0, height % 2))
-        if not _are_few(maps) or not is_plain_float32(maps):
+        # not in evaluation, where numbers must not depend on the size of a batch
+        if not (self.training and _are_few(maps) and is_plain_float32(maps)):
             return super().forward(maps)
         patches = unfold(maps, 4, padding=1, stride=2).transpose(1, 2)
         outputs = linear(patches.flatten(0, 1), self.weight.flatten(1), self.bias)
@@ -137,14 +138,13 @@ class DoublingConv(UpsampleConv):
         super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
 
     def is_slower(self, maps: Tensor) -> bool:
-        return _are_few(maps) or super().is_slower(maps)
+        return (self.training and _are_few(maps)) or super().is_slower(maps)
 
 
 def _are_few(maps: Tensor) -> bool:
     """Whether there are so few places in maps, under many weights, that a CPU's convolution takes
-    longer to put these in order than a product of matrices does in all, forward and backward.
-    An exported network, which takes batches of any size, convolves."""
-    return not torch.compiler.is_compiling() and maps.numel() // maps.shape[1] <= _FEW_PLACES
+    longer to put these in order than a product of matrices does in all, forward and backward."""
+    return maps.numel() // maps.shape[1] <= _FEW_PLACES
 
 
 def _down(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
