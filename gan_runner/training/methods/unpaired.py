@@ -185,9 +185,10 @@ class Unpaired(TranslatorMethod):
         }
 
     def _identity(
-        self, state: TrainState, batch: Batch, same: Translations | None
+        self, state: TrainState, batch: Batch, same: Translations | None = None
     ) -> dict[str, Tensor]:
-        """How far images are from the translation to their own domain; nothing without a weight."""
+        """How far images are from the translation to their own domain, which is made unless it is
+        there; nothing without a weight."""
         if not self.settings.identity:
             return {}
         inputs = inputs_of(batch)
