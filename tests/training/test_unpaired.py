@@ -61,7 +61,7 @@ def test_images_of_both_domains_go_through_a_generator_together_and_are_as_if_ap
     together, apart = method._identity(state, batch, same), method._identity(state, batch)
     assert together.keys() == apart.keys()
     for name, value in apart.items():
-        assert float(together[name]) == pytest.approx(float(value), rel=1e-5)
+        assert together[name].item() == pytest.approx(value.item(), rel=1e-5)
 
 
 def test_images_of_both_domains_are_apart_where_a_pass_changes_what_another_makes() -> None:
