@@ -7,14 +7,20 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import linear, pad, unfold
 
 from gan_runner.config.overrides import override
 from gan_runner.errors import ConfigError
 from gan_runner.models.base import Norm
 from gan_runner.models.checks import ImageShape
 from gan_runner.models.dropout import Rate, dropout_layers
-from gan_runner.models.layers import UpsampleConv, initialize_weights, needs_bias, norm_of_maps
+from gan_runner.models.layers import (
+    UpsampleConv,
+    initialize_weights,
+    is_plain_float32,
+    needs_bias,
+    norm_of_maps,
+)
 from gan_runner.models.translator import (
     Translator,
     TranslatorGenerator,
@@ -24,6 +30,7 @@ from gan_runner.models.translator import (
 )
 from gan_runner.models.upsampling import Up
 
+_FEW_PLACES = 128
 _DROPPING = 3  # of the decoder's layers, from the smallest maps on
 
 
@@ -86,9 +93,9 @@ class UNetGenerator(nn.Module):
             rate = settings.dropout if depth - level <= min(_DROPPING, depth - 2) else 0.0
             after = [norm_of_maps(norm, widths[level - 1])]
             after += dropout_layers(rate, always=settings.noise)
-            conv = _doubling_conv(seen, widths[level - 1], bias=needs_bias(norm))
+            conv = DoublingConv(seen, widths[level - 1], bias=needs_bias(norm))
             ups.append(Up(conv, *after))
-        ups.append(Up(_doubling_conv(2 * widths[0], outputs, bias=True), nn.Tanh()))
+        ups.append(Up(DoublingConv(2 * widths[0], outputs, bias=True), nn.Tanh()))
         self.downs, self.ups = nn.ModuleList(downs), nn.ModuleList(ups)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -115,7 +122,29 @@ class HalvingConv(nn.Conv2d):
         height, width = maps.shape[2:]
         if height % 2 or width % 2:
             maps = pad(maps, (0, width % 2, 0, height % 2))
-        return super().forward(maps)
+        # not in evaluation, where numbers must not depend on the size of a batch
+        if not (self.training and _are_few(maps) and is_plain_float32(maps)):
+            return super().forward(maps)
+        patches = unfold(maps, 4, padding=1, stride=2).transpose(1, 2)
+        outputs = linear(patches.flatten(0, 1), self.weight.flatten(1), self.bias)
+        sides = maps.shape[2] // 2, maps.shape[3] // 2
+        return outputs.view(len(maps), *sides, -1).permute(0, 3, 1, 2).contiguous()
+
+
+class DoublingConv(UpsampleConv):
+    """Maps [N, inputs, h, w] -> [N, outputs, 2h, 2w]."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
+        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
+
+    def is_slower(self, maps: Tensor) -> bool:
+        return (self.training and _are_few(maps)) or super().is_slower(maps)
+
+
+def _are_few(maps: Tensor) -> bool:
+    """Whether there are so few places in maps, under many weights, that a CPU's convolution takes
+    longer to put these in order than a product of matrices does in all, forward and backward."""
+    return maps.numel() // maps.shape[1] <= _FEW_PLACES
 
 
 def _down(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
@@ -125,10 +154,6 @@ def _down(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
         HalvingConv(inputs, outputs, bias=needs_bias(norm)),
         norm_of_maps(norm, outputs),
     )
-
-
-def _doubling_conv(inputs: int, outputs: int, *, bias: bool) -> UpsampleConv:
-    return UpsampleConv(inputs, outputs, 4, stride=2, padding=1, bias=bias)
 
 
 def _halvings(image: ImageShape) -> int:

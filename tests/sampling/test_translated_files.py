@@ -138,6 +138,32 @@ def test_pictures_of_one_size_go_through_the_network_together(tmp_path: Path) ->
     assert Counting.passes == 2
 
 
+def test_what_is_read_ahead_becomes_the_file_of_its_own_name(tmp_path: Path) -> None:
+    jobs = []
+    for number in range(40):
+        source = tmp_path / f"{number}.png"
+        Image.fromarray(np.full((8, 8 + number % 3), number, np.uint8)).save(source)
+        jobs.append(Job(source, tmp_path / "out" / source.name))
+    jobs[7].source.write_bytes(b"no picture")
+
+    class Same(Blur):
+        def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+            return x
+
+    outcomes = list(translate_files(Translation(Same(), GRAY), jobs))
+    assert [each.source for each in outcomes if each is not None] == [jobs[7].source]
+    for number, job in enumerate(jobs):
+        if number != 7:
+            assert (np.asarray(Image.open(job.target)) == number).all()
+
+
+def test_a_file_that_cannot_be_written_ends_the_translation(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    job = Job(save(tmp_path / "a.png", 8, 8), tmp_path / "out" / "a.png")
+    with pytest.raises(OSError):
+        list(translate_files(Translation(Blur(), GRAY), [job]))
+
+
 def test_a_label_map_is_read_and_written_by_the_numbers_of_files(tmp_path: Path) -> None:
     classes = Space("images", (2, 8, 8), label_names=("3", "200"))
     space = Space("images", (2, 8, 8), label_names=("3", "200"), inputs=classes)

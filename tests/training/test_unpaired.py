@@ -50,6 +50,27 @@ def test_the_cycle_of_a_translator_that_inverts_is_closed_and_not_its_identity()
     assert float(identity) == pytest.approx(2 * float(batch.inputs.abs().mean()))
 
 
+def test_images_of_both_domains_go_through_a_generator_together_and_are_as_if_apart() -> None:
+    data, method = two_domains(), unpaired(unet(dropout=0.0))
+    state, batch = state_of(method, data.space), next(batches_of(data, method))
+    fakes, same = method._translate(state, batch, also_own=True)
+    alone, nothing = method._translate(state, batch, also_own=False)
+    assert same is not None and nothing is None
+    assert torch.allclose(fakes.there, alone.there, atol=1e-5)
+    assert torch.allclose(fakes.back, alone.back, atol=1e-5)
+    together, apart = method._identity(state, batch, same), method._identity(state, batch)
+    assert together.keys() == apart.keys()
+    for name, value in apart.items():
+        assert together[name].item() == pytest.approx(value.item(), rel=1e-5)
+
+
+def test_images_of_both_domains_are_apart_where_a_pass_changes_what_another_makes() -> None:
+    plain = unet()
+    normed = plain.generator.model_copy(update={"norm": "batch"})
+    for model in (unet(dropout=0.5), plain.model_copy(update={"generator": normed})):
+        assert not unpaired(model)._generates_together
+
+
 class Negative(nn.Module):
     """Images inverted."""
 

@@ -42,7 +42,8 @@ class UnpairedSettings(Component):
 
 
 class Translations(NamedTuple):
-    """Of a batch with inputs A and examples B: A translated to B, and B to A."""
+    """What both generators make of a batch with inputs A and examples B: `there` is that of the one
+    that makes B, `back` that of the one that makes A."""
 
     there: Tensor
     back: Tensor
@@ -97,22 +98,40 @@ class Unpaired(TranslatorMethod):
         d_steps = self.objective.d_steps
         for k in range(d_steps):
             batch, update = next(batches), state.step * d_steps + k
-            with torch.set_grad_enabled(k == d_steps - 1):
-                fakes = self._translate(state, batch)
+            is_last = k == d_steps - 1
+            with torch.set_grad_enabled(is_last):
+                fakes, same = self._translate(state, batch, also_own=is_last)
             self._update_discriminator(state, batch.examples, fakes.there, update=update)
             with state.turned() as turned:
                 self._update_discriminator(turned, inputs_of(batch), fakes.back, update=update)
-        self._update_generators(state, batch, fakes)
+        self._update_generators(state, batch, fakes, same)
         self.finish_step(state)
 
-    def _translate(self, state: TrainState, batch: Batch) -> Translations:
-        inputs = inputs_of(batch)
+    def _translate(
+        self, state: TrainState, batch: Batch, *, also_own: bool
+    ) -> tuple[Translations, Translations | None]:
+        """Both domains translated to the other one; `also_own`: and to their own, in the same
+        passes, where the identity has a weight and G allows it."""
+        inputs, examples = inputs_of(batch), batch.examples
+        is_joint = also_own and self.settings.identity > 0 and self._generates_together
+        there_of = torch.cat((inputs, examples)) if is_joint else inputs
+        back_of = torch.cat((examples, inputs)) if is_joint else examples
         with self.updates.autocast(inputs.device):
-            there: Tensor = state.generator(inputs).float()
-            back: Tensor = state.back_generator(batch.examples).float()
-        check_generator(self.model, there, batch.examples)
-        check_generator(self.model, back, inputs)
-        return Translations(there, back)
+            made = state.generator(there_of).float(), state.back_generator(back_of).float()
+        check_generator(self.model, made[0], back_of)
+        check_generator(self.model, made[1], there_of)
+        if not is_joint:
+            return Translations(*made), None
+        (there, own_there), (back, own_back) = (of.chunk(2) for of in made)
+        return Translations(there, back), Translations(own_there, own_back)
+
+    @property
+    def _generates_together(self) -> bool:
+        """Whether images of both domains may go through a G as one batch, since it treats each
+        alone and alike: no batch norm, no spectral norm, which counts passes, and no dropout."""
+        network = self.translator.generator
+        drops = bool(getattr(network, "dropout", 0))
+        return network.norm in ("instance", "layer", "none") and not drops
 
     def _update_discriminator(
         self, state: TrainState, real: Tensor, fake: Tensor, *, update: int
@@ -123,12 +142,15 @@ class Unpaired(TranslatorMethod):
         )
         self.update_discriminator(state, Batch(real), Batch(pooled), update=update)
 
-    def _update_generators(self, state: TrainState, batch: Batch, fakes: Translations) -> None:
+    def _update_generators(
+        self, state: TrainState, batch: Batch, fakes: Translations, same: Translations | None
+    ) -> None:
+        """`same`: the translations to their own domain, where they are made."""
         terms = self._play(state, batch.examples, fakes.there)
         with state.turned() as turned:
             back_terms = self._play(turned, inputs_of(batch), fakes.back)
             turned.sums.add(back_terms)
-        cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch)
+        cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch, same)
         weighted = [
             *(self.settings.cycle * term for term in cycle.values()),
             *(self.settings.identity * term for term in identity.values()),
@@ -162,13 +184,17 @@ class Unpaired(TranslatorMethod):
             "cycle/examples": ranks.gather(l1(again.there.float(), batch.examples)).mean(),
         }
 
-    def _identity(self, state: TrainState, batch: Batch) -> dict[str, Tensor]:
-        """How far images are from the translation to their own domain; nothing without a weight."""
+    def _identity(
+        self, state: TrainState, batch: Batch, same: Translations | None = None
+    ) -> dict[str, Tensor]:
+        """How far images are from the translation to their own domain, which is made unless it is
+        there; nothing without a weight."""
         if not self.settings.identity:
             return {}
         inputs = inputs_of(batch)
-        with self.updates.autocast(inputs.device):
-            same = Translations(state.generator(batch.examples), state.back_generator(inputs))
+        if same is None:
+            with self.updates.autocast(inputs.device):
+                same = Translations(state.generator(batch.examples), state.back_generator(inputs))
         return {
             "identity/inputs": ranks.gather(l1(same.back.float(), inputs)).mean(),
             "identity/examples": ranks.gather(l1(same.there.float(), batch.examples)).mean(),
