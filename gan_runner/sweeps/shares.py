@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from gan_runner.errors import ConfigError, plural, printable
@@ -52,6 +52,10 @@ class Places(NamedTuple):
     def at_a_time(self, devices: int, device: str) -> int:
         """The number of jobs on so many devices that run at a time."""
         return max(1, min(self.n_jobs, self.count(device) // devices))
+
+    def most_at_a_time(self, kinds: Iterable[tuple[int, str]]) -> int:
+        """The most jobs that run at a time, by the devices of each and their setting."""
+        return max((self.at_a_time(*kind) for kind in kinds), default=1)
 
     def find(self, taken: Collection[int], devices: int, device: str) -> list[int] | None:
         """The places of a job, the first ones that are free; None while there are too few. A job

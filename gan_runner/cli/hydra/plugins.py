@@ -216,8 +216,7 @@ class ProcessLauncher(SweepLauncher):
         kinds = sorted({(job.config.devices, job.config.device) for job in jobs})
         for kind in kinds:
             self._context.sweep.note(places.note(*kind))
-        at_a_time = max((places.at_a_time(*kind) for kind in kinds), default=1)
-        return partial(run_in_processes, places=places, at_a_time=at_a_time)
+        return partial(run_in_processes, places=places, at_a_time=places.most_at_a_time(kinds))
 
     def check_devices(self, devices: int) -> None:
         """Any number of processes can be started."""
