@@ -94,8 +94,9 @@ def _exit_code(failures: Mapping[int, ProcessFailure]) -> int:
         if failure.exitcode < 0:
             name = signal.Signals(-failure.exitcode).name
             raise MachineError(
-                f"rank {rank} was ended by {name}. Memory may have been too small for all ranks; "
-                "a run that has begun can go on from its last checkpoint, with gan-train resume=RUN"
+                f"rank {rank} was ended by {name}. Unless another rank says why, memory may have "
+                "been too small for all. A run that has begun can go on from its last checkpoint, "
+                "with gan-train resume=RUN"
             )
     codes = [failure.exitcode for _, failure in sorted(failures.items())]
     own = [code for code in codes if code != MachineError.exit_code]
