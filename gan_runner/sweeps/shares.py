@@ -86,7 +86,7 @@ class Places(NamedTuple):
         gpus = self._gpus(device)
         has = plural(len(gpus), "GPU") if gpus else plural(self.cores, "core")
         return (
-            f"note: of jobs on {plural(devices, 'device')} {most} at a time, "
+            f"note: jobs on {plural(devices, 'device')} run {most} at a time, "
             f"hydra.launcher.n_jobs={self.n_jobs}: this machine has {has}"
         )
 

@@ -407,7 +407,7 @@ def test_fewer_jobs_at_a_time_than_were_asked_for_are_told() -> None:
     assert two.note(1, "cpu") == ""
     assert Places(1, cores=2, gpus=()).note(2, "cpu") == ""
     assert two.note(2, "cpu") == (
-        "note: of jobs on 2 devices 1 at a time, hydra.launcher.n_jobs=2: this machine has 2 cores"
+        "note: jobs on 2 devices run 1 at a time, hydra.launcher.n_jobs=2: this machine has 2 cores"
     )
     assert "has 4 GPUs" in Places(3, cores=2, gpus=list("0123")).note(2, "auto")
 
@@ -426,7 +426,7 @@ def test_jobs_on_one_and_on_two_devices_share_the_machine(
     words = ["devices=1,2", "sweep=s", f"hydra.launcher.n_jobs={n_jobs}"]
     answer = here("gan-train", *TINY, "-m", *words)
     assert (answer.code, asked) == (0, [(["devices=1: 1", "devices=2: 2"], most)]), answer.err
-    assert ("note: of jobs on 2 devices 1 at a time" in answer.out) == told
+    assert ("note: jobs on 2 devices run 1 at a time" in answer.out) == told
 
 
 class MadeUpProcess:
