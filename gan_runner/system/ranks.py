@@ -52,6 +52,9 @@ _KINDS = (ConfigError, DataError, MachineError, NumbersError, CheckpointError)
 LOSS = "another rank of the run has ended"
 """The fault of a rank that has lost another, which may be able to say why."""
 
+KILLED = "of the run was killed"
+"""The fault of a rank that has lost another which was killed: a cluster may be able to say why."""
+
 
 class Order(IntEnum):
     """What rank 0 tells the others to do next."""
@@ -361,8 +364,7 @@ class _Watch:
             for other in self._others:
                 if self._is_gone(other):
                     return MachineError(
-                        f"rank {other} of the run was killed, as the machine does when memory "
-                        "runs out"
+                        f"rank {other} {KILLED}, as the machine does when memory runs out"
                     )
             time.sleep(_DYING / 20)
         return None
