@@ -62,7 +62,7 @@ DOORS = {
     "submitit": {"gan_runner.sweeps.cluster", "gan_runner.sweeps.cluster_task"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},
-    "psutil": {"gan_runner.system.machine"},
+    "psutil": {"gan_runner.system.machine", "gan_runner.system.processes"},
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
     "yaml": {
         *("gan_runner.config.schema", "gan_runner.config.reference"),

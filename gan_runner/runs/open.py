@@ -171,7 +171,7 @@ def with_devices(config: Config) -> Config:
     if ranks.count() == 1 and config.devices > 1:
         raise ConfigError(
             f"this trains in one process, on one device, devices={config.devices}. Use devices=1: "
-            "only gan-train starts several, for a run alone"
+            "only gan-train starts several, and its dry runs don't"
         )
     return config.model_copy(update={"devices": ranks.count()})
 
