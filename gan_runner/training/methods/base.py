@@ -137,7 +137,8 @@ class Method(ABC):
         return self.model.build_networks(space, classes)
 
     def network_inputs(self, space: Space) -> dict[str, tuple[int, ...]]:
-        """The shape of what each network is given of an example."""
+        """The shape of what each network is given of an example, but for networks that aren't given
+        one tensor, which must treat each example alone."""
         first, *rest = space.shape
         packing = getattr(self.model, "packing", 1)
         return {

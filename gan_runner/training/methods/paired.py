@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -16,13 +15,13 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
-from gan_runner.data.batches import Batch, join
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.reconstruction import feature_l1, l1, l2
 from gan_runner.system import ranks
 from gan_runner.training.methods.adversarial import build_objective
-from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings, check_generator
+from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings
 from gan_runner.training.methods.translation import (
     TranslatorMethod,
     check_translator,
@@ -96,7 +95,7 @@ class Paired(TranslatorMethod):
         for k in range(d_steps):
             batch = next(batches)
             if is_warm:
-                outputs = self._translate_parts(state, batch, is_last=k == d_steps - 1)
+                outputs = self.translate_parts(state, batch, is_last=k == d_steps - 1)
                 real, fake = self._seen(batch, batch.examples), self._seen(batch, outputs)
                 self.update_discriminator(state, real, fake, update=state.step * d_steps + k)
         self._update_generator(state, batch, outputs if is_warm else None)
@@ -106,25 +105,6 @@ class Paired(TranslatorMethod):
         """What D sees of examples that belong to the inputs of a batch."""
         conditional = self.settings.conditional
         return Batch(pair(examples, inputs_of(batch)) if conditional else examples)
-
-    def _translate_parts(self, state: TrainState, batch: Batch, *, is_last: bool) -> Tensor:
-        """The outputs for an update of D. The last can be differentiated, unless G learns by
-        micro-batches, which make theirs again."""
-        is_whole = self.updates.accumulate == 1
-        is_again = is_last and not is_whole
-        with (
-            torch.set_grad_enabled(is_last and is_whole),
-            state.rewound() if is_again else nullcontext(),
-        ):
-            parts = self.micro_batches(state, partial(self._translate, state), batch)
-            return join([Batch(part) for part in parts]).examples
-
-    def _translate(self, state: TrainState, batch: Batch) -> Tensor:
-        inputs = inputs_of(batch)
-        with self.updates.autocast(inputs.device):
-            outputs: Tensor = state.generator(inputs).float()
-        check_generator(self.model, outputs, batch.examples)
-        return outputs
 
     def _update_generator(self, state: TrainState, batch: Batch, outputs: Tensor | None) -> None:
         """`outputs` that D was shown; None in the warm-up."""
@@ -139,7 +119,7 @@ class Paired(TranslatorMethod):
         """The terms of G's update give it a gradient. Those of the game are weighted, as they are
         in its loss, and distances are logged as they are."""
         is_again = shown is None or self.updates.accumulate > 1
-        outputs = self._translate(state, batch) if is_again else shown
+        outputs = self.translate(state, batch) if is_again else shown
         assert outputs is not None, "made just now"
         terms: dict[str, Tensor] = {}
         distances = self._pixel_distances(outputs, batch.examples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -48,12 +49,21 @@ class Translations(NamedTuple):
     back: Tensor
 
 
+class GeneratorTerms(NamedTuple):
+    """Of the update of both G: the named terms of the way there, of cycles and of identities, and
+    those of the game of the way back."""
+
+    own: dict[str, Tensor]
+    back: dict[str, Tensor]
+
+
 @dataclass(frozen=True)
 class Unpaired(TranslatorMethod):
     """Two games, one for each direction: all updates of both D, then one of both G, which also
     learn to undo each other. Zhu et al. 2017, arXiv:1703.10593."""
 
     Settings: ClassVar[type[Component]] = UnpairedSettings
+    accumulates: ClassVar[bool] = True
 
     settings: UnpairedSettings
 
@@ -97,15 +107,23 @@ class Unpaired(TranslatorMethod):
         d_steps = self.objective.d_steps
         for k in range(d_steps):
             batch, update = next(batches), state.step * d_steps + k
-            with torch.set_grad_enabled(k == d_steps - 1):
-                fakes = self._translate(state, batch)
+            fakes = self._translate_parts(state, batch, is_last=k == d_steps - 1)
             self._update_discriminator(state, batch.examples, fakes.there, update=update)
             with state.turned() as turned:
                 self._update_discriminator(turned, inputs_of(batch), fakes.back, update=update)
         self._update_generators(state, batch, fakes)
         self.finish_step(state)
 
-    def _translate(self, state: TrainState, batch: Batch) -> Translations:
+    def _translate_parts(self, state: TrainState, batch: Batch, *, is_last: bool) -> Translations:
+        """The translations for an update of both D, made a micro-batch at a time."""
+        with self.making_for_discriminator(state, is_last=is_last):
+            translate = partial(self._translate_both, state)
+            parts = list(self.micro_batches(state, translate, batch))
+        return (
+            parts[0] if len(parts) == 1 else Translations(*map(torch.cat, zip(*parts, strict=True)))
+        )
+
+    def _translate_both(self, state: TrainState, batch: Batch) -> Translations:
         inputs = inputs_of(batch)
         with self.updates.autocast(inputs.device):
             there: Tensor = state.generator(inputs).float()
@@ -124,33 +142,40 @@ class Unpaired(TranslatorMethod):
         self.update_discriminator(state, Batch(real), Batch(pooled), update=update)
 
     def _update_generators(self, state: TrainState, batch: Batch, fakes: Translations) -> None:
-        terms = self._play(state, batch.examples, fakes.there)
+        learn = partial(self._learn_to_translate, state, fakes)
+        terms = self.accumulate(state, learn, batch, couples=self.objective.couples_in_generator)
+        for name in ("generator", "back_generator"):
+            terms.own[f"grad_norm/{name}"] = self.optimize(name, state)
         with state.turned() as turned:
-            back_terms = self._play(turned, inputs_of(batch), fakes.back)
-            turned.sums.add(back_terms)
+            turned.sums.add(terms.back)
+        state.sums.add(terms.own)
+
+    def _learn_to_translate(
+        self, state: TrainState, shown: Translations, batch: Batch
+    ) -> GeneratorTerms:
+        """The terms of both G's update give them a gradient. Distances are logged without their
+        weights."""
+        fakes = shown if self.updates.accumulate == 1 else self._translate_both(state, batch)
+        there, of_weights = self._play(state, batch.examples, fakes.there)
+        with state.turned() as turned:
+            back, of_back_weights = self._play(turned, inputs_of(batch), fakes.back)
         cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch)
         weighted = [
             *(self.settings.cycle * term for term in cycle.values()),
             *(self.settings.identity * term for term in identity.values()),
         ]
-        loss = torch.stack([*terms.values(), *back_terms.values(), *weighted]).sum()
+        shares = [t / ranks.shares() for t in (*of_weights.values(), *of_back_weights.values())]
+        loss = torch.stack([*there.values(), *back.values(), *weighted, *shares]).sum()
         self.add_gradients(loss, state, "generator", "back_generator")
-        for name in ("generator", "back_generator"):
-            terms[f"grad_norm/{name}"] = self.optimize(name, state)
-        state.sums.add({**terms, **cycle, **identity})
-
-    def _play(self, state: TrainState, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The terms of one game, and of the weights of its G."""
-        on_fake = self.discriminate(state, self.discriminator_input(Batch(fake), state))
-        on_real = None
-        if self.objective.compares:
-            with torch.no_grad():
-                on_real = self.discriminate(state, self.discriminator_input(Batch(real), state))
-        terms, of_weights = (
-            self.generator_terms(on_fake, on_real),
-            self.weight_terms("generator", state),
+        return GeneratorTerms(
+            {**there, **of_weights, **cycle, **identity}, {**back, **of_back_weights}
         )
-        return terms | {name: term / ranks.shares() for name, term in of_weights.items()}
+
+    def _play(
+        self, state: TrainState, real: Tensor, fake: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The terms of one game, and those of the weights of its G."""
+        return self.play(state, real, fake), self.weight_terms("generator", state)
 
     def _cycle(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
         """How far both domains are from what comes of them there and back."""
