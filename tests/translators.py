@@ -39,6 +39,8 @@ PAIRED = {
     "l1": 10.0,
     "l2": 0.0,
     "features": 0.0,
+    "perceptual": 0.0,
+    "perceptual_space": "random",
 }
 UNPAIRED = {"cycle": 10.0, "identity": 5.0, "pool": 8}
 CONTRASTED = {"nce": 1.0, "identity": 1.0, "layers": None, "patches": 16, "width": 8}

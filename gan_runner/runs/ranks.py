@@ -26,6 +26,7 @@ from gan_runner.system.signals import SIGNALS
 from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.loop import real_batches
+from gan_runner.training.perceptual import with_perceptual_space
 from gan_runner.training.sampled import sampler_of
 
 
@@ -56,6 +57,9 @@ def _follow() -> None:
     state.share()
     for number in SIGNALS:  # rank 0 saves, and then tells the others
         signal.signal(number, signal.SIG_IGN)
+    experiment = with_perceptual_space(
+        experiment, data, state, device=device, say=lambda text: None
+    )
     evaluator = make_evaluator(experiment, data, device)
     if config.reuse_memory:
         keep_freed_memory()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt
@@ -17,6 +17,7 @@ from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
+from gan_runner.evaluation.features.spaces import NetworkSpace
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.reconstruction import feature_l1, l1, l2
 from gan_runner.system import ranks
@@ -33,8 +34,9 @@ from gan_runner.training.state import TrainState
 
 class PairedSettings(Component):
     """`conditional`: D sees the input beside the output. `warmup`: the steps at the start in which
-    G learns by the distances of pixels alone. `adversarial`, `l1`, `l2` and `features` are the
-    weights of G's terms."""
+    G learns by the distances of pixels alone. `adversarial`, `l1`, `l2`, `features` and
+    `perceptual` are the weights of G's terms, the last one in the features of
+    `perceptual_space`."""
 
     conditional: bool
     warmup: NonNegativeInt
@@ -42,6 +44,8 @@ class PairedSettings(Component):
     l1: NonNegativeFloat
     l2: NonNegativeFloat
     features: NonNegativeFloat
+    perceptual: NonNegativeFloat
+    perceptual_space: Literal["classifier", "random"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Paired(TranslatorMethod):
     needs_pairs: ClassVar[bool] = True
 
     settings: PairedSettings
+    space_of_features: NetworkSpace | None = None
 
     @classmethod
     def build(
@@ -88,6 +93,13 @@ class Paired(TranslatorMethod):
         channels, *sides = space.shape
         seen = channels + (space.inputs.shape[0] if self.settings.conditional else 0)
         return {"generator": space.inputs.shape, "discriminator": (seen, *sides)}
+
+    @property
+    def perceptual_space(self) -> str | None:
+        return self.settings.perceptual_space if self.settings.perceptual else None
+
+    def with_perceptual_space(self, space: NetworkSpace) -> Paired:
+        return replace(self, space_of_features=space)
 
     def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
         d_steps = self.objective.d_steps
@@ -125,10 +137,10 @@ class Paired(TranslatorMethod):
         distances = self._pixel_distances(outputs, batch.examples)
         if shown is not None:
             terms, of_features = self._play(state, batch, outputs)
-            distances |= of_features
-        settings = self.settings
-        weights = {"l1": settings.l1, "l2": settings.l2, "features": settings.features}
-        weighted = {name: weights[name] * distance for name, distance in distances.items()}
+            distances |= {**of_features, **self._perceptual(outputs, batch.examples)}
+        weighted = {
+            name: getattr(self.settings, name) * distance for name, distance in distances.items()
+        }
         total = {**terms, **weighted}
         self.differentiate("generator", total, state)
         terms = {name: term for name, term in total.items() if name not in weighted}
@@ -138,6 +150,16 @@ class Paired(TranslatorMethod):
         used = {"l1": l1} if self.settings.l1 else {}
         used |= {"l2": l2} if self.settings.l2 else {}
         return {name: ranks.gather(of(outputs, targets)).mean() for name, of in used.items()}
+
+    def _perceptual(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """The distance in a space of features, nothing without a weight."""
+        if not self.settings.perceptual:
+            return {}
+        space = self.space_of_features
+        assert space is not None, "given before the first step"
+        with torch.no_grad():
+            of_targets = space.of_encoded(targets)
+        return {"perceptual": ranks.gather(l1(space.of_encoded(outputs), of_targets)).mean()}
 
     def _play(
         self, state: TrainState, batch: Batch, outputs: Tensor
