@@ -50,11 +50,12 @@ class Translations(NamedTuple):
 
 
 class GeneratorTerms(NamedTuple):
-    """Of the update of both G: the named terms of the way there, of cycles and of identities, and
-    those of the game of the way back."""
+    """Of the update of both G: the named terms of the game of each way, and the distances of cycles
+    and of identities, without their weights."""
 
-    own: dict[str, Tensor]
+    there: dict[str, Tensor]
     back: dict[str, Tensor]
+    distances: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -144,17 +145,18 @@ class Unpaired(TranslatorMethod):
     def _update_generators(self, state: TrainState, batch: Batch, fakes: Translations) -> None:
         learn = partial(self._learn_to_translate, state, fakes)
         terms = self.accumulate(state, learn, batch, couples=self.objective.couples_in_generator)
-        for name in ("generator", "back_generator"):
-            terms.own[f"grad_norm/{name}"] = self.optimize(name, state)
+        norms = {
+            f"grad_norm/{name}": self.optimize(name, state)
+            for name in ("generator", "back_generator")
+        }
         with state.turned() as turned:
             turned.sums.add(terms.back)
-        state.sums.add(terms.own)
+        state.sums.add({**terms.there, **norms, **terms.distances})
 
     def _learn_to_translate(
         self, state: TrainState, shown: Translations, batch: Batch
     ) -> GeneratorTerms:
-        """The terms of both G's update give them a gradient. Distances are logged without their
-        weights."""
+        """The terms of the update of both G give them a gradient."""
         fakes = shown if self.updates.accumulate == 1 else self._translate_both(state, batch)
         there, of_weights = self._play(state, batch.examples, fakes.there)
         with state.turned() as turned:
@@ -168,7 +170,7 @@ class Unpaired(TranslatorMethod):
         loss = torch.stack([*there.values(), *back.values(), *weighted, *shares]).sum()
         self.add_gradients(loss, state, "generator", "back_generator")
         return GeneratorTerms(
-            {**there, **of_weights, **cycle, **identity}, {**back, **of_back_weights}
+            {**there, **of_weights}, {**back, **of_back_weights}, {**cycle, **identity}
         )
 
     def _play(
