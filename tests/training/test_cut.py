@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,7 @@ from translators import (
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
+from gan_runner.models.translator import EncoderTranslator, TranslatorGenerator
 from gan_runner.training.build import build
 from gan_runner.training.methods import CUT
 from gan_runner.training.methods.cut import _patches
@@ -145,6 +148,24 @@ def widths(method: CUT, space: Space) -> list[int]:
     """The channels that each head reads."""
     heads = method.build_networks(space)["heads"]
     return [of.in_features for of in heads.modules() if isinstance(of, nn.Linear)][::2]
+
+
+@pytest.mark.parametrize("make", [unet, resnet_translator])
+def test_features_of_each_layer_have_the_shape_that_the_model_says(
+    make: Callable[[], EncoderTranslator],
+) -> None:
+    model, image = make(), (1, 11, 14)
+    space = Space("images", image, inputs=Space("images", image))
+    generator = model.build_networks(space)["generator"]
+    assert isinstance(generator, TranslatorGenerator)
+    shapes = model.encoder_shapes(image)
+    inputs = torch.randn(2, *image)
+    maps = generator.features(inputs, range(len(shapes)))
+    assert [tuple(of.shape[1:]) for of in maps] == list(shapes)
+    assert maps[0].equal(inputs)
+    for layer in range(len(shapes)):  # the same as without the later ones
+        (alone,) = generator.features(inputs, [layer])
+        assert alone.equal(maps[layer])
 
 
 def test_layers_that_the_encoder_does_not_have_are_refused() -> None:
