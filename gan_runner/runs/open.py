@@ -40,6 +40,7 @@ from gan_runner.training.build import build, resolve_for
 from gan_runner.training.compiling import check_networks, compile_networks
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.independence import check_independence
+from gan_runner.training.perceptual import check_perceptual_space
 from gan_runner.training.restore import load_network, saved_classes, take_weights
 from gan_runner.training.rules import check_pairs, check_space
 from gan_runner.training.run import Run
@@ -195,6 +196,7 @@ def load_data(
         data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
     check_pairs(experiment, data)
+    check_perceptual_space(experiment, data)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.evaluation_interval > 0:

@@ -30,6 +30,7 @@ from gan_runner.system.signals import ignore_signals
 from gan_runner.training.build import build
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.loop import real_batches
+from gan_runner.training.perceptual import with_perceptual_space
 from gan_runner.training.run import Run
 from gan_runner.training.sampled import sampler_of
 
@@ -97,6 +98,9 @@ def _take_part(config: Config) -> None:
     state = untrained_state(experiment, data, device)
     state.share()
     ignore_signals()  # rank 0 saves, and then tells the others
+    experiment = with_perceptual_space(
+        experiment, data, state, device=device, say=lambda text: None
+    )
     evaluator = make_evaluator(experiment, data, device)
     if config.reuse_memory:
         keep_freed_memory()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -43,10 +44,21 @@ class UnpairedSettings(Component):
 
 class Translations(NamedTuple):
     """What both generators make of a batch with inputs A and examples B: `there` is that of the one
-    that makes B, `back` that of the one that makes A."""
+    that makes B, `back` that of the one that makes A. `own`: their translations of B and of A, to
+    the domain that these are of, where they were made in the same passes."""
 
     there: Tensor
     back: Tensor
+    own: tuple[Tensor, Tensor] | None = None
+
+
+class GeneratorTerms(NamedTuple):
+    """Of the update of both G: the named terms of the game of each way, and the distances of cycles
+    and of identities, without their weights."""
+
+    there: dict[str, Tensor]
+    back: dict[str, Tensor]
+    distances: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,7 @@ class Unpaired(TranslatorMethod):
     learn to undo each other. Zhu et al. 2017, arXiv:1703.10593."""
 
     Settings: ClassVar[type[Component]] = UnpairedSettings
+    accumulates: ClassVar[bool] = True
 
     settings: UnpairedSettings
 
@@ -98,18 +111,25 @@ class Unpaired(TranslatorMethod):
         d_steps = self.objective.d_steps
         for k in range(d_steps):
             batch, update = next(batches), state.step * d_steps + k
-            is_last = k == d_steps - 1
-            with torch.set_grad_enabled(is_last):
-                fakes, same = self._translate(state, batch, also_own=is_last)
+            fakes = self._translate_parts(state, batch, is_last=k == d_steps - 1)
             self._update_discriminator(state, batch.examples, fakes.there, update=update)
             with state.turned() as turned:
                 self._update_discriminator(turned, inputs_of(batch), fakes.back, update=update)
-        self._update_generators(state, batch, fakes, same)
+        self._update_generators(state, batch, fakes)
         self.finish_step(state)
 
-    def _translate(
-        self, state: TrainState, batch: Batch, *, also_own: bool
-    ) -> tuple[Translations, Translations | None]:
+    def _translate_parts(self, state: TrainState, batch: Batch, *, is_last: bool) -> Translations:
+        """The translations for an update of both D, made a micro-batch at a time."""
+        is_kept = is_last and self.updates.accumulate == 1
+        with self.making_for_discriminator(state, is_last=is_last):
+            translate = partial(self._translate, state, also_own=is_kept)
+            parts = list(self.micro_batches(state, translate, batch))
+        if len(parts) == 1:
+            return parts[0]
+        there, back = ([*ways] for ways in zip(*(part[:2] for part in parts), strict=True))
+        return Translations(torch.cat(there), torch.cat(back))
+
+    def _translate(self, state: TrainState, batch: Batch, *, also_own: bool) -> Translations:
         """Both domains translated to the other one; `also_own`: and to their own, in the same
         passes, where the identity has a weight and G allows it."""
         inputs, examples = inputs_of(batch), batch.examples
@@ -121,9 +141,9 @@ class Unpaired(TranslatorMethod):
         check_generator(self.model, made[0], back_of)
         check_generator(self.model, made[1], there_of)
         if not is_joint:
-            return Translations(*made), None
+            return Translations(*made)
         (there, own_there), (back, own_back) = (of.chunk(2) for of in made)
-        return Translations(there, back), Translations(own_there, own_back)
+        return Translations(there, back, (own_there, own_back))
 
     @property
     def _generates_together(self) -> bool:
@@ -142,37 +162,43 @@ class Unpaired(TranslatorMethod):
         )
         self.update_discriminator(state, Batch(real), Batch(pooled), update=update)
 
-    def _update_generators(
-        self, state: TrainState, batch: Batch, fakes: Translations, same: Translations | None
-    ) -> None:
-        """`same`: the translations to their own domain, where they are made."""
-        terms = self._play(state, batch.examples, fakes.there)
+    def _update_generators(self, state: TrainState, batch: Batch, fakes: Translations) -> None:
+        learn = partial(self._learn_to_translate, state, fakes)
+        terms = self.accumulate(state, learn, batch, couples=self.objective.couples_in_generator)
+        norms = {
+            f"grad_norm/{name}": self.optimize(name, state)
+            for name in ("generator", "back_generator")
+        }
         with state.turned() as turned:
-            back_terms = self._play(turned, inputs_of(batch), fakes.back)
-            turned.sums.add(back_terms)
-        cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch, same)
+            turned.sums.add(terms.back)
+        state.sums.add({**terms.there, **norms, **terms.distances})
+
+    def _learn_to_translate(
+        self, state: TrainState, shown: Translations, batch: Batch
+    ) -> GeneratorTerms:
+        """The terms of the update of both G give them a gradient."""
+        is_whole = self.updates.accumulate == 1
+        fakes = shown if is_whole else self._translate(state, batch, also_own=True)
+        there, of_weights = self._play(state, batch.examples, fakes.there)
+        with state.turned() as turned:
+            back, of_back_weights = self._play(turned, inputs_of(batch), fakes.back)
+        cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch, fakes)
         weighted = [
             *(self.settings.cycle * term for term in cycle.values()),
             *(self.settings.identity * term for term in identity.values()),
         ]
-        loss = torch.stack([*terms.values(), *back_terms.values(), *weighted]).sum()
+        shares = [t / ranks.shares() for t in (*of_weights.values(), *of_back_weights.values())]
+        loss = torch.stack([*there.values(), *back.values(), *weighted, *shares]).sum()
         self.add_gradients(loss, state, "generator", "back_generator")
-        for name in ("generator", "back_generator"):
-            terms[f"grad_norm/{name}"] = self.optimize(name, state)
-        state.sums.add({**terms, **cycle, **identity})
-
-    def _play(self, state: TrainState, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The terms of one game, and of the weights of its G."""
-        on_fake = self.discriminate(state, self.discriminator_input(Batch(fake), state))
-        on_real = None
-        if self.objective.compares:
-            with torch.no_grad():
-                on_real = self.discriminate(state, self.discriminator_input(Batch(real), state))
-        terms, of_weights = (
-            self.generator_terms(on_fake, on_real),
-            self.weight_terms("generator", state),
+        return GeneratorTerms(
+            {**there, **of_weights}, {**back, **of_back_weights}, {**cycle, **identity}
         )
-        return terms | {name: term / ranks.shares() for name, term in of_weights.items()}
+
+    def _play(
+        self, state: TrainState, real: Tensor, fake: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The terms of one game, and those of the weights of its G."""
+        return self.play(state, real, fake), self.weight_terms("generator", state)
 
     def _cycle(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
         """How far both domains are from what comes of them there and back."""
@@ -184,20 +210,18 @@ class Unpaired(TranslatorMethod):
             "cycle/examples": ranks.gather(l1(again.there.float(), batch.examples)).mean(),
         }
 
-    def _identity(
-        self, state: TrainState, batch: Batch, same: Translations | None = None
-    ) -> dict[str, Tensor]:
-        """How far images are from the translation to their own domain, which is made unless it is
-        there; nothing without a weight."""
+    def _identity(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
+        """How far images are from the translation to their own domain; nothing without a weight."""
         if not self.settings.identity:
             return {}
-        inputs = inputs_of(batch)
-        if same is None:
+        inputs, own = inputs_of(batch), fakes.own
+        if own is None:
             with self.updates.autocast(inputs.device):
-                same = Translations(state.generator(batch.examples), state.back_generator(inputs))
+                own = state.generator(batch.examples), state.back_generator(inputs)
+        own_there, own_back = own
         return {
-            "identity/inputs": ranks.gather(l1(same.back.float(), inputs)).mean(),
-            "identity/examples": ranks.gather(l1(same.there.float(), batch.examples)).mean(),
+            "identity/inputs": ranks.gather(l1(own_back.float(), inputs)).mean(),
+            "identity/examples": ranks.gather(l1(own_there.float(), batch.examples)).mean(),
         }
 
     def check_space(self, space: Space) -> None:
