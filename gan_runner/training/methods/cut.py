@@ -145,8 +145,8 @@ class CUT(TranslatorMethod):
         return {**terms, **of_weights, **contrasts}
 
     def _contrast(self, state: TrainState, images: Tensor, outputs: Tensor) -> Tensor:
-        """The sum over layers of the contrast of images with what was made of them, eq. 4; nothing
-        of the images learns."""
+        """The contrast of images with what was made of them, eq. 4, as the mean over layers that the
+        authors' code takes in place of its sum; nothing of the images learns."""
         generator, layers = state.generator, self._layers(sides(images.shape[1:]))
         assert isinstance(generator, TranslatorGenerator), "of a translator"
         with self.updates.autocast(images.device):
@@ -158,7 +158,7 @@ class CUT(TranslatorMethod):
                 known = state.networks["heads"](_patches(of_images, places))
         temperature = self.settings.temperature
         each = [patch_nce(*both, temperature=temperature) for both in zip(told, known, strict=True)]
-        return ranks.gather(torch.stack(each).sum(0)).mean()
+        return ranks.gather(torch.stack(each).mean(0)).mean()
 
     def _places(self, state: TrainState, maps: Tensor) -> Tensor:
         """Where the patches of each image are in maps [N, C, h, w], int64 [N, S]: drawn without
