@@ -41,8 +41,16 @@ NOTICED = {
 }
 
 
-SEEDS = (0, *(pytest.param(s, marks=pytest.mark.calibration) for s in range(1, 5)))
-
+# the quickest of each kind runs with all tests, the others with `make calibration`
+SEEDS = [
+    pytest.param(
+        what,
+        seed,
+        marks=[] if (what, seed) == ("hinge on digits", 0) else pytest.mark.calibration,
+    )
+    for what in HEALTHY
+    for seed in range(5)
+]
 
 Verdicts = list[tuple[str, str]]
 """Names and evidence."""
@@ -69,8 +77,7 @@ def names(found: Verdicts) -> set[str]:
     return {name for name, _ in found}
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("what", HEALTHY)
+@pytest.mark.parametrize(("what", "seed"), SEEDS)
 def test_a_healthy_run_gets_no_verdict(
     configured: Callable[..., Config], tmp_path: Path, what: str, seed: int
 ) -> None:
@@ -78,7 +85,13 @@ def test_a_healthy_run_gets_no_verdict(
     assert verdicts(config, tmp_path / "run") == []
 
 
-@pytest.mark.parametrize("what", SICK)
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what, marks=[] if what == "D that never learns" else pytest.mark.calibration)
+        for what in SICK
+    ],
+)
 def test_a_sick_run_is_noticed_within_500_steps(
     configured: Callable[..., Config], tmp_path: Path, what: str
 ) -> None:
@@ -86,6 +99,7 @@ def test_a_sick_run_is_noticed_within_500_steps(
     assert NOTICED[what] in names(found), found
 
 
+@pytest.mark.calibration
 def test_a_penalty_of_the_wrong_sign_is_noticed_within_500_steps(
     configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +113,7 @@ def test_a_penalty_of_the_wrong_sign_is_noticed_within_500_steps(
     assert "divergence" in names(verdicts(config, tmp_path / "run"))
 
 
+@pytest.mark.calibration
 def test_a_generator_with_one_output_is_noticed_within_500_steps(
     configured: Callable[..., Config], tmp_path: Path
 ) -> None:
