@@ -33,9 +33,10 @@ def _normalize_over_ranks(norm: nn.BatchNorm1d | nn.BatchNorm2d, rows: Tensor) -
     """By the mean and the variance of all rows, from those of each rank: Chan et al. 1979."""
     dims, channels = [0, *range(2, rows.ndim)], [1, -1, *[1] * (rows.ndim - 2)]
     x = rows.to(torch.promote_types(rows.dtype, torch.float32))
-    own_variance, own_mean = torch.var_mean(x, dims, correction=0)
-    mean = ranks.add_up(own_mean) / ranks.count()
-    variance = ranks.add_up(own_variance + (own_mean - mean).square()) / ranks.count()
+    own = torch.stack(torch.var_mean(x, dims, correction=0))
+    variances, means = ranks.couple(own[None]).unbind(1)  # one exchange, and one backward
+    mean = means.mean(0)
+    variance = (variances + (means - mean).square()).mean(0)
     numbers = ranks.count() * x.numel() // x.shape[1]
     _follow(norm, mean.detach(), variance.detach() * (numbers / (numbers - 1)))
     scale, shift = (variance + norm.eps).rsqrt(), None
