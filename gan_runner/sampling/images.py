@@ -121,9 +121,7 @@ def _as_array(image: Any) -> Image:
     if array.dtype != np.uint8 or array.ndim not in (2, 3, 4) or 0 in array.shape[-3:]:
         shown = f"shape={list(array.shape)} dtype={array.dtype}"
         raise ConfigError(f"not an image, {shown}. {_FORM}")
-    return np.require(
-        array, requirements=("C", "W")
-    )  # read-only memory is no tensor's
+    return np.require(array, requirements=("C", "W"))  # tensors are writable
 
 
 _FORM = "Use uint8 [H, W, C], [H, W] or [N, H, W, C], or a list of such images."
