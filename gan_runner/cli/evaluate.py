@@ -67,7 +67,8 @@ def parser() -> Arguments:
         "words",
         nargs="+",
         metavar="RUN",
-        help="run folders; dataset.path=FILE or dataset.root=FOLDER says where their data lies now",
+        help="run folders; dataset.path=FILE, dataset.root=FOLDER or dataset.inputs=FOLDER says "
+        "where their data lies now",
     )
     arguments.add_argument(
         "--checkpoint", default="last", metavar="last|best|all|STEP", help="which one (last)"

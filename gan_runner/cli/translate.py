@@ -106,7 +106,7 @@ def _translate(options: argparse.Namespace) -> None:
         translated = plural(done, "picture")
         terminal.say(f"{translated} translated at step {trained.step}: {printable(options.out)}")
     if failed:
-        for each in failed:
+        for each in failed if len(planned.jobs) + len(planned.failed) > 1 else ():
             terminal.say(f"failed {printable(each.source, 1000)}: {printable(each.reason, 200)}")
         raise _failure(failed, planned)
 
@@ -170,9 +170,12 @@ def _limits(dataset: dict[str, Any], direction: str) -> Limits | None:
 def _failure(failed: list[Failed], planned: Plan) -> DataError:
     total = len(planned.jobs) + len(planned.failed)
     first = printable(failed[0].source, 1000)
+    if len(failed) == total == 1:
+        return DataError(f"nothing was translated, INPUT={first}: {printable(failed[0].reason)}")
+    others = "; the others are done" if len(failed) < total else ""
     return DataError(
-        f"{len(failed)} of {plural(total, 'picture')} failed, INPUT={first}. "
-        "Repair them or leave them out; the others are done."
+        f"{len(failed)} of {plural(total, 'input')} failed, INPUT={first}. "
+        f"Repair them or leave them out{others}."
     )
 
 

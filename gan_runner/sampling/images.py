@@ -96,9 +96,20 @@ def _to_inputs(images: Tensor, space: Space) -> Tensor:
             )
         return one_hot_pixels(classes, len(space.label_names))
     if space.label_names and images.shape[1] == 1:
-        return one_hot_pixels(images[:, 0], len(space.label_names))
+        return one_hot_pixels(_known_classes(images[:, 0], space), len(space.label_names))
     converted = convert_channels(images, space.shape[0])
     return images if converted is None else converted
+
+
+def _known_classes(classes: Tensor, space: Space) -> Tensor:
+    """Classes [N, H, W] by their places. Raises ConfigError for one that the run doesn't have."""
+    last = len(space.label_names) - 1
+    if classes.numel() and int(classes.max()) > last:
+        raise ConfigError(
+            f"a class that the run doesn't have, class={int(classes.max())}. Use 0 to {last}, the "
+            f"places of {', '.join(space.label_names)}"
+        )
+    return classes
 
 
 def _as_array(image: Any) -> Image:
@@ -110,7 +121,7 @@ def _as_array(image: Any) -> Image:
     if array.dtype != np.uint8 or array.ndim not in (2, 3, 4) or 0 in array.shape[-3:]:
         shown = f"shape={list(array.shape)} dtype={array.dtype}"
         raise ConfigError(f"not an image, {shown}. {_FORM}")
-    return np.ascontiguousarray(array)
+    return np.require(array, requirements=("C", "W"))  # tensors are writable
 
 
 _FORM = "Use uint8 [H, W, C], [H, W] or [N, H, W, C], or a list of such images."

@@ -90,7 +90,7 @@ class Sampler:
         """
         if self.translation is not None:
             raise ConfigError(
-                "this run makes images of images, not of latent points. "
+                "this run translates images and has no latent points to sample. "
                 "Use gan-translate RUN INPUT --out FOLDER, in Python translate(images)"
             )
         return draw_latents(count, self.latent_dims, seed=seed, truncation=truncation)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gan_runner.data import Space
 from gan_runner.data.shapes import check_shape
-from gan_runner.errors import ConfigError, NumbersError, OptionText
+from gan_runner.errors import ConfigError, NumbersError, OptionText, plural
 from gan_runner.sampling.evaluating import evaluating
 from gan_runner.sampling.tiles import Tiles, lay_tiles
 
@@ -166,11 +166,10 @@ class Translation:
 
     def _check_channels(self, inputs: Tensor) -> None:
         channels = self.inputs.shape[0]
-        if inputs.ndim != 4 or inputs.shape[1] != channels:
+        if inputs.shape[1] != channels:
             raise ConfigError(
-                f"images of other channels than the run was trained on, shape="
-                f"{list(inputs.shape[1:])}. Use images of {channels} channel"
-                f"{'s' * (channels != 1)}, [{channels}, H, W]"
+                f"the run was trained on other channels, channels={inputs.shape[1]}. "
+                f"Use images of {plural(channels, 'channel')}, the last axis of [H, W, {channels}]"
             )
 
 

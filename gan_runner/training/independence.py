@@ -13,6 +13,7 @@ from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.discriminator import DiscriminatorOutput
+from gan_runner.models.dropout import Dropout
 from gan_runner.training.methods import Method
 
 _ROWS = 4
@@ -37,17 +38,33 @@ def check_independence(
             continue
         rng = torch.Generator().manual_seed(0)
         inputs = torch.randn(_ROWS, *shapes[name], generator=rng)
-        whole = _outputs(network, inputs, labels)
-        halves = [
-            _outputs(network, inputs[rows], None if labels is None else labels[rows])
-            for rows in torch.arange(_ROWS).chunk(2)
-        ]
-        if not torch.allclose(whole, torch.cat(halves), rtol=_TOLERANCE, atol=_TOLERANCE):
+        if not _is_independent(network, inputs, labels):
+            drops = _is_independent(_without_dropout(network), inputs, labels)
+            why = "has dropout" if drops else "treats an example by the others of its batch"
+            without = f"model.{name.removeprefix('back_')}.dropout=0 or " if drops else ""
             raise ConfigError(
-                f"the {name} treats an example by the others of its batch, or by chance, "
-                f"{config.choice('model')} with train.accumulate={config.train.accumulate}. "
-                "Use train.accumulate=1"
+                f"the {name} {why}{'' if drops else ', or by chance'}, {config.choice('model')} "
+                f"with train.accumulate={config.train.accumulate}. Use {without}train.accumulate=1"
             )
+
+
+def _is_independent(network: nn.Module, inputs: Tensor, labels: Tensor | None) -> bool:
+    """Whether halves of a batch have the outputs that they have in the whole one."""
+    whole = _outputs(network, inputs, labels)
+    halves = [
+        _outputs(network, inputs[rows], None if labels is None else labels[rows])
+        for rows in torch.arange(_ROWS).chunk(2)
+    ]
+    return torch.allclose(whole, torch.cat(halves), rtol=_TOLERANCE, atol=_TOLERANCE)
+
+
+def _without_dropout(network: nn.Module) -> nn.Module:
+    """A copy that drops nothing."""
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.rate = 0.0
+    return network
 
 
 def _outputs(network: nn.Module, inputs: Tensor, labels: Tensor | None) -> Tensor:

@@ -76,7 +76,7 @@ class Pictures:
     def _translations(
         self, translation: Translation, *, is_back: bool
     ) -> tuple[Picture, Thumbnails]:
-        """Inputs, outputs, and what these should be, or what comes of them on the way back."""
+        """Inputs, outputs, and what comes of these on the way back, or their targets, if any."""
         data, space = self._translated, translation.space
         if is_back:
             inputs = data.rows(self._spread(len(data)))
@@ -90,7 +90,7 @@ class Pictures:
         if translation.back is not None:
             back = translation.turned("ba").translate(outputs)
             parts["back"] = ShownImages(back, translation.inputs)
-        else:
+        elif data.paired:
             parts["target"] = ShownImages(data.rows(self._spread(len(data))), space)
         return draw_translations(parts), to_colors(outputs[:_MOST_THUMBNAILS], space)
 

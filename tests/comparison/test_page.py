@@ -211,9 +211,13 @@ def test_runs_of_two_directions_are_shown_in_both(tmp_path: Path, page: Page) ->
         run = made(tmp_path / "runs" / f"two{seed}", 1.0, loss="two", seed=seed)
         add_pictures(run, 100)
         (run / "samples" / "back_00000100.png").write_bytes(png())
-    add_pictures(made(tmp_path / "runs" / "one", 1.0, loss="one"), 100)
+        (run / "real.png").write_bytes(png(6, 6))
+    add_pictures(one := made(tmp_path / "runs" / "one", 1.0, loss="one"), 100)
+    (one / "real.png").write_bytes(png(7, 7))
     text = page()
-    assert text.count("data:image/png") == 5
+    assert text.count("data:image/png") == 7
+    captions = [part.split("</figcaption>")[0] for part in text.split("<figcaption>real examples")]
+    assert [caption.count("two") for caption in captions[1:]] in ([1, 0], [0, 1])
     for run in ("two0", "two1"):
         there, back = (
             text.index(f'alt="{direction} and back of {run} at step 100"')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +15,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 
-from gan_runner.cli.translate import _check_targets, parser
+from gan_runner.cli.translate import _check_targets, _failure, parser
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.sampling.images import translate_images
 from gan_runner.sampling.tiles import lay_tiles
-from gan_runner.sampling.translated_files import Failed, Job, plan, translate_files
+from gan_runner.sampling.translated_files import Failed, Job, Plan, plan, translate_files
 from gan_runner.sampling.translation import Translation
 
 GRAY = Space("images", (1, 8, 8), inputs=Space("images", (1, 8, 8)))
@@ -217,6 +219,36 @@ def test_a_program_gives_and_gets_label_maps_in_their_colors() -> None:
     assert (translate_images(colored_maps(), image) == image).all()
     with pytest.raises(ConfigError, match=r"color=9-0-0. Use 0-0-0, 0-0-230, 128-64-128"):
         translate_images(colored_maps(), np.full((4, 6, 3), (9, 0, 0), np.uint8))
+    assert (translate_images(colored_maps(), np.full((4, 6), 2, np.uint8)) == (128, 64, 128)).all()
+    with pytest.raises(ConfigError, match=r"class=3\. Use 0 to 2, the places of 0-0-0, 0-0-230"):
+        translate_images(colored_maps(), np.full((4, 6), 3, np.uint8))
+
+
+def test_images_of_a_program_have_channels_last_also_where_they_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"channels=6. Use images of 3 channels, .*\[H, W, 3\]"):
+        translate_images(Translation(Blur(), COLOR), np.zeros((3, 4, 6), np.uint8))
+
+
+def test_images_that_are_read_only_are_translated_without_a_warning() -> None:
+    image = noise(4, 6, 3).numpy()
+    image.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isinstance(translate_images(Translation(Blur(), COLOR), image), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    ("failed", "jobs", "message"),
+    [
+        (1, 0, "nothing was translated, INPUT=0.png: cut off"),
+        (2, 0, "2 of 2 inputs failed, INPUT=0.png. Repair them or leave them out."),
+        (1, 2, "1 of 3 inputs failed, INPUT=0.png. Repair .*; the others are done."),
+    ],
+)
+def test_others_are_done_where_there_are_others(failed: int, jobs: int, message: str) -> None:
+    told = [Failed(Path(f"{number}.png"), "cut off") for number in range(failed)]
+    done = [Job(Path("a.png"), Path("b.png"))] * jobs
+    assert re.fullmatch(message, str(_failure(told, Plan(done, told))))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from gan_runner.config.component import find_classes
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError, PluginError
+from gan_runner.models.dropout import Dropout
 from gan_runner.objectives.losses import Loss
 from gan_runner.objectives.penalties import Penalty
 from gan_runner.system import ranks
@@ -199,6 +200,15 @@ def test_a_network_that_couples_examples_is_refused(network: nn.Module) -> None:
     with pytest.raises(ConfigError, match="the generator treats an example by the others"):
         check_independence(*of_run, {**networks, "generator": network}, VECTORS, classes=0)
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
+
+
+def test_dropout_that_couples_micro_batches_can_be_left_out() -> None:
+    experiment = experiment_of("train.accumulate=2", "model.latent_size=64")
+    of_run = (experiment.config, experiment.method)
+    networks = {**state_of(experiment).networks, "generator": Dropout(0.5)}
+    remedy = "has dropout, .*Use model.generator.dropout=0 or train.accumulate=1"
+    with pytest.raises(ConfigError, match=remedy):
+        check_independence(*of_run, networks, VECTORS, classes=0)
 
 
 def test_numbers_that_a_plugin_draws_for_a_part_of_the_batch_are_refused() -> None:

@@ -21,12 +21,13 @@ from translators import (
 )
 
 from gan_runner.cli.hydra.composer import compose, parse_config
-from gan_runner.data import Space
+from gan_runner.data import Data, Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.translator import EncoderTranslator, TranslatorGenerator
 from gan_runner.training.build import build
 from gan_runner.training.methods import CUT
 from gan_runner.training.methods.cut import _patches
+from gan_runner.training.pictures import Pictures
 from gan_runner.training.state import TrainState
 
 AVERAGING = {"penalty": {"averaging": {"name": "HistoricalAveraging", "weight": 0.1}}}
@@ -194,3 +195,15 @@ def test_a_run_of_one_direction_has_no_way_back() -> None:
     assert sampler.translation is not None
     assert sampler.translation.generator is state.ema
     assert sampler.translation.back is None
+
+
+def test_pictures_of_two_domains_show_no_target_beside_an_output() -> None:
+    data, method = two_domains(), cut()
+    state: TrainState = state_of(method, data.space)
+    sampler = method.sampler(state.sampling_networks, data.space, (), weights="ema")
+    inputs = data.input_rows(torch.arange(8), seed=0)
+    drawn = []
+    for paired in (False, True):
+        shown = Data(data.rows(torch.arange(8)), data.space, inputs=inputs, paired=paired)
+        drawn.append(Pictures(shown, samples=1, seed=0).samples(sampler)[0])
+    assert drawn[0].shape[1] < drawn[1].shape[1]

@@ -101,12 +101,12 @@ def _has_more_steps(comparison: Comparison, points: int) -> bool:
 
 def _reals(strips: Iterable[Strip], names: Mapping[int, NamedGroup]) -> list[dict[str, Any]]:
     """The pictures of real examples, each with the groups whose they are, if there are several."""
-    groups: dict[str, list[NamedGroup]] = {}
-    for strip in strips:
+    groups: dict[str, dict[int, NamedGroup]] = {}
+    for strip in strips:  # those of both directions are of one group
         if strip.real is not None:
-            groups.setdefault(strip.real, []).append(names[id(strip.group)])
+            groups.setdefault(strip.real, {})[id(strip.group)] = names[id(strip.group)]
     several = len(groups) > 1
-    return [{"url": url, "groups": of if several else []} for url, of in groups.items()]
+    return [{"url": url, "groups": [*of.values()] if several else []} for url, of in groups.items()]
 
 
 def _numbers(

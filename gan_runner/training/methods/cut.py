@@ -145,8 +145,8 @@ class CUT(TranslatorMethod):
         return {**terms, **of_weights, **contrasts}
 
     def _contrast(self, state: TrainState, images: Tensor, outputs: Tensor) -> Tensor:
-        """The contrast of images with what was made of them, eq. 4, as the mean over layers that the
-        authors' code takes in place of its sum; nothing of the images learns."""
+        """The contrast of images with what was made of them, eq. 4, but as the mean over layers, as
+        the authors' code has it, not their sum; nothing of the images learns."""
         generator, layers = state.generator, self._layers(sides(images.shape[1:]))
         assert isinstance(generator, TranslatorGenerator), "of a translator"
         with self.updates.autocast(images.device):
@@ -175,8 +175,8 @@ class CUT(TranslatorMethod):
         inputs = sides(input_space(space).shape)
         if inputs[0] != space.shape[0]:
             raise ConfigError(
-                "outputs are encoded as inputs are, and have other channels, method=cut with "
-                f"{inputs[0]} and {space.shape[0]} channels. "
+                "one encoder sees inputs and targets, which need as many channels each, method=cut "
+                f"with {inputs[0]} and {space.shape[0]} channels. "
                 "Use method=unpaired method.identity=0"
             )
         shapes = self._encoder.encoder_shapes(inputs)

@@ -229,8 +229,8 @@ class Unpaired(TranslatorMethod):
         domain = turned_space(space)
         if self.settings.identity and domain.shape[0] != space.shape[0]:
             raise ConfigError(
-                "images of both domains have other channels, so that none can be its own "
-                f"translation, method.identity={self.settings.identity:g} with "
+                "an image can't be its own translation where inputs and targets differ in "
+                f"channels, method.identity={self.settings.identity:g} with "
                 f"{domain.shape[0]} and {space.shape[0]} channels. Use method.identity=0"
             )
 
