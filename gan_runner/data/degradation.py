@@ -32,6 +32,14 @@ class Degradation(Component):
         drawn = [self.draw(shape, rng.manual_seed(seed)) for seed in seeds]
         return self._apply_all(targets, drawn)
 
+    @final
+    def hidden_of_each(self, target: Sequence[int], seeds: Iterable[int]) -> Tensor | None:
+        """Which pixels say nothing of the inputs that `of_each` makes of targets [C, H, W] with
+        these seeds, bool [N, 1, H, W]; None where all say something."""
+        rng = torch.Generator()
+        drawn = [self.draw(target, rng.manual_seed(seed)) for seed in seeds]
+        return self.hidden(target, torch.stack(drawn)) if drawn else None
+
     def _apply_all(self, targets: Tensor, drawn: Sequence[Tensor]) -> Tensor:
         if not drawn:
             return targets.new_empty((0, *self.input_shape(targets.shape[1:])))
@@ -46,6 +54,11 @@ class Degradation(Component):
     def draw(self, target: Sequence[int], rng: torch.Generator) -> Tensor:
         """The random numbers [...] for one target [C, H, W]; an empty tensor where it needs
         none."""
+
+    def hidden(self, target: Sequence[int], drawn: Tensor) -> Tensor | None:
+        """Which pixels of inputs of the size of their targets [C, H, W] say nothing, by the numbers
+        [N, ...] that were drawn for them: bool [N, 1, H, W]; None where all say something."""
+        return None
 
     @abstractmethod
     def apply(self, targets: Tensor, drawn: Tensor) -> Tensor:

@@ -3,7 +3,15 @@
 from gan_runner.datasets.array import Array
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.bundled import BreastCancer, Iris, Wine
-from gan_runner.datasets.degradations import Downscale, Edges, Gray, LowLight, Mask, Noise
+from gan_runner.datasets.degradations import (
+    Dilate,
+    Downscale,
+    Edges,
+    Gray,
+    LowLight,
+    Mask,
+    Noise,
+)
 from gan_runner.datasets.degraded import Degraded
 from gan_runner.datasets.digits import Digits
 from gan_runner.datasets.domains import Domains
@@ -26,6 +34,7 @@ __all__ = [
     "Dataset",
     "Degraded",
     "Digits",
+    "Dilate",
     "Domains",
     "Downscale",
     "Edges",
