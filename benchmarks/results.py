@@ -21,16 +21,29 @@ RECORD = ROOT / "docs" / "results.json"
 TABLES = ROOT / "docs" / "results.md"
 
 COLUMNS = (
-    *("label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
+    *("psnr", "psnr_trivial", "ssim", "ssim_trivial", "cycle_l1", "cycle_back_l1"),
+    *("label_accuracy", "label_accuracy_trivial", "label_accuracy_real"),
+    *("label_accuracy_back", "label_accuracy_back_trivial", "label_accuracy_back_real"),
+    *("code_accuracy", "elbo", "log_likelihood"),
     *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "correlation_difference"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
-    *("frechet_classifier", "kid_classifier", "precision_classifier", "recall_classifier"),
+    *("frechet_classifier", "frechet_trivial_classifier"),
+    *("frechet_back_classifier", "frechet_back_trivial_classifier"),
+    *("kid_classifier", "precision_classifier", "recall_classifier"),
     *("density_classifier", "coverage_classifier", "classifier_score", "memorization_classifier"),
     "mmd_identity",
 )
 """The numbers that tables show, in this order, where a recipe has them. All are in the record."""
 SHORT = {"_classifier": "", "_identity": "", "_score": " score", "modes_covered": "modes", "_": " "}
 HIGHLIGHTS = {
+    "cycle_l1": (
+        *("label_accuracy", "label_accuracy_back", "label_accuracy_real", "cycle_l1"),
+        *("cycle_back_l1", "frechet_classifier", "frechet_trivial_classifier"),
+    ),
+    "psnr": (
+        *("psnr", "psnr_trivial", "ssim", "ssim_trivial"),
+        *("label_accuracy", "label_accuracy_real"),
+    ),
     "high_quality": ("modes_covered", "high_quality"),
     "tstr_accuracy": ("tstr_accuracy", "trtr_accuracy"),
     "elbo": ("elbo", "log_likelihood"),

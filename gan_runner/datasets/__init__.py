@@ -19,6 +19,7 @@ from gan_runner.datasets.image_folder import ImageFolder
 from gan_runner.datasets.mixtures import Grid, Ring
 from gan_runner.datasets.pairs import Pairs
 from gan_runner.datasets.parquet import Parquet
+from gan_runner.datasets.photos import Photos
 from gan_runner.datasets.shards import Shards
 from gan_runner.datasets.sines import Sines
 from gan_runner.datasets.stacked import StackedMNIST
@@ -48,6 +49,7 @@ __all__ = [
     "Noise",
     "Pairs",
     "Parquet",
+    "Photos",
     "Ring",
     "Shards",
     "Sines",
