@@ -91,12 +91,18 @@ class Degraded(Dataset):
                 found = split_data(whole, test_ratio=self.test_ratio, seed=self.seed)
             else:
                 found = TrainTestData(whole, self._degraded(test))
-            test = None if found.test is None else self._arranged(found.test)
-            self._read.append(TrainTestData(self._arranged(found.train), test))
+            self._read.append(self._arranged(found))
         return self._read[0]
 
-    def _arranged(self, pairs: Data) -> Data:
-        """The pairs, turned or taken apart as the settings say."""
+    def _arranged(self, found: TrainTestData) -> TrainTestData:
+        """Both parts with their pairs turned or taken apart, as the settings say."""
+        train = self._turned(found.train)
+        test = None if found.test is None else self._turned(found.test)
+        if test is not None and train.reading.held_out is not None:
+            train = replace(train, reading=replace(train.reading, held_out=len(test)))
+        return TrainTestData(train, test)
+
+    def _turned(self, pairs: Data) -> Data:
         if not self.paired:
             return take_apart(pairs, self.degradation, seed=self.seed, reverse=self.reverse)
         return turn(pairs, self.degradation, seed=self.seed) if self.reverse else pairs

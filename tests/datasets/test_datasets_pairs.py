@@ -506,6 +506,8 @@ def test_two_domains_are_disjoint_halves_of_the_images_and_of_the_held_out_ones(
         for label in range(10):
             of_both = int((part.labels == label).sum() + (part.input_labels == label).sum())
             assert of_both == int((whole.labels == label).sum())  # type: ignore[union-attr]
+    assert others is not None
+    assert halves.reading.held_out == len(others)
     indices = torch.arange(20)
     first = halves.input_rows(indices, seed=0)
     assert torch.equal(first, halves.input_rows(indices, seed=1))  # drawn once
