@@ -125,7 +125,7 @@ def _measurement(seeds: Mapping[str, Record]) -> str:
     cores = "one core" if first["threads"] == 1 else f"{first['threads']} threads"
     return (
         f"Measured on {first['date']}, {cores} of {first['machine'].partition(',')[0]}, "
-        f"{_seconds(seeds)} s each, {_seeds(seeds)}: {numbers} "
+        f"{_seconds(seeds, ' s')} each, {_seeds(seeds)}: {numbers} "
         f"(protocol {', '.join(sorted(protocols))} in docs/results.md)."
     )
 
@@ -140,7 +140,8 @@ def tables(record: Mapping[str, Mapping[str, Record]]) -> str:
         "Written by `python benchmarks/recipes.py`, which trains every recipe of `conf/experiment`"
         "\nand measures its last checkpoint by `gan-evaluate`; all numbers, with all digits, are in"
         "\n[results.json](results.json). Mean over the seeds, lowest and highest in brackets. The"
-        "\ntime is that of training alone; several runs shared the machine.",
+        "\ntime is that of training alone, where several runs shared the machine; CPU time has the"
+        "\nstart and the evaluations of a run in it, too.",
     ]
     for protocols, group in groups.items():
         parts += [*_table(dict(protocols), group)]
@@ -213,9 +214,12 @@ def _values(seeds: Mapping[str, Record], name: str) -> Iterator[float]:
     return (one["results"][name]["value"] for one in seeds.values())
 
 
-def _seconds(seeds: Mapping[str, Record]) -> str:
-    found = sorted(one["seconds"] for one in seeds.values())
-    return " to ".join(dict.fromkeys((str(found[0]), str(found[-1]))))
+def _seconds(seeds: Mapping[str, Record], unit: str = "") -> str:
+    """How long a training takes: CPU time, where it was measured."""
+    of_cpu = all("cpu_seconds" in one for one in seeds.values())
+    found = sorted(one["cpu_seconds" if of_cpu else "seconds"] for one in seeds.values())
+    text = " to ".join(dict.fromkeys((str(found[0]), str(found[-1])))) + unit
+    return f"{text} of CPU time" if of_cpu else text
 
 
 def _seeds(seeds: Mapping[str, Record]) -> str:

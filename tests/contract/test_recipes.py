@@ -105,6 +105,13 @@ def test_a_header_is_replaced_and_the_description_stays() -> None:
     assert new.endswith("train:\n  steps: 3\n") and "# 3." not in new
 
 
+def test_a_time_is_that_of_the_processor_where_it_was_measured() -> None:
+    seeds = {str(k): measurement(0.9) | {"cpu_seconds": 60 + k} for k in range(2)}
+    header = results.with_header("# What it is.\ntrain:\n", "ring_hinge", seeds)
+    assert "60 to 61 s of CPU time each" in header.replace("\n# ", " ")
+    assert "| 60 to 61 of CPU time |" in results.tables({"ring_hinge": seeds})
+
+
 def paper_results(**methods: dict[str, Any]) -> dict[str, Any]:
     """The measurements of a paper's table on MNIST."""
     protocol = {"id": "aaaaaaaaaa", "space": "classifier", "split": "train"}
