@@ -8,7 +8,8 @@ with its log, TensorBoard, health, EMA and checkpoints, nothing evaluated; once 
 more with each `--with`, as `--with reuse_memory=false --with 'train.updates=simultaneous
 precision=bf16'`. The bare loop is plain eager torch as in the tutorials: data in memory as floats,
 default optimizers, no logging. Of the cases that begin with `script_` it is the loop of a script of
-PyTorch-GAN, with the script's order of updates and its reading of the data.
+PyTorch-GAN, with the script's order of updates and its reading of the data; `pix2pix` and
+`cyclegan` are those of pytorch-CycleGAN-and-pix2pix, with its own networks (image_to_image.py).
 
 Printed is the median over the rounds of the ratio to the bare loop, with the least and the most,
 how much more memory the product takes, and how many cores other processes used meanwhile.
@@ -37,6 +38,7 @@ share_cores()  # for all sides, and before torch is imported
 
 import numpy as np
 import torch
+from image_to_image import cyclegan, pix2pix
 from torch import Tensor, nn
 
 from gan_runner.cli.hydra.command_line import read_command_line
@@ -49,28 +51,34 @@ from gan_runner.training.build import build
 from gan_runner.training.loop import train
 
 EXAMPLES = 10_000
+PAIRS = 100
 PLUGIN = Path(__file__).with_name("upsampling_conv.py")
+WIDTH = 32
+"""Of translators: half the papers'."""
 DCGAN = ("model=dcgan", "model.generator.width=64", "model.discriminator.width=64")
 
 
 class Work(NamedTuple):
-    """What a bare loop works with: the networks of the product, images, sizes."""
+    """What a bare loop works with: the networks of the product, images, sizes; of translators the
+    inputs, which are images of the same size."""
 
     networks: Mapping[str, nn.Module]
     images: Tensor
     latent: int
     batch: int
     d_steps: int
+    inputs: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table."""
+    """A row of the table. `translates`: its data are two folders of images, not one array."""
 
     title: str
     shape: tuple[int, int, int]
     settings: tuple[str, ...]
     bare: Callable[[Work], Iterator[None]]
+    translates: bool = False
 
 
 def _dcgan(work: Work) -> Iterator[None]:
@@ -188,8 +196,32 @@ def _loader(work: Work) -> Iterator[Tensor]:
         yield from loader
 
 
+def _pix2pix(work: Work) -> Iterator[None]:
+    assert work.inputs is not None, "of translators"
+    norm = "batch" if work.batch > 1 else "instance"
+    return pix2pix(work.inputs, work.images, width=WIDTH, halvings=7, batch=work.batch, norm=norm)
+
+
+def _cyclegan(work: Work) -> Iterator[None]:
+    assert work.inputs is not None, "of translators"
+    return cyclegan(work.inputs, work.images, width=WIDTH, blocks=9, batch=work.batch)
+
+
 _UPSAMPLING = ("model=upsampling_conv", "loss=non_saturating")
 _MLP = ("model=mlp", "loss=wgan_gp")
+_WIDTHS = (
+    *(f"model.generator.width={WIDTH}", f"model.discriminator.width={WIDTH}"),
+    *("model.discriminator.receptive_field=70", "dataset.flip=false"),
+)
+_PIX2PIX = (
+    *("dataset=pairs", "dataset.image_size=128", "model=unet", "loss=non_saturating", *_WIDTHS),
+    *("method.l1=100", "model.generator.dropout=0.5"),
+)
+_CYCLEGAN = (
+    *("dataset=domains", "dataset.image_size=64", "model=resnet_translator", "method=unpaired"),
+    *("model.generator.blocks=9", "loss=lsgan", *_WIDTHS),
+)
+_BATCH_NORM = ("model.generator.norm=batch", "model.discriminator.norm=batch")
 CASES = {
     "dcgan32": Case("DCGAN 32x32, batch 64", (3, 32, 32), (*DCGAN, "loss=non_saturating"), _dcgan),
     "pytorch_gan64": Case("PyTorch-GAN's DCGAN 32x32, batch 64", (1, 32, 32), _UPSAMPLING, _dcgan),
@@ -210,6 +242,27 @@ CASES = {
     "script_wgan_gp": Case(
         "PyTorch-GAN's `wgan_gp.py` with its data loader", (1, 28, 28), _MLP, _script_wgan_gp
     ),
+    "pix2pix": Case(
+        "pix2pix 128x128, batch 1",
+        (3, 128, 128),
+        (*_PIX2PIX, "train.batch_size=1"),
+        _pix2pix,
+        translates=True,
+    ),
+    "pix2pix8": Case(
+        "the same, batch 8",
+        (3, 128, 128),
+        (*_PIX2PIX, *_BATCH_NORM, "train.batch_size=8"),
+        _pix2pix,
+        translates=True,
+    ),
+    "cyclegan": Case(
+        "CycleGAN 64x64, batch 1",
+        (3, 64, 64),
+        (*_CYCLEGAN, "train.batch_size=1"),
+        _cyclegan,
+        translates=True,
+    ),
 }
 
 
@@ -220,41 +273,66 @@ def _work_as_side(case: Case, settings: Sequence[str], *, threads: int, is_bare:
     """Take as many steps as each line of the input says, and print the seconds that they took."""
     torch.set_num_threads(threads)
     turns = Turns()
-    with tempfile.TemporaryDirectory() as folder:
-        images = torch.randint(0, 256, (EXAMPLES, *case.shape), dtype=torch.uint8)
-        stored = Path(folder) / "images.npy"
-        np.save(stored, images.permute(0, 2, 3, 1).contiguous().numpy())
-        config = _composed(
-            *(f"dataset.path={stored}", f"cache={folder}", f"threads={threads}"),
-            *(*case.settings, *settings),
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write = _write_pairs if case.translates else _write_array
+        where, inputs, images = write(folder, case.shape)
+        config = composed(
+            *(*where, f"cache={folder}", f"threads={threads}", *case.settings, *settings)
         )
         if is_bare:
-            experiment = build(config)
-            work = Work(
-                networks=experiment.model.build_networks(Space("images", case.shape)),
-                images=images.float() / 127.5 - 1.0,
-                latent=experiment.model.latent_dims,
-                batch=config.train.batch_size,
-                d_steps=experiment.method.batches_per_step,
-            )
+            work = _work(config, case, images=images, inputs=inputs)
             for _ in case.bare(work):
                 turns.step_taken()
         else:
-            del images
+            del images, inputs
             run = create(config, Path(tempfile.mkdtemp(dir=folder)), _Silent(turns.step_taken))
             train(run)
 
 
-def _composed(*words: str) -> Config:
+def _work(config: Config, case: Case, *, images: Tensor, inputs: Tensor | None) -> Work:
+    experiment = build(config)
+    space = Space("images", case.shape)
+    return Work(
+        networks={} if case.translates else experiment.model.build_networks(space),
+        images=images.float() / 127.5 - 1.0,
+        latent=experiment.model.latent_dims,
+        batch=config.train.batch_size,
+        d_steps=experiment.method.batches_per_step,
+        inputs=None if inputs is None else inputs.float() / 127.5 - 1.0,
+    )
+
+
+def _write_array(
+    folder: Path, shape: tuple[int, int, int]
+) -> tuple[list[str], Tensor | None, Tensor]:
+    """Images as a file; the settings that say where, and no inputs beside them."""
+    images = torch.randint(0, 256, (EXAMPLES, *shape), dtype=torch.uint8)
+    stored = folder / "images.npy"
+    np.save(stored, images.permute(0, 2, 3, 1).contiguous().numpy())
+    return ["dataset=array", f"dataset.path={stored}"], None, images
+
+
+def _write_pairs(
+    folder: Path, shape: tuple[int, int, int]
+) -> tuple[list[str], Tensor | None, Tensor]:
+    """Inputs and images as two folders; the settings that say where, and both."""
+    from PIL import Image
+
+    both = torch.randint(0, 256, (2, PAIRS, *shape), dtype=torch.uint8)
+    words = []
+    for side, images in zip(("inputs", "targets"), both, strict=True):
+        (folder / side).mkdir()
+        words.append(f"dataset.{side}={folder / side}")
+        for index, image in enumerate(images):
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / side / f"{index}.bmp")
+    return words, both[0], both[1]
+
+
+def composed(*words: str) -> Config:
+    """A configuration of a run that is never evaluated."""
     command = read_command_line(
-        [
-            "dataset=array",
-            "train.steps=1000000",
-            "train.eval_every=0",
-            *words,
-            "--plugin",
-            str(PLUGIN),
-        ]
+        ["train.steps=1000000", "train.eval_every=0", *words, "--plugin", str(PLUGIN)]
     )
     return parse_config(command.composer().compose(command.lines), command.plugins)
 

@@ -284,9 +284,7 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
-def run_here(
-    jobs: Sequence[Job], *, n_jobs: int, progress: object, on_end: Callable[[Job, JobResult], None]
-) -> None:
+def run_here(jobs: Sequence[Job], *, on_end: Callable[[Job, JobResult], None], **_: object) -> None:
     """Carries out the jobs of a sweep in this process."""
     for job in jobs:
         job.prepare()

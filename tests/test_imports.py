@@ -62,7 +62,7 @@ DOORS = {
     "submitit": {"gan_runner.sweeps.cluster", "gan_runner.sweeps.cluster_task"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},
-    "psutil": {"gan_runner.system.machine"},
+    "psutil": {"gan_runner.system.machine", "gan_runner.system.processes"},
     "torch_fidelity": {"gan_runner.evaluation.features.inception"},
     "yaml": {
         *("gan_runner.config.schema", "gan_runner.config.reference"),
@@ -201,6 +201,7 @@ def test_networks_and_data_know_nothing_of_runs() -> None:
         "gan_runner.config.overrides",  # remedies, as they are typed
         "gan_runner.data",
         "gan_runner.data.data",
+        "gan_runner.data.label_colors",
         "gan_runner.errors",
         "gan_runner.seeds",
     }

@@ -14,8 +14,9 @@ from gan_runner.data import Data, Space
 from gan_runner.data.batches import Batch, batches
 from gan_runner.models import Translator
 from gan_runner.objectives.objective import Objective
-from gan_runner.training.methods import Method, Paired, Unpaired, UpdateSettings
+from gan_runner.training.methods import CUT, Method, Paired, Unpaired, UpdateSettings
 from gan_runner.training.methods.base import DiscriminatorInput
+from gan_runner.training.methods.cut import CUTSettings
 from gan_runner.training.methods.paired import PairedSettings
 from gan_runner.training.methods.unpaired import UnpairedSettings
 from gan_runner.training.optimizers import Optimizer, Optimizers
@@ -38,8 +39,12 @@ PAIRED = {
     "l1": 10.0,
     "l2": 0.0,
     "features": 0.0,
+    "perceptual": 0.0,
+    "perceptual_space": "random",
 }
 UNPAIRED = {"cycle": 10.0, "identity": 5.0, "pool": 8}
+CONTRASTED = {"nce": 1.0, "identity": 1.0, "layers": None, "patches": 16, "width": 8}
+CONTRASTED |= {"temperature": 0.07}
 DISCRIMINATOR = {
     "kind": "patch",
     "width": 8,
@@ -57,6 +62,14 @@ def unet(*, dropout: float = 0.0, **discriminator: Any) -> Translator:
     generator |= {"norm": "instance", "init": "normal"}
     plain = {"name": "UNet", "generator": generator}
     plain["discriminator"] = {**DISCRIMINATOR, **discriminator}
+    return build_component(plain, Translator, where="model")
+
+
+def resnet_translator(**generator: Any) -> Translator:
+    """A residual translator of two blocks."""
+    own = {"width": 4, "blocks": 2, "dropout": 0.0, "norm": "instance", "init": "normal"}
+    plain = {"name": "ResNetTranslator", "generator": {**own, **generator}}
+    plain["discriminator"] = DISCRIMINATOR
     return build_component(plain, Translator, where="model")
 
 
@@ -89,10 +102,31 @@ def paired(
     )
 
 
+def cut(
+    model: Translator | None = None,
+    *,
+    loss: Mapping[str, Any] | None = None,
+    accumulate: int = 1,
+    batch_size: int = 4,
+    **settings: Any,
+) -> CUT:
+    """A method that contrasts patches, with these settings."""
+    model = model or unet()
+    return CUT(
+        model,
+        replace(updates(batch_size), accumulate=accumulate),
+        Objective.build({**LSGAN, **(loss or {})}),
+        DiscriminatorInput(),
+        discriminates_together=not model.couples_examples,
+        settings=parse_settings({**CONTRASTED, **settings}, CUTSettings, where="method"),
+    )
+
+
 def unpaired(
     model: Translator | None = None,
     *,
     loss: Mapping[str, Any] | None = None,
+    accumulate: int = 1,
     batch_size: int = 4,
     discriminator_input: DiscriminatorInput | None = None,
     **settings: Any,
@@ -101,7 +135,7 @@ def unpaired(
     model = model or unet()
     return Unpaired(
         model,
-        updates(batch_size),
+        replace(updates(batch_size), accumulate=accumulate),
         Objective.build({**LSGAN, **(loss or {})}),
         discriminator_input or DiscriminatorInput(),
         discriminates_together=not model.couples_examples,

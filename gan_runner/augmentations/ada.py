@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
+from collections.abc import Sequence
+from functools import cache, reduce
 from typing import Annotated
 
 import torch
@@ -12,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from gan_runner.augmentations.base import Adaptive, Memory, Moment
-from gan_runner.augmentations.transforms import normal, uniform
-from gan_runner.models.discriminator import DiscriminatorOutput
+from gan_runner.augmentations.transforms import change_colors, normal, uniform
+from gan_runner.models.discriminator import ChannelPart, DiscriminatorOutput
 
 # the authors' settings: shares of a side, binary logarithms, and a standard deviation in [-1, 1]
 _SHIFT, _SCALE = 0.125, 0.2
@@ -27,7 +28,8 @@ class ADA(Adaptive):
     and falls otherwise: by one in the course of `images` reals, a step every `interval` updates.
     How sure D is, is the mean sign of the real logits, from the middle between reals and fakes:
     not every loss has its undecided point at 0. `places`: mirror, turns, translation, scale and
-    stretching; `colors`: brightness, contrast, luma flip, hue and saturation.
+    stretching; `colors`: brightness, contrast, luma flip, hue and saturation. Where D sees an
+    input beside its output, both have the same draws, and colors of their own.
     """
 
     target: Annotated[float, Field(gt=0, lt=1)]
@@ -41,7 +43,7 @@ class ADA(Adaptive):
         p = self._probability(at.memory, examples)
         if self.places:
             examples = transform_geometry(examples, p, at.rng)
-        return transform_colors(examples, p, at.rng) if self.colors else examples
+        return transform_colors(examples, p, at.rng, at.parts) if self.colors else examples
 
     def adapt(
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput, memory: Memory, *, images: int
@@ -113,24 +115,35 @@ def transform_geometry(images: Tensor, p: Tensor, rng: torch.Generator) -> Tenso
     return grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def transform_colors(images: Tensor, p: Tensor, rng: torch.Generator) -> Tensor:
-    """Images [N, C, H, W] with each change of color made with probability p.
+def transform_colors(
+    images: Tensor, p: Tensor, rng: torch.Generator, parts: Sequence[ChannelPart] = ()
+) -> Tensor:
+    """Images [N, C, H, W] with each change of color made with probability p, the same in each of
+    their parts.
 
     Hue and saturation are about the gray axis, and change only images of three channels.
     """
     draw, shape = _Draws(images, rng), (len(images), 1, 1, 1)
-    images = images + draw.perhaps(p, draw.normal(_BRIGHTNESS), 0.0).view(shape)
-    images = images * draw.perhaps(p, draw.normal(_CONTRAST).exp2(), 1.0).view(shape)
+    brightness = draw.perhaps(p, draw.normal(_BRIGHTNESS), 0.0).view(shape)
+    contrast = draw.perhaps(p, draw.normal(_CONTRAST).exp2(), 1.0).view(shape)
     flipped = draw.perhaps(p, 1 - 2 * draw.among(2), 1.0).view(shape)
-    gray = images.mean(1, keepdim=True)
-    if images.shape[1] != 3:
-        return images + gray * (flipped - 1)
-    # gray and color are at right angles: a luma flip is the one's sign, a hue turns the other
-    color = images - gray
-    angle = draw.perhaps(p, draw.uniform(-math.pi, math.pi), 0.0).view(shape)
-    saturation = draw.perhaps(p, draw.normal(_SATURATION).exp2(), 1.0).view(shape)
-    across = (color.roll(1, 1) - color.roll(-1, 1)) / math.sqrt(3)  # axis x color
-    return gray * flipped + saturation * (angle.cos() * color + angle.sin() * across)
+
+    @cache  # one draw for all parts, and none where no part has a hue
+    def draw_hue() -> tuple[Tensor, Tensor]:
+        angle = draw.perhaps(p, draw.uniform(-math.pi, math.pi), 0.0).view(shape)
+        return angle, draw.perhaps(p, draw.normal(_SATURATION).exp2(), 1.0).view(shape)
+
+    def change(own: Tensor) -> Tensor:
+        own = (own + brightness) * contrast
+        gray = own.mean(1, keepdim=True)
+        if own.shape[1] != 3:
+            return own + gray * (flipped - 1)
+        # gray and color are at right angles: a luma flip is the one's sign, a hue turns the other
+        color, (angle, saturation) = own - gray, draw_hue()
+        across = (color.roll(1, 1) - color.roll(-1, 1)) / math.sqrt(3)  # axis x color
+        return gray * flipped + saturation * (angle.cos() * color + angle.sin() * across)
+
+    return change_colors(images, parts, change)
 
 
 def _scaling(x: Tensor, y: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.config.component import Component
-from gan_runner.models.discriminator import DiscriminatorOutput
+from gan_runner.models.discriminator import ChannelPart, DiscriminatorOutput
 
 Memory = dict[str, Tensor]
 """The tensors that one augmentation, or one term of an objective, keeps from update to update; it
@@ -18,11 +18,13 @@ is a part of TrainState."""
 
 class Moment(NamedTuple):
     """The arguments of an augmentation beside the examples: the number of finished steps, its
-    random stream, and what it keeps."""
+    random stream, and what it keeps; the `parts` that examples have along the channels, as an input
+    and its output, () for one."""
 
     step: int
     rng: torch.Generator
     memory: Memory
+    parts: tuple[ChannelPart, ...] = ()
 
 
 class Augmentation(Component):

@@ -6,13 +6,16 @@ Images are float32 [N, C, H, W]. All draws come from the given random stream
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from gan_runner.models.discriminator import ChannelPart
 from gan_runner.system import ranks
+
+_WITH_ALPHA = (2, 4)  # channels
 
 
 def uniform(shape: Sequence[int], rng: torch.Generator, *, like: Tensor, dim: int = 0) -> Tensor:
@@ -37,6 +40,24 @@ def mirror(images: Tensor, rng: torch.Generator) -> Tensor:
     """Each image flipped left to right with probability 1/2."""
     chosen = uniform((len(images), 1, 1, 1), rng, like=images) < 0.5
     return torch.where(chosen, images.flip(-1), images)
+
+
+def change_colors(
+    images: Tensor, parts: Sequence[ChannelPart], change: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Images whose colors or gray values [N, C, H, W] are changed, those of each part by
+    themselves. Alpha and label maps have no colors and stay as they are."""
+    whole = (ChannelPart(images.shape[1]),)
+    changed: list[Tensor] = []
+    parts = parts or whole
+    for part, own in zip(parts, images.split([p.channels for p in parts], dim=1), strict=True):
+        if part.is_label_map:
+            changed.append(own)
+        elif part.channels in _WITH_ALPHA:
+            changed += [change(own[:, :-1]), own[:, -1:]]
+        else:
+            changed.append(change(own))
+    return changed[0] if len(changed) == 1 else torch.cat(changed, dim=1)
 
 
 def translate(

@@ -113,7 +113,8 @@ def run_meant(path: Path, quote: Callable[[Path], str]) -> str:
     for folder in (Path(named) if equals else path, *path.parents[:2]):
         if folder != path and (folder / "config.yaml").is_file():
             return f"Name its folder: {quote(folder)}"
-    within = sorted(path.glob("*/config.yaml"))
+    found = sorted(path.glob("*/config.yaml"))
+    within = [file for file in found if not file.parent.name.startswith(".")]  # .hydra is none
     if within:
         return f"Name one of the runs in it: {quote(within[0].parent)}"
     runs = run_folders(Path("outputs")) if Path("outputs").is_dir() else ()

@@ -23,6 +23,7 @@ from gan_runner.cli.command import (
 )
 from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.metrics.registry import METRICS
+from gan_runner.system.allocator import keep_freed_memory
 from gan_runner.system.units import four_digits
 
 if TYPE_CHECKING:
@@ -158,6 +159,8 @@ def _measure(options: argparse.Namespace, terminal: Terminal) -> Iterator[Measur
                 evaluators[key] = make_evaluator(
                     trained, settings, terminal, cache=cache, device=device
                 )
+            if trained.experiment.config.reuse_memory:  # now that the data is read
+                keep_freed_memory()
             report = measure(evaluators[key], trained, settings)
             yield MeasuredCheckpoint(run, trained.step, report)
 

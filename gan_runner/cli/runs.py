@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _HEADS = ("run", "state", "step", "best", "protocol", "verdicts", "age", "size")
+_REASON_CHARACTERS = 60
 
 
 def main() -> None:
@@ -131,7 +132,7 @@ def _list_runs(options: argparse.Namespace) -> None:
     elif chosen:
         # which a terminal can break between words
         gap = "," if terminal.width is None else ", "
-        terminal.entries(_HEADS, [_cells(run, top, now, gap) for run in chosen])
+        terminal.entries(*_table(chosen, [_cells(run, top, now, gap) for run in chosen]))
     elif runs:
         terminal.say(f"no run matches the filter: {len(runs)} in {printable(top)}")
     elif top.is_dir():
@@ -199,10 +200,27 @@ def _plain(run: Summary, top: Path, now: float) -> dict[str, Any]:
         "steps": run.steps,
         "best": best,
         "verdicts": list(run.verdicts),
+        "reason": run.status.reason,
         "started": run.started,
         "age": max(0.0, now - run.last_change),
         "size": run.size,
     }
+
+
+def _table(runs: list[Summary], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """The heads and the rows, with the reasons of failed runs where there are any."""
+    reasons = [_reason(run) for run in runs]
+    if not any(reasons):
+        return [*_HEADS], rows
+    shown = [[*row, why or "-"] for row, why in zip(rows, reasons, strict=True)]
+    return [*_HEADS, "reason"], shown
+
+
+def _reason(run: Summary) -> str:
+    """Why a run has failed, as far as a row has room for it; empty for any other."""
+    if run.state != "failed" or not run.status.reason:
+        return ""
+    return printable(run.status.reason.splitlines()[0], _REASON_CHARACTERS)
 
 
 def _cells(run: Summary, top: Path, now: float, gap: str) -> list[str]:

@@ -16,16 +16,10 @@ from typing import TYPE_CHECKING
 
 from gan_runner.cli.arguments import Arguments
 from gan_runner.cli.command import exit_code, run_meant
-from gan_runner.cli.launch import (
-    forget_run,
-    is_launched,
-    launch,
-    rank_here,
-    remember_run,
-    run_before_restart,
-)
+from gan_runner.cli.restarts import forget_run, remember_run, run_before_restart
 from gan_runner.config.groups import GROUPS
 from gan_runner.errors import CheckpointError, ConfigError, printable
+from gan_runner.system.launcher import end_with_launcher, is_launched, launch, rank_here
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 
 if TYPE_CHECKING:
@@ -92,6 +86,7 @@ def _help_width() -> int:
 def _run(arguments: list[str]) -> int:
     from gan_runner.cli.hydra.command_line import read_command_line
 
+    end_with_launcher()
     command = read_command_line(arguments)
     if command.asks_hydra:
         from gan_runner.cli.hydra.flags import answer_flags
@@ -140,7 +135,7 @@ def _start(command: CommandLine, arguments: list[str]) -> int:
         _refuse_ranks(_OWN_RANKS)
         check_job(config, composed)
     elif config.devices > 1 and rank_here() is None:
-        return launch(arguments, config.devices)
+        return _launch(arguments, config.devices)
     from gan_runner.storage.run_folder import claim_until_begun  # after all faults of settings
 
     generated = not command.names_folder
@@ -149,6 +144,11 @@ def _start(command: CommandLine, arguments: list[str]) -> int:
         if on_cluster:
             return train_on_cluster(config, path, command, composed)
         return _create(config, path)
+
+
+def _launch(arguments: list[str], devices: int) -> int:
+    """Run this command in so many processes; the exit code."""
+    return launch(("-m", "gan_runner.train", *arguments), devices)
 
 
 def _refuse_ranks(why: str) -> None:
@@ -196,7 +196,7 @@ def _resume(command: CommandLine, run: str, arguments: list[str]) -> int:
         return resume_on_cluster(folder.path, config, command, composed)
     devices = config.devices if config is not None and "devices" in keys else saved.get("devices")
     if isinstance(devices, int) and devices > 1 and rank_here() is None:
-        return launch(arguments, devices)
+        return _launch(arguments, devices)
     from gan_runner.runs.resume import Changes, reopen
 
     changes = Changes(config, tuple(sorted(keys)))
@@ -248,6 +248,7 @@ def _train(obtain: Callable[[Terminal], Run | None], path: Path) -> int:
     """Train the run that `obtain` gives to its end; the exit code."""
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.finish import train_to_end
+    from gan_runner.runs.ranks import lead
     from gan_runner.system import ranks
 
     terminal = Terminal()
@@ -255,7 +256,7 @@ def _train(obtain: Callable[[Terminal], Run | None], path: Path) -> int:
         ranks.join()
         remember_run(path)
     run = obtain(terminal)
-    ranks.share(None if run is None else run.config.plain())
+    lead(run)
     if run is None:
         terminal.say(f"already complete: {printable(path)}")
         return 0

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gan_runner.config.plain_yaml import read_overrides
@@ -32,7 +33,7 @@ ENDED = ("completed", "stopped")
 _LARGEST_NUMBER = 1e39  # no float32 is larger
 _LARGEST_FILE_BYTES = 1 << 28  # bytes, hundreds of thousands of rows
 _MOST_NAMES = 1 << 16  # of numbers in a run: a stranger's file could have any number of them
-_PICTURE = re.compile(r"step_(\d{8,18})\.png")
+_PICTURE = r"_(\d{8,18})\.png"  # of a step, behind what it shows
 
 
 class Measure(NamedTuple):
@@ -53,7 +54,8 @@ class Record(NamedTuple):
 
     `logged` are the numbers of metrics.jsonl by name, `measured` those of evaluations, in training
     and later, by name and protocol, `protocols` what the digests stand for, `seconds` the time of
-    training so far, `pictures` the sample grids by step, `reading` how its data was read, None
+    training so far, `pictures` the sample grids by step, `ways_back` those of the other direction
+    of a translator that has one, `reading` how its data was read, None
     where it isn't known; `real` the picture of real examples, if there is one, and `overrides` the
     settings of its command line.
     """
@@ -68,6 +70,7 @@ class Record(NamedTuple):
     reading: ReadingReport | None = None
     real: Path | None = None
     overrides: tuple[str, ...] = ()
+    ways_back: Mapping[int, Path] = MappingProxyType({})
 
     @property
     def state(self) -> str:
@@ -137,10 +140,11 @@ def _read_record(path: Path, name: str) -> Record:
         measured=measured,
         protocols=protocols,
         seconds=seconds,
-        pictures=dict(_pictures(folder.samples)),
+        pictures=dict(_pictures(folder.samples, "step")),
         reading=_reading(folder),
         real=folder.real if folder.real.is_file() else None,
         overrides=() if folder.overrides.parent.is_symlink() else read_overrides(folder.overrides),
+        ways_back=dict(_pictures(folder.samples, "back")),
     )
 
 
@@ -251,11 +255,11 @@ def _number(value: object) -> float | None:
     return None
 
 
-def _pictures(folder: Path) -> Iterator[tuple[int, Path]]:
-    """The sample grids by step, as far as their names are ours."""
+def _pictures(folder: Path, shown: str) -> Iterator[tuple[int, Path]]:
+    """The sample grids by step, or other pictures, as far as their names are ours."""
     if folder.is_symlink() or not folder.is_dir():
         return
     with suppress(OSError):
         for path in sorted(folder.iterdir()):
-            if match := _PICTURE.fullmatch(path.name):
+            if match := re.fullmatch(shown + _PICTURE, path.name):
                 yield int(match[1]), path

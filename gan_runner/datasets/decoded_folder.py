@@ -13,7 +13,7 @@ from gan_runner.datasets.base import Track
 from gan_runner.datasets.image_faults import ImageFaults, ignoring
 from gan_runner.datasets.readers.image_cache import CachedImages, NamedResults, load_or_decode
 from gan_runner.datasets.readers.listing import ImageFile
-from gan_runner.decoding.images import Damaged, Decoded, Wanted
+from gan_runner.decoding.images import Damaged, Decoded, InColors, Wanted
 from gan_runner.decoding.processes import ProcessEndedError, decode_files
 from gan_runner.errors import DataError
 
@@ -21,6 +21,10 @@ FORMAT = 3  # of the cached array; with a new number, images are decoded again
 
 Check = Callable[[str, Decoded], Decoded | Damaged]
 """A decoded image of that name again, or why it is left out."""
+
+
+class LabelColorsError(Exception):
+    """A label map in colors, where numbers of classes are wanted."""
 
 
 def decode_folder(
@@ -40,7 +44,7 @@ def decode_folder(
     `decisive`: the settings that they depend on, plain; `ignore`: the files that a setting leaves
     out already, for remedies. Raises DataError for images that are damaged, too large or fail the
     `check`, unless they may be left out, and for none at all; MachineError for what the machine
-    can't read or write.
+    can't read or write; LabelColorsError for a label map in colors where `wanted` are numbers.
     """
 
     def decode() -> NamedResults:
@@ -49,6 +53,8 @@ def decode_folder(
             with decode_files(root, names, wanted, size=size) as results:
                 pairs = zip(names, results, strict=True)
                 for name, result in track(pairs, description="decoding images", total=len(names)):
+                    if isinstance(result, InColors):
+                        raise LabelColorsError
                     accepted = faults.accept(result, name=name, path=f"{root}/{name}")
                     if check is not None and isinstance(accepted, Decoded):
                         yield name, check(name, accepted)

@@ -8,7 +8,15 @@ from typing import NamedTuple
 from gan_runner.config.overrides import override
 from gan_runner.datasets.readers.intensities import fitting_limits, number, range_setting
 from gan_runner.datasets.readers.paths import file_faults
-from gan_runner.decoding.images import Damaged, Decoded, Failure, OutOfRange, Result, TooLarge
+from gan_runner.decoding.images import (
+    Damaged,
+    Decoded,
+    Failure,
+    InColors,
+    OutOfRange,
+    Result,
+    TooLarge,
+)
 from gan_runner.decoding.processes import ProcessEndedError
 from gan_runner.decoding.stored_picture import DEPTHS
 from gan_runner.errors import DataError, Fault, MachineError, printable
@@ -36,6 +44,10 @@ class ImageFaults(NamedTuple):
             return self._read_error(failure, path)
         if isinstance(failure, OutOfRange):
             return self._range_error(name, failure)
+        assert not isinstance(failure, InColors), "label maps are read by folders, which handle it"
+        if isinstance(failure, Damaged) and failure.remedy:
+            what = f"{printable(name)} is {printable(failure.reason)}, {self.setting}"
+            return DataError(f"{what}. {failure.remedy}")
         too_large = isinstance(failure, TooLarge)
         what = f"{'image too large:' if too_large else 'damaged image'} {printable(name)}"
         remedy = "Scale it down" if too_large else "Remove it"

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan_runner.config.overrides import override
 from gan_runner.data import Data, Decision, LeftOut, Reading, StoredExamples
 from gan_runner.datasets.base import Track
 from gan_runner.datasets.folder_reading import MOST_NAMED, stored_text
@@ -42,12 +43,12 @@ from gan_runner.decoding.images import Failure
 from gan_runner.decoding.members import Member
 from gan_runner.decoding.pool import DecodingPool
 from gan_runner.decoding.processes import ProcessEndedError, decode_files
-from gan_runner.errors import ConfigError, DataError, Fault, MachineError, printable
+from gan_runner.errors import ConfigError, DataError, Fault, MachineError, plural, printable
 from gan_runner.system.units import size_text
 
 _URL = re.compile(r"(^|/)(https?|s3|gs|hdfs|hf|ftp|pipe):")  # which a command makes a path of
 
-FORMAT = 3  # of what is cached; with a new number, it is made again
+FORMAT = 4  # of what is cached; with a new number, it is made again
 
 
 @dataclass(frozen=True)
@@ -270,11 +271,22 @@ class PackedImages(Pictures):
             left_out=_left_out(index, counts),
             decisions=(
                 *_damage_decisions(index, counts),
+                *_column_decisions(index),
+                *self._label_decisions(index),
                 *(each._replace(text=each.text + spread) for each in pictures),
                 self._store_decision(index),
             ),
             held_out=0,
         )
+
+    def _label_decisions(self, index: Index) -> list[Decision]:
+        """The doubt about labels of which some are numbers and some are texts."""
+        texts = sum(isinstance(label, str) for label in index.labels)
+        numbers = sum(isinstance(label, int) for label in index.labels)
+        if not (texts and numbers):
+            return []
+        text = f"labels of {numbers} images are numbers, those of {texts} are texts: all are taken "
+        return [Decision(text + "as texts", f"Mend them, or use {self.without_labels}")]
 
     def _store_decision(self, index: Index) -> Decision:
         size = size_text(len(index.rows) * self.image_size**2 * self.channels)
@@ -339,6 +351,20 @@ def _left_out(index: Index, counts: PictureCounts) -> tuple[LeftOut, ...]:
         why = f"{printable(suffix) or 'no ending'}, not read"
         found.append(LeftOut(other.count, files, "files", why, _first(other.names)))
     return tuple(each for each in found if each.count)
+
+
+def _column_decisions(index: Index) -> list[Decision]:
+    """The doubt about images in columns of different names, which may be different data sets."""
+    if len(index.image_columns) < 2:
+        return []
+    (first, files), (other, others), *_ = index.image_columns.items()
+    text = (
+        f"images lie in columns of different names: {printable(first)} in "
+        f"{plural(len(files), 'file')}, {printable(other)} in {plural(len(others), 'file')} (the "
+        f"first {printable(Path(others[0]).name)})"
+    )
+    alone = override("dataset.path", others[0])
+    return [Decision(text, f"If these are other images, read those that belong together: {alone}")]
 
 
 def _damage_decisions(index: Index, counts: PictureCounts) -> list[Decision]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from gan_runner.config.overrides import override
 from gan_runner.data import Data, Decision, Examples, LeftOut, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.decoded_folder import Check, decode_folder
+from gan_runner.datasets.decoded_folder import Check, LabelColorsError, decode_folder
 from gan_runner.datasets.folder_reading import (
     MOST_NAMED,
     left_out,
@@ -27,7 +27,8 @@ from gan_runner.datasets.folder_reading import (
 )
 from gan_runner.datasets.image_faults import ImageFaults
 from gan_runner.datasets.image_split import TrainTestData, split_data
-from gan_runner.datasets.label_maps import LabelMaps, find_values
+from gan_runner.datasets.label_maps import FoundMaps, find_colors, find_numbers
+from gan_runner.datasets.readers.image_cache import CachedImages
 from gan_runner.datasets.readers.intensities import RangeSetting
 from gan_runner.datasets.readers.listing import ImageFile, Listing
 from gan_runner.datasets.readers.paths import Location
@@ -41,6 +42,8 @@ OTHER_SHAPE = "another shape than its input's"
 SideName = Literal["inputs", "targets"]
 """The two sides of a translation."""
 SIDES: tuple[SideName, SideName] = ("inputs", "targets")
+
+_LEAST_BLENDS, _BLENDED = 3, 0.25  # colors as of smooth edges that are doubted, their share
 
 _OF_INPUTS = {
     "dataset.image_size": "dataset.input_size",
@@ -144,44 +147,55 @@ class Translation(Dataset):
     ) -> Side:
         """The images of a side. `decisive`: what the check depends on, plain. Raises what
         `decode_folder` does, and DataError for values that no label map has."""
-        is_map = self.label_maps in (side, "both")
-        wanted = self._wanted(side, folder.half, is_map=is_map)
-        stored = decode_folder(
-            folder.root,
-            folder.files,
-            wanted,
-            cache=cache,
-            decisive=[*wanted, self.on_damaged, *decisive],
-            faults=ImageFaults(folder.setting, skips=self.on_damaged == "skip"),
-            ignore=self.ignore,
-            track=track,
-            check=check,
-        )
+
+        def decode_as(wanted: Wanted) -> CachedImages:
+            return decode_folder(
+                folder.root,
+                folder.files,
+                wanted,
+                cache=cache,
+                decisive=[*wanted, self.on_damaged, *decisive],
+                faults=ImageFaults(folder.setting, skips=self.on_damaged == "skip"),
+                ignore=self.ignore,
+                track=track,
+                check=check,
+            )
+
+        wanted = self._wanted(side, folder.half)
+        try:
+            stored = decode_as(wanted)
+        except LabelColorsError:
+            wanted = wanted._replace(channels=3, label_map="colors")
+            stored = decode_as(wanted)
         images: Examples = torch.from_numpy(stored.images)
+        found: FoundMaps | None = None
         names: tuple[str, ...] = ()
-        if is_map:
-            maps = self._label_maps(torch.from_numpy(stored.images), side, folder)
-            images, names = maps, maps.names
+        if wanted.label_map is not None:
+            found = self._find_maps(torch.from_numpy(stored.images), side, folder, wanted)
+            images, names = found.maps, found.maps.names
         crop = self.sizes.crop if side == "targets" else self.sizes.input_crop
         space = Space("images", (images.shape[1], crop, crop), label_names=names)
-        decisions = _decisions(side, wanted, stored.counts, names)
+        decisions = _decisions(side, wanted, stored.counts, found)
         rest = _note_left_out(folder, stored.counts, side)
         return Side(images, space, stored.counts, [*decisions, *rest.decisions], rest.left_out)
 
-    def _label_maps(self, pixels: Tensor, side: SideName, folder: Folder) -> LabelMaps:
+    def _find_maps(
+        self, pixels: Tensor, side: SideName, folder: Folder, wanted: Wanted
+    ) -> FoundMaps:
         """Raises DataError for values that no label map has."""
         others = {"inputs": "targets", "targets": "inputs"}
         other = others[side] if self.label_maps == "both" else None
         remedy = f"If they are pictures: {override('dataset.label_maps', other)}"
-        return LabelMaps(pixels, find_values(pixels, setting=folder.setting, remedy=remedy))
+        find = find_colors if wanted.label_map == "colors" else find_numbers
+        return find(pixels, setting=folder.setting, remedy=remedy)
 
-    def _wanted(self, side: SideName, half: Half | None, *, is_map: bool) -> Wanted:
+    def _wanted(self, side: SideName, half: Half | None) -> Wanted:
         if side == "inputs":
             size, channels, limits = self.sizes.input_size, self.input_channels, self.input_range
         else:
             size, channels, limits = self.image_size, self.channels, self.range
-        if is_map:
-            return Wanted(size, 1, None, half, label_map=True)
+        if self.label_maps in (side, "both"):
+            return Wanted(size, 1, None, half, label_map="numbers")
         return Wanted(size, channels, None if limits == "auto" else limits, half)
 
     def join(
@@ -261,14 +275,13 @@ def _note_left_out(folder: Folder, counts: PictureCounts, side: SideName) -> _Re
 
 
 def _decisions(
-    side: SideName, wanted: Wanted, counts: PictureCounts, names: Sequence[str]
+    side: SideName, wanted: Wanted, counts: PictureCounts, maps: FoundMaps | None
 ) -> list[Decision]:
     """What was decided of the images of a side, called by its settings."""
-    if wanted.label_map:
-        found = shape_decisions(counts, wanted.size)
-        text = f"label maps of {len(names)} classes ({', '.join(names)}), one channel for each"
-        remedy = "To read them as pictures: dataset.label_maps=null"
-        found.append(Decision(text, remedy, doubtful=False))
+    if maps is not None:
+        # two maps of one class are the same
+        shapes = shape_decisions(replace(counts, repeated=0), wanted.size)
+        found = shapes + _map_decisions(maps, wanted)
     else:
         limits = wanted.limits
         found = picture_decisions(counts, channels=wanted.channels, size=wanted.size, limits=limits)
@@ -276,7 +289,26 @@ def _decisions(
             text = "all images have a palette and are read as colors"
             remedy = f"If they are label maps: dataset.label_maps={side}"
             found.append(Decision(text, remedy))
+        if counts.few_colors > 1 and counts.gray < counts.count:
+            text = f"all images together have {counts.few_colors} colors, as label maps do"
+            remedy = f"If they are label maps: dataset.label_maps={side}"
+            found.append(Decision(text, remedy))
     return [_of_side(each, side) for each in found]
+
+
+def _map_decisions(found: FoundMaps, wanted: Wanted) -> list[Decision]:
+    names = found.maps.names
+    count = len(names)
+    text = f"label maps of {count} classes ({', '.join(names)}), one channel for each"
+    if wanted.label_map == "colors":
+        text = f"label maps in {count} colors ({', '.join(names)}), a class and a channel for each"
+    remedy = "To read them as pictures: dataset.label_maps=null"
+    decisions = [Decision(text, remedy, doubtful=False)]
+    if found.blends >= max(_LEAST_BLENDS, _BLENDED * count):
+        text = f"{found.blends} of {count} colors of label maps are rare and lie between two others"
+        remedy = "If the maps were scaled or their edges smoothed, use their originals"
+        decisions.append(Decision(text, remedy))
+    return decisions
 
 
 def _of_side(decision: Decision, side: SideName) -> Decision:

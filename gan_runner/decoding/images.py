@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from gan_runner.decoding import stored_picture
 from gan_runner.decoding.members import Member, MemberError
 from gan_runner.decoding.other_files import FIRST_BYTES, find_other_file
 from gan_runner.decoding.stored_picture import DEPTHS, Header, StoredPicture
-from gan_runner.decoding.values import Limits, scale_to_bytes
+from gan_runner.decoding.values import Limits, histogram, scale_to_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,6 +28,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
 _UNMARKED = {".tga": ("TGA",)}
 """Formats without a mark at their beginning, by the ends of names: any bytes could be one."""
 _MOST_READ_BYTES = 4 << 20
+_KEPT = 3  # times the wanted size, which keeps all detail that scaling doesn't average away
+_NO_JPEG = "Use its original, as a PNG, or read all as pictures: dataset.label_maps=null"
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -39,9 +41,10 @@ class Decoded(NamedTuple):
 
 
 class Damaged(NamedTuple):
-    """The reason why a file isn't an image."""
+    """The reason why a file isn't an image, and the remedy if it's another than for most."""
 
     reason: str
+    remedy: str = ""
 
 
 class TooLarge(NamedTuple):
@@ -58,35 +61,44 @@ class OutOfRange(NamedTuple):
     depth: str
 
 
-Failure = Damaged | TooLarge | OutOfRange | OSError
+class InColors(NamedTuple):
+    """A label map in colors, where numbers of classes are wanted."""
+
+    mode: str
+
+
+Failure = Damaged | TooLarge | OutOfRange | InColors | OSError
 """Why there is no image, or the error of a machine that can't read the file."""
 Result = Decoded | Failure
 """An image, or why there is none."""
 
 
 Half = Literal["left", "right"]
+LabelMapKind = Literal["numbers", "colors"]
+"""What the pixels of a label map are: numbers of classes, of palettes or gray values, or colors of
+classes."""
 
 
 class Wanted(NamedTuple):
     """The images that are made of files: [channels, size, size], and the stored values that become
     black and white; None: those of the depth of each file.
 
-    `half`: the one that is taken of pictures side by side. `label_map`: pixels are numbers of
-    classes, of palettes or gray values, in one channel, of which none are made between others.
+    `half`: the one that is taken of pictures side by side. `label_map`: pixels are classes, of
+    which none are made between others; numbers in one channel, or colors in three.
     """
 
     size: int
     channels: int
     limits: Limits | None = None
     half: Half | None = None
-    label_map: bool = False
+    label_map: LabelMapKind | None = None
 
 
 class WantedWhole(NamedTuple):
     """How files become images in their own size; of both fields as `Wanted` has them."""
 
     limits: Limits | None = None
-    label_map: bool = False
+    label_map: LabelMapKind | None = None
 
 
 class _File(NamedTuple):
@@ -101,9 +113,11 @@ class _File(NamedTuple):
     def open_read(self) -> IO[bytes]:
         """The same with its bytes in memory, unless they are many: Pillow reads a file twice, and
         most of it in small parts."""
-        file = self.open()
-        if isinstance(file, BytesIO) or os.fstat(file.fileno()).st_size > _MOST_READ_BYTES:
-            return file
+        if isinstance(self.where, bytes):
+            return BytesIO(self.where)
+        file = self.where.open("rb", buffering=0)
+        if os.fstat(file.fileno()).st_size > _MOST_READ_BYTES:
+            return BufferedReader(file)
         with file:
             return BytesIO(file.read())
 
@@ -146,7 +160,7 @@ def try_decode_pixels(source: Path | Member, wanted: Wanted) -> Pixels | Failure
 
 def try_decode_whole(path: Path, wanted: WantedWhole) -> Pixels | Failure:
     """The first image in a file, upright, in its own size: uint8 [H, W, C], gray or color with its
-    alpha if it has some, or the one channel of a label map."""
+    alpha if it has some; a label map as `Wanted` has it."""
     return _guarded(path, lambda image: _decode_whole(image, wanted))
 
 
@@ -190,14 +204,15 @@ def _decode_file(file: _File, decode: Callable[[Image.Image], T | Failure]) -> T
         return Damaged(f"{type(error).__name__}: {error}")
 
 
-def _decode(image: Image.Image, wanted: Wanted) -> _Square | Damaged | OutOfRange:
+def _decode(image: Image.Image, wanted: Wanted) -> _Square | Failure:
     from PIL import ImageOps
 
     header = stored_picture.read_header(image)
     # a TIFF is turned when it's loaded; the tag of a PNG may come after its pixels
     lies = stored_picture.orientation_of(image) if header.format == "TIFF" else 1
-    # lets a JPEG skip detail that scaling would average away; three times the size keeps the rest
-    image.draft(None, (3 * wanted.size, 3 * wanted.size))
+    # lets a JPEG skip detail that scaling would average away
+    if min(image.size) >= 2 * _KEPT * wanted.size:
+        image.draft(None, (_KEPT * wanted.size, _KEPT * wanted.size))
     image.load()
     turns = stored_picture.orientation_of(image)
     upright = image if turns == 1 else ImageOps.exif_transpose(image)
@@ -209,25 +224,30 @@ def _decode(image: Image.Image, wanted: Wanted) -> _Square | Damaged | OutOfRang
         middle, first = upright.width // 2, wanted.half == "left"
         box = (0 if first else middle, 0, middle if first else 2 * middle, upright.height)
         upright, header = upright.crop(box), header._replace(width=header.width // 2)
-    make = _label_square if wanted.label_map else _square
-    made = make(upright, header, wanted)
+    if wanted.label_map is None:
+        made = _square(upright, header, wanted)
+    else:
+        made = _label_square(upright, header, wanted.label_map, wanted.size)
     if not isinstance(made, _Bytes):
         return made
     shape = (wanted.size, wanted.size, wanted.channels)
-    pixels = np.asarray(made.image).reshape(shape).transpose(2, 0, 1)
+    # as np.asarray has it, in less time
+    pixels = np.frombuffer(made.image.tobytes(), np.uint8).reshape(shape).transpose(2, 0, 1)
     pixels = np.ascontiguousarray(pixels)  # read several times from here on
     return _Square(pixels, image, header, made.values, max(lies, turns) > 1)
 
 
-def _decode_whole(image: Image.Image, wanted: WantedWhole) -> Pixels | Damaged | OutOfRange:
+def _decode_whole(image: Image.Image, wanted: WantedWhole) -> Pixels | Failure:
     from PIL import ImageOps
 
     header = stored_picture.read_header(image)
     image.load()
     upright = image if stored_picture.orientation_of(image) == 1 else ImageOps.exif_transpose(image)
-    if wanted.label_map:
-        classes = _label_values(upright, header)
-        return classes if isinstance(classes, Damaged) else np.ascontiguousarray(classes[..., None])
+    if wanted.label_map is not None:
+        classes = _label_values(upright, header, wanted.label_map)
+        if not isinstance(classes, np.ndarray):
+            return classes
+        return np.ascontiguousarray(classes if classes.ndim == 3 else classes[..., None])
     made = _in_bytes(upright, header, wanted.limits)
     if not isinstance(made, _Bytes):
         return made
@@ -238,7 +258,7 @@ def _decode_whole(image: Image.Image, wanted: WantedWhole) -> Pixels | Damaged |
     return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None])
 
 
-def _square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Damaged | OutOfRange:
+def _square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Failure:
     """The middle square of a picture, scaled."""
     from PIL import Image, ImageOps
 
@@ -247,28 +267,47 @@ def _square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Da
         return in_bytes
     converted = _convert_mode(in_bytes.image, MODES[wanted.channels])
     size = (wanted.size, wanted.size)
-    return _Bytes(ImageOps.fit(converted, size, Image.Resampling.LANCZOS), in_bytes.values)
+    if converted.size != size:
+        converted = ImageOps.fit(converted, size, Image.Resampling.LANCZOS)
+    return _Bytes(converted, in_bytes.values)
 
 
-def _label_square(upright: Image.Image, header: Header, wanted: Wanted) -> _Bytes | Damaged:
+def _label_square(
+    upright: Image.Image, header: Header, kind: LabelMapKind, size: int
+) -> _Bytes | Failure:
     """The middle square of a label map: of the classes that lie there, no others."""
     from PIL import Image, ImageOps
 
-    values = _label_values(upright, header)
-    if isinstance(values, Damaged):
+    values = _label_values(upright, header, kind)
+    if not isinstance(values, np.ndarray):
         return values
-    size = (wanted.size, wanted.size)
-    return _Bytes(ImageOps.fit(Image.fromarray(values), size, Image.Resampling.NEAREST))
+    return _Bytes(ImageOps.fit(Image.fromarray(values), (size, size), Image.Resampling.NEAREST))
 
 
-def _label_values(upright: Image.Image, header: Header) -> Pixels | Damaged:
-    """The numbers of classes of a label map, uint8 [H, W]."""
+def _label_values(
+    upright: Image.Image, header: Header, kind: LabelMapKind
+) -> Pixels | Damaged | InColors:
+    """The classes of a label map: their numbers, uint8 [H, W], or their colors, [H, W, 3]."""
     if header.format == "JPEG":
-        return Damaged("a JPEG, whose compression changes the classes of a label map")
+        return Damaged("a JPEG, whose compression changes the classes of a label map", _NO_JPEG)
+    return _label_colors(upright, header) if kind == "colors" else _label_numbers(upright, header)
+
+
+def _label_colors(upright: Image.Image, header: Header) -> Pixels | Damaged:
+    if not header.depth.startswith(("8-bit", "16-bit color")):
+        return Damaged(f"its pixels are {header.mode}, those of other label maps are colors")
+    if stored_picture.is_transparent(upright):
+        return Damaged("a label map with transparent parts, which are of no class")
+    return np.array(upright.convert("RGB"))  # a copy that may be written to, as torch wants it
+
+
+def _label_numbers(upright: Image.Image, header: Header) -> Pixels | Damaged | InColors:
     values = np.asarray(upright)
     if values.ndim == 3 and (values == values[..., :1]).all():
         values = values[..., 0]  # gray in three channels
-    if values.ndim == 3 or values.dtype.kind == "f":
+    if values.ndim == 3:
+        return InColors(header.mode)
+    if values.dtype.kind == "f":
         return Damaged(f"no label map: its pixels are {header.mode}, not numbers of classes")
     if values.min() < 0 or values.max() > 255:
         return Damaged(f"a label map with a class {values.max()}, above 255")
@@ -334,20 +373,21 @@ def _describe(square: _Square, wanted: Wanted) -> Decoded:
     pixels, image, header, values, is_turned = square
     limits = wanted.limits
     clipped = 0.0 if limits is None or values is None else float((values > limits[1]).mean())
-    step = 1.0
+    spread, step = stored_picture.spread_of(pixels), 1.0
     if values is None:
         values, step = stored_picture.without_alpha(pixels), DEPTHS[header.depth][1] / 255
     stored = StoredPicture(
         header=header,
         is_turned=is_turned,
         is_transparent=stored_picture.is_transparent(image),
-        is_gray=stored_picture.is_gray(image, pixels),
+        is_gray=stored_picture.is_gray(image, pixels, spread),
         has_frames=stored_picture.has_frames(image),
         low=step * float(values.min()),
         high=step * float(values.max()),
         clipped=clipped,
-        histogram=stored_picture.count_pixels(pixels),
+        histogram=histogram(stored_picture.without_alpha(spread)),
         hash=stored_picture.hash_of(pixels),
+        colors=stored_picture.few_colors(image),
     )
     return Decoded(pixels, stored)
 

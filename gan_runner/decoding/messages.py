@@ -15,6 +15,7 @@ from gan_runner.decoding.images import (
     Damaged,
     Decoded,
     Failure,
+    InColors,
     OutOfRange,
     Pixels,
     Result,
@@ -27,7 +28,7 @@ READY = b"+"
 """The first byte of a process, once it can be asked."""
 
 _LENGTH = struct.Struct("<Q")
-_KINDS = {kind.__name__: kind for kind in (Damaged, TooLarge, OutOfRange, OSError)}
+_KINDS = {kind.__name__: kind for kind in (Damaged, TooLarge, OutOfRange, InColors, OSError)}
 
 
 def write_plain(stream: IO[bytes], plain: Any) -> None:
@@ -103,7 +104,8 @@ def _to_plain(result: Result) -> list[Any]:
 
 
 def _decoded(pixels: Pixels, histogram: NDArray[np.int64], stored: StoredPicture) -> Decoded:
-    return Decoded(pixels, stored._replace(header=Header(*stored.header), histogram=histogram))
+    header, colors = Header(*stored.header), tuple(stored.colors)
+    return Decoded(pixels, stored._replace(header=header, histogram=histogram, colors=colors))
 
 
 def _read_array(stream: IO[bytes], shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

@@ -25,7 +25,10 @@ T = TypeVar("T")
 # not of multiprocessing, which would run a user's script once more in each of them; the same
 # modules as here, from wherever they came: a wheel, an editable install, a checkout
 _CODE = "import sys; sys.path[:] = {path!r}; from gan_runner.decoding.worker import main; main()"
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "PYTHONHASHSEED": "0",  # the same pixels have the same hash in all of them
+}
 
 _MOST_PROCESSES = 8  # so many results one process can take in
 _SECONDS_OF_A_FILE, _SECONDS_OF_A_BYTE = 5e-4, 1e-8  # rough ones, of one core
@@ -135,7 +138,7 @@ class Worker:
             [sys.executable, "-c", _CODE.format(path=sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | _ONE_THREAD,
+            env=os.environ | _ENVIRONMENT,
             start_new_session=True,  # Ctrl-C comes to us alone
         )
         _widen(self._answers)

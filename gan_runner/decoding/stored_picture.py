@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.decoding.values import Limits, histogram
+from gan_runner.decoding.values import Limits
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,6 +26,8 @@ _MODES |= {"F": "float gray", "PA": "palette with alpha"}
 _GRAY = ("1", "L", "LA", "I", "F")
 _ORIENTATION = 0x0112
 _COUNTED_SIDE = 32
+MOST_COLORS = 64
+"""More colors than that are a picture's, not those of a label map."""
 
 
 class Header(NamedTuple):
@@ -43,7 +44,8 @@ class StoredPicture(NamedTuple):
     """The form in which a picture was stored, and what its pixels are like.
 
     `low` and `high`: its values as stored. `clipped`: the share of them above the limits.
-    `histogram`: of its pixels without alpha, [256]. `hash`: of its pixels.
+    `histogram`: of its pixels without alpha, [256]. `hash`: as `hash_of` has it. `colors`: those of
+    a picture in few colors, as numbers, () for others.
     """
 
     header: Header
@@ -56,6 +58,7 @@ class StoredPicture(NamedTuple):
     clipped: float
     histogram: NDArray[np.int64]
     hash: int
+    colors: tuple[int, ...] = ()
 
 
 def read_header(image: Image.Image) -> Header:
@@ -98,21 +101,33 @@ def has_frames(image: Image.Image) -> bool:
         return True
 
 
-def is_gray(image: Image.Image, pixels: NDArray[np.uint8]) -> bool:
-    """Whether a picture has no color: by its pixels [C, H, W] if they have three channels."""
+def is_gray(image: Image.Image, pixels: NDArray[np.uint8], spread: NDArray[np.uint8]) -> bool:
+    """Whether a picture has no color: by its pixels [C, H, W] if they have three channels, of which
+    `spread_of` tells in most cases."""
     if len(pixels) < 3:
         return image.mode.startswith("I") or image.mode in _GRAY
-    every = _every(pixels)
-    for part in (pixels[:, ::every, ::every], pixels):  # a part tells in most cases
-        if (part[0] != part[1]).any() or (part[0] != part[2]).any():
+    # bytes are compared in less time than arrays
+    for part in (spread, pixels):
+        red, green, blue = (channel.tobytes() for channel in part[:3])
+        if not red == green == blue:
             return False
     return True
 
 
-def count_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """A histogram of pixels [C, H, W] without alpha; of a great picture, of a spread of them."""
-    every = _every(pixels)
-    return histogram(without_alpha(pixels)[:, ::every, ::every])
+def spread_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels [C, H, W]; of a great picture, a spread of them."""
+    side: int = pixels.shape[-1]
+    every = max(1, side // _COUNTED_SIDE)
+    return np.ascontiguousarray(pixels[:, ::every, ::every])
+
+
+def few_colors(image: Image.Image) -> tuple[int, ...]:
+    """The colors of a picture that has few and keeps them exactly, as a label map does; () for any
+    other."""
+    if image.mode not in ("RGB", "RGBA") or image.format == "JPEG":
+        return ()
+    found: list[Any] = image.getcolors(MOST_COLORS) or []  # ends early where there are more
+    return tuple(red << 16 | green << 8 | blue for _, (red, green, blue, *_) in found)
 
 
 def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -121,15 +136,11 @@ def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def hash_of(pixels: NDArray[np.uint8]) -> int:
-    """64 bits that tell other pixels apart, in any process."""
-    return int.from_bytes(hashlib.sha256(pixels.data).digest()[:8], "little")
+    """64 bits that tell other pixels apart, in this process and those of the same
+    PYTHONHASHSEED."""
+    return hash(pixels.tobytes())
 
 
 def _raw_mode(image: Image.Image) -> str:
     tiles = getattr(image, "tile", [])
     return str(tiles[0][3]) if tiles else ""
-
-
-def _every(pixels: NDArray[np.uint8]) -> int:
-    side: int = pixels.shape[-1]
-    return max(1, side // _COUNTED_SIDE)

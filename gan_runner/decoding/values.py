@@ -22,8 +22,9 @@ def scale_to_bytes(values: NDArray[Any], limits: Limits) -> NDArray[np.uint8]:
 
 def histogram(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """The number of pixels with each of 0..255, [256]."""
-    counts, flat = np.zeros(256, np.int64), pixels.ravel()
+    flat = pixels.ravel()
     # in parts that stay in the cache: bincount makes int64 of its input
-    for start in range(0, len(flat), _PART):
+    counts = np.bincount(flat[:_PART], minlength=256)
+    for start in range(_PART, len(flat), _PART):
         counts += np.bincount(flat[start : start + _PART], minlength=256)
     return counts

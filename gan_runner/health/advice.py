@@ -53,6 +53,14 @@ _OF_DOMAINS = {
     "checkerboards": "train.steps={double} (in most runs they fade) or "
     "model.discriminator.receptive_field=16 (a D of small patches)",
 }
+_OF_PATCHES = {  # for CUT
+    **_OF_DOMAINS,
+    "ignores_input": "method.nce=5 (its patches must be told apart) or "
+    "optimizer.generator.lr={generator_slower:g} (smaller steps)",
+    "identity": "method.identity=0 (which rewards it) or method.nce=0.2 (so does a contrast) or "
+    "optimizer.discriminator.lr={discriminator_faster:g} (a stronger D) or train.steps={double} "
+    "(more training)",
+}
 _USUAL_RATE = 0.001  # where the rows have none
 
 
@@ -63,6 +71,7 @@ def advice(name: str, history: History) -> str:
     since_best = history.step - history.best.step if history.best else history.step
     advices = _ADVICE | (_WITHOUT_D if history.of_vae else {})
     advices |= _OF_DOMAINS if history.of_domains else {}
+    advices |= _OF_PATCHES if history.of_patches else {}
     return advices[name].format(
         generator_slower=_round(generator / 4),
         generator_faster=_round(generator * 4),

@@ -123,6 +123,8 @@ class History:
         self.of_vae = False
         self.of_domains = False
         """Whether two domains are translated into each other."""
+        self.of_patches = False
+        """Whether one is translated into another by contrasting patches."""
         self._sample_span = sample_span
         self._sizes: dict[str, list[float]] = {name: [] for name in LEVELS}
 
@@ -133,6 +135,7 @@ class History:
             self._train(row)
         self.of_vae = self.of_vae or "elbo" in row
         self.of_domains = self.of_domains or "cycle/inputs" in row
+        self.of_patches = self.of_patches or "contrast/inputs" in row
         if any(name.startswith("health/") for name in row):
             self.samples.add(row)
             lasted = self.samples.values_over("health/coverage", self._sample_span)

@@ -17,6 +17,7 @@ LOSSES = {
     "ELBO": "elbo",
     "L1": "reconstruction/l1",
     "cycle": "cycle/inputs",
+    "NCE": "contrast/inputs",
 }
 _GAP = "  "
 _MARK_EVERY_SECONDS = 2.0

@@ -25,8 +25,19 @@ class DiscriminatorOutput(NamedTuple):
     auxiliary: Mapping[str, Tensor] = {}
 
 
+class ChannelPart(NamedTuple):
+    """Neighboring channels of what D sees that belong together: those of an image, or a label
+    map's, one for each class."""
+
+    channels: int
+    is_label_map: bool = False
+
+
 class Discriminator(nn.Module):
-    """Makes logits of examples."""
+    """Makes logits of examples. `parts`: what it sees along the channels, () for an image or a
+    vector alone."""
+
+    parts: tuple[ChannelPart, ...] = ()
 
     @abstractmethod
     def forward(self, examples: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:

@@ -4,6 +4,7 @@ point, as image-to-image translation and super-resolution do."""
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import final
 
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from gan_runner.errors import ConfigError, printable
 from gan_runner.models.base import GenerativeModel, Network, Width
 from gan_runner.models.checks import ImageShape, refuse_batch_of_one, sides
 from gan_runner.models.codes import Code
+from gan_runner.models.discriminator import ChannelPart
 from gan_runner.models.labels import ClassConditional
 from gan_runner.models.patch import TranslatorDiscriminator
 
@@ -21,6 +23,15 @@ class TranslatorNetwork(Network):
     """`width`: channels of the maps at the input's size, or at half of it."""
 
     width: Width
+
+
+class EncoderNetwork(nn.Module):
+    """A translator that encodes its inputs in smaller and smaller maps before it decodes them."""
+
+    @abstractmethod
+    def encode(self, inputs: Tensor, last: int) -> list[Tensor]:
+        """The maps of the encoder's layers, from layer 0, the inputs [N, C, H, W] themselves, to
+        the `last` one."""
 
 
 class TranslatorGenerator(ClassConditional):
@@ -43,6 +54,13 @@ class TranslatorGenerator(ClassConditional):
         outputs: Tensor = self.network(x)
         # in training what lies outside must have a gradient, which leads it back
         return outputs if self.training else outputs.clamp(-1.0, 1.0)
+
+    def features(self, inputs: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """The maps [N, c, h, w] of these layers of the encoder, which that of an EncoderTranslator
+        has."""
+        assert isinstance(self.network, EncoderNetwork), "of an EncoderTranslator"
+        maps = self.network.encode(inputs, max(layers))
+        return [maps[layer] for layer in layers]
 
 
 class Translator(GenerativeModel):
@@ -97,10 +115,12 @@ class Translator(GenerativeModel):
         self.check(space)
         inputs, (channels, *size) = self._shapes(space)
         seen = inputs[0] + channels if conditional else channels
-        return {
-            "generator": self.build_generator(inputs, sides(space.shape)),
-            "discriminator": self.discriminator.build((seen, size[0], size[1])),
-        }
+        generator = self.build_generator(inputs, sides(space.shape))
+        discriminator = self.discriminator.build((seen, size[0], size[1]))
+        spaces = (input_space(space), space) if conditional else (space,)
+        parts = (ChannelPart(each.shape[0], bool(each.label_names)) for each in spaces)
+        discriminator.parts = tuple(parts)
+        return {"generator": generator, "discriminator": discriminator}
 
     def _shapes(self, space: Space) -> tuple[ImageShape, ImageShape]:
         """Of inputs and outputs. Raises ConfigError for what isn't an image."""
@@ -126,6 +146,18 @@ class Translator(GenerativeModel):
         """A fresh generator, of inputs [N, *inputs] outputs [N, *outputs]."""
 
 
+class EncoderTranslator(Translator):
+    """A translator that encodes its inputs, whose layers are known: 0 is the inputs themselves."""
+
+    @abstractmethod
+    def encoder_shapes(self, inputs: ImageShape) -> tuple[ImageShape, ...]:
+        """The shape of the maps of each layer, of inputs [N, *inputs]."""
+
+    @abstractmethod
+    def compared_layers(self, inputs: ImageShape) -> tuple[int, ...]:
+        """The layers whose patches are compared where nothing else is asked for."""
+
+
 def input_space(space: Space) -> Space:
     """The space of a translator's inputs. Raises ConfigError for data that have none."""
     if space.inputs is None:
@@ -143,7 +175,7 @@ def refuse_other_sizes(option: str, inputs: ImageShape, outputs: ImageShape) -> 
         raise ConfigError(
             f"{option} makes outputs of their input's size, model={option} with inputs of "
             f"{_size(inputs)} and targets of {_size(outputs)} pixels. "
-            "Use model=srresnet for super-resolution"
+            "Use model=srresnet method=super_resolution for super-resolution"
         )
 
 

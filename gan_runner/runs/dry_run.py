@@ -91,8 +91,9 @@ def estimate(config: Config, terminal: Terminal) -> Estimate:
         path.mkdir()
         began = time.monotonic()
         run = create(config, path, terminal)
-        starting = time.monotonic() - began
         try:
+            run.prepare_method()
+            starting = time.monotonic() - began
             step, evaluations = _measure_step(run), evaluation_cost(run.experiment, run.data)
             disk, parts = _disk_space(run, run.config.train)
             return Estimate(

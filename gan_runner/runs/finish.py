@@ -61,7 +61,7 @@ def train_and_record(run: Run) -> None:
     try:
         train(run)
     except Interrupted as interrupted:
-        _close(run, "interrupted", interrupted.exit_code, str(interrupted))
+        close(run, "interrupted", interrupted.exit_code, str(interrupted))
         run.terminal.say(f"interrupted at step {run.state.step}. Continue with:")
         run.terminal.say(_resume_command(run))
         raise
@@ -70,22 +70,22 @@ def train_and_record(run: Run) -> None:
         if fault is None or isinstance(fault, PluginError):
             _note_traceback(run, error)
         if fault is None:
-            _close(run, "failed", _DEFECT, f"defect: {printable(error)}")
+            close(run, "failed", _DEFECT, f"defect: {printable(error)}")
             raise
-        _close(run, "failed", fault.exit_code, str(fault))
+        close(run, "failed", fault.exit_code, str(fault))
         if isinstance(fault, PluginError):
             place = _traceback_place(run)
             raise PluginError(f"{fault}\n{place}\n{_last_checkpoint(run)}") from error
         then = _after_divergence(run) if isinstance(fault, NumbersError) else _last_checkpoint(run)
         raise type(fault)(f"{fault}\n{then}") from None
     if run.is_paused:
-        _close(run, "paused", 0, f"paused at step {run.state.step}")
+        close(run, "paused", 0, f"paused at step {run.state.step}")
         run.terminal.say(f"paused at step {run.state.step}. Go on with:\n{_resume_command(run)}")
         return
     if run.reason_to_stop is None:
-        _close(run, "completed", 0, "all steps done")
+        close(run, "completed", 0, "all steps done")
     else:
-        _close(run, "stopped", 0, f"stopped: {run.reason_to_stop}")
+        close(run, "stopped", 0, f"stopped: {run.reason_to_stop}")
     _say_summary(run)
 
 
@@ -107,7 +107,7 @@ def as_fault(error: Exception) -> Fault | None:
             "train.batch_size, the width of the model or dataset.image_size."
         )
     if ranks.is_loss(error):
-        return MachineError(f"{ranks.LOSS}: it was killed, or says itself why it failed.")
+        return ranks.explain_loss()
     return compiling_fault(error) or plugin_error(error)
 
 
@@ -139,8 +139,8 @@ def _report_defect(run: Run, error: Exception) -> int:
     return _DEFECT
 
 
-def _close(run: Run, state: State, exit_code: int, reason: str) -> None:
-    """Record the end. A disk that refuses this, too, must not hide the first fault."""
+def close(run: Run, state: State, exit_code: int, reason: str) -> None:
+    """Record the end of a run. A disk that refuses this, too, must not hide the first fault."""
     run.terminal.end()
     try:
         run.close(state=state, exit_code=exit_code, reason=reason)

@@ -40,6 +40,7 @@ from gan_runner.training.build import build, resolve_for
 from gan_runner.training.compiling import check_networks, compile_networks
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.independence import check_independence
+from gan_runner.training.perceptual import check_perceptual_space
 from gan_runner.training.restore import load_network, saved_classes, take_weights
 from gan_runner.training.rules import check_pairs, check_space
 from gan_runner.training.run import Run
@@ -171,7 +172,7 @@ def with_devices(config: Config) -> Config:
     if ranks.count() == 1 and config.devices > 1:
         raise ConfigError(
             f"this trains in one process, on one device, devices={config.devices}. Use devices=1: "
-            "only gan-train starts several, for a run alone"
+            "only gan-train starts several, and its dry runs don't"
         )
     return config.model_copy(update={"devices": ranks.count()})
 
@@ -195,6 +196,7 @@ def load_data(
         data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
     check_pairs(experiment, data)
+    check_perceptual_space(experiment, data)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
     if config.train.evaluation_interval > 0:

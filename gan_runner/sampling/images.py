@@ -13,6 +13,7 @@ from torch import Tensor
 from gan_runner.data import Space
 from gan_runner.data.conversion import convert_channels, resize_bicubic
 from gan_runner.data.data import one_hot_pixels
+from gan_runner.data.label_colors import classes_of_colors, color_names, named_colors
 from gan_runner.errors import ConfigError, printable
 from gan_runner.sampling.translation import Translation
 
@@ -28,8 +29,8 @@ def translate_images(
     tile: int | None = None,
 ) -> Image | list[Image]:
     """One image [H, W, C] or [H, W], a batch [N, H, W, C], or a list of images of any sizes, each
-    translated: uint8 in the same form, of label maps the class of each pixel, with C = 1. `tile` as
-    `Translation.translate` has it.
+    translated: uint8 in the same form, of label maps the class of each pixel, with C = 1, or its
+    color where the run's classes are colors. `tile` as `Translation.translate` has it.
 
     Raises ConfigError for anything else, and what `Translation.translate` does.
     """
@@ -48,7 +49,7 @@ def translate_batch(translation: Translation, images: Image, *, tile: int | None
     planes = planes.permute(0, 3, 1, 2)
     outputs = translation.translate(_to_inputs(planes, translation.inputs), tile=tile)
     if translation.space.label_names:
-        outputs = outputs.argmax(1, keepdim=True).to(torch.uint8)
+        outputs = _to_classes(outputs, translation.space)
     elif planes.shape[1] in _WITH_ALPHA and _has_only_colors(translation):
         alpha = resize_bicubic(planes[:, -1:], outputs.shape[2:])
         outputs = torch.cat((outputs, alpha), dim=1)
@@ -73,9 +74,27 @@ def _has_only_colors(translation: Translation) -> bool:
     return {translation.inputs.shape[0], translation.space.shape[0]} <= {1, 3}
 
 
+def _to_classes(maps: Tensor, space: Space) -> Tensor:
+    """Label maps [N, K, H, W] as the class of each pixel, [N, 1, H, W], or its color."""
+    classes, colors = maps.argmax(1), named_colors(space.label_names)
+    if colors is not None:
+        return colors[classes].permute(0, 3, 1, 2)
+    return classes[:, None].to(torch.uint8)
+
+
 def _to_inputs(images: Tensor, space: Space) -> Tensor:
-    """Images [N, C, H, W] in the channels of inputs: of label maps the classes of pixels, gray for
-    color or the reverse."""
+    """Images [N, C, H, W] in the channels of inputs: of label maps the classes or the colors of
+    pixels, gray for color or the reverse. Raises ConfigError for a color of no class."""
+    colors = named_colors(space.label_names) if space.label_names else None
+    if colors is not None and images.shape[1] == 3:
+        classes = classes_of_colors(images, colors)
+        if int(classes.min()) < 0:
+            strange = color_names(images.permute(0, 2, 3, 1)[classes < 0][:1])[0]
+            raise ConfigError(
+                f"a color that is no class of the run, color={strange}. "
+                f"Use {', '.join(space.label_names)}"
+            )
+        return one_hot_pixels(classes, len(space.label_names))
     if space.label_names and images.shape[1] == 1:
         return one_hot_pixels(images[:, 0], len(space.label_names))
     converted = convert_channels(images, space.shape[0])

@@ -206,7 +206,7 @@ def _is_loss(reason: str) -> bool:
     """Whether a rank has merely lost another."""
     from gan_runner.system import ranks
 
-    return reason.startswith(ranks.LOSS)
+    return reason.startswith(ranks.LOSS) or ranks.KILLED in reason.partition(",")[0]
 
 
 def _first_fault(task: Any) -> str | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import signal
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from gan_runner.config.plugins import find_plugins, load_plugins
-from gan_runner.errors import Fault, MachineError, report
-from gan_runner.sweeps.job import run_job
+from gan_runner.errors import MachineError, report
+from gan_runner.sweeps.job import run_follower, run_job
 from gan_runner.sweeps.jobs import Job, record
 from gan_runner.system.signals import Interrupted, ask_to_end, end_at_once, raise_on_signals
 from gan_runner.system.threads import share_cores
@@ -39,7 +37,10 @@ class Task:
             import torch
 
             torch.set_num_threads(self.threads * of)  # the ranks of a node divide them
-        return _follow() if rank > 0 else self._lead(job)
+        if rank > 0:  # rank 0 alone is heard of signals
+            end_at_once()  # until they have met
+            return run_follower()
+        return self._lead(job)
 
     def checkpoint(self, job: Job) -> Any:
         """What submitit queues again for a job that is preempted or out of time: the same."""
@@ -68,21 +69,6 @@ def _run(job: Job) -> int:
             return run_job(job)
     except Interrupted as interrupted:
         return interrupted.exit_code
-
-
-def _follow() -> int:
-    """Follow rank 0, which alone is heard of signals, to the end of its run."""
-    end_at_once()  # until they have met
-    from gan_runner.runs.ranks import follow
-
-    try:
-        load_plugins(find_plugins())
-        return follow()
-    except Fault as fault:
-        return report(fault)
-    except Exception:
-        traceback.print_exc()
-        raise
 
 
 def _export_ranks() -> tuple[int, int]:

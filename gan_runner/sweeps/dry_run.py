@@ -41,9 +41,9 @@ def run_sweep_dry(
     share: float = 1.0,
 ) -> None:
     """Print what the jobs of a sweep take that are left, `n_jobs` at a time on this machine;
-    `done` others are complete. One job of each kind is tried out for a few steps. `command` is the
-    line without dry_run=true; `share` is that of the steps which a search will have trained in the
-    mean. Raises what a run raises."""
+    `done` others are complete. One job of each kind is tried out for a few steps, in one process.
+    `command` is the line without dry_run=true; `share` is that of the steps which a search will
+    have trained in the mean. Raises what a run raises."""
     threads = threads_each(n_jobs, torch.get_num_threads())
     kinds = _measure(jobs, terminal, threads)
     known = [kind.found for kind in kinds if kind.found is not None]
@@ -58,7 +58,7 @@ def run_sweep_dry(
         ("all, one by one", duration_text(sum(seconds))),
         ("to the end", duration_text(total)),
         ("on the disk then", size_text(sum(_disk(each[job.name], known) for job in jobs))),
-        ("measured", f"one job of {_measured_text(kinds)} for a few steps"),
+        ("measured", f"one job of {_measured_text(kinds)} for a few steps" + _process_text(jobs)),
     ]
     terminal.say(align(rows))
     if len(kinds) > 1:
@@ -84,7 +84,7 @@ def _measure(jobs: Sequence[Job], terminal: Terminal, threads: int | None) -> li
     what = "tried jobs"
     tried = groups[:_MEASURED]
     for group in terminal.track(tried, description=what, total=len(tried)):
-        config = group[0].config
+        config = group[0].config.model_copy(update={"devices": 1})
         with share_threads(threads):
             kinds.append(_Kind(tuple(group), estimate(config, Terminal(quiet=True))))
     return [*kinds, *(_Kind(tuple(group), None) for group in groups[_MEASURED:])]
@@ -136,6 +136,11 @@ def _measured_text(kinds: Sequence[_Kind]) -> str:
         if len(kinds) > 1
         else "them"
     )
+
+
+def _process_text(jobs: Sequence[Job]) -> str:
+    several = any(job.config.devices > 1 for job in jobs)
+    return ", those on several devices in one process" if several else ""
 
 
 def _row(kind: _Kind) -> tuple[str, ...]:

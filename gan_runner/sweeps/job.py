@@ -1,4 +1,5 @@
-"""One job of a sweep, in a process of its own: begun or continued, as its folder stands."""
+"""One job of a sweep, in a process of its own, or one for each of its devices: begun or continued,
+as its folder stands."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from gan_runner.config import schema as configuration
@@ -19,6 +21,8 @@ from gan_runner.config.plugins import find_plugins, load_plugins
 from gan_runner.errors import Fault, report
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.sweeps.jobs import Job, has_begun, record, requested_settings
+from gan_runner.sweeps.processes import python_program
+from gan_runner.system.launcher import end_with_launcher, launch, rank_here
 from gan_runner.system.signals import Interrupted, end_at_once, exit_process
 from gan_runner.system.threads import share_cores
 
@@ -35,13 +39,39 @@ def main() -> None:
     which stays open for as long as the sweep lives."""
     faulthandler.enable()
     end_at_once()
-    path, order = Path(sys.argv[1]), json.loads(sys.stdin.readline() or "null")
-    if order is None:  # the sweep is dead already
+    order = sys.stdin.readline()
+    if not order:  # the sweep is dead already
         exit_process(128 + signal.SIGTERM)
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
-    config = configuration.parse(order["config"])
-    job = Job(path.name, path, config, threads=order["threads"], pause_at=order["pause_at"])
-    exit_process(run_job(job))
+    job = _read_job(Path(sys.argv[1]), order)
+    exit_process(run_job(job) if job.config.devices == 1 else _launch_ranks(job, order))
+
+
+def main_of_rank() -> None:
+    """The process of a rank of a job: its folder, and a file with what it is to do, are the
+    arguments."""
+    faulthandler.enable()
+    end_at_once()
+    end_with_launcher()
+    if rank_here():
+        exit_process(run_follower())
+    order = Path(sys.argv[2]).read_text(encoding="utf-8")
+    exit_process(run_job(_read_job(Path(sys.argv[1]), order)))
+
+
+def run_follower() -> int:
+    """Follow rank 0 of a job to the end of its run; the exit code. Raises what is a defect."""
+    share_cores()
+    try:
+        load_plugins(find_plugins())
+        from gan_runner.runs.ranks import follow
+
+        return follow()
+    except Fault as fault:
+        return report(fault)
+    except Exception:
+        traceback.print_exc()
+        raise
 
 
 def run_job(job: Job) -> int:
@@ -61,6 +91,26 @@ def run_job(job: Job) -> int:
         return 1
 
 
+def _read_job(path: Path, order: str) -> Job:
+    plain = json.loads(order)
+    config = configuration.parse(plain["config"])
+    return Job(path.name, path, config, threads=plain["threads"], pause_at=plain["pause_at"])
+
+
+def _launch_ranks(job: Job, order: str) -> int:
+    """Train a job on several devices, as a run alone is; its exit code."""
+    share_cores()
+    with TemporaryDirectory(prefix="gan-runner-") as folder:
+        file = Path(folder) / "job.json"
+        file.write_text(order, encoding="utf-8")
+        program = python_program("main_of_rank")
+        try:
+            return launch((*program, str(job.path), str(file)), job.config.devices)
+        except Fault as fault:
+            record(job, state="failed", code=fault.exit_code, reason=str(fault))
+            return report(fault)
+
+
 def _end_with_the_sweep() -> None:
     """When the sweep's process dies, however it does, the step is finished and the state saved."""
     while os.read(0, 1):
@@ -71,9 +121,11 @@ def _end_with_the_sweep() -> None:
 def _train(job: Job) -> int:
     from gan_runner.logs.terminal import Terminal
     from gan_runner.runs.finish import as_fault, train_to_end
+    from gan_runner.runs.ranks import lead
     from gan_runner.system import ranks
 
     if job.config.devices > 1:  # in one of as many processes
+        _limit_threads(job)  # which the ranks divide
         ranks.join()
     try:
         run = _create_or_reopen(job, Terminal())
@@ -81,7 +133,7 @@ def _train(job: Job) -> int:
         if fault := as_fault(error):
             raise fault from None
         raise
-    ranks.share(None if run is None else run.config.plain())
+    lead(run)
     if run is None:
         return 0
     if job.pause_at is not None:
@@ -91,8 +143,6 @@ def _train(job: Job) -> int:
 
 def _create_or_reopen(job: Job, terminal: Terminal) -> Run | None:
     """The job's run, new or at its newest checkpoint; None if it is complete."""
-    import torch
-
     from gan_runner.runs.open import create
     from gan_runner.runs.resume import Changes, reopen
 
@@ -104,9 +154,16 @@ def _create_or_reopen(job: Job, terminal: Terminal) -> Run | None:
         changes = Changes(job.config, requested_settings(job.config))
         return reopen(job.path, changes, terminal)
     _remove_attempt(folder)
+    if job.config.devices == 1:
+        _limit_threads(job)
+    return create(job.config, job.path, terminal)
+
+
+def _limit_threads(job: Job) -> None:
+    import torch
+
     if job.threads is not None:
         torch.set_num_threads(job.threads)
-    return create(job.config, job.path, terminal)
 
 
 def _await_release(folder: RunFolder) -> None:

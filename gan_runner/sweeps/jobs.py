@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import signal
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gan_runner.config import schema as configuration
 from gan_runner.config.dotted import flatten
 from gan_runner.config.schema import Config
-from gan_runner.errors import CheckpointError, ConfigError, InUseError, MachineError
+from gan_runner.errors import CheckpointError, ConfigError, InUseError
+from gan_runner.runs.ended import OPEN, record_end
 from gan_runner.storage.rows import best_evaluation
-from gan_runner.storage.run_folder import RunFolder, current_time
+from gan_runner.storage.run_folder import RunFolder
 from gan_runner.storage.status import State, Status
 from gan_runner.sweeps.folders import write_overrides
-from gan_runner.system.files import write_text
 from gan_runner.system.signals import SIGNALS
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 DONE = ("completed", "stopped")
 PAUSED = "paused"
 _LOG_BYTES = 1 << 20  # that are read of what a process logged
-_OPEN = (None, "running", "failed")  # states that the end of a process may replace
 
 
 @dataclass(frozen=True)
@@ -175,35 +173,8 @@ def record(job: Job, *, state: State, code: int, reason: str, saved: bool = Fals
     """Let the folder say how its process ended, unless it says so already, or says something that
     still holds: a run that was refused is as complete, or as interrupted, as it was. `saved`: it
     was interrupted for this reason. A status that can't be read is left to whoever can."""
-    folder = job.folder
-    try:
-        status = folder.status()
-    except CheckpointError:
-        return
-    is_open = status.state in _OPEN or (saved and status.state == "interrupted")
-    if not is_open or status.exit_code == code:
-        return
-    ended = replace(
-        status,
-        state=state,
-        exit_code=code,
-        reason=reason,
-        ended=current_time(),
-        step=status.step or 0,
-    )
-    with suppress(InUseError, MachineError, OSError):  # another process, or the disk: it can't be
-        folder.lock()
-        if not folder.config.exists():
-            write_text(folder.config, configuration.text(job.config))
-        folder.write_status(ended)
-        shown = [node.get("name") for node in job.config.logger.values()]
-        if state == "failed" and "TensorBoard" in shown:
-            from gan_runner.logs.tensorboard import record_failure
-
-            settings = configuration.settings(job.config)
-            known = {k: v for k, v in settings.items() if v not in (None, "auto")}
-            record_failure(folder.tensorboard, folder.title, known)
-        folder.release()
+    replaced: tuple[State | None, ...] = (*OPEN, "interrupted") if saved else OPEN
+    record_end(job.folder, job.config, state=state, code=code, reason=reason, replaced=replaced)
 
 
 def logged_error(job: Job, *, since: int) -> str | None:

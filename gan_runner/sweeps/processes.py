@@ -1,4 +1,5 @@
-"""The jobs of a sweep on this machine, a process each and some at a time."""
+"""The jobs of a sweep on this machine, some at a time: a process each, which starts the ranks of a
+job on several devices."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from gan_runner.errors import Fault
 from gan_runner.sweeps.jobs import Job, JobResult, job_result, log_size, logged_error
-from gan_runner.sweeps.shares import gpu_of, threads_each, visible_gpus
+from gan_runner.sweeps.shares import Places, threads_each
 from gan_runner.system.signals import watch_signals
 
 if TYPE_CHECKING:
@@ -23,14 +24,11 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.05
 _GRACE_SECONDS = 10.0  # that a second signal leaves to a process
 
-# the same modules as here, from wherever they came: a wheel, an editable install, a checkout
-_CODE = "import sys; sys.path[:] = {path!r}; from gan_runner.sweeps.job import main; main()"
-
 
 @dataclass(frozen=True)
 class _Child:
     job: Job
-    slot: int
+    places: Sequence[int]
     process: subprocess.Popen[str]
     began: float
     logged: int  # bytes of the log before it
@@ -39,24 +37,31 @@ class _Child:
 def run_in_processes(
     jobs: Iterable[Job | None],
     *,
-    n_jobs: int,
+    places: Places,
+    at_a_time: int,
     progress: SweepProgress,
     on_end: Callable[[Job, JobResult], None],
 ) -> None:
     """Run every job to its end, whatever that is; None stands for one that isn't known before
-    another has ended. Raises Interrupted once all have stopped.
+    another has ended. Raises Interrupted once all have stopped. A job begins when it has its
+    `places` and fewer than `at_a_time` run.
 
     A process doesn't outlive this one: it stops at a saved step when the pipe to it breaks.
     """
     source, running, is_passed_on = iter(jobs), list[_Child](), False
-    start = _make_start(n_jobs)
+    start, waiting = _make_start(places, at_a_time), None
     with watch_signals() as signals:
         try:
             while True:
-                while len(running) < n_jobs and signals.received is None:
-                    if (job := next(source, None)) is None:
+                while len(running) < at_a_time and signals.received is None:
+                    if (job := waiting or next(source, None)) is None:
                         break
-                    _begin(job, start, running, progress, on_end)
+                    taken = {place for child in running for place in child.places}
+                    own = places.find(taken, job.config.devices, job.config.device)
+                    waiting = job if own is None else None
+                    if own is None:
+                        break
+                    _begin(job, own, start, running, progress, on_end)
                 if not running:
                     break
                 if signals.received is not None and not is_passed_on:
@@ -73,28 +78,34 @@ def run_in_processes(
             _end(running)
 
 
-Start = Callable[[Job, int], subprocess.Popen[str]]
+def python_program(function: str) -> tuple[str, str]:
+    """What Python is told in order to call a function of the module of jobs, with the same modules
+    as here, from wherever they came: a wheel, an editable install, a checkout."""
+    imported = f"from gan_runner.sweeps.job import {function}; {function}()"
+    return "-c", f"import sys; sys.path[:] = {sys.path!r}; {imported}"
 
 
-def _make_start(n_jobs: int) -> Start:
-    """The function that starts a job in one of `n_jobs` slots."""
+Start = Callable[[Job, Sequence[int]], subprocess.Popen[str]]
+
+
+def _make_start(places: Places, at_a_time: int) -> Start:
+    """The function that starts a job in its places."""
     import torch
 
-    threads = threads_each(n_jobs, torch.get_num_threads())
-    gpus = visible_gpus(torch.cuda.device_count())
-    code = _CODE.format(path=sys.path)
+    threads = threads_each(at_a_time, torch.get_num_threads())
+    program = python_program("main")
 
-    def start(job: Job, slot: int) -> subprocess.Popen[str]:
+    def start(job: Job, own: Sequence[int]) -> subprocess.Popen[str]:
         job.prepare()
         order = {"config": job.config.plain(), "threads": threads, "pause_at": job.pause_at}
         with job.folder.train_log.open("a") as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", code, str(job.path)],
+                [sys.executable, *program, str(job.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,  # train.log has it, and the numbers are in files
                 stderr=log,
                 text=True,
-                env=os.environ | gpu_of(slot, gpus, device=job.config.device, n_jobs=n_jobs),
+                env=os.environ | places.gpus_of(own, job.config.device),
                 start_new_session=True,  # Ctrl-C comes to us alone, and we pass it on once
             )
         assert process.stdin is not None
@@ -108,15 +119,15 @@ def _make_start(n_jobs: int) -> Start:
 
 def _begin(
     job: Job,
+    own: Sequence[int],
     start: Start,
     running: list[_Child],
     progress: SweepProgress,
     on_end: Callable[[Job, JobResult], None],
 ) -> None:
-    slot = next(k for k in range(len(running) + 1) if k not in {c.slot for c in running})
     try:
         logged = log_size(job)
-        running.append(_Child(job, slot, start(job, slot), time.monotonic(), logged))
+        running.append(_Child(job, own, start(job, own), time.monotonic(), logged))
     except Fault as fault:
         on_end(job, JobResult("failed", fault.exit_code, None, 0.0, str(fault)))
     except OSError as error:

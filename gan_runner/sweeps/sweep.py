@@ -91,6 +91,7 @@ class Sweep:
         self._search: HalvingSearch | None = None
         self._tuned: Sequence[TuningResult] = ()
         self._metric = ""
+        self._notes: set[str] = set()
 
     @property
     def path(self) -> Path:
@@ -122,6 +123,12 @@ class Sweep:
     def announce_plan(self, plan: HalvingPlan) -> None:
         """Say how many jobs of a search come how far."""
         self._terminal.paragraph(plan.text())
+
+    def note(self, text: str) -> None:
+        """Say something of how the jobs are carried out, once; nothing where that is empty."""
+        if text and text not in self._notes:
+            self._notes.add(text)
+            self._terminal.paragraph(text)
 
     def check(
         self, candidates: Sequence[Candidate], *, searching: bool, here: bool

@@ -101,13 +101,6 @@ def description() -> str:
     return f"{processor.strip()}, {plural(os.cpu_count() or 1, 'core')}, {memory}, {system}"
 
 
-def start_of_process(number: int) -> float:
-    """The moment at which a process began, in seconds since 1970: with its number, its identity."""
-    import psutil
-
-    return float(psutil.Process(number).create_time())
-
-
 def peak_memory(device: torch.device) -> int:
     """Bytes: the most that tensors took on a GPU, else the most that this process had resident."""
     if device.type == "cuda":

@@ -26,18 +26,34 @@ import torch
 from torch import Tensor, distributed
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
-from gan_runner.errors import MachineError, printable
+from gan_runner.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    Fault,
+    MachineError,
+    NumbersError,
+    printable,
+)
 from gan_runner.system import micro_batches
+from gan_runner.system.launcher import is_launched
+from gan_runner.system.processes import has_ended
+from gan_runner.system.signals import ignore_signals
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has none, and its SIGTERM kills
 _LONGEST = timedelta(days=7)  # that the others may wait for, as while rank 0 trains a classifier
 _MEETING = timedelta(minutes=10)  # for which ranks wait for those that never come
 _PARTS: ContextVar[int] = ContextVar("_PARTS", default=1)
 _BEAT, _SILENCE = 1.0, 20.0  # seconds between signs of life, and without one of another rank
-
+_RECORDING = 5.0  # seconds for what is left to record when another rank is silent
+_DYING = 2.0  # seconds until a process that has closed its connections is gone
+_KINDS = (ConfigError, DataError, MachineError, NumbersError, CheckpointError)
 
 LOSS = "another rank of the run has ended"
 """The fault of a rank that has lost another, which may be able to say why."""
+
+KILLED = "of the run was killed"
+"""The fault of a rank that has lost another which was killed: a cluster may be able to say why."""
 
 
 class Order(IntEnum):
@@ -67,7 +83,7 @@ def join() -> None:
         distributed.init_process_group(
             backend, store=store, rank=me, world_size=number, timeout=_LONGEST
         )
-        _Watch()
+        _watches.append(_Watch())
     except RuntimeError as error:
         raise MachineError(f"the ranks of the run can't meet: {printable(error)}.") from None
 
@@ -112,6 +128,36 @@ def is_loss(error: BaseException) -> bool:
     words = ("closed by peer", "reset by peer", "Broken pipe", "Connection refused")
     is_possible = count() > 1 and isinstance(error, RuntimeError)
     return is_possible and any(word in str(error) for word in words)
+
+
+def leave_word(fault: Fault) -> bool:
+    """Leave rank 0 the fault for which this rank ends, which rank 0 reports as that of the run;
+    whether it was left. Before the others know that this rank is gone."""
+    with suppress(RuntimeError):
+        for watch in _watches:
+            watch.leave_word(fault)
+            return True
+    return False
+
+
+def explain_loss() -> Fault:
+    """The fault of a run of which another rank is gone: that rank's own, if it has left one.
+
+    From now on this process ignores signals: it ends anyway, and whoever started the ranks asks all
+    of them to end, which mustn't keep this one from recording why.
+    """
+    ignore_signals()
+    for watch in _watches:
+        if (found := watch.explain_loss()) is not None:
+            return found
+    return MachineError(f"{LOSS}: it was killed, or says itself why it failed.")
+
+
+def on_silence(record: Callable[[str], None]) -> None:
+    """Have `record` called, in a thread of its own, with the reason for which this process ends
+    when another rank gives no sign of life."""
+    for watch in _watches:
+        watch.record = record
 
 
 def tell(order: Order) -> None:
@@ -297,8 +343,36 @@ class _Watch:
         distributed.barrier()
         self._processes = {of: self._store.get(f"process {of}").decode() for of in self._others}
         self._seen = {of: (b"", time.monotonic()) for of in self._others}
+        self.record: Callable[[str], None] = lambda reason: None
         for work in (self._beat, self._check):
             threading.Thread(target=work, daemon=True).start()
+
+    def leave_word(self, fault: Fault) -> None:
+        """Raises RuntimeError where rank 0 is gone."""
+        self._store.set(f"word {self._me}", f"{fault.exit_code} {fault}")
+
+    def explain_loss(self) -> Fault | None:
+        """The fault that another rank has left, or that it was killed; None where neither is
+        known."""
+        for other in self._others if self._me == "0" else ():
+            if self._store.check([f"word {other}"]):
+                code, _, text = self._store.get(f"word {other}").decode().partition(" ")
+                kinds = {kind.exit_code: kind for kind in _KINDS}
+                return kinds.get(int(code), MachineError)(text)
+        began = time.monotonic()
+        while time.monotonic() - began < _DYING:
+            for other in self._others:
+                if self._is_gone(other):
+                    return MachineError(
+                        f"rank {other} {KILLED}, as the machine does when memory runs out"
+                    )
+            time.sleep(_DYING / 20)
+        return None
+
+    def _is_gone(self, other: str) -> bool:
+        """Whether the process of another rank, on this machine, has ended."""
+        host, process = self._processes[other].split()
+        return host == platform.node() and has_ended(int(process))
 
     def _beat(self) -> None:
         """Give and take signs of life; it stands still where rank 0 does."""
@@ -313,17 +387,28 @@ class _Watch:
 
     def _check(self) -> None:
         parent = os.getppid()
+        leads = self._me == "0" and not is_launched()  # who launched it is watched already
         while True:
             time.sleep(_BEAT)
-            if os.getppid() != parent and self._me == "0":  # the launcher was killed
+            if leads and os.getppid() != parent:  # the launcher was killed
                 parent = os.getppid()
                 os.kill(os.getpid(), signal.SIGTERM)
             for other, (_, moment) in self._seen.items():
                 if time.monotonic() - moment > _SILENCE:
-                    text = f"error: rank {other} of the run gives no sign of life, so the run ends."
-                    print(text, file=sys.stderr, flush=True)
-                    host, process = self._processes[other].split()
-                    if host == platform.node():
-                        with suppress(OSError):  # else whoever started it waits for it
-                            os.kill(int(process), _KILL)
-                    os._exit(MachineError.exit_code)
+                    self._end_without(other)
+
+    def _end_without(self, other: str) -> None:
+        """End this process, and the silent one if it is on this machine."""
+        reason = f"rank {other} of the run gives no sign of life, so the run ends."
+        print(f"error: {reason}", file=sys.stderr, flush=True)
+        host, process = self._processes[other].split()
+        if host == platform.node():
+            with suppress(OSError):  # else whoever started it waits for it
+                os.kill(int(process), _KILL)
+        recording = threading.Thread(target=self.record, args=(reason,), daemon=True)
+        recording.start()
+        recording.join(_RECORDING)
+        os._exit(MachineError.exit_code)
+
+
+_watches: list[_Watch] = []  # of this process: one, once it has met the others

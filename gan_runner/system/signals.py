@@ -123,6 +123,13 @@ def ask_to_end() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def ignore_signals() -> None:
+    """Let no signal end this process, or be noted, from now on."""
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def exit_process(exit_code: int) -> NoReturn:
     """End the process when all is done. What torch does at exit takes two seconds, in which a
     signal could still change the exit code."""

@@ -31,9 +31,12 @@ def check_independence(
     """Raise ConfigError, with the remedy, if a network in training gives other outputs for half a
     batch than for the whole one. They are copied to the CPU, where nothing rounds coarsely."""
     labels = torch.arange(_ROWS) % classes if classes else None
+    shapes = method.network_inputs(space)
     for name, network in networks.items():
+        if name not in shapes:
+            continue
         rng = torch.Generator().manual_seed(0)
-        inputs = torch.randn(_ROWS, *method.network_inputs(space)[name], generator=rng)
+        inputs = torch.randn(_ROWS, *shapes[name], generator=rng)
         whole = _outputs(network, inputs, labels)
         halves = [
             _outputs(network, inputs[rows], None if labels is None else labels[rows])

@@ -21,13 +21,15 @@ def train(run: Run) -> None:
 
     Raises NumbersError, MachineError, and Interrupted once the state is saved.
     """
-    plan, state, method = run.config.train, run.state, run.experiment.method
+    plan, state = run.config.train, run.state
     reals = real_batches(run.experiment, run.data, state, run.device)
     evaluated = plan.evaluation_interval
     with watch_signals() as signals:
         state.share()
         run.begin()
+        signals.end_early(run.prepare_method)
         signals.end_early(run.prepare_evaluation)
+        method = run.experiment.method
         if run.checkpoints.saved_step < 0 and plan.sample_every > 0:
             run.sample()
         if run.config.init_from is not None:

@@ -33,6 +33,8 @@ def operations_of_a_pass(method: Method, data: Data) -> Pass:
     shapes, is_conditional = method.network_inputs(data.space), method.model.conditional
 
     def count(name: str) -> float:
+        if name not in shapes:
+            return 0.0
         network = networks[name].eval()
         return _count(lambda: _pass(network, shapes[name], conditional=is_conditional))
 
@@ -61,8 +63,9 @@ twice and learns once, as a translator does that makes them once."""
 
 def _passes(name: str, networks: Mapping[str, nn.Module]) -> int:
     """Forward passes that a step of a translator's network takes."""
-    goes_back = "back_generator" in networks  # then each G also makes a cycle and the identity
-    return 4 if name == "generator" and not goes_back else _PASSES
+    # then G also makes a cycle and the identity, or encodes what it made
+    makes_more = not {"back_generator", "heads"}.isdisjoint(networks)
+    return 4 if name == "generator" and not makes_more else _PASSES
 
 
 def _channels(module: nn.Module) -> int:

@@ -32,6 +32,7 @@ from gan_runner.training.advice import advice
 from gan_runner.training.checkpoints import Checkpoints
 from gan_runner.training.clock import Clock
 from gan_runner.training.experiment import Experiment
+from gan_runner.training.perceptual import with_perceptual_space
 from gan_runner.training.pictures import Pictures, held_out_to_translate
 from gan_runner.training.recording import Recorder
 from gan_runner.training.sampled import class_names, sampler_of
@@ -126,6 +127,15 @@ class Run:
         if is_new and proposal is not None:
             self.log.say(f"advice: {proposal}")
         self._record_start(step, started=status.started or current_time())
+
+    def prepare_method(self) -> None:
+        """Give the method the features that it compares in, if it does: a classifier may be trained
+        for minutes. Raises CheckpointError where the saved ones don't fit."""
+        began = time.monotonic()
+        self.experiment = with_perceptual_space(
+            self.experiment, self.data, self.state, device=self.device, say=self.log.say
+        )
+        self._clock.leave_out(time.monotonic() - began)
 
     def prepare_evaluation(self) -> None:
         """Have ready what evaluates the run, if it is evaluated: a classifier may be trained for

@@ -68,7 +68,7 @@ def _loss_parts(config: Config) -> Iterator[str]:
 
 def _terms(config: Config) -> Iterator[str]:
     """The terms of a translator beside the adversarial loss, with their weights."""
-    for name in ("l1", "l2", "features", "cycle", "identity"):
+    for name in ("l1", "l2", "features", "perceptual", "cycle", "nce", "identity"):
         weight = config.method.get(name)
         if isinstance(weight, int | float) and weight:
             yield f"{name} {weight:g}"

@@ -161,8 +161,12 @@ class TrainState:
         the names of those of the way there. What it logs is logged under `back/`."""
         networks, optimizers = _of_back(self.networks), _of_back(self.optimizers)
         memories, sums = _of_back(self.memories), Sums()
-        yield replace(self, networks=networks, optimizers=optimizers, memories=memories, sums=sums)
-        self.memories |= {_BACK + name: memory for name, memory in memories.items()}
+        turned = replace(
+            self, networks=networks, optimizers=optimizers, memories=memories, sums=sums
+        )
+        yield turned
+        # not `memories`, in whose place others are where the turned state was rewound
+        self.memories |= {_BACK + name: memory for name, memory in turned.memories.items()}
         self.sums.take_over(sums, prefix="back/")
 
     @contextmanager

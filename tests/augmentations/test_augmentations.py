@@ -12,14 +12,16 @@ import pytest
 import torch
 from conftest import Answer, small_run
 from torch import Tensor
+from translators import unet
 
 from gan_runner.augmentations import ADA, Augmentation, Memory, Moment
 from gan_runner.augmentations.ada import transform_colors, transform_geometry
 from gan_runner.augmentations.transforms import cut_out, mirror, translate
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.config.component import build_component
+from gan_runner.data import Space
 from gan_runner.errors import ConfigError
-from gan_runner.models.discriminator import DiscriminatorOutput
+from gan_runner.models.discriminator import ChannelPart, DiscriminatorOutput
 from gan_runner.training.build import build
 from gan_runner.training.methods.base import DiscriminatorInput
 
@@ -182,6 +184,66 @@ def test_a_hue_turns_colors_about_gray_and_keeps_gray_and_saturation() -> None:
     assert torch.allclose(factor, factor[:, :1, :1].expand_as(factor), rtol=1e-3)
 
 
+PARTS = (ChannelPart(1), ChannelPart(3), ChannelPart(5, is_label_map=True))
+
+
+def color_changes(name: str) -> Augmentation:
+    """One that changes colors alone, and does."""
+    off = {"translation": 0.0, "cutout": 0.0} if name == "diffaugment" else {"places": False}
+    return build_augmentation(name, **off, **({"initial": 1.0} if name == "ada" else {}))
+
+
+@pytest.mark.parametrize("name", ["ada", "diffaugment"])
+def test_each_part_of_what_d_sees_has_its_own_colors_and_the_same_draws(name: str) -> None:
+    of, gray, color = color_changes(name), images(40, 1), images(40)
+    one_hot = torch.where(torch.rand(40, 5, 8, 8, generator=stream()) < 0.5, -1.0, 1.0)
+    joined = torch.cat((gray, color, one_hot), dim=1)
+    found = of(joined, at()._replace(parts=PARTS))
+    alone = [of(each, at()) for each in (gray, color)]
+    # an image beside others is what it is by itself, and a label map isn't changed at all
+    assert torch.equal(found[:, :1], alone[0])
+    assert torch.equal(found[:, 1:4], alone[1])
+    assert torch.equal(found[:, 4:], one_hot)
+    # equal images beside each other stay equal
+    twice = of(color.repeat(1, 2, 1, 1), at()._replace(parts=(ChannelPart(3), ChannelPart(3))))
+    assert torch.equal(twice[:, :3], twice[:, 3:])
+    assert torch.equal(twice[:, :3], alone[1])
+
+
+@pytest.mark.parametrize("name", ["ada", "diffaugment"])
+def test_a_gray_input_stays_gray_beside_a_color_and_alpha_stays_as_it_is(name: str) -> None:
+    of, color = color_changes(name), images(40)
+    gray = images(40, 1).expand(-1, 3, -1, -1)
+    beside = at()._replace(parts=(ChannelPart(3), ChannelPart(3)))
+    still = of(torch.cat((gray, color), dim=1), beside)[:, :3]
+    assert torch.allclose(still[:, :1].expand(-1, 3, -1, -1), still, atol=1e-5)
+    with_alpha = torch.cat((color, images(40, 1)), dim=1)
+    assert torch.equal(of(with_alpha, at())[:, 3:], with_alpha[:, 3:])
+    assert torch.equal(of(with_alpha, at())[:, :3], of(color, at()))
+
+
+@pytest.mark.parametrize("name", ["ada", "diffaugment"])
+def test_all_parts_of_what_d_sees_are_moved_alike(name: str) -> None:
+    quiet = {"colors": False, "places": True, "initial": 1.0} if name == "ada" else {"color": False}
+    of, color = build_augmentation(name, **quiet), images(40)
+    parts = (ChannelPart(3), ChannelPart(3, is_label_map=True))
+    moved = of(color.repeat(1, 2, 1, 1), at()._replace(parts=parts))
+    assert torch.equal(moved[:, :3], moved[:, 3:])
+    assert not torch.allclose(moved[:, :3], color, atol=0.01)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_the_discriminator_of_a_translator_knows_the_parts_of_what_it_sees(
+    conditional: bool,
+) -> None:
+    model = unet()
+    inputs = Space("images", (5, 16, 16), label_names=tuple("abcde"))
+    space = Space("images", (3, 16, 16), inputs=inputs)
+    networks = model.build_pair(space, conditional=conditional)
+    label_map = (ChannelPart(5, is_label_map=True),) if conditional else ()
+    assert networks["discriminator"].parts == (*label_map, ChannelPart(3))
+
+
 def test_ada_rises_while_d_is_sure_and_falls_while_it_is_not() -> None:
     of = build_augmentation("ada", interval=2, images=100, target=0.6)
     assert isinstance(of, ADA)
@@ -200,7 +262,8 @@ def test_the_strength_of_ada_follows_real_images_however_they_are_packed() -> No
         ada = build_augmentation("ada", interval=1, images=100)
         of = DiscriminatorInput({"ada": ada}, packing=packing)
         rng = SimpleNamespace(augment=stream())
-        state: Any = SimpleNamespace(step=0, rng=rng, memory=lambda name: {})
+        d = SimpleNamespace(parts=())
+        state: Any = SimpleNamespace(step=0, rng=rng, memory=lambda name: {}, discriminator=d)
         sure, blind = (output(torch.full((10 // packing,), sign)) for sign in (2.0, -2.0))
         strengths.append(float(of.adapt(sure, blind, state)["augment/ada/probability"]))
     assert strengths == pytest.approx([0.1] * 3)

@@ -299,6 +299,11 @@ def test_a_folder_that_is_no_run_is_answered_by_what_is_in_it(
         (tmp_path / "sweep" / run / "config.yaml").write_text("{}")
     remedy = "Name one of the runs in it: sweep/a"
     assert remedy in here("gan-sample", "sweep", "--out", "a.png")[2]
+    (tmp_path / "sweep" / "a" / ".hydra").mkdir()  # as of a run that ended before it began
+    (tmp_path / "sweep" / "a" / ".hydra" / "config.yaml").write_text("{}")
+    (tmp_path / "sweep" / "a" / "config.yaml").unlink()
+    assert ".hydra" not in here("gan-sample", "sweep/a", "--out", "a.png")[2]
+    (tmp_path / "sweep" / "a" / "config.yaml").write_text("{}")
     assert "gan-data sweep/a" in here("gan-data", "sweep")[2]
     assert "several run folders" in here("gan-data", "sweep/a", "sweep/b")[2]
     assert "no such folder" in here("gan-runs", "nowhere")[2]

@@ -44,13 +44,6 @@ def test_what_takes_one_process_is_refused_to_those_of_a_launcher(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_job_of_a_sweep_trains_on_one_device(here: Here, tmp_path: Path) -> None:
-    answer = here("gan-train", "-m", "seed=0,1", "devices=2")
-    assert answer.code == 2
-    assert "devices=2. Use devices=1 with hydra.launcher.n_jobs=2" in answer.err
-    assert not any(tmp_path.rglob("config.yaml"))
-
-
 def test_the_only_process_of_a_launcher_trains(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "1")

@@ -206,6 +206,25 @@ def test_a_page_stays_small_however_many_pictures_there_are(tmp_path: Path, page
     assert "12 of 50 steps are shown." in text
 
 
+def test_runs_of_two_directions_are_shown_in_both(tmp_path: Path, page: Page) -> None:
+    for seed in range(2):
+        run = made(tmp_path / "runs" / f"two{seed}", 1.0, loss="two", seed=seed)
+        add_pictures(run, 100)
+        (run / "samples" / "back_00000100.png").write_bytes(png())
+    add_pictures(made(tmp_path / "runs" / "one", 1.0, loss="one"), 100)
+    text = page()
+    assert text.count("data:image/png") == 5
+    for run in ("two0", "two1"):
+        there, back = (
+            text.index(f'alt="{direction} and back of {run} at step 100"')
+            for direction in ("inputs to targets", "targets to inputs")
+        )
+        assert there < back
+    assert "seed 0, targets to inputs and back" in text
+    assert 'alt="samples of one at step 100"' in text
+    assert "1 more run<" in text
+
+
 def test_large_pictures_are_shown_of_few_steps_and_few_runs(tmp_path: Path) -> None:
     large = png() + b"\0" * 3_900_000
     for seed in range(4):

@@ -51,6 +51,7 @@ NEEDED = {
     "method/vae_gan": ["model=vae_gan"],
     "method/paired": ["model=unet", "dataset=degraded", "dataset/degrade=noise"],
     "method/super_resolution": ["model=srresnet", "dataset=degraded"],
+    "method/cut": ["model=resnet_translator", "dataset=domains"],
     "method/unpaired": ["model=resnet_translator", "dataset=domains"],
     "model/resnet_translator": ["dataset=degraded", "dataset/degrade=noise"],
     "model/rrdb": ["dataset=degraded"],

@@ -454,6 +454,18 @@ def test_a_folder_without_runs_is_reported_and_is_not_a_fault(tmp_path: Path, he
     assert here("gan-runs", "runs", "--state", "failed", "--json") == (0, "[]\n", "")
 
 
+def test_a_failed_run_says_why(tmp_path: Path, here: Here, listing: Listed) -> None:
+    fake(tmp_path / "runs" / "a", reason="all steps done")
+    assert "reason" not in here("gan-runs", "runs").out
+    why = "rank 1 of the run gives no sign of life, so the run ends."
+    fake(tmp_path / "runs" / "b", state="failed", reason=f"{why}\nMore of it.")
+    heads, first, second = here("gan-runs", "runs").out.splitlines()
+    assert heads.split()[-1] == "reason"
+    assert first.split()[-1] == "-"
+    assert second.endswith(f"  {why}")
+    assert [run["reason"] for run in listing()] == ["all steps done", f"{why}\nMore of it."]
+
+
 def test_outputs_are_listed_by_default_in_aligned_lines(tmp_path: Path, here: Here) -> None:
     run = fake(tmp_path / "outputs" / "long" / "name", verdicts=[{"name": "divergence"}])
     add_evaluations(run, 12.345678)

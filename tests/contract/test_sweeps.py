@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +57,8 @@ def test_no_job_stops_another_and_the_same_command_runs_what_is_missing(
     here: Here, popen: Popen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = [*TINY, "-m", "seed=0,1,2,3", "sweep=s", "hydra.launcher.n_jobs=2"]
-    monkeypatch.setattr(processes, "_CODE", SICK)
+    sick = ("-c", SICK.format(path=sys.path))
+    monkeypatch.setattr(processes, "python_program", lambda function: sick)
     forking = SimpleNamespace(**vars(subprocess) | {"Popen": popen})
     monkeypatch.setattr(processes, "subprocess", forking)
     first = here("gan-train", *settings)

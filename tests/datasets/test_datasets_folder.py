@@ -30,7 +30,9 @@ from gan_runner.config.overrides import override
 from gan_runner.data import Data
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.readers import npy
-from gan_runner.decoding.images import MODES
+from gan_runner.datasets.readers.image_cache import NamedResults, load_or_decode
+from gan_runner.decoding.images import MODES, Decoded, Wanted, try_decode
+from gan_runner.decoding.processes import ProcessEndedError
 from gan_runner.errors import ConfigError, DataError, MachineError
 
 T = TypeVar("T")
@@ -291,6 +293,21 @@ def test_mirroring_does_not_decode_anew(root: Path, cache: Path) -> None:
     dataset(root, flip=False).load(cache, no_track)
 
 
+def test_what_was_just_decoded_is_not_copied(root: Path, cache: Path) -> None:
+    def decode() -> NamedResults:
+        yield "a.png", decoded
+
+    decoded = try_decode(paint(root / "a.png", RED), Wanted(8, 3))
+    assert isinstance(decoded, Decoded)
+    first = load_or_decode(cache / "images", shape=(3, 8, 8), decode=decode).images
+    again = load_or_decode(cache / "images", shape=(3, 8, 8), decode=decode).images
+    assert isinstance(first, np.memmap) and not isinstance(again, np.memmap)
+    first[:] = 7  # in memory alone
+    assert np.array_equal(again[0], decoded.pixels)
+    third = load_or_decode(cache / "images", shape=(3, 8, 8), decode=decode).images
+    assert np.array_equal(third, again)
+
+
 def test_a_large_array_stays_on_disk(
     root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -496,6 +513,20 @@ def test_a_build_that_is_killed_is_not_taken_for_whole_and_swept_up_later(
     assert unfinished.name.startswith(".")
     assert len(dataset(root).load(cache, track)) == 3
     assert not unfinished.exists()
+
+
+def test_a_decoder_that_dies_half_way_leaves_nothing(root: Path, cache: Path) -> None:
+    """What it has decoded until then isn't taken for whole."""
+
+    def dying() -> NamedResults:
+        yield "a.png", decoded
+        raise ProcessEndedError(["b.png"], "signal 9")
+
+    decoded = try_decode(paint(root / "a.png"), Wanted(8, 3))
+    assert isinstance(decoded, Decoded)
+    with pytest.raises(ProcessEndedError):
+        load_or_decode(cache / "images", shape=(3, 8, 8), decode=dying)
+    assert list(cache.iterdir()) == []
 
 
 def test_concurrent_builds_agree(root: Path, cache: Path) -> None:

@@ -16,8 +16,10 @@ from torch import Tensor
 from gan_runner.config.component import build_component
 from gan_runner.config.reference import plain_option
 from gan_runner.data import Data, Degradation
+from gan_runner.data.label_colors import named_colors
 from gan_runner.datasets import Dataset
 from gan_runner.datasets.degraded_examples import DegradedExamples
+from gan_runner.datasets.label_maps import find_colors
 from gan_runner.errors import ConfigError, DataError
 
 SIDE = 8
@@ -377,7 +379,8 @@ def test_what_is_no_label_map_is_told(
     kind: str, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
     if kind == "photograph":
-        match = "no label map: its pixels are RGB"
+        save(folders[1] / "00.png", np.arange(SIDE * SIDE * 3).reshape(SIDE, SIDE, 3))
+        match = "more than 64 colors, .* use their originals. If they are pictures: dataset.label"
     elif kind == "JPEG":
         (folders[1] / "00.png").unlink()
         save(folders[1] / "00.jpg", label_map(0))
@@ -386,6 +389,84 @@ def test_what_is_no_label_map_is_told(
         save(folders[1] / "00.png", np.full((SIDE, SIDE), 1000), "I;16")
         match = "a class 1000, above 255"
     with pytest.raises(DataError, match=match):
+        read(of_folders(folders, label_maps="targets"), tmp_path)
+
+
+SIDE_ROWS = {"inputs": inputs_of, "targets": targets_of}
+COLORS = np.array([[128, 64, 128], [0, 0, 0], [0, 0, 230]], np.uint8)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize("side", ["inputs", "targets"])
+def test_colors_of_label_maps_become_classes_in_their_order(
+    side: str, mode: str, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    at = folders[side == "targets"]
+    expected = np.zeros((12, SIDE, SIDE), np.int64)
+    for number in range(12):
+        for old in at.glob(f"{number:02}.*"):
+            old.unlink()
+        expected[number] = np.arange(SIDE) * (number + 1) % 3
+        image = Image.fromarray(COLORS[expected[number]])
+        if mode == "P" and number == 5:  # a palette among colors
+            image = Image.fromarray(expected[number].astype(np.uint8))
+            image.putpalette(COLORS.tobytes())
+        elif mode == "RGBA":
+            image = image.convert(mode)
+        image.save(at / f"{number:02}.png")
+    data, test = read(of_folders(folders, label_maps=side), tmp_path)
+    space = data.space.inputs if side == "inputs" else data.space
+    assert test is not None and space is not None
+    assert space.label_names == ("0-0-0", "0-0-230", "128-64-128")
+    rows = torch.cat([SIDE_ROWS[side](part) for part in (data, test)])
+    colors = named_colors(space.label_names)
+    assert colors is not None
+    shown = {tuple(row.flatten().tolist()) for row in colors[rows.argmax(1)]}
+    assert shown == {tuple(COLORS[row].flatten().tolist()) for row in expected}
+    assert "label maps in 3 colors (0-0-0, 0-0-230, 128-64-128), a class" in said(data)
+    again, _ = read(of_folders(folders, label_maps=side), tmp_path)
+    assert again.digest == data.digest
+
+
+def test_colors_between_others_are_doubted_as_smooth_edges() -> None:
+    flat = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    flat[:, :, :, 32:] = torch.tensor([200, 100, 40], dtype=torch.uint8).view(3, 1, 1)
+    flat[:, :, 60:] = torch.tensor([0, 255, 0], dtype=torch.uint8).view(3, 1, 1)
+    smooth = flat.clone()
+    for place, share in enumerate((0.25, 0.5, 0.75)):
+        blend = (torch.tensor([200, 100, 40]) * share).round().to(torch.uint8)
+        smooth[:, :, 2 * place, 30 + place] = blend.view(1, 3)
+    found = [find_colors(each, setting="s", remedy="") for each in (flat, smooth)]
+    assert [each.blends for each in found] == [0, 3]
+    assert [len(each.maps.names) for each in found] == [3, 6]
+
+
+def test_pictures_in_few_colors_may_be_label_maps(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    maps = COLORS[np.arange(4 * SIDE) // 5 % 3] * np.ones((4 * SIDE, 1, 1), np.uint8)
+    for number in range(12):
+        save(folders[1] / f"{number:02}.png", maps)
+    data, _ = read(of_folders(folders), tmp_path)
+    doubt = "targets: all images together have 3 colors, as label maps do. If they are label maps: "
+    assert f"{doubt}dataset.label_maps=targets" in data.reading.warnings
+    assert not any("3 colors" in each for each in many_colors(folders, tmp_path).reading.warnings)
+
+
+def many_colors(folders: tuple[Path, Path], tmp_path: Path) -> Data:
+    """The same with a photograph among the pictures."""
+    save(folders[1] / "00.png", np.arange(SIDE * SIDE * 3).reshape(SIDE, SIDE, 3))
+    return read(of_folders(folders), tmp_path)[0]
+
+
+def test_a_map_in_transparent_colors_has_no_class_there(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for number in range(12):
+        pixels = np.full((SIDE, SIDE, 4), 255)
+        pixels[..., 0], pixels[0, 0, 3] = number % 2, 255 - number
+        save(folders[1] / f"{number:02}.png", pixels)
+    with pytest.raises(DataError, match="transparent parts, which are of no class"):
         read(of_folders(folders, label_maps="targets"), tmp_path)
 
 

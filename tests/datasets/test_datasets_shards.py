@@ -352,3 +352,79 @@ def test_what_parquet_files_lack_is_their_fault_and_has_a_remedy(
         path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         parquet(path.parent).training(tmp_path / "cache", track)
+
+
+def write_parquet(path: Path, *, image: str = "image", classes: Any = None, **labels: Any) -> None:
+    """A file of four images, each with its labels."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pa.table({image: [{"bytes": picture(k), "path": f"{k}.png"} for k in range(4)]})
+    for name, values in labels.items():
+        table = table.append_column(name, [values])
+    if classes:
+        features = {"label": {"_type": "ClassLabel", "names": classes}}
+        table = table.replace_schema_metadata(
+            {"huggingface": json.dumps({"info": {"features": features}})}
+        )
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(table, path)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (
+            {"label": [0, 1, 0, 1]},
+            {"label": ["cat", "dog", "cat", "dog"]},
+            r"labels are numbers in 0\.parquet and texts in 1\.parquet",
+        ),
+        ({"label": [0, 1, 0, 1]}, {}, r"labels lie in column label of 0\.parquet and not in 1\.pa"),
+        (
+            {"label": [0, 1, 0, 1]},
+            {"target": [0, 1, 0, 1]},
+            r"in column label of 0\.parquet and in column target of 1\.parquet",
+        ),
+        (
+            {"label": [0, 1, 0, 1], "classes": ["cat", "dog"]},
+            {"label": [0, 1, 0, 1], "classes": ["dog", "cat"]},
+            r"classes are cat, dog in 0\.parquet and dog, cat in 1\.parquet",
+        ),
+    ],
+)
+def test_parquet_files_whose_labels_mean_something_else_are_refused(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], message: str
+) -> None:
+    write_parquet(tmp_path / "p" / "0.parquet", **first)
+    write_parquet(tmp_path / "p" / "1.parquet", **second)
+    remedy = r".* dataset\.path=.*0\.parquet.*, or use dataset\.label=null"
+    with pytest.raises(DataError, match=message + remedy):
+        parquet(tmp_path / "p").training(tmp_path / "cache", track)
+    data = parquet(tmp_path / "p", label=None).training(tmp_path / "cache", track)
+    assert (len(data), data.labels) == (8, None)
+    alone = parquet(tmp_path / "p" / "0.parquet").training(tmp_path / "cache", track)
+    assert alone.labels is not None
+    assert len(alone) == 4
+
+
+def test_images_in_columns_of_different_names_are_doubted_also_when_read_again(
+    tmp_path: Path,
+) -> None:
+    write_parquet(tmp_path / "p" / "0.parquet", label=[0, 1, 0, 1])
+    write_parquet(tmp_path / "p" / "1.parquet", image="img", label=[0, 1, 0, 1])
+    for _ in range(2):
+        data = parquet(tmp_path / "p").training(tmp_path / "cache", track)
+        (doubt,) = [text for text in data.reading.warnings if "columns of different names" in text]
+        assert "image in 1 file, img in 1 file (the first 1.parquet)" in doubt
+        assert f"dataset.path={tmp_path / 'p' / '1.parquet'}" in doubt
+
+
+def test_labels_of_which_some_are_numbers_are_doubted(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for k, label in enumerate(["7", "cat", "7", "cat"]):
+            for name, content in ((f"{k}.png", picture(k)), (f"{k}.cls", label.encode())):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    data = shards(tmp_path / "0.tar").training(tmp_path / "cache", track)
+    (doubt,) = [text for text in data.reading.warnings if "are numbers" in text]
+    assert "labels of 2 images are numbers, those of 2 are texts" in doubt
+    assert data.class_names == ("7", "cat")

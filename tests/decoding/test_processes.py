@@ -16,7 +16,16 @@ import pytest
 from PIL import Image
 
 from gan_runner.decoding import messages, processes
-from gan_runner.decoding.images import Damaged, OutOfRange, Result, TooLarge, Wanted, try_decode
+from gan_runner.decoding.images import (
+    Damaged,
+    Decoded,
+    InColors,
+    OutOfRange,
+    Result,
+    TooLarge,
+    Wanted,
+    try_decode,
+)
 from gan_runner.decoding.processes import ProcessEndedError, decode_files, processes_for
 
 WANTED = Wanted(size=8, channels=3)
@@ -43,6 +52,8 @@ def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def comparable(result: Result) -> Any:
+    if isinstance(result, Decoded):  # whose hashes are those of one start of Python
+        result = Decoded(result.pixels, result.stored._replace(hash=0))
     if isinstance(result, OSError):
         return type(result), result.args, result.filename
     return type(result), repr(result)
@@ -67,6 +78,29 @@ def test_several_processes_decode_as_one_does(root: Path, monkeypatch: pytest.Mo
     kinds = [type(result) for result in here if not hasattr(result, "pixels")]
     assert kinds == [Damaged, TooLarge, OutOfRange, FileNotFoundError]
     assert [comparable(result) for result in there] == [comparable(result) for result in here]
+
+
+@pytest.mark.usefixtures("two_processes")
+def test_several_processes_hash_the_same_pixels_alike(root: Path) -> None:
+    """Whichever of them decodes a picture, and whatever file it is in."""
+    for number, name in enumerate(NAMES):
+        Image.new("RGB", (8, 8), (number // 10, 0, 0)).save(root / name, compress_level=number % 9)
+    results = decode(root, NAMES)
+    hashes = [result.stored.hash for result in results if isinstance(result, Decoded)]
+    assert [*map(hashes.index, hashes)] == [0] * 10 + [10] * 10
+
+
+@pytest.mark.usefixtures("two_processes")
+def test_processes_tell_label_maps_in_colors_from_numbers(tmp_path: Path) -> None:
+    names = ["a.png", "b.png", "c.jpg"]
+    for name, mode in zip(names, ("RGB", "L", "L"), strict=True):
+        Image.new(mode, (8, 8), "red" if mode == "RGB" else 3).save(tmp_path / name)
+    wanted = Wanted(8, 1, label_map="numbers")
+    with decode_files(tmp_path, names, wanted, size=0) as results:
+        there = list(results)
+    assert [type(each) for each in there] == [InColors, Decoded, Damaged]
+    here = [try_decode(tmp_path / name, wanted) for name in names]
+    assert [comparable(each) for each in there] == [comparable(each) for each in here]
 
 
 @pytest.mark.usefixtures("two_processes")
@@ -117,6 +151,9 @@ def test_the_processes_import_no_torch() -> None:
 
 class Refusing(io.BytesIO):
     """A file whose data the machine can't read."""
+
+    def fileno(self) -> int:
+        return 0
 
     def read(self, *args: Any) -> bytes:
         raise OSError(errno.EIO, os.strerror(errno.EIO), "/disk/a.png")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_runner.evaluation.metrics import distances
-from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
+from gan_runner.evaluation.metrics import distances, sliced
+from gan_runner.evaluation.metrics.sliced import project, sliced_wasserstein
 
 
 def features(count: int, size: int = 3, *, seed: int = 0) -> Tensor:
@@ -82,3 +82,24 @@ def test_no_examples_no_projections_and_nan_are_refused() -> None:
         sliced_distance(features(5), features(5), projections=0)
     with pytest.raises(ValueError, match="NaN"):
         sliced_distance(features(5), features(5) * float("inf"))
+
+
+def test_the_distance_of_a_part_is_that_of_its_examples_alone() -> None:
+    real, fake = features(40), features(30, seed=1)
+    of_real, of_fake = torch.arange(40) % 3 == 0, torch.arange(30) % 4 != 1
+    found = project(real, fake, projections=200, rng=torch.Generator().manual_seed(0))
+    assert found is not None
+    part = found.part(of_real, of_fake)
+    alone = sliced_distance(real[of_real], fake[of_fake])
+    assert part.distance() == pytest.approx(alone, rel=1e-12)
+    assert found.distance() == pytest.approx(sliced_distance(real, fake), rel=1e-12)
+    with pytest.raises(ValueError, match="at least 1"):
+        found.part(of_real, torch.zeros(30, dtype=torch.bool)).distance()
+
+
+def test_products_that_would_take_much_memory_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sliced, "_MOST_KEPT", 4000)
+    for count, kept in ((20, True), (21, False)):
+        rng = torch.Generator().manual_seed(0)
+        found = project(features(count), features(5), projections=200, rng=rng)
+        assert (found is not None) is kept

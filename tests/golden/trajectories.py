@@ -115,6 +115,11 @@ CASES: dict[str, tuple[str, ...]] = {
         *("dataset=iris", "loss=wgan_gp", "loss.d_steps=2", "train.eval_every=10"),
         "evaluation.metrics=[columns,correlations,closest_record,frechet]",
     ),
+    "double_cut": (
+        *("dataset=degraded", "dataset/degrade=noise", "model=unet", "method=cut"),
+        *("model.generator.width=8", "model.discriminator.width=8"),
+        *("method.patches=32", "method.width=16", "model.generator.dropout=0"),
+    ),
 }
 """The overrides of each run. What begins with `double_` is computed in float64, where another kind
 of processor differs by rounding alone."""
@@ -152,7 +157,7 @@ def _norms(tensors: dict[str, torch.Tensor]) -> dict[str, float]:
     squares: dict[str, float] = {}
     for key, tensor in tensors.items():
         part = key.split(".")[0]
-        if part in ("generator", "discriminator", "encoder"):
+        if part in ("generator", "discriminator", "encoder", "heads"):
             squares[part] = squares.get(part, 0.0) + float(tensor.double().square().sum())
     return {part: value**0.5 for part, value in sorted(squares.items())}
 

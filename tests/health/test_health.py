@@ -495,6 +495,16 @@ def choices(key: str) -> list[str]:
     return ["model=unet", "method=unpaired" if of_domains else "method=paired"]
 
 
+def test_advice_for_a_contrast_of_patches_names_its_settings() -> None:
+    rows = [row | {"contrast/inputs": 1.0} for row in SICK["inputs as they are"][1]]
+    (verdict,) = watch(rows)
+    assert verdict.name == "identity"
+    assert "method.adversarial" not in verdict.advice
+    for piece in re.findall(r"method\.\w+=[\d.]*\d", verdict.advice):
+        words = ["dataset=degraded", "dataset/degrade=noise", "model=unet", "method=cut", piece]
+        build(parse_config(compose(words)))
+
+
 def test_every_advice_names_a_setting_and_rates_by_what_they_are_now() -> None:
     for name, rows in SICK.values():
         (verdict,) = watch(rows)

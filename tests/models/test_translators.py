@@ -17,7 +17,9 @@ from gan_runner.errors import ConfigError
 from gan_runner.models import Translator, dcgan
 from gan_runner.models.discriminator import PlainDiscriminator
 from gan_runner.models.dropout import Dropout
+from gan_runner.models.layers import InstanceNorm2d
 from gan_runner.models.patch import HALVINGS, MultiscaleDiscriminator, patch_network, smallest_side
+from gan_runner.models.unet import DoublingConv, HalvingConv
 
 PAPER_PATCHES = {"width": 64, "receptive_field": 70, "norm": "batch"}
 SAME_SIZE = ["unet", "resnet_translator"]
@@ -408,3 +410,37 @@ def test_vectors_are_not_translated() -> None:
     of_data = Space("images", (1, 8, 8), inputs=vectors)
     with pytest.raises(ConfigError, match="translates images, model=unet with vectors"):
         model("unet").check(of_data)
+
+
+def test_instance_norm_is_torchs_but_for_rounding() -> None:
+    torch.manual_seed(0)
+    ours, theirs = InstanceNorm2d(5, affine=True), nn.InstanceNorm2d(5, affine=True)
+    maps = (3 * torch.randn(4, 5, 6, 7) + 1).requires_grad_()
+    for norm in (ours, theirs):
+        nn.init.constant_(norm.weight, 1.5)
+        nn.init.constant_(norm.bias, -0.5)
+    assert torch.allclose(ours(maps), theirs(maps), atol=1e-5)
+    gradients = [
+        torch.autograd.grad(norm(maps).square().sum(), (maps, norm.weight))
+        for norm in (ours, theirs)
+    ]
+    for own, torchs in zip(*gradients, strict=True):
+        assert torch.allclose(own, torchs, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="spatial"):
+        ours(torch.randn(4, 5, 1, 1))
+
+
+@pytest.mark.parametrize("size", [(4, 4), (3, 5), (1, 1)])
+def test_few_places_are_convolved_by_a_product_as_they_are_by_torch(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    maps = torch.randn(2, 3, *size).requires_grad_()
+    for conv in (HalvingConv(3, 5), DoublingConv(3, 5, bias=True)):
+        nn.init.normal_(conv.bias)  # type: ignore[arg-type]
+        learning, evaluated = conv.train()(maps), conv.eval()(maps)
+        assert torch.allclose(learning, evaluated, atol=1e-5)
+        gradients = [
+            torch.autograd.grad(of.sin().sum(), (maps, conv.weight), retain_graph=True)
+            for of in (learning, evaluated)
+        ]
+        for of_product, of_convolution in zip(*gradients, strict=True):
+            assert torch.allclose(of_product, of_convolution, atol=1e-4)

@@ -125,6 +125,20 @@ def test_a_sweep_says_its_jobs_time_and_room(
     assert not (tmp_path / "outputs").exists()
 
 
+def test_jobs_on_several_devices_are_tried_in_one_process_and_share_the_machine(
+    here: Here, made_up: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up(1.0)
+    monkeypatch.setattr("gan_runner.sweeps.shares.visible_cores", lambda: 4)
+    asked = ["seed=0,1,2,3", "devices=2", "train.steps=600", "hydra.launcher.n_jobs=4"]
+    found = here("gan-train", "-m", *RING, *asked, "dry_run=true")
+    assert found.code == 0, found.err
+    lines = dict(re.findall(r"^([a-z][a-z ,]+?)  +(.*)$", found.out, re.MULTILINE))
+    assert lines["at a time"].startswith("2 ")
+    assert lines["to the end"].startswith("20 min")
+    assert lines["measured"].endswith(", those on several devices in one process")
+
+
 def test_a_long_sweep_is_warned_of(here: Here, made_up: Callable[[float], None]) -> None:
     made_up(1.0)
     found = here("gan-train", "-m", *RING, "seed=0,1", "train.steps=6000", "dry_run=true").out

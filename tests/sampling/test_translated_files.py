@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,15 @@ def test_files_keep_names_and_turn_upright_and_what_fails_is_told(tmp_path: Path
     assert Image.open(out / "turned.jpg").size == (6, 9)
 
 
+def test_a_folder_that_is_translated_into_itself_is_told(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "a.png", 4, 4)
+    for out, reason in ((tmp_path / "in", "lie in --out"), (tmp_path / "out", None)):
+        planned = plan([tmp_path / "in"], out, GRAY)
+        assert len(planned.jobs) == (reason is None)
+        assert all(reason is not None and reason in each.reason for each in planned.failed)
+        assert bool(planned.failed) == bool(reason)
+
+
 def test_pictures_of_one_size_go_through_the_network_together(tmp_path: Path) -> None:
     class Counting(Blur):
         passes = 0
@@ -128,6 +138,32 @@ def test_pictures_of_one_size_go_through_the_network_together(tmp_path: Path) ->
     assert Counting.passes == 2
 
 
+def test_what_is_read_ahead_becomes_the_file_of_its_own_name(tmp_path: Path) -> None:
+    jobs = []
+    for number in range(40):
+        source = tmp_path / f"{number}.png"
+        Image.fromarray(np.full((8, 8 + number % 3), number, np.uint8)).save(source)
+        jobs.append(Job(source, tmp_path / "out" / source.name))
+    jobs[7].source.write_bytes(b"no picture")
+
+    class Same(Blur):
+        def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+            return x
+
+    outcomes = list(translate_files(Translation(Same(), GRAY), jobs))
+    assert [each.source for each in outcomes if each is not None] == [jobs[7].source]
+    for number, job in enumerate(jobs):
+        if number != 7:
+            assert (np.asarray(Image.open(job.target)) == number).all()
+
+
+def test_a_file_that_cannot_be_written_ends_the_translation(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    job = Job(save(tmp_path / "a.png", 8, 8), tmp_path / "out" / "a.png")
+    with pytest.raises(OSError):
+        list(translate_files(Translation(Blur(), GRAY), [job]))
+
+
 def test_a_label_map_is_read_and_written_by_the_numbers_of_files(tmp_path: Path) -> None:
     classes = Space("images", (2, 8, 8), label_names=("3", "200"))
     space = Space("images", (2, 8, 8), label_names=("3", "200"), inputs=classes)
@@ -143,6 +179,44 @@ def test_a_label_map_is_read_and_written_by_the_numbers_of_files(tmp_path: Path)
     outcomes = list(translate_files(Translation(Same(), space), planned.jobs))
     assert (np.asarray(Image.open(tmp_path / "out" / "a.png")) == values).all()
     assert [type(each) for each in outcomes if each is not None] == [Failed]
+
+
+def colored_maps() -> Translation:
+    """A translation of label maps in colors that leaves them as they are."""
+
+    class Same(Blur):
+        def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+            return x
+
+    names = ("0-0-0", "0-0-230", "128-64-128")  # as many as a color has channels
+    classes = Space("images", (3, 8, 8), label_names=names)
+    return Translation(Same(), replace(classes, inputs=classes))
+
+
+def test_a_label_map_in_colors_is_written_in_the_same_colors(tmp_path: Path) -> None:
+    translation = colored_maps()
+    colors = np.array([[0, 0, 0], [0, 0, 230], [128, 64, 128]], np.uint8)
+    values = colors[np.array([[0, 1, 2], [2, 2, 1]])]
+    Image.fromarray(values).save(tmp_path / "a.png")
+    Image.fromarray(values).convert("RGBA").save(tmp_path / "b.tif")
+    Image.fromarray(values + 1).save(tmp_path / "c.png")
+    planned = plan(
+        [tmp_path / file for file in ("a.png", "b.tif", "c.png")],
+        tmp_path / "out",
+        translation.space,
+    )
+    outcomes = [each for each in translate_files(translation, planned.jobs) if each is not None]
+    for name in ("a.png", "b.png"):
+        assert (np.asarray(Image.open(tmp_path / "out" / name)) == values).all()
+    assert [each.reason for each in outcomes] == ["a color 1-1-1, which the run doesn't know"]
+
+
+def test_a_program_gives_and_gets_label_maps_in_their_colors() -> None:
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[:, 3:] = (128, 64, 128)
+    assert (translate_images(colored_maps(), image) == image).all()
+    with pytest.raises(ConfigError, match=r"color=9-0-0. Use 0-0-0, 0-0-230, 128-64-128"):
+        translate_images(colored_maps(), np.full((4, 6, 3), (9, 0, 0), np.uint8))
 
 
 @pytest.mark.parametrize(

@@ -347,6 +347,13 @@ LOSS = f"{ranks.LOSS}: it was killed, or says itself why it failed."
         ([5, 0], "NaN in the loss", 5, "NaN in the loss"),
         ([4, None], LOSS, 4, "rank 1 was killed, as the machine does when memory runs out"),
         ([4, (3, "error: rank 1: no such folder\n")], LOSS, 4, "rank 1: no such folder"),
+        ([3, 3], "rank 1: no such folder", 3, "rank 1: no such folder"),
+        (
+            [4, (None, "error: out of memory on the cluster\n")],
+            f"rank 1 {ranks.KILLED}, as the machine does when memory runs out",
+            4,
+            "out of memory on the cluster",
+        ),
         ([None, 4], None, 4, "killed, as the machine does when memory runs out"),
         ([None, (None, f"warning\n{NO_LIFE}\n")], None, 4, NO_LIFE.removeprefix("error: ")),
         ([4, 4], "the disk is full", 4, "the disk is full"),

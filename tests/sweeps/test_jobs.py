@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,14 +16,15 @@ from sweep_runs import TINY, marks, status
 
 from gan_runner.config.names import job_name
 from gan_runner.config.schema import Config
-from gan_runner.errors import ConfigError
+from gan_runner.errors import ConfigError, MachineError
 from gan_runner.logs.terminal import Terminal
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.storage.status import Status
+from gan_runner.sweeps import job as job_process
 from gan_runner.sweeps import processes
 from gan_runner.sweeps.jobs import Job, JobResult, job_result, record
 from gan_runner.sweeps.progress import SweepProgress
-from gan_runner.sweeps.shares import check_n_jobs, gpu_of, threads_each, visible_gpus
+from gan_runner.sweeps.shares import Places, check_n_jobs, threads_each, visible_gpus
 
 pytestmark = pytest.mark.usefixtures("blank_pictures")
 
@@ -378,12 +380,118 @@ def test_each_job_has_a_gpu_of_its_own_where_there_are_several(
     assert visible_gpus(3) == ["0", "1", "2"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5, 7")
     gpus = visible_gpus(2)
-    given = [gpu_of(slot, gpus, device="auto", n_jobs=3) for slot in range(3)]
+    three, two = Places(3, cores=8, gpus=gpus), Places(2, cores=8, gpus=gpus)
+    given = [three.gpus_of([place], "auto") for place in range(3)]
     assert [g["CUDA_VISIBLE_DEVICES"] for g in given] == ["5", "7", "5"]
-    assert gpu_of(1, gpus, device="cuda:0", n_jobs=2) == {}
-    assert gpu_of(1, gpus, device="cpu", n_jobs=2) == {}
-    assert gpu_of(0, gpus, device="auto", n_jobs=1) == {}
-    assert gpu_of(1, gpus[:1], device="auto", n_jobs=2) == {}
+    assert two.gpus_of([0, 1], "cuda") == {"CUDA_VISIBLE_DEVICES": "5,7"}
+    assert two.gpus_of([1], "cuda:0") == {}
+    assert two.gpus_of([1], "cpu") == {}
+    assert Places(1, cores=8, gpus=gpus).gpus_of([0], "auto") == {}
+    assert Places(2, cores=8, gpus=gpus[:1]).gpus_of([1], "auto") == {}
+
+
+def test_a_job_takes_a_place_for_each_of_its_devices() -> None:
+    four = Places(3, cores=4, gpus=())
+    assert [four.at_a_time(devices, "cpu") for devices in (1, 2, 3, 8)] == [3, 2, 1, 1]
+    assert four.find([0, 2], 2, "cpu") == [1, 3]
+    assert four.find([0, 2, 3], 2, "cpu") is None
+    assert four.find([], 8, "cpu") == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert four.find([1], 8, "cpu") is None
+    asked = Places(4, cores=2, gpus=())  # more than there are cores, as the user wants it
+    assert [asked.at_a_time(devices, "auto") for devices in (1, 2)] == [4, 2]
+    assert Places(4, cores=64, gpus=["0", "1"]).at_a_time(2, "auto") == 2
+
+
+def test_fewer_jobs_at_a_time_than_were_asked_for_are_told() -> None:
+    two = Places(2, cores=2, gpus=())
+    assert two.note(1, "cpu") == ""
+    assert Places(1, cores=2, gpus=()).note(2, "cpu") == ""
+    assert two.note(2, "cpu") == (
+        "note: jobs on 2 devices run 1 at a time, hydra.launcher.n_jobs=2: this machine has 2 cores"
+    )
+    assert "has 4 GPUs" in Places(3, cores=2, gpus=list("0123")).note(2, "auto")
+
+
+@pytest.mark.parametrize(("n_jobs", "most", "told"), [(1, 1, False), (2, 2, True)])
+def test_jobs_on_one_and_on_two_devices_share_the_machine(
+    here: Here, monkeypatch: pytest.MonkeyPatch, n_jobs: int, most: int, told: bool
+) -> None:
+    asked: list[tuple[list[str], int]] = []
+
+    def note(jobs: list[Job], *, at_a_time: int, **_: object) -> None:
+        asked.append(([f"{job.name}: {job.config.devices}" for job in jobs], at_a_time))
+
+    monkeypatch.setattr(processes, "run_in_processes", note)
+    monkeypatch.setattr("gan_runner.sweeps.shares.visible_cores", lambda: 2)
+    words = ["devices=1,2", "sweep=s", f"hydra.launcher.n_jobs={n_jobs}"]
+    answer = here("gan-train", *TINY, "-m", *words)
+    assert (answer.code, asked) == (0, [(["devices=1: 1", "devices=2: 2"], most)]), answer.err
+    assert ("note: jobs on 2 devices run 1 at a time" in answer.out) == told
+
+
+class MadeUpProcess:
+    """Ends when it was asked for the third time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def poll(self) -> int | None:
+        self.asked += 1
+        return 0 if self.asked > 2 else None
+
+
+def test_a_job_begins_when_there_are_places_for_all_its_devices_and_none_overtakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Config.model_construct(device="cpu")
+    jobs = [
+        Job(f"{place}", tmp_path / f"{place}", plain.model_copy(update={"devices": devices}))
+        for place, devices in enumerate([1, 1, 2, 1, 4, 1])
+    ]
+    running: dict[str, list[int]] = {}
+    seen: list[dict[str, list[int]]] = []
+
+    def start(job: Job, own: list[int]) -> MadeUpProcess:
+        running[job.name] = list(own)
+        seen.append(dict(running))
+        return MadeUpProcess()
+
+    monkeypatch.setattr(processes, "_make_start", lambda *_: start)
+    monkeypatch.setattr(processes, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(processes, "_result_of", lambda child: running.pop(child.job.name))
+    processes.run_in_processes(
+        jobs,
+        places=Places(3, cores=3, gpus=()),
+        at_a_time=3,
+        progress=SweepProgress(Terminal(quiet=True), total=len(jobs)),
+        on_end=lambda job, result: None,
+    )
+    assert seen == [
+        {"0": [0]},
+        {"0": [0], "1": [1]},
+        {"2": [0, 1]},
+        {"2": [0, 1], "3": [2]},
+        {"4": [0, 1, 2, 3]},
+        {"5": [0]},
+    ]
+
+
+def test_a_job_on_two_devices_is_told_to_its_ranks_and_a_killed_one_is_its_fault(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = replace(job, config=job.config.model_copy(update={"devices": 2}))
+    told: list[object] = []
+
+    def launch(arguments: tuple[str, ...], count: int) -> int:
+        told.append((count, arguments[0], arguments[2], Path(arguments[3]).read_text()))
+        assert arguments[1].endswith("import main_of_rank; main_of_rank()")
+        raise MachineError("rank 1 was ended by SIGKILL.")
+
+    monkeypatch.setattr(job_process, "launch", launch)
+    assert job_process._launch_ranks(several, "what to do") == 4
+    assert told == [(2, "-c", str(job.path), "what to do")]
+    assert status(job.path)["reason"] == "rank 1 was ended by SIGKILL."
+    assert "error: rank 1 was ended" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("n_jobs", [0, -1, 1.5, "two", None, True])

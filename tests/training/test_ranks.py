@@ -30,7 +30,7 @@ QUICK = (
 SPREAD = (
     *QUICK,
     *("ralsgan", "rahinge_packed", "embedding_stddev", "double_evaluated_table", "ralsgan:2"),
-    *("unpaired", "super_resolution"),
+    *("unpaired", "cut", "super_resolution"),
 )
 LEFT_OUT = ("bf16", "table_conditional")  # rounded by design; read as float32 in any case
 EVERY = tuple(name for name in CASES if name not in LEFT_OUT)

@@ -44,6 +44,7 @@ def check_remedies(choices: Choices, before: tuple[Choices, ...] = ()) -> None:
     [
         *(("paired", model) for model in ("dcgan", "unet", "srresnet")),
         *(("unpaired", model) for model in ("dcgan", "unet")),
+        *(("cut", model) for model in ("dcgan", "unet", "srresnet")),
         *((method, "unet") for method in ("adversarial", "vae", "vae_gan")),
         ("adversarial", "dcgan"),
     ],

@@ -28,8 +28,8 @@ def test_a_translator_that_is_the_identity_has_no_cycle_and_no_identity_loss() -
     data, method = two_domains(), unpaired()
     state, batch = with_identities(state_of(method, data.space)), next(batches_of(data, method))
     assert batch.inputs is not None
-    terms = method._cycle(state, batch, Translations(batch.inputs, batch.examples))
-    terms |= method._identity(state, batch)
+    fakes = Translations(batch.inputs, batch.examples)
+    terms = method._cycle(state, batch, fakes) | method._identity(state, batch, fakes)
     assert {name: float(value) for name, value in terms.items()} == {
         "cycle/inputs": 0.0,
         "cycle/examples": 0.0,
@@ -44,10 +44,31 @@ def test_the_cycle_of_a_translator_that_inverts_is_closed_and_not_its_identity()
     for name in ("generator", "back_generator"):
         state.networks[name] = Negative()
     assert batch.inputs is not None
-    cycle = method._cycle(state, batch, Translations(-batch.inputs, -batch.examples))
-    assert all(value == 0 for value in cycle.values())
-    identity = method._identity(state, batch)["identity/inputs"]
+    fakes = Translations(-batch.inputs, -batch.examples)
+    assert all(value == 0 for value in method._cycle(state, batch, fakes).values())
+    identity = method._identity(state, batch, fakes)["identity/inputs"]
     assert float(identity) == pytest.approx(2 * float(batch.inputs.abs().mean()))
+
+
+def test_images_of_both_domains_go_through_a_generator_together_and_are_as_if_apart() -> None:
+    data, method = two_domains(), unpaired(unet(dropout=0.0))
+    state, batch = state_of(method, data.space), next(batches_of(data, method))
+    fakes = method._translate(state, batch, also_own=True)
+    alone = method._translate(state, batch, also_own=False)
+    assert fakes.own is not None and alone.own is None
+    assert torch.allclose(fakes.there, alone.there, atol=1e-5)
+    assert torch.allclose(fakes.back, alone.back, atol=1e-5)
+    together, apart = (method._identity(state, batch, each) for each in (fakes, alone))
+    assert together.keys() == apart.keys()
+    for name, value in apart.items():
+        assert together[name].item() == pytest.approx(value.item(), rel=1e-5)
+
+
+def test_images_of_both_domains_are_apart_where_a_pass_changes_what_another_makes() -> None:
+    plain = unet()
+    normed = plain.generator.model_copy(update={"norm": "batch"})
+    for model in (unet(dropout=0.5), plain.model_copy(update={"generator": normed})):
+        assert not unpaired(model)._generates_together
 
 
 class Negative(nn.Module):

@@ -42,6 +42,7 @@ RUNS = {
     "vae_gan_stddev": (*CASES["vae_gan"], *_STDDEV, "model.discriminator.minibatch_group=3"),
     "paired": (*_TRANSLATED, "model.generator.dropout=0.5", _DROPOUT),
     "unpaired": (*_TRANSLATED, "method=unpaired", "model.generator.dropout=0.5", _DROPOUT),
+    "cut": (*_TRANSLATED, "method=cut", "method.patches=32", "model.generator.dropout=0.5"),
     "super_resolution": ("dataset=degraded", "model=srresnet", "method.warmup=2"),
 }
 """The golden runs, those of translators, and more with a layer whose groups or draws are those of

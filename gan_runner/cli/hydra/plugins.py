@@ -7,7 +7,7 @@ imported here before it is used.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gan_runner.cli.hydra.composer import Composer
     from gan_runner.config.schema import Config
     from gan_runner.sweeps.halving_search import HalvingPlan
+    from gan_runner.sweeps.jobs import Job
     from gan_runner.sweeps.sweep import Candidate, JobRunner, Sweep
 
 
@@ -128,11 +129,11 @@ class SweepLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        sweep, carrier = self._context.sweep, self.job_runner()
-        candidates = self._candidates(job_overrides)
+        sweep, candidates = self._context.sweep, self._candidates(job_overrides)
         jobs = sweep.check(candidates, searching=self._is_search, here=self._is_local)
         if sweep.is_dry:
             return [_job_return(0.0) for _ in candidates]  # as if all were equally good
+        carrier = self.job_runner(jobs.values())
         sweep.lock()
         sweep.run_jobs(list(jobs.values()), carrier)
         return [_job_return(sweep.value(candidate.name)) for candidate in candidates]
@@ -144,13 +145,13 @@ class SweepLauncher(Launcher):
         came to the end, and the number of the best; None if none did."""
         from gan_runner.sweeps.halving_search import HalvingSearch, refuse_other_plan
 
-        sweep, carrier = self._context.sweep, self.job_runner()
-        candidates = self._candidates(job_overrides)
+        sweep, candidates = self._context.sweep, self._candidates(job_overrides)
         names = [candidate.name for candidate in candidates]
         jobs = sweep.check(candidates, searching=True, here=self._is_local)
         refuse_other_plan(jobs.values())
         if sweep.is_dry:
             return (0.0,) * len(names), 0  # as if all were equally good
+        carrier = self.job_runner(jobs.values())
         sweep.lock()
         starts = {n: s for n, s in zip(names, plan.starts, strict=True) if n in jobs}
         search = HalvingSearch(jobs, plan, starts)
@@ -164,8 +165,8 @@ class SweepLauncher(Launcher):
         """Whether the jobs run on this machine."""
 
     @abstractmethod
-    def job_runner(self) -> JobRunner:
-        """The function that runs jobs to their end. Raises ConfigError for invalid settings."""
+    def job_runner(self, jobs: Collection[Job]) -> JobRunner:
+        """The function that runs these jobs to their end."""
 
     @abstractmethod
     def check_devices(self, devices: int) -> None:
@@ -199,28 +200,26 @@ class SweepLauncher(Launcher):
 
 
 class ProcessLauncher(SweepLauncher):
-    """Each job in a process of its own on this machine, `n_jobs` at a time."""
+    """Each job in a process of its own on this machine, or one for each of its devices; `n_jobs`
+    at a time."""
 
     _is_local = True
 
     def __init__(self, n_jobs: object) -> None:
         self._n_jobs = n_jobs
 
-    def job_runner(self) -> JobRunner:
+    def job_runner(self, jobs: Collection[Job]) -> JobRunner:
         from gan_runner.sweeps.processes import run_in_processes
-        from gan_runner.sweeps.shares import check_n_jobs
+        from gan_runner.sweeps.shares import check_n_jobs, places_here
 
-        return partial(run_in_processes, n_jobs=check_n_jobs(self._n_jobs))
+        places = places_here(check_n_jobs(self._n_jobs))
+        kinds = sorted({(job.config.devices, job.config.device) for job in jobs})
+        for kind in kinds:
+            self._context.sweep.note(places.note(*kind))
+        return partial(run_in_processes, places=places, at_a_time=places.most_at_a_time(kinds))
 
     def check_devices(self, devices: int) -> None:
-        from gan_runner.errors import ConfigError
-
-        if devices > 1:
-            raise ConfigError(
-                f"a job of a sweep in processes trains on one device, devices={devices}. Use "
-                "devices=1 with hydra.launcher.n_jobs=2 for jobs side by side, or "
-                "hydra/launcher=slurm"
-            )
+        """Any number of processes can be started."""
 
 
 class ClusterLauncher(SweepLauncher):
@@ -231,7 +230,7 @@ class ClusterLauncher(SweepLauncher):
     def __init__(self, **_: Any) -> None:
         """The settings are read where they are checked, from the configuration."""
 
-    def job_runner(self) -> JobRunner:
+    def job_runner(self, jobs: Collection[Job]) -> JobRunner:
         from gan_runner.cli.hydra.cluster import cluster_settings
         from gan_runner.sweeps.cluster import SUBMITTED, run_on_cluster
 

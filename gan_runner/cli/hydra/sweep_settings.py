@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from gan_runner.cli.hydra import halving, tuning
+from gan_runner.cli.hydra.cluster import cluster_settings, is_on_cluster
 from gan_runner.cli.hydra.composer import OPTUNA_DIRECTIONS
 from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.config.groups import GROUPS
@@ -71,14 +72,20 @@ def sweep_folder(config: DictConfig) -> Path:
 
 
 def check_launcher(config: DictConfig) -> None:
-    """Raise ConfigError for a launcher of others: it neither checks nor names the jobs of a sweep,
-    and gives up all for one."""
+    """Raise ConfigError for settings of a launcher that can't be, and for a launcher of others: it
+    neither checks nor names the jobs of a sweep, and gives up all for one."""
+    from gan_runner.sweeps.shares import check_n_jobs
+
     if not str(config.hydra.launcher.get("_target_")).startswith(_OUR_LAUNCHERS):
         shown = printable(config.hydra.runtime.choices.get("hydra/launcher"))
         raise ConfigError(
             f"not a launcher of gan-runner, hydra/launcher={shown}. "
             "Use hydra/launcher=processes or hydra/launcher=slurm"
         )
+    if is_on_cluster(config):
+        cluster_settings(config)
+    else:
+        check_n_jobs(config.hydra.launcher.n_jobs)
 
 
 def is_search(config: DictConfig) -> bool:

@@ -11,6 +11,7 @@ from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from gan_runner.cli.hydra import halving
+from gan_runner.cli.hydra.cluster import is_on_cluster
 from gan_runner.cli.hydra.command_line import CommandLine
 from gan_runner.cli.hydra.composer import Composer, explain_errors, parse_config
 from gan_runner.cli.hydra.plugins import SweepContext
@@ -52,7 +53,7 @@ def _run_dry(sweep: Sweep, composer: Composer, config: DictConfig, command: Comm
     """Say what the jobs would take; the exit code."""
     from gan_runner.logs.terminal import Terminal
     from gan_runner.sweeps.dry_run import run_sweep_dry
-    from gan_runner.sweeps.shares import check_n_jobs
+    from gan_runner.sweeps.shares import check_n_jobs, places_here
 
     n_jobs = check_n_jobs(config.hydra.launcher.n_jobs)
     with TemporaryDirectory(prefix="gan-runner-") as folder:
@@ -62,6 +63,9 @@ def _run_dry(sweep: Sweep, composer: Composer, config: DictConfig, command: Comm
     if not sweep.jobs_left:
         terminal.say("all jobs are complete already: nothing is left to do")
         return 0
+    if not is_on_cluster(config):
+        kinds = {(job.config.devices, job.config.device) for job in sweep.jobs_left}
+        n_jobs = places_here(n_jobs).most_at_a_time(kinds)
     words = command.words_without("dry_run")
     run_sweep_dry(
         sweep.jobs_left,

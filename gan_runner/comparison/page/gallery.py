@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -26,16 +26,18 @@ _MOST_BYTES = 24 << 20  # of all pictures, where a single one for each group tak
 
 class Strip(NamedTuple):
     """The pictures of a run as data URLs, one for each step of the gallery, None where it has
-    none; and the one of its real examples."""
+    none; the one of its real examples; which direction they show where it has two."""
 
     group: Group
     record: Record
     pictures: tuple[str | None, ...]
     real: str | None
+    direction: str | None = None
 
 
 class Gallery(NamedTuple):
-    """Strips of runs over the same steps, and what was left out."""
+    """Strips of runs over the same steps, those of one run beside each other, and what was left
+    out."""
 
     steps: tuple[int, ...]
     strips: tuple[Strip, ...]
@@ -51,8 +53,9 @@ def gallery(groups: Sequence[Group]) -> Gallery:
     shown.sort(key=lambda pair: order[id(pair[0])])
     reals = _reals([record for _, record in shown])
     strips = tuple(
-        Strip(group, record, tuple(_url(record.pictures.get(step)) for step in steps), real)
+        Strip(group, record, tuple(_url(pictures.get(step)) for step in steps), real, direction)
         for (group, record), real in zip(shown, reals, strict=True)
+        for direction, pictures in _directions(record)
     )
     notes = []
     if bare := [r.name for group in groups for r in group.records if not r.pictures]:
@@ -62,6 +65,16 @@ def gallery(groups: Sequence[Group]) -> Gallery:
     if len(every) > len(steps):
         notes.append(f"{len(steps)} of {len(every)} steps are shown.")
     return Gallery(tuple(steps), strips, tuple(notes))
+
+
+def _directions(record: Record) -> list[tuple[str | None, Mapping[int, Path]]]:
+    """The pictures of a run: those of both directions, which are named, where it has two."""
+    if not record.ways_back:
+        return [(None, record.pictures)]
+    return [
+        ("inputs to targets and back", record.pictures),
+        ("targets to inputs and back", record.ways_back),
+    ]
 
 
 def _reals(records: Sequence[Record]) -> list[str | None]:
@@ -122,7 +135,13 @@ def _choose_evenly(steps: Sequence[int], most: int) -> list[int]:
 
 
 def _bytes(shown: Sequence[tuple[Group, Record]], steps: Sequence[int]) -> int:
-    paths = [r.pictures[step] for _, r in shown for step in steps if step in r.pictures]
+    paths = [
+        pictures[step]
+        for _, record in shown
+        for _, pictures in _directions(record)
+        for step in steps
+        if step in pictures
+    ]
     return sum(min(_size(path), _MAX_PICTURE_BYTES) for path in paths)
 
 

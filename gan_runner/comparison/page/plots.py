@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from gan_runner.comparison.compared import Comparison
@@ -30,6 +31,8 @@ _GOOD = {  # of what is logged, by the beginning of its name
     "speed/": "More is faster.",
     "reconstruction/": "Less is nearer to the target; black and white are 2 apart.",
     "cycle/": "Less is better, unless the translator does nothing; black and white are 2 apart.",
+    "contrast/": "Less is better, unless the translator does nothing; patches of outputs are told "
+    "apart by those of their input.",
     "health/input_effect": "Near 1 is usual; at 0 the output ignores its input.",
     "health/change": "Near 1 is usual; at 0 the translator leaves its input as it is.",
     "health/checkerboards": "About 1 or less is usual; from 10 on all outputs have a pattern.",
@@ -67,21 +70,26 @@ def samples(comparison: Comparison) -> dict[str, Any]:
     each group, all others."""
     found = gallery(ordered_groups(comparison))
     names = named_groups(comparison)
-    by_group: dict[int, list[Strip]] = {}
+    by_group: dict[int, dict[str, list[Strip]]] = {}
     for strip in found.strips:
-        by_group.setdefault(id(strip.group), []).append(strip)
-    firsts = [strips[0] for strips in by_group.values()]
+        by_run = by_group.setdefault(id(strip.group), {})
+        by_run.setdefault(strip.record.name, []).append(strip)
+    firsts = [strip for by_run in by_group.values() for strip in next(iter(by_run.values()))]
+    others: dict[int, list[Strip]] = {
+        group: list(chain.from_iterable(list(by_run.values())[1:]))
+        for group, by_run in by_group.items()
+        if len(by_run) > 1
+    }
     return {
         "steps": found.steps,
         "reals": _reals(firsts, names),
         "first": [_strip(strip, names) for strip in firsts],
-        "seeds": len(found.strips) > len(firsts),
+        "seeds": bool(others),
         "others": [
-            {"heading": names[group], "strips": [_strip(strip, names) for strip in strips[1:]]}
-            for group, strips in by_group.items()
-            if len(strips) > 1
+            {"heading": names[group], "strips": [_strip(strip, names) for strip in strips]}
+            for group, strips in others.items()
         ],
-        "more": len(found.strips) - len(firsts),
+        "more": sum(len(by_run) - 1 for by_run in by_group.values()),
         "notes": found.notes,
     }
 
@@ -154,6 +162,7 @@ def _strip(strip: Strip, names: Mapping[int, NamedGroup]) -> dict[str, Any]:
     record = strip.record
     return {
         "pictures": strip.pictures,
+        "direction": strip.direction,
         "run": record.name,
         "seed": record.seed,
         "group": names[id(strip.group)],

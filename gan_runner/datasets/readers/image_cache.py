@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gan_runner.datasets.readers.npy import read_npy
+from gan_runner.datasets.readers.npy import map_npy, read_npy
 from gan_runner.datasets.readers.picture_counts import PictureCounter, PictureCounts
 from gan_runner.decoding.images import Damaged, Decoded, Pixels, TooLarge
 from gan_runner.errors import MachineError, printable
@@ -50,9 +50,11 @@ def load_or_decode(
     killed. Raises MachineError if it can't be written or read, and what `decode` raises.
     """
     with _cache_faults(folder):
-        _build_missing(folder, shape, decode)
+        # what was just written is in memory, in the cache of the disk: to read it took a sixth of
+        # the CPU time of decoding
+        read = map_npy if _build_missing(folder, shape, decode) else read_npy
         with _damage_faults(folder):
-            return CachedImages(read_npy(folder / IMAGES), _read_counts(folder))
+            return CachedImages(read(folder / IMAGES), _read_counts(folder))
 
 
 def decode_to_disk(
@@ -113,10 +115,13 @@ def _damage_faults(folder: Path) -> Iterator[None]:
 
 def _build_missing(
     folder: Path, shape: tuple[int, ...], decode: Callable[[], NamedResults]
-) -> None:
-    if not folder.exists():
-        with closing(decode()) as images:  # at once, also where an error keeps hold of them
-            _build(folder, shape, images)
+) -> bool:
+    """Whether it was missing."""
+    if folder.exists():
+        return False
+    with closing(decode()) as images:  # at once, also where an error keeps hold of them
+        _build(folder, shape, images)
+    return True
 
 
 def _build(folder: Path, shape: tuple[int, ...], images: NamedResults) -> None:

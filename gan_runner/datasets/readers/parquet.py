@@ -15,10 +15,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from gan_runner.config.overrides import override
 from gan_runner.datasets.readers.image_cache import NoRoomError
 from gan_runner.datasets.readers.members import DTYPE
 from gan_runner.datasets.readers.shards import Index, RawLabel, Shard
-from gan_runner.errors import DataError, MachineError, printable
+from gan_runner.errors import DataError, MachineError, cut_middle, printable
 
 _ROWS_AT_ONCE = 64
 _LABELS = ("label", "labels", "class", "target", "fine_label")
@@ -35,28 +36,32 @@ class Columns(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The columns of a file. `is_struct`: images are structs of bytes and a path. `classes`: the
-    names of the labels, where the file has them."""
+    """The columns of a file. `is_struct`: images are structs of bytes and a path. `kind`: of the
+    labels, numbers or texts; `classes`: their names, where the file has them."""
 
     image: str
     is_struct: bool
     label: str | None
+    kind: str
     classes: list[str]
 
 
 def copy_images(files: Iterable[Shard], target: Path, columns: Columns) -> Index:
     """Copy the images of all files into `target`, by row groups, and index them there.
 
-    Raises DataError for files and columns that can't be read, NoRoomError before anything is
-    copied, and MachineError without pyarrow.
+    Raises DataError for files and columns that can't be read, or whose labels aren't those of one
+    data set, NoRoomError before anything is copied, and MachineError without pyarrow.
     """
     files = list(files)
     opened = [_open(shard, columns) for shard in files]
+    _refuse_other_labels(files, [found for _, found in opened], columns)
     needed = sum(_column_bytes(parquet, found.image) for parquet, found in opened)
     free = shutil.disk_usage(target.parent).free
     if needed > free:
         raise NoRoomError(needed, free)
-    index = Index(classes=opened[0][1].classes)
+    index = Index(classes=next((found.classes for _, found in opened if found.classes), []))
+    for shard, (_, found) in zip(files, opened, strict=True):
+        index.image_columns.setdefault(found.image, []).append(str(shard.path))
     rows: list[tuple[int, int, bool, int, int]] = []
     with target.open("wb") as out:
         for shard, (parquet, found) in zip(files, opened, strict=True):
@@ -126,7 +131,48 @@ def _find_columns(schema: Any, shard: Shard, columns: Columns) -> _Found:
         what = f"no column {printable(label)} in {printable(shard.name)} ({shown})"
         raise DataError(f"{what}, dataset.label={printable(label)}. Use dataset.label=null")
     classes = features.get(label, []) if label is not None else []
-    return _Found(image, bool(types.is_struct(schema.field(image).type)), label, classes)
+    kind = "" if label is None else _kind_of_labels(schema.field(label).type)
+    return _Found(image, bool(types.is_struct(schema.field(image).type)), label, kind, classes)
+
+
+def _kind_of_labels(kind: Any) -> str:
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if types.is_integer(kind) or types.is_boolean(kind):
+        return "numbers"
+    is_text = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return "texts" if is_text else ""
+
+
+def _refuse_other_labels(
+    files: Sequence[Shard], opened: Sequence[_Found], columns: Columns
+) -> None:
+    """Raise DataError for a file whose labels mean something else than those of another."""
+    pairs = list(zip(files, opened, strict=True))
+    named = next((pair for pair in pairs if pair[1].classes), pairs[0])
+    for shard, found in pairs:
+        for reference, of in (pairs[0], named):
+            if what := _difference(found, of, printable(shard.name), printable(reference.name)):
+                alone = override("dataset.path", str(reference.path))
+                remedy = f"Read those that belong together, as {alone}, or use dataset.label=null"
+                raise DataError(f"{what}, {columns.setting}. {remedy}")
+
+
+def _difference(found: _Found, first: _Found, name: str, of_first: str) -> str:
+    """How the labels of a file differ from those of the first; empty where they don't."""
+    if found.label != first.label:
+        one, other = (
+            f"in column {printable(each.label)} of {file}" if each.label else f"not in {file}"
+            for each, file in ((first, of_first), (found, name))
+        )
+        return f"labels lie {one} and {other}"
+    if found.kind and first.kind and found.kind != first.kind:
+        return f"labels are {first.kind} in {of_first} and {found.kind} in {name}"
+    if found.classes and first.classes and found.classes != first.classes:
+        one, other = (cut_middle(", ".join(each.classes), 60) for each in (first, found))
+        return f"classes are {one} in {of_first} and {other} in {name}"
+    return ""
 
 
 def _choose(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gan_runner.datasets.readers.intensities import Values
 from gan_runner.decoding.images import Damaged, Decoded, TooLarge
-from gan_runner.decoding.stored_picture import DEPTHS, StoredPicture
+from gan_runner.decoding.stored_picture import DEPTHS, MOST_COLORS, StoredPicture
 
 DEEP_CUT = 1 / 3
 
@@ -39,7 +39,8 @@ class PictureCounts:
     `damaged` and `too_large`: the names of those that were left out, in order, with the reason.
     `smallest` and `largest`: width and height by area. `cut`: the median share of a picture that
     its middle square leaves out. `short_side`: the smallest. `clipped_pixels`: the mean share.
-    `dim`: for each depth, those that use no more than a sixteenth of its range.
+    `dim`: for each depth, those that use no more than a sixteenth of its range. `few_colors`: the
+    number of colors in all of them together, 0 where they are many, or changed by compression.
     """
 
     count: int
@@ -63,6 +64,7 @@ class PictureCounts:
     clipped: int
     clipped_pixels: float
     dim: dict[str, int]
+    few_colors: int = 0
 
     @property
     def left_out(self) -> Mapping[str, str]:
@@ -96,6 +98,7 @@ class PictureCounter:
         self._clipped = 0.0
         self._first_with_frames = ""
         self._dim: Counter[str] = Counter()
+        self._colors: set[int] | None = set()  # None: many
 
     def add(self, name: str, result: Decoded | Damaged | TooLarge) -> None:
         if isinstance(result, Decoded):
@@ -139,6 +142,7 @@ class PictureCounter:
             clipped=self._counts["clipped"],
             clipped_pixels=self._clipped / max(1, total),
             dim=dict(self._dim),
+            few_colors=len(self._colors or ()),
         )
 
     def _add_picture(self, name: str, stored: StoredPicture) -> None:
@@ -153,6 +157,10 @@ class PictureCounter:
         self._counts["with frames"] += stored.has_frames
         self._counts["clipped"] += stored.clipped > 0
         self._clipped += stored.clipped
+        if self._colors is not None:
+            self._colors.update(stored.colors)
+            if not stored.colors or len(self._colors) > MOST_COLORS:
+                self._colors = None
         if stored.has_frames and not self._first_with_frames:
             self._first_with_frames = name
         self._dim[header.depth] += 0 <= stored.low <= stored.high <= DEPTHS[header.depth][1] / 16

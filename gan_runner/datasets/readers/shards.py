@@ -55,7 +55,8 @@ class Index:
     empty without labels; `classes`: names of integer labels, where the files have them. `cut_off`:
     files that their shard ends within, and why; `rests`: shards that can't be read to their end,
     and why; `endless`: tar files without the zeros that end one. `others`: files that are neither
-    images nor labels, by the ends of their names.
+    images nor labels, by the ends of their names. `image_columns`: the columns of images, each with
+    the paths of the files where they lie there.
     """
 
     shards: list[str] = field(default_factory=list)
@@ -70,6 +71,7 @@ class Index:
     rests: dict[str, str] = field(default_factory=dict)
     endless: list[str] = field(default_factory=list)
     others: dict[str, Named] = field(default_factory=dict)
+    image_columns: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def members(self) -> Members:

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from gan_runner.data import Data, Space
 from gan_runner.data.stored import ReadBatch, read_batches, read_whole
 from gan_runner.evaluation.features.cache import CachedTensors, read_cached, write_cached
-from gan_runner.evaluation.features.spaces import FeatureSpace, build_network
+from gan_runner.evaluation.features.spaces import NetworkSpace, build_network
 from gan_runner.storage.tensors import tensor_digest
 from gan_runner.system import ranks
 from gan_runner.system.eager_optimizers import Adam
@@ -35,7 +35,7 @@ _LEAST_GAIN = 0.3
 
 def classifier(
     data: Data, *, cache: Path, device: torch.device, say: Callable[[str], None]
-) -> FeatureSpace:
+) -> ClassifierFeatures:
     """The space of a classifier of this data set, from the cache or else trained now.
 
     Distances in the features of a network that was trained on the data follow what the classes
@@ -44,8 +44,7 @@ def classifier(
     """
     if data.labels is None or data.space.kind != "images" or not data.tells_classes_apart:
         raise ValueError("a classifier needs labeled images, two or more of two classes or more")
-    classes = int(data.labels.max()) + 1
-    network = build_network(lambda: Classifier(data.space.shape, classes), seed=0)
+    network = _untrained(data)
     facts = {"recipe": PROCEDURE, "data": data.digest}
     path = cache / "classifiers" / f"{tensor_digest('|'.join(facts.values()), {})[:16]}.safetensors"
     leads = ranks.rank() == 0
@@ -54,6 +53,22 @@ def classifier(
     )
     network.load_state_dict(found.tensors)
     return ClassifierFeatures(network, data.space, found, device)
+
+
+def saved_classifier(
+    data: Data, tensors: Mapping[str, Tensor], *, device: torch.device
+) -> ClassifierFeatures:
+    """The space of a classifier of this data set with these weights. Raises RuntimeError for those
+    of another network."""
+    network = _untrained(data)
+    network.load_state_dict(tensors)
+    return ClassifierFeatures(network, data.space, CachedTensors(dict(tensors), {}), device)
+
+
+def _untrained(data: Data) -> Classifier:
+    assert data.labels is not None, "a classifier has labels to learn"
+    classes = int(data.labels.max()) + 1
+    return build_network(lambda: Classifier(data.space.shape, classes), seed=0)
 
 
 def _trained(
@@ -124,7 +139,7 @@ def _layer(channels: int, width: int, *, kernel: int, stride: int) -> list[nn.Mo
 
 
 @final
-class ClassifierFeatures(FeatureSpace):
+class ClassifierFeatures(NetworkSpace):
     """The activations before the last layer of a trained classifier."""
 
     name = "classifier"
@@ -133,18 +148,19 @@ class ClassifierFeatures(FeatureSpace):
         self, network: Classifier, space: Space, trained: CachedTensors, device: torch.device
     ) -> None:
         version = tensor_digest(PROCEDURE, network.state_dict())[:12]
-        self._space = space
-        self._network = network.eval().requires_grad_(False).to(device)
         super().__init__(
+            network,
+            space,
             version=version,
             size=WIDTH,
             device=device,
             facts=trained.facts,
-            logits=self._network.logits,
+            logits=network.logits,
         )
+        self._body = network.features
 
-    def _features(self, batch: Tensor) -> Tensor:
-        features: Tensor = self._network.features(self._space.encode(batch))
+    def of_encoded(self, examples: Tensor) -> Tensor:
+        features: Tensor = self._body(examples)
         return features
 
 

@@ -73,6 +73,37 @@ class FeatureSpace(ABC):
         """Features of one batch, which is on the device."""
 
 
+class NetworkSpace(FeatureSpace):
+    """The space of a network that is never trained again, through which examples can be
+    differentiated.
+
+    `network` has all its weights, frozen and in evaluation mode.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        space: Space,
+        *,
+        version: str,
+        size: int,
+        device: torch.device,
+        facts: Mapping[str, Any],
+        logits: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__(version=version, size=size, device=device, facts=facts, logits=logits)
+        self.network = network.eval().requires_grad_(False).to(device)
+        self._space = space
+
+    @abstractmethod
+    def of_encoded(self, examples: Tensor) -> Tensor:
+        """Features [N, size] of encoded examples [N, *shape] on the device, with gradients."""
+
+    @final
+    def _features(self, batch: Tensor) -> Tensor:
+        return self.of_encoded(self._space.encode(batch))
+
+
 @final
 class Identity(FeatureSpace):
     """Vectors as they are, in the data's own units (less their origin), on the CPU."""
@@ -107,7 +138,7 @@ class Scaled(FeatureSpace):
 
 
 @final
-class RandomNetwork(FeatureSpace):
+class RandomNetwork(NetworkSpace):
     """Features for images without labels, from a network that was never trained: strided
     convolutions down to maps of 4 x 4, then a random projection to 64 numbers.
 
@@ -123,12 +154,11 @@ class RandomNetwork(FeatureSpace):
     def __init__(self, space: Space, *, device: torch.device) -> None:
         network = build_network(lambda: _build_strided(space.shape, size=64), seed=0)
         version = tensor_digest(self.procedure, network.state_dict())[:12]
-        super().__init__(version=version, size=64, device=device, facts={"recipe": self.procedure})
-        self._space = space
-        self._network = network.eval().to(device)
+        facts = {"recipe": self.procedure}
+        super().__init__(network, space, version=version, size=64, device=device, facts=facts)
 
-    def _features(self, batch: Tensor) -> Tensor:
-        features: Tensor = self._network(self._space.encode(batch))
+    def of_encoded(self, examples: Tensor) -> Tensor:
+        features: Tensor = self.network(examples)
         return features
 
 

@@ -94,6 +94,9 @@ def _measure_class(
     inputs: MetricInputs, real: Tensor, fake: Tensor, metrics: Sequence[str]
 ) -> list[Measurement]:
     """The metrics that compare samples with reals, of one class, as far as it has both."""
+    asked = [name for name, metric in METRICS.items() if metric.of_a_class and name in metrics]
+    # of a part of the examples the products with all directions are a part of those of the whole
+    projected = inputs.projected if "sliced_wasserstein" in asked else None
     part = replace(
         inputs,
         real=inputs.real[real],
@@ -102,10 +105,10 @@ def _measure_class(
         fake_features=inputs.fake_features[fake.to(inputs.fake_features.device)],
         fit_real=None,
         real_set=None,
+        projected_before=None if projected is None else projected.part(real, fake),
     )
     if min(len(part.real), len(part.fake)) < 2:
         return []
-    asked = [name for name, metric in METRICS.items() if metric.of_a_class and name in metrics]
     return [measurement for name in asked for measurement in measure(name, part)]
 
 

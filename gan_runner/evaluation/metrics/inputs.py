@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
+from gan_runner.data import Space
 from gan_runner.data.columns import Columns
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.frechet import Gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.paired import ExampleSet, PairedSets
 from gan_runner.evaluation.metrics.registry import numbers
+from gan_runner.evaluation.metrics.sliced import Projected, project
 from gan_runner.evaluation.metrics.translated import Translated
 from gan_runner.evaluation.metrics.tstr import TSTR
+from gan_runner.seeds import derive
 
 
 class SplitLikelihood(NamedTuple):
@@ -43,6 +47,7 @@ class MetricInputs:
     `real_set` keeps what is computed of all pairs among them. `metrics` are the names of those that
     are measured of these inputs: what several need is computed for all of them at once.
     `translated`: what there is beside them where a translator made the generated examples.
+    `projected_before`: what they are along random directions, where that is known already.
     """
 
     space: FeatureSpace
@@ -67,6 +72,7 @@ class MetricInputs:
     real_set: ExampleSet | None = None
     metrics: frozenset[str] = frozenset()
     translated: Translated | None = None
+    projected_before: Projected | None = None
 
     @property
     def held_out_parameters(self) -> dict[str, str]:
@@ -78,6 +84,25 @@ class MetricInputs:
         """Numbers of all pairs of real and generated features. Raises ValueError for NaN, Inf."""
         real = self.real_set or ExampleSet(self.real_features)
         return PairedSets(real, self.fake_features, k=self.neighbors, metrics=self.metrics)
+
+    @property
+    def vectors(self) -> tuple[Tensor, Tensor]:
+        """Real and generated examples as float32 [N, D] and [M, D]: images in [-1, 1], vectors and
+        sequences as they are."""
+        return _as_vectors(self.real), _as_vectors(self.fake)
+
+    @property
+    def directions(self) -> torch.Generator:
+        """The stream of random directions, from its start."""
+        return torch.Generator().manual_seed(derive(self.seed, "projections"))
+
+    @cached_property
+    def projected(self) -> Projected | None:
+        """The examples along random directions; None where they would take too much memory.
+        Raises ValueError for NaN, Inf."""
+        if self.projected_before is not None:
+            return self.projected_before
+        return project(*self.vectors, projections=self.projections, rng=self.directions)
 
     @cached_property
     def probabilities(self) -> Tensor | None:
@@ -91,6 +116,12 @@ class MetricInputs:
         if self.probabilities is None or self.space.name != "classifier":
             return None
         return self.probabilities.argmax(dim=1).cpu()
+
+
+def _as_vectors(examples: Tensor) -> Tensor:
+    if examples.dtype == torch.uint8:
+        examples = Space("images", tuple(examples.shape[1:])).encode(examples)
+    return examples.flatten(1)
 
 
 class Measurement(NamedTuple):

@@ -19,7 +19,8 @@ from gan_runner.evaluation.metrics.distances import (
 from gan_runner.evaluation.metrics.search import Side
 
 _BANDWIDTH_EXAMPLES = 1000
-_CUBED_AT_ONCE = 2**16  # pairs: 512 KiB in float64, which a core keeps at hand
+_LARGEST_CUBED = 1e10  # of a factor, so that float32 holds sums of products of three
+_CUBED_AT_ONCE = 2**17  # pairs: 512 KiB in float32, which a core keeps at hand
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
@@ -134,20 +135,27 @@ class CubicSums:
         if self._among:  # an example isn't compared with itself
             own = self._row + self._column
             self._of_rows -= own.pow(3) + 3 * own.square() * a.points.squares
-        self._kept = center.new_empty(2, _CUBED_AT_ONCE)
+        largest = max(
+            float(each.abs().max())
+            for each in (self._row, self._column, a.points.squares, b.points.squares)
+        )
+        dtype = torch.float32 if largest <= _LARGEST_CUBED else torch.float64
+        self._kept = center.new_empty(_CUBED_AT_ONCE, dtype=dtype)
+        self._thrice = tuple((3 * each).to(dtype) for each in (self._row, self._column))
 
     def add(self, rows: slice, columns: slice, products: Tensor) -> None:
         """A tile; of all pairs among one set, each tile beside the diagonal stands for two."""
         columns = slice(columns.start, min(columns.stop, len(self._column)))
         width = columns.stop - columns.start
         step = max(1, _CUBED_AT_ONCE // width)
+        of_rows, of_columns = self._thrice
         for top in range(rows.start, min(rows.stop, len(self._row)), step):
             part = slice(top, min(top + step, rows.stop, len(self._row)))
             shape = (part.stop - part.start, width)
-            given, terms = (each[: shape[0] * width].view(shape) for each in self._kept)
-            given.copy_(products[part.start - rows.start : part.stop - rows.start, :width])
-            torch.add(given, self._row[part, None], alpha=3, out=terms)
-            terms.add_(self._column[columns], alpha=3).mul_(given).mul_(given)
+            terms = self._kept[: shape[0] * width].view(shape)
+            given = products[part.start - rows.start : part.stop - rows.start, :width]
+            torch.add(given, of_rows[part, None], out=terms)
+            terms.add_(of_columns[columns]).mul_(given).mul_(given)
             if self._among and rows.start == columns.start:
                 terms.diagonal(part.start - columns.start).zero_()
             self._of_rows[part] += terms.sum(1)

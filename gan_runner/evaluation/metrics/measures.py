@@ -9,7 +9,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gan_runner.data import Space
 from gan_runner.errors import PluginError, plural, printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics import fidelity, frechet, neighbors, tables
@@ -35,7 +34,6 @@ from gan_runner.evaluation.metrics.registry import (
 )
 from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
 from gan_runner.evaluation.metrics.tstr import tstr_warning
-from gan_runner.seeds import derive
 
 Measure = Callable[[MetricInputs], list[Measurement]]
 
@@ -164,9 +162,10 @@ def _classifier_score(of: MetricInputs) -> list[Measurement]:
 
 @computes(METRICS["sliced_wasserstein"])
 def _sliced_wasserstein(of: MetricInputs) -> list[Measurement]:
-    rng = torch.Generator().manual_seed(derive(of.seed, "projections"))
-    real, fake = _flat(of.real), _flat(of.fake)
-    value = sliced_wasserstein(real, fake, projections=of.projections, rng=rng)
+    if of.projected is None:
+        value = sliced_wasserstein(*of.vectors, projections=of.projections, rng=of.directions)
+    else:
+        value = of.projected.distance()
     parameters = {"projections": of.projections}
     return [
         Measurement("sliced_wasserstein", value, parameters=parameters, compares="examples"),
@@ -608,10 +607,3 @@ def _measurements(
     shared = dict(parameters or {})
     found = [Measurement(n, v, parameters=shared, compares=compares) for n, v in values.items()]
     return [found[0]._replace(doubt=doubt), *found[1:]] if found else []
-
-
-def _flat(examples: Tensor) -> Tensor:
-    """Images in [-1, 1], vectors and sequences as they are, float32 [N, D]."""
-    if examples.dtype == torch.uint8:
-        examples = Space("images", tuple(examples.shape[1:])).encode(examples)
-    return examples.flatten(1)

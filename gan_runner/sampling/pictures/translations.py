@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from gan_runner.data import Space
 from gan_runner.data.conversion import convert_channels
+from gan_runner.data.label_colors import named_colors
 from gan_runner.sampling.pictures.examples import enlarge
 from gan_runner.sampling.pictures.png import Picture
 
@@ -42,7 +43,7 @@ def fitting_count(space: Space, *, parts: int, most: int) -> int:
 def draw_translations(parts: Mapping[str, ShownImages]) -> Picture:
     """A picture of N translations, each a few images beside each other under the heads that name
     them, as `input`, `output` and `target`; all as large as the largest. Label maps have a color
-    for each class."""
+    for each class, their own where classes are colors."""
     sizes = [shown.images.shape[2:] for shown in parts.values()]
     height, width = _shown_size(sizes)
     columns = [_resize(to_colors(*shown), (height, width)) for shown in parts.values()]
@@ -70,7 +71,9 @@ def to_colors(images: Tensor, space: Space) -> NDArray[np.uint8]:
     transparent on white."""
     if space.label_names:
         classes: NDArray[np.int64] = images.argmax(1).cpu().numpy()
-        colors: NDArray[np.uint8] = palette(len(space.label_names))[classes]
+        named = named_colors(space.label_names)
+        table = palette(len(space.label_names)) if named is None else named.numpy()
+        colors: NDArray[np.uint8] = table[classes]
         return colors
     colored = convert_channels(images.cpu(), 4)
     if colored is None:  # channels without a meaning: the first

@@ -2,9 +2,10 @@
 
 from gan_runner.training.methods.adversarial import Adversarial
 from gan_runner.training.methods.base import Method, UpdateSettings
+from gan_runner.training.methods.cut import CUT
 from gan_runner.training.methods.paired import Paired
 from gan_runner.training.methods.unpaired import Unpaired
 from gan_runner.training.methods.vae import VAE
 from gan_runner.training.methods.vae_gan import VAEGAN
 
-__all__ = ["VAE", "VAEGAN", "Adversarial", "Method", "Paired", "Unpaired", "UpdateSettings"]
+__all__ = ["CUT", "VAE", "VAEGAN", "Adversarial", "Method", "Paired", "Unpaired", "UpdateSettings"]

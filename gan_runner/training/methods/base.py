@@ -19,6 +19,7 @@ from gan_runner.data import Space
 from gan_runner.data.batches import Batch
 from gan_runner.data.shapes import check_shape
 from gan_runner.errors import ConfigError
+from gan_runner.evaluation.features.spaces import NetworkSpace
 from gan_runner.models import GenerativeModel
 from gan_runner.models.discriminator import DiscriminatorOutput
 from gan_runner.sampling.sampler import Sampler, Weights
@@ -136,8 +137,19 @@ class Method(ABC):
         the model, unless its networks depend on the method."""
         return self.model.build_networks(space, classes)
 
+    @property
+    def perceptual_space(self) -> str | None:
+        """The space of features in which it compares outputs with targets, None where it doesn't.
+        The loop gives it one by `with_perceptual_space` before the first step."""
+        return None
+
+    def with_perceptual_space(self: M, space: NetworkSpace) -> M:
+        """The same method with the space that it asks for."""
+        raise AssertionError("asked of a method that has a `perceptual_space`")
+
     def network_inputs(self, space: Space) -> dict[str, tuple[int, ...]]:
-        """The shape of what each network is given of an example."""
+        """The shape of what each network is given of an example, but for networks that aren't given
+        one tensor, which must treat each example alone."""
         first, *rest = space.shape
         packing = getattr(self.model, "packing", 1)
         return {
@@ -310,7 +322,8 @@ class DiscriminatorInput:
 
 
 def _moment(name: str, state: TrainState) -> Moment:
-    return Moment(state.step, state.rng.augment, state.memory(f"augment.{name}"))
+    memory, parts = state.memory(f"augment.{name}"), state.discriminator.parts
+    return Moment(state.step, state.rng.augment, memory, parts)
 
 
 def check_generator(model: GenerativeModel, outputs: Tensor, examples: Tensor) -> None:

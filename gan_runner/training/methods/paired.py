@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt
@@ -16,13 +15,14 @@ from gan_runner.augmentations import Augmentation
 from gan_runner.config.component import Component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
-from gan_runner.data.batches import Batch, join
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
+from gan_runner.evaluation.features.spaces import NetworkSpace
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.reconstruction import feature_l1, l1, l2
 from gan_runner.system import ranks
 from gan_runner.training.methods.adversarial import build_objective
-from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings, check_generator
+from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings
 from gan_runner.training.methods.translation import (
     TranslatorMethod,
     check_translator,
@@ -34,8 +34,9 @@ from gan_runner.training.state import TrainState
 
 class PairedSettings(Component):
     """`conditional`: D sees the input beside the output. `warmup`: the steps at the start in which
-    G learns by the distances of pixels alone. `adversarial`, `l1`, `l2` and `features` are the
-    weights of G's terms."""
+    G learns by the distances of pixels alone. `adversarial`, `l1`, `l2`, `features` and
+    `perceptual` are the weights of G's terms, the last one in the features of
+    `perceptual_space`."""
 
     conditional: bool
     warmup: NonNegativeInt
@@ -43,6 +44,8 @@ class PairedSettings(Component):
     l1: NonNegativeFloat
     l2: NonNegativeFloat
     features: NonNegativeFloat
+    perceptual: NonNegativeFloat
+    perceptual_space: Literal["classifier", "random"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Paired(TranslatorMethod):
     needs_pairs: ClassVar[bool] = True
 
     settings: PairedSettings
+    space_of_features: NetworkSpace | None = None
 
     @classmethod
     def build(
@@ -90,13 +94,20 @@ class Paired(TranslatorMethod):
         seen = channels + (space.inputs.shape[0] if self.settings.conditional else 0)
         return {"generator": space.inputs.shape, "discriminator": (seen, *sides)}
 
+    @property
+    def perceptual_space(self) -> str | None:
+        return self.settings.perceptual_space if self.settings.perceptual else None
+
+    def with_perceptual_space(self, space: NetworkSpace) -> Paired:
+        return replace(self, space_of_features=space)
+
     def step(self, state: TrainState, batches: Iterator[Batch]) -> None:
         d_steps = self.objective.d_steps
         is_warm = state.step >= self.settings.warmup
         for k in range(d_steps):
             batch = next(batches)
             if is_warm:
-                outputs = self._translate_parts(state, batch, is_last=k == d_steps - 1)
+                outputs = self.translate_parts(state, batch, is_last=k == d_steps - 1)
                 real, fake = self._seen(batch, batch.examples), self._seen(batch, outputs)
                 self.update_discriminator(state, real, fake, update=state.step * d_steps + k)
         self._update_generator(state, batch, outputs if is_warm else None)
@@ -106,25 +117,6 @@ class Paired(TranslatorMethod):
         """What D sees of examples that belong to the inputs of a batch."""
         conditional = self.settings.conditional
         return Batch(pair(examples, inputs_of(batch)) if conditional else examples)
-
-    def _translate_parts(self, state: TrainState, batch: Batch, *, is_last: bool) -> Tensor:
-        """The outputs for an update of D. The last can be differentiated, unless G learns by
-        micro-batches, which make theirs again."""
-        is_whole = self.updates.accumulate == 1
-        is_again = is_last and not is_whole
-        with (
-            torch.set_grad_enabled(is_last and is_whole),
-            state.rewound() if is_again else nullcontext(),
-        ):
-            parts = self.micro_batches(state, partial(self._translate, state), batch)
-            return join([Batch(part) for part in parts]).examples
-
-    def _translate(self, state: TrainState, batch: Batch) -> Tensor:
-        inputs = inputs_of(batch)
-        with self.updates.autocast(inputs.device):
-            outputs: Tensor = state.generator(inputs).float()
-        check_generator(self.model, outputs, batch.examples)
-        return outputs
 
     def _update_generator(self, state: TrainState, batch: Batch, outputs: Tensor | None) -> None:
         """`outputs` that D was shown; None in the warm-up."""
@@ -139,16 +131,16 @@ class Paired(TranslatorMethod):
         """The terms of G's update give it a gradient. Those of the game are weighted, as they are
         in its loss, and distances are logged as they are."""
         is_again = shown is None or self.updates.accumulate > 1
-        outputs = self._translate(state, batch) if is_again else shown
+        outputs = self.translate(state, batch) if is_again else shown
         assert outputs is not None, "made just now"
         terms: dict[str, Tensor] = {}
         distances = self._pixel_distances(outputs, batch.examples)
         if shown is not None:
             terms, of_features = self._play(state, batch, outputs)
-            distances |= of_features
-        settings = self.settings
-        weights = {"l1": settings.l1, "l2": settings.l2, "features": settings.features}
-        weighted = {name: weights[name] * distance for name, distance in distances.items()}
+            distances |= {**of_features, **self._perceptual(outputs, batch.examples)}
+        weighted = {
+            name: getattr(self.settings, name) * distance for name, distance in distances.items()
+        }
         total = {**terms, **weighted}
         self.differentiate("generator", total, state)
         terms = {name: term for name, term in total.items() if name not in weighted}
@@ -158,6 +150,16 @@ class Paired(TranslatorMethod):
         used = {"l1": l1} if self.settings.l1 else {}
         used |= {"l2": l2} if self.settings.l2 else {}
         return {name: ranks.gather(of(outputs, targets)).mean() for name, of in used.items()}
+
+    def _perceptual(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """The distance in a space of features, nothing without a weight."""
+        if not self.settings.perceptual:
+            return {}
+        space = self.space_of_features
+        assert space is not None, "given before the first step"
+        with torch.no_grad():
+            of_targets = space.of_encoded(targets)
+        return {"perceptual": ranks.gather(l1(space.of_encoded(outputs), of_targets)).mean()}
 
     def _play(
         self, state: TrainState, batch: Batch, outputs: Tensor

@@ -3,8 +3,10 @@ refuse."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -21,7 +23,8 @@ from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.sampling.translation import Translation
 from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
-from gan_runner.training.methods.base import is_of_family
+from gan_runner.training.methods.base import check_generator, is_of_family
+from gan_runner.training.state import TrainState
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,42 @@ class TranslatorMethod(WithDiscriminator):
         """The model by its type."""
         assert isinstance(self.model, Translator), "checked when the method was built"
         return self.model
+
+    def translate(self, state: TrainState, batch: Batch) -> Tensor:
+        """The outputs of a batch's inputs. Raises PluginError for those of another shape."""
+        inputs = inputs_of(batch)
+        with self.updates.autocast(inputs.device):
+            outputs: Tensor = state.generator(inputs).float()
+        check_generator(self.model, outputs, batch.examples)
+        return outputs
+
+    def translate_parts(self, state: TrainState, batch: Batch, *, is_last: bool) -> Tensor:
+        """The outputs for an update of D, made a micro-batch at a time."""
+        with self.making_for_discriminator(state, is_last=is_last):
+            parts = list(self.micro_batches(state, partial(self.translate, state), batch))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    @contextmanager
+    def making_for_discriminator(self, state: TrainState, *, is_last: bool) -> Iterator[None]:
+        """In it outputs are made for an update of D. Those of the last can be differentiated,
+        unless G learns by micro-batches, which make theirs again."""
+        is_whole = self.updates.accumulate == 1
+        is_again = is_last and not is_whole
+        with (
+            torch.set_grad_enabled(is_last and is_whole),
+            state.rewound() if is_again else nullcontext(),
+        ):
+            yield
+
+    def play(self, state: TrainState, targets: Tensor, outputs: Tensor) -> dict[str, Tensor]:
+        """The terms of a game about outputs alone, in G's update."""
+        on_fake = self.discriminate(state, self.discriminator_input(Batch(outputs), state))
+        on_real = None
+        if self.objective.compares:
+            with torch.no_grad():
+                seen = self.discriminator_input(Batch(targets), state)
+                on_real = self.discriminate(state, seen)
+        return self.generator_terms(on_fake, on_real)
 
     def sampler(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -42,10 +43,22 @@ class UnpairedSettings(Component):
 
 
 class Translations(NamedTuple):
-    """Of a batch with inputs A and examples B: A translated to B, and B to A."""
+    """What both generators make of a batch with inputs A and examples B: `there` is that of the one
+    that makes B, `back` that of the one that makes A. `own`: their translations of B and of A, to
+    the domain that these are of, where they were made in the same passes."""
 
     there: Tensor
     back: Tensor
+    own: tuple[Tensor, Tensor] | None = None
+
+
+class GeneratorTerms(NamedTuple):
+    """Of the update of both G: the named terms of the game of each way, and the distances of cycles
+    and of identities, without their weights."""
+
+    there: dict[str, Tensor]
+    back: dict[str, Tensor]
+    distances: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,7 @@ class Unpaired(TranslatorMethod):
     learn to undo each other. Zhu et al. 2017, arXiv:1703.10593."""
 
     Settings: ClassVar[type[Component]] = UnpairedSettings
+    accumulates: ClassVar[bool] = True
 
     settings: UnpairedSettings
 
@@ -97,22 +111,47 @@ class Unpaired(TranslatorMethod):
         d_steps = self.objective.d_steps
         for k in range(d_steps):
             batch, update = next(batches), state.step * d_steps + k
-            with torch.set_grad_enabled(k == d_steps - 1):
-                fakes = self._translate(state, batch)
+            fakes = self._translate_parts(state, batch, is_last=k == d_steps - 1)
             self._update_discriminator(state, batch.examples, fakes.there, update=update)
             with state.turned() as turned:
                 self._update_discriminator(turned, inputs_of(batch), fakes.back, update=update)
         self._update_generators(state, batch, fakes)
         self.finish_step(state)
 
-    def _translate(self, state: TrainState, batch: Batch) -> Translations:
-        inputs = inputs_of(batch)
+    def _translate_parts(self, state: TrainState, batch: Batch, *, is_last: bool) -> Translations:
+        """The translations for an update of both D, made a micro-batch at a time."""
+        is_kept = is_last and self.updates.accumulate == 1
+        with self.making_for_discriminator(state, is_last=is_last):
+            translate = partial(self._translate, state, also_own=is_kept)
+            parts = list(self.micro_batches(state, translate, batch))
+        if len(parts) == 1:
+            return parts[0]
+        there, back = ([*ways] for ways in zip(*(part[:2] for part in parts), strict=True))
+        return Translations(torch.cat(there), torch.cat(back))
+
+    def _translate(self, state: TrainState, batch: Batch, *, also_own: bool) -> Translations:
+        """Both domains translated to the other one; `also_own`: and to their own, in the same
+        passes, where the identity has a weight and G allows it."""
+        inputs, examples = inputs_of(batch), batch.examples
+        is_joint = also_own and self.settings.identity > 0 and self._generates_together
+        there_of = torch.cat((inputs, examples)) if is_joint else inputs
+        back_of = torch.cat((examples, inputs)) if is_joint else examples
         with self.updates.autocast(inputs.device):
-            there: Tensor = state.generator(inputs).float()
-            back: Tensor = state.back_generator(batch.examples).float()
-        check_generator(self.model, there, batch.examples)
-        check_generator(self.model, back, inputs)
-        return Translations(there, back)
+            made = state.generator(there_of).float(), state.back_generator(back_of).float()
+        check_generator(self.model, made[0], back_of)
+        check_generator(self.model, made[1], there_of)
+        if not is_joint:
+            return Translations(*made)
+        (there, own_there), (back, own_back) = (of.chunk(2) for of in made)
+        return Translations(there, back, (own_there, own_back))
+
+    @property
+    def _generates_together(self) -> bool:
+        """Whether images of both domains may go through a G as one batch, since it treats each
+        alone and alike: no batch norm, no spectral norm, which counts passes, and no dropout."""
+        network = self.translator.generator
+        drops = bool(getattr(network, "dropout", 0))
+        return network.norm in ("instance", "layer", "none") and not drops
 
     def _update_discriminator(
         self, state: TrainState, real: Tensor, fake: Tensor, *, update: int
@@ -124,33 +163,42 @@ class Unpaired(TranslatorMethod):
         self.update_discriminator(state, Batch(real), Batch(pooled), update=update)
 
     def _update_generators(self, state: TrainState, batch: Batch, fakes: Translations) -> None:
-        terms = self._play(state, batch.examples, fakes.there)
+        learn = partial(self._learn_to_translate, state, fakes)
+        terms = self.accumulate(state, learn, batch, couples=self.objective.couples_in_generator)
+        norms = {
+            f"grad_norm/{name}": self.optimize(name, state)
+            for name in ("generator", "back_generator")
+        }
         with state.turned() as turned:
-            back_terms = self._play(turned, inputs_of(batch), fakes.back)
-            turned.sums.add(back_terms)
-        cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch)
+            turned.sums.add(terms.back)
+        state.sums.add({**terms.there, **norms, **terms.distances})
+
+    def _learn_to_translate(
+        self, state: TrainState, shown: Translations, batch: Batch
+    ) -> GeneratorTerms:
+        """The terms of the update of both G give them a gradient."""
+        is_whole = self.updates.accumulate == 1
+        fakes = shown if is_whole else self._translate(state, batch, also_own=True)
+        there, of_weights = self._play(state, batch.examples, fakes.there)
+        with state.turned() as turned:
+            back, of_back_weights = self._play(turned, inputs_of(batch), fakes.back)
+        cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch, fakes)
         weighted = [
             *(self.settings.cycle * term for term in cycle.values()),
             *(self.settings.identity * term for term in identity.values()),
         ]
-        loss = torch.stack([*terms.values(), *back_terms.values(), *weighted]).sum()
+        shares = [t / ranks.shares() for t in (*of_weights.values(), *of_back_weights.values())]
+        loss = torch.stack([*there.values(), *back.values(), *weighted, *shares]).sum()
         self.add_gradients(loss, state, "generator", "back_generator")
-        for name in ("generator", "back_generator"):
-            terms[f"grad_norm/{name}"] = self.optimize(name, state)
-        state.sums.add({**terms, **cycle, **identity})
-
-    def _play(self, state: TrainState, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The terms of one game, and of the weights of its G."""
-        on_fake = self.discriminate(state, self.discriminator_input(Batch(fake), state))
-        on_real = None
-        if self.objective.compares:
-            with torch.no_grad():
-                on_real = self.discriminate(state, self.discriminator_input(Batch(real), state))
-        terms, of_weights = (
-            self.generator_terms(on_fake, on_real),
-            self.weight_terms("generator", state),
+        return GeneratorTerms(
+            {**there, **of_weights}, {**back, **of_back_weights}, {**cycle, **identity}
         )
-        return terms | {name: term / ranks.shares() for name, term in of_weights.items()}
+
+    def _play(
+        self, state: TrainState, real: Tensor, fake: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The terms of one game, and those of the weights of its G."""
+        return self.play(state, real, fake), self.weight_terms("generator", state)
 
     def _cycle(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
         """How far both domains are from what comes of them there and back."""
@@ -162,16 +210,18 @@ class Unpaired(TranslatorMethod):
             "cycle/examples": ranks.gather(l1(again.there.float(), batch.examples)).mean(),
         }
 
-    def _identity(self, state: TrainState, batch: Batch) -> dict[str, Tensor]:
+    def _identity(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
         """How far images are from the translation to their own domain; nothing without a weight."""
         if not self.settings.identity:
             return {}
-        inputs = inputs_of(batch)
-        with self.updates.autocast(inputs.device):
-            same = Translations(state.generator(batch.examples), state.back_generator(inputs))
+        inputs, own = inputs_of(batch), fakes.own
+        if own is None:
+            with self.updates.autocast(inputs.device):
+                own = state.generator(batch.examples), state.back_generator(inputs)
+        own_there, own_back = own
         return {
-            "identity/inputs": ranks.gather(l1(same.back.float(), inputs)).mean(),
-            "identity/examples": ranks.gather(l1(same.there.float(), batch.examples)).mean(),
+            "identity/inputs": ranks.gather(l1(own_back.float(), inputs)).mean(),
+            "identity/examples": ranks.gather(l1(own_there.float(), batch.examples)).mean(),
         }
 
     def check_space(self, space: Space) -> None:

@@ -1,5 +1,4 @@
-"""gan-train on several devices: a process for each, started by torch's own launcher, here or by
-torchrun."""
+"""The ranks of a run on this machine: a process each, started by torch's own launcher."""
 
 from __future__ import annotations
 
@@ -8,9 +7,10 @@ import os
 import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gan_runner.errors import MachineError
@@ -18,7 +18,10 @@ from gan_runner.errors import MachineError
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-_OURS = "GAN_RUNNER_LAUNCHED"  # in the environment of processes that `launch` starts
+_OURS = (
+    "GAN_RUNNER_LAUNCHED"  # in the environment of processes that `launch` starts: its own number
+)
+_POLL_SECONDS = 1.0
 
 
 def rank_here() -> int | None:
@@ -34,8 +37,16 @@ def is_launched() -> bool:
     return _OURS in os.environ
 
 
+def end_with_launcher() -> None:
+    """From now on this process is asked to end, as by SIGTERM, if the `launch` that started it is
+    killed: nobody else would tell it."""
+    if is_launched():
+        threading.Thread(target=_watch_launcher, daemon=True).start()
+
+
 def launch(arguments: Sequence[str], count: int) -> int:
-    """Run gan-train with these arguments in `count` processes, and wait for them; the exit code."""
+    """Run Python with these arguments in `count` processes, and wait for them; the exit code.
+    Raises MachineError for one that was killed."""
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -53,9 +64,8 @@ def launch(arguments: Sequence[str], count: int) -> int:
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
-        command = ("-m", "gan_runner.train", *arguments)
         try:
-            elastic_launch(config, entrypoint=sys.executable)(*command)
+            elastic_launch(config, entrypoint=sys.executable)(*arguments)
         except ChildFailedError as error:
             return _exit_code(error.failures)
         except SignalException as error:
@@ -65,45 +75,17 @@ def launch(arguments: Sequence[str], count: int) -> int:
 
 @contextmanager
 def _environment_of_ranks() -> Iterator[None]:
-    os.environ[_OURS] = "1"
+    os.environ[_OURS] = str(os.getpid())
     try:
         yield
     finally:
         del os.environ[_OURS]
 
 
-def remember_run(path: Path) -> None:
-    """Keep where the run of these ranks is, if their launcher may start them again."""
-    if os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") == "0":
-        return
-    with suppress(OSError), _note().open("x", encoding="utf-8") as file:
-        file.write(str(path.absolute()))
-
-
-def forget_run() -> None:
-    """The run has ended as it should."""
-    with suppress(OSError):
-        _note().unlink()
-
-
-def run_before_restart() -> Path | None:
-    """The run that these ranks were started again for; None at a first start."""
-    if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
-        return None
-    with suppress(OSError), _note().open(encoding="utf-8") as file:
-        owner = os.fstat(file.fileno()).st_uid
-        if owner == getattr(os, "getuid", lambda: owner)():  # no stranger's, in a shared folder
-            path = Path(file.read())
-            return path if (path / "status.json").exists() else None
-    return None
-
-
-def _note() -> Path:
-    from gan_runner.system.machine import start_of_process
-
-    launcher = os.getppid()
-    name = f"gan_runner_{launcher}_{start_of_process(launcher):.2f}"
-    return Path(tempfile.gettempdir()) / name
+def _watch_launcher() -> None:
+    while str(os.getppid()) == os.environ[_OURS]:
+        time.sleep(_POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _exit_code(failures: Mapping[int, ProcessFailure]) -> int:
@@ -112,8 +94,9 @@ def _exit_code(failures: Mapping[int, ProcessFailure]) -> int:
         if failure.exitcode < 0:
             name = signal.Signals(-failure.exitcode).name
             raise MachineError(
-                f"rank {rank} was ended by {name}. Memory may have been too small for all ranks; "
-                "a run that has begun can go on from its last checkpoint, with gan-train resume=RUN"
+                f"rank {rank} was ended by {name}. Unless another rank says why, memory may have "
+                "been too small for all. A run that has begun can go on from its last checkpoint, "
+                "with gan-train resume=RUN"
             )
     codes = [failure.exitcode for _, failure in sorted(failures.items())]
     own = [code for code in codes if code != MachineError.exit_code]
