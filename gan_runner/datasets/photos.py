@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ import torch
 from pydantic import Field, PrivateAttr
 from torch import Tensor
 
-from gan_runner.data import Data, Reading, Space
+from gan_runner.data import Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.image_split import TrainTestData, split_data
+from gan_runner.datasets.image_split import TrainTestData
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.scikit_learn import REMEDY, data_folder
 from gan_runner.errors import DataError, MachineError, printable
@@ -23,8 +24,8 @@ SETTING = "dataset.name=Photos"
 
 class Photos(Dataset):
     """Color tiles of `image_size` px, one at every `stride` px in both directions. Those for
-    testing don't overlap and are of the right part of each photograph, `test_ratio` of it, which no
-    tile for training reaches into."""
+    testing don't overlap and are of a strip down the middle of each photograph, where its subject
+    is, `test_ratio` of its width, which no tile for training reaches into."""
 
     image_size: int = Field(ge=8, le=128)
     stride: int = Field(ge=1, le=128)
@@ -56,18 +57,31 @@ class Photos(Dataset):
                 source=f"{' and '.join(NAMES)} of scikit-learn",
                 stored=f"JPEG, {WIDTH} x {HEIGHT} px, color",
             )
-            whole = Data(photographs, self.space(), reading=reading)
-            train, test = split_data(whole, test_ratio=self.test_ratio, seed=0)
-            self._read.append(TrainTestData(self._tiled(train), test))
+            self._read.append(self._divided(photographs, reading))
         return self._read[0]
 
-    def _tiled(self, photographs: Data) -> Data:
-        """All tiles of whole photographs [N, 3, H, W], overlapping ones."""
-        assert isinstance(photographs.examples, Tensor), "decoded just now"
-        side, stride = self.image_size, self.stride
-        parts = photographs.examples.unfold(2, side, stride).unfold(3, side, stride)
-        tiles = parts.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, side, side)
-        return Data(tiles, photographs.space, reading=photographs.reading)
+    def _divided(self, photographs: Tensor, reading: Reading) -> TrainTestData:
+        """Tiles of whole photographs [N, 3, H, W]: those beside the strip, and those of it."""
+        side = self.image_size
+        held = max(1, round(self.test_ratio * WIDTH / side)) * side if self.test_ratio else 0
+        if not held:
+            tiles = _tiles(photographs, side, self.stride)
+            reading = replace(reading, held_out=0)
+            return TrainTestData(Data(tiles, self.space(), reading=reading), None)
+        first = (WIDTH - held) // 2
+        left, strip, right = photographs.split([first, held, WIDTH - first - held], dim=3)
+        train = torch.cat([_tiles(part, side, self.stride) for part in (left, right)])
+        test = _tiles(strip, side, side)
+        text = f"the middle {held} of {WIDTH} px of each is held out, in {len(test)} tiles"
+        decision = Decision(text, "To train on all: dataset.test_ratio=0", doubtful=False)
+        reading = replace(reading.with_decisions(decision), held_out=len(test))
+        return TrainTestData(*(Data(part, self.space(), reading=reading) for part in (train, test)))
+
+
+def _tiles(photographs: Tensor, side: int, stride: int) -> Tensor:
+    """Squares of photographs [N, 3, H, W], one at every `stride` px, [M, 3, side, side]."""
+    parts = photographs.unfold(2, side, stride).unfold(3, side, stride)
+    return parts.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, side, side)
 
 
 def _decode(path: Path) -> Tensor:

@@ -287,13 +287,25 @@ def test_tiles_for_testing_lie_beside_all_tiles_for_training() -> None:
     cut = dataset("photos", image_size=64, stride=32, test_ratio=0.2)
     train, test = cut.training(NOWHERE, track), cut.test(NOWHERE, track)
     assert test is not None
-    assert len(train) == 2 * 12 * 15  # 427 x 512 px of each
+    assert len(train) == 2 * 12 * (7 + 7)  # 427 x 256 px on both sides of the strip
     assert len(test) == 2 * 6 * 2
     # the first photograph again: neighbors share half of their pixels
     assert torch.equal(
         train.rows(torch.tensor([0]))[..., 32:], train.rows(torch.tensor([1]))[..., :32]
     )
     assert test.rows(torch.arange(24)).float().std() > 50
+
+
+def test_the_middle_of_each_photograph_is_held_out() -> None:
+    cut = dataset("photos", image_size=64, stride=64, test_ratio=0.2)
+    train, test = cut.training(NOWHERE, track), cut.test(NOWHERE, track)
+    whole = dataset("photos", image_size=64, stride=64, test_ratio=0).training(NOWHERE, track)
+    assert test is not None
+    assert train.reading.held_out == 24
+    rows = whole.rows(torch.arange(120)).unflatten(0, (2, 6, 10))  # 640 px are 10 tiles
+    assert torch.equal(test.rows(torch.arange(24)), rows[:, :, 4:6].flatten(0, 2))
+    beside = [rows[:, :, :4].flatten(0, 2), rows[:, :, 6:].flatten(0, 2)]
+    assert torch.equal(train.rows(torch.arange(96)), torch.cat(beside))
 
 
 def test_a_photograph_that_is_missing_or_damaged_is_named(
