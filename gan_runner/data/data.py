@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.data.columns import Columns
-from gan_runner.data.degradation import Degradation
+from gan_runner.data.degradation import Degradation, HidingDegradation
 from gan_runner.data.reading import Reading
 from gan_runner.data.stored import Examples, StoredExamples, read_rows, select_rows
 from gan_runner.seeds import derive
@@ -153,7 +153,7 @@ class Data:
     def hidden_pixels(self, indices: Tensor, *, seed: int) -> Tensor | None:
         """Which pixels of the inputs at these indices a degradation has hidden, bool [N, 1, H, W];
         None where it is none that hides any."""
-        if not isinstance(self.inputs, Degradation):
+        if not isinstance(self.inputs, HidingDegradation):
             return None
         shape = self.examples.shape[1:]
         return self.inputs.hidden_of_each(shape, degradation_seeds(indices, seed))

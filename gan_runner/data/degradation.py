@@ -32,14 +32,6 @@ class Degradation(Component):
         drawn = [self.draw(shape, rng.manual_seed(seed)) for seed in seeds]
         return self._apply_all(targets, drawn)
 
-    @final
-    def hidden_of_each(self, target: Sequence[int], seeds: Iterable[int]) -> Tensor | None:
-        """Which pixels say nothing of the inputs that `of_each` makes of targets [C, H, W] with
-        these seeds, bool [N, 1, H, W]; None where all say something."""
-        rng = torch.Generator()
-        drawn = [self.draw(target, rng.manual_seed(seed)) for seed in seeds]
-        return self.hidden(target, torch.stack(drawn)) if drawn else None
-
     def _apply_all(self, targets: Tensor, drawn: Sequence[Tensor]) -> Tensor:
         if not drawn:
             return targets.new_empty((0, *self.input_shape(targets.shape[1:])))
@@ -55,12 +47,26 @@ class Degradation(Component):
         """The random numbers [...] for one target [C, H, W]; an empty tensor where it needs
         none."""
 
-    def hidden(self, target: Sequence[int], drawn: Tensor) -> Tensor | None:
-        """Which pixels of inputs of the size of their targets [C, H, W] say nothing, by the numbers
-        [N, ...] that were drawn for them: bool [N, 1, H, W]; None where all say something."""
-        return None
-
     @abstractmethod
     def apply(self, targets: Tensor, drawn: Tensor) -> Tensor:
         """The inputs uint8 [N, *input_shape] of targets uint8 [N, C, H, W], by the numbers
         [N, ...] that were drawn for them."""
+
+
+class HidingDegradation(Degradation):
+    """One that hides pixels: its inputs have the size of their targets and say nothing there."""
+
+    @final
+    def hidden_of_each(self, target: Sequence[int], seeds: Iterable[int]) -> Tensor:
+        """Which pixels the inputs hide that `of_each` makes of targets [C, H, W] with these seeds,
+        bool [N, 1, H, W]."""
+        rng = torch.Generator()
+        drawn = [self.draw(target, rng.manual_seed(seed)) for seed in seeds]
+        if not drawn:
+            return torch.empty((0, 1, *target[1:]), dtype=torch.bool)
+        return self.hidden(target, torch.stack(drawn))
+
+    @abstractmethod
+    def hidden(self, target: Sequence[int], drawn: Tensor) -> Tensor:
+        """The pixels that are hidden of targets [C, H, W], by the numbers [N, ...] that were drawn
+        for them, bool [N, 1, H, W]."""

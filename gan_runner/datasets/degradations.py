@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, max_pool2d, pad
 
-from gan_runner.data import Degradation
+from gan_runner.data import Degradation, HidingDegradation
 from gan_runner.errors import ConfigError
 
 # ITU-R BT.601 in 16 bits, as Pillow has them
@@ -74,7 +74,7 @@ class Gray(Degradation):
         return torch.cat([brightness(targets), targets[:, 3:]], dim=1)
 
 
-class Mask(Degradation):
+class Mask(HidingDegradation):
     """Images without a part of them: a rectangle of their proportions that takes up `share` of
     their area, in the middle or anywhere, filled with one value.
 
