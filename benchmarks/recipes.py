@@ -83,16 +83,18 @@ def _measure(job: RecipeRun) -> Record:
     folder = RunFolder(run)
     if not (run / "status.json").exists():
         where = [f"hydra.run.dir={run}", f"seed={job.seed}"]
-        _call(train, run, f"experiment={job.recipe}", *where, *job.settings)
+        _train(run, f"experiment={job.recipe}", *where, *job.settings)
     if folder.status().state != "completed":
-        _call(train, run, f"resume={run}")
+        _train(run, f"resume={run}")
     status = folder.status()
     _call(evaluate, run, str(run), "--out", str(numbers))
     (found,) = json.loads(numbers.read_text())["evaluations"]
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-    print(f"{run.name}: {last['seconds']:.0f} s", flush=True)
+    cpu_seconds = float(_cpu_time(run).read_text())
+    print(f"{run.name}: {last['seconds']:.0f} s, {cpu_seconds:.0f} s of CPU time", flush=True)
     return {
         "seconds": round(last["seconds"]),
+        "cpu_seconds": round(cpu_seconds),
         "threads": status.threads,
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine(),
@@ -101,11 +103,29 @@ def _measure(job: RecipeRun) -> Record:
     }
 
 
-def _call(module: ModuleType, run: Path, *arguments: str) -> None:
+def _train(run: Path, *arguments: str) -> None:
+    """Train, or go on, and add up the CPU time, which other work on the machine hardly changes."""
+    path = _cpu_time(run)
+    earlier = float(path.read_text()) if path.exists() else 0.0
+    path.write_text(str(earlier + _call(train, run, *arguments)))
+
+
+def _cpu_time(run: Path) -> Path:
+    """The file of the CPU seconds of a run's training, evaluations and start included."""
+    return run.with_suffix(".cpu")
+
+
+def _call(module: ModuleType, run: Path, *arguments: str) -> float:
+    """The CPU seconds that a command took. Raises CalledProcessError."""
     run.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", module.__name__, *arguments]
     with run.with_suffix(".log").open("a") as log:
-        command = [sys.executable, "-m", module.__name__, *arguments]
-        subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=True)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return usage.ru_utime + usage.ru_stime
 
 
 def machine() -> str:

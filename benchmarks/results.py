@@ -21,16 +21,29 @@ RECORD = ROOT / "docs" / "results.json"
 TABLES = ROOT / "docs" / "results.md"
 
 COLUMNS = (
-    *("label_accuracy", "code_accuracy", "elbo", "log_likelihood"),
+    *("psnr", "psnr_trivial", "ssim", "ssim_trivial", "cycle_l1", "cycle_back_l1"),
+    *("label_accuracy", "label_accuracy_trivial", "label_accuracy_real"),
+    *("label_accuracy_back", "label_accuracy_back_trivial", "label_accuracy_back_real"),
+    *("code_accuracy", "elbo", "log_likelihood"),
     *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "correlation_difference"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
-    *("frechet_classifier", "kid_classifier", "precision_classifier", "recall_classifier"),
+    *("frechet_classifier", "frechet_trivial_classifier"),
+    *("frechet_back_classifier", "frechet_back_trivial_classifier"),
+    *("kid_classifier", "precision_classifier", "recall_classifier"),
     *("density_classifier", "coverage_classifier", "classifier_score", "memorization_classifier"),
     "mmd_identity",
 )
 """The numbers that tables show, in this order, where a recipe has them. All are in the record."""
 SHORT = {"_classifier": "", "_identity": "", "_score": " score", "modes_covered": "modes", "_": " "}
 HIGHLIGHTS = {
+    "cycle_l1": (
+        *("label_accuracy", "label_accuracy_back", "label_accuracy_real", "cycle_l1"),
+        *("cycle_back_l1", "frechet_classifier", "frechet_trivial_classifier"),
+    ),
+    "psnr": (
+        *("psnr", "psnr_trivial", "ssim", "ssim_trivial"),
+        *("label_accuracy", "label_accuracy_real"),
+    ),
     "high_quality": ("modes_covered", "high_quality"),
     "tstr_accuracy": ("tstr_accuracy", "trtr_accuracy"),
     "elbo": ("elbo", "log_likelihood"),
@@ -112,7 +125,7 @@ def _measurement(seeds: Mapping[str, Record]) -> str:
     cores = "one core" if first["threads"] == 1 else f"{first['threads']} threads"
     return (
         f"Measured on {first['date']}, {cores} of {first['machine'].partition(',')[0]}, "
-        f"{_seconds(seeds)} s each, {_seeds(seeds)}: {numbers} "
+        f"{_seconds(seeds, ' s')} each, {_seeds(seeds)}: {numbers} "
         f"(protocol {', '.join(sorted(protocols))} in docs/results.md)."
     )
 
@@ -127,7 +140,8 @@ def tables(record: Mapping[str, Mapping[str, Record]]) -> str:
         "Written by `python benchmarks/recipes.py`, which trains every recipe of `conf/experiment`"
         "\nand measures its last checkpoint by `gan-evaluate`; all numbers, with all digits, are in"
         "\n[results.json](results.json). Mean over the seeds, lowest and highest in brackets. The"
-        "\ntime is that of training alone; several runs shared the machine.",
+        "\ntime is that of training alone, where several runs shared the machine; CPU time has the"
+        "\nstart and the evaluations of a run in it, too.",
     ]
     for protocols, group in groups.items():
         parts += [*_table(dict(protocols), group)]
@@ -200,9 +214,12 @@ def _values(seeds: Mapping[str, Record], name: str) -> Iterator[float]:
     return (one["results"][name]["value"] for one in seeds.values())
 
 
-def _seconds(seeds: Mapping[str, Record]) -> str:
-    found = sorted(one["seconds"] for one in seeds.values())
-    return " to ".join(dict.fromkeys((str(found[0]), str(found[-1]))))
+def _seconds(seeds: Mapping[str, Record], unit: str = "") -> str:
+    """How long a training takes: CPU time, where it was measured."""
+    of_cpu = all("cpu_seconds" in one for one in seeds.values())
+    found = sorted(one["cpu_seconds" if of_cpu else "seconds"] for one in seeds.values())
+    text = " to ".join(dict.fromkeys((str(found[0]), str(found[-1])))) + unit
+    return f"{text} of CPU time" if of_cpu else text
 
 
 def _seeds(seeds: Mapping[str, Record]) -> str:

@@ -27,7 +27,8 @@ such as `gan-train experiment=digits_hinge`, whose result was measured: the last
 and highest of the seeds in brackets. [Results](results.md) has all of the numbers with their
 protocols, [metrics](metrics.md) what they mean. A picture is
 `gan-sample RUN --out samples.png` after the command under it, seed 0 (trained on 2026-11-30); of
-sines the first 16, in fewer colors."""
+sines the first 16, in fewer colors. Of translators it is `gan-evaluate RUN --picture picture.png`,
+some of its rows: held-out inputs, outputs, and targets or what comes back."""
 MEASURED = re.compile(
     r"(?P<what>.*?) Command: (?P<command>.*?) Measured on (?P<date>\S+), (?P<machine>.*?), "
     r"(?P<time>[^,]*) each, seeds? (?P<seeds>[\d, ]+): (?P<numbers>.*) \(protocol .*"

@@ -2,7 +2,7 @@
 
 from gan_runner.data.columns import Column, Columns
 from gan_runner.data.data import Data, Space
-from gan_runner.data.degradation import Degradation
+from gan_runner.data.degradation import Degradation, HidingDegradation
 from gan_runner.data.reading import ColumnNotes, Decision, LeftOut, Reading
 from gan_runner.data.stored import Examples, StoredExamples
 
@@ -14,6 +14,7 @@ __all__ = [
     "Decision",
     "Degradation",
     "Examples",
+    "HidingDegradation",
     "LeftOut",
     "Reading",
     "Space",

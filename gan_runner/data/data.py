@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.data.columns import Columns
-from gan_runner.data.degradation import Degradation
+from gan_runner.data.degradation import Degradation, HidingDegradation
 from gan_runner.data.reading import Reading
 from gan_runner.data.stored import Examples, StoredExamples, read_rows, select_rows
 from gan_runner.seeds import derive
@@ -107,7 +107,8 @@ class Data:
 
     `inputs`: those of a translator, whose targets the examples are: [M, *shape] of the space's
     inputs, or a degradation that makes them of the examples. Where they are `paired`, the i-th one
-    belongs to the i-th example.
+    belongs to the i-th example; where they aren't, `input_labels` int64 [M] are their classes, of
+    labeled data those of the examples.
 
     Examples with inputs may be larger than their space says, and inputs in the same measure: then
     batches are random crops of them.
@@ -120,6 +121,7 @@ class Data:
     reading: Reading = field(default_factory=Reading, repr=False)
     inputs: Examples | Degradation | None = None
     paired: bool = True
+    input_labels: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for inputs that don't fit the space and the examples."""
@@ -127,6 +129,8 @@ class Data:
             raise ValueError("inputs have a space")
         if self.paired and self.input_count not in (0, len(self)):
             raise ValueError("paired data has one input for each example")
+        if self.input_labels is not None and (self.paired or self.labels is None):
+            raise ValueError("only inputs that aren't paired, of labeled data, have labels")
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -144,8 +148,15 @@ class Data:
         assert self.inputs is not None, "asked of data with inputs alone"
         if not isinstance(self.inputs, Degradation):
             return read_rows(self.inputs, indices)
-        seeds = [derive(seed, "degrade", index) for index in indices.tolist()]
-        return self.inputs.of_each(self.rows(indices), seeds)
+        return self.inputs.of_each(self.rows(indices), degradation_seeds(indices, seed))
+
+    def hidden_pixels(self, indices: Tensor, *, seed: int) -> Tensor | None:
+        """Which pixels of the inputs at these indices a degradation has hidden, bool [N, 1, H, W];
+        None where it is none that hides any."""
+        if not isinstance(self.inputs, HidingDegradation):
+            return None
+        shape = self.examples.shape[1:]
+        return self.inputs.hidden_of_each(shape, degradation_seeds(indices, seed))
 
     def rows(self, indices: Tensor) -> Tensor:
         """The examples at these indices int64 [N]: where a tensor lies, or on the CPU."""
@@ -204,7 +215,15 @@ class Data:
         elif self.inputs is not None:
             sha256.update(f"|{self.paired}|{self.input_count}".encode())
             _add_rows(sha256, self.inputs)
+        if self.input_labels is not None:
+            every = _every(len(self.input_labels))
+            sha256.update(self.input_labels[::every].contiguous().numpy().data)
         return sha256.hexdigest()
+
+
+def degradation_seeds(indices: Tensor, seed: int) -> list[int]:
+    """The seed of the input of each of these examples, int64 [N], that is drawn once."""
+    return [derive(seed, "degrade", index) for index in indices.tolist()]
 
 
 def _every(count: int) -> int:

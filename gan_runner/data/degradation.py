@@ -51,3 +51,22 @@ class Degradation(Component):
     def apply(self, targets: Tensor, drawn: Tensor) -> Tensor:
         """The inputs uint8 [N, *input_shape] of targets uint8 [N, C, H, W], by the numbers
         [N, ...] that were drawn for them."""
+
+
+class HidingDegradation(Degradation):
+    """One that hides pixels: its inputs have the size of their targets and say nothing there."""
+
+    @final
+    def hidden_of_each(self, target: Sequence[int], seeds: Iterable[int]) -> Tensor:
+        """Which pixels the inputs hide that `of_each` makes of targets [C, H, W] with these seeds,
+        bool [N, 1, H, W]."""
+        rng = torch.Generator()
+        drawn = [self.draw(target, rng.manual_seed(seed)) for seed in seeds]
+        if not drawn:
+            return torch.empty((0, 1, *target[1:]), dtype=torch.bool)
+        return self.hidden(target, torch.stack(drawn))
+
+    @abstractmethod
+    def hidden(self, target: Sequence[int], drawn: Tensor) -> Tensor:
+        """The pixels that are hidden of targets [C, H, W], by the numbers [N, ...] that were drawn
+        for them, bool [N, 1, H, W]."""

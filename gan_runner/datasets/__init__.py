@@ -3,7 +3,15 @@
 from gan_runner.datasets.array import Array
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.bundled import BreastCancer, Iris, Wine
-from gan_runner.datasets.degradations import Downscale, Edges, Gray, LowLight, Mask, Noise
+from gan_runner.datasets.degradations import (
+    Dilate,
+    Downscale,
+    Edges,
+    Gray,
+    LowLight,
+    Mask,
+    Noise,
+)
 from gan_runner.datasets.degraded import Degraded
 from gan_runner.datasets.digits import Digits
 from gan_runner.datasets.domains import Domains
@@ -11,6 +19,7 @@ from gan_runner.datasets.image_folder import ImageFolder
 from gan_runner.datasets.mixtures import Grid, Ring
 from gan_runner.datasets.pairs import Pairs
 from gan_runner.datasets.parquet import Parquet
+from gan_runner.datasets.photos import Photos
 from gan_runner.datasets.shards import Shards
 from gan_runner.datasets.sines import Sines
 from gan_runner.datasets.stacked import StackedMNIST
@@ -26,6 +35,7 @@ __all__ = [
     "Dataset",
     "Degraded",
     "Digits",
+    "Dilate",
     "Domains",
     "Downscale",
     "Edges",
@@ -39,6 +49,7 @@ __all__ = [
     "Noise",
     "Pairs",
     "Parquet",
+    "Photos",
     "Ring",
     "Shards",
     "Sines",

@@ -10,15 +10,21 @@ from typing import Annotated, Literal
 import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import conv2d, interpolate, max_pool2d, pad
 
-from gan_runner.data import Degradation
+from gan_runner.data import Degradation, HidingDegradation
 from gan_runner.errors import ConfigError
 
 # ITU-R BT.601 in 16 bits, as Pillow has them
 _RED, _GREEN, _BLUE, _HALF = 19595, 38470, 7471, 1 << 15
 _SOBEL = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 _STEEPEST = 4 * 255  # of Sobel's operator, at a straight edge from black to white
+
+
+def _check_odd(side: int) -> int:
+    if side % 2 == 0:
+        raise ValueError("A square around a pixel has an odd side")
+    return side
 
 
 class Downscale(Degradation):
@@ -68,7 +74,7 @@ class Gray(Degradation):
         return torch.cat([brightness(targets), targets[:, 3:]], dim=1)
 
 
-class Mask(Degradation):
+class Mask(HidingDegradation):
     """Images without a part of them: a rectangle of their proportions that takes up `share` of
     their area, in the middle or anywhere, filled with one value.
 
@@ -88,13 +94,16 @@ class Mask(Degradation):
         return torch.rand(2, generator=rng)
 
     def apply(self, targets: Tensor, drawn: Tensor) -> Tensor:
-        rows, columns = (
-            self._hidden(length, of) for length, of in zip(targets.shape[2:], drawn.T, strict=True)
-        )
-        is_hidden = rows[:, None, :, None] & columns[:, None, None, :]
+        is_hidden = self.hidden(targets.shape[1:], drawn)
         return _on_color(targets, lambda color: color.masked_fill(is_hidden, self.fill))
 
-    def _hidden(self, length: int, drawn: Tensor) -> Tensor:
+    def hidden(self, target: Sequence[int], drawn: Tensor) -> Tensor:
+        rows, columns = (
+            self._within(length, of) for length, of in zip(target[1:], drawn.T, strict=True)
+        )
+        return rows[:, None, :, None] & columns[:, None, None, :]
+
+    def _within(self, length: int, drawn: Tensor) -> Tensor:
         """Which rows, or columns, of so many each mask hides, [N, length]."""
         hidden = max(1, round(length * math.sqrt(self.share)))
         first = (drawn * (length - hidden + 1)).long().clamp_(max=length - hidden)
@@ -138,6 +147,29 @@ class Edges(Degradation):
         if self.threshold is None:
             return _to_bytes(255 * steepness)
         return (steepness > self.threshold).to(torch.uint8) * 255
+
+
+class Dilate(Degradation):
+    """Images whose bright strokes are thicker: each pixel becomes the brightest of a square of
+    `side` pixels around it, grayscale dilation (Serra 1982); where they are inverted, light and
+    dark change places after that."""
+
+    side: Annotated[int, Field(ge=1, le=63), AfterValidator(_check_odd)]
+    invert: bool
+
+    def input_shape(self, target: Sequence[int]) -> tuple[int, ...]:
+        return tuple(target)
+
+    def draw(self, target: Sequence[int], rng: torch.Generator) -> Tensor:
+        return torch.empty(0)
+
+    def apply(self, targets: Tensor, drawn: Tensor) -> Tensor:
+        def dilate(color: Tensor) -> Tensor:
+            thick = max_pool2d(color.float(), self.side, stride=1, padding=self.side // 2)
+            bytes_ = thick.to(torch.uint8)
+            return 255 - bytes_ if self.invert else bytes_
+
+        return _on_color(targets, dilate)
 
 
 def _check_ends(ends: tuple[float, float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Images of any data set as targets, whose inputs are made of them by a degradation."""
+"""Images of any data set, and what a degradation makes of them: pairs, or two domains."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr
 from gan_runner.config.component import build_component
 from gan_runner.data import Data, Decision, Degradation, Space
 from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.degraded_examples import take_apart, turn, turn_space
 from gan_runner.datasets.image_split import TrainTestData, split_data
 from gan_runner.errors import ConfigError, Fault
 
@@ -25,15 +26,19 @@ _OF_DATA = re.compile(r"\bdataset\.(?!source\.|degrade\.)")
 
 
 class Degraded(Dataset):
-    """The images of `source`, and what `degrade` makes of them. `crop`: the side of the crops that
-    batches have, None for whole images. `test_ratio`: the share of images that are held out where
-    the source has no test split of its own, drawn by `seed`.
+    """The images of `source` as targets, and what `degrade` makes of them as inputs; with `reverse`
+    the other way round. Where they aren't `paired`, inputs are made of one half of the images, and
+    the other half is targets. `crop`: the side of the crops that batches have, None for whole
+    images. `test_ratio`: the share of images that are held out where the source has no test split
+    of its own. That and halves are drawn by `seed`.
     """
 
     flip_setting = "dataset.source.flip"
 
     source: dict[str, Any]
     degrade: dict[str, Any]
+    paired: bool
+    reverse: bool
     crop: int | None = Field(ge=4, le=2048)
     test_ratio: float = Field(ge=0, lt=1)
     seed: int = Field(ge=0)
@@ -54,13 +59,20 @@ class Degraded(Dataset):
         degradation = self.degradation
         with _names_of_source():
             space = self.images.space()
-        return None if space is None else self._with_inputs(space, degradation)
+        if space is None:
+            return None
+        found = self._with_inputs(space, degradation)
+        return turn_space(found) if self.reverse else found
 
     def check_present(self) -> None:
         with _names_of_source():
             self.images.check_present()
 
     def load(self, cache: Path, track: Track) -> Data:
+        if self.per_class is not None and not self.paired:
+            shown = f"dataset.per_class={self.per_class} with dataset.paired=false"
+            what = f"no domain of a few images of each class, {shown}"
+            raise ConfigError(f"{what}. Use dataset.per_class=null")
         return self._split(cache, track).train
 
     def held_out(self, cache: Path, track: Track) -> Data | None:
@@ -79,8 +91,21 @@ class Degraded(Dataset):
                 found = split_data(whole, test_ratio=self.test_ratio, seed=self.seed)
             else:
                 found = TrainTestData(whole, self._degraded(test))
-            self._read.append(found)
+            self._read.append(self._arranged(found))
         return self._read[0]
+
+    def _arranged(self, found: TrainTestData) -> TrainTestData:
+        """Both parts with their pairs turned or taken apart, as the settings say."""
+        train = self._turned(found.train)
+        test = None if found.test is None else self._turned(found.test)
+        if test is not None and train.reading.held_out is not None:
+            train = replace(train, reading=replace(train.reading, held_out=len(test)))
+        return TrainTestData(train, test)
+
+    def _turned(self, pairs: Data) -> Data:
+        if not self.paired:
+            return take_apart(pairs, self.degradation, seed=self.seed, reverse=self.reverse)
+        return turn(pairs, self.degradation, seed=self.seed) if self.reverse else pairs
 
     def _degraded(self, data: Data) -> Data:
         decisions = [
@@ -97,7 +122,8 @@ class Degraded(Dataset):
             " x ".join(map(str, shape))
             for shape in (self.degradation.input_shape(data.examples.shape[1:]), data.space.shape)
         )
-        text = f"inputs [{inputs}] are made of targets [{targets}] by {self.degradation!r}"
+        made = ("targets", "inputs") if self.reverse else ("inputs", "targets")
+        text = f"{made[0]} [{inputs}] are made of {made[1]} [{targets}] by {self.degradation!r}"
         decisions.append(Decision(text, "", doubtful=False))
         if self.crop is not None:
             text = f"batches are crops of {self.crop} x {self.crop} px at random places"

@@ -55,7 +55,7 @@ def split_data(data: Data, *, test_ratio: float, seed: int) -> TrainTestData:
     plan = _plan(data.examples, data.space, data.labels, test_ratio, seed)
     train, test = plan.divide(data.examples, data.space)
     noun = "pairs" if data.paired else "targets"
-    noun = "images" if isinstance(data.inputs, Degradation) else noun
+    noun = "images" if isinstance(data.inputs, Degradation | None) else noun
     decisions = [_decision(plan, data.examples, data.space, noun, test)]
     inputs = data.inputs
     if inputs is None or isinstance(inputs, Degradation):

@@ -151,11 +151,12 @@ class Evaluator:
             paired=inputs.paired,
             label_names=self._reference.data.space.label_names,
             trivial=inputs.trivial,
+            labels=self._reference.labels,
             back=_translate_back(translation, inputs, outputs, targets),
         )
-        labels = self._reference.labels  # of the targets, which outputs should have
         features = self._reference.space.features(outputs)
-        return replace(self._inputs(outputs, features, labels, None, None), translated=translated)
+        found = self._inputs(outputs, features, inputs.labels, None, None)
+        return replace(found, translated=translated)
 
     def _likelihood(self, sampler: Sampler) -> SplitLikelihood | None:
         """The likelihood of unseen examples; None unless it is asked for and there is one."""
@@ -256,11 +257,13 @@ def _translate_back(
     return WayBack(
         outputs=targets_back,
         inputs=inputs.images,
+        labels=inputs.labels,
         cycled=back.translate(outputs),
         targets_cycled=translation.translate(targets_back),
         trivial=convert_images(targets, inputs.images.shape[1:]),
         space=inputs.space,
-        real=inputs.gaussian,
+        real_features=inputs.features,
+        fit_real=lambda: inputs.gaussian,
     )
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan_runner.data import Data
+from gan_runner.data import Data, Degradation
 from gan_runner.datasets import Dataset, Track
 from gan_runner.datasets.mixtures import Mixture
 from gan_runner.evaluation.features.cache import cached_features
 from gan_runner.evaluation.features.choice import feature_space
-from gan_runner.evaluation.features.spaces import FeatureSpace, RandomNetwork
+from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.classified import ClassifiedRows, classified_rows
 from gan_runner.evaluation.metrics.frechet import Gaussian, fit_gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
@@ -31,19 +31,26 @@ from gan_runner.system import shared_work
 @dataclass(frozen=True)
 class Inputs:
     """Inputs of a translator as stored, uint8 [M, ...]: those of the examples in use where they are
-    `paired`. `trivial` are answers without training; `space` is that of features of inputs, which
-    only a way back needs."""
+    `paired`. `labels` int64 [M] are the classes that outputs should have, None without classes;
+    `trivial` are answers without training; `space` is that of features of inputs, which only a way
+    back needs."""
 
     images: Tensor
+    labels: Tensor | None
     paired: bool
     trivial: TrivialAnswers
     space: FeatureSpace | None
 
     @cached_property
+    def features(self) -> Tensor:
+        """Those of the inputs, float32 [M, D]."""
+        assert self.space is not None, "asked of a way back alone"
+        return self.space.features(self.images)
+
+    @cached_property
     def gaussian(self) -> Gaussian:
         """That of their features."""
-        assert self.space is not None, "asked of a way back alone"
-        return fit_gaussian(self.space.features(self.images))
+        return fit_gaussian(self.features)
 
 
 @dataclass(frozen=True)
@@ -157,8 +164,12 @@ def _prepare_translations(
     digest = data.digest
     held_out = shared_work.after_rank_0(lambda: dataset.test(cache, track))
     data = _of_stored_size(data)
-    space = feature_space(settings, dataset, data, cache=cache, device=device, say=say)
-    measured = data if held_out is None else held_out
+    find_space = partial(feature_space, settings, dataset, cache=cache, device=device, say=say)
+    space, measured = find_space(data), data if held_out is None else held_out
+    of_inputs = None
+    if not measured.paired and {Need.DOMAINS, Need.LABELED_DOMAINS}.intersection(needs):
+        # that of Inception is the same for all images
+        of_inputs = space if space.name == "inception" else find_space(_inputs_as_data(data))
     examples, labels = _choose_examples(measured, settings)
     return Reference(
         data=data,
@@ -166,7 +177,7 @@ def _prepare_translations(
         space=space,
         mixture=None,
         examples=examples,
-        labels=labels if measured.paired else None,
+        labels=labels,
         features=cached_features(
             space,
             examples,
@@ -183,31 +194,36 @@ def _prepare_translations(
         rows=None,
         tstr=None,
         has_test=held_out is not None,
-        inputs=_inputs(measured, examples, data, space, settings, way_back=Need.DOMAINS in needs),
+        inputs=_inputs(measured, examples, labels, data, (space, of_inputs), settings),
     )
 
 
 def _inputs(
     measured: Data,
     examples: Tensor,
+    labels: Tensor | None,
     data: Data,
-    space: FeatureSpace,
+    spaces: tuple[FeatureSpace, FeatureSpace | None],
     settings: Evaluation,
-    *,
-    way_back: bool,
 ) -> Inputs:
-    """The inputs of these examples; of data that isn't paired, as many as there may be."""
+    """The inputs of these examples; of data that isn't paired, as many as there may be. `spaces`
+    are those of features of targets, and of inputs."""
     count = len(measured) if measured.paired else measured.input_count
     chosen = _choose_indices(count, settings)
     images = measured.input_rows(chosen, seed=settings.seed).cpu()
-    of_inputs = None
-    if way_back and not measured.paired:
-        assert data.space.inputs is not None, "asked of data with inputs alone"
-        shape = replace(data.space.inputs, shape=tuple(images.shape[1:]))
-        is_inception = space.name == "inception"
-        of_inputs = space if is_inception else RandomNetwork(shape, device=space.device)
-    trivial = trivial_answers(images, examples, data, space)
-    return Inputs(images, measured.paired, trivial, of_inputs)
+    hidden = measured.hidden_pixels(chosen, seed=settings.seed)
+    if not measured.paired:
+        labels = None if measured.input_labels is None else measured.input_labels.cpu()[chosen]
+    trivial = trivial_answers(images, examples, data, spaces[0], hidden=hidden)
+    return Inputs(images, labels, measured.paired, trivial, spaces[1])
+
+
+def _inputs_as_data(data: Data) -> Data:
+    """The inputs of two domains as data of their own."""
+    assert data.space.inputs is not None, "asked of data with inputs alone"
+    assert not isinstance(data.inputs, Degradation | None), "which makes pairs"
+    space = replace(data.space.inputs, shape=tuple(data.inputs.shape[1:]))
+    return Data(data.inputs, space, data.input_labels, data.class_names)
 
 
 def _of_stored_size(data: Data) -> Data:

@@ -16,7 +16,7 @@ from conftest import EVERY_DATASET, track
 
 from gan_runner.config.component import build_component, find_classes
 from gan_runner.data import Data
-from gan_runner.datasets import Dataset, Grid, Ring, digits
+from gan_runner.datasets import Dataset, Grid, Ring, digits, photos
 from gan_runner.errors import ConfigError, DataError, MachineError
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
@@ -281,3 +281,39 @@ def test_standardized_points_have_mean_0_and_deviation_1() -> None:
 def test_impossible_settings_are_refused_by_name(option: str, setting: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"dataset.{setting}="):
         dataset(option, **{setting: value})
+
+
+def test_tiles_for_testing_lie_beside_all_tiles_for_training() -> None:
+    cut = dataset("photos", image_size=64, stride=32, test_ratio=0.2)
+    train, test = cut.training(NOWHERE, track), cut.test(NOWHERE, track)
+    assert test is not None
+    assert len(train) == 2 * 12 * (7 + 7)  # 427 x 256 px on both sides of the strip
+    assert len(test) == 2 * 6 * 2
+    # the first photograph again: neighbors share half of their pixels
+    assert torch.equal(
+        train.rows(torch.tensor([0]))[..., 32:], train.rows(torch.tensor([1]))[..., :32]
+    )
+    assert test.rows(torch.arange(24)).float().std() > 50
+
+
+def test_the_middle_of_each_photograph_is_held_out() -> None:
+    cut = dataset("photos", image_size=64, stride=64, test_ratio=0.2)
+    train, test = cut.training(NOWHERE, track), cut.test(NOWHERE, track)
+    whole = dataset("photos", image_size=64, stride=64, test_ratio=0).training(NOWHERE, track)
+    assert test is not None
+    assert train.reading.held_out == 24
+    rows = whole.rows(torch.arange(120)).unflatten(0, (2, 6, 10))  # 640 px are 10 tiles
+    assert torch.equal(test.rows(torch.arange(24)), rows[:, :, 4:6].flatten(0, 2))
+    beside = [rows[:, :, :4].flatten(0, 2), rows[:, :, 6:].flatten(0, 2)]
+    assert torch.equal(train.rows(torch.arange(96)), torch.cat(beside))
+
+
+def test_a_photograph_that_is_missing_or_damaged_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(photos, "data_folder", lambda *, setting, kind: tmp_path)
+    with pytest.raises(MachineError, match=r"china\.jpg.*scikit-learn"):
+        dataset("photos").training(NOWHERE, track)
+    (tmp_path / "china.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    with pytest.raises(DataError, match=r"damaged .*china\.jpg"):
+        dataset("photos").training(NOWHERE, track)

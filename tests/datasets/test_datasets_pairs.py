@@ -18,6 +18,7 @@ from gan_runner.config.reference import plain_option
 from gan_runner.data import Data, Degradation
 from gan_runner.data.label_colors import named_colors
 from gan_runner.datasets import Dataset
+from gan_runner.datasets.degraded_examples import DegradedExamples
 from gan_runner.datasets.label_maps import find_colors
 from gan_runner.errors import ConfigError, DataError
 
@@ -42,6 +43,7 @@ def degraded(degrade: str, source: dict[str, Any], **changes: Any) -> Dataset:
     settings = plain_option("dataset/degrade", degrade).get("dataset", {}).get("degrade", {})
     node = {"name": degrade.capitalize(), **settings}
     own = {"name": "Degraded", "crop": None, "test_ratio": 0.1, "seed": 0}
+    own |= {"paired": True, "reverse": False}
     plain = {**own, "source": source, "degrade": node, **COMMON, **changes}
     return build_component(plain, Dataset, where="dataset")
 
@@ -552,3 +554,62 @@ def test_a_crop_of_degraded_images_is_degraded(folders: tuple[Path, Path], tmp_p
     assert train.space.inputs is not None
     assert (train.space.shape, train.space.inputs.shape) == ((3, 4, 4), (3, 1, 1))
     assert inputs_of(train).shape[2:] == (2, 2)
+
+
+DIGITS = {"name": "Digits", "flip": False}
+
+
+def test_reversed_pairs_have_as_targets_what_is_made_of_their_inputs(tmp_path: Path) -> None:
+    train, test = read(degraded("dilate", DIGITS, reverse=True), tmp_path)
+    rows = torch.tensor([5, 3])
+    for part in (train, test):
+        assert part is not None
+        made = part.rows(rows)
+        images = part.input_rows(rows, seed=0)
+        assert torch.equal(made.amin((2, 3)), 255 - images.amax((2, 3)))
+        assert part.labels is not None
+        assert len(part.labels) == len(part)
+    assert any("targets [1 x 8 x 8] are made of inputs" in d.text for d in train.reading.decisions)
+
+
+def test_two_domains_are_disjoint_halves_of_the_images_and_of_the_held_out_ones(
+    tmp_path: Path,
+) -> None:
+    plain, held_out = read(degraded("mask", DIGITS), tmp_path)
+    halves, others = read(degraded("mask", DIGITS, paired=False), tmp_path)
+    for whole, part in ((plain, halves), (held_out, others)):
+        assert whole is not None
+        assert part is not None
+        assert not part.paired
+        assert len(part) + part.input_count == len(whole)
+        assert part.labels is not None
+        assert part.input_labels is not None
+        for label in range(10):
+            of_both = int((part.labels == label).sum() + (part.input_labels == label).sum())
+            assert of_both == int((whole.labels == label).sum())  # type: ignore[union-attr]
+    assert others is not None
+    assert halves.reading.held_out == len(others)
+    indices = torch.arange(20)
+    first = halves.input_rows(indices, seed=0)
+    assert torch.equal(first, halves.input_rows(indices, seed=1))  # drawn once
+    turned, _ = read(degraded("mask", DIGITS, paired=False, reverse=True), tmp_path)
+    assert torch.equal(turned.rows(indices), first)
+    text = "domains are halves of the images, drawn by dataset.seed=0: 809 targets"
+    assert any(text in d.text for d in halves.reading.decisions)
+
+
+def test_what_is_made_of_an_image_is_the_same_wherever_it_stands(tmp_path: Path) -> None:
+    halves, _ = read(degraded("noise", DIGITS, paired=False), tmp_path)
+    inputs = halves.inputs
+    assert isinstance(inputs, DegradedExamples)
+    some = torch.tensor([7, 2])
+    assert torch.equal(inputs.select(some).rows(torch.tensor([1])), inputs.rows(torch.tensor([2])))
+    again, _ = read(degraded("noise", DIGITS, paired=False, seed=1), tmp_path)
+    assert isinstance(again.inputs, DegradedExamples)
+    assert again.inputs.digest != inputs.digest
+    assert halves.digest != again.digest
+
+
+def test_few_images_of_each_class_are_no_domain(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Use dataset\.per_class=null"):
+        degraded("noise", DIGITS, paired=False, per_class=5).load(tmp_path, track)

@@ -11,6 +11,7 @@ from torch import Tensor
 from gan_runner.config.component import find_classes
 from gan_runner.data import Degradation
 from gan_runner.datasets.degradations import (
+    Dilate,
     Downscale,
     Edges,
     Gray,
@@ -28,6 +29,7 @@ ALL = [
     Noise(deviation=25),
     Edges(threshold=0.2),
     LowLight(exposure=(0.1, 0.5), gamma=2.0, deviation=4.0),
+    Dilate(side=3, invert=True),
 ]
 
 
@@ -79,6 +81,27 @@ def test_alpha_is_left_as_it_is(of: Degradation, channels: int) -> None:
     inputs = degrade(of, targets)
     assert torch.equal(inputs[:, -1], targets[:, -1])
     assert not torch.equal(inputs[:, 0], targets[:, 0])
+
+
+def test_dilated_strokes_are_as_wide_as_the_square_and_inverted_where_that_is_asked() -> None:
+    dot = torch.zeros(1, 1, 7, 7, dtype=torch.uint8)
+    dot[..., 3, 3] = 200
+    expected = torch.zeros_like(dot)
+    expected[..., 1:6, 1:6] = 200
+    assert torch.equal(degrade(Dilate(side=5, invert=False), dot), expected)
+    assert torch.equal(degrade(Dilate(side=5, invert=True), dot), 255 - expected)
+    assert torch.equal(degrade(Dilate(side=1, invert=False), dot), dot)
+
+
+def test_a_square_without_a_middle_is_refused() -> None:
+    with pytest.raises(ValueError, match="an odd side"):
+        Dilate(side=4, invert=False)
+
+
+def test_a_mask_says_which_pixels_it_hides() -> None:
+    of, targets, seeds = Mask(share=0.25, place="random", fill=0), images(), [1, 2, 3, 4, 5, 6]
+    hidden = of.hidden_of_each(targets.shape[1:], seeds)
+    assert torch.equal(of.of_each(targets, seeds), targets.masked_fill(hidden, 0))
 
 
 @pytest.mark.parametrize("kernel", ["bicubic", "bilinear", "area", "nearest"])

@@ -67,6 +67,19 @@ def result() -> ClassifierResult:
     return ClassifierResult(0.5, np.eye(2, dtype=np.int64))
 
 
+class ImageClassifier(FeatureSpace):
+    """A classifier of images, whose features are logits."""
+
+    name = "classifier"
+
+    def __init__(self) -> None:
+        cpu = torch.device("cpu")
+        super().__init__(version="1" * 12, size=64, device=cpu, facts={}, logits=lambda x: x)
+
+    def _features(self, batch: Tensor) -> Tensor:
+        return OF_IMAGES.features(batch)
+
+
 THIRD = torch.arange(30) % 3
 IMAGES = torch.randint(
     256, (60, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
@@ -78,7 +91,7 @@ def translated(**more: Any) -> dict[str, Any]:
     """What a translator gives beside outputs and targets."""
     targets, outputs = (OF_IMAGES.features(images) for images in IMAGES.split(30))
     answers = TrivialAnswers(IMAGES[:30].flip(0), "input", OF_IMAGES)
-    given = {"paired": True, "label_names": (), "trivial": answers, **more}
+    given = {"paired": True, "label_names": (), "trivial": answers, "labels": THIRD, **more}
     return {
         "translated": Translated(**given),
         "space": OF_IMAGES,
@@ -87,10 +100,20 @@ def translated(**more: Any) -> dict[str, Any]:
     }
 
 
-def way_back() -> WayBack:
+def way_back(space: FeatureSpace = OF_IMAGES) -> WayBack:
     some, others = IMAGES.split(30)
-    real = fit_gaussian(OF_IMAGES.features(others))
-    return WayBack(others, others, some, others, some, OF_IMAGES, real)
+    features = space.features(others)
+    return WayBack(
+        outputs=others,
+        inputs=others,
+        labels=THIRD,
+        cycled=some,
+        targets_cycled=others,
+        trivial=some,
+        space=space,
+        real_features=features,
+        fit_real=lambda: fit_gaussian(features),
+    )
 
 
 GIVEN: dict[Need, dict[str, Any]] = {
@@ -106,6 +129,7 @@ GIVEN: dict[Need, dict[str, Any]] = {
     Need.PAIRS: translated(),
     Need.LABEL_MAPS: translated(label_names=("sky", "road", "sea")),
     Need.DOMAINS: translated(paired=False, back=way_back()),
+    Need.LABELED_DOMAINS: translated(paired=False, back=way_back(ImageClassifier())),
 }
 
 
@@ -219,7 +243,8 @@ def test_numbers_are_called_in_rows_as_ever() -> None:
         *("correlation_difference", "closest_record_share", "closest_record_train"),
         *("closest_record_held_out", "psnr", "psnr_trivial", "ssim", "ssim_trivial", "l1"),
         *("l1_trivial", "iou", "iou_trivial", "pixel_accuracy", "pixel_accuracy_trivial"),
-        *("cycle_l1", "cycle_back_l1"),
+        *("cycle_l1", "cycle_back_l1", "label_accuracy_trivial", "label_accuracy_real"),
+        *("label_accuracy_back", "label_accuracy_back_trivial", "label_accuracy_back_real"),
     }
     spaced = {"frechet", "kid", "precision", "recall", "density", "coverage", "mmd"}
     spaced |= {"memorization", "one_nn_accuracy", "perceptual", "perceptual_trivial"}

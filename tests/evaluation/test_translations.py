@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import pytest
 import torch
-from paired_data import paired_data, unpaired_data
+from paired_data import paired_data, space_with_inputs, unpaired_data
 from torch import Tensor, nn
 
 from gan_runner.config.component import parse_settings
 from gan_runner.data import Data, Space
 from gan_runner.data.data import one_hot_pixels
 from gan_runner.datasets import Dataset, Track
+from gan_runner.datasets.degradations import Mask
 from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.evaluation.metrics import fidelity
 from gan_runner.evaluation.report import EvaluationReport
@@ -203,3 +204,56 @@ def test_a_translator_of_one_direction_has_no_cycle(tmp_path: Path) -> None:
     found = values(report_of(Repeat(channels=1), unpaired_data(20, 20, 16), None, tmp_path))
     assert "cycle_l1" not in found
     assert "frechet_back_random" not in found
+
+
+def test_the_class_of_a_translation_is_judged_beside_what_real_and_untranslated_images_reach(
+    tmp_path: Path,
+) -> None:
+    data, held_out = domains_of_classes(120), domains_of_classes(40)
+    there, back = Repeat(channels=1, shift=-1.0), Repeat(channels=1, shift=1.0)
+    report = report_of(there, data, held_out, tmp_path, back=back)
+    found = values(report)
+    assert found["label_accuracy_real"] == found["label_accuracy_back_real"] == 1
+    assert found["label_accuracy"] == found["label_accuracy_back"] == 1
+    assert {"label_accuracy_trivial", "label_accuracy_back_trivial"} <= set(found)
+    assert "frechet_back_classifier" in found
+    protocols = {result.name: result.protocol for result in report.results}
+    assert protocols["label_accuracy_real"].n_fake == 0
+    ways = [protocols[f"label_accuracy{way}"] for way in ("", "_back")]
+    assert ways[0].version != ways[1].version
+    wrong = Constant(torch.ones(1, 16, 16))
+    assert values(report_of(wrong, data, held_out, tmp_path, back=back))["label_accuracy"] == 0.5
+
+
+def domains_of_classes(count: int) -> Data:
+    """Dark targets with a stripe at the top or at the bottom, and as bright inputs others."""
+    labels = torch.arange(count) % 2
+    targets = torch.zeros(count, 1, 16, 16, dtype=torch.uint8)
+    targets[labels == 0, :, 2:6] = 127
+    targets[labels == 1, :, 10:14] = 127
+    inputs, of_inputs = targets.flip(0) + 127, labels.flip(0)
+    space = space_with_inputs(targets, inputs)
+    return Data(
+        targets,
+        space,
+        labels,
+        ("top", "bottom"),
+        inputs=inputs,
+        paired=False,
+        input_labels=of_inputs,
+    )
+
+
+def test_the_trivial_answer_to_a_masked_input_is_filled_with_the_mean_of_targets(
+    tmp_path: Path,
+) -> None:
+    images = paired_data(20, 16).examples
+    degradation = Mask(share=0.25, place="center", fill=0)
+    space = Space("images", (3, 16, 16), inputs=Space("images", (3, 16, 16)))
+    data = Data(images, space, inputs=degradation)
+    found = {r.name: r for r in report_of(Repeat(), data, None, tmp_path).results}
+    assert found["l1_trivial"].protocol.parameters["answer"] == "mean filling"
+    middle = data.rows(torch.arange(20))[:, :, 4:12, 4:12]
+    mean = middle.float().mean(0, keepdim=True).round().to(torch.uint8).expand_as(middle)
+    expected = float(fidelity.l1(mean, middle).mean()) / 4
+    assert found["l1_trivial"].value == pytest.approx(expected)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gan_runner.errors import PluginError, plural, printable
+from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics import fidelity, frechet, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.distances import thin_out
@@ -258,6 +259,54 @@ def _label_accuracy(of: MetricInputs) -> list[Measurement]:
         return []
     right = (of.predicted_classes == of.labels).float()
     return [Measurement("label_accuracy", float(right.mean()))]
+
+
+@computes(METRICS["label_accuracy_trivial"])
+def _label_accuracy_trivial(of: MetricInputs) -> list[Measurement]:
+    translated, real = of.translated, of.real_features
+    if of.labels is None or of.predicted_classes is None:
+        return []
+    if translated is None or translated.labels is None:
+        return []
+    trivial = translated.trivial
+    answered = _accuracy(of.space, trivial.features, of.labels)
+    return [
+        _of_reals("label_accuracy_trivial", answered, of.labels, {"answer": trivial.kind}),
+        _of_reals("label_accuracy_real", _accuracy(of.space, real, translated.labels), of.labels),
+    ]
+
+
+@computes(METRICS["label_accuracy_back"])
+def _label_accuracy_back(of: MetricInputs) -> list[Measurement]:
+    """Of targets translated back, by a classifier of inputs; of untranslated ones; of inputs."""
+    back = None if of.translated is None else of.translated.back
+    if of.translated is None or back is None or back.space.name != "classifier":
+        return []
+    targets, labels, way = of.translated.labels, back.labels, {"direction": "ba"}
+    assert targets is not None and labels is not None, "a classifier is of labeled data"
+    value = _accuracy(back.space, back.features, targets)
+    found = [Measurement("label_accuracy_back", value, parameters=way, space=back.space)]
+    if back.trivial_features is not None:
+        value = _accuracy(back.space, back.trivial_features, targets)
+        found.append(_of_reals("label_accuracy_back_trivial", value, targets, way | back.answer))
+    value = _accuracy(back.space, back.real_features, labels)
+    found.append(_of_reals("label_accuracy_back_real", value, labels, way))
+    return [found[0], *(each._replace(space=back.space) for each in found[1:])]
+
+
+def _accuracy(space: FeatureSpace, features: Tensor, labels: Tensor) -> float:
+    """The share of images, by their features [N, D], that the classifier puts into their classes
+    int64 [N]."""
+    probabilities = space.probabilities_of(features)
+    assert probabilities is not None, "asked in the space of a classifier alone"
+    return float((probabilities.argmax(1).cpu() == labels).float().mean())
+
+
+def _of_reals(
+    number: str, value: float, labels: Tensor, parameters: dict[str, Any] | None = None
+) -> Measurement:
+    """The accuracy on images that no translator made."""
+    return Measurement(number, value, parameters=parameters or {}, real_only=len(labels))
 
 
 @computes(METRICS["code_accuracy"])
@@ -514,15 +563,15 @@ def _frechet_back(of: MetricInputs) -> list[Measurement]:
     back = None if of.translated is None else of.translated.back
     if back is None:
         return []
-    fake = frechet.fit_gaussian(back.space.features(back.outputs))
-    doubt = frechet.sample_size_warning(back.real, fake)
-    value = frechet.frechet_distance(back.real, fake)
+    fake, real = frechet.fit_gaussian(back.features), back.fit_real()
+    doubt = frechet.sample_size_warning(real, fake)
+    value = frechet.frechet_distance(real, fake)
     way = {"direction": "ba"}
     found = [Measurement("frechet_back", value, parameters=way, doubt=doubt, space=back.space)]
-    if back.trivial is not None:
-        trivial = frechet.fit_gaussian(back.space.features(back.trivial))
-        value, count = frechet.frechet_distance(back.real, trivial), len(back.inputs)
-        answer = {**way, "answer": "bicubic" if back.is_resized else "input"}
+    if back.trivial_features is not None:
+        trivial = frechet.fit_gaussian(back.trivial_features)
+        value, count = frechet.frechet_distance(real, trivial), len(back.inputs)
+        answer = way | back.answer
         number = "frechet_back_trivial"
         found.append(
             Measurement(number, value, parameters=answer, space=back.space, real_only=count)

@@ -42,6 +42,7 @@ class Need(Enum):
     PAIRS = "a translator of paired images"
     LABEL_MAPS = "a translator of paired images into label maps"
     DOMAINS = "a translator there and back"
+    LABELED_DOMAINS = "a translator of labeled images there and back"
 
 
 @dataclass(frozen=True)
@@ -315,9 +316,48 @@ METRICS: dict[str, Metric] = {
                     good="More is better: 1 where every sample looks like its class.",
                 ),
             ),
-            "The share of samples that a classifier puts into the class they were made for.",
+            "The share of samples that a classifier puts into the class that they were made for.",
             needs=(Need.LABELS,),
-            other_names=("accuracy",),
+            other_names=("accuracy", "class_consistency"),
+        ),
+        Metric(
+            "label_accuracy_trivial",
+            (
+                Number(
+                    "label_accuracy_trivial",
+                    None,
+                    good=_OF_THE_TRIVIAL_ANSWER.format("label_accuracy"),
+                ),
+                Number(
+                    "label_accuracy_real",
+                    None,
+                    good="The measure of label_accuracy: what real targets reach.",
+                ),
+            ),
+            "The share of untranslated inputs, and of real targets, that are put in their class.",
+            needs=(Need.TRANSLATOR, Need.LABELS),
+        ),
+        Metric(
+            "label_accuracy_back",
+            (
+                Number(
+                    "label_accuracy_back",
+                    "max",
+                    good="More is better: 1 where the class survives the way back.",
+                ),
+                Number(
+                    "label_accuracy_back_trivial",
+                    None,
+                    good="The measure of label_accuracy_back: what untranslated targets reach.",
+                ),
+                Number(
+                    "label_accuracy_back_real",
+                    None,
+                    good="The measure of label_accuracy_back: what real inputs reach.",
+                ),
+            ),
+            "The share of targets translated back that a classifier puts into their class.",
+            needs=(Need.LABELED_DOMAINS,),
         ),
         Metric(
             "code_accuracy",
@@ -607,7 +647,9 @@ def suggest_metric(name: str) -> str:
     """The remedy for an unknown metric: the one that the field, or a number of it, calls so, or
     else the nearest."""
     meant = _find_metric(name)
-    return f"Did you mean '{meant.name}'?" if meant else did_you_mean(name, METRICS)
+    if meant is not None:
+        return f"Did you mean '{meant.name}'?"
+    return did_you_mean(name, METRICS) or f"Choose one of: {', '.join(sorted(METRICS))}."
 
 
 def suggest_number(name: str, known: Collection[str] | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +24,8 @@ class TrivialAnswers:
     do better than.
 
     `kind`: `input`, where inputs are in the channels of targets; `bicubic`, where they are resized,
-    too; `mean of targets`, or `most frequent class`, where they can't be compared with targets.
+    too; `mean filling`, where parts of them are hidden and have the mean of training targets there;
+    `mean of targets`, or `most frequent class`, where they can't be compared with targets.
     """
 
     images: Tensor
@@ -42,20 +44,26 @@ class TrivialAnswers:
 
 
 def trivial_answers(
-    inputs: Tensor, targets: Tensor, data: Data, space: FeatureSpace
+    inputs: Tensor,
+    targets: Tensor,
+    data: Data,
+    space: FeatureSpace,
+    *,
+    hidden: Tensor | None = None,
 ) -> TrivialAnswers:
-    """The answers to inputs uint8 [N, ...] where targets are like these, by training data."""
+    """The answers to inputs uint8 [N, ...] where targets are like these, by training data. `hidden`
+    bool [N, 1, H, W]: the pixels that say nothing of inputs of the targets' shape."""
     assert data.space.inputs is not None, "asked of data with inputs alone"
     shape = tuple(targets.shape[1:])
     if not data.space.label_names and not data.space.inputs.label_names:
         converted = convert_images(inputs, shape)
+        if hidden is not None:
+            filled = torch.where(hidden, _mean_target(data, shape).round().to(torch.uint8), inputs)
+            return TrivialAnswers(filled, "mean filling", space)
         if converted is not None:
             resized = inputs.shape[2:] != targets.shape[2:]
             return TrivialAnswers(converted, "bicubic" if resized else "input", space)
-    places = torch.linspace(0, len(data) - 1, min(_AVERAGED, len(data))).round().long()
-    mean = data.rows(places).cpu().float().mean(0, keepdim=True)
-    if mean.shape[2:] != targets.shape[2:]:  # of a test split of another size: one color
-        mean = mean.mean((2, 3), keepdim=True).expand(1, *shape)
+    mean = _mean_target(data, shape)
     if data.space.label_names:
         constant = one_hot_pixels(mean.argmax(1), shape[0])
         return TrivialAnswers(constant.expand(len(inputs), *shape), "most frequent class", space)
@@ -63,36 +71,61 @@ def trivial_answers(
     return TrivialAnswers(constant.expand(len(inputs), *shape), "mean of targets", space)
 
 
+def _mean_target(data: Data, shape: tuple[int, ...]) -> Tensor:
+    """The mean of training targets, float32 [1, *shape]; of other sizes, their mean color."""
+    places = torch.linspace(0, len(data) - 1, min(_AVERAGED, len(data))).round().long()
+    mean = data.rows(places).cpu().float().mean(0, keepdim=True)
+    same_size = tuple(mean.shape[2:]) == shape[1:]
+    return mean if same_size else mean.mean((2, 3), keepdim=True).expand(1, *shape)
+
+
 @dataclass(frozen=True)
 class WayBack:
     """Targets translated back, beside real inputs, and both domains translated there and back.
 
-    `outputs` [N, ...] are the inputs that were made of targets, `inputs` [M, ...] the real ones;
+    `outputs` [N, ...] are the inputs that were made of targets, `inputs` [M, ...] the real ones,
+    `labels` int64 [M] their classes, where they have any;
     `cycled` are these, translated and translated back, `targets_cycled` the targets of the
     `outputs`, translated again. `trivial`: untranslated targets, None where they have other
-    channels than inputs. `space` is that of features of inputs, `real` the Gaussian of real ones.
+    channels than inputs. `space` is that of features of inputs; `real_features` [M, D] are those of
+    real ones, and `fit_real` gives their Gaussian.
     """
 
     outputs: Tensor
     inputs: Tensor
+    labels: Tensor | None
     cycled: Tensor
     targets_cycled: Tensor
     trivial: Tensor | None
     space: FeatureSpace
-    real: Gaussian
+    real_features: Tensor
+    fit_real: Callable[[], Gaussian]
+
+    @cached_property
+    def features(self) -> Tensor:
+        """Those of the outputs, float32 [N, D]."""
+        return self.space.features(self.outputs)
+
+    @cached_property
+    def trivial_features(self) -> Tensor | None:
+        """Those of untranslated targets, where they are like inputs."""
+        return None if self.trivial is None else self.space.features(self.trivial)
 
     @property
-    def is_resized(self) -> bool:
-        """Whether targets have another size than inputs."""
-        return self.cycled.shape[2:] != self.targets_cycled.shape[2:]
+    def answer(self) -> dict[str, str]:
+        """The kind of the trivial answers, as a parameter."""
+        resized = self.cycled.shape[2:] != self.targets_cycled.shape[2:]
+        return {"answer": "bicubic" if resized else "input"}
 
 
 @dataclass(frozen=True)
 class Translated:
     """Of the outputs of a translator: whether each has a target of its own, the classes of label
-    maps, the trivial answers to the same inputs, and the way back where there is one."""
+    maps, the trivial answers to the same inputs, the classes int64 [N] of targets that have any,
+    and the way back where there is one."""
 
     paired: bool
     label_names: tuple[str, ...]
     trivial: TrivialAnswers
+    labels: Tensor | None = None
     back: WayBack | None = None
