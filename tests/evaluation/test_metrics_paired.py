@@ -244,7 +244,8 @@ def test_tiles_and_what_is_subtracted_at_once_do_not_matter(
                 found = walked(real, fake)
             assert found.manifold == pytest.approx(whole.manifold, rel=1e-13)
             assert found.one_nn == whole.one_nn
-            assert found.kid == pytest.approx(whole.kid, rel=1e-7)
+            # sums in float32 are rounded by tiles
+            assert found.kid == pytest.approx(whole.kid, abs=1e-6 * whole.kid.error)
 
 
 def test_products_that_torch_may_round_to_fewer_bits_are_not_searched(walks: list[int]) -> None:
