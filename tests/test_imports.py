@@ -255,7 +255,12 @@ def test_runs_are_listed_before_pydantic_is_imported() -> None:
 
 def test_a_run_starts_without_torchs_compiler(tmp_path: Path) -> None:
     """Its import takes as long as that of torch; torch's own optimizers need it."""
-    overrides = ["dataset=ring", "model=mlp", "train.steps=100"]  # evaluated as well
+    overrides = [
+        "dataset=ring",
+        "model=mlp",
+        "train.steps=5",
+        "evaluation.num=500",
+    ]  # evaluated, too
     code = (
         "import sys; from gan_runner.train import run_command; code = run_command(sys.argv[1:]); "
     )
