@@ -118,8 +118,8 @@ class CubicSums:
 
     The kernel, times (D unit)^3, is (p + s)^3, where s is of the origin's part in x.y and known in
     float64. So are the sums of s^3 + 3 s^2 p, of which one factor at a time is an example: tiles
-    add (p + 3 s) p^2 alone, and what rounding moves there is a small share of the kernel and
-    averages out.
+    add (p + 3 s) p^2 alone. Each is rounded to float32 and added up in float64: what rounding moves
+    there is of the size of what it moved in p, a small share of the kernel, and averages out.
     """
 
     def __init__(self, a: Side, b: Side) -> None:
@@ -141,6 +141,7 @@ class CubicSums:
         )
         dtype = torch.float32 if largest <= _LARGEST_CUBED else torch.float64
         self._kept = center.new_empty(_CUBED_AT_ONCE, dtype=dtype)
+        self._added_up = center.new_empty(_CUBED_AT_ONCE)
         self._thrice = tuple((3 * each).to(dtype) for each in (self._row, self._column))
 
     def add(self, rows: slice, columns: slice, products: Tensor) -> None:
@@ -156,6 +157,8 @@ class CubicSums:
             given = products[part.start - rows.start : part.stop - rows.start, :width]
             torch.add(given, of_rows[part, None], out=terms)
             terms.add_(of_columns[columns]).mul_(given).mul_(given)
+            # rounded one by one, whatever the tiles are; their sums aren't
+            terms = self._added_up[: shape[0] * width].view(shape).copy_(terms)
             if self._among and rows.start == columns.start:
                 terms.diagonal(part.start - columns.start).zero_()
             self._of_rows[part] += terms.sum(1)
