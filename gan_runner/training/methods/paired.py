@@ -21,8 +21,7 @@ from gan_runner.evaluation.features.spaces import NetworkSpace
 from gan_runner.models import GenerativeModel
 from gan_runner.objectives.reconstruction import feature_l1, l1, l2
 from gan_runner.system import ranks
-from gan_runner.training.methods.adversarial import build_objective
-from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings
+from gan_runner.training.methods.base import UpdateSettings
 from gan_runner.training.methods.translation import (
     TranslatorMethod,
     check_translator,
@@ -76,13 +75,8 @@ class Paired(TranslatorMethod):
         assert isinstance(settings, PairedSettings), "which this class asks for"
         check_translator(config, model, remedy="model=unet method=paired")
         _check_terms(settings, augmentations)
-        return cls(
-            model,
-            updates,
-            build_objective(config),
-            DiscriminatorInput(augmentations),
-            discriminates_together=not model.couples_examples,
-            settings=settings,
+        return cls.with_objective(
+            config, settings, model=model, augmentations=augmentations, updates=updates
         )
 
     def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:

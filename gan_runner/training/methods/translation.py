@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from gan_runner.augmentations import Augmentation
+from gan_runner.config.component import Component
 from gan_runner.config.schema import Config
 from gan_runner.data import Space
 from gan_runner.data.batches import Batch
@@ -23,8 +25,15 @@ from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.sampling.translation import Translation
 from gan_runner.training.methods.adversarial import WithDiscriminator, build_objective
-from gan_runner.training.methods.base import check_generator, is_of_family
+from gan_runner.training.methods.base import (
+    DiscriminatorInput,
+    UpdateSettings,
+    check_generator,
+    is_of_family,
+)
 from gan_runner.training.state import TrainState
+
+T = TypeVar("T", bound="TranslatorMethod")
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,28 @@ class TranslatorMethod(WithDiscriminator):
     augments: ClassVar[bool] = True
     translates: ClassVar[bool] = True
     logit_maps: ClassVar[bool] = True
+
+    settings: Component
+
+    @classmethod
+    def with_objective(
+        cls: type[T],
+        config: Config,
+        settings: Component,
+        *,
+        model: GenerativeModel,
+        augmentations: Mapping[str, Augmentation],
+        updates: UpdateSettings,
+    ) -> T:
+        """The method with its settings, and the objective that the configuration asks for."""
+        return cls(
+            model,
+            updates,
+            build_objective(config),
+            DiscriminatorInput(augmentations),
+            discriminates_together=not model.couples_examples,
+            settings=settings,
+        )
 
     @classmethod
     def default_norms(cls, config: Config) -> Mapping[str, str]:

@@ -22,8 +22,7 @@ from gan_runner.models import GenerativeModel
 from gan_runner.objectives.reconstruction import l1
 from gan_runner.sampling.translation import turned_space
 from gan_runner.system import ranks
-from gan_runner.training.methods.adversarial import build_objective
-from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings, check_generator
+from gan_runner.training.methods.base import UpdateSettings, check_generator
 from gan_runner.training.methods.translation import (
     TranslatorMethod,
     check_translator,
@@ -83,13 +82,8 @@ class Unpaired(TranslatorMethod):
     ) -> Unpaired:
         assert isinstance(settings, UnpairedSettings), "which this class asks for"
         check_translator(config, model, remedy="model=unet method=unpaired")
-        return cls(
-            model,
-            updates,
-            build_objective(config),
-            DiscriminatorInput(augmentations),
-            discriminates_together=not model.couples_examples,
-            settings=settings,
+        return cls.with_objective(
+            config, settings, model=model, augmentations=augmentations, updates=updates
         )
 
     def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
