@@ -44,7 +44,7 @@ HEADS = (
 )
 
 
-class Space(NamedTuple):
+class SearchSpace(NamedTuple):
     """What is searched: what all jobs share, and what is drawn."""
 
     settings: tuple[str, ...]
@@ -59,14 +59,14 @@ class Space(NamedTuple):
         return self.steps // 9
 
     def command(self, settings: Sequence[str]) -> list[str]:
-        """What both searches are told."""
+        """The settings of both searches."""
         best = [f"evaluation.best.{key}={getattr(self, key)}" for key in ("metric", "direction")]
         length = [f"train.steps={self.steps}", f"train.eval_every={self.interval}"]
         return [*self.settings, *best, *length, *self.drawn, *settings]
 
 
-SPACES = {
-    "ring": Space(
+SEARCH_SPACES = {
+    "ring": SearchSpace(
         (
             *("experiment=ring_non_saturating", "loss.d_steps=1", "train.batch_size=64"),
             *("model.generator.hidden=[64,64]", "model.discriminator.hidden=[64,64]"),
@@ -81,7 +81,7 @@ SPACES = {
         "min",
         630,
     ),
-    "digits": Space(
+    "digits": SearchSpace(
         ("experiment=digits_hinge", "evaluation.num=1000", "train.sample_every=0"),
         (
             "optimizer.generator.lr=tag(log,interval(1e-5,1e-2))",
@@ -106,8 +106,8 @@ class Task(NamedTuple):
     settings: tuple[str, ...]
 
     @property
-    def space(self) -> Space:
-        return SPACES[self.data]
+    def search_space(self) -> SearchSpace:
+        return SEARCH_SPACES[self.data]
 
     def sweep(self, sweeper: str) -> Path:
         """The folder of a search."""
@@ -119,7 +119,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("settings", nargs="*", help="settings NAME=VALUE of all runs")
-    parser.add_argument("--data", choices=sorted(SPACES), default="ring")
+    parser.add_argument("--data", choices=sorted(SEARCH_SPACES), default="ring")
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--samples", type=int, default=9, help="settings that are tried")
     parser.add_argument("--repeats", type=int, default=3, help="runs of the best with new seeds")
@@ -155,10 +155,10 @@ def measure(task: Task) -> dict[str, Any]:
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine(),
-        "metric": task.space.metric,
-        "direction": task.space.direction,
+        "metric": task.search_space.metric,
+        "direction": task.search_space.direction,
         "jobs": len(early.jobs),
-        "steps": task.space.steps,
+        "steps": task.search_space.steps,
         "share_of_steps": round(early.share, 4),
         "seconds": {sweeper: round(each, 1) for sweeper, each in seconds.items()},
         "ranks": _foretelling(task, early),
@@ -209,7 +209,7 @@ def _call(task: Task, sweeper: str, *, repeats: int) -> None:
     folder = task.sweep(sweeper)
     command = [
         *(sys.executable, "-m", train.__name__, "-m", f"hydra/sweeper={sweeper}"),
-        *task.space.command(task.settings),
+        *task.search_space.command(task.settings),
         *(f"seed={100 * task.seed}", f"hydra.sweeper.seed={task.seed}"),
         *(f"hydra.sweeper.samples={task.samples}", f"hydra.sweeper.repeats={repeats}"),
         *(f"hydra.launcher.n_jobs={task.jobs}", f"sweep={folder.name}"),
@@ -231,10 +231,10 @@ def _foretelling(task: Task, early: SearchRecord) -> dict[str, float]:
 
     def values(step: int) -> list[float]:
         rows = [
-            best_evaluation(RunFolder(folder).evaluations, task.space.direction, until=step)
+            best_evaluation(RunFolder(folder).evaluations, task.search_space.direction, until=step)
             for folder in folders
         ]
-        worst = float("inf") if task.space.direction == "min" else float("-inf")
+        worst = float("inf") if task.search_space.direction == "min" else float("-inf")
         return [worst if row is None else float(row["best"]) for row in rows]
 
     last = values(early.rungs[-1])

@@ -55,7 +55,7 @@ _OF_DOMAINS = {
 }
 _OF_PATCHES = {  # for CUT
     **_OF_DOMAINS,
-    "ignores_input": "method.nce=5 (its patches must be told apart) or "
+    "ignores_input": "method.nce=5 (a stronger contrast) or "
     "optimizer.generator.lr={generator_slower:g} (smaller steps)",
     "identity": "method.identity=0 (which rewards it) or method.nce=0.2 (so does a contrast) or "
     "optimizer.discriminator.lr={discriminator_faster:g} (a stronger D) or train.steps={double} "

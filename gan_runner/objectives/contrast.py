@@ -8,8 +8,8 @@ from torch.nn.functional import cross_entropy
 
 
 def patch_nce(outputs: Tensor, inputs: Tensor, *, temperature: float) -> Tensor:
-    """How badly the patch at the same place is told from the other patches of the same image, [N]:
-    the mean cross-entropy over patches. Park et al. 2020, arXiv:2007.15651, eq. 3.
+    """The PatchNCE loss of each image, [N]: the mean cross-entropy of finding, among the patches of
+    the input, the one at the same place. Park et al. 2020, arXiv:2007.15651, eq. 3.
 
     Both are vectors of length 1 of the same S patches, [N, S, D].
     """

@@ -91,7 +91,7 @@ def _to_inputs(images: Tensor, space: Space) -> Tensor:
         if int(classes.min()) < 0:
             strange = color_names(images.permute(0, 2, 3, 1)[classes < 0][:1])[0]
             raise ConfigError(
-                f"a color that is no class of the run, color={strange}. "
+                f"the run has no class of this color, color={strange}. "
                 f"Use {', '.join(space.label_names)}"
             )
         return one_hot_pixels(classes, len(space.label_names))

@@ -125,7 +125,7 @@ def translate_files(
 def _read_ahead(
     threads: ThreadPoolExecutor, jobs: Iterable[Job], wanted: WantedWhole, space: Space
 ) -> Iterator[tuple[Job, Pixels | Failure]]:
-    """What is in the file of each job, read while the network works: as many ahead as there is
+    """The pixels of each job's file, read while the network works: as many ahead as there is
     room for, if they are as large as the largest so far."""
     ahead: deque[tuple[Job, Future[Pixels | Failure]]] = deque()
     largest, room = 1, 1  # until one is known
@@ -233,7 +233,7 @@ def _reason(failure: Failure) -> str:
         return f"no label map: its pixels are {failure.mode}, not numbers of classes"
     if isinstance(failure, OutOfRange):
         low, high, depth = failure
-        return f"values from {low:g} to {high:g}, which are none of a {depth} picture"
+        return f"values from {low:g} to {high:g}, outside the range of a {depth} picture"
     if isinstance(failure, OSError):
         return failure.strerror or str(failure)
     return failure.reason

@@ -99,7 +99,7 @@ def expected_legs(starts: Sequence[int], *, factor: int, rungs: int) -> list[int
 
 
 class Halving:
-    """Which job of a search is brought to which rung next, by what `note` told of all."""
+    """Which job of a search is brought to which rung next, by what `note` was given of all."""
 
     def __init__(
         self,

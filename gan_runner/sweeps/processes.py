@@ -79,8 +79,8 @@ def run_in_processes(
 
 
 def python_program(function: str) -> tuple[str, str]:
-    """What Python is told in order to call a function of the module of jobs, with the same modules
-    as here, from wherever they came: a wheel, an editable install, a checkout."""
+    """Python's arguments for calling a function of the module of jobs, with the same modules as
+    here, wherever they were imported from: a wheel, an editable install, a checkout."""
     imported = f"from gan_runner.sweeps.job import {function}; {function}()"
     return "-c", f"import sys; sys.path[:] = {sys.path!r}; {imported}"
 

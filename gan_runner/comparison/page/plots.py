@@ -31,8 +31,8 @@ _GOOD = {  # of what is logged, by the beginning of its name
     "speed/": "More is faster.",
     "reconstruction/": "Less is nearer to the target; black and white are 2 apart.",
     "cycle/": "Less is better, unless the translator does nothing; black and white are 2 apart.",
-    "contrast/": "Less is better, unless the translator does nothing; patches of outputs are told "
-    "apart by those of their input.",
+    "contrast/": "Less is better, unless the translator does nothing: the cross-entropy of finding "
+    "the input's patch at the same place (PatchNCE).",
     "health/input_effect": "Near 1 is usual; at 0 the output ignores its input.",
     "health/change": "Near 1 is usual; at 0 the translator leaves its input as it is.",
     "health/checkerboards": "About 1 or less is usual; from 10 on all outputs have a pattern.",

@@ -25,8 +25,7 @@ from gan_runner.models.patch_heads import PatchHeads
 from gan_runner.models.translator import EncoderTranslator, TranslatorGenerator, input_space
 from gan_runner.objectives.contrast import patch_nce
 from gan_runner.system import ranks
-from gan_runner.training.methods.adversarial import build_objective
-from gan_runner.training.methods.base import DiscriminatorInput, UpdateSettings
+from gan_runner.training.methods.base import UpdateSettings
 from gan_runner.training.methods.translation import (
     TranslatorMethod,
     check_translator,
@@ -39,7 +38,7 @@ class CUTSettings(Component):
     """`nce`: the weight of the contrast of inputs and outputs; `identity`: that of images of the
     other domain and their translations, which should be themselves. `patches` of each of the
     encoder's `layers`, None for the model's own choice, are compared in vectors of `width` numbers;
-    a low `temperature` makes the patches count that are hardest to tell apart."""
+    a low `temperature` gives the most similar patches more weight."""
 
     nce: NonNegativeFloat
     identity: NonNegativeFloat
@@ -51,8 +50,8 @@ class CUTSettings(Component):
 
 @dataclass(frozen=True)
 class CUT(TranslatorMethod):
-    """All updates of D, then one of G, which learns to make outputs whose patches tell where in the
-    input they come from. Park et al. 2020, arXiv:2007.15651."""
+    """All updates of D, then one of G, which learns to make outputs whose patches are like those of
+    the input at the same places, and unlike its others. Park et al. 2020, arXiv:2007.15651."""
 
     Settings: ClassVar[type[Component]] = CUTSettings
     accumulates: ClassVar[bool] = True
@@ -77,13 +76,8 @@ class CUT(TranslatorMethod):
                 f"{config.choice('model')} with {config.choice('method')}. "
                 "Use model=resnet_translator or method=super_resolution"
             )
-        return cls(
-            model,
-            updates,
-            build_objective(config),
-            DiscriminatorInput(augmentations),
-            discriminates_together=not model.couples_examples,
-            settings=settings,
+        return cls.with_objective(
+            config, settings, model=model, augmentations=augmentations, updates=updates
         )
 
     def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
@@ -152,12 +146,14 @@ class CUT(TranslatorMethod):
         with self.updates.autocast(images.device):
             of_outputs = generator.features(outputs, layers)
             places = [self._places(state, maps) for maps in of_outputs]
-            told = state.networks["heads"](_patches(of_outputs, places))
+            queries = state.networks["heads"](_patches(of_outputs, places))
             with torch.no_grad():
                 of_images = generator.features(images, layers)
-                known = state.networks["heads"](_patches(of_images, places))
+                keys = state.networks["heads"](_patches(of_images, places))
         temperature = self.settings.temperature
-        each = [patch_nce(*both, temperature=temperature) for both in zip(told, known, strict=True)]
+        each = [
+            patch_nce(*both, temperature=temperature) for both in zip(queries, keys, strict=True)
+        ]
         return ranks.gather(torch.stack(each).mean(0)).mean()
 
     def _places(self, state: TrainState, maps: Tensor) -> Tensor:
