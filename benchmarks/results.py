@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -81,7 +82,9 @@ def save_record(record: Mapping[str, Mapping[str, Record]], path: Path = RECORD)
         if protocols.setdefault(identifier, protocol) != protocol:
             raise ValueError(f"two protocols have the id {identifier}")
     stored = {"protocols": protocols, "recipes": recipes}
-    path.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(stored, indent=1, sort_keys=True)
+    # a line for each protocol and each run: deeper indentation was a quarter of the file
+    path.write_text(re.sub(r"\n {3,}", " ", text) + "\n")
 
 
 def _results(recipes: Mapping[str, Mapping[str, Record]]) -> Iterator[dict[str, Any]]:

@@ -52,7 +52,7 @@ def test_the_record_holds_each_protocol_once() -> None:
         for result in run["results"].values()
     ]
     assert set(named) == set(stored["protocols"])
-    assert results.RECORD.stat().st_size < 300_000
+    assert results.RECORD.stat().st_size < 200_000
 
 
 def test_a_saved_record_reads_back_with_whole_protocols(tmp_path: Path) -> None:
