@@ -47,24 +47,6 @@ def decode_folder(
     can't read or write; LabelColorsError for a label map in colors where `wanted` are numbers.
     """
 
-    def decode() -> NamedResults:
-        names, size = [file.name for file in files], sum(file.size for file in files)
-        try:
-            with decode_files(root, names, wanted, size=size) as results:
-                pairs = zip(names, results, strict=True)
-                for name, result in track(pairs, description="decoding images", total=len(names)):
-                    if isinstance(result, InColors):
-                        raise LabelColorsError
-                    accepted = faults.accept(result, name=name, path=f"{root}/{name}")
-                    if check is not None and isinstance(accepted, Decoded):
-                        yield name, check(name, accepted)
-                    else:
-                        yield name, accepted
-        except ProcessEndedError as ended:
-            first = str(ended.sources[0])
-            remedy = ignoring(tuple(ignore), first)
-            raise faults.ended_error(ended, first=first, remedy=remedy) from None
-
     # the folder too: files of the same names, sizes and times are not the same files
     key = json.dumps([FORMAT, str(root.resolve()), *decisive, files])
     name = f"image_folder-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
@@ -72,9 +54,40 @@ def decode_folder(
     with warnings.catch_warnings():
         # Pillow's are of odd metadata and great sizes; what it can't decode, it raises
         warnings.simplefilter("ignore")
-        stored = load_or_decode(cache / name, shape=shape, decode=decode)
+        stored = load_or_decode(
+            cache / name,
+            shape=shape,
+            decode=lambda: _accepted(root, files, wanted, faults, ignore, track, check),
+        )
     counts = stored.counts
     if counts.count == 0:
         what = "too large" if counts.too_large and not counts.damaged else "damaged"
         raise DataError(f"all images are {what}, {faults.setting}. Replace them.")
     return stored
+
+
+def _accepted(
+    root: Path,
+    files: Sequence[ImageFile],
+    wanted: Wanted,
+    faults: ImageFaults,
+    ignore: Sequence[str],
+    track: Track,
+    check: Check | None,
+) -> NamedResults:
+    """The result for each file, by its name. Raises DataError, MachineError, LabelColorsError."""
+    names, size = [file.name for file in files], sum(file.size for file in files)
+    try:
+        with decode_files(root, names, wanted, size=size) as results:
+            pairs = zip(names, results, strict=True)
+            for name, result in track(pairs, description="decoding images", total=len(names)):
+                if isinstance(result, InColors):
+                    raise LabelColorsError
+                accepted = faults.accept(result, name=name, path=f"{root}/{name}")
+                if check is not None and isinstance(accepted, Decoded):
+                    accepted = check(name, accepted)
+                yield name, accepted
+    except ProcessEndedError as ended:
+        first = str(ended.sources[0])
+        remedy = ignoring(tuple(ignore), first)
+        raise faults.ended_error(ended, first=first, remedy=remedy) from None
