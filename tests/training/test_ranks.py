@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from conftest import Answer, small_run
 from golden.trajectories import CASES
 from safetensors.torch import load_file
-from trajectories_of_ranks import states
+from torch import nn
+from trajectories_of_ranks import normalized, states
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.errors import ConfigError
@@ -72,6 +74,21 @@ def test_two_ranks_end_where_one_process_ends(tmp_path: Path) -> None:
     assert max(found.values()) < 1e-8, found
     assert (tmp_path / "fault.0").read_text() == "NumbersError a sample is NaN"
     assert (tmp_path / "fault.1").read_text() == "SharedFaultError "
+    assert_batch_norm_is_of_the_whole_batch(tmp_path)
+
+
+def assert_batch_norm_is_of_the_whole_batch(folder: Path) -> None:
+    """In results, in gradients, and in gradients of these."""
+    for affine in (True, False):
+        ranks = [load_file(folder / f"batch_norm {affine}.{rank}") for rank in range(2)]
+        for name, whole in normalized(nn.BatchNorm2d(3, affine=affine), slice(8)).items():
+            parts = [rank[name] for rank in ranks]
+            if name in ("result", "gradient", "penalty"):
+                torch.testing.assert_close(torch.cat(parts), whole)
+            elif name.startswith("gradient of"):
+                torch.testing.assert_close(parts[0] + parts[1], whole)
+            else:
+                assert all(part.allclose(whole) for part in parts), name
 
 
 def test_a_run_on_two_devices_goes_on_on_one(here: Here, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Trains runs in float64 as a rank: python trajectories_of_ranks.py RANK COUNT FOLDER STEPS RUN...
 
 The ranks meet in FOLDER, where each leaves its state after the last step of every run, and rank 0
-what was measured before the first one. RUN:2 has two micro-batches on each rank. At the end rank 1
-fails.
+what was measured before the first one. RUN:2 has two micro-batches on each rank. Then each leaves
+what batch norm of its rows is, and its gradients. At the end rank 1 fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -25,6 +25,7 @@ from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Data
 from gan_runner.errors import NumbersError
 from gan_runner.logs.terminal import Terminal
+from gan_runner.models.batch_norm import BatchNorm2d
 from gan_runner.runs.open import initial_state, load_data, prepare_machine
 from gan_runner.runs.ranks import make_evaluator
 from gan_runner.system import ranks, shared_work
@@ -96,6 +97,21 @@ def evaluate(experiment: Experiment, data: Data, state: TrainState) -> dict[str,
     return {}
 
 
+def normalized(norm: nn.BatchNorm2d, rows: slice) -> dict[str, Tensor]:
+    """These rows of a batch, normalized, and what comes of them: the gradient of a loss, and of a
+    penalty on it. The norm's own gradients are those of the rows."""
+    rng = torch.Generator().manual_seed(0)
+    images, weights = torch.randn((2, 8, 3, 4, 4), generator=rng, dtype=torch.float64)
+    x = (3 + 2 * images[rows]).requires_grad_()
+    y = norm.double()(x)
+    (gradient,) = torch.autograd.grad((y.sin() * weights[rows]).sum(), x, create_graph=True)
+    (y.cos() * weights[rows] + gradient.square()).sum().backward()
+    assert x.grad is not None
+    of_norm = {f"gradient of {name}": p.grad for name, p in norm.named_parameters()}
+    found = {"result": y, "gradient": gradient, "penalty": x.grad, **of_norm, **norm.state_dict()}
+    return {name: value.detach().contiguous() for name, value in found.items() if value is not None}
+
+
 def fail(own: Sequence[int]) -> Iterator[int]:
     """As a rank whose samples are NaN."""
     for item in own:
@@ -112,6 +128,9 @@ def main(rank: int, count: int, folder: Path, steps: int, names: Sequence[str]) 
         left = {key: value.contiguous() for key, value in tensors.items()}
         save_file(left, folder / f"{name}.{rank}")
         (folder / f"{name}.{rank}.json").write_text(json.dumps(report))
+    for norm in (BatchNorm2d(3), BatchNorm2d(3, affine=False)):
+        of_rows = normalized(norm, slice(rank * 8 // count, (rank + 1) * 8 // count))
+        save_file(of_rows, folder / f"batch_norm {norm.affine}.{rank}")
     try:
         shared_work.each(fail, range(count))
     except (NumbersError, shared_work.SharedFaultError) as error:
