@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, cat
+from torch import Tensor, cat, stack
 from torch.nn.functional import one_hot
+
+from gan_runner.data.encodings import NumberEncoding
 
 _LARGEST = 2**63 - 1  # of an int64
 
@@ -21,7 +24,7 @@ class Column:
 
     `decimals`: digits after the point that its numbers are rounded to, None to leave them.
     `label`: its categories are the classes of the rows. `condition`: it conditions the generator,
-    so examples don't hold it.
+    so examples don't hold it. `encoding`: how networks see its numbers, None for standardized ones.
     """
 
     name: str
@@ -29,17 +32,39 @@ class Column:
     decimals: int | None = None
     label: bool = False
     condition: bool = False
+    encoding: NumberEncoding | None = None
+
+    @property
+    def may_miss(self) -> bool:
+        """Whether numbers may be missing. A missing category is one more category, the text ''."""
+        return self.encoding is not None and self.encoding.missing
 
     @property
     def width(self) -> int:
-        """The number of values of an example that it takes: one for each category."""
-        return 0 if self.condition else len(self.categories) or 1
+        """The number of values of an example that it takes: one for each category; the number, and
+        a one where it may be missing and is."""
+        return 0 if self.condition else len(self.categories) or 1 + self.may_miss
+
+    @property
+    def encoded_width(self) -> int:
+        """The number of values of it that networks see."""
+        if self.condition or self.categories or self.encoding is None:
+            return self.width
+        return self.encoding.width
+
+    @property
+    def choices(self) -> int:
+        """The number of those that lie on a simplex, the last ones."""
+        if self.condition or self.categories:
+            return self.width
+        return 0 if self.encoding is None else self.encoding.choices
 
 
 @dataclass(frozen=True)
 class Columns:
     """The columns of a table in their order, which examples float32 [N, D] are made of: a number
-    for a numeric column, zeros and a one for a categorical one.
+    for a numeric column, and a one beside it where it is missing; zeros and a one for a categorical
+    one. Networks see them encoded, float32 [N, E].
 
     `temperature` and `straight_through` say how a generator ends in categories.
     """
@@ -61,9 +86,14 @@ class Columns:
         return sum(column.width for column in self.columns)
 
     @property
-    def categories(self) -> int:
-        """The number of these that belong to categorical columns."""
-        return sum(column.width for column in self.columns if column.categories)
+    def encoded_width(self) -> int:
+        """The number of values of an encoded example."""
+        return sum(column.encoded_width for column in self.columns)
+
+    @property
+    def choices(self) -> int:
+        """The number of these that lie on a simplex: of categories, and of kinds of numbers."""
+        return sum(column.choices for column in self.columns)
 
     @property
     def label(self) -> Column | None:
@@ -75,17 +105,44 @@ class Columns:
         held = [column for column in self.columns if column.width]
         yield from zip(held, examples.split([c.width for c in held], dim=1), strict=True)
 
+    def encoded_parts(self, encoded: Tensor) -> Iterator[tuple[Column, Tensor]]:
+        """Each column that encoded examples [N, E] hold, with its numbers [N, encoded_width]."""
+        held = [column for column in self.columns if column.width]
+        widths = [column.encoded_width for column in held]
+        yield from zip(held, encoded.split(widths, dim=1), strict=True)
+
+    def encode(self, examples: Tensor, standardized: Tensor) -> Tensor:
+        """Examples [N, D] as networks see them, [N, E]; `standardized` are the same."""
+        plain = (part for _, part in self.parts(standardized))
+        parts = zip(self.parts(examples), plain, strict=True)
+        return cat([_encode(column, part, other) for (column, part), other in parts], dim=1)
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """What networks make [N, E] as examples [N, D], but that numbers of columns without an
+        encoding are standardized, and none is rounded."""
+        return cat([_decode(column, part) for column, part in self.encoded_parts(encoded)], dim=1)
+
+    @property
+    def is_standardized(self) -> list[bool]:
+        """Of each value of an example whether networks see it standardized."""
+        return [
+            not column.categories and column.encoding is None
+            for column in self.columns
+            for _ in range(column.width)
+        ]
+
     def discretize(self, examples: Tensor) -> Tensor:
         """Numbers [N, D] as the table could have them: rounded, and one category in each block."""
         return cat([_discretize(column, part) for column, part in self.parts(examples)], dim=1)
 
     def codes(self, examples: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-        """The numbers of each numeric column [N], the indices of the categories of the others.
+        """The numbers of each numeric column [N], NaN for missing ones, and the indices of the
+        categories of the others.
 
         `labels` [N] are those of a condition; without them its column is left out.
         """
         held = {
-            column.name: part.argmax(1) if column.categories else part[:, 0]
+            column.name: part.argmax(1) if column.categories else _numbers(column, part)
             for column, part in self.parts(examples)
         }
         if labels is not None:
@@ -99,7 +156,8 @@ class Columns:
 
         Indices of categories, int64; whole numbers, int64, or uint64 for the largest; others
         float32, or float64 where they are held less an `origin`, of which there is one for each
-        value of an example or none at all.
+        value of an example or none at all. Columns with missing values are float64, NaN where one
+        is.
         """
         codes = self.codes(examples.cpu(), None if labels is None else labels.cpu())
         begin = 0
@@ -119,6 +177,21 @@ class Columns:
         yield from (list(row) for row in zip(*cells, strict=True))
 
 
+def _encode(column: Column, part: Tensor, standardized: Tensor) -> Tensor:
+    if column.categories or column.encoding is None:
+        return standardized
+    return column.encoding.encode(
+        part[:, 0].contiguous(), part[:, 1] > 0.5 if column.may_miss else None
+    )
+
+
+def _decode(column: Column, part: Tensor) -> Tensor:
+    if column.categories or column.encoding is None:
+        return part
+    values, missing = column.encoding.decode(part)
+    return stack((values, missing.to(values.dtype)), 1) if column.may_miss else values[:, None]
+
+
 def _discretize(column: Column, part: Tensor) -> Tensor:
     if column.categories:
         return one_hot(part.argmax(1), column.width).to(part.dtype)
@@ -126,9 +199,25 @@ def _discretize(column: Column, part: Tensor) -> Tensor:
     return part if column.decimals is None else part.round(decimals=column.decimals).add(0.0)
 
 
+def _numbers(column: Column, part: Tensor) -> Tensor:
+    """The numbers of a column, [N], NaN for missing ones."""
+    if not column.may_miss:
+        return part[:, 0]
+    return part[:, 0].masked_fill(part[:, 1] > 0.5, math.nan)
+
+
 def _values(column: Column, codes: NDArray[Any], origin: float) -> NDArray[Any]:
     if column.categories:
         return codes
+    missing = np.isnan(codes)
+    if not missing.any():
+        return _present_values(column, codes, origin)
+    values = np.full(len(codes), np.nan)
+    values[~missing] = _present_values(column, codes[~missing], origin)
+    return values
+
+
+def _present_values(column: Column, codes: NDArray[Any], origin: float) -> NDArray[Any]:
     if column.decimals == 0:
         return _whole_numbers(codes, int(origin))
     if not origin:
@@ -159,6 +248,8 @@ def _whole_numbers(codes: NDArray[Any], origin: int) -> NDArray[Any]:
 def _cells(column: Column, values: NDArray[Any]) -> list[str]:
     if column.categories:
         return [column.categories[index] for index in values.tolist()]
+    if column.may_miss and values.dtype.kind == "f" and np.isnan(values).any():
+        return _cells_with_missing(column, values)
     if column.decimals is None:
         return [str(value) for value in values]  # as many digits as their type has
     if values.dtype.kind in "iu":
@@ -167,3 +258,9 @@ def _cells(column: Column, values: NDArray[Any]) -> list[str]:
     return [
         f"{round(value, column.decimals) + 0.0:.{column.decimals}f}" for value in values.tolist()
     ]
+
+
+def _cells_with_missing(column: Column, values: NDArray[Any]) -> list[str]:
+    missing = np.isnan(values)
+    cells = iter(_cells(column, values[~missing]))
+    return ["" if is_missing else next(cells) for is_missing in missing.tolist()]

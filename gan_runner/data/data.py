@@ -25,7 +25,8 @@ class Space:
 
     `images`: uint8 [C, H, W], which networks see as float32 in [-1, 1].
     `vectors`: float32 [D] in the data's own units, which networks see as (x - offset) / scale.
-    `table`: vectors that are rows of a table, whose `columns` say what each number belongs to.
+    `table`: vectors that are rows of a table, whose `columns` say what each number belongs to, and
+    how networks see it.
     `sequences`: float32 [T, D], each step seen as a vector is.
 
     Numbers that are large beside their spread are held less their `origin`, which a float32 would
@@ -61,8 +62,21 @@ class Space:
             if self.shape != (width,) or {len(self.offset), len(self.scale)} != {width}:
                 raise ValueError("the columns don't make up the examples")
 
+    @property
+    def network_shape(self) -> tuple[int, ...]:
+        """The shape of an example as networks see it."""
+        return self.shape if self.columns is None else (self.columns.encoded_width,)
+
     def encode(self, examples: Tensor) -> Tensor:
-        """Examples as the networks see them, float32 [N, *shape]."""
+        """Examples as the networks see them, float32 [N, *network_shape]."""
+        standardized = self.standardize(examples)
+        if self.columns is None:
+            return standardized
+        return self.columns.encode(examples, standardized)
+
+    def standardize(self, examples: Tensor) -> Tensor:
+        """Examples on one scale, float32 [N, *shape]: images in [-1, 1], vectors and sequences with
+        mean 0 and deviation 1, the categories of tables as they are."""
         if self.kind == "images":
             return examples.to(torch.float32).div_(127.5).sub_(1.0)
         return (examples - examples.new_tensor(self.offset)) / examples.new_tensor(self.scale)
@@ -74,8 +88,17 @@ class Space:
             return one_hot_pixels(outputs.argmax(1), len(self.label_names))
         if self.kind == "images":
             return outputs.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-        vectors = outputs * outputs.new_tensor(self.scale) + outputs.new_tensor(self.offset)
-        return vectors if self.columns is None else self.columns.discretize(vectors)
+        if self.columns is None:
+            return self._in_units(outputs)
+        decoded = self.columns.decode(outputs)
+        if any(chosen := self.columns.is_standardized):
+            standardized = torch.tensor(chosen, device=decoded.device)
+            decoded = torch.where(standardized, self._in_units(decoded), decoded)
+        return self.columns.discretize(decoded)
+
+    def _in_units(self, standardized: Tensor) -> Tensor:
+        scale, offset = map(standardized.new_tensor, (self.scale, self.offset))
+        return standardized * scale + offset
 
     @property
     def offset_in_data_units(self) -> tuple[float, ...]:

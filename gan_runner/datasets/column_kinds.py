@@ -33,12 +33,14 @@ _FEW_SPELLINGS = 3  # texts among numbers that are likely to stand for missing v
 
 
 class ColumnText(NamedTuple):
-    """A column as text: its cells, how often each comes, and the lines of the file they are in."""
+    """A column as text: its cells, how often each comes, and the lines of the file they are in;
+    the rows of these, None for all."""
 
     name: str
     cells: Sequence[str]
     counts: Counter[str]
     lines: Sequence[int]
+    rows: Sequence[int] | None = None
 
     @property
     def most_categories(self) -> int:

@@ -124,20 +124,12 @@ class Missing:
         lost = len(self.all_rows)
         return [LeftOut(lost, total, "rows", why)] if lost else []
 
-    def decisions(self, total: int) -> list[Decision]:
-        """The loss that leaving out the rows may be, of `total` rows."""
+    def decisions(self, total: int, *, keeps: bool) -> list[Decision]:
+        """What becomes of them: samples have some, too (`keeps`), or the rows are left out, of
+        `total` rows."""
         if not self.rows:
             return []
-        decisions = []
-        lost, worst = len(self.all_rows), self.worst
-        others = {row for name, rows in self.rows.items() if name != worst for row in rows}
-        decisions.append(
-            Decision(
-                f"{lost} of {total} rows are left out for missing values: {self.by_column}",
-                f"{self.remedies.add('ignore', [worst])} keeps {total - len(others)} rows.",
-                doubtful=lost >= _DOUBTFUL_SHARE * total,
-            )
-        )
+        decisions = [self._kept(total) if keeps else self._loss(total)]
         country = self.looks_like_country()
         if country is not None:
             decisions.append(
@@ -148,6 +140,23 @@ class Missing:
                 )
             )
         return decisions
+
+    def _kept(self, total: int) -> Decision:
+        return Decision(
+            f"{len(self.all_rows)} of {total} rows have missing values, and so will samples: "
+            f"{self.by_column}",
+            "dataset.missing=drop leaves these rows out.",
+            doubtful=False,
+        )
+
+    def _loss(self, total: int) -> Decision:
+        lost, worst = len(self.all_rows), self.worst
+        others = {row for name, rows in self.rows.items() if name != worst for row in rows}
+        return Decision(
+            f"{lost} of {total} rows are left out for missing values: {self.by_column}",
+            f"{self.remedies.add('ignore', [worst])} keeps {total - len(others)} rows.",
+            doubtful=lost >= _DOUBTFUL_SHARE * total,
+        )
 
     def _shown(self, name: str) -> str:
         return listed([cell or "empty" for cell in self.spellings[name]])

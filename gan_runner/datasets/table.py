@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,7 +57,7 @@ class Table(Tabular):
     numeric: tuple[Text, ...]
     categorical: tuple[Text, ...]
     ignore: tuple[Text, ...]
-    missing: Literal["error", "drop"]
+    missing: Literal["state", "error", "drop"]
     missing_values: tuple[Annotated[str, BeforeValidator(as_spelling)], ...]
 
     @field_validator("delimiter")
@@ -105,7 +106,8 @@ class Table(Tabular):
         counts = {name: Counter(cells) for name, cells in used.items()}
         remedies = Remedies(table.columns, {str(key): names for key, names in self._lists.items()})
         missing = Missing(used, counts, self.missing_values, remedies)
-        columns = self._without_missing_values(used, counts, table.lines, missing)
+        keeps = self._keeps_missing_values(missing, table.lines)
+        columns = self._columns_of(used, counts, table.lines, missing, keeps=keeps)
         finder = KindFinder(
             columns, self.decimal, self._thousands, missing, self.skip_lines, self.setting
         )
@@ -114,18 +116,22 @@ class Table(Tabular):
         }
         label = find_label(self.label, columns, kinds, settled=self.numeric, remedies=remedies)
         read = [self._values(each, kinds[each.name], label, remedies) for each in columns]
+        complete = [
+            each.filled if column.rows is None else _spread(each.filled, column, len(table.lines))
+            for each, column in zip(read, columns, strict=True)
+        ]
         settled = {*self.numeric, *self.categorical}
         unsettled = [each for each in columns if each.name not in settled]
         decisions = [
             *table.reading.decisions,
             *([] if self.names else names_among_cells(counts)),
-            *missing.decisions(len(table.lines)),
+            *missing.decisions(len(table.lines), keeps=keeps),
             *label.decisions,
             *(decision for kind in kinds.values() for decision in kind.decisions),
             *guessed_kinds(kinds, columns, label.name, remedies),
             *self._possible_thousands(unsettled, kinds),
             *doubts(read, missing, rows=len(table.lines), settled=settled),
-            *repeats(read),
+            *repeats(complete),
         ]
         ignored = [name for name in table.columns if wanted[name] == "ignore"]
         reading = Reading(
@@ -135,12 +141,12 @@ class Table(Tabular):
             left_out=(
                 *table.reading.left_out,
                 *_ignored(ignored, table),
-                *missing.left_out(len(table.lines)),
+                *([] if keeps else missing.left_out(len(table.lines))),
             ),
             decisions=tuple(decisions),
             columns=notes(table, read, kinds, missing, label.name),
         )
-        return TableContents([each.filled for each in read], reading, label.doubt)
+        return TableContents(complete, reading, label.doubt)
 
     def _text(self) -> TextTable:
         delimiter = {"auto": None, "tab": "\t", "space": " "}.get(self.delimiter, self.delimiter)
@@ -192,19 +198,31 @@ class Table(Tabular):
                         )
         return {name: by_name.get(name, by_pattern.get(name)) for name in table.columns}
 
-    def _without_missing_values(
+    def _keeps_missing_values(self, missing: Missing, lines: list[int]) -> bool:
+        """Whether a missing value is a value of its own. Raises DataError for some, unless they are
+        or their rows may go, and for a column of nothing else."""
+        if not missing.all_rows:
+            return False
+        without = any(missing.count(name) == len(lines) for name in missing.rows)
+        if self.missing == "error" or (without and self.missing == "state"):
+            raise self._fault(*missing.fault(lines))
+        return self.missing == "state"
+
+    def _columns_of(
         self,
         used: Mapping[str, list[str]],
         counts: Mapping[str, Counter[str]],
         lines: list[int],
         missing: Missing,
+        *,
+        keeps: bool,
     ) -> list[ColumnText]:
-        """The columns without rows that have missing values. Raises DataError for some, unless
-        they may go."""
+        """The columns, without the cells that have no value or without their rows. Raises DataError
+        where no row is left."""
         if not missing.all_rows:
             return [ColumnText(name, cells, counts[name], lines) for name, cells in used.items()]
-        if self.missing == "error":
-            raise self._fault(*missing.fault(lines))
+        if keeps:
+            return [_present(name, cells, lines, missing) for name, cells in used.items()]
         whole = [row for row in range(len(lines)) if row not in missing.all_rows]
         if not whole:
             worst = missing.remedies.add("ignore", [missing.worst])
@@ -258,6 +276,29 @@ class Table(Tabular):
         places = {category: place for place, category in enumerate(names)}
         values = np.array([places[cell] for cell in column.cells], dtype=np.int64)
         return ColumnValues(Column(column.name, names, label=is_label), values)
+
+
+def _present(name: str, cells: list[str], lines: list[int], missing: Missing) -> ColumnText:
+    """A column without the cells that have no value."""
+    without = set(missing.rows.get(name, ()))
+    if not without:
+        return ColumnText(name, cells, Counter(cells), lines)
+    rows = [row for row in range(len(lines)) if row not in without]
+    present = [cells[row] for row in rows]
+    return ColumnText(name, present, Counter(present), [lines[row] for row in rows], rows)
+
+
+def _spread(filled: ColumnValues, column: ColumnText, count: int) -> ColumnValues:
+    """The values of some rows among those of all; others are NaN, or the category ''."""
+    names = filled.column.categories
+    if not names:
+        values = np.full(count, np.nan)
+        values[column.rows] = filled.values
+        return filled._replace(values=values)
+    names = names if "" in names else (*names, "")
+    indices = np.full(count, names.index(""), dtype=np.int64)
+    indices[column.rows] = filled.values
+    return filled._replace(column=replace(filled.column, categories=names), values=indices)
 
 
 def _numeric_values(column: ColumnText, form: NumberForm) -> ColumnValues:

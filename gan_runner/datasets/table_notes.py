@@ -18,6 +18,7 @@ from gan_runner.datasets.readers.csv import NUMBERED, TextTable
 from gan_runner.datasets.readers.numbers import NumberForm, are_thousands, confirms_decimal
 from gan_runner.datasets.repetitions import find_repeated
 from gan_runner.datasets.table_doubts import ReadColumn
+from gan_runner.datasets.tabular import ColumnValues
 from gan_runner.errors import printable
 
 _Role = Literal["label", "numeric", "categorical"]
@@ -111,9 +112,11 @@ def possible_thousands(
         )
 
 
-def repeats(read: Sequence[ReadColumn]) -> list[Decision]:
+def repeats(columns: Sequence[ColumnValues]) -> list[Decision]:
     """Rows that are the same as others."""
-    rows = np.column_stack([column.filled.values.astype(np.float64) for column in read])
+    # two missing values are the same, which NaN isn't
+    numbers = (column.values.astype(np.float64) for column in columns)
+    rows = np.column_stack([np.nan_to_num(each, nan=np.inf) for each in numbers])
     remedy = "They may be in training and held out at once. Remove them if that wasn't meant: "
     remedy += "pandas.DataFrame.drop_duplicates"
     return find_repeated(rows).decisions("rows", remedy, least=0)

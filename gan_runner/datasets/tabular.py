@@ -19,6 +19,7 @@ from torch.nn.functional import one_hot
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Columns, Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.number_encodings import MOST_KNOTS, Bounds, Encoder, Kind
 from gan_runner.datasets.shifting import Lost, shift
 from gan_runner.datasets.splitting import TrainTestIndices, split_indices
 from gan_runner.datasets.vectors import standardized_space
@@ -26,10 +27,12 @@ from gan_runner.errors import DataError, printable
 
 _MOST_DECIMALS = 6  # more are those of a measurement, unless an origin makes room for them
 _MOST_NAMED = 5  # columns of thousands
+_MANY_COLUMNS, _FEW_KNOTS = 200, 33  # all knots are part of a checkpoint
 
 
 class ColumnValues(NamedTuple):
-    """A column and its values: numbers [N], float64 or integers, or indices of categories, int64.
+    """A column and its values: numbers [N], float64, NaN for missing ones, or integers, or indices
+    of categories, int64.
 
     Where these are numbers of examples, they are float32, less the `origin`; `lost` is what of
     their digits is not kept.
@@ -54,13 +57,17 @@ class Tabular(Dataset):
     """Rows that are split by a seed and a ratio, stratified by the label where there is one.
 
     `label_as`: the label is one more `column` that the generator makes, or the `class` that it is
-    conditioned on; `auto` depends on the model. `temperature` and `straight_through` belong to the
-    Gumbel-softmax of categorical columns.
+    conditioned on; `auto` depends on the model. `number_encoding`, `bounds` and `spikes` say how
+    networks see numbers. `temperature` and `straight_through` belong to the Gumbel-softmax of
+    categories and other choices.
     """
 
     label_as: Literal["auto", "column", "class"]
     test_ratio: Annotated[float, Field(ge=0, lt=1)]
     seed: NonNegativeInt
+    number_encoding: Kind
+    bounds: Bounds
+    spikes: bool
     temperature: Annotated[float, Field(gt=0, le=100)]
     straight_through: bool
     # kept by `load`, nothing before it: a file is read once
@@ -101,14 +108,15 @@ class Tabular(Dataset):
         filled = [self._as_example_numbers(self._as_condition(c)) for c in contents.columns]
         if not any(each.column.width for each in filled):
             raise DataError(f"no column to generate, {self.setting}. Use a table with more.")
-        all_columns = tuple(each.column for each in filled)
-        columns = Columns(all_columns, self.temperature, self.straight_through)
         label = next((each for each in filled if each.column.label), None)
         labels = None if label is None else torch.from_numpy(label.values.astype(np.int64))
         names = () if label is None else label.column.categories
+        count, doubt = len(filled[0].values), contents.label_doubt
+        chosen = self._split(labels, names, count, label_doubt=doubt)
+        filled = self._encoded(filled, chosen.train.numpy())
         examples = torch.cat([_numbers(each) for each in filled if each.column.width], dim=1)
-        doubt = contents.label_doubt
-        chosen = self._split(labels, names, len(examples), label_doubt=doubt)
+        all_columns = tuple(each.column for each in filled)
+        columns = Columns(all_columns, self.temperature, self.straight_through)
         space = _space(examples[chosen.train], columns, _origin(filled))
         reading = self._with_condition(contents.reading).with_decisions(*_lost_digits(filled))
         train, test = (
@@ -141,17 +149,30 @@ class Tabular(Dataset):
         column, values = filled.column, filled.values
         if column.categories:
             return filled
+        missing = np.isnan(values)
+        present = values[~missing] if missing.any() else values
         try:
-            shifted = shift(values, column.decimals)
+            shifted = shift(present, column.decimals)
             if (column.decimals or 0) > _MOST_DECIMALS and (shifted.lost or not shifted.origin):
                 column = replace(column, decimals=None)
-                shifted = shift(values, None)
+                shifted = shift(present, None)
         except OverflowError:
             raise DataError(
                 f"numbers too far apart for 32 bits in column {printable(column.name)}, "
                 f"{self.setting}. Use a larger unit, or leave the column out."
             ) from None
+        if missing.any():
+            numbers = np.full(len(values), np.nan, np.float32)
+            numbers[~missing] = shifted.numbers
+            shifted = shifted._replace(numbers=numbers)
         return ColumnValues(column, *shifted)
+
+    def _encoded(self, filled: list[ColumnValues], rows: NDArray[np.int64]) -> list[ColumnValues]:
+        """Numeric columns with the encoding that these rows, those of training, give them."""
+        numeric = sum(not each.column.categories for each in filled)
+        knots = MOST_KNOTS if numeric <= _MANY_COLUMNS else _FEW_KNOTS
+        encoder = Encoder(self.number_encoding, self.bounds, self.spikes, self.seed, knots)
+        return [each if each.column.categories else _fit(encoder, each, rows) for each in filled]
 
     def _split(
         self, labels: Tensor | None, names: tuple[str, ...], count: int, *, label_doubt: str
@@ -174,17 +195,34 @@ class TrainTestData(NamedTuple):
     test: Data | None
 
 
+def _fit(encoder: Encoder, filled: ColumnValues, rows: NDArray[np.int64]) -> ColumnValues:
+    missing = np.isnan(filled.values)
+    may_miss = bool(missing.any())
+    known = filled.values[rows]
+    known = known[~np.isnan(known)] if may_miss else known
+    if not len(known):  # of a few rows, all others are held out
+        known = filled.values[~missing]
+    encoding = encoder.fit(known, missing=may_miss)
+    return filled._replace(column=replace(filled.column, encoding=encoding))
+
+
 def _numbers(filled: ColumnValues) -> Tensor:
-    """A column as examples have it, float32 [N, width]."""
+    """A column as examples have it, float32 [N, width]; a missing number is the mean."""
     values = torch.from_numpy(filled.values)
     if filled.column.categories:
         return one_hot(values, filled.column.width).float()
-    return values[:, None]
+    if not filled.column.may_miss:
+        return values[:, None]
+    missing = values.isnan()
+    mean = values[~missing].double().mean().float()
+    return torch.stack((values.where(~missing, mean), missing.float()), dim=1)
 
 
 def _origin(filled: list[ColumnValues]) -> tuple[float, ...]:
     """The origin of each value of an example; nothing where nothing is taken off any."""
-    origin = tuple(each.origin for each in filled for _ in range(each.column.width))
+    origin = tuple(
+        each.origin if place == 0 else 0.0 for each in filled for place in range(each.column.width)
+    )
     return origin if any(origin) else ()
 
 
@@ -206,7 +244,11 @@ def _lost_digits(filled: list[ColumnValues]) -> Iterator[Decision]:
 def _space(train: Tensor, columns: Columns, origin: tuple[float, ...]) -> Space:
     """Numeric columns with mean 0 and deviation 1 over the training rows, others as they are."""
     scaled = standardized_space(train)
-    numeric = [not c.categories for c in columns.columns for _ in range(c.width)]
+    numeric = [
+        not column.categories and place == 0
+        for column in columns.columns
+        for place in range(column.width)
+    ]
     offset, scale = (
         tuple(value if number else plain for value, number in zip(values, numeric, strict=True))
         for values, plain in ((scaled.offset, 0.0), (scaled.scale, 1.0))

@@ -85,9 +85,9 @@ class Autoencoder(GenerativeModel):
     def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
         self.check(space)
         return {
-            "generator": Decoder(self.plain_decoder(space.shape)),
-            "encoder": Encoder(self.plain_encoder(space.shape)),
-            **self.adversary(space.shape),
+            "generator": Decoder(self.plain_decoder(space.network_shape)),
+            "encoder": Encoder(self.plain_encoder(space.network_shape)),
+            **self.adversary(space.network_shape),
         }
 
     @abstractmethod

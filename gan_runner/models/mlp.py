@@ -81,11 +81,12 @@ class MLP(Model):
 
     def check(self, space: Space) -> None:
         refuse_norms_of_maps(self, option="mlp")
-        needed = 0 if space.columns is None else space.columns.categories
+        needed = 0 if space.columns is None else space.columns.choices
         if needed >= self.latent_size:
             raise ConfigError(
-                f"each of the table's {needed} categories takes a coordinate of the latent point, "
-                f"model.latent_size={self.latent_size}. Use model.latent_size={needed + 64}"
+                f"each of the table's {needed} choices, as of a category, takes a coordinate of "
+                f"the latent point, model.latent_size={self.latent_size}. "
+                f"Use model.latent_size={needed + 64}"
             )
 
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> Sequential:

@@ -11,7 +11,7 @@ from torch import nn
 from gan_runner.data import Space
 from gan_runner.errors import ConfigError
 from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, LatentSize
-from gan_runner.models.categories import add_categories
+from gan_runner.models.categories import add_columns
 from gan_runner.models.checks import refuse_batch_of_one
 from gan_runner.models.codes import Code, CodeDiscriminator, CodeGenerator
 from gan_runner.models.conditioning import Conditioning, ConditioningSettings, build_conditional
@@ -101,11 +101,11 @@ class Model(GenerativeModel):
                     label_size=self.label_size,
                     auxiliary_weight=self.auxiliary_weight,
                     latent_size=self.latent_size,
-                    shape=space.shape,
+                    shape=space.network_shape,
                     spectral=self.discriminator.norm == "spectral",
                 ),
             )
-        first, *rest = space.shape
+        first, *rest = space.network_shape
         pack = (self.packing * first, *rest)
         if self.code.size:
             shown = sum(self.code.categorical) + self.code.continuous
@@ -127,11 +127,11 @@ class Model(GenerativeModel):
     def _generator(self, latent_size: int, space: Space) -> ClassConditional:
         def make(size: int) -> Sequential:
             # a plugin's may be torch's own, which takes no labels
-            network = self.plain_generator(size, space.shape)
+            network = self.plain_generator(size, space.network_shape)
             check_layers(network, source=f"{type(self).__name__}.plain_generator")
             return Sequential(*network)
 
-        return add_categories(make, latent_size, space.columns)
+        return add_columns(make, latent_size, space.columns)
 
     @abstractmethod
     def plain_generator(self, latent_size: int, shape: tuple[int, ...]) -> nn.Sequential:

@@ -107,7 +107,7 @@ class Sampler:
                 part = slice(begin, begin + CHUNK)
                 of = None if chosen is None else _fill_chunk(chosen[part]).to(self.device)
                 outputs = self.generator(_fill_chunk(latents[part]).to(self.device), of)
-                shape = (CHUNK, *self.space.shape)
+                shape = (CHUNK, *self.space.network_shape)
                 check_shape(outputs, shape, source="the generator", meaning="an example each")
                 outputs = outputs[: len(latents[part])]
                 examples = self.space.decode(outputs)

@@ -202,7 +202,9 @@ def test_one_network_output_has_several_categories_by_its_noise() -> None:
 
 
 def test_a_latent_point_too_small_for_the_categories_is_refused_with_a_size_that_fits() -> None:
-    with pytest.raises(ConfigError, match=r"3 categories .*latent_size=3\. Use .*latent_size=67"):
+    with pytest.raises(
+        ConfigError, match=r"3 choices, as of a category, .*latent_size=3\. Use .*latent_size=67"
+    ):
         build_pair(model("model.latent_size=3"), space(columns(COLOR)))
     build_pair(model("model.latent_size=67"), space(columns(COLOR)))
 

@@ -109,7 +109,7 @@ SEEDS = (["dataset.seed=0"], ["dataset.seed=1"], ["dataset.seed=1", "seed=5"])
 
 
 def test_numbers_are_scaled_by_the_training_rows_alone(tmp_path: Path) -> None:
-    of = dataset("dataset=wine")
+    of = dataset("dataset=wine", "dataset.number_encoding=plain", "dataset.bounds=none")
     train, test = load_table(of, tmp_path), of.held_out(tmp_path, Terminal().track)
     assert test is not None and test.space == train.space
     numbers = train.space.encode(train.examples)[:, :13]
@@ -276,7 +276,7 @@ def test_a_damaged_table_is_refused_with_its_place_and_a_remedy(
     text: str | bytes, message: str, load: Load
 ) -> None:
     with pytest.raises(DataError, match=message) as found:
-        load(text)
+        load(text, "dataset.missing=error")
     assert "dataset.path=" in str(found.value)
 
 

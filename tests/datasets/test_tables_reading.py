@@ -76,7 +76,7 @@ def doubts(reading: Reading) -> str:
 def test_what_other_programs_write_for_a_missing_value_is_one(cell: str, load: Load) -> None:
     text = table("a,color", number, one_of(cell, "red", "blue"))
     with pytest.raises(DataError, match=r"missing values in .* rows.*color") as found:
-        load(text)
+        load(text, "dataset.missing=error")
     assert cell in str(found.value)
     dropped = load(text, "dataset.missing=drop", test_ratio=0)
     columns = dropped.space.columns
@@ -459,7 +459,7 @@ def test_a_row_of_units_is_called_that_with_the_setting_that_leaves_it_out(
 def test_other_first_rows_are_no_units(first: str, load: Load) -> None:
     names, _, rows = table("a,b,k", number, number, one_of("u", "v")).partition("\n")
     with pytest.raises(DataError) as fault:
-        load(f"{names}\n{first}\n{rows}")
+        load(f"{names}\n{first}\n{rows}", "dataset.missing=error")
     assert "units" not in str(fault.value)
 
 

@@ -134,7 +134,7 @@ class Scaled(FeatureSpace):
         super().__init__(version=version, size=size, device=torch.device("cpu"), facts={})
 
     def _features(self, batch: Tensor) -> Tensor:
-        return self._space.encode(batch).flatten(1)
+        return self._space.standardize(batch).flatten(1)
 
 
 @final

@@ -150,12 +150,12 @@ class Method(ABC):
     def network_inputs(self, space: Space) -> dict[str, tuple[int, ...]]:
         """The shape of what each network is given of an example, but for networks that aren't given
         one tensor, which must treat each example alone."""
-        first, *rest = space.shape
+        first, *rest = space.network_shape
         packing = getattr(self.model, "packing", 1)
         return {
             "generator": self.model.generator_input(space),
             "discriminator": (packing * first, *rest),
-            "encoder": space.shape,
+            "encoder": space.network_shape,
         }
 
     @abstractmethod
