@@ -16,6 +16,8 @@ from gan_runner.data.stored import Examples, ReadBatch, read_batches
 from gan_runner.seeds import derive
 from gan_runner.system import ranks
 
+_LARGEST_ENCODED, _ENCODED_ROWS = 1 << 29, 1 << 16  # bytes, and rows at a time
+
 
 class Batch(NamedTuple):
     """Encoded examples float32 [N, *shape]; their labels int64 [N] where the model is conditional;
@@ -78,7 +80,8 @@ def batches(
     stored = None if isinstance(data.inputs, Degradation) else data.inputs
     grid = _grid(data.examples, stored if data.paired else None)
     inputs = iter(()) if stored is None else _input_stream(data, stored, plan, grid)
-    targets = _stream(data.examples, data.space, plan, grid)
+    encoded = _encoded_table(data)
+    targets = _stream(data.examples if encoded is None else encoded, data.space, plan, grid)
     for index, (indices, examples) in enumerate(targets, start):
         labels, made = None, None
         if with_labels:
@@ -91,7 +94,18 @@ def batches(
             made = data.inputs.of_each(examples, seeds)
         if made is not None and data.space.inputs is not None:
             made = data.space.inputs.encode(made)
-        yield Batch(data.space.encode(examples), labels, inputs=made)
+        shown = data.space.encode(examples) if encoded is None else examples
+        yield Batch(shown, labels, inputs=made)
+
+
+def _encoded_table(data: Data) -> Tensor | None:
+    """All rows of a table as networks see them, which takes longer than a step does for a batch;
+    None for what is no table, or too large to have twice."""
+    columns = data.space.columns
+    if columns is None or len(data) * columns.encoded_width * 4 > _LARGEST_ENCODED:
+        return None
+    rows = data.in_memory.split(_ENCODED_ROWS)
+    return torch.cat([data.space.encode(some) for some in rows])
 
 
 class _Plan(NamedTuple):
@@ -121,7 +135,7 @@ def _stream(
     wanted = _indices(examples, plan, *own)
     for index, (indices, chosen) in enumerate(read_batches(examples, wanted), plan.start):
         shown = chosen.to(plan.device, non_blocking=True)
-        if tuple(shown.shape[1:]) != space.shape:
+        if space.kind == "images" and tuple(shown.shape[1:]) != space.shape:
             shown = _crop_at_random(shown, space, grid, _rng(plan.seed, "crop", *own, index))
         if plan.flip:
             shown = _flip_at_random(shown, _rng(plan.seed, "flip", *own, index))

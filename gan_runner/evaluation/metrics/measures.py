@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from gan_runner.data.columns import Column
 from gan_runner.errors import PluginError, plural, printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics import fidelity, frechet, neighbors, tables
@@ -369,8 +370,11 @@ def _columns(of: MetricInputs) -> list[Measurement]:
             codes = (part.argmax(1).numpy() for part in (real, fake))
             value = tables.total_variation(*codes, categories=column.width)
         else:
-            unit = float(real.double().std(unbiased=False)) or 1.0
-            value = tables.wasserstein(real[:, 0].numpy(), fake[:, 0].numpy()) / unit
+            present, made = (_present(column, part) for part in (real, fake))
+            if not len(made):
+                continue  # samples have no number of it
+            unit = float(present.double().std(unbiased=False)) or 1.0
+            value = tables.wasserstein(present.numpy(), made.numpy()) / unit
         each["column_variation" if column.categories else "column_wasserstein"][name] = value
     means = {number: sum(v.values()) / len(v) for number, v in each.items() if v}
     doubt = _constant_columns(names, reals)
@@ -382,6 +386,11 @@ def _columns(of: MetricInputs) -> list[Measurement]:
             for name, value in values.items()
         ),
     ]
+
+
+def _present(column: Column, part: Tensor) -> Tensor:
+    """The numbers of a column [N, width] that aren't missing."""
+    return part[part[:, 1] < 0.5, 0] if column.may_miss else part[:, 0]
 
 
 def _constant_columns(names: Sequence[str], reals: Sequence[Tensor]) -> str | None:

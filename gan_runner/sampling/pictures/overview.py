@@ -233,7 +233,10 @@ def _column_panels(data: Data, examples: Tensor) -> Iterator[_Panel]:
             yield _bars(column.name, ones.numpy(), column.categories)
         else:
             place = slice(begin, begin + 1)
-            yield _histogram(column.name, values_in_units(examples, data.space, place)[:, 0])
+            values = values_in_units(examples, data.space, place)[:, 0]
+            if column.may_miss:
+                values = values[examples[:, begin + 1].numpy() < 0.5]
+            yield _histogram(column.name, values)
         begin += column.width
 
 

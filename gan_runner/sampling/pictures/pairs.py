@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
@@ -82,7 +83,10 @@ def _axes_of(
             found.append(_Axis(column, places, -0.5, column.width - 0.5))
         else:
             mean, reach = offset[begin], _REACH * scale[begin]
-            found.append(_Axis(column, part[:, 0].numpy(), mean - reach, mean + reach))
+            values = part[:, 0]
+            if column.may_miss:
+                values = values.masked_fill(part[:, 1] > 0.5, math.nan)  # which isn't drawn
+            found.append(_Axis(column, values.numpy(), mean - reach, mean + reach))
         begin += column.width
     found.sort(key=lambda axis: bool(axis.column.categories))
     return found[:_MOST_COLUMNS]
