@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import torch
@@ -25,6 +26,8 @@ Weights = Literal["ema", "raw"]
 CHUNK = 64
 """Latent points in a forward pass, always: products of matrices round otherwise in other sizes, and
 an example must not depend on how many are made with it."""
+
+_DECODED_AT_ONCE = 1 << 20  # numbers
 
 
 @dataclass(frozen=True)
@@ -101,15 +104,13 @@ class Sampler:
         Raises NumbersError for a sample that is NaN or Inf, PluginError for one of another shape.
         """
         chosen = self.label_each(len(latents), labels)
-        chunks = []
+        # small examples are decoded many at a time: a table's columns are each decoded by itself
+        at_once = CHUNK * max(1, _DECODED_AT_ONCE // (CHUNK * prod(self.space.network_shape)))
+        decoded = []
         with torch.no_grad(), evaluating(self.generator):
-            for begin in range(0, len(latents), CHUNK):
-                part = slice(begin, begin + CHUNK)
-                of = None if chosen is None else _fill_chunk(chosen[part]).to(self.device)
-                outputs = self.generator(_fill_chunk(latents[part]).to(self.device), of)
-                shape = (CHUNK, *self.space.network_shape)
-                check_shape(outputs, shape, source="the generator", meaning="an example each")
-                outputs = outputs[: len(latents[part])]
+            for begin in range(0, len(latents), at_once):
+                part = slice(begin, begin + at_once)
+                outputs = self._outputs(latents[part], None if chosen is None else chosen[part])
                 examples = self.space.decode(outputs)
                 # before decoding, which makes a pixel of anything, and after it: it may overflow
                 if not bool(outputs.isfinite().all() and examples.isfinite().all()):
@@ -117,8 +118,20 @@ class Sampler:
                         "a sample is NaN or Inf: the training has diverged. Take an earlier "
                         "checkpoint, or train with lower learning rates."
                     )
-                chunks.append(examples.cpu())
-        return torch.cat(chunks) if chunks else torch.empty(0, *self.space.shape)
+                decoded.append(examples.cpu())
+        return torch.cat(decoded) if decoded else torch.empty(0, *self.space.shape)
+
+    def _outputs(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """What the generator makes of latent points, a chunk at a time."""
+        chunks = []
+        for begin in range(0, len(latents), CHUNK):
+            part = slice(begin, begin + CHUNK)
+            of = None if labels is None else _fill_chunk(labels[part]).to(self.device)
+            outputs = self.generator(_fill_chunk(latents[part]).to(self.device), of)
+            shape = (CHUNK, *self.space.network_shape)
+            check_shape(outputs, shape, source="the generator", meaning="an example each")
+            chunks.append(outputs[: len(latents[part])])
+        return torch.cat(chunks)
 
     def label_each(
         self, count: int, labels: int | Sequence[int] | Tensor | None = None
