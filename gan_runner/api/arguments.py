@@ -95,6 +95,23 @@ def sample_count(count: object) -> int:
     return number
 
 
+def draw_limit(max_draws: object) -> int | None:
+    """The rows that are drawn at most. Raises ConfigError for what isn't a number from 1 on, or
+    None."""
+    number = None if max_draws is None else whole_number(max_draws)
+    if max_draws is not None and (number is None or number < 1):
+        shown = printable(max_draws)
+        raise ConfigError(f"not a number of draws, max_draws={shown}. Use a whole number from 1.")
+    return number
+
+
+def condition_text(where: object) -> str:
+    """A condition on rows. Raises ConfigError for what isn't a text."""
+    if not isinstance(where, str):
+        raise ConfigError(f"not a text, where={printable(where)}. Write one, as in 'age > 30'")
+    return where
+
+
 def tile_side(tile: object) -> int | None:
     """The side of a tile in px. Raises ConfigError for what isn't a number from 0 on, or None."""
     number = None if tile is None else whole_number(tile)

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from gan_runner.api.arguments import (
     asks_raw,
     checkpoint_name,
+    condition_text,
     device_name,
+    draw_limit,
     folder_of,
     latent_points,
     machine_faults,
@@ -31,6 +33,7 @@ from gan_runner.errors import ConfigError, MachineError, printable
 from gan_runner.runs.open import Trained, load_generator
 from gan_runner.sampling.arrays import to_stored_array
 from gan_runner.sampling.images import translate_images
+from gan_runner.sampling.rejection import parse_where, sample_where
 from gan_runner.sampling.translation import Direction
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
@@ -117,6 +120,8 @@ class TrainedRun:
         balanced: bool = False,
         seed: int = 0,
         truncation: float | None = None,
+        where: str | None = None,
+        max_draws: int | None = None,
     ) -> NDArray[Any] | TableRows:
         """`count` samples, the first of a seed the same however many there are: images uint8
         [N, H, W, C], vectors [N, D], sequences [N, T, D], or the rows of a table. Numbers are
@@ -126,13 +131,47 @@ class TrainedRun:
         takes them, or a tensor of places in `class_names`; without them the classes of a
         conditional generator are drawn by their `class_shares`, or all go in turn where these
         aren't known or with `balanced`. `truncation`: latent coordinates beyond it are redrawn.
-        Raises ConfigError for a class that there isn't, NumbersError for a sample that is NaN or
-        Inf.
+        `where`: the condition that rows of a table fulfil, as in "age >= 30 and sex = 'Female'";
+        others are drawn again, `max_draws` rows at most: without it 1,000 for each that is wanted,
+        100,000 if none fits. Raises ConfigError for a class that there isn't and for another or too
+        rare a condition, NumbersError for a sample that is NaN or Inf.
         """
+        if where is not None:
+            if labels is not None or balanced:
+                shown = printable(where)
+                raise ConfigError(
+                    f"two choices of rows, {'balanced' if labels is None else 'labels'} and "
+                    f"where={shown}. Say the class in the condition."
+                )
+            return self._sample_where(where, count, seed, truncation, max_draws)
+        if max_draws is not None:
+            shown = printable(max_draws)
+            raise ConfigError(f"max_draws={shown} is of where. Add that, or remove it.")
         latents = self.latents(count, seed=seed, truncation=truncation)
         if labels is None and not balanced:
             labels = self._sampler.draw_labels(len(latents), seed=seed_number(seed))
         return self.decode(latents, labels=labels)
+
+    @machine_faults()
+    def _sample_where(
+        self,
+        where: str,
+        count: int,
+        seed: int,
+        truncation: float | None,
+        max_draws: int | None,
+    ) -> NDArray[Any] | TableRows:
+        """The first rows of a seed in which a condition holds."""
+        sampler = self._sampler
+        rows = sample_where(
+            sampler,
+            parse_where(condition_text(where), sampler.space, setting="where"),
+            sample_count(count),
+            seed=seed_number(seed),
+            truncation=truncation_limit(truncation),
+            max_draws=draw_limit(max_draws),
+        )
+        return to_values(rows.examples, sampler.space, rows.labels)
 
     @machine_faults()
     def latents(self, count: int, *, seed: int = 0, truncation: float | None = None) -> Tensor:

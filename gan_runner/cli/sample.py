@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _MOST_GRID_COLUMNS = 20
 _SHARES_SHOWN = 4  # classes whose shares stand in a line
+_NUM = 64
 _MOST_SEEDS = 10_000
 _LARGEST_SCALE = 64
 _TRAVERSED = 10  # places in the range of a continuous code
@@ -105,6 +106,18 @@ def _add_samples(parser: Arguments) -> None:
         type=parse_count,
         metavar="N",
         help="N samples of each class, instead of --num",
+    )
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        help="rows of a table in which this holds, as in \"age >= 30 and sex = 'Female'\"; others "
+        "are drawn again",
+    )
+    parser.add_argument(
+        "--max-draws",
+        type=parse_count,
+        metavar="N",
+        help="rows that --where draws at most (1000 for each that is wanted; 100000 if none fits)",
     )
 
 
@@ -184,7 +197,10 @@ def _sample(options: argparse.Namespace) -> None:
     layout = Layout(options.grid_columns, options.scale)
     check_format(options.out, trained.sampler.space, option="--out")
     check_layout(options.out, trained.sampler.space, layout)
-    samples = _draw_samples(options, trained.sampler, layout)
+    if options.where is None:
+        samples, note = _draw_samples(options, trained.sampler, layout), None
+    else:
+        samples, note = _draw_where(options, trained.sampler, layout)
     if out is not FOLDER:
         check_file(options.out, "--out")
     try:
@@ -194,7 +210,9 @@ def _sample(options: argparse.Namespace) -> None:
     drawn = plural(len(samples.examples), "sample")
     terminal = Terminal()
     terminal.say(f"{drawn} of step {trained.step}: {printable(options.out)}")
-    if samples.labels is not None and not options.label:
+    if note is not None:
+        terminal.say(printable(note))
+    elif samples.labels is not None and not options.label:
         terminal.say(_shares_line(options, trained.sampler))
 
 
@@ -210,6 +228,30 @@ def _check_counts(options: argparse.Namespace) -> None:
         raise ConfigError(f"two numbers of samples, {given[0]} and {given[1]}. Give one of them.")
     if options.balanced and options.label:
         raise ConfigError("two choices of classes, --label and --balanced. Give one of them.")
+    if options.where is None and options.max_draws is not None:
+        raise ConfigError(f"--max-draws={options.max_draws} is of --where. Add that, or remove it.")
+    _check_where(options)
+
+
+def _check_where(options: argparse.Namespace) -> None:
+    """Raise ConfigError for an option that can't be combined with a condition."""
+    if options.where is None:
+        return
+    shown = printable(options.where)
+    if options.label or options.balanced or options.per_class is not None:
+        flag = "--label" if options.label else "--balanced" if options.balanced else "--per-class"
+        raise ConfigError(
+            f"two choices of rows, {flag} and --where={shown}. "
+            "Say the class in the condition, as in species = 'setosa'"
+        )
+    others = {
+        "--seeds": options.seeds,
+        "--interpolate": options.interpolate,
+        "--traverse": options.traverse,
+    }
+    for flag, value in others.items():
+        if value is not None:
+            raise ConfigError(f"{flag} can't be combined with --where={shown}. Remove one of them.")
 
 
 def _shares_line(options: argparse.Namespace, sampler: Sampler) -> str:
@@ -232,30 +274,62 @@ def _draws_shares(options: argparse.Namespace, sampler: Sampler) -> bool:
     return bool(sampler.class_counts) and not chosen and not rows
 
 
+def _draw_where(
+    options: argparse.Namespace, sampler: Sampler, layout: Layout
+) -> tuple[GeneratedSamples, str]:
+    """The rows in which the condition holds, and how many were drawn for them. Raises ConfigError
+    for another condition, and for one that holds too rarely."""
+    from gan_runner.sampling.rejection import parse_where, sample_where
+
+    condition = parse_where(options.where, sampler.space, setting="--where")
+    rows = sample_where(
+        sampler,
+        condition,
+        options.num or _NUM,
+        seed=options.seed,
+        truncation=options.truncation,
+        max_draws=options.max_draws,
+    )
+    samples = GeneratedSamples(
+        rows.examples,
+        sampler.space,
+        layout,
+        labels=rows.labels,
+        class_names=sampler.class_names,
+        codes=_codes(sampler, rows.latents),
+    )
+    return samples, f"accepted {rows.rate:.2%} of {rows.drawn:,} rows: {condition.text}"
+
+
 def _draw_samples(
     options: argparse.Namespace, sampler: Sampler, layout: Layout
 ) -> GeneratedSamples:
     """The samples that the options ask for. Raises ConfigError for what the sampler hasn't."""
-    import torch
-
     classes = _classes(options, sampler)
     latents, grid_columns = _latents(options, sampler, classes)
     if _draws_shares(options, sampler):
         labels = _draw_labels(options, sampler, len(latents))
     else:
         labels = _labels(options, classes, len(latents))
-    codes = sampler.code_values(latents)
     return GeneratedSamples(
         sampler.decode(latents, labels),
         sampler.space,
         layout,
         labels=labels,
         class_names=sampler.class_names,
-        codes=torch.stack([code.float() for code in codes], dim=1) if codes else None,
+        codes=_codes(sampler, latents),
         grid_columns=grid_columns,
         frames=options.interpolate,
         seeds=options.seeds or (),
     )
+
+
+def _codes(sampler: Sampler, latents: Tensor) -> Tensor | None:
+    """The latent codes of points, [N, K]; None without codes."""
+    import torch
+
+    codes = sampler.code_values(latents)
+    return torch.stack([code.float() for code in codes], dim=1) if codes else None
 
 
 def _classes(options: argparse.Namespace, sampler: Sampler) -> list[int]:
@@ -309,7 +383,7 @@ def _latents(
     if options.traverse is not None:
         return _traversal(options, sampler)
     steps = options.interpolate
-    count = options.num or (64 if steps is None else 8)
+    count = options.num or (_NUM if steps is None else 8)
     if options.per_class is not None:
         count = options.per_class * len(classes)
     drawn = _draw_latents(options, sampler, count, each=1 if steps is None else 2)

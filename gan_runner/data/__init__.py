@@ -3,13 +3,16 @@
 from gan_runner.data.columns import Column, Columns
 from gan_runner.data.data import Data, Space
 from gan_runner.data.degradation import Degradation, HidingDegradation
+from gan_runner.data.expressions import Constraint, Values, parse_constraint
 from gan_runner.data.reading import ColumnNotes, Decision, LeftOut, Reading
+from gan_runner.data.rules import RulesFound, find_rules
 from gan_runner.data.stored import Examples, StoredExamples
 
 __all__ = [
     "Column",
     "ColumnNotes",
     "Columns",
+    "Constraint",
     "Data",
     "Decision",
     "Degradation",
@@ -17,6 +20,10 @@ __all__ = [
     "HidingDegradation",
     "LeftOut",
     "Reading",
+    "RulesFound",
     "Space",
     "StoredExamples",
+    "Values",
+    "find_rules",
+    "parse_constraint",
 ]

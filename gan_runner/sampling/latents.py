@@ -20,14 +20,31 @@ def draw_latents(count: int, dims: int, *, seed: int, truncation: float | None =
     The first points of a seed are the same however many are drawn. `truncation` T redraws every
     coordinate beyond T (Brock et al. 2019, section 3.1).
     """
-    rng = torch.Generator().manual_seed(derive(seed, "samples"))
-    numbers = count * dims
-    blocks = torch.randn(-(-numbers // _BLOCK) * _BLOCK, generator=rng)
-    points = blocks[:numbers].view(count, dims)
-    if truncation is None:
-        return points
-    redrawn = _draw_within(truncation, points, seed=seed)
-    return torch.where(points.abs() <= truncation, points, redrawn)
+    return LatentStream(dims, seed=seed, truncation=truncation).take(count)
+
+
+class LatentStream:
+    """The points of `draw_latents` one after the other, part by part."""
+
+    def __init__(self, dims: int, *, seed: int, truncation: float | None = None) -> None:
+        """`dims`, `seed` and `truncation` as of `draw_latents`."""
+        self._dims = dims
+        self._truncation = truncation
+        self._rng = torch.Generator().manual_seed(derive(seed, "samples"))
+        self._redrawing = torch.Generator().manual_seed(derive(seed, "truncation"))
+        self._ended = False
+
+    def take(self, count: int) -> Tensor:
+        """The next points [count, dims], of which every part but the last has a multiple of 16."""
+        assert not self._ended, "the numbers behind an incomplete block are others"
+        numbers = count * self._dims
+        self._ended = numbers % _BLOCK > 0
+        blocks = torch.randn(-(-numbers // _BLOCK) * _BLOCK, generator=self._rng)
+        points = blocks[:numbers].view(count, self._dims)
+        if self._truncation is None:
+            return points
+        redrawn = _draw_within(self._truncation, points, self._redrawing)
+        return torch.where(points.abs() <= self._truncation, points, redrawn)
 
 
 def draw_labels(count: int, class_counts: Sequence[int], *, seed: int) -> Tensor:
@@ -52,10 +69,9 @@ def interpolate(start: Tensor, end: Tensor, count: int) -> Tensor:
     return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / angle.sin()
 
 
-def _draw_within(bound: float, points: Tensor, *, seed: int) -> Tensor:
+def _draw_within(bound: float, points: Tensor, rng: torch.Generator) -> Tensor:
     """Normal numbers within the bound, as many as `points` has: by their quantiles, so that each
     takes one draw and depends on no other."""
-    rng = torch.Generator().manual_seed(derive(seed, "truncation"))
     draws = torch.rand(points.numel(), generator=rng, dtype=torch.float64) * 2 - 1
     within = torch.erfinv(draws * math.erf(bound / math.sqrt(2))) * math.sqrt(2)
     return within.clamp(-bound, bound).to(points.dtype).view_as(points)

@@ -17,7 +17,7 @@ from gan_runner.models.autoencoder import Decoder, as_decoder
 from gan_runner.models.codes import Code
 from gan_runner.objectives.elbo import VariationalObjective
 from gan_runner.sampling.evaluating import evaluating
-from gan_runner.sampling.latents import draw_labels, draw_latents
+from gan_runner.sampling.latents import LatentStream, draw_labels
 from gan_runner.sampling.translation import Translation
 
 Weights = Literal["ema", "raw"]
@@ -91,12 +91,16 @@ class Sampler:
 
         Raises ConfigError for a translator, which has none.
         """
+        return self.latent_stream(seed=seed, truncation=truncation).take(count)
+
+    def latent_stream(self, *, seed: int, truncation: float | None = None) -> LatentStream:
+        """The same points of a seed part by part. Raises ConfigError as `latents`."""
         if self.translation is not None:
             raise ConfigError(
                 "this run translates images and has no latent points to sample. "
                 "Use gan-translate RUN INPUT --out FOLDER, in Python translate(images)"
             )
-        return draw_latents(count, self.latent_dims, seed=seed, truncation=truncation)
+        return LatentStream(self.latent_dims, seed=seed, truncation=truncation)
 
     def decode(self, latents: Tensor, labels: int | Sequence[int] | Tensor | None = None) -> Tensor:
         """The examples of latent points [N, latent_dims], as stored: [N, *shape] on the CPU.
