@@ -147,6 +147,9 @@ class TrainedRun:
         if max_draws is not None:
             shown = printable(max_draws)
             raise ConfigError(f"max_draws={shown} is of where. Add that, or remove it.")
+        columns = self._sampler.space.columns
+        if columns is not None and columns.keeper.may_break and labels is None and not balanced:
+            return self._sample_where(None, count, seed, truncation, None)
         latents = self.latents(count, seed=seed, truncation=truncation)
         if labels is None and not balanced:
             labels = self._sampler.draw_labels(len(latents), seed=seed_number(seed))
@@ -155,17 +158,19 @@ class TrainedRun:
     @machine_faults()
     def _sample_where(
         self,
-        where: str,
+        where: str | None,
         count: int,
         seed: int,
         truncation: float | None,
         max_draws: int | None,
     ) -> NDArray[Any] | TableRows:
-        """The first rows of a seed in which a condition holds."""
-        sampler = self._sampler
+        """The first rows of a seed in which a condition holds, and that keep the constraints."""
+        sampler, condition = self._sampler, None
+        if where is not None:
+            condition = parse_where(condition_text(where), sampler.space, setting="where")
         rows = sample_where(
             sampler,
-            parse_where(condition_text(where), sampler.space, setting="where"),
+            condition,
             sample_count(count),
             seed=seed_number(seed),
             truncation=truncation_limit(truncation),

@@ -197,7 +197,7 @@ def _sample(options: argparse.Namespace) -> None:
     layout = Layout(options.grid_columns, options.scale)
     check_format(options.out, trained.sampler.space, option="--out")
     check_layout(options.out, trained.sampler.space, layout)
-    if options.where is None:
+    if options.where is None and not _redraws(options, trained.sampler):
         samples, note = _draw_samples(options, trained.sampler, layout), None
     else:
         samples, note = _draw_where(options, trained.sampler, layout)
@@ -281,7 +281,9 @@ def _draw_where(
     for another condition, and for one that holds too rarely."""
     from gan_runner.sampling.rejection import parse_where, sample_where
 
-    condition = parse_where(options.where, sampler.space, setting="--where")
+    condition = None
+    if options.where is not None:
+        condition = parse_where(options.where, sampler.space, setting="--where")
     rows = sample_where(
         sampler,
         condition,
@@ -298,7 +300,17 @@ def _draw_where(
         class_names=sampler.class_names,
         codes=_codes(sampler, rows.latents),
     )
-    return samples, f"accepted {rows.rate:.2%} of {rows.drawn:,} rows: {condition.text}"
+    wanted = "those that keep the constraints" if condition is None else condition.text
+    return samples, f"accepted {rows.rate:.2%} of {rows.drawn:,} rows: {wanted}"
+
+
+def _redraws(options: argparse.Namespace, sampler: Sampler) -> bool:
+    """Whether rows that break a constraint are drawn again: where neither their latent points nor
+    their classes were asked for."""
+    columns = sampler.space.columns
+    asked = (options.seeds, options.interpolate, options.traverse, options.per_class)
+    chosen = bool(options.label or options.balanced) or any(each is not None for each in asked)
+    return columns is not None and columns.keeper.may_break and not chosen
 
 
 def _draw_samples(

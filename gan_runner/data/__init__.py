@@ -1,6 +1,7 @@
 """Data as one indexed array, in memory or on disk; batches, a table's columns, its reading."""
 
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.data.data import Data, Space
 from gan_runner.data.degradation import Degradation, HidingDegradation
 from gan_runner.data.expressions import Constraint, Values, parse_constraint

@@ -1,4 +1,4 @@
-"""The columns of a table: what each holds, and how numbers become its cells again."""
+"""The columns of a table together: examples become rows again, and are encoded for networks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,51 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, cat, stack
 from torch.nn.functional import one_hot
 
-from gan_runner.data.encodings import NumberEncoding
+from gan_runner.data.column import Column
+from gan_runner.data.kept_constraints import Keeper, KeptConstraint
 
 _LARGEST = 2**63 - 1  # of an int64
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column as its owner knows it. A numeric one has no `categories`.
-
-    `decimals`: digits after the point that its numbers are rounded to, None to leave them.
-    `label`: its categories are the classes of the rows. `condition`: it conditions the generator,
-    so examples don't hold it. `encoding`: how networks see its numbers, None for standardized ones.
-    """
-
-    name: str
-    categories: tuple[str, ...] = ()
-    decimals: int | None = None
-    label: bool = False
-    condition: bool = False
-    encoding: NumberEncoding | None = None
-
-    @property
-    def may_miss(self) -> bool:
-        """Whether numbers may be missing. A missing category is one more category, the text ''."""
-        return self.encoding is not None and self.encoding.missing
-
-    @property
-    def width(self) -> int:
-        """The number of values of an example that it takes: one for each category; the number, and
-        a one where it may be missing and is."""
-        return 0 if self.condition else len(self.categories) or 1 + self.may_miss
-
-    @property
-    def encoded_width(self) -> int:
-        """The number of values of it that networks see."""
-        if self.condition or self.categories or self.encoding is None:
-            return self.width
-        return self.encoding.width
-
-    @property
-    def choices(self) -> int:
-        """The number of those that lie on a simplex, the last ones."""
-        if self.condition or self.categories:
-            return self.width
-        return 0 if self.encoding is None else self.encoding.choices
 
 
 @dataclass(frozen=True)
@@ -66,12 +26,14 @@ class Columns:
     for a numeric column, and a one beside it where it is missing; zeros and a one for a categorical
     one. Networks see them encoded, float32 [N, E].
 
-    `temperature` and `straight_through` say how a generator ends in categories.
+    `temperature` and `straight_through` say how a generator ends in categories. `constraints` are
+    those that rows keep.
     """
 
     columns: tuple[Column, ...]
     temperature: float
     straight_through: bool
+    constraints: tuple[KeptConstraint, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError for columns that no table has."""
@@ -94,6 +56,11 @@ class Columns:
     def choices(self) -> int:
         """The number of these that lie on a simplex: of categories, and of kinds of numbers."""
         return sum(column.choices for column in self.columns)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """What keeps the constraints."""
+        return Keeper(self.constraints, self.columns)
 
     @property
     def label(self) -> Column | None:
@@ -160,12 +127,14 @@ class Columns:
         is.
         """
         codes = self.codes(examples.cpu(), None if labels is None else labels.cpu())
-        begin = 0
+        held, begin = {}, 0
         for column in self.columns:
             if column.name in codes:
                 off = origin[begin] if origin and column.width else 0.0
-                yield column, _values(column, codes[column.name].numpy(), off)
+                held[column.name] = _values(column, codes[column.name].numpy(), off)
             begin += column.width
+        values = self.keeper.complete(held) if self.constraints else held
+        yield from ((c, values[c.name]) for c in self.columns if c.name in values)
 
     def rows(
         self, examples: Tensor, labels: Tensor | None, origin: Sequence[float] = ()

@@ -278,6 +278,8 @@ def _column(
     role: Role = note.role
     if column.label:
         role = "condition" if column.condition else "label"
+    if column.given:
+        return _part(note._replace(note="given by other columns"), role)
     if not column.categories:
         return _part(note, role, numbers=moments.of(place))
     if column.condition:

@@ -146,7 +146,8 @@ class Table(Tabular):
             decisions=tuple(decisions),
             columns=notes(table, read, kinds, missing, label.name),
         )
-        return TableContents(complete, reading, label.doubt)
+        whole = next((c.lines for c in columns if c.rows is None), table.lines)
+        return TableContents(complete, reading, label.doubt, whole)
 
     def _text(self) -> TextTable:
         delimiter = {"auto": None, "tab": "\t", "space": " "}.get(self.delimiter, self.delimiter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, final
@@ -18,10 +18,14 @@ from torch.nn.functional import one_hot
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Columns, Data, Decision, Reading, Space
+from gan_runner.data.expressions import parse_constraint
+from gan_runner.data.kept_constraints import SETTING, KeptConstraint, keep_constraints
+from gan_runner.data.rules import find_rules
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.number_encodings import MOST_KNOTS, Bounds, Encoder, Kind
 from gan_runner.datasets.shifting import Lost, shift
 from gan_runner.datasets.splitting import TrainTestIndices, split_indices
+from gan_runner.datasets.table_constraints import check_constraints, offer_rules
 from gan_runner.datasets.vectors import standardized_space
 from gan_runner.errors import DataError, printable
 
@@ -46,18 +50,21 @@ class ColumnValues(NamedTuple):
 
 class TableContents(NamedTuple):
     """All columns of a table, at most one of them the label, and how it was read. `label_doubt`: a
-    sentence for faults about the classes of a label that was guessed."""
+    sentence for faults about the classes of a label that was guessed. `lines`: where the rows stand
+    in the file; without them they are counted."""
 
     columns: list[ColumnValues]
     reading: Reading = Reading()
     label_doubt: str = ""
+    lines: Sequence[int] = ()
 
 
 class Tabular(Dataset):
     """Rows that are split by a seed and a ratio, stratified by the label where there is one.
 
     `label_as`: the label is one more `column` that the generator makes, or the `class` that it is
-    conditioned on; `auto` depends on the model. `number_encoding`, `bounds` and `spikes` say how
+    conditioned on; `auto` depends on the model. `constraints` hold in all rows, and in samples.
+    `number_encoding`, `bounds` and `spikes` say how
     networks see numbers. `temperature` and `straight_through` belong to the Gumbel-softmax of
     categories and other choices.
     """
@@ -65,6 +72,7 @@ class Tabular(Dataset):
     label_as: Literal["auto", "column", "class"]
     test_ratio: Annotated[float, Field(ge=0, lt=1)]
     seed: NonNegativeInt
+    constraints: tuple[str, ...]
     number_encoding: Kind
     bounds: Bounds
     spikes: bool
@@ -105,7 +113,12 @@ class Tabular(Dataset):
 
     def _split_data(self) -> TrainTestData:
         contents = self.contents()
-        filled = [self._as_example_numbers(self._as_condition(c)) for c in contents.columns]
+        kept, rules = self._constraints(contents)
+        given = {each.gives for each in kept}
+        filled = [
+            self._as_example_numbers(self._as_condition(_as_given(each, given)))
+            for each in contents.columns
+        ]
         if not any(each.column.width for each in filled):
             raise DataError(f"no column to generate, {self.setting}. Use a table with more.")
         label = next((each for each in filled if each.column.label), None)
@@ -116,9 +129,10 @@ class Tabular(Dataset):
         filled = self._encoded(filled, chosen.train.numpy())
         examples = torch.cat([_numbers(each) for each in filled if each.column.width], dim=1)
         all_columns = tuple(each.column for each in filled)
-        columns = Columns(all_columns, self.temperature, self.straight_through)
+        columns = Columns(all_columns, self.temperature, self.straight_through, kept)
         space = _space(examples[chosen.train], columns, _origin(filled))
-        reading = self._with_condition(contents.reading).with_decisions(*_lost_digits(filled))
+        decisions = (*_lost_digits(filled), *rules)
+        reading = self._with_condition(contents.reading).with_decisions(*decisions)
         train, test = (
             Data(
                 examples[part],
@@ -130,6 +144,18 @@ class Tabular(Dataset):
             for part in chosen
         )
         return TrainTestData(train, test if len(test) else None)
+
+    def _constraints(
+        self, contents: TableContents
+    ) -> tuple[tuple[KeptConstraint, ...], list[Decision]]:
+        """How each constraint is kept, and the rules that could be more of them. Raises ConfigError
+        for what is no constraint, DataError where rows break one."""
+        table = [(each.column, each.values) for each in contents.columns]
+        columns = [column for column, _ in table]
+        constraints = [parse_constraint(c, columns, setting=SETTING) for c in self.constraints]
+        check_constraints(constraints, table, contents.lines or range(1, len(table[0][1]) + 1))
+        rules = list(offer_rules(find_rules(table), constraints))
+        return keep_constraints(constraints, table), rules
 
     def _as_condition(self, filled: ColumnValues) -> ColumnValues:
         """The label as a condition, where `label_as` is `class`."""
@@ -172,7 +198,10 @@ class Tabular(Dataset):
         numeric = sum(not each.column.categories for each in filled)
         knots = MOST_KNOTS if numeric <= _MANY_COLUMNS else _FEW_KNOTS
         encoder = Encoder(self.number_encoding, self.bounds, self.spikes, self.seed, knots)
-        return [each if each.column.categories else _fit(encoder, each, rows) for each in filled]
+        return [
+            each if each.column.categories or each.column.given else _fit(encoder, each, rows)
+            for each in filled
+        ]
 
     def _split(
         self, labels: Tensor | None, names: tuple[str, ...], count: int, *, label_doubt: str
@@ -193,6 +222,10 @@ class TrainTestData(NamedTuple):
 
     train: Data
     test: Data | None
+
+
+def _as_given(filled: ColumnValues, given: Collection[str | None]) -> ColumnValues:
+    return filled._replace(column=replace(filled.column, given=filled.column.name in given))
 
 
 def _fit(encoder: Encoder, filled: ColumnValues, rows: NDArray[np.int64]) -> ColumnValues:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.models.labels import ClassConditional
 
 

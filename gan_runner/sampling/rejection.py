@@ -54,14 +54,15 @@ def parse_where(text: str, space: Space, *, setting: str) -> Condition:
 
 def sample_where(
     sampler: Sampler,
-    condition: Condition,
+    condition: Condition | None,
     count: int,
     *,
     seed: int,
     truncation: float | None = None,
     max_draws: int | None = None,
 ) -> AcceptedRows:
-    """The first `count` samples of a seed in which a condition holds.
+    """The first `count` samples of a seed in which a condition holds, if there is one, and that
+    keep the constraints of the table.
 
     They are among the samples that the seed gives without it, or, where the condition fixes the
     class, among those of this class. `max_draws`: how many are drawn at most; without it 1,000 for
@@ -91,10 +92,12 @@ def sample_where(
     )
 
 
-def _fixed_label(condition: Condition, sampler: Sampler) -> int | None:
+def _fixed_label(condition: Condition | None, sampler: Sampler) -> int | None:
     """The class that every row has in which the condition holds, where the generator is conditioned
     on it."""
     assert sampler.space.columns is not None, "a condition is on the columns of a table"
+    if condition is None:
+        return None
     fixed = fixed_categories(condition)
     for column in sampler.space.columns.columns:
         if column.condition and column.name in fixed:
@@ -131,15 +134,19 @@ def _next_labels(
 
 
 def _accept(
-    sampler: Sampler, condition: Condition, latents: Tensor, labels: Tensor | None
+    sampler: Sampler, condition: Condition | None, latents: Tensor, labels: Tensor | None
 ) -> AcceptedRows:
-    """The rows of latent points in which the condition holds."""
+    """The rows of latent points in which the condition holds, and that keep the constraints."""
     columns = sampler.space.columns
     assert columns is not None, "a condition is on the columns of a table"
     examples = sampler.decode(latents, labels)
     shown = columns.values(examples, labels, sampler.space.origin)
-    holds = condition.holds({column.name: values for column, values in shown})
-    chosen = torch.from_numpy(holds)
+    values = {column.name: each for column, each in shown}
+    chosen = torch.ones(len(latents), dtype=torch.bool)
+    if condition is not None:
+        chosen &= torch.from_numpy(condition.holds(values))
+    for _, breaks in columns.keeper.broken(values):
+        chosen &= ~torch.from_numpy(breaks)
     return AcceptedRows(
         examples[chosen],
         labels if labels is None else labels[chosen],
@@ -154,9 +161,9 @@ def _labels_of(part: AcceptedRows) -> Tensor:
     return part.labels
 
 
-def _too_rare(condition: Condition, count: int, found: int, drawn: int) -> ConfigError:
+def _too_rare(condition: Condition | None, count: int, found: int, drawn: int) -> ConfigError:
     """The fault of a condition that holds in too few rows, with how rare it is."""
-    shown = printable(condition.text)
+    shown = "what the constraints allow" if condition is None else printable(condition.text)
     if found:
         rarity = f"{shown} holds in {100 * found / drawn:.2g} % of the samples"
     else:

@@ -7,7 +7,8 @@ import torch
 from metric_inputs import inputs
 from torch import Tensor
 
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.evaluation.metrics.measures import MEASURES
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.evaluation.confusion import ConfusionMatrices
 from gan_runner.evaluation.metrics.tables import (
     closest_record_distances,

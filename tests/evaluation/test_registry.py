@@ -19,7 +19,8 @@ from torch import Tensor
 from gan_runner.config.component import parse_settings
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Space
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.cost import estimated_seconds
 from gan_runner.evaluation.features.spaces import FeatureSpace, RandomNetwork

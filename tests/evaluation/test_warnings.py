@@ -10,7 +10,8 @@ import torch
 from metric_inputs import inputs
 from torch import Tensor
 
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.evaluation.features.classifier import classifier_warning
 from gan_runner.evaluation.metrics.by_class import rows_by_class
 from gan_runner.evaluation.metrics.classified import ClassifiedRows

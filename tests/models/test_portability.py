@@ -14,7 +14,8 @@ from torch.export import Dim
 from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Space
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.models import GenerativeModel, Model
 from gan_runner.models.conditioning import Conditioning
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.sampling.pictures.figure import as_array
 from gan_runner.sampling.pictures.pairs import pairs
 

@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gan_runner.config.schema import Config
 from gan_runner.data import Data, Space
-from gan_runner.data.columns import Column, Columns
+from gan_runner.data.column import Column
+from gan_runner.data.columns import Columns
 from gan_runner.training.build import build
 from gan_runner.training.evaluation_plan import plan_evaluations
 from gan_runner.training.operations import operations_of_a_pass

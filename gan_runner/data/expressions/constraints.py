@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.data.columns import Column
+from gan_runner.data.column import Column
 from gan_runner.data.expressions.formulas import (
     And,
     CategoryChoice,

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_runner.data.columns import Column
+from gan_runner.data.column import Column
 from gan_runner.data.expressions.tokens import write_name, write_number, write_text
 
 Values = Mapping[str, NDArray[Any]]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from gan_runner.data.columns import Column
+from gan_runner.data.column import Column
 from gan_runner.data.expressions.formulas import (
     MISSING,
     CategoryChoice,

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from gan_runner.data.columns import Column
+from gan_runner.data.column import Column
 from gan_runner.data.expressions.constraints import Condition, Constraint, Dependency, Equation
 from gan_runner.data.expressions.formulas import (
     And,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gan_runner.data.columns import Column
+from gan_runner.data.column import Column
 from gan_runner.errors import PluginError, plural, printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics import fidelity, frechet, neighbors, tables

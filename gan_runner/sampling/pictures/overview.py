@@ -228,6 +228,8 @@ def _column_panels(data: Data, examples: Tensor) -> Iterator[_Panel]:
         if column.condition and data.labels is not None:
             counts = np.bincount(data.labels.cpu().numpy(), minlength=len(column.categories))
             yield _bars(column.name, counts, column.categories)
+        elif not column.width:
+            continue  # others give it
         elif column.categories:
             ones = examples[:, begin : begin + column.width].double().sum(0)
             yield _bars(column.name, ones.numpy(), column.categories)

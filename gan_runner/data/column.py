@@ -1,0 +1,53 @@
+"""A column of a table: what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gan_runner.data.encodings import NumberEncoding
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as its owner knows it. A numeric one has no `categories`.
+
+    `decimals`: digits after the point that its numbers are rounded to, None to leave them.
+    `label`: its categories are the classes of the rows. `condition`: it conditions the generator,
+    so examples don't hold it. `encoding`: how networks see its numbers, None for standardized ones.
+    `given`: others give it by a constraint, so examples don't hold it either.
+    """
+
+    name: str
+    categories: tuple[str, ...] = ()
+    decimals: int | None = None
+    label: bool = False
+    condition: bool = False
+    encoding: NumberEncoding | None = None
+    given: bool = False
+
+    @property
+    def may_miss(self) -> bool:
+        """Whether numbers may be missing. A missing category is one more category, the text ''."""
+        return self.encoding is not None and self.encoding.missing
+
+    @property
+    def width(self) -> int:
+        """The number of values of an example that it takes: one for each category; the number, and
+        a one where it may be missing and is."""
+        if self.condition or self.given:
+            return 0
+        return len(self.categories) or 1 + self.may_miss
+
+    @property
+    def encoded_width(self) -> int:
+        """The number of values of it that networks see."""
+        if not self.width or self.categories or self.encoding is None:
+            return self.width
+        return self.encoding.width
+
+    @property
+    def choices(self) -> int:
+        """The number of those that lie on a simplex, the last ones."""
+        if not self.width or self.categories:
+            return self.width
+        return 0 if self.encoding is None else self.encoding.choices
