@@ -193,12 +193,10 @@ class _Numbers:
 
 
 def _orders(numeric: Sequence[_Numbers]) -> Iterator[tuple[Column, Column]]:
-    """The pairs of columns of which the first is at most the second in every row, though their
-    ranges overlap."""
+    """The pairs of columns of like spread of which the first is at most the second in every row."""
     for one, other in combinations(numeric, 2):
         spreads = sorted((one.spread, other.spread))
-        overlap = min(one.high, other.high) - max(one.low, other.low)
-        if spreads[1] <= _LIKE_SPREAD * spreads[0] and overlap > 0:
+        if spreads[1] <= _LIKE_SPREAD * spreads[0]:
             for smaller, larger in (one, other), (other, one):
                 if _is_ordered(smaller.values, larger.values):
                     yield smaller.column, larger.column
@@ -206,8 +204,8 @@ def _orders(numeric: Sequence[_Numbers]) -> Iterator[tuple[Column, Column]]:
 
 
 def _is_ordered(smaller: NDArray[np.float64], larger: NDArray[np.float64]) -> bool:
-    """Whether one column is at most the other in every row, not always equal to it, and chance
-    doesn't explain that."""
+    """Whether one column is at most the other in every row and not always equal to it, which in
+    another order of the rows it isn't: ranges that don't overlap say nothing."""
     if (smaller[:_TRIED] > larger[:_TRIED]).any() or (smaller > larger).any():
         return False
     there = ~(np.isnan(smaller) | np.isnan(larger))

@@ -180,6 +180,13 @@ def test_names_and_texts_with_quotes_within_are_written_with_two() -> None:
     assert parse_condition(read.text, columns, setting="--where") == read
 
 
+def test_names_begin_with_digits_and_hold_dots_and_dashes() -> None:
+    columns = tuple(map(Column, ("2nd_floor", "1e5x", "a.b-c", "größe")))
+    text = "2nd_floor > 1e5 and 1e5x < 2. and a.b-c - größe = .5"
+    read = parse_condition(text, columns, setting="--where")
+    assert read.text == "2nd_floor > 100000 and 1e5x < 2 and a.b-c - größe = 0.5"
+
+
 def test_the_columns_of_a_condition_are_named_once_and_in_order() -> None:
     assert condition("b > 1 and (a < b or sex is missing)").columns == ("b", "a", "sex")
 
@@ -321,6 +328,8 @@ def test_an_equation_holds_to_half_a_unit_of_its_last_decimal() -> None:
         "b": np.ones(3),
     }
     assert constraint("total = a + b").violations(table).tolist() == [False, True, True]
+    halves = {"petal width (cm)": np.array([1.0]), "a": np.array([1.05])}  # 0.05 in decimals alone
+    assert not constraint('"petal width (cm)" = a').violations(halves).any()
 
 
 def test_an_equation_of_a_column_without_decimals_holds_to_a_millionth() -> None:
