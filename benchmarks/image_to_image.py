@@ -1,7 +1,9 @@
 """The networks and the loops of pytorch-CycleGAN-and-pix2pix, as plain eager torch.
 
-After what that repository does (networks, order of updates, losses, pool), without its data
-loader, log and pictures. Zhu et al. 2017, arXiv:1703.10593; Isola et al. 2017, arXiv:1611.07004.
+After what that repository does (networks, initial weights, order of updates, losses, pool, rates),
+without its data loader, log and pictures. Zhu et al. 2017, arXiv:1703.10593; Isola et al. 2017,
+arXiv:1611.07004. With `steps` the learning rates are constant for the first half of them and fall
+to 0 in the second, as there by default.
 """
 
 from __future__ import annotations
@@ -13,17 +15,28 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
+from torch.optim.lr_scheduler import LambdaLR
 
 Norm = Callable[[int], nn.Module]
 
 
 def pix2pix(
-    inputs: Tensor, targets: Tensor, *, width: int, halvings: int, batch: int, norm: str
-) -> Iterator[None]:
-    """The steps of its `pix2pix_model.py`: `unet_128`, its D of patches of 70 pixels."""
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    width: int,
+    halvings: int,
+    batch: int,
+    norm: str,
+    steps: int | None = None,
+) -> Iterator[nn.Module]:
+    """The generator after each step of its `pix2pix_model.py`: `unet_128` where it halves seven
+    times, its D of patches of 70 pixels."""
     generator = UNet(3, 3, width=width, halvings=halvings, norm=_norm(norm))
     discriminator = patches(6, width=width, norm=_norm(norm))
+    _initialize(generator, discriminator)
     optimizer_g, optimizer_d = (_adam(network) for network in (generator, discriminator))
+    schedules = [_schedule(optimizer, steps) for optimizer in (optimizer_g, optimizer_d)]
     criterion = GameLoss(nn.BCEWithLogitsLoss())
     while True:
         chosen = torch.randint(len(inputs), (batch,))
@@ -42,17 +55,29 @@ def pix2pix(
         on_fake = discriminator(torch.cat((real_a, fake_b), 1))
         (criterion(on_fake, True) + l1_loss(fake_b, real_b) * 100.0).backward()
         optimizer_g.step()
-        yield
+        for schedule in schedules:
+            schedule.step()
+        yield generator
 
 
 def cyclegan(
-    domain_a: Tensor, domain_b: Tensor, *, width: int, blocks: int, batch: int
-) -> Iterator[None]:
-    """The steps of its `cycle_gan_model.py`: both G first, then both D on fakes from the pools."""
+    domain_a: Tensor,
+    domain_b: Tensor,
+    *,
+    width: int,
+    blocks: int,
+    batch: int,
+    identity: float = 0.5,
+    steps: int | None = None,
+) -> Iterator[tuple[nn.Module, nn.Module]]:
+    """Both generators, of B and of A, after each step of its `cycle_gan_model.py`: both G first,
+    then both D on fakes from the pools."""
     norm = _norm("instance")
     g_a, g_b = (ResNet(3, 3, width=width, blocks=blocks, norm=norm) for _ in range(2))
     d_a, d_b = (patches(3, width=width, norm=norm) for _ in range(2))
+    _initialize(g_a, g_b, d_a, d_b)
     optimizer_g, optimizer_d = _adam(g_a, g_b), _adam(d_a, d_b)
+    schedules = [_schedule(optimizer, steps) for optimizer in (optimizer_g, optimizer_d)]
     criterion, pool_a, pool_b = GameLoss(nn.MSELoss()), Pool(50), Pool(50)
     while True:
         real_a = domain_a[torch.randint(len(domain_a), (batch,))]
@@ -62,10 +87,12 @@ def cyclegan(
 
         _learns(False, d_a, d_b)
         optimizer_g.zero_grad()
-        identity = l1_loss(g_a(real_b), real_b) + l1_loss(g_b(real_a), real_a)
+        itself: Tensor | float = 0.0
+        if identity:
+            itself = l1_loss(g_a(real_b), real_b) + l1_loss(g_b(real_a), real_a)
         game = criterion(d_a(fake_b), True) + criterion(d_b(fake_a), True)
         cycle = l1_loss(again_a, real_a) + l1_loss(again_b, real_b)
-        (game + 10.0 * cycle + 5.0 * identity).backward()
+        (game + 10.0 * cycle + 10.0 * identity * itself).backward()
         optimizer_g.step()
 
         _learns(True, d_a, d_b)
@@ -77,7 +104,9 @@ def cyclegan(
             loss = criterion(critic(real), True) + criterion(critic(fake), False)
             (loss * 0.5).backward()
         optimizer_d.step()
-        yield
+        for schedule in schedules:
+            schedule.step()
+        yield g_a, g_b
 
 
 class UNet(nn.Module):
@@ -202,6 +231,26 @@ def _has_bias(norm: Norm) -> bool:
 def _learns(learns: bool, *networks: nn.Module) -> None:
     for network in networks:
         network.requires_grad_(learns)
+
+
+def _initialize(*networks: nn.Module) -> None:
+    """Its `init_type` normal: DCGAN's."""
+    for module in chain(*(network.modules() for network in networks)):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def _schedule(optimizer: torch.optim.Optimizer, steps: int | None) -> LambdaLR:
+    """Its `lr_policy` linear, by steps where it goes by epochs."""
+
+    def factor(step: int) -> float:
+        return 1.0 if steps is None else min(1.0, 2.0 - 2.0 * step / steps)
+
+    return LambdaLR(optimizer, factor)
 
 
 def _adam(*networks: nn.Module) -> torch.optim.Adam:

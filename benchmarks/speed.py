@@ -77,7 +77,7 @@ class Case:
     title: str
     shape: tuple[int, int, int]
     settings: tuple[str, ...]
-    bare: Callable[[Work], Iterator[None]]
+    bare: Callable[[Work], Iterator[object]]
     translates: bool = False
 
 
@@ -196,13 +196,13 @@ def _loader(work: Work) -> Iterator[Tensor]:
         yield from loader
 
 
-def _pix2pix(work: Work) -> Iterator[None]:
+def _pix2pix(work: Work) -> Iterator[object]:
     assert work.inputs is not None, "of translators"
     norm = "batch" if work.batch > 1 else "instance"
     return pix2pix(work.inputs, work.images, width=WIDTH, halvings=7, batch=work.batch, norm=norm)
 
 
-def _cyclegan(work: Work) -> Iterator[None]:
+def _cyclegan(work: Work) -> Iterator[object]:
     assert work.inputs is not None, "of translators"
     return cyclegan(work.inputs, work.images, width=WIDTH, blocks=9, batch=work.batch)
 

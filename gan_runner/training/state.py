@@ -158,8 +158,9 @@ class TrainState:
     @contextmanager
     def turned(self) -> Iterator[TrainState]:
         """The state as the game of the way back has it: its networks, optimizers and memories under
-        the names of those of the way there. What it logs is logged under `back/`."""
-        networks, optimizers = _of_back(self.networks), _of_back(self.optimizers)
+        the names of those of the way there, whose networks and optimizers are `back_`. What it logs
+        is logged under `back/`."""
+        networks, optimizers = _turned(self.networks), _turned(self.optimizers)
         memories, sums = _of_back(self.memories), Sums()
         turned = replace(
             self, networks=networks, optimizers=optimizers, memories=memories, sums=sums
@@ -327,6 +328,12 @@ def _layout(network: nn.Module, space: Space, device: torch.device) -> torch.mem
     if space.kind != "images" or (copies and device.type == "cpu"):
         return torch.preserve_format
     return torch.channels_last
+
+
+def _turned(named: Mapping[str, N]) -> dict[str, N]:
+    """Each way by the names of the other."""
+    there = {_BACK + name: of for name, of in named.items() if not name.startswith(_BACK)}
+    return _of_back(named) | there
 
 
 def _of_back(named: Mapping[str, N]) -> dict[str, N]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,9 +11,11 @@ from translators import batches_of, identical, state_of, train, two_domains, une
 
 from gan_runner.augmentations.base import Memory
 from gan_runner.data import Space
+from gan_runner.data.batches import Batch
 from gan_runner.errors import ConfigError
 from gan_runner.sampling.translation import turned_space
-from gan_runner.training.methods.unpaired import Translations, exchange
+from gan_runner.system.machine import share_threads
+from gan_runner.training.methods.unpaired import Translations, Unpaired, exchange
 from gan_runner.training.state import TrainState
 
 LECAM = {"penalty": {"lecam": {"name": "LeCam", "weight": 0.1, "every": 1, "decay": 0.9}}}
@@ -24,18 +28,26 @@ def with_identities(state: TrainState) -> TrainState:
     return state
 
 
+def distances_of_both_ways(
+    method: Unpaired, state: TrainState, batch: Batch, fakes: Translations
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    assert batch.inputs is not None
+    there = method._distances(state, batch, fakes)
+    from_other = Batch(batch.inputs, inputs=batch.examples)
+    with state.turned() as turned:
+        return there, method._distances(turned, from_other, fakes.turned())
+
+
 def test_a_translator_that_is_the_identity_has_no_cycle_and_no_identity_loss() -> None:
     data, method = two_domains(), unpaired()
     state, batch = with_identities(state_of(method, data.space)), next(batches_of(data, method))
     assert batch.inputs is not None
     fakes = Translations(batch.inputs, batch.examples)
-    terms = method._cycle(state, batch, fakes) | method._identity(state, batch, fakes)
-    assert {name: float(value) for name, value in terms.items()} == {
-        "cycle/inputs": 0.0,
-        "cycle/examples": 0.0,
-        "identity/inputs": 0.0,
-        "identity/examples": 0.0,
-    }
+    for terms in distances_of_both_ways(method, state, batch, fakes):
+        assert {name: float(value) for name, value in terms.items()} == {
+            "cycle": 0.0,
+            "identity": 0.0,
+        }
 
 
 def test_the_cycle_of_a_translator_that_inverts_is_closed_and_not_its_identity() -> None:
@@ -45,9 +57,10 @@ def test_the_cycle_of_a_translator_that_inverts_is_closed_and_not_its_identity()
         state.networks[name] = Negative()
     assert batch.inputs is not None
     fakes = Translations(-batch.inputs, -batch.examples)
-    assert all(value == 0 for value in method._cycle(state, batch, fakes).values())
-    identity = method._identity(state, batch, fakes)["identity/inputs"]
-    assert float(identity) == pytest.approx(2 * float(batch.inputs.abs().mean()))
+    there, back = distances_of_both_ways(method, state, batch, fakes)
+    assert there["cycle"] == 0 and back["cycle"] == 0
+    assert float(back["identity"]) == pytest.approx(2 * float(batch.inputs.abs().mean()))
+    assert float(there["identity"]) == pytest.approx(2 * float(batch.examples.abs().mean()))
 
 
 def test_images_of_both_domains_go_through_a_generator_together_and_are_as_if_apart() -> None:
@@ -58,10 +71,13 @@ def test_images_of_both_domains_go_through_a_generator_together_and_are_as_if_ap
     assert fakes.own is not None and alone.own is None
     assert torch.allclose(fakes.there, alone.there, atol=1e-5)
     assert torch.allclose(fakes.back, alone.back, atol=1e-5)
-    together, apart = (method._identity(state, batch, each) for each in (fakes, alone))
-    assert together.keys() == apart.keys()
-    for name, value in apart.items():
-        assert together[name].item() == pytest.approx(value.item(), rel=1e-5)
+    together, apart = (
+        distances_of_both_ways(method, state, batch, each) for each in (fakes, alone)
+    )
+    for joined, single in zip(together, apart, strict=True):
+        assert joined.keys() == single.keys() == {"cycle", "identity"}
+        for name, value in single.items():
+            assert joined[name].item() == pytest.approx(value.item(), rel=1e-5)
 
 
 def test_images_of_both_domains_are_apart_where_a_pass_changes_what_another_makes() -> None:
@@ -152,6 +168,46 @@ def test_a_resumed_run_ends_with_the_same_bits_and_the_same_pool() -> None:
     resumed.load(half.tensors(), half.facts())
     assert len(resumed.memory("back_pool")["fakes"]) == 8
     assert identical(train(method, data, resumed, steps=2), whole)
+
+
+@pytest.mark.parametrize("loss", [{}, LECAM])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_both_games_at_the_same_time_end_with_the_same_bits_each_time(
+    loss: dict[str, object], dropout: float
+) -> None:
+    data, method = two_domains(), unpaired(unet(dropout=dropout), loss=loss)
+    with share_threads(2):
+        first, second = (
+            train(method, data, state_of(method, data.space), steps=3) for _ in range(2)
+        )
+    assert identical(first, second)
+
+
+def test_games_at_the_same_time_learn_what_they_do_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, method = two_domains(), unpaired(unet(dropout=0.0))
+    with share_threads(2):
+        assert method._plays_concurrently(state_of(method, data.space))
+        together = train(method, data, state_of(method, data.space), steps=3)
+        monkeypatch.setattr(Unpaired, "_plays_concurrently", lambda *_: False)
+        apart = train(method, data, state_of(method, data.space), steps=3)
+    assert list(together.sums.totals) == list(apart.sums.totals)
+    for name, value in together.sums.means().items():
+        assert value == pytest.approx(apart.sums.means()[name], rel=1e-4, abs=1e-5), name
+
+
+def test_games_that_share_random_numbers_or_counters_go_one_after_the_other() -> None:
+    data = two_domains()
+    for method, concurrently in (
+        (unpaired(unet(dropout=0.0)), True),
+        (unpaired(unet(dropout=0.5)), False),
+        (unpaired(unet(dropout=0.5), identity=0.0), True),
+        (unpaired(unet(dropout=0.0), loss=LECAM), False),
+        (replace(unpaired(unet(dropout=0.0)), compiles=True), False),
+        (unpaired(unet(dropout=0.0)).with_updates(accumulate=2), False),
+    ):
+        assert method._plays_concurrently(state_of(method, data.space)) == concurrently
 
 
 def test_translations_go_both_ways() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, NamedTuple
 
@@ -22,6 +22,7 @@ from gan_runner.models import GenerativeModel
 from gan_runner.objectives.reconstruction import l1
 from gan_runner.sampling.translation import turned_space
 from gan_runner.system import ranks
+from gan_runner.system.concurrency import call_both
 from gan_runner.training.methods.base import UpdateSettings, check_generator
 from gan_runner.training.methods.translation import (
     TranslatorMethod,
@@ -50,25 +51,32 @@ class Translations(NamedTuple):
     back: Tensor
     own: tuple[Tensor, Tensor] | None = None
 
+    def turned(self) -> Translations:
+        """They as the way back has them."""
+        return Translations(self.back, self.there, self.own and self.own[::-1])
 
-class GeneratorTerms(NamedTuple):
-    """Of the update of both G: the named terms of the game of each way, and the distances of cycles
-    and of identities, without their weights."""
 
-    there: dict[str, Tensor]
-    back: dict[str, Tensor]
+class WayTerms(NamedTuple):
+    """Of the update of G of one way: the named terms of its game, and the distances of its cycle
+    and of its identity, without their weights."""
+
+    game: dict[str, Tensor]
     distances: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Unpaired(TranslatorMethod):
     """Two games, one for each direction: all updates of both D, then one of both G, which also
-    learn to undo each other. Zhu et al. 2017, arXiv:1703.10593."""
+    learn to undo each other. Zhu et al. 2017, arXiv:1703.10593.
+
+    `compiles`: the networks' passes are compiled, by what isn't made for several threads.
+    """
 
     Settings: ClassVar[type[Component]] = UnpairedSettings
     accumulates: ClassVar[bool] = True
 
     settings: UnpairedSettings
+    compiles: bool = False
 
     @classmethod
     def build(
@@ -82,9 +90,10 @@ class Unpaired(TranslatorMethod):
     ) -> Unpaired:
         assert isinstance(settings, UnpairedSettings), "which this class asks for"
         check_translator(config, model, remedy="model=unet method=unpaired")
-        return cls.with_objective(
+        method = cls.with_objective(
             config, settings, model=model, augmentations=augmentations, updates=updates
         )
+        return replace(method, compiles=config.compile)
 
     def build_networks(self, space: Space, classes: int = 0) -> dict[str, nn.Module]:
         """Of both directions."""
@@ -106,9 +115,7 @@ class Unpaired(TranslatorMethod):
         for k in range(d_steps):
             batch, update = next(batches), state.step * d_steps + k
             fakes = self._translate_parts(state, batch, is_last=k == d_steps - 1)
-            self._update_discriminator(state, batch.examples, fakes.there, update=update)
-            with state.turned() as turned:
-                self._update_discriminator(turned, inputs_of(batch), fakes.back, update=update)
+            self._update_discriminators(state, batch, fakes, update=update)
         self._update_generators(state, batch, fakes)
         self.finish_step(state)
 
@@ -130,14 +137,22 @@ class Unpaired(TranslatorMethod):
         is_joint = also_own and self.settings.identity > 0 and self._generates_together
         there_of = torch.cat((inputs, examples)) if is_joint else inputs
         back_of = torch.cat((examples, inputs)) if is_joint else examples
-        with self.updates.autocast(inputs.device):
-            made = state.generator(there_of).float(), state.back_generator(back_of).float()
+        made = call_both(
+            partial(self._generate, state.generator, there_of),
+            partial(self._generate, state.back_generator, back_of),
+            concurrently=self._plays_concurrently(state),
+        )
         check_generator(self.model, made[0], back_of)
         check_generator(self.model, made[1], there_of)
         if not is_joint:
             return Translations(*made)
         (there, own_there), (back, own_back) = (of.chunk(2) for of in made)
         return Translations(there, back, (own_there, own_back))
+
+    def _generate(self, generator: nn.Module, images: Tensor) -> Tensor:
+        with self.updates.autocast(images.device):
+            made: Tensor = generator(images).float()
+            return made
 
     @property
     def _generates_together(self) -> bool:
@@ -147,76 +162,87 @@ class Unpaired(TranslatorMethod):
         drops = bool(getattr(network, "dropout", 0))
         return network.norm in ("instance", "layer", "none") and not drops
 
-    def _update_discriminator(
-        self, state: TrainState, real: Tensor, fake: Tensor, *, update: int
+    def _plays_concurrently(self, state: TrainState) -> bool:
+        """Whether the games of both ways go on at the same time. Neither may change what the other
+        uses: the streams of penalties and of augmentations, or the counters of a G that both send
+        images through."""
+        draws = bool(self.objective.penalties or self.discriminator_input.augmentations)
+        counts = self.settings.identity > 0 and not self._generates_together
+        is_alone = not self.compiles and ranks.shares() == 1 and self.updates.accumulate == 1
+        return is_alone and not (draws or counts) and state.rng.latent.device.type == "cpu"
+
+    def _update_discriminators(
+        self, state: TrainState, batch: Batch, fakes: Translations, *, update: int
     ) -> None:
-        """The update of the D of one game, whose fakes are partly those of earlier steps."""
-        pooled = exchange(
-            fake.detach(), state.memory("pool"), size=self.settings.pool, rng=state.rng.latent
-        )
-        self.update_discriminator(state, Batch(real), Batch(pooled), update=update)
+        """The updates of the D of both games, whose fakes are partly those of earlier steps."""
+        with state.turned() as turned:
+            there = self._show(state, batch.examples, fakes.there)
+            back = self._show(turned, inputs_of(batch), fakes.back)
+            call_both(
+                partial(self.update_discriminator, state, *there, update=update),
+                partial(self.update_discriminator, turned, *back, update=update),
+                concurrently=self._plays_concurrently(state),
+            )
+
+    def _show(self, state: TrainState, real: Tensor, fake: Tensor) -> tuple[Batch, Batch]:
+        """The reals and the fakes that the D of a game is shown."""
+        memory, size = state.memory("pool"), self.settings.pool
+        return Batch(real), Batch(exchange(fake.detach(), memory, size=size, rng=state.rng.latent))
 
     def _update_generators(self, state: TrainState, batch: Batch, fakes: Translations) -> None:
         learn = partial(self._learn_to_translate, state, fakes)
-        terms = self.accumulate(state, learn, batch, couples=self.objective.couples_in_generator)
+        couples = self.objective.couples_in_generator
+        there, back = self.accumulate(state, learn, batch, couples=couples)
         norms = {
             f"grad_norm/{name}": self.optimize(name, state)
             for name in ("generator", "back_generator")
         }
         with state.turned() as turned:
-            turned.sums.add(terms.back)
-        state.sums.add({**terms.there, **norms, **terms.distances})
+            turned.sums.add(back.game)
+        # an image that goes there and back is an input; one that is to stay itself, an example
+        distances = {"cycle/inputs": there.distances["cycle"]}
+        distances["cycle/examples"] = back.distances["cycle"]
+        if self.settings.identity:
+            distances["identity/inputs"] = back.distances["identity"]
+            distances["identity/examples"] = there.distances["identity"]
+        state.sums.add({**there.game, **norms, **distances})
 
     def _learn_to_translate(
         self, state: TrainState, shown: Translations, batch: Batch
-    ) -> GeneratorTerms:
-        """The terms of the update of both G give them a gradient."""
+    ) -> tuple[WayTerms, WayTerms]:
+        """The terms of the update of both G give them a gradient: those of the way there, and those
+        of the way back."""
         is_whole = self.updates.accumulate == 1
         fakes = shown if is_whole else self._translate(state, batch, also_own=True)
-        there, of_weights = self._play(state, batch.examples, fakes.there)
+        from_other = Batch(inputs_of(batch), inputs=batch.examples)
         with state.turned() as turned:
-            back, of_back_weights = self._play(turned, inputs_of(batch), fakes.back)
-        cycle, identity = self._cycle(state, batch, fakes), self._identity(state, batch, fakes)
-        weighted = [
-            *(self.settings.cycle * term for term in cycle.values()),
-            *(self.settings.identity * term for term in identity.values()),
-        ]
-        shares = [t / ranks.shares() for t in (*of_weights.values(), *of_back_weights.values())]
-        loss = torch.stack([*there.values(), *back.values(), *weighted, *shares]).sum()
+            return call_both(
+                partial(self._learn_way, state, batch, fakes),
+                partial(self._learn_way, turned, from_other, fakes.turned()),
+                concurrently=self._plays_concurrently(state),
+            )
+
+    def _learn_way(self, state: TrainState, batch: Batch, fakes: Translations) -> WayTerms:
+        """The terms of the way there give both G a gradient."""
+        game = self.play(state, batch.examples, fakes.there)
+        of_weights = self.weight_terms("generator", state)
+        distances = self._distances(state, batch, fakes)
+        weighted = [getattr(self.settings, name) * term for name, term in distances.items()]
+        shares = [term / ranks.shares() for term in of_weights.values()]
+        loss = torch.stack([*game.values(), *weighted, *shares]).sum()
         self.add_gradients(loss, state, "generator", "back_generator")
-        return GeneratorTerms(
-            {**there, **of_weights}, {**back, **of_back_weights}, {**cycle, **identity}
-        )
+        return WayTerms({**game, **of_weights}, distances)
 
-    def _play(
-        self, state: TrainState, real: Tensor, fake: Tensor
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The terms of one game, and those of the weights of its G."""
-        return self.play(state, real, fake), self.weight_terms("generator", state)
-
-    def _cycle(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
-        """How far both domains are from what comes of them there and back."""
-        inputs = inputs_of(batch)
-        with self.updates.autocast(inputs.device):
-            again = Translations(state.generator(fakes.back), state.back_generator(fakes.there))
-        return {
-            "cycle/inputs": ranks.gather(l1(again.back.float(), inputs)).mean(),
-            "cycle/examples": ranks.gather(l1(again.there.float(), batch.examples)).mean(),
-        }
-
-    def _identity(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
-        """How far images are from the translation to their own domain; nothing without a weight."""
-        if not self.settings.identity:
-            return {}
-        inputs, own = inputs_of(batch), fakes.own
-        if own is None:
-            with self.updates.autocast(inputs.device):
-                own = state.generator(batch.examples), state.back_generator(inputs)
-        own_there, own_back = own
-        return {
-            "identity/inputs": ranks.gather(l1(own_back.float(), inputs)).mean(),
-            "identity/examples": ranks.gather(l1(own_there.float(), batch.examples)).mean(),
-        }
+    def _distances(self, state: TrainState, batch: Batch, fakes: Translations) -> dict[str, Tensor]:
+        """`cycle`: how far inputs are from what comes of them there and back; `identity`: how far
+        examples are from their translation to their own domain, nothing without a weight."""
+        again = self._generate(state.back_generator, fakes.there)
+        distances = {"cycle": ranks.gather(l1(again, inputs_of(batch))).mean()}
+        if self.settings.identity:
+            made = None if fakes.own is None else fakes.own[0]
+            own = self._generate(state.generator, batch.examples) if made is None else made
+            distances["identity"] = ranks.gather(l1(own, batch.examples)).mean()
+        return distances
 
     def check_space(self, space: Space) -> None:
         super().check_space(space)
