@@ -118,7 +118,7 @@ def _possible_values(column: Column, values: Values) -> PossibleValues:
     if column.categories:
         seen = frozenset(np.unique(present).tolist())
         return PossibleValues(column, None, None, seen, bool(missing.any()))
-    low, high = (None, None) if not len(present) else (present.min(), present.max())
+    low, high = (None, None) if not len(present) else (present.min().item(), present.max().item())
     return PossibleValues(column, low, high, frozenset(), bool(missing.any()))
 
 
