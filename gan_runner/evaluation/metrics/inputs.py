@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -185,7 +186,8 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     """Names of columns as they are shown, shortened, and behind their place where two look the
     same."""
     shown = [printable(name, limit=60) for name in names]
+    counts = Counter(shown)
     return [
-        f"{place}: {name}" if shown.count(name) > 1 else name
+        f"{place}: {name}" if counts[name] > 1 else name
         for place, name in enumerate(shown, start=1)
     ]
