@@ -125,17 +125,14 @@ def _row_codes(*tables: Rows) -> list[NDArray[np.void]]:
     """Each row of each table as one value, equal for rows with equal cells in all columns of the
     first table."""
     ends = np.cumsum([row_count(rows) for rows in tables])[:-1]
+    by_name = [{column.name: values for column, values in rows} for rows in tables]
     codes = []
     for column, _ in tables[0]:
-        values = np.concatenate([dict(_by_name(rows))[column.name] for rows in tables])
+        values = np.concatenate([values_of[column.name] for values_of in by_name])
         codes.append(np.unique(values, return_inverse=True)[1].reshape(-1))
     table = np.ascontiguousarray(np.stack(codes, axis=1))
     keys = table.view(np.dtype((np.void, table.dtype.itemsize * table.shape[1])))[:, 0]
     return np.split(keys, ends)
-
-
-def _by_name(rows: Rows) -> list[tuple[str, Values]]:
-    return [(column.name, values) for column, values in rows]
 
 
 def _closest(preprocessing: Preprocessing, rows: Rows, samples: torch.Tensor) -> Values:
