@@ -79,7 +79,7 @@ DOORS = {
     },
     "sklearn": {
         *("gan_runner.augmentation_study.classifiers", "gan_runner.evaluation.metrics.tstr"),
-        "gan_runner.comparison.search",
+        *("gan_runner.comparison.search", "gan_runner.evaluation.metrics.efficacy"),
     },
     "pickle": set(),
     "importlib": {

@@ -213,18 +213,23 @@ def _show(found: list[MeasuredCheckpoint], terminal: Terminal) -> None:
     """A line for each metric and protocol: numbers stand side by side only if they compare."""
     lines: dict[tuple[str, str], dict[int, str]] = {}
     protocols: dict[str, dict[str, Any]] = {}
+    of_columns: set[str] = set()
     for place, each in enumerate(found):
         for result in each.report.results:
             error = "" if result.error is None else f" ± {result.error:.2g}"
             cells = lines.setdefault((result.name, result.protocol.id), {})
             cells[place] = f"{four_digits(result.value)}{error}"
             protocols[result.protocol.id] = result.protocol.plain()
+            if result.column is not None:
+                of_columns.add(result.name)
     heads = [f"{printable(each.run.name)} step {each.step}" for each in found]
+    # columns last: of a wide table only some of their lines are shown
+    ordered = sorted(lines.items(), key=lambda line: line[0][0] in of_columns)
     terminal.table(
         ["metric", *heads, "protocol"],
         [
             [name, *(cells.get(place, "-") for place in range(len(found))), protocol]
-            for (name, protocol), cells in islice(lines.items(), _MOST_NUMBERS)
+            for (name, protocol), cells in islice(ordered, _MOST_NUMBERS)
         ],
     )
     if len(lines) > _MOST_NUMBERS:

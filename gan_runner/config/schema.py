@@ -69,6 +69,8 @@ _EARLIER = {
     "health.translation.change": 0.1,
     "health.translation.checkerboards": 10.0,
     "health.translation.span": 400,
+    "health.action.impossible_rows": "warn",
+    "health.impossible_rows.share": 0.1,
 }
 """Settings that runs of earlier versions lack, with what these did."""
 _OF_CLASSES = {

@@ -144,13 +144,22 @@ class Keeper:
             waiting = [pair for pair in waiting if pair not in ready]
         return found
 
-    def broken(self, values: Values) -> list[tuple[str, Mask]]:
-        """Each constraint with the rows [N] that break it, where all of its columns are there."""
-        return [
-            (one.text, _breaks(one, constraint, values))
-            for one, constraint in self._kept
-            if set(constraint.columns) <= values.keys()
-        ]
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The constraints."""
+        return tuple(one.text for one, _ in self._kept)
+
+    def broken(self, values: Values) -> list[Mask]:
+        """Of each constraint the rows, bool [N], that break it; none where one of its columns isn't
+        there."""
+        return [self.breaks(index, values) for index in range(len(self._kept))]
+
+    def breaks(self, index: int, values: Values) -> Mask:
+        """The same of one constraint."""
+        one, constraint = self._kept[index]
+        if set(constraint.columns) <= values.keys():
+            return _breaks(one, constraint, values)
+        return np.zeros(len(next(iter(values.values()))), np.bool_)
 
 
 def _compute(

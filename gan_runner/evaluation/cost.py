@@ -19,13 +19,15 @@ def estimated_seconds(
     examples: int,
     features: int,
     has_tstr: bool = False,
+    has_efficacy: bool = False,
     classes: int = 0,
 ) -> float:
     """About how long the metrics take for so many real examples and as many samples, each of so
     many features, and for each of so many classes again. The classifier of a data set, trained
-    once, isn't counted; those of TSTR are where it is measured."""
+    once, isn't counted; those of TSTR and of efficacy are where these are measured."""
     measured = [METRICS[name] for name in metrics]
     measured = [m for m in measured if has_tstr or Need.TSTR not in m.needs]
+    measured = [m for m in measured if has_efficacy or Need.EFFICACY not in m.needs]
     operations = _operations(measured, examples, features)
     if classes:
         of_a_class = [metric for metric in measured if metric.of_a_class]

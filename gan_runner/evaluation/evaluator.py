@@ -77,6 +77,7 @@ class Evaluator:
             examples=examples,
             features=features,
             has_tstr=self._reference.tstr is not None,
+            has_efficacy=self._reference.efficacy is not None,
             classes=classes_apart(self._reference.data, space=self._reference.space.name),
         )
         if seconds >= _ANNOUNCED_SECONDS:
@@ -198,6 +199,9 @@ class Evaluator:
             columns=data.space.columns,
             tstr=self._tstr(fake, labels),
             held_out_data=reference.held_out_digest[:12] or None,
+            table=reference.table,
+            held_out_rows=reference.held_out_rows,
+            efficacy=reference.efficacy,
             fit_real=lambda: reference.gaussian,
             real_set=reference.real_set,
             metrics=frozenset(self._metrics),

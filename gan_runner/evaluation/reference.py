@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,10 +18,13 @@ from gan_runner.evaluation.features.cache import cached_features
 from gan_runner.evaluation.features.choice import feature_space
 from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics.classified import ClassifiedRows, classified_rows
+from gan_runner.evaluation.metrics.efficacy import EfficacyTask
 from gan_runner.evaluation.metrics.frechet import Gaussian, fit_gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.paired import ExampleSet
+from gan_runner.evaluation.metrics.real_rows import RealRows, constraints_of
 from gan_runner.evaluation.metrics.registry import Need
+from gan_runner.evaluation.metrics.rows import Rows
 from gan_runner.evaluation.metrics.translated import TrivialAnswers, trivial_answers
 from gan_runner.evaluation.metrics.tstr import LabeledArrays, TSTRTask
 from gan_runner.evaluation.settings import Evaluation
@@ -62,7 +66,9 @@ class Reference:
     needs them; `held_out_digest` is empty without such examples. Likelihoods are those of `unseen`
     examples: held-out ones, or else those in use; `split` says which. `rows` are those of a labeled
     table. `tstr` is the task of TSTR, where a metric needs it; `has_test` is whether its test
-    examples are held-out ones.
+    examples are held-out ones. `table` are the rows of a table as it has them, and `held_out_rows`
+    other ones, where there are any; `efficacy` is the task of predicting its label, where a metric
+    needs it.
 
     Of a translator the examples are the held-out targets, if there are any, and `inputs` the inputs
     that it is to translate.
@@ -83,6 +89,9 @@ class Reference:
     tstr: TSTRTask | None
     has_test: bool
     inputs: Inputs | None = None
+    table: RealRows | None = None
+    held_out_rows: Rows | None = None
+    efficacy: EfficacyTask | None = None
 
     @property
     def examples_split(self) -> str:
@@ -146,7 +155,41 @@ def prepare_reference(
         rows=rows,
         tstr=_tstr_task(data, rows, examples, labels, test, settings) if wants_tstr else None,
         has_test=test is not None,
+        **_table_parts(data, examples, labels, held_out, needs, settings)._asdict(),
     )
+
+
+class _TableParts(NamedTuple):
+    """What a reference has of a table alone."""
+
+    table: RealRows | None = None
+    held_out_rows: Rows | None = None
+    efficacy: EfficacyTask | None = None
+
+
+def _table_parts(
+    data: Data,
+    examples: Tensor,
+    labels: Tensor | None,
+    held_out: Data | None,
+    needs: Collection[Need],
+    settings: Evaluation,
+) -> _TableParts:
+    """The real rows of a table, and the task of predicting the label of held-out ones, where there
+    are two classes or more of them."""
+    columns = data.space.columns
+    if columns is None:
+        return _TableParts()
+    table = RealRows(data, examples, labels, constraints_of(columns))
+    if held_out is None:
+        return _TableParts(table)
+    others, label = table.decode(held_out.in_memory, held_out.labels), columns.label
+    if Need.EFFICACY not in needs or label is None or not data.tells_classes_apart:
+        return _TableParts(table, others)
+    if held_out.labels is None or len(held_out.labels.unique()) < 2:
+        return _TableParts(table, others)
+    task = EfficacyTask(table.in_use, others, label.name, seed=settings.seed)
+    return _TableParts(table, others, task)
 
 
 def _prepare_translations(

@@ -32,6 +32,9 @@ _ADVICE = {
     "checkerboards": "train.steps={double} (in most runs they fade) or "
     "model.discriminator.receptive_field=16 (a D of small patches) or method.l1=100 (a stronger "
     "pull to the target)",
+    "impossible_rows": "gan-evaluate RUN --metrics impossible (each column) and "
+    "train.steps={double} (more training) or optimizer.generator.lr={generator_slower:g} (smaller "
+    "steps)",
 }
 _WITHOUT_D = {  # for a VAE
     "mode_collapse": "loss.beta=0.5 (a weaker divergence, if elbo/divergence is near 0) or "

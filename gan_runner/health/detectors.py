@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from gan_runner.health.history import LEVELS, SHARE, History, Row
 from gan_runner.health.settings import Health
 
+_WORST = 3  # columns that evidence names
 _PARTS = 8  # of a span: three turns need four, and noise of single steps is to even out
 
 
@@ -230,6 +231,22 @@ def checkerboards(history: History, settings: Health) -> str | None:
     )
 
 
+def impossible_rows(history: History, settings: Health) -> str | None:
+    """Rows of a table with a value or a combination that the training rows rule out, in the last
+    two evaluations."""
+    name, rows = history.names.impossible, history.evaluations.rows_over(0)
+    shares = history.evaluations.values_over(name, 0)
+    if len(shares) < 2 or min(shares) < settings.impossible_rows.share:
+        return None
+    begin = f"{name}/"
+    faults = {key.removeprefix(begin): v for key, v in rows[-1].items() if key.startswith(begin)}
+    worst = sorted(faults.items(), key=lambda each: -each[1])[:_WORST]
+    listed = ", ".join(f"{column} {share:.1%}" for column, share in worst if share > 0)
+    return f"{min(shares):.1%} of the sampled rows or more can't exist, in two evaluations" + (
+        f": {listed}" if listed else ""
+    )
+
+
 def count_swings(values: Sequence[float], factor: float) -> int:
     """The number of turns of positive values, where each way up or down is by at least a factor."""
     low = high = values[0]
@@ -256,4 +273,5 @@ DETECTORS: dict[str, Callable[[History, Health], str | None]] = {
     "ignores_input": ignores_input,
     "identity": identity,
     "checkerboards": checkerboards,
+    "impossible_rows": impossible_rows,
 }

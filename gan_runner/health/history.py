@@ -22,11 +22,13 @@ _FEWEST_ROWS = 16  # that are remembered, however many steps they span
 
 class EvaluationNames(NamedTuple):
     """The names in rows of the numbers of evaluations that are watched: the one whose best is kept,
-    with the direction in which it is better, and that of memorization."""
+    with the direction in which it is better, that of memorization, and that of rows of a table
+    that can't exist, whose shares in each column follow behind a slash."""
 
     best: str
     direction: Literal["min", "max"]
     memorization: str
+    impossible: str
 
 
 class Series:

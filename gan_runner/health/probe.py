@@ -109,6 +109,7 @@ def evaluation_names(evaluation: Evaluation, data: Data) -> EvaluationNames:
         best=f"eval/{known[evaluation.best.metric].name_in(space)}",
         direction=evaluation.best.direction,
         memorization=f"eval/{known['memorization'].name_in(space)}",
+        impossible=f"eval/{known['impossible_share'].name_in(space)}",
     )
 
 

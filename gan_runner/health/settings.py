@@ -28,6 +28,7 @@ class Action(Component):
     ignores_input: Response
     identity: Response
     checkerboards: Response
+    impossible_rows: Response
 
 
 class Rollback(Component):
@@ -97,6 +98,12 @@ class Memorization(Component):
     ratio: Share
 
 
+class ImpossibleRows(Component):
+    """Of tables."""
+
+    share: Share
+
+
 class PastTheBest(Component):
     worse: NonNegativeFloat
     gain: Share
@@ -129,6 +136,7 @@ class Health(Component):
     memorization: Memorization
     past_the_best: PastTheBest
     translation: TranslationLimits
+    impossible_rows: ImpossibleRows
 
     def check(self, *, evaluated: bool) -> None:
         """Raise ConfigError for a rollback in a run that is never evaluated."""

@@ -53,7 +53,7 @@ _PICTURES = {
 _HEADLINES = re.compile(
     r"eval/((frechet|kid|precision|recall|coverage|memorization)_[a-z0-9]+|fid|modes_covered|"
     r"high_quality|label_accuracy|code_accuracy|elbo|tstr_accuracy|column_wasserstein|"
-    r"correlation_difference|closest_record_share|neighbors|confusion|psnr|ssim|l1|iou|"
+    r"correlation_difference|closest_record_share|impossible_share|neighbors|confusion|psnr|ssim|l1|iou|"
     r"pixel_accuracy|cycle_l1|cycle_back_l1|(perceptual|frechet_back)_[a-z0-9]+)"
 )
 _CONFIG = "config"

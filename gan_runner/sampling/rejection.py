@@ -145,7 +145,7 @@ def _accept(
     chosen = torch.ones(len(latents), dtype=torch.bool)
     if condition is not None:
         chosen &= torch.from_numpy(condition.holds(values))
-    for _, breaks in columns.keeper.broken(values):
+    for breaks in columns.keeper.broken(values):
         chosen &= ~torch.from_numpy(breaks)
     return AcceptedRows(
         examples[chosen],

@@ -95,5 +95,6 @@ def _seconds(experiment: Experiment, data: Data, num: int, sample: float) -> flo
         examples=examples,
         features=size,
         has_tstr=has_tstr,
+        has_efficacy=has_tstr and data.space.columns is not None,
         classes=classes_apart(data, space=space),
     )

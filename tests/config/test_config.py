@@ -219,8 +219,11 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     del earlier["terminal"], earlier["reuse_memory"], earlier["train"]["updates"]
     del earlier["compile"], earlier["devices"], earlier["train"]["accumulate"]
     del earlier["model"]["discriminator"]["dropout"]
-    actions = ("ignores_input", "identity", "checkerboards")
+    actions = ("ignores_input", "identity", "checkerboards", "impossible_rows")
     limits = [f"health.translation.{name}" for name in earlier["health"].pop("translation")]
+    limits += [
+        f"health.impossible_rows.{name}" for name in earlier["health"].pop("impossible_rows")
+    ]
     for action in actions:
         del earlier["health"]["action"][action]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))

@@ -168,6 +168,13 @@ def test_an_evaluation_tells_what_samples_teach_as_numbers_tables_and_a_picture(
     assert numbers["column_wasserstein"] == pytest.approx(np.mean([numbers[n] for n in each]))
     for name in "column_variation/species", "correlation_difference", "closest_record_share":
         assert name in numbers
+    models = [value for name, value in numbers.items() if name.startswith("efficacy_f1/")]
+    assert numbers["efficacy_f1"] == pytest.approx(np.mean(models))
+    assert numbers["efficacy_f1_real"] > 0.85
+    assert {"impossible_share", "column_shapes", "pair_trends", "membership_auc"} < numbers.keys()
+    # of a wide table not all lines are shown, so those of columns come last
+    shown = [line.split()[0] for line in done.out.splitlines() if line.strip()]
+    assert shown.index("impossible_share") < shown.index(each[0].split()[0])
     confusion = evaluation["confusion"]
     assert confusion["classes"] == list(IRIS.classes)
     real = np.array(confusion["real"])

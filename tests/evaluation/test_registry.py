@@ -18,17 +18,19 @@ from torch import Tensor
 
 from gan_runner.config.component import parse_settings
 from gan_runner.config.groups import conf_folder
-from gan_runner.data import Space
+from gan_runner.data import Data, Space
 from gan_runner.data.column import Column
 from gan_runner.data.columns import Columns
 from gan_runner.errors import ConfigError
 from gan_runner.evaluation.cost import estimated_seconds
 from gan_runner.evaluation.features.spaces import FeatureSpace, RandomNetwork
+from gan_runner.evaluation.metrics.efficacy import EfficacyTask
 from gan_runner.evaluation.metrics.frechet import fit_gaussian
 from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs, SplitLikelihood
 from gan_runner.evaluation.metrics.measures import MEASURES, computes
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.paired import TOGETHER
+from gan_runner.evaluation.metrics.real_rows import RealRows
 from gan_runner.evaluation.metrics.registry import (
     METRICS,
     Cost,
@@ -117,15 +119,28 @@ def way_back(space: FeatureSpace = OF_IMAGES) -> WayBack:
     )
 
 
+COLUMNS = Columns((Column("a"), Column("b", ("x", "y"), label=True)), 1.0, True)
+TABLE = RealRows(
+    Data(POINTS[:30], Space("table", (3,), (0.0,) * 3, (1.0,) * 3, COLUMNS)), POINTS[:30], None
+)
+OTHER_ROWS = TABLE.decode(POINTS[:20] + 0.1, None)
+
 GIVEN: dict[Need, dict[str, Any]] = {
-    Need.HELD_OUT: {"fresh": FreshExamples(POINTS, POINTS[:20] + 0.1)},
+    Need.HELD_OUT: {
+        "fresh": FreshExamples(POINTS, POINTS[:20] + 0.1),
+        "held_out_rows": OTHER_ROWS,
+    },
     Need.CLASSIFIER: {"space": ClassifierSpace()},
     Need.MODES: {"centers": POINTS[:4], "std": 0.1},
     Need.LABELS: {"labels": THIRD, "space": ClassifierSpace()},
     Need.CODES: {"category": THIRD, "space": ClassifierSpace()},
     Need.LIKELIHOOD: {"likelihood": SplitLikelihood(POINTS[:, 0], POINTS[:, 1], "train", {})},
     Need.TSTR: {"tstr": TSTR(result(), result())},
-    Need.TABLE: {"columns": Columns((Column("a"), Column("b", ("x", "y"))), 1.0, True)},
+    Need.TABLE: {"columns": COLUMNS, "table": TABLE},
+    Need.EFFICACY: {
+        "table": TABLE,
+        "efficacy": EfficacyTask(TABLE.in_use, OTHER_ROWS, "b", seed=0),
+    },
     Need.TRANSLATOR: translated(),
     Need.PAIRS: translated(),
     Need.LABEL_MAPS: translated(label_names=("sky", "road", "sea")),
@@ -179,6 +194,12 @@ def test_the_classifiers_of_tstr_count_where_they_are_fitted() -> None:
     size = {"examples": 50_000, "features": 5_000}
     assert estimated_seconds(["tstr"], **size) == 0
     assert estimated_seconds(["tstr"], **size, has_tstr=True) == pytest.approx(575)
+
+
+def test_the_models_of_efficacy_count_where_they_are_fitted_for_as_many_rows_as_they_take() -> None:
+    size = {"examples": 50_000, "features": 108}
+    assert estimated_seconds(["efficacy"], **size) == 0
+    assert estimated_seconds(["efficacy"], **size, has_efficacy=True) == pytest.approx(5, rel=0.01)
 
 
 def test_metrics_of_each_class_count_again() -> None:
@@ -246,6 +267,11 @@ def test_numbers_are_called_in_rows_as_ever() -> None:
         *("l1_trivial", "iou", "iou_trivial", "pixel_accuracy", "pixel_accuracy_trivial"),
         *("cycle_l1", "cycle_back_l1", "label_accuracy_trivial", "label_accuracy_real"),
         *("label_accuracy_back", "label_accuracy_back_trivial", "label_accuracy_back_real"),
+        *("column_shapes", "pair_trends", "spike_difference", "missing_difference"),
+        *("impossible_share", "efficacy_f1", "efficacy_f1_real", "efficacy_accuracy"),
+        *("efficacy_accuracy_real", "exact_copies", "exact_copies_train"),
+        *("exact_copies_held_out", "membership_auc", "singling_out_share"),
+        "singling_out_share_held_out",
     }
     spaced = {"frechet", "kid", "precision", "recall", "density", "coverage", "mmd"}
     spaced |= {"memorization", "one_nn_accuracy", "perceptual", "perceptual_trivial"}
@@ -272,6 +298,9 @@ def test_a_name_stands_for_the_numbers_of_a_metric_or_for_itself() -> None:
         ("inception score", "classifier_score", "classifier_score"),
         ("swd", "sliced_wasserstein", "sliced_wasserstein"),
         ("dcr", "closest_record", None),
+        ("KSComplement", "column_shapes", "column_shapes"),
+        ("ML efficacy", "efficacy", None),
+        ("mia", "membership", "membership_auc"),
         ("precision", "manifold", "precision"),
         ("coverage", "manifold", "coverage"),
         ("modes_covered", "modes", "modes_covered"),

@@ -27,7 +27,9 @@ from gan_runner.training.build import build
 
 PLAIN = yaml.safe_load((conf_folder() / "health" / "standard.yaml").read_text())
 Row = dict[str, float]
-NAMES = EvaluationNames("eval/frechet_identity", "min", "eval/memorization_identity")
+NAMES = EvaluationNames(
+    "eval/frechet_identity", "min", "eval/memorization_identity", "eval/impossible_share"
+)
 
 
 def settings(**changes: Any) -> Health:
@@ -99,6 +101,14 @@ def evaluation_rows(values: list[float], every: int = 500) -> list[Row]:
     return [
         {"step": every * (k + 1), "eval/frechet_identity": v, "eval/kid_identity": 0.0}
         for k, v in enumerate(values)
+    ]
+
+
+def table_rows(values: list[float], **columns: float) -> list[Row]:
+    """Evaluations with these shares of impossible rows, and of faults in each column."""
+    each = {f"eval/impossible_share/{name}": value for name, value in columns.items()}
+    return [
+        {"step": 500 * (k + 1), "eval/impossible_share": v, **each} for k, v in enumerate(values)
     ]
 
 
@@ -202,6 +212,7 @@ SICK = {
     "the same of every input": ("ignores_input", translator_rows(input_effect=0.01)),
     "inputs as they are": ("identity", translator_rows(change=0.02)),
     "a pattern of strides": ("checkerboards", translator_rows(checkerboards=60.0)),
+    "rows that can't exist": ("impossible_rows", table_rows([0.6, 0.3, 0.2], age=0.1, pay=0.2)),
     "inputs of domains as they are": (
         "identity",
         [row | {"cycle/inputs": 0.1} for row in translator_rows(change=0.02)],
@@ -272,6 +283,8 @@ HEALTHY = {
         *translator_rows(input_effect=0.0)[:3],
         *translator_rows()[3:],
     ],
+    "rows that could exist": table_rows([0.0, 0.0, 0.01, 0.0], age=0.0),
+    "rows that can't exist at first": table_rows([0.9, 0.04, 0.3, 0.02], age=0.01),
     "no copies": [{"step": s, "eval/memorization_identity": 0.97} for s in (500, 1000, 1500)],
 }
 
@@ -279,6 +292,21 @@ HEALTHY = {
 @pytest.mark.parametrize("case", HEALTHY)
 def test_a_healthy_run_gets_no_verdict(case: str) -> None:
     assert watch(HEALTHY[case]) == []
+
+
+def test_the_evidence_of_impossible_rows_names_the_worst_columns_in_order() -> None:
+    (verdict,) = watch(table_rows([0.9, 0.4], age=0.1, pay=0.25, city=0.0, days=0.05, size=0.01))
+    assert verdict.step == 1000
+    assert verdict.evidence == (
+        "40.0% of the sampled rows or more can't exist, in two evaluations: pay 25.0%, age 10.0%, "
+        "days 5.0%"
+    )
+
+
+def test_the_share_of_impossible_rows_that_counts_is_a_setting() -> None:
+    assert watch(table_rows([0.04, 0.04])) == []
+    limits = {"impossible_rows__share": 0.03}
+    assert [v.name for v in watch(table_rows([0.04, 0.04]), **limits)] == ["impossible_rows"]
 
 
 def test_every_verdict_has_an_action_a_detector_and_a_sick_run() -> None:

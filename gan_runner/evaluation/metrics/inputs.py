@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -12,11 +13,15 @@ from torch import Tensor
 
 from gan_runner.data import Space
 from gan_runner.data.columns import Columns
+from gan_runner.errors import printable
 from gan_runner.evaluation.features.spaces import FeatureSpace
+from gan_runner.evaluation.metrics.efficacy import EfficacyTask
 from gan_runner.evaluation.metrics.frechet import Gaussian
 from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.paired import ExampleSet, PairedSets
+from gan_runner.evaluation.metrics.real_rows import RealRows
 from gan_runner.evaluation.metrics.registry import numbers
+from gan_runner.evaluation.metrics.rows import Rows
 from gan_runner.evaluation.metrics.sliced import Projected, project
 from gan_runner.evaluation.metrics.translated import Translated
 from gan_runner.evaluation.metrics.tstr import TSTR
@@ -46,6 +51,8 @@ class MetricInputs:
     `fit_real` gives the Gaussian of the real features, fitted once for all generators, and
     `real_set` keeps what is computed of all pairs among them. `metrics` are the names of those that
     are measured of these inputs: what several need is computed for all of them at once.
+    `table` are the real rows of a table, `held_out_rows` other ones where there are any, and
+    `efficacy` the task of predicting its label from samples, where it has one.
     `translated`: what there is beside them where a translator made the generated examples.
     `projected_before`: what they are along random directions, where that is known already.
     """
@@ -71,6 +78,9 @@ class MetricInputs:
     fit_real: Callable[[], Gaussian] | None = None
     real_set: ExampleSet | None = None
     metrics: frozenset[str] = frozenset()
+    table: RealRows | None = None
+    held_out_rows: Rows | None = None
+    efficacy: EfficacyTask | None = None
     translated: Translated | None = None
     projected_before: Projected | None = None
 
@@ -78,6 +88,12 @@ class MetricInputs:
     def held_out_parameters(self) -> dict[str, str]:
         """The parameters of a number that depends on held-out examples."""
         return {} if self.held_out_data is None else {"held_out_data": self.held_out_data}
+
+    @cached_property
+    def fake_rows(self) -> Rows:
+        """The generated examples of a table as it has its rows."""
+        assert self.table is not None, "asked of a table alone"
+        return self.table.decode(self.fake, self.labels)
 
     @cached_property
     def pairs(self) -> PairedSets:
@@ -151,3 +167,27 @@ class Measurement(NamedTuple):
         """Its name in rows, as in `precision_identity` and `column_wasserstein/age`."""
         name = numbers()[self.number].name_in((self.space or space).name)
         return name if self.column is None else f"{name}/{self.column}"
+
+
+def measurements(
+    values: Mapping[str, float],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    compares: Literal["features", "examples"] = "features",
+    doubt: str | None = None,
+) -> list[Measurement]:
+    """Numbers that were computed together, with a doubt about the first."""
+    shared = dict(parameters or {})
+    found = [Measurement(n, v, parameters=shared, compares=compares) for n, v in values.items()]
+    return [found[0]._replace(doubt=doubt), *found[1:]] if found else []
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Names of columns as they are shown, shortened, and behind their place where two look the
+    same."""
+    shown = [printable(name, limit=60) for name in names]
+    counts = Counter(shown)
+    return [
+        f"{place}: {name}" if counts[name] > 1 else name
+        for place, name in enumerate(shown, start=1)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +15,12 @@ from gan_runner.evaluation.features.spaces import FeatureSpace
 from gan_runner.evaluation.metrics import fidelity, frechet, neighbors, tables
 from gan_runner.evaluation.metrics.agreement import matched_accuracy
 from gan_runner.evaluation.metrics.distances import thin_out
-from gan_runner.evaluation.metrics.inputs import Measurement, MetricInputs
+from gan_runner.evaluation.metrics.inputs import (
+    Measurement,
+    MetricInputs,
+    distinct_names,
+    measurements,
+)
 from gan_runner.evaluation.metrics.likelihoods import likelihood_warning
 from gan_runner.evaluation.metrics.modes import (
     classifier_score,
@@ -34,6 +39,7 @@ from gan_runner.evaluation.metrics.registry import (
     register,
 )
 from gan_runner.evaluation.metrics.sliced import sliced_wasserstein
+from gan_runner.evaluation.metrics.table_measures import TABLE_MEASURES
 from gan_runner.evaluation.metrics.tstr import tstr_warning
 
 Measure = Callable[[MetricInputs], list[Measurement]]
@@ -139,7 +145,7 @@ def _manifold(of: MetricInputs) -> list[Measurement]:
     found = of.pairs.manifold
     parameters = {"k": of.neighbors} | _TIES
     doubt = _repetition(of.pairs.real.copies, of.neighbors)
-    return _measurements(found._asdict(), parameters=parameters, doubt=doubt)
+    return measurements(found._asdict(), parameters=parameters, doubt=doubt)
 
 
 def _repetition(counts: Tensor, k: int) -> str | None:
@@ -235,7 +241,7 @@ def _modes(of: MetricInputs) -> list[Measurement]:
     }
     parameters = {"modes": found.modes, "std": of.std}
     doubt = missed_modes_warning(torch.ones(found.modes), samples=len(of.fake))
-    return _measurements(values, parameters=parameters, compares="examples", doubt=doubt)
+    return measurements(values, parameters=parameters, compares="examples", doubt=doubt)
 
 
 def _modes_of_classes(of: MetricInputs) -> list[Measurement]:
@@ -251,7 +257,7 @@ def _modes_of_classes(of: MetricInputs) -> list[Measurement]:
         "total_variation": found.total_variation,
     }
     doubt = missed_modes_warning(weights, samples=len(of.fake))
-    return _measurements(values, parameters={"classes": found.modes}, doubt=doubt)
+    return measurements(values, parameters={"classes": found.modes}, doubt=doubt)
 
 
 @computes(METRICS["label_accuracy"])
@@ -352,7 +358,7 @@ def _tstr(of: MetricInputs) -> list[Measurement]:
     if of.held_out_data is None:
         parameters["halves"] = "of each class"
     doubt = tstr_warning(of.tstr)
-    return _measurements(values, parameters=parameters, compares="examples", doubt=doubt)
+    return measurements(values, parameters=parameters, compares="examples", doubt=doubt)
 
 
 @computes(METRICS["columns"])
@@ -363,7 +369,7 @@ def _columns(of: MetricInputs) -> list[Measurement]:
         return []
     columns, reals = zip(*of.columns.parts(of.real), strict=True)
     fakes = (fake for _, fake in of.columns.parts(of.fake))
-    names = _distinct([column.name for column in columns])
+    names = distinct_names([column.name for column in columns])
     each: dict[str, dict[str, float]] = {"column_wasserstein": {}, "column_variation": {}}
     for column, name, real, fake in zip(columns, names, reals, fakes, strict=True):
         if column.categories:
@@ -379,7 +385,7 @@ def _columns(of: MetricInputs) -> list[Measurement]:
     means = {number: sum(v.values()) / len(v) for number, v in each.items() if v}
     doubt = _constant_columns(names, reals)
     return [
-        *_measurements(means, compares="examples", doubt=doubt),
+        *measurements(means, compares="examples", doubt=doubt),
         *(
             Measurement(number, value, column=name, compares="examples")
             for number, values in each.items()
@@ -404,15 +410,6 @@ def _constant_columns(names: Sequence[str], reals: Sequence[Tensor]) -> str | No
         f"{plural(len(constant), 'column')} of a single value ({shown}): a number's distance is in "
         "its own unit there, and the means of columns have it among them."
     )
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Names as they are shown, shortened, and behind their place where two look the same."""
-    shown = [printable(name, limit=60) for name in names]
-    return [
-        f"{place}: {name}" if shown.count(name) > 1 else name
-        for place, name in enumerate(shown, start=1)
-    ]
 
 
 @computes(METRICS["correlations"])
@@ -445,7 +442,7 @@ def _closest_record(of: MetricInputs) -> list[Measurement]:
     }
     counts = {"n_each": min(len(fresh.train), len(fresh.held_out)), "n_searched": len(fake)}
     parameters = counts | _THINNED | of.held_out_parameters
-    return _measurements(values, parameters=parameters, doubt=doubt)
+    return measurements(values, parameters=parameters, doubt=doubt)
 
 
 @computes(METRICS["psnr"])
@@ -523,7 +520,7 @@ def _label_map(of: MetricInputs) -> list[Measurement]:
     translated = of.translated
     if translated is None or not translated.paired or not translated.label_names:
         return []
-    names, trivial = _distinct(translated.label_names), translated.trivial
+    names, trivial = distinct_names(translated.label_names), translated.trivial
     target, predicted, answered = (each.argmax(1) for each in (of.real, of.fake, trivial.images))
     ious = fidelity.class_ious(predicted, target, classes=len(names))
     trivial_ious = fidelity.class_ious(answered, target, classes=len(names))
@@ -605,14 +602,5 @@ def _cycle(of: MetricInputs) -> list[Measurement]:
     ]
 
 
-def _measurements(
-    values: Mapping[str, float],
-    *,
-    parameters: Mapping[str, Any] | None = None,
-    compares: Literal["features", "examples"] = "features",
-    doubt: str | None = None,
-) -> list[Measurement]:
-    """Numbers that were computed together, with a doubt about the first."""
-    shared = dict(parameters or {})
-    found = [Measurement(n, v, parameters=shared, compares=compares) for n, v in values.items()]
-    return [found[0]._replace(doubt=doubt), *found[1:]] if found else []
+for _name, _measure in TABLE_MEASURES.items():
+    computes(METRICS[_name])(_measure)
