@@ -19,21 +19,21 @@ from gan_runner.evaluation.metrics.rows import Rows, decode_rows
 
 
 class RowConstraint(NamedTuple):
-    """One of the constraints that the rows of a table keep, by its number."""
+    """One of the constraints that the rows of a table keep, by its place among them."""
 
     text: str
-    index: int
+    place: int
     keeper: Keeper
 
     def violations(self, columns: Rows) -> NDArray[np.bool_]:
         """Which of N rows break it."""
-        return self.keeper.breaks(self.index, {column.name: values for column, values in columns})
+        return self.keeper.breaks(self.place, {column.name: values for column, values in columns})
 
 
 def constraints_of(columns: Columns) -> tuple[RowConstraint, ...]:
     """The constraints of a table."""
     keeper = columns.keeper
-    return tuple(RowConstraint(text, index, keeper) for index, text in enumerate(keeper.texts))
+    return tuple(RowConstraint(text, place, keeper) for place, text in enumerate(keeper.texts))
 
 
 @dataclass(frozen=True)
