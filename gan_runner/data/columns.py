@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, cat, stack
 from torch.nn.functional import one_hot
 
+from gan_runner.data.dates import DateForm
 from gan_runner.data.encodings import NumberEncoding
+from gan_runner.data.unlearned import Unlearned
 
 _LARGEST = 2**63 - 1  # of an int64
 
@@ -25,6 +27,8 @@ class Column:
     `decimals`: digits after the point that its numbers are rounded to, None to leave them.
     `label`: its categories are the classes of the rows. `condition`: it conditions the generator,
     so examples don't hold it. `encoding`: how networks see its numbers, None for standardized ones.
+    `dates`: the spelling of numbers that are dates. `unlearned`: how it is made of nothing, so
+    examples don't hold it either.
     """
 
     name: str
@@ -33,6 +37,8 @@ class Column:
     label: bool = False
     condition: bool = False
     encoding: NumberEncoding | None = None
+    dates: DateForm | None = None
+    unlearned: Unlearned | None = None
 
     @property
     def may_miss(self) -> bool:
@@ -43,7 +49,9 @@ class Column:
     def width(self) -> int:
         """The number of values of an example that it takes: one for each category; the number, and
         a one where it may be missing and is."""
-        return 0 if self.condition else len(self.categories) or 1 + self.may_miss
+        if self.condition or self.unlearned is not None:
+            return 0
+        return len(self.categories) or 1 + self.may_miss
 
     @property
     def encoded_width(self) -> int:
@@ -171,10 +179,19 @@ class Columns:
         self, examples: Tensor, labels: Tensor | None, origin: Sequence[float] = ()
     ) -> Iterator[list[str]]:
         """The names, then each example as cells of text. `origin` as in `values`."""
-        shown = list(self.values(examples, labels, origin))
-        yield [column.name for column, _ in shown]
-        cells = [_cells(column, values) for column, values in shown]
+        values = {column.name: each for column, each in self.values(examples, labels, origin)}
+        shown = [c for c in self.columns if c.name in values or c.unlearned is not None]
+        yield [column.name for column in shown]
+        cells = [column_cells(c, values.get(c.name), len(examples)) for c in shown]
         yield from (list(row) for row in zip(*cells, strict=True))
+
+
+def column_cells(column: Column, values: NDArray[Any] | None, count: int) -> list[str]:
+    """The `count` cells of a column as text; `values` None: nothing is learned of it."""
+    if values is None:
+        assert column.unlearned is not None, "others have values"
+        return column.unlearned.cells(count)
+    return _cells(column, values)
 
 
 def _encode(column: Column, part: Tensor, standardized: Tensor) -> Tensor:
@@ -248,6 +265,8 @@ def _whole_numbers(codes: NDArray[Any], origin: int) -> NDArray[Any]:
 def _cells(column: Column, values: NDArray[Any]) -> list[str]:
     if column.categories:
         return [column.categories[index] for index in values.tolist()]
+    if column.dates is not None:
+        return column.dates.cells(values.astype(np.float64))
     if column.may_miss and values.dtype.kind == "f" and np.isnan(values).any():
         return _cells_with_missing(column, values)
     if column.decimals is None:

@@ -278,6 +278,8 @@ def _column(
     role: Role = note.role
     if column.label:
         role = "condition" if column.condition else "label"
+    if column.unlearned is not None or column.dates is not None:
+        return _part(note, role)
     if not column.categories:
         return _part(note, role, numbers=moments.of(place))
     if column.condition:

@@ -147,7 +147,7 @@ class Tabular(Dataset):
     def _as_example_numbers(self, filled: ColumnValues) -> ColumnValues:
         """Numbers as examples have them; categories as they are. Raises DataError."""
         column, values = filled.column, filled.values
-        if column.categories:
+        if column.categories or not column.width:
             return filled
         missing = np.isnan(values)
         present = values[~missing] if missing.any() else values
@@ -169,10 +169,10 @@ class Tabular(Dataset):
 
     def _encoded(self, filled: list[ColumnValues], rows: NDArray[np.int64]) -> list[ColumnValues]:
         """Numeric columns with the encoding that these rows, those of training, give them."""
-        numeric = sum(not each.column.categories for each in filled)
+        numeric = sum(_is_numeric(each.column) for each in filled)
         knots = MOST_KNOTS if numeric <= _MANY_COLUMNS else _FEW_KNOTS
         encoder = Encoder(self.number_encoding, self.bounds, self.spikes, self.seed, knots)
-        return [each if each.column.categories else _fit(encoder, each, rows) for each in filled]
+        return [_fit(encoder, c, rows) if _is_numeric(c.column) else c for c in filled]
 
     def _split(
         self, labels: Tensor | None, names: tuple[str, ...], count: int, *, label_doubt: str
@@ -193,6 +193,10 @@ class TrainTestData(NamedTuple):
 
     train: Data
     test: Data | None
+
+
+def _is_numeric(column: Column) -> bool:
+    return bool(column.width) and not column.categories
 
 
 def _fit(encoder: Encoder, filled: ColumnValues, rows: NDArray[np.int64]) -> ColumnValues:
