@@ -13,11 +13,12 @@ from pydantic import BeforeValidator, PositiveInt, ValidationInfo, field_validat
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Decision, LeftOut, Reading
-from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder
+from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder, as_constant
 from gan_runner.datasets.column_names import Remedies, Text, matching
 from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
 from gan_runner.datasets.readers.csv import CSVForm, TextTable, read_csv
+from gan_runner.datasets.readers.dates import FoundDates
 from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import NumberForm
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
@@ -109,12 +110,19 @@ class Table(Tabular):
         keeps = self._keeps_missing_values(missing, table.lines)
         columns = self._columns_of(used, counts, table.lines, missing, keeps=keeps)
         finder = KindFinder(
-            columns, self.decimal, self._thousands, missing, self.skip_lines, self.setting
+            columns,
+            self.decimal,
+            self._thousands,
+            missing,
+            self.skip_lines,
+            self.setting,
+            len(table.lines),
         )
         kinds = {
             each.name: finder.find(each, self._asked(each, wanted, finder)) for each in columns
         }
         label = find_label(self.label, columns, kinds, settled=self.numeric, remedies=remedies)
+        kinds = _with_constants(columns, kinds, label.name, len(table.lines))
         read = [self._values(each, kinds[each.name], label, remedies) for each in columns]
         complete = [
             each.filled if column.rows is None else _spread(each.filled, column, len(table.lines))
@@ -130,7 +138,7 @@ class Table(Tabular):
             *(decision for kind in kinds.values() for decision in kind.decisions),
             *guessed_kinds(kinds, columns, label.name, remedies),
             *self._possible_thousands(unsettled, kinds),
-            *doubts(read, missing, rows=len(table.lines), settled=settled),
+            *doubts(read, missing, settled=settled),
             *repeats(complete),
         ]
         ignored = [name for name in table.columns if wanted[name] == "ignore"]
@@ -252,10 +260,15 @@ class Table(Tabular):
         self, column: ColumnText, kind: ColumnKind, label: FoundLabel, remedies: Remedies
     ) -> ReadColumn:
         is_label = column.name == label.name
-        if kind.form is None:
-            filled = self._categorical_values(column, remedies, is_label=is_label)
-        else:
+        if kind.unlearned is not None:
+            nothing = np.zeros(len(column.cells), dtype=np.int64)
+            filled = ColumnValues(Column(column.name, unlearned=kind.unlearned), nothing)
+        elif kind.dates is not None:
+            filled = _date_values(column, kind.dates)
+        elif kind.form is not None:
             filled = _numeric_values(column, kind.form)
+        else:
+            filled = self._categorical_values(column, remedies, is_label=is_label)
         return ReadColumn(filled, column.counts, column.cells[-1], kind.form)
 
     def _categorical_values(
@@ -291,6 +304,8 @@ def _present(name: str, cells: list[str], lines: list[int], missing: Missing) ->
 def _spread(filled: ColumnValues, column: ColumnText, count: int) -> ColumnValues:
     """The values of some rows among those of all; others are NaN, or the category ''."""
     names = filled.column.categories
+    if filled.column.unlearned is not None:
+        return filled._replace(values=np.zeros(count, dtype=np.int64))
     if not names:
         values = np.full(count, np.nan)
         values[column.rows] = filled.values
@@ -307,6 +322,25 @@ def _numeric_values(column: ColumnText, form: NumberForm) -> ColumnValues:
         plain = {cell: form.plain(cell) for cell in column.counts}
         cells = [plain[cell] for cell in cells]
     return ColumnValues(Column(column.name, decimals=decimals(set(cells))), parse_numbers(cells))
+
+
+def _date_values(column: ColumnText, dates: FoundDates) -> ColumnValues:
+    places = {cell: place for place, cell in enumerate(column.counts)}
+    values = dates.values[[places[cell] for cell in column.cells]]
+    form = dates.form
+    return ColumnValues(Column(column.name, decimals=form.fraction, dates=form), values)
+
+
+def _with_constants(
+    columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind], label: str | None, rows: int
+) -> dict[str, ColumnKind]:
+    """The kinds, of which those are constants that have the same cell in all of many rows."""
+    constant = {
+        c.name: as_constant(c, kinds[c.name])
+        for c in columns
+        if len(c.counts) == 1 and len(c.cells) == rows > 1 and c.name != label
+    }
+    return {**kinds, **constant}
 
 
 def _ignored(names: list[str], table: TextTable) -> list[LeftOut]:
