@@ -28,7 +28,7 @@ class Column:
     `label`: its categories are the classes of the rows. `condition`: it conditions the generator,
     so examples don't hold it. `encoding`: how networks see its numbers, None for standardized ones.
     `dates`: the spelling of numbers that are dates. `unlearned`: how it is made of nothing, so
-    examples don't hold it either.
+    examples don't hold it either. `ordinal`: its categories are in their order.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Column:
     encoding: NumberEncoding | None = None
     dates: DateForm | None = None
     unlearned: Unlearned | None = None
+    ordinal: bool = False
 
     @property
     def may_miss(self) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
+from gan_runner.config.column_settings import ColumnSettings
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision
 from gan_runner.data.dates import DateForm
@@ -19,7 +20,7 @@ from gan_runner.datasets.readers.cells import (
     is_number,
     is_whole,
 )
-from gan_runner.datasets.readers.dates import FoundDates, find_dates
+from gan_runner.datasets.readers.dates import FoundDates, find_dates, read_dates
 from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import (
     FoundForm,
@@ -29,7 +30,7 @@ from gan_runner.datasets.readers.numbers import (
 )
 from gan_runner.datasets.readers.table_rows import skip_more
 from gan_runner.datasets.readers.units import find_units
-from gan_runner.errors import DataError, printable
+from gan_runner.errors import ConfigError, DataError, printable
 
 MOST_CATEGORIES = 256
 LEAST_ROWS = 10  # for a pattern in the values of rows
@@ -38,7 +39,7 @@ _NUMBERED = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
 _LONGEST_SPELLING = 40  # characters
 _FEW_SPELLINGS = 3  # texts among numbers that are likely to stand for missing values
 
-WantedKind = Literal["numeric", "categorical", "date", "identifier"]
+WantedKind = Literal["numeric", "categorical", "date", "identifier", "constant"]
 
 
 class ColumnText(NamedTuple):
@@ -68,6 +69,8 @@ class ColumnKind(NamedTuple):
     dates: FoundDates | None = None
     unlearned: Unlearned | None = None
 
+    is_ordinal: bool = False
+
     @property
     def is_category(self) -> bool:
         return self.form is None and self.dates is None and self.unlearned is None
@@ -85,11 +88,13 @@ class KindFinder(NamedTuple):
     setting: str
     rows: int
 
-    def find(self, column: ColumnText, wanted: WantedKind | None) -> ColumnKind:
-        """The kind by its setting, or else by its cells. Raises DataError for a column that can be
-        none."""
-        if wanted == "categorical":
-            return ColumnKind(None, "by dataset.categorical")
+    def find(
+        self, column: ColumnText, wanted: WantedKind | None, settings: ColumnSettings
+    ) -> ColumnKind:
+        """The kind by its settings, or else by its cells. Raises DataError for a column that can be
+        none, ConfigError for a format that is none."""
+        if wanted not in (None, "numeric"):
+            return self._asked(column, wanted, settings)
         form, problem = self.find_form(column.counts)
         if wanted is None and _is_identifier(column, form, self.rows):
             return self._identifier(column)
@@ -100,6 +105,20 @@ class KindFinder(NamedTuple):
         if wanted == "numeric" or any(map(is_number, column.counts)):
             raise self.mixed_cells(column, is_wanted=wanted == "numeric")
         return self._text(column)
+
+    def _asked(
+        self, column: ColumnText, wanted: WantedKind | None, settings: ColumnSettings
+    ) -> ColumnKind:
+        """The kind that settings name."""
+        match wanted:
+            case "date":
+                return self._asked_dates(column, settings.format)
+            case "identifier":
+                return self._identifier(column)._replace(decisions=(), note="by dataset.columns")
+            case "constant":
+                return self._asked_constant(column)
+        is_ordinal = settings.order is not None
+        return ColumnKind(None, _category_note(settings), is_ordinal=is_ordinal)
 
     def find_form(self, cells: Collection[str]) -> FoundForm:
         """The form in which different cells write numbers, with the signs of the file."""
@@ -175,6 +194,31 @@ class KindFinder(NamedTuple):
                 )
             )
         return ColumnKind(None, note, decisions=tuple(decisions), dates=dates)
+
+    def _asked_dates(self, column: ColumnText, pattern: str | None) -> ColumnKind:
+        name = printable(column.name)
+        if pattern is None:
+            dates = find_dates(column.counts)
+            if dates is None:
+                example = printable(column.cells[0], limit=40)
+                what = f"column {name} is to be a date, and {example} isn't read as one"
+                remedy = f"Name its format: {column_setting(column.name, 'format', '%d.%m.%Y')}"
+                raise self._fault(what, remedy)
+            return self._dates(column, dates)._replace(decisions=())
+        try:
+            dates = read_dates(column.counts, pattern)
+        except ValueError as error:
+            key = f"dataset.columns.{name}.format={printable(pattern)}"
+            raise ConfigError(f"not a format of dates, {key}. {error}.") from None
+        return self._dates(column, dates)
+
+    def _asked_constant(self, column: ColumnText) -> ColumnKind:
+        if len(column.counts) > 1:
+            first, second = list(column.counts)[:2]
+            what = f"column {printable(column.name)} is to be constant, but has {printable(first)} "
+            remedy = "Use dataset.columns.*.kind=category for categories, or ignore"
+            raise self._fault(f"{what}and {printable(second)}", remedy)
+        return as_constant(column, ColumnKind(None, ""))
 
     def _odd_date(self, column: ColumnText, dates: FoundDates) -> DataError:
         odd = dates.others[0]
@@ -281,6 +325,12 @@ class KindFinder(NamedTuple):
 
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self.setting}. {remedy}")
+
+
+def _category_note(settings: ColumnSettings) -> str:
+    if settings.order is not None:
+        return "in the order of dataset.columns"
+    return "by dataset.columns" if settings.kind else "by dataset.categorical"
 
 
 def find_numbering(cells: Collection[str], name: str) -> Identifier:

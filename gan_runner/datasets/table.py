@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BeforeValidator, PositiveInt, ValidationInfo, field_validator
 
+from gan_runner.config.column_settings import ColumnSettings
 from gan_runner.config.overrides import override
-from gan_runner.data import Column, Decision, LeftOut, Reading
-from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder, as_constant
+from gan_runner.data import Decision, LeftOut, Reading
+from gan_runner.datasets.column_kinds import (
+    ColumnKind,
+    ColumnText,
+    KindFinder,
+    WantedKind,
+    as_constant,
+)
 from gan_runner.datasets.column_names import Remedies, Text, matching
 from gan_runner.datasets.missing_values import Missing, as_spelling
-from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
+from gan_runner.datasets.readers.cells import is_number
 from gan_runner.datasets.readers.csv import CSVForm, TextTable, read_csv
-from gan_runner.datasets.readers.dates import FoundDates
-from gan_runner.datasets.readers.notations import find_notation
-from gan_runner.datasets.readers.numbers import NumberForm
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
-from gan_runner.datasets.readers.units import find_units
-from gan_runner.datasets.table_doubts import ReadColumn, doubts
-from gan_runner.datasets.table_label import FoundLabel, find_label
+from gan_runner.datasets.table_columns import ColumnReader, spread
+from gan_runner.datasets.table_doubts import doubts
+from gan_runner.datasets.table_label import find_label
 from gan_runner.datasets.table_notes import (
     guessed_kinds,
     names_among_cells,
@@ -32,10 +34,15 @@ from gan_runner.datasets.table_notes import (
     possible_thousands,
     repeats,
 )
-from gan_runner.datasets.tabular import ColumnValues, TableContents, Tabular
+from gan_runner.datasets.tabular import TableContents, Tabular
 from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 
-_Wanted = Literal["label", "numeric", "categorical", "ignore"]
+_List = Literal["label", "numeric", "categorical", "ignore"]
+_Wanted = _List | WantedKind
+_KINDS: dict[str, _Wanted] = {
+    **{"number": "numeric", "category": "categorical", "ordinal": "categorical", "date": "date"},
+    **{"identifier": "identifier", "constant": "constant", "ignore": "ignore"},
+}
 
 
 class Table(Tabular):
@@ -44,7 +51,8 @@ class Table(Tabular):
     `names`: of the columns of a file that has no row of names; `skip_lines`: those of the file to
     leave out, counted from 1.
     `label`: a column, `auto` for the one that is called so, or else the last if it is categorical;
-    None for no label. `missing_values`: the texts of cells without a value.
+    None for no label. `columns`: settings of single columns. `missing_values`: the texts of cells
+    without a value.
     """
 
     path: Location | None
@@ -58,6 +66,7 @@ class Table(Tabular):
     numeric: tuple[Text, ...]
     categorical: tuple[Text, ...]
     ignore: tuple[Text, ...]
+    columns: dict[str, ColumnSettings]
     missing: Literal["state", "error", "drop"]
     missing_values: tuple[Annotated[str, BeforeValidator(as_spelling)], ...]
 
@@ -119,16 +128,23 @@ class Table(Tabular):
             len(table.lines),
         )
         kinds = {
-            each.name: finder.find(each, self._asked(each, wanted, finder)) for each in columns
+            each.name: finder.find(
+                each, self._asked(each, wanted, finder), self._settings_of(each.name)
+            )
+            for each in columns
         }
         label = find_label(self.label, columns, kinds, settled=self.numeric, remedies=remedies)
-        kinds = _with_constants(columns, kinds, label.name, len(table.lines))
-        read = [self._values(each, kinds[each.name], label, remedies) for each in columns]
+        by_kind = [name for name, of in self.columns.items() if of.kind or of.format]
+        settled = {*self.numeric, *self.categorical, *by_kind}
+        kinds = _with_constants(columns, kinds, {*settled, label.name}, len(table.lines))
+        reader = ColumnReader(
+            remedies, self.setting, label.name, label_is_asked=self.label != "auto"
+        )
+        read = [reader.read(c, kinds[c.name], self._settings_of(c.name)) for c in columns]
         complete = [
-            each.filled if column.rows is None else _spread(each.filled, column, len(table.lines))
+            each.filled if column.rows is None else spread(each.filled, column, len(table.lines))
             for each, column in zip(read, columns, strict=True)
         ]
-        settled = {*self.numeric, *self.categorical}
         unsettled = [each for each in columns if each.name not in settled]
         decisions = [
             *table.reading.decisions,
@@ -136,6 +152,7 @@ class Table(Tabular):
             *missing.decisions(len(table.lines), keeps=keeps),
             *label.decisions,
             *(decision for kind in kinds.values() for decision in kind.decisions),
+            *(decision for each in read for decision in each.decisions),
             *guessed_kinds(kinds, columns, label.name, remedies),
             *self._possible_thousands(unsettled, kinds),
             *doubts(read, missing, settled=settled),
@@ -163,7 +180,7 @@ class Table(Tabular):
         return read_csv(self._file, form, setting=self.setting)
 
     @property
-    def _lists(self) -> dict[_Wanted, tuple[str, ...]]:
+    def _lists(self) -> dict[_List, tuple[str, ...]]:
         """The settings that name columns."""
         return {
             "numeric": self.numeric,
@@ -183,7 +200,7 @@ class Table(Tabular):
 
         Raises ConfigError for a column that isn't there, or is in two settings.
         """
-        settings: dict[_Wanted, tuple[str, ...]] = {
+        settings: dict[_List, tuple[str, ...]] = {
             "label": () if self.label in (None, "auto") else (self.label or "",),
             **self._lists,
         }
@@ -204,7 +221,28 @@ class Table(Tabular):
                             f"column {printable(column)} is named twice, {key} and "
                             f"dataset.{before}. Choose one."
                         )
+        self._add_own_kinds(by_name, table)
         return {name: by_name.get(name, by_pattern.get(name)) for name in table.columns}
+
+    def _add_own_kinds(self, by_name: dict[str, _Wanted], table: TextTable) -> None:
+        """Add the kinds of dataset.columns. Raises ConfigError as `_wanted_kinds` does."""
+        for name, settings in self.columns.items():
+            key = f"dataset.columns.{printable(name)}"
+            if name not in table.columns:
+                shown = map(printable, table.columns)
+                raise ConfigError(f"no such column, {key}. {did_you_mean(name, shown)}")
+            kind = settings.kind or ("date" if settings.format else None)
+            if kind is None:
+                continue
+            before = by_name.setdefault(name, _KINDS[kind])
+            if before not in (_KINDS[kind], "label"):
+                raise ConfigError(
+                    f"column {printable(name)} is named twice, {key}.kind={kind} and "
+                    f"dataset.{before}. Choose one."
+                )
+
+    def _settings_of(self, name: str) -> ColumnSettings:
+        return self.columns.get(name) or ColumnSettings()
 
     def _keeps_missing_values(self, missing: Missing, lines: list[int]) -> bool:
         """Whether a missing value is a value of its own. Raises DataError for some, unless they are
@@ -242,10 +280,11 @@ class Table(Tabular):
 
     def _asked(
         self, column: ColumnText, wanted: Mapping[str, _Wanted | None], finder: KindFinder
-    ) -> Literal["numeric", "categorical"] | None:
+    ) -> WantedKind | None:
         """The kind that settings ask for. A pattern asks for numbers where there are some."""
         asked = wanted[column.name]
-        if asked == "numeric" and column.name not in self.numeric:
+        is_named = column.name in self.numeric or column.name in self.columns
+        if asked == "numeric" and not is_named:
             is_text = finder.find_form(column.counts).problem == "text"
             return None if is_text and not any(map(is_number, column.counts)) else "numeric"
         return "categorical" if asked == "label" else None if asked == "ignore" else asked
@@ -255,40 +294,6 @@ class Table(Tabular):
     ) -> Iterator[Decision]:
         if self.thousands == "auto":
             yield from possible_thousands(columns, kinds, is_asked=self.decimal == ",")
-
-    def _values(
-        self, column: ColumnText, kind: ColumnKind, label: FoundLabel, remedies: Remedies
-    ) -> ReadColumn:
-        is_label = column.name == label.name
-        if kind.unlearned is not None:
-            nothing = np.zeros(len(column.cells), dtype=np.int64)
-            filled = ColumnValues(Column(column.name, unlearned=kind.unlearned), nothing)
-        elif kind.dates is not None:
-            filled = _date_values(column, kind.dates)
-        elif kind.form is not None:
-            filled = _numeric_values(column, kind.form)
-        else:
-            filled = self._categorical_values(column, remedies, is_label=is_label)
-        return ReadColumn(filled, column.counts, column.cells[-1], kind.form)
-
-    def _categorical_values(
-        self, column: ColumnText, remedies: Remedies, *, is_label: bool
-    ) -> ColumnValues:
-        """A column of categories. Raises DataError for too many of them."""
-        names = categories(column.counts)
-        if len(names) > column.most_categories:
-            shown = printable(column.name)
-            what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
-            if units := find_units(column.counts) or find_notation(column.counts):
-                what += f", which are {units}"
-            remedy = f"Leave it out: {remedies.add('ignore', [column.name])}"
-            if units:
-                remedy = f"Write it as plain numbers in one unit, or l{remedy[1:]}"
-            other = "Name another label, or none: dataset.label=null"
-            raise self._fault(what, other if is_label and self.label != "auto" else remedy)
-        places = {category: place for place, category in enumerate(names)}
-        values = np.array([places[cell] for cell in column.cells], dtype=np.int64)
-        return ColumnValues(Column(column.name, names, label=is_label), values)
 
 
 def _present(name: str, cells: list[str], lines: list[int], missing: Missing) -> ColumnText:
@@ -301,44 +306,18 @@ def _present(name: str, cells: list[str], lines: list[int], missing: Missing) ->
     return ColumnText(name, present, Counter(present), [lines[row] for row in rows], rows)
 
 
-def _spread(filled: ColumnValues, column: ColumnText, count: int) -> ColumnValues:
-    """The values of some rows among those of all; others are NaN, or the category ''."""
-    names = filled.column.categories
-    if filled.column.unlearned is not None:
-        return filled._replace(values=np.zeros(count, dtype=np.int64))
-    if not names:
-        values = np.full(count, np.nan)
-        values[column.rows] = filled.values
-        return filled._replace(values=values)
-    names = names if "" in names else (*names, "")
-    indices = np.full(count, names.index(""), dtype=np.int64)
-    indices[column.rows] = filled.values
-    return filled._replace(column=replace(filled.column, categories=names), values=indices)
-
-
-def _numeric_values(column: ColumnText, form: NumberForm) -> ColumnValues:
-    cells = column.cells
-    if not form.is_plain(column.counts):
-        plain = {cell: form.plain(cell) for cell in column.counts}
-        cells = [plain[cell] for cell in cells]
-    return ColumnValues(Column(column.name, decimals=decimals(set(cells))), parse_numbers(cells))
-
-
-def _date_values(column: ColumnText, dates: FoundDates) -> ColumnValues:
-    places = {cell: place for place, cell in enumerate(column.counts)}
-    values = dates.values[[places[cell] for cell in column.cells]]
-    form = dates.form
-    return ColumnValues(Column(column.name, decimals=form.fraction, dates=form), values)
-
-
 def _with_constants(
-    columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind], label: str | None, rows: int
+    columns: Sequence[ColumnText],
+    kinds: Mapping[str, ColumnKind],
+    others: Collection[str | None],
+    rows: int,
 ) -> dict[str, ColumnKind]:
-    """The kinds, of which those are constants that have the same cell in all of many rows."""
+    """The kinds, of which those are constants that have the same cell in all of many rows, and
+    aren't among the `others`."""
     constant = {
         c.name: as_constant(c, kinds[c.name])
         for c in columns
-        if len(c.counts) == 1 and len(c.cells) == rows > 1 and c.name != label
+        if len(c.counts) == 1 and len(c.cells) == rows > 1 and c.name not in others
     }
     return {**kinds, **constant}
 

@@ -46,12 +46,13 @@ _TOTAL = {"total", "totals", "sum", "all", "gesamt", "summe", "subtotal", "grand
 
 class ReadColumn(NamedTuple):
     """A column as it was read, and the texts that it was read from: how often each comes, the last
-    one, and the form of their numbers, None for categories."""
+    one, and the form of their numbers, None for categories; what was decided about them."""
 
     filled: ColumnValues
     counts: Counter[str]
     last: str
     form: NumberForm | None
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def name(self) -> str:

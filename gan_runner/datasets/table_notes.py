@@ -55,7 +55,9 @@ def _role(kind: ColumnKind, *, is_label: bool) -> Role:
         return "label"
     if kind.unlearned is not None:
         return "constant" if isinstance(kind.unlearned, Constant) else "identifier"
-    return "numeric" if kind.form else "date" if kind.dates else "categorical"
+    if kind.form or kind.dates:
+        return "numeric" if kind.form else "date"
+    return "ordinal" if kind.is_ordinal else "categorical"
 
 
 def names_among_cells(counts: Mapping[str, Counter[str]]) -> Iterator[Decision]:

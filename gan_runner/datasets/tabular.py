@@ -19,7 +19,13 @@ from torch.nn.functional import one_hot
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Columns, Data, Decision, Reading, Space
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.number_encodings import MOST_KNOTS, Bounds, Encoder, Kind
+from gan_runner.datasets.number_encodings import (
+    MOST_KNOTS,
+    AskedEncoding,
+    Bounds,
+    Encoder,
+    Kind,
+)
 from gan_runner.datasets.shifting import Lost, shift
 from gan_runner.datasets.splitting import TrainTestIndices, split_indices
 from gan_runner.datasets.vectors import standardized_space
@@ -35,13 +41,14 @@ class ColumnValues(NamedTuple):
     of categories, int64.
 
     Where these are numbers of examples, they are float32, less the `origin`; `lost` is what of
-    their digits is not kept.
+    their digits is not kept. `asked`: how networks are to see them by the column's own settings.
     """
 
     column: Column
     values: NDArray[Any]
     origin: float = 0.0
     lost: Lost | None = None
+    asked: AskedEncoding = AskedEncoding()
 
 
 class TableContents(NamedTuple):
@@ -165,7 +172,7 @@ class Tabular(Dataset):
             numbers = np.full(len(values), np.nan, np.float32)
             numbers[~missing] = shifted.numbers
             shifted = shifted._replace(numbers=numbers)
-        return ColumnValues(column, *shifted)
+        return ColumnValues(column, *shifted, filled.asked)
 
     def _encoded(self, filled: list[ColumnValues], rows: NDArray[np.int64]) -> list[ColumnValues]:
         """Numeric columns with the encoding that these rows, those of training, give them."""
@@ -206,7 +213,7 @@ def _fit(encoder: Encoder, filled: ColumnValues, rows: NDArray[np.int64]) -> Col
     known = known[~np.isnan(known)] if may_miss else known
     if not len(known):  # of a few rows, all others are held out
         known = filled.values[~missing]
-    encoding = encoder.fit(known, missing=may_miss)
+    encoding = encoder.asked(filled.asked, filled.origin).fit(known, missing=may_miss)
     return filled._replace(column=replace(filled.column, encoding=encoding))
 
 
@@ -233,7 +240,7 @@ def _origin(filled: list[ColumnValues]) -> tuple[float, ...]:
 def _lost_digits(filled: list[ColumnValues]) -> Iterator[Decision]:
     """The columns whose digits can't all be kept, those that may matter apart from the others."""
     groups: dict[tuple[bool, str], list[tuple[str, str]]] = defaultdict(list)
-    for column, _, _, lost in filled:
+    for column, _, _, lost, _ in filled:
         if lost is not None:
             groups[not lost.doubtful, lost.remedy].append((column.name, lost.text))
     for (is_minor, remedy), found in sorted(groups.items()):

@@ -17,7 +17,7 @@ from gan_runner.data import Column, Data
 from gan_runner.data.dates import DateForm
 from gan_runner.datasets import Tabular
 from gan_runner.datasets.readers.dates import find_dates
-from gan_runner.errors import DataError
+from gan_runner.errors import ConfigError, DataError
 from gan_runner.logs.terminal import Terminal
 
 Load = Callable[..., Data]
@@ -29,10 +29,10 @@ def load(tmp_path: Path) -> Load:
     """Loads a table of these columns, each a function of the row, all of it for training."""
     settings = yaml.safe_load((conf_folder() / "dataset" / "table.yaml").read_text())["dataset"]
 
-    def call(columns: dict[str, Callable[[int], object]], **values: Any) -> Data:
+    def call(cells: dict[str, Callable[[int], object]], /, **values: Any) -> Data:
         path = tmp_path / "table.csv"
-        rows = [";".join(str(cell(row)) for cell in columns.values()) for row in range(ROWS)]
-        path.write_text("\n".join([";".join(columns), *rows]) + "\n")
+        rows = [";".join(str(cell(row)) for cell in cells.values()) for row in range(ROWS)]
+        path.write_text("\n".join([";".join(cells), *rows]) + "\n")
         node = EVERY_DATASET | settings | {"path": str(path), "label": None, "test_ratio": 0}
         table = build_component(node | values, Tabular, where="dataset")
         return table.load(tmp_path, Terminal().track)
@@ -199,3 +199,86 @@ def test_a_constant_is_not_learned_and_written_as_it_was(load: Load) -> None:
 def test_a_column_of_one_value_and_missing_ones_is_no_constant(load: Load) -> None:
     data = load({"k": lambda row: "5" if row % 3 else "", "x": number})
     assert written(data, "k") == ["5" if row % 3 else "" for row in range(ROWS)]
+
+
+# ---------------------------------------------------------------- settings of single columns
+
+
+def grade(row: int) -> str:
+    return ("low", "high", "middle")[row % 3]
+
+
+def test_an_ordinal_has_the_order_of_its_settings(load: Load) -> None:
+    columns = {"k": {"kind": "ordinal", "order": ["low", "middle", "high"]}}
+    data = load({"k": grade, "x": number}, columns=columns)
+    assert column(data, "k").categories == ("low", "middle", "high")
+    assert role(data, "k") == "ordinal"
+    columns["k"]["order"] = ["low", "high"]
+    with pytest.raises(DataError, match="order of column k lacks, middle"):
+        load({"k": grade, "x": number}, columns=columns)
+
+
+def test_a_format_decides_which_number_is_the_day(load: Load) -> None:
+    cells = {"when": lambda row: f"{row % 12 + 1:02}/{row % 11 + 1:02}/2020", "x": number}
+    for pattern in ("%d/%m/%Y", "%m/%d/%Y"):
+        data = load(cells, columns={"when": {"format": pattern}})
+        form = column(data, "when").dates
+        assert form is not None and form.pattern == pattern
+        assert not data.reading.warnings
+    with pytest.raises(DataError, match="dates, as %Y-%m, but 01/01/2020 in line 2 and"):
+        load(cells, columns={"when": {"format": "%Y-%m"}})
+
+
+def test_bounds_that_are_numbers_reach_beyond_the_data_and_spikes_are_choices(load: Load) -> None:
+    settings = {"bounds": [-50, 200], "spikes": [3, 5]}
+    data = load({"n": lambda row: row % 41 + 1, "x": number}, columns={"n": settings})
+    encoding = column(data, "n").encoding
+    assert encoding is not None and encoding.spikes == (3, 5)
+    ends = encoding.modes[0].knots
+    assert (ends[0], ends[-1]) == (-50, 200)
+    with pytest.raises(DataError, match="2 numbers outside of the bounds of column n, the"):
+        load({"n": lambda row: row % 41 + 1, "x": number}, columns={"n": {"bounds": [2, 50]}})
+
+
+def test_encodings_are_those_of_the_column(load: Load) -> None:
+    cells = {"n": lambda row: row * row, "x": number}
+    columns = {"n": {"encoding": "plain", "bounds": "none", "spikes": []}}
+    data = load(cells, columns=columns)
+    assert column(data, "n").encoding is None
+    encoding = column(data, "x").encoding
+    assert encoding is not None and len(encoding.modes[0].knots) > 2
+
+
+def test_rare_categories_are_merged_only_when_asked(load: Load) -> None:
+    cells = {"k": lambda row: f"t{row % 40 if row % 2 else 0}", "x": number}
+    with pytest.raises(DataError, match=r"merge those with .*: dataset\.columns\.k\.rare=0\.02"):
+        load({"k": lambda row: f"t{row if row % 3 else 0}", "x": number})
+    assert len(column(load(cells), "k").categories) == 21
+    data = load(cells, columns={"k": {"rare": 0.1}})
+    assert column(data, "k").categories == ("t0", "(other)")
+    assert "20 categories of column k with less than 10 %" in data.reading.decisions[0].text
+
+
+def test_settings_of_another_kind_are_refused(load: Load) -> None:
+    with pytest.raises(ConfigError, match=r"k is read as categories, dataset\.columns\.k\.bounds"):
+        load({"k": grade, "x": number}, columns={"k": {"bounds": "none"}})
+    with pytest.raises(ConfigError, match=r"no such column, dataset\.columns\.y\. .*x"):
+        load({"k": grade, "x": number}, columns={"y": {"kind": "number"}})
+    with pytest.raises(ConfigError, match="named twice"):
+        load({"k": grade, "x": number}, columns={"k": {"kind": "ignore"}}, numeric=["k"])
+    with pytest.raises(ConfigError, match=r"columns\.k.*An ordinal needs its order"):
+        load({"k": grade, "x": number}, columns={"k": {"kind": "ordinal"}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("number", "numeric"),
+        ("category", "categorical"),
+        ("identifier", "identifier"),
+        ("ignore", "ignored"),
+    ],
+)
+def test_a_kind_that_is_set_is_the_one_that_is_read(kind: str, found: str, load: Load) -> None:
+    data = load({"k": lambda row: row % 7, "x": number}, columns={"k": {"kind": kind}})
+    assert role(data, "k") == found
