@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gan_runner.config.column_settings import ColumnSettings
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision
@@ -20,6 +23,7 @@ from gan_runner.datasets.readers.cells import (
     is_number,
     is_whole,
 )
+from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.dates import FoundDates, find_dates, read_dates
 from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import (
@@ -43,14 +47,17 @@ WantedKind = Literal["numeric", "categorical", "date", "identifier", "constant"]
 
 
 class ColumnText(NamedTuple):
-    """A column as text: its cells, how often each comes, and the lines of the file they are in;
-    the rows of these, None for all."""
+    """A column as text: its cells and the lines of the file they are in; the rows of these, None
+    for all."""
 
     name: str
-    cells: Sequence[str]
-    counts: Counter[str]
+    cells: CodedCells
     lines: Sequence[int]
-    rows: Sequence[int] | None = None
+    rows: NDArray[np.int64] | None = None
+
+    @property
+    def counts(self) -> Counter[str]:
+        return self.cells.counts
 
     @property
     def most_categories(self) -> int:

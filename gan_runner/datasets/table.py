@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, PositiveInt, ValidationInfo, field_validator
 
 from gan_runner.config.column_settings import ColumnSettings
@@ -22,6 +22,7 @@ from gan_runner.datasets.column_kinds import (
 from gan_runner.datasets.column_names import Remedies, Text, matching
 from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.csv import CSVForm, TextTable, read_csv
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.table_columns import ColumnReader, spread
@@ -113,11 +114,10 @@ class Table(Tabular):
         table = self._text()
         wanted = self._wanted_kinds(table)
         used = {name: cells for name, cells in table.columns.items() if wanted[name] != "ignore"}
-        counts = {name: Counter(cells) for name, cells in used.items()}
         remedies = Remedies(table.columns, {str(key): names for key, names in self._lists.items()})
-        missing = Missing(used, counts, self.missing_values, remedies)
+        missing = Missing(used, self.missing_values, remedies)
         keeps = self._keeps_missing_values(missing, table.lines)
-        columns = self._columns_of(used, counts, table.lines, missing, keeps=keeps)
+        columns = self._columns_of(used, table.lines, missing, keeps=keeps)
         finder = KindFinder(
             columns,
             self.decimal,
@@ -148,7 +148,7 @@ class Table(Tabular):
         unsettled = [each for each in columns if each.name not in settled]
         decisions = [
             *table.reading.decisions,
-            *([] if self.names else names_among_cells(counts)),
+            *([] if self.names else names_among_cells(used)),
             *missing.decisions(len(table.lines), keeps=keeps),
             *label.decisions,
             *(decision for kind in kinds.values() for decision in kind.decisions),
@@ -247,7 +247,7 @@ class Table(Tabular):
     def _keeps_missing_values(self, missing: Missing, lines: list[int]) -> bool:
         """Whether a missing value is a value of its own. Raises DataError for some, unless they are
         or their rows may go, and for a column of nothing else."""
-        if not missing.all_rows:
+        if not len(missing.all_rows):
             return False
         without = any(missing.count(name) == len(lines) for name in missing.rows)
         if self.missing == "error" or (without and self.missing == "state"):
@@ -256,8 +256,7 @@ class Table(Tabular):
 
     def _columns_of(
         self,
-        used: Mapping[str, list[str]],
-        counts: Mapping[str, Counter[str]],
+        used: Mapping[str, CodedCells],
         lines: list[int],
         missing: Missing,
         *,
@@ -265,18 +264,17 @@ class Table(Tabular):
     ) -> list[ColumnText]:
         """The columns, without the cells that have no value or without their rows. Raises DataError
         where no row is left."""
-        if not missing.all_rows:
-            return [ColumnText(name, cells, counts[name], lines) for name, cells in used.items()]
+        if not len(missing.all_rows):
+            return [ColumnText(name, cells, lines) for name, cells in used.items()]
         if keeps:
             return [_present(name, cells, lines, missing) for name, cells in used.items()]
-        whole = [row for row in range(len(lines)) if row not in missing.all_rows]
-        if not whole:
+        whole = np.delete(np.arange(len(lines)), missing.all_rows)
+        if not len(whole):
             worst = missing.remedies.add("ignore", [missing.worst])
             what = f"missing values in {len(lines)} of {len(lines)} rows: {missing.by_column}"
             raise self._fault(what, f"No row is left. Leave the worst column out: {worst}")
-        kept = {name: [cells[row] for row in whole] for name, cells in used.items()}
-        left = [lines[row] for row in whole]
-        return [ColumnText(name, cells, Counter(cells), left) for name, cells in kept.items()]
+        left = [lines[row] for row in whole.tolist()]
+        return [ColumnText(name, cells.take(whole), left) for name, cells in used.items()]
 
     def _asked(
         self, column: ColumnText, wanted: Mapping[str, _Wanted | None], finder: KindFinder
@@ -296,14 +294,12 @@ class Table(Tabular):
             yield from possible_thousands(columns, kinds, is_asked=self.decimal == ",")
 
 
-def _present(name: str, cells: list[str], lines: list[int], missing: Missing) -> ColumnText:
+def _present(name: str, cells: CodedCells, lines: list[int], missing: Missing) -> ColumnText:
     """A column without the cells that have no value."""
-    without = set(missing.rows.get(name, ()))
-    if not without:
-        return ColumnText(name, cells, Counter(cells), lines)
-    rows = [row for row in range(len(lines)) if row not in without]
-    present = [cells[row] for row in rows]
-    return ColumnText(name, present, Counter(present), [lines[row] for row in rows], rows)
+    if name not in missing.rows:
+        return ColumnText(name, cells, lines)
+    rows = np.delete(np.arange(len(lines)), missing.rows[name])
+    return ColumnText(name, cells.take(rows), [lines[row] for row in rows.tolist()], rows)
 
 
 def _with_constants(

@@ -60,11 +60,10 @@ class ColumnReader(NamedTuple):
     def _numeric_values(
         self, column: ColumnText, form: NumberForm, settings: ColumnSettings
     ) -> ColumnValues:
-        cells = column.cells
-        if not form.is_plain(column.counts):
-            plain = {cell: form.plain(cell) for cell in column.counts}
-            cells = [plain[cell] for cell in cells]
-        values = parse_numbers(cells)
+        plain = column.cells.different
+        if not form.is_plain(plain):
+            plain = [form.plain(cell) for cell in plain]
+        values = parse_numbers(plain)[column.cells.codes]
         if isinstance(settings.bounds, tuple):
             low, high = settings.bounds
             outside = np.flatnonzero((values < low) | (values > high))
@@ -75,7 +74,7 @@ class ColumnReader(NamedTuple):
                 what = f"{len(outside)} numbers outside of the bounds of column "
                 what += f"{printable(column.name)}, the first {where}"
                 raise DataError(f"{what}, {key}. Widen the bounds, or repair the table.")
-        return ColumnValues(Column(column.name, decimals=decimals(set(cells))), values)
+        return ColumnValues(Column(column.name, decimals=decimals(plain)), values)
 
     def _merged(self, column: ColumnText, settings: ColumnSettings) -> frozenset[str]:
         """The categories that are merged into one."""
@@ -98,7 +97,8 @@ class ColumnReader(NamedTuple):
         places = {category: place for place, category in enumerate(names)}
         if merged:
             places |= dict.fromkeys(merged, places[OTHER])
-        values = np.array([places[cell] for cell in column.cells], dtype=np.int64)
+        different = np.array([places[cell] for cell in column.cells.different], dtype=np.int64)
+        values = different[column.cells.codes]
         is_ordinal = settings.order is not None
         made = Column(column.name, names, label=is_label, ordinal=is_ordinal)
         return ColumnValues(made, values)
@@ -167,8 +167,7 @@ def _check_settings(name: str, kind: ColumnKind, settings: ColumnSettings) -> No
 
 
 def _date_values(column: ColumnText, dates: FoundDates) -> ColumnValues:
-    places = {cell: place for place, cell in enumerate(column.counts)}
-    values = dates.values[[places[cell] for cell in column.cells]]
+    values = dates.values[column.cells.codes]
     form = dates.form
     return ColumnValues(Column(column.name, decimals=form.fraction, dates=form), values)
 

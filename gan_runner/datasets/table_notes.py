@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
 from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import Missing
 from gan_runner.datasets.readers.cells import digits, is_number
+from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.csv import NUMBERED, TextTable
 from gan_runner.datasets.readers.numbers import NumberForm, are_thousands, confirms_decimal
 from gan_runner.datasets.repetitions import find_repeated
@@ -60,9 +60,9 @@ def _role(kind: ColumnKind, *, is_label: bool) -> Role:
     return "ordinal" if kind.is_ordinal else "categorical"
 
 
-def names_among_cells(counts: Mapping[str, Counter[str]]) -> Iterator[Decision]:
+def names_among_cells(columns: Mapping[str, CodedCells]) -> Iterator[Decision]:
     """A doubt: the first row may have values, since its cells come below it, too."""
-    found = [name for name, cells in counts.items() if name in cells]
+    found = [name for name, cells in columns.items() if name in cells.different]
     if found:
         yield Decision(
             f"the first row is taken for names, but {listed(found)} also comes as a value below",

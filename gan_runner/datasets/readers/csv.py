@@ -14,6 +14,7 @@ from typing import NamedTuple, TextIO
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision, LeftOut, Reading
 from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.coded import CodedCells, code_rows
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.table_rows import (
     COMMENT_MARKS,
@@ -31,6 +32,7 @@ csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a 
 
 DELIMITERS = (",", ";", "\t", "|")
 _MOST_SHOWN = 3
+_MOST_SHARED = 1 << 17  # different cells: more are those of numbers, which seldom come again
 _FEW_LINES = 3  # of another length than all others
 NAMELESS = "Unnamed: {}"  # as pandas calls a column without a name, by its place from 0
 NUMBERED = override("dataset.names", ["c*"])
@@ -52,7 +54,7 @@ class TextTable(NamedTuple):
     """`columns`: the cells of each column by its name, without spaces around them. `lines`: where
     in the file each row ends, counted from 1. `reading`: which file it is and what it left out."""
 
-    columns: dict[str, list[str]]
+    columns: dict[str, CodedCells]
     lines: list[int]
     reading: Reading = Reading()
 
@@ -178,14 +180,25 @@ def _rows(all_lines: Iterable[str], delimiter: str) -> Rows:
     split = (" ".join(line.split()) + "\n" for line in all_lines)
     reader = csv.reader(split if delimiter == " " else all_lines, delimiter=delimiter, strict=True)
     rows = Rows([], [])
+    strip = _Stripped().__getitem__
     for row in reader:
-        cells = [cell.strip() for cell in row]
+        cells = list(map(strip, row))
         if any(cells):
             rows.cells.append(cells)
             rows.lines.append(reader.line_num)
     if rows.cells and _SEPARATOR_LINE.fullmatch(delimiter.join(rows.cells[0])):
         return Rows(rows.cells[1:], rows.lines[1:])
     return rows
+
+
+class _Stripped(dict[str, str]):
+    """Cells without the spaces around them; the same text again and again is one object."""
+
+    def __missing__(self, cell: str) -> str:
+        stripped = cell.strip()
+        if len(self) < _MOST_SHARED:
+            self[cell] = stripped
+        return stripped
 
 
 def _table(rows: Rows, delimiter: str, form: CSVForm, setting: str) -> TextTable:
@@ -207,8 +220,8 @@ def _table(rows: Rows, delimiter: str, form: CSVForm, setting: str) -> TextTable
     names, nameless = _complete_names(names, cells)
     _check_names(names, cells, delimiter, setting)
     _check_lengths(names, cells, rows.lines, delimiter, form.skip_lines, setting)
-    columns = dict(zip(names, map(list, zip(*cells, strict=True)), strict=True))
-    empty = [name for name in nameless if not any(columns[name])]
+    columns = dict(zip(names, code_rows(cells), strict=True))
+    empty = [name for name in nameless if not any(columns[name].different)]
     if empty:
         columns = {name: column for name, column in columns.items() if name not in empty}
         left_out.append(LeftOut(len(empty), len(names), "columns", "without a name or a cell"))
