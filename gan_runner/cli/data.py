@@ -151,9 +151,9 @@ def _require_reading(folder: Path) -> None:
 
 def _how_to_name(word: str) -> str:
     """The settings of a file, as its name tells its kind."""
-    kind = {".npy": "array", ".npz": "array", ".csv": "table", ".tsv": "table"}.get(
-        Path(word).suffix.lower()
-    )
+    tables = dict.fromkeys((".csv", ".tsv", ".parquet", ".gz"), "table")
+    kinds = {".npy": "array", ".npz": "array", **tables}
+    kind = kinds.get(Path(word).suffix.lower())
     if kind is None:
         return "Write dataset=NAME dataset.path=FILE"
     return f"Write dataset={kind} {overrides.override('dataset.path', word)}"

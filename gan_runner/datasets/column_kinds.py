@@ -132,7 +132,6 @@ class KindFinder(NamedTuple):
         return find_form(cells, decimal=self.decimal, thousands=self.thousands)
 
     def _numbers(self, column: ColumnText, form: NumberForm, *, is_wanted: bool) -> ColumnKind:
-        plain = {form.plain(cell) for cell in column.counts}
         name = printable(column.name)
         if is_wanted:
             return ColumnKind(form, "by dataset.numeric", decisions=self._taken_off(column, form))
@@ -148,7 +147,9 @@ class KindFinder(NamedTuple):
                 )
             decision = Decision(f"{what}: it is read as categories", f"Numbers: {numeric}", False)
             return ColumnKind(None, f"numbers that begin with 0, as {zero}", False, (decision,))
-        if are_codes(plain, len(column.cells)):
+        if len(column.counts) <= MOST_CATEGORIES and are_codes(
+            {form.plain(cell) for cell in column.counts}, len(column.cells)
+        ):
             return ColumnKind(None, "few different whole numbers", guess=True)
         return ColumnKind(form, "", decisions=self._taken_off(column, form))
 

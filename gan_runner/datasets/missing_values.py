@@ -92,8 +92,10 @@ class Missing:
     def looks_like_country(self) -> str | None:
         """A column of two letters in which NA may be a country; None if there is none."""
         for name, found in self.spellings.items():
+            if "NA" not in found:
+                continue
             others = set(self._columns[name].different) - found.keys()
-            if "NA" in found and others and all(map(_CODE.fullmatch, others)):
+            if others and all(map(_CODE.fullmatch, others)):
                 return name
         return None
 

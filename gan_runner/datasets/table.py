@@ -1,4 +1,4 @@
-"""A table of one's own, in a CSV file."""
+"""A table of one's own, in a file of text or in Parquet."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from gan_runner.datasets.missing_values import Missing, as_spelling
 from gan_runner.datasets.readers.cells import is_number
 from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.csv import CSVForm, TextTable, read_csv
+from gan_runner.datasets.readers.parquet_table import is_parquet, read_parquet
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
 from gan_runner.datasets.table_columns import ColumnReader, spread
 from gan_runner.datasets.table_doubts import doubts
@@ -177,7 +178,10 @@ class Table(Tabular):
         delimiter = {"auto": None, "tab": "\t", "space": " "}.get(self.delimiter, self.delimiter)
         encoding = None if self.encoding == "auto" else self.encoding
         form = CSVForm(delimiter, encoding, self.skip_lines, self.names)
-        return read_csv(self._file, form, setting=self.setting)
+        file = self._file
+        if is_parquet(file, setting=self.setting):
+            return read_parquet(file, setting=self.setting)
+        return read_csv(file, form, setting=self.setting)
 
     @property
     def _lists(self) -> dict[_List, tuple[str, ...]]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
 from functools import cached_property
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_MISSING = ("<NA>", "NaT", "nan")  # of pandas and numpy, as they print it
 
 
 class CodedCells:
@@ -57,4 +63,37 @@ def code_cells(cells: Iterable[str], count: int) -> CodedCells:
 
 def code_rows(rows: Sequence[Sequence[str]]) -> list[CodedCells]:
     """The columns of rows of one length."""
-    return [code_cells((row[place] for row in rows), len(rows)) for place in range(len(rows[0]))]
+    return [code_cells(map(itemgetter(place), rows), len(rows)) for place in range(len(rows[0]))]
+
+
+def code_values(different: Iterable[object], codes: NDArray[Any]) -> CodedCells:
+    """Values of other types as the cells that a file of text has, by the place of each among the
+    `different` ones; -1 for a missing one."""
+    texts = [_cell(value) for value in different]
+    for ending in (".000000", "T00:00:00"):  # as dates have that are held as times
+        if any(texts) and all(text.endswith(ending) for text in texts if text):
+            texts = [text.removesuffix(ending) for text in texts]
+    coded = code_cells([*texts, ""], len(texts) + 1)
+    cells = CodedCells(coded.different, coded.codes[codes])
+    return cells.take(np.arange(len(cells)))  # without those that no row has
+
+
+def _cell(value: object) -> str:
+    """A value as text; what is missing is empty. Raises TypeError for lists and the like."""
+    if value is None or str(value) in _MISSING:
+        return ""
+    if isinstance(value, float | np.floating):
+        return _number_cell(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, np.datetime64):
+        return str(value.astype("M8[us]"))
+    if isinstance(value, str | int | np.bool_ | np.integer | Decimal):
+        return str(value).strip()
+    raise TypeError(type(value).__name__)
+
+
+def _number_cell(value: float | np.floating[Any]) -> str:
+    """A number in its fewest digits; whole ones, as those beside missing ones, without a point."""
+    whole = abs(float(value)) < 2**53 and float(value).is_integer()
+    return str(int(value)) if whole else str(value)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gc
+import gzip
 import re
+import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision, LeftOut, Reading
@@ -31,6 +35,7 @@ from gan_runner.errors import ConfigError, DataError, plural, printable
 csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a single cell
 
 DELIMITERS = (",", ";", "\t", "|")
+_GZIP = b"\x1f\x8b"
 _MOST_SHOWN = 3
 _MOST_SHARED = 1 << 17  # different cells: more are those of numbers, which seldom come again
 _FEW_LINES = 3  # of another length than all others
@@ -83,19 +88,23 @@ def read_csv(path: Path, form: CSVForm, *, setting: str) -> TextTable:
     with file_faults(path, setting=setting):
         if path.exists() and not path.is_file():
             raise DataError(f"not a file, {setting}. Name a CSV file.")
-        with path.open("rb") as binary:
-            start = binary.read(FIRST_BYTES)
-        _refuse_other_files(start, setting)
-        used = form.encoding or _encoding(start)
+        opener = _opener(path)
         try:
-            with path.open(encoding=used, newline="") as file:
+            with opener(path, "rb") as binary:
+                start = binary.read(FIRST_BYTES)
+            _refuse_other_files(start, setting)
+            used = form.encoding or _encoding(start)
+            with opener(path, "rt", encoding=used, newline="") as file:
                 lines = _Lines(file, form.skip_lines)
-                sign = form.delimiter or _delimiter(lines)
+                sign = form.delimiter or _delimiter(lines, is_tsv=".tsv" in path.suffixes)
                 file.seek(0)
                 lines = _Lines(file, form.skip_lines)
                 rows = _rows(lines, sign)
         except (UnicodeError, csv.Error) as error:
             raise _unreadable(error, start, used, setting) from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            what = f"damaged gzip file ({printable(error)}), {setting}"
+            raise DataError(f"{what}. Copy it again.") from None
     skipped = lines.left_out()
     table = _table(rows, sign, form, setting)
     name = {"\t": "tabs", " ": "spaces"}.get(sign, f"'{sign}'")
@@ -105,6 +114,14 @@ def read_csv(path: Path, form: CSVForm, *, setting: str) -> TextTable:
     left_out = (*skipped, *table.reading.left_out)
     reading = Reading(source, stored, "", left_out, table.reading.decisions)
     return table._replace(reading=reading)
+
+
+def _opener(path: Path) -> Callable[..., Any]:
+    """What opens a file, also a packed one that is called so."""
+    if path.suffix.lower() != ".gz":
+        return open
+    with path.open("rb") as file:
+        return gzip.open if file.read(len(_GZIP)) == _GZIP else open
 
 
 def _encoding(start: bytes) -> str:
@@ -158,15 +175,18 @@ class _Lines:
         return [LeftOut(number, self._count, "lines", why, names)] if number else []
 
 
-def _delimiter(all_lines: Iterable[str]) -> str:
+def _delimiter(all_lines: Iterable[str], *, is_tsv: bool) -> str:
     """The delimiter that Excel's line names, or else the one that splits the names most often; of
-    several, one that splits a line above, which begins like a comment, into as many."""
+    several, one that splits a line above, which begins like a comment, into as many. `is_tsv`: a
+    tab, wherever there is one."""
     lines = [line for line in islice(all_lines, 1000) if line.strip()]
     named = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
     if named:
         return named[1]
     first = next((k for k, line in enumerate(lines) if not line.startswith(COMMENT_MARKS)), 0)
     names, above = ([*lines, ""][first], lines[first - 1] if first else "")
+    if is_tsv and "\t" in names:
+        return "\t"
     counts = [_count_cells(names, delimiter) for delimiter in DELIMITERS]
     best = [d for d, count in zip(DELIMITERS, counts, strict=True) if count == max(counts)]
     return next((d for d in best if _count_cells(above, d) == max(counts)), best[0])
@@ -181,14 +201,27 @@ def _rows(all_lines: Iterable[str], delimiter: str) -> Rows:
     reader = csv.reader(split if delimiter == " " else all_lines, delimiter=delimiter, strict=True)
     rows = Rows([], [])
     strip = _Stripped().__getitem__
-    for row in reader:
-        cells = list(map(strip, row))
-        if any(cells):
-            rows.cells.append(cells)
-            rows.lines.append(reader.line_num)
+    with _without_collections():
+        for row in reader:
+            cells = list(map(strip, row))
+            if any(cells):
+                rows.cells.append(cells)
+                rows.lines.append(reader.line_num)
     if rows.cells and _SEPARATOR_LINE.fullmatch(delimiter.join(rows.cells[0])):
         return Rows(rows.cells[1:], rows.lines[1:])
     return rows
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """While many lists are made that all stay, Python doesn't look for those that don't."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Stripped(dict[str, str]):
