@@ -28,7 +28,8 @@ from gan_runner.api.arguments import (
 )
 from gan_runner.api.labels import Label, find_labels
 from gan_runner.config.plugins import find_plugins, load_plugins
-from gan_runner.data import Space
+from gan_runner.data import Column, Space
+from gan_runner.data.columns import column_cells
 from gan_runner.errors import ConfigError, MachineError, printable
 from gan_runner.runs.open import Trained, load_generator
 from gan_runner.sampling.arrays import to_stored_array
@@ -270,9 +271,19 @@ def to_values(examples: Tensor, space: Space, labels: Tensor | None) -> NDArray[
     """Examples as stored [N, *shape] in the values that files have."""
     if space.columns is None:
         return to_stored_array(examples, space)
+    values = space.columns.values(examples, labels, space.origin)
+    known = {column.name: each for column, each in values}
     return TableRows(
         {
-            column.name: np.array(column.categories)[values] if column.categories else values
-            for column, values in space.columns.values(examples, labels, space.origin)
+            column.name: _column_values(column, known.get(column.name), len(examples))
+            for column in space.columns.columns
+            if column.name in known or column.unlearned is not None
         }
     )
+
+
+def _column_values(column: Column, values: NDArray[Any] | None, count: int) -> NDArray[Any]:
+    """The values [N] of a column: numbers, or texts where its cells are no numbers."""
+    if values is None or column.dates is not None:
+        return np.array(column_cells(column, values, count), dtype=np.str_)
+    return np.array(column.categories)[values] if column.categories else values

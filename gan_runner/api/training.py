@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from gan_runner.api.arguments import machine_faults, plugin_files
+from gan_runner.api.table_file import TableColumns, save_table
 from gan_runner.api.trained_run import TrainedRun, open_run
 from gan_runner.cli.hydra.command_line import CommandLine, read_command_line
-from gan_runner.cli.hydra.composer import parse_config, run_folder
+from gan_runner.cli.hydra.composer import parse_config, plain_settings, run_folder
 from gan_runner.cli.hydra.records import write_records
 from gan_runner.errors import ConfigError, printable
 from gan_runner.logs.terminal import Terminal
@@ -29,16 +30,24 @@ _CONSTANTS = ("null", "true", "false", "nan", "inf")  # of Hydra's grammar
 
 @machine_faults()
 def fit(
-    overrides: Overrides = (), *, quiet: bool = False, plugins: Sequence[str | Path] = ()
+    overrides: Overrides = (),
+    *,
+    data: TableColumns | None = None,
+    quiet: bool = False,
+    plugins: Sequence[str | Path] = (),
 ) -> TrainedRun:
     """Train a new run to its end; the run, opened at its last checkpoint.
 
     `overrides` are those of gan-train: `["loss=hinge", "train.steps=500"]`, or a mapping of keys to
-    values. `quiet`: nothing is printed. `plugins` are files with classes of your own.
+    values. `data`: a table, as a pandas DataFrame or a mapping of names to arrays, which is kept as
+    a CSV file in the cache and read as dataset=table. `quiet`: nothing is printed. `plugins` are
+    files with classes of your own.
 
     Raises what gan-train reports, as exceptions: ConfigError, DataError, MachineError,
     NumbersError. An interrupt ends the step, saves the state and raises KeyboardInterrupt.
     """
+    if data is not None:
+        overrides = _with_table(overrides, data, plugins)
     command = _command(overrides, plugins)
     composed = command.composer().compose(command.lines)
     config = parse_config(composed, command.plugins)
@@ -64,6 +73,21 @@ def compose(overrides: Overrides = (), *, plugins: Sequence[str | Path] = ()) ->
     config = parse_config(command.composer().compose(command.lines), command.plugins)
     build(config)
     return config.plain()
+
+
+def _with_table(
+    overrides: Overrides, data: TableColumns, plugins: Sequence[str | Path]
+) -> list[str]:
+    """Overrides that read a table of Python's own. Raises ConfigError for another data set, too."""
+    words = _words(overrides)
+    other = next((word for word in words if re.match(r"dataset(\.path)?=", word)), None)
+    if other is not None and other != "dataset=table":
+        raise ConfigError(f"data can't be combined with {printable(other)}. Remove one.")
+    words = [word for word in words if word != other] + ["dataset=table"]
+    command = _command(words, plugins)
+    settings = plain_settings(command.composer().compose(command.lines))
+    path = save_table(data, Path(settings["cache"]) / "tables")
+    return [*words, f"dataset.path={_to_hydra_grammar(path, 'dataset.path')}"]
 
 
 def _command(overrides: Overrides, plugins: Sequence[str | Path]) -> CommandLine:

@@ -74,6 +74,12 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--png", type=Path, metavar="FILE", help="examples and histograms, as one picture"
     )
+    parser.add_argument(
+        "--write-columns",
+        type=Path,
+        metavar="FILE",
+        help="what a table's columns were guessed to be, to be edited for dataset.columns=FILE",
+    )
     parser.add_argument("--json", action="store_true", help="the report as JSON, with all digits")
     return parser
 
@@ -87,8 +93,13 @@ def _show(options: argparse.Namespace) -> None:
     if options.png is not None and options.png.suffix.lower() != ".png":
         what = f"pictures are written as PNG, --png={printable(options.png)}"
         raise ConfigError(f"{what}. Use --png {quote(printable(options.png.with_suffix('.png')))}")
+    if options.write_columns is not None:
+        _refuse_existing(options.write_columns)
     run = _run_folder(options.words)
     if run is not None:
+        if options.write_columns is not None:
+            what = "the file of columns needs the table, --write-columns"
+            raise ConfigError(f"{what}. Name it: dataset=table dataset.path=FILE")
         if options.png is not None:
             raise ConfigError("a picture needs the data, --png. Name the data set: dataset=NAME")
         _require_reading(run)
@@ -101,6 +112,14 @@ def _show(options: argparse.Namespace) -> None:
     terminal = Terminal()
     terminal.say(_text(report, as_json=options.json))
     _write_files(options, report, read, Terminal(quiet=options.json))
+
+
+def _refuse_existing(path: Path) -> None:
+    """Raise ConfigError for a file that is there, which may have been edited."""
+    check_file(path, "--write-columns")
+    if path.exists():
+        what = f"the file is there already, --write-columns={printable(path)}"
+        raise ConfigError(f"{what}. Remove it, or name another.")
 
 
 def _run_folder(words: list[str]) -> Path | None:
@@ -132,9 +151,9 @@ def _require_reading(folder: Path) -> None:
 
 def _how_to_name(word: str) -> str:
     """The settings of a file, as its name tells its kind."""
-    kind = {".npy": "array", ".npz": "array", ".csv": "table", ".tsv": "table"}.get(
-        Path(word).suffix.lower()
-    )
+    tables = dict.fromkeys((".csv", ".tsv", ".parquet", ".gz"), "table")
+    kinds = {".npy": "array", ".npz": "array", **tables}
+    kind = kinds.get(Path(word).suffix.lower())
     if kind is None:
         return "Write dataset=NAME dataset.path=FILE"
     return f"Write dataset={kind} {overrides.override('dataset.path', word)}"
@@ -175,6 +194,11 @@ def _write_files(
         illustrations = None if read is None else _illustrations(read)
         write_file(options.html, data_page(report, illustrations), "--html")
         terminal.say(f"--html: {printable(options.html)}")
+    if options.write_columns is not None and read is not None:
+        from gan_runner.data_report.columns_file import columns_text
+
+        write_file(options.write_columns, columns_text(report, read.data), "--write-columns")
+        terminal.say(f"--write-columns: {printable(options.write_columns)}")
     if options.png is not None and read is not None:
         from gan_runner.sampling.pictures.overview import overview
         from gan_runner.sampling.pictures.png import encode_png

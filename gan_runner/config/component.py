@@ -116,7 +116,7 @@ def _undecoded_value(plain: object) -> str:
     return ""
 
 
-_BRANCHES = ("constrained-int", "int")
+_BRANCHES = ("constrained-int", "int", "constrained-float", "float", "literal[", "tuple[")
 _SWITCHED = {
     **dict.fromkeys(("yes", "on", "y", "1"), "true"),
     **dict.fromkeys(("no", "off", "n", "0", "false"), "false"),
@@ -142,7 +142,7 @@ _EXPECTED = {
 def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     first = error.errors()[0]
     # the branch of a union, as in ("num", "constrained-int"), isn't part of a setting's name
-    path = [str(part) for part in first["loc"] if part not in _BRANCHES]
+    path = [str(part) for part in first["loc"] if not _is_branch(part)]
     key = ".".join([where, *path] if where else path)
     value = printable(json.dumps(first["input"]), limit=80)
     if first["type"] == "extra_forbidden":
@@ -169,6 +169,11 @@ def _explain(error: ValidationError, kind: type[Component], where: str) -> str:
     # a setting at the end is to be pasted as it stands
     end = "" if expected.endswith((".", "?")) or "=" in expected.split()[-1] else "."
     return f"invalid setting, {key}{value and '='}{value}. {expected}{end}"
+
+
+def _is_branch(part: int | str) -> bool:
+    name = str(part)
+    return name in _BRANCHES or name.startswith(_BRANCHES[-2:])
 
 
 def _also_taken(error: ValidationError) -> str:

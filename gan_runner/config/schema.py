@@ -59,6 +59,7 @@ _EARLIER = {
     "compile": False,
     "train.updates": "alternating",
     "train.accumulate": 1,
+    "dataset.columns": {},
     "dataset.names": [],
     "dataset.skip_lines": [],
     "model.discriminator.dropout": 0.0,
@@ -74,6 +75,7 @@ _EARLIER = {
 }
 """Settings that runs of earlier versions lack, with what these did."""
 _OF_CLASSES = {
+    "dataset.columns": ("Table",),
     "dataset.names": ("Table",),
     "dataset.skip_lines": ("Table",),
     "model.discriminator.dropout": ("DCGAN", "MLP"),

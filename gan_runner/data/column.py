@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gan_runner.data.dates import DateForm
 from gan_runner.data.encodings import NumberEncoding
+from gan_runner.data.unlearned import Unlearned
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,9 @@ class Column:
     `decimals`: digits after the point that its numbers are rounded to, None to leave them.
     `label`: its categories are the classes of the rows. `condition`: it conditions the generator,
     so examples don't hold it. `encoding`: how networks see its numbers, None for standardized ones.
-    `given`: others give it by a constraint, so examples don't hold it either.
+    `given`: others give it by a constraint, and `unlearned`: it is made of nothing; examples don't
+    hold it either. `dates`: the spelling of numbers that are dates. `ordinal`: its categories are
+    in their order.
     """
 
     name: str
@@ -24,6 +28,9 @@ class Column:
     condition: bool = False
     encoding: NumberEncoding | None = None
     given: bool = False
+    dates: DateForm | None = None
+    unlearned: Unlearned | None = None
+    ordinal: bool = False
 
     @property
     def may_miss(self) -> bool:
@@ -34,7 +41,7 @@ class Column:
     def width(self) -> int:
         """The number of values of an example that it takes: one for each category; the number, and
         a one where it may be missing and is."""
-        if self.condition or self.given:
+        if self.condition or self.given or self.unlearned is not None:
             return 0
         return len(self.categories) or 1 + self.may_miss
 

@@ -140,10 +140,19 @@ class Columns:
         self, examples: Tensor, labels: Tensor | None, origin: Sequence[float] = ()
     ) -> Iterator[list[str]]:
         """The names, then each example as cells of text. `origin` as in `values`."""
-        shown = list(self.values(examples, labels, origin))
-        yield [column.name for column, _ in shown]
-        cells = [_cells(column, values) for column, values in shown]
+        values = {column.name: each for column, each in self.values(examples, labels, origin)}
+        shown = [c for c in self.columns if c.name in values or c.unlearned is not None]
+        yield [column.name for column in shown]
+        cells = [column_cells(c, values.get(c.name), len(examples)) for c in shown]
         yield from (list(row) for row in zip(*cells, strict=True))
+
+
+def column_cells(column: Column, values: NDArray[Any] | None, count: int) -> list[str]:
+    """The `count` cells of a column as text; `values` None: nothing is learned of it."""
+    if values is None:
+        assert column.unlearned is not None, "others have values"
+        return column.unlearned.cells(count)
+    return _cells(column, values)
 
 
 def _encode(column: Column, part: Tensor, standardized: Tensor) -> Tensor:
@@ -217,6 +226,8 @@ def _whole_numbers(codes: NDArray[Any], origin: int) -> NDArray[Any]:
 def _cells(column: Column, values: NDArray[Any]) -> list[str]:
     if column.categories:
         return [column.categories[index] for index in values.tolist()]
+    if column.dates is not None:
+        return column.dates.cells(values.astype(np.float64))
     if column.may_miss and values.dtype.kind == "f" and np.isnan(values).any():
         return _cells_with_missing(column, values)
     if column.decimals is None:

@@ -5,6 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+Role = Literal[
+    "numeric",
+    "categorical",
+    "ordinal",
+    "date",
+    "label",
+    "condition",
+    "identifier",
+    "constant",
+    "ignored",
+]
+"""The roles of columns: identifiers and constants are in samples, but nothing is learned of
+them."""
+
 
 class Decision(NamedTuple):
     """Something that reading decided by itself.
@@ -41,7 +55,7 @@ class ColumnNotes(NamedTuple):
     what was taken off its cells."""
 
     name: str
-    role: Literal["numeric", "categorical", "label", "condition", "ignored"]
+    role: Role
     missing: int = 0
     digits: int = 0
     note: str = ""

@@ -280,6 +280,8 @@ def _column(
         role = "condition" if column.condition else "label"
     if column.given:
         return _part(note._replace(note="given by other columns"), role)
+    if column.unlearned is not None or column.dates is not None:
+        return _part(note, role)
     if not column.categories:
         return _part(note, role, numbers=moments.of(place))
     if column.condition:

@@ -33,7 +33,19 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 # an integer keeps digits that a float64 would lose
 End = Annotated[int, Field(gt=-(2**64), lt=2**64)] | Number
-Role = Literal["numeric", "categorical", "label", "condition", "ignored", "dimension", "channel"]
+Role = Literal[
+    "numeric",
+    "categorical",
+    "ordinal",
+    "date",
+    "label",
+    "condition",
+    "identifier",
+    "constant",
+    "ignored",
+    "dimension",
+    "channel",
+]
 
 
 @dataclass(frozen=True)

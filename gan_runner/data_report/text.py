@@ -24,7 +24,10 @@ _LEAST_TEXT = 12  # letters of a text that gives way to counts
 _HEAD = 10  # letters of the words at the left
 _WORDS = {"images": "images", "vectors": "vectors", "table": "rows", "sequences": "sequences"}
 _COLORS = {1: "gray", 2: "gray with alpha", 3: "color", 4: "color with alpha"}
-_ROLES: tuple[Role, ...] = ("numeric", "categorical", "label", "condition", "ignored")
+_ROLES: tuple[Role, ...] = (
+    *("numeric", "categorical", "ordinal", "date", "label", "condition"),
+    *("identifier", "constant", "ignored"),
+)
 _MOST_PARTS = 60  # columns or dimensions in a terminal
 _PART_NAMES = {"images": "channels", "table": "columns"}
 _MOST_LEFT_OUT = 3  # kinds of things in a line

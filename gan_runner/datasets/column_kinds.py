@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_runner.config.column_settings import ColumnSettings
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision
+from gan_runner.data.dates import DateForm
+from gan_runner.data.unlearned import Constant, Identifier, Unlearned
+from gan_runner.datasets.column_names import column_setting
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
 from gan_runner.datasets.readers.cells import (
     are_codes,
-    date_forms,
-    dates_or_times,
     has_leading_zero,
     is_number,
+    is_whole,
 )
+from gan_runner.datasets.readers.coded import CodedCells
+from gan_runner.datasets.readers.dates import FoundDates, find_dates, read_dates
 from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import (
     FoundForm,
@@ -25,22 +34,30 @@ from gan_runner.datasets.readers.numbers import (
 )
 from gan_runner.datasets.readers.table_rows import skip_more
 from gan_runner.datasets.readers.units import find_units
-from gan_runner.errors import DataError, printable
+from gan_runner.errors import ConfigError, DataError, printable
 
 MOST_CATEGORIES = 256
+LEAST_ROWS = 10  # for a pattern in the values of rows
+_ID = re.compile(r"(.*[_ ])?(id|idx|index|nr|no\.?|row|rownames|key)|unnamed: \d+", re.I)
+_NUMBERED = re.compile(r"(.*?)([0-9]+)([^0-9]*)", re.DOTALL)
 _LONGEST_SPELLING = 40  # characters
 _FEW_SPELLINGS = 3  # texts among numbers that are likely to stand for missing values
 
+WantedKind = Literal["numeric", "categorical", "date", "identifier", "constant"]
+
 
 class ColumnText(NamedTuple):
-    """A column as text: its cells, how often each comes, and the lines of the file they are in;
-    the rows of these, None for all."""
+    """A column as text: its cells and the lines of the file they are in; the rows of these, None
+    for all."""
 
     name: str
-    cells: Sequence[str]
-    counts: Counter[str]
+    cells: CodedCells
     lines: Sequence[int]
-    rows: Sequence[int] | None = None
+    rows: NDArray[np.int64] | None = None
+
+    @property
+    def counts(self) -> Counter[str]:
+        return self.cells.counts
 
     @property
     def most_categories(self) -> int:
@@ -49,18 +66,26 @@ class ColumnText(NamedTuple):
 
 
 class ColumnKind(NamedTuple):
-    """Numbers written in a form, or categories (`form` None). `note` says why. `guess`: few whole
-    numbers that were taken for categories."""
+    """Numbers written in a form, dates, nothing to be learned, or categories (all three None).
+    `note` says why. `guess`: few whole numbers that were taken for categories."""
 
     form: NumberForm | None
     note: str
     guess: bool = False
     decisions: tuple[Decision, ...] = ()
+    dates: FoundDates | None = None
+    unlearned: Unlearned | None = None
+
+    is_ordinal: bool = False
+
+    @property
+    def is_category(self) -> bool:
+        return self.form is None and self.dates is None and self.unlearned is None
 
 
 class KindFinder(NamedTuple):
-    """Finds the kind of the columns of one file. `skip_lines` are left out of it; `setting` names
-    it in messages."""
+    """Finds the kind of the columns of one file of so many `rows`. `skip_lines` are left out of it;
+    `setting` names it in messages."""
 
     columns: Sequence[ColumnText]
     decimal: str
@@ -68,15 +93,18 @@ class KindFinder(NamedTuple):
     missing: Missing
     skip_lines: Collection[int]
     setting: str
+    rows: int
 
     def find(
-        self, column: ColumnText, wanted: Literal["numeric", "categorical"] | None
+        self, column: ColumnText, wanted: WantedKind | None, settings: ColumnSettings
     ) -> ColumnKind:
-        """The kind by its setting, or else by its cells. Raises DataError for a column that can be
-        neither."""
-        if wanted == "categorical":
-            return ColumnKind(None, "by dataset.categorical")
+        """The kind by its settings, or else by its cells. Raises DataError for a column that can be
+        none, ConfigError for a format that is none."""
+        if wanted not in (None, "numeric"):
+            return self._asked(column, wanted, settings)
         form, problem = self.find_form(column.counts)
+        if wanted is None and _is_identifier(column, form, self.rows):
+            return self._identifier(column)
         if form is not None:
             return self._numbers(column, form, is_wanted=wanted == "numeric")
         if problem in ("ambiguous", "other"):
@@ -85,12 +113,25 @@ class KindFinder(NamedTuple):
             raise self.mixed_cells(column, is_wanted=wanted == "numeric")
         return self._text(column)
 
+    def _asked(
+        self, column: ColumnText, wanted: WantedKind | None, settings: ColumnSettings
+    ) -> ColumnKind:
+        """The kind that settings name."""
+        match wanted:
+            case "date":
+                return self._asked_dates(column, settings.format)
+            case "identifier":
+                return self._identifier(column)._replace(decisions=(), note="by dataset.columns")
+            case "constant":
+                return self._asked_constant(column)
+        is_ordinal = settings.order is not None
+        return ColumnKind(None, _category_note(settings), is_ordinal=is_ordinal)
+
     def find_form(self, cells: Collection[str]) -> FoundForm:
         """The form in which different cells write numbers, with the signs of the file."""
         return find_form(cells, decimal=self.decimal, thousands=self.thousands)
 
     def _numbers(self, column: ColumnText, form: NumberForm, *, is_wanted: bool) -> ColumnKind:
-        plain = {form.plain(cell) for cell in column.counts}
         name = printable(column.name)
         if is_wanted:
             return ColumnKind(form, "by dataset.numeric", decisions=self._taken_off(column, form))
@@ -106,7 +147,9 @@ class KindFinder(NamedTuple):
                 )
             decision = Decision(f"{what}: it is read as categories", f"Numbers: {numeric}", False)
             return ColumnKind(None, f"numbers that begin with 0, as {zero}", False, (decision,))
-        if are_codes(plain, len(column.cells)):
+        if len(column.counts) <= MOST_CATEGORIES and are_codes(
+            {form.plain(cell) for cell in column.counts}, len(column.cells)
+        ):
             return ColumnKind(None, "few different whole numbers", guess=True)
         return ColumnKind(form, "", decisions=self._taken_off(column, form))
 
@@ -124,30 +167,97 @@ class KindFinder(NamedTuple):
         )
 
     def _text(self, column: ColumnText) -> ColumnKind:
-        kind = dates_or_times(column.counts)
+        dates = find_dates(column.counts)
+        if dates is not None:
+            return self._dates(column, dates)
+        kind = self._names_or_units(column, printable(column.name))
+        return self._identifier(column) if kind.note == "text" and _names_rows(column) else kind
+
+    def _dates(self, column: ColumnText, dates: FoundDates) -> ColumnKind:
+        """Dates, of which those are told that are written in several ways or may be read so.
+        Raises DataError for cells that are none."""
+        name, add = printable(column.name), self.missing.remedies.add
+        if dates.others:
+            raise self._odd_date(column, dates)
+        note = f"{'dates' if dates.forms[0].has_date else 'times'}, {dates.form.pattern}"
+        decisions = []
+        if len(dates.forms) > 1:
+            examples = _examples(column, dates)
+            decisions.append(
+                Decision(
+                    f"column {name} has dates in {len(dates.forms)} forms, as {examples}; samples "
+                    "are written in the first",
+                    f"Write them alike, or leave them out with {add('ignore', [column.name])} or, "
+                    f"for categories, {add('categorical', [column.name])}",
+                )
+            )
+        if dates.unsure is not None:
+            read, other = dates.unsure
+            example = next(cell for cell in column.counts if DateForm(read).reads(cell))
+            decisions.append(
+                Decision(
+                    f"column {name} has dates of which all may begin with the day or the month, as "
+                    f"{printable(example, limit=40)}, and is read as {read}",
+                    f"If they are {other}: {column_setting(column.name, 'format', other)}",
+                )
+            )
+        return ColumnKind(None, note, decisions=tuple(decisions), dates=dates)
+
+    def _asked_dates(self, column: ColumnText, pattern: str | None) -> ColumnKind:
         name = printable(column.name)
-        if not kind:
-            return self._names_or_units(column, name)
-        example = printable(column.cells[0], limit=40)
+        if pattern is None:
+            dates = find_dates(column.counts)
+            if dates is None:
+                example = printable(column.cells[0], limit=40)
+                what = f"column {name} is to be a date, and {example} isn't read as one"
+                remedy = f"Name its format: {column_setting(column.name, 'format', '%d.%m.%Y')}"
+                raise self._fault(what, remedy)
+            return self._dates(column, dates)._replace(decisions=())
+        try:
+            dates = read_dates(column.counts, pattern)
+        except ValueError as error:
+            key = f"dataset.columns.{name}.format={printable(pattern)}"
+            raise ConfigError(f"not a format of dates, {key}. {error}.") from None
+        return self._dates(column, dates)
+
+    def _asked_constant(self, column: ColumnText) -> ColumnKind:
+        if len(column.counts) > 1:
+            first, second = list(column.counts)[:2]
+            what = f"column {printable(column.name)} is to be constant, but has {printable(first)} "
+            remedy = "Use dataset.columns.*.kind=category for categories, or ignore"
+            raise self._fault(f"{what}and {printable(second)}", remedy)
+        return as_constant(column, ColumnKind(None, ""))
+
+    def _odd_date(self, column: ColumnText, dates: FoundDates) -> DataError:
+        odd = dates.others[0]
+        line = column.lines[column.cells.index(odd)]
+        more = f" and {len(dates.others) - 1} other texts" if len(dates.others) > 1 else ""
+        what = (
+            f"column {printable(column.name)} has dates, as {dates.forms[0].pattern}, but "
+            f"{printable(odd, limit=40)} in line {line}{more}"
+        )
+        missing = self.missing.adding(dates.others[:_FEW_SPELLINGS])
         ignore = self.missing.remedies.add("ignore", [column.name])
-        since = "minutes" if kind == "times" else "days since the first"
-        remedy = (
-            f"If their order matters, write them as numbers, such as {since}, or leave them out "
-            f"with {ignore}"
+        return self._fault(
+            what, f"Repair it, or use {missing} if it stands for a missing value, or {ignore}"
         )
-        number = len(column.counts)
-        if number > column.most_categories:
-            what = f"column {name} has {number} different {kind}, as {example}"
-            raise self._fault(f"{what}: too many for categories", remedy)
-        forms = date_forms(column.counts)
-        if len(forms) > 1:
-            kind = f"{kind} in {len(forms)} forms"
-            example = " and ".join(printable(each, limit=40) for each in forms[:3])
-        what = f"column {name} has {kind}, as {example}, and they are read as {number} categories"
-        silent = (
-            f"or say that they are with {self.missing.remedies.add('categorical', [column.name])}"
+
+    def _identifier(self, column: ColumnText) -> ColumnKind:
+        """What names the rows: nothing of it is learned."""
+        made = find_numbering(column.counts, column.name)
+        name, example = printable(column.name), printable(made.cells(1)[0], limit=40)
+        keep = (
+            self.missing.remedies.add("numeric", [column.name])
+            if all(map(is_number, column.counts))
+            else column_setting(column.name, "kind", "category")
         )
-        return ColumnKind(None, kind, decisions=(Decision(what, f"{remedy} {silent}"),))
+        decision = Decision(
+            f"column {name} has a number of its own in each row, as a row's number or name has: it "
+            f"isn't learned, and samples have new ones from {example} on",
+            f"Leave out: {self.missing.remedies.add('ignore', [column.name])} or, to learn it as "
+            f"it is, {keep}",
+        )
+        return ColumnKind(None, "one in each row", decisions=(decision,), unlearned=made)
 
     def _names_or_units(self, column: ColumnText, name: str) -> ColumnKind:
         """Names, or what is taken for names: numbers with different units, or written in a way
@@ -223,3 +333,54 @@ class KindFinder(NamedTuple):
 
     def _fault(self, what: str, remedy: str) -> DataError:
         return DataError(f"{what}, {self.setting}. {remedy}")
+
+
+def _category_note(settings: ColumnSettings) -> str:
+    if settings.order is not None:
+        return "in the order of dataset.columns"
+    return "by dataset.columns" if settings.kind else "by dataset.categorical"
+
+
+def find_numbering(cells: Collection[str], name: str) -> Identifier:
+    """How identifiers go on: with the next number behind the greatest one, in the same text around
+    it; else with the name of their column and a number."""
+    found = [_NUMBERED.fullmatch(cell) for cell in cells]
+    around = {(each[1], each[3]) for each in found if each is not None}
+    if len(around) != 1 or not all(found):
+        return Identifier(f"{name} ", 1)
+    before, after = around.pop()
+    numbers = [each[2] for each in found if each is not None]
+    width = {len(number) for number in numbers}
+    is_padded = any(number[0] == "0" and len(number) > 1 for number in numbers)
+    start = max(map(int, numbers)) + 1
+    return Identifier(before, start, width.pop() if is_padded and len(width) == 1 else 1, after)
+
+
+def as_constant(column: ColumnText, kind: ColumnKind) -> ColumnKind:
+    """The kind of a column that has the same cell in each row."""
+    return kind._replace(note="constant", unlearned=Constant(column.cells[0]), form=None)
+
+
+def _is_identifier(column: ColumnText, form: NumberForm | None, rows: int) -> bool:
+    """Whether each row has a whole number of its own that counts the rows, or is called so."""
+    cells = column.counts
+    if form is None or len(cells) < max(LEAST_ROWS, len(column.cells)):
+        return False
+    if not all(map(is_whole, cells)):  # others, as with signs between thousands, measure something
+        return False
+    numbers = [int(each) for each in cells]
+    return max(numbers) - min(numbers) < rows or _ID.fullmatch(column.name) is not None
+
+
+def _names_rows(column: ColumnText) -> bool:
+    """Whether each row has a text of its own."""
+    return len(column.counts) == len(column.cells) >= LEAST_ROWS
+
+
+def _examples(column: ColumnText, dates: FoundDates) -> str:
+    """A cell of each form, with the number of rows."""
+    parts = []
+    for form, rows in list(zip(dates.forms, dates.rows, strict=True))[:_FEW_SPELLINGS]:
+        known = (cell for cell in column.counts if form.reads(cell))
+        parts.append(f"{printable(next(known, ''), limit=40)} ({rows} rows)")
+    return ", ".join(parts)

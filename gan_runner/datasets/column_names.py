@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
@@ -44,6 +45,15 @@ def listed(names: Sequence[str]) -> str:
     shown = [printable(name, limit=_LONGEST_LISTED) for name in names[:_MOST_LISTED]]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def column_setting(name: str, key: str, value: str | float | Sequence[float]) -> str:
+    """`dataset.columns.name.key=value` as it can be typed, or the lines of a file for a name that
+    can't."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):
+        return override(f"dataset.columns.{name}.{key}", value)
+    lines = json.dumps({name: {key: value}}, ensure_ascii=False)
+    return f"dataset.columns=columns.yaml with {printable(lines)} in this file"
 
 
 class Remedies(NamedTuple):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision, LeftOut
 from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.errors import printable
 
 POSSIBLE = {
@@ -30,35 +33,36 @@ class Missing:
 
     def __init__(
         self,
-        columns: Mapping[str, Sequence[str]],
-        counts: Mapping[str, Counter[str]],
+        columns: Mapping[str, CodedCells],
         spellings: Iterable[str],
         remedies: Remedies,
     ) -> None:
-        """`columns` are the cells, `counts` how often each of them is in its column. A spelling
-        that is a number means all cells of that number."""
+        """A spelling that is a number means all cells of that number."""
         self.remedies = remedies
         texts = {spelling.lower() for spelling in spellings}
-        numbers = {float(text) for text in texts if is_number(text)}
+        is_missing = _finder(texts)
         self.spellings = {
-            name: {cell: count for cell, count in of.items() if _is_missing(cell, texts, numbers)}
-            for name, of in counts.items()
+            name: {cell: of.counts[cell] for cell in of.different if is_missing(cell)}
+            for name, of in columns.items()
         }
         self.rows = {
-            name: [row for row, cell in enumerate(columns[name]) if cell in found]
-            for name, found in self.spellings.items()
-            if found
+            name: columns[name].rows_of(found) for name, found in self.spellings.items() if found
         }
-        self._counts = counts
+        self._columns = columns
 
     @cached_property
-    def all_rows(self) -> set[int]:
-        """The rows with a missing value."""
-        return {row for rows in self.rows.values() for row in rows}
+    def all_rows(self) -> NDArray[np.int64]:
+        """The rows with a missing value, in order."""
+        return self._rows_of(self.rows)
+
+    def _rows_of(self, names: Iterable[str]) -> NDArray[np.int64]:
+        """The rows in which one of these columns has no value, in order."""
+        found = [self.rows[name] for name in names]
+        return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
     def count(self, name: str) -> int:
         """The number of cells without a value in a column."""
-        return len(self.rows.get(name, ()))
+        return len(self.rows[name]) if name in self.rows else 0
 
     @property
     def by_column(self) -> str:
@@ -88,8 +92,10 @@ class Missing:
     def looks_like_country(self) -> str | None:
         """A column of two letters in which NA may be a country; None if there is none."""
         for name, found in self.spellings.items():
-            others = self._counts[name].keys() - found.keys()
-            if "NA" in found and others and all(map(_CODE.fullmatch, others)):
+            if "NA" not in found:
+                continue
+            others = set(self._columns[name].different) - found.keys()
+            if others and all(map(_CODE.fullmatch, others)):
                 return name
         return None
 
@@ -151,7 +157,7 @@ class Missing:
 
     def _loss(self, total: int) -> Decision:
         lost, worst = len(self.all_rows), self.worst
-        others = {row for name, rows in self.rows.items() if name != worst for row in rows}
+        others = self._rows_of(name for name in self.rows if name != worst)
         return Decision(
             f"{lost} of {total} rows are left out for missing values: {self.by_column}",
             f"{self.remedies.add('ignore', [worst])} keeps {total - len(others)} rows.",
@@ -167,5 +173,14 @@ def as_spelling(value: object) -> object:
     return json.dumps(value) if value is None or isinstance(value, int | float) else value
 
 
-def _is_missing(cell: str, texts: set[str], numbers: set[float]) -> bool:
-    return cell.lower() in texts or (bool(numbers) and is_number(cell) and float(cell) in numbers)
+def _finder(texts: set[str]) -> Callable[[str], bool]:
+    """Whether a cell is one of these texts in any case, or a number that is one of them."""
+    numbers = {float(text) for text in texts if is_number(text)}
+    longest = max(map(len, texts), default=0)
+
+    def is_missing(cell: str) -> bool:
+        if len(cell) <= longest and cell.lower() in texts:
+            return True
+        return bool(numbers) and is_number(cell) and float(cell) in numbers
+
+    return is_missing

@@ -12,6 +12,7 @@ from gan_runner.data.encodings import Mode, NumberEncoding
 
 Kind = Literal["plain", "quantile", "modes"]
 Bounds = Literal["observed", "none"]
+Ends = tuple[float, float]
 
 SPIKE_SHARE = 0.05
 """The share of the numbers that a number must have to be a choice of its own."""
@@ -33,35 +34,64 @@ _REACH = 4.0  # deviations from the mean of a mode to its ends
 Numbers = NDArray[np.float64]
 
 
+class AskedEncoding(NamedTuple):
+    """What a column's own settings say; None for what those of the table say."""
+
+    kind: Kind | None = None
+    bounds: Bounds | Ends | None = None
+    spikes: tuple[float, ...] | None = None
+
+
 class Encoder(NamedTuple):
-    """Fits encodings. `spikes`: numbers that many rows have are choices of their own; `knots`: the
-    most of a column."""
+    """Fits encodings. `bounds` may be numbers themselves. `spikes`: numbers that many rows have are
+    choices of their own, or those that are given; `knots`: the most of a column."""
 
     kind: Kind
-    bounds: Bounds
-    spikes: bool
+    bounds: Bounds | Ends
+    spikes: bool | tuple[float, ...]
     seed: int
     knots: int = MOST_KNOTS
+
+    def asked(self, asked: AskedEncoding, origin: float) -> Encoder:
+        """The encoder of a column with settings of its own, whose examples are less an origin."""
+        given = {key: value for key, value in asked._asdict().items() if value is not None}
+        encoder = self._replace(**given)
+        if isinstance(encoder.bounds, tuple):
+            low, high = (float(np.float32(end - origin)) for end in encoder.bounds)
+            encoder = encoder._replace(bounds=(low, high))
+        if isinstance(encoder.spikes, tuple):
+            spikes = sorted(float(np.float32(spike - origin)) for spike in encoder.spikes)
+            encoder = encoder._replace(spikes=tuple(spikes))
+        return encoder
 
     def fit(self, values: NDArray[Any], *, missing: bool) -> NumberEncoding | None:
         """The encoding of a column with these numbers [N], of training rows, in the units of
         examples; None for standardized ones."""
-        spikes = find_spikes(values) if self.spikes else ()
+        spikes = self._spikes(values)
         rest = values[~np.isin(values, spikes)].astype(np.float64)
         if not len(rest) and spikes:
             return NumberEncoding((), spikes, missing)
         if self.bounds == "none" and self.kind == "plain" and not spikes and not missing:
             return None
         modes = self._modes(rest) if len(rest) else (Mode((0.0, 0.0)),)
-        return NumberEncoding(modes, spikes, missing, bounded=self.bounds == "observed")
+        return NumberEncoding(modes, spikes, missing, bounded=self.bounds != "none")
+
+    def _spikes(self, values: NDArray[Any]) -> tuple[float, ...]:
+        if isinstance(self.spikes, tuple):
+            return tuple(spike for spike in self.spikes if (values == spike).any())
+        return find_spikes(values) if self.spikes else ()
 
     def _modes(self, values: Numbers) -> tuple[Mode, ...]:
         if self.bounds == "none":
             mean, deviation = float(values.mean()), float(values.std()) or 1.0
             return (Mode((mean - deviation, mean + deviation)),)
+        low, high = float(values.min()), float(values.max())
+        if isinstance(self.bounds, tuple):
+            low, high = self.bounds
         if self.kind == "quantile":
-            return (Mode(_quantiles(values, self.knots)),)
-        ends = Mode((float(values.min()), float(values.max())))
+            knots = _quantiles(values, self.knots)
+            return (Mode((min(low, knots[0]), *knots[1:-1], max(high, knots[-1]))),)
+        ends = Mode((low, high))
         return (ends,) if self.kind == "plain" else _mixture(values, ends, seed=self.seed)
 
 

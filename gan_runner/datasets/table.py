@@ -1,29 +1,34 @@
-"""A table of one's own, in a CSV file."""
+"""A table of one's own, in a file of text or in Parquet."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, PositiveInt, ValidationInfo, field_validator
 
+from gan_runner.config.column_settings import ColumnSettings
 from gan_runner.config.overrides import override
-from gan_runner.data import Column, Decision, LeftOut, Reading
-from gan_runner.datasets.column_kinds import ColumnKind, ColumnText, KindFinder
+from gan_runner.data import Decision, LeftOut, Reading
+from gan_runner.datasets.column_kinds import (
+    ColumnKind,
+    ColumnText,
+    KindFinder,
+    WantedKind,
+    as_constant,
+)
 from gan_runner.datasets.column_names import Remedies, Text, matching
 from gan_runner.datasets.missing_values import Missing, as_spelling
-from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
+from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.csv import CSVForm, TextTable, read_csv
-from gan_runner.datasets.readers.notations import find_notation
-from gan_runner.datasets.readers.numbers import NumberForm
+from gan_runner.datasets.readers.parquet_table import is_parquet, read_parquet
 from gan_runner.datasets.readers.paths import Location, expand_path, refuse_missing
-from gan_runner.datasets.readers.units import find_units
-from gan_runner.datasets.table_doubts import ReadColumn, doubts
-from gan_runner.datasets.table_label import FoundLabel, find_label
+from gan_runner.datasets.table_columns import ColumnReader, spread
+from gan_runner.datasets.table_doubts import doubts
+from gan_runner.datasets.table_label import find_label
 from gan_runner.datasets.table_notes import (
     guessed_kinds,
     names_among_cells,
@@ -31,10 +36,15 @@ from gan_runner.datasets.table_notes import (
     possible_thousands,
     repeats,
 )
-from gan_runner.datasets.tabular import ColumnValues, TableContents, Tabular
+from gan_runner.datasets.tabular import TableContents, Tabular
 from gan_runner.errors import ConfigError, DataError, did_you_mean, printable
 
-_Wanted = Literal["label", "numeric", "categorical", "ignore"]
+_List = Literal["label", "numeric", "categorical", "ignore"]
+_Wanted = _List | WantedKind
+_KINDS: dict[str, _Wanted] = {
+    **{"number": "numeric", "category": "categorical", "ordinal": "categorical", "date": "date"},
+    **{"identifier": "identifier", "constant": "constant", "ignore": "ignore"},
+}
 
 
 class Table(Tabular):
@@ -43,7 +53,8 @@ class Table(Tabular):
     `names`: of the columns of a file that has no row of names; `skip_lines`: those of the file to
     leave out, counted from 1.
     `label`: a column, `auto` for the one that is called so, or else the last if it is categorical;
-    None for no label. `missing_values`: the texts of cells without a value.
+    None for no label. `columns`: settings of single columns. `missing_values`: the texts of cells
+    without a value.
     """
 
     path: Location | None
@@ -57,6 +68,7 @@ class Table(Tabular):
     numeric: tuple[Text, ...]
     categorical: tuple[Text, ...]
     ignore: tuple[Text, ...]
+    columns: dict[str, ColumnSettings]
     missing: Literal["state", "error", "drop"]
     missing_values: tuple[Annotated[str, BeforeValidator(as_spelling)], ...]
 
@@ -103,34 +115,48 @@ class Table(Tabular):
         table = self._text()
         wanted = self._wanted_kinds(table)
         used = {name: cells for name, cells in table.columns.items() if wanted[name] != "ignore"}
-        counts = {name: Counter(cells) for name, cells in used.items()}
         remedies = Remedies(table.columns, {str(key): names for key, names in self._lists.items()})
-        missing = Missing(used, counts, self.missing_values, remedies)
+        missing = Missing(used, self.missing_values, remedies)
         keeps = self._keeps_missing_values(missing, table.lines)
-        columns = self._columns_of(used, counts, table.lines, missing, keeps=keeps)
+        columns = self._columns_of(used, table.lines, missing, keeps=keeps)
         finder = KindFinder(
-            columns, self.decimal, self._thousands, missing, self.skip_lines, self.setting
+            columns,
+            self.decimal,
+            self._thousands,
+            missing,
+            self.skip_lines,
+            self.setting,
+            len(table.lines),
         )
         kinds = {
-            each.name: finder.find(each, self._asked(each, wanted, finder)) for each in columns
+            each.name: finder.find(
+                each, self._asked(each, wanted, finder), self._settings_of(each.name)
+            )
+            for each in columns
         }
         label = find_label(self.label, columns, kinds, settled=self.numeric, remedies=remedies)
-        read = [self._values(each, kinds[each.name], label, remedies) for each in columns]
+        by_kind = [name for name, of in self.columns.items() if of.kind or of.format]
+        settled = {*self.numeric, *self.categorical, *by_kind}
+        kinds = _with_constants(columns, kinds, {*settled, label.name}, len(table.lines))
+        reader = ColumnReader(
+            remedies, self.setting, label.name, label_is_asked=self.label != "auto"
+        )
+        read = [reader.read(c, kinds[c.name], self._settings_of(c.name)) for c in columns]
         complete = [
-            each.filled if column.rows is None else _spread(each.filled, column, len(table.lines))
+            each.filled if column.rows is None else spread(each.filled, column, len(table.lines))
             for each, column in zip(read, columns, strict=True)
         ]
-        settled = {*self.numeric, *self.categorical}
         unsettled = [each for each in columns if each.name not in settled]
         decisions = [
             *table.reading.decisions,
-            *([] if self.names else names_among_cells(counts)),
+            *([] if self.names else names_among_cells(used)),
             *missing.decisions(len(table.lines), keeps=keeps),
             *label.decisions,
             *(decision for kind in kinds.values() for decision in kind.decisions),
+            *(decision for each in read for decision in each.decisions),
             *guessed_kinds(kinds, columns, label.name, remedies),
             *self._possible_thousands(unsettled, kinds),
-            *doubts(read, missing, rows=len(table.lines), settled=settled),
+            *doubts(read, missing, settled=settled),
             *repeats(complete),
         ]
         ignored = [name for name in table.columns if wanted[name] == "ignore"]
@@ -153,10 +179,13 @@ class Table(Tabular):
         delimiter = {"auto": None, "tab": "\t", "space": " "}.get(self.delimiter, self.delimiter)
         encoding = None if self.encoding == "auto" else self.encoding
         form = CSVForm(delimiter, encoding, self.skip_lines, self.names)
-        return read_csv(self._file, form, setting=self.setting)
+        file = self._file
+        if is_parquet(file, setting=self.setting):
+            return read_parquet(file, setting=self.setting)
+        return read_csv(file, form, setting=self.setting)
 
     @property
-    def _lists(self) -> dict[_Wanted, tuple[str, ...]]:
+    def _lists(self) -> dict[_List, tuple[str, ...]]:
         """The settings that name columns."""
         return {
             "numeric": self.numeric,
@@ -176,7 +205,7 @@ class Table(Tabular):
 
         Raises ConfigError for a column that isn't there, or is in two settings.
         """
-        settings: dict[_Wanted, tuple[str, ...]] = {
+        settings: dict[_List, tuple[str, ...]] = {
             "label": () if self.label in (None, "auto") else (self.label or "",),
             **self._lists,
         }
@@ -197,12 +226,33 @@ class Table(Tabular):
                             f"column {printable(column)} is named twice, {key} and "
                             f"dataset.{before}. Choose one."
                         )
+        self._add_own_kinds(by_name, table)
         return {name: by_name.get(name, by_pattern.get(name)) for name in table.columns}
+
+    def _add_own_kinds(self, by_name: dict[str, _Wanted], table: TextTable) -> None:
+        """Add the kinds of dataset.columns. Raises ConfigError as `_wanted_kinds` does."""
+        for name, settings in self.columns.items():
+            key = f"dataset.columns.{printable(name)}"
+            if name not in table.columns:
+                shown = map(printable, table.columns)
+                raise ConfigError(f"no such column, {key}. {did_you_mean(name, shown)}")
+            kind = settings.kind or ("date" if settings.format else None)
+            if kind is None:
+                continue
+            before = by_name.setdefault(name, _KINDS[kind])
+            if before not in (_KINDS[kind], "label"):
+                raise ConfigError(
+                    f"column {printable(name)} is named twice, {key}.kind={kind} and "
+                    f"dataset.{before}. Choose one."
+                )
+
+    def _settings_of(self, name: str) -> ColumnSettings:
+        return self.columns.get(name) or ColumnSettings()
 
     def _keeps_missing_values(self, missing: Missing, lines: list[int]) -> bool:
         """Whether a missing value is a value of its own. Raises DataError for some, unless they are
         or their rows may go, and for a column of nothing else."""
-        if not missing.all_rows:
+        if not len(missing.all_rows):
             return False
         without = any(missing.count(name) == len(lines) for name in missing.rows)
         if self.missing == "error" or (without and self.missing == "state"):
@@ -211,8 +261,7 @@ class Table(Tabular):
 
     def _columns_of(
         self,
-        used: Mapping[str, list[str]],
-        counts: Mapping[str, Counter[str]],
+        used: Mapping[str, CodedCells],
         lines: list[int],
         missing: Missing,
         *,
@@ -220,25 +269,25 @@ class Table(Tabular):
     ) -> list[ColumnText]:
         """The columns, without the cells that have no value or without their rows. Raises DataError
         where no row is left."""
-        if not missing.all_rows:
-            return [ColumnText(name, cells, counts[name], lines) for name, cells in used.items()]
+        if not len(missing.all_rows):
+            return [ColumnText(name, cells, lines) for name, cells in used.items()]
         if keeps:
             return [_present(name, cells, lines, missing) for name, cells in used.items()]
-        whole = [row for row in range(len(lines)) if row not in missing.all_rows]
-        if not whole:
+        whole = np.delete(np.arange(len(lines)), missing.all_rows)
+        if not len(whole):
             worst = missing.remedies.add("ignore", [missing.worst])
             what = f"missing values in {len(lines)} of {len(lines)} rows: {missing.by_column}"
             raise self._fault(what, f"No row is left. Leave the worst column out: {worst}")
-        kept = {name: [cells[row] for row in whole] for name, cells in used.items()}
-        left = [lines[row] for row in whole]
-        return [ColumnText(name, cells, Counter(cells), left) for name, cells in kept.items()]
+        left = [lines[row] for row in whole.tolist()]
+        return [ColumnText(name, cells.take(whole), left) for name, cells in used.items()]
 
     def _asked(
         self, column: ColumnText, wanted: Mapping[str, _Wanted | None], finder: KindFinder
-    ) -> Literal["numeric", "categorical"] | None:
+    ) -> WantedKind | None:
         """The kind that settings ask for. A pattern asks for numbers where there are some."""
         asked = wanted[column.name]
-        if asked == "numeric" and column.name not in self.numeric:
+        is_named = column.name in self.numeric or column.name in self.columns
+        if asked == "numeric" and not is_named:
             is_text = finder.find_form(column.counts).problem == "text"
             return None if is_text and not any(map(is_number, column.counts)) else "numeric"
         return "categorical" if asked == "label" else None if asked == "ignore" else asked
@@ -249,65 +298,29 @@ class Table(Tabular):
         if self.thousands == "auto":
             yield from possible_thousands(columns, kinds, is_asked=self.decimal == ",")
 
-    def _values(
-        self, column: ColumnText, kind: ColumnKind, label: FoundLabel, remedies: Remedies
-    ) -> ReadColumn:
-        is_label = column.name == label.name
-        if kind.form is None:
-            filled = self._categorical_values(column, remedies, is_label=is_label)
-        else:
-            filled = _numeric_values(column, kind.form)
-        return ReadColumn(filled, column.counts, column.cells[-1], kind.form)
 
-    def _categorical_values(
-        self, column: ColumnText, remedies: Remedies, *, is_label: bool
-    ) -> ColumnValues:
-        """A column of categories. Raises DataError for too many of them."""
-        names = categories(column.counts)
-        if len(names) > column.most_categories:
-            shown = printable(column.name)
-            what = f"{len(names)} categories in the {len(column.cells)} rows of column {shown}"
-            if units := find_units(column.counts) or find_notation(column.counts):
-                what += f", which are {units}"
-            remedy = f"Leave it out: {remedies.add('ignore', [column.name])}"
-            if units:
-                remedy = f"Write it as plain numbers in one unit, or l{remedy[1:]}"
-            other = "Name another label, or none: dataset.label=null"
-            raise self._fault(what, other if is_label and self.label != "auto" else remedy)
-        places = {category: place for place, category in enumerate(names)}
-        values = np.array([places[cell] for cell in column.cells], dtype=np.int64)
-        return ColumnValues(Column(column.name, names, label=is_label), values)
-
-
-def _present(name: str, cells: list[str], lines: list[int], missing: Missing) -> ColumnText:
+def _present(name: str, cells: CodedCells, lines: list[int], missing: Missing) -> ColumnText:
     """A column without the cells that have no value."""
-    without = set(missing.rows.get(name, ()))
-    if not without:
-        return ColumnText(name, cells, Counter(cells), lines)
-    rows = [row for row in range(len(lines)) if row not in without]
-    present = [cells[row] for row in rows]
-    return ColumnText(name, present, Counter(present), [lines[row] for row in rows], rows)
+    if name not in missing.rows:
+        return ColumnText(name, cells, lines)
+    rows = np.delete(np.arange(len(lines)), missing.rows[name])
+    return ColumnText(name, cells.take(rows), [lines[row] for row in rows.tolist()], rows)
 
 
-def _spread(filled: ColumnValues, column: ColumnText, count: int) -> ColumnValues:
-    """The values of some rows among those of all; others are NaN, or the category ''."""
-    names = filled.column.categories
-    if not names:
-        values = np.full(count, np.nan)
-        values[column.rows] = filled.values
-        return filled._replace(values=values)
-    names = names if "" in names else (*names, "")
-    indices = np.full(count, names.index(""), dtype=np.int64)
-    indices[column.rows] = filled.values
-    return filled._replace(column=replace(filled.column, categories=names), values=indices)
-
-
-def _numeric_values(column: ColumnText, form: NumberForm) -> ColumnValues:
-    cells = column.cells
-    if not form.is_plain(column.counts):
-        plain = {cell: form.plain(cell) for cell in column.counts}
-        cells = [plain[cell] for cell in cells]
-    return ColumnValues(Column(column.name, decimals=decimals(set(cells))), parse_numbers(cells))
+def _with_constants(
+    columns: Sequence[ColumnText],
+    kinds: Mapping[str, ColumnKind],
+    others: Collection[str | None],
+    rows: int,
+) -> dict[str, ColumnKind]:
+    """The kinds, of which those are constants that have the same cell in all of many rows, and
+    aren't among the `others`."""
+    constant = {
+        c.name: as_constant(c, kinds[c.name])
+        for c in columns
+        if len(c.counts) == 1 and len(c.cells) == rows > 1 and c.name not in others
+    }
+    return {**kinds, **constant}
 
 
 def _ignored(names: list[str], table: TextTable) -> list[LeftOut]:

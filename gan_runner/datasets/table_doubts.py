@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runner.data import Decision
+from gan_runner.datasets.column_kinds import LEAST_ROWS
 from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
 from gan_runner.datasets.number_doubts import (
@@ -28,8 +29,6 @@ from gan_runner.errors import printable
 _FEW_NUMBERS = 3  # different ones, which say nothing of what they are
 _FEW_ROWS = 5  # of a category, on average
 _SOME_CATEGORIES = 20
-_LEAST_ROWS = 10  # for a pattern in the values of rows
-_ID = re.compile(r"(.*[_ ])?(id|idx|index|nr|no\.?|row|rownames|key)|unnamed: \d+", re.I)
 _NAMING = re.compile(
     r"(.*[_ ])?(phone|telephone|tel|telefon|fax|mobile|zip|zip ?code|postcode|postal[_ ]?code|plz|"
     r"ssn|isbn|ean|upc|gtin|sku|barcode|iban|account|fips|naics|sic|"
@@ -47,16 +46,23 @@ _TOTAL = {"total", "totals", "sum", "all", "gesamt", "summe", "subtotal", "grand
 
 class ReadColumn(NamedTuple):
     """A column as it was read, and the texts that it was read from: how often each comes, the last
-    one, and the form of their numbers, None for categories."""
+    one, and the form of their numbers, None for categories; what was decided about them."""
 
     filled: ColumnValues
     counts: Counter[str]
     last: str
     form: NumberForm | None
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def name(self) -> str:
         return self.filled.column.name
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it has numbers or categories, and not dates or what isn't learned."""
+        column = self.filled.column
+        return column.dates is None and column.unlearned is None
 
     @property
     def numbers(self) -> NDArray[np.float64] | None:
@@ -70,14 +76,13 @@ class ReadColumn(NamedTuple):
 
 
 def doubts(
-    columns: Sequence[ReadColumn], missing: Missing, *, rows: int, settled: Collection[str]
+    columns: Sequence[ReadColumn], missing: Missing, *, settled: Collection[str]
 ) -> Iterator[Decision]:
-    """The doubts about such columns, apart from those that settings name (`settled`); `rows` are
-    those of the file."""
+    """The doubts about such columns, apart from those that settings name (`settled`)."""
+    columns = [column for column in columns if column.is_measured]
     yield from _totals(columns)
     columns = [column for column in columns if column.name not in settled]
     remedies = missing.remedies
-    yield from _identifiers(columns, rows, remedies)
     yield from _names_as_numbers(columns, remedies)
     yield from _parts_of_data(columns, remedies)
     yield from _one_hot_columns(columns)
@@ -90,29 +95,6 @@ def doubts(
     yield from _spellings(columns)
 
 
-def _identifiers(
-    columns: Sequence[ReadColumn], rows: int, remedies: Remedies
-) -> Iterator[Decision]:
-    """Columns of numbers that count the rows or name them."""
-    found = [column.name for column in columns if _is_identifier(column, rows)]
-    if found:
-        yield Decision(
-            f"{_columns(found)} a number of its own in each row, as a row's number or name has, "
-            "and would be learned as a measurement",
-            f"Leave out: {remedies.add('ignore', found)}",
-        )
-
-
-def _is_identifier(column: ReadColumn, rows: int = 0) -> bool:
-    """Whether each row has a whole number of its own that counts the `rows`, or is called so."""
-    values = column.filled.values
-    if column.filled.column.categories or len(column.counts) < len(values):
-        return False
-    if len(values) < _LEAST_ROWS or not (values == np.floor(values)).all():
-        return False
-    return bool(np.ptp(values) < rows) or _ID.fullmatch(column.name) is not None
-
-
 def _names_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iterator[Decision]:
     """Columns of whole numbers that are called as what names something, such as a zip code."""
     found = [
@@ -121,7 +103,6 @@ def _names_as_numbers(columns: Sequence[ReadColumn], remedies: Remedies) -> Iter
         if column.form is not None
         and _NAMING.fullmatch(column.name)
         and (column.filled.values == np.floor(column.filled.values)).all()
-        and not _is_identifier(column)
     ]
     if found:
         yield Decision(
@@ -330,7 +311,7 @@ def _totals(columns: Sequence[ReadColumn]) -> Iterator[Decision]:
 
 def _ends_with_sum(column: ReadColumn) -> bool:
     values = column.filled.values
-    if column.filled.column.categories or len(values) < _LEAST_ROWS or (values < 0).any():
+    if column.filled.column.categories or len(values) < LEAST_ROWS or (values < 0).any():
         return False
     others = float(values[:-1].sum())
     return bool(others > values[:-1].max()) and abs(values[-1] - others) <= 1e-6 * others

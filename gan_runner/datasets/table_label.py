@@ -45,13 +45,13 @@ def find_label(
     named = [column for column in columns if column.name.lower() in _NAMES]
     numbers = (c for c in named if kinds[c.name].form is not None and c.name not in settled)
     decisions = tuple(each for each in (_may_be_classes(c, remedies) for c in numbers) if each)
-    called = next((column.name for column in named if kinds[column.name].form is None), None)
+    called = next((column.name for column in named if kinds[column.name].is_category), None)
     if called is not None:
         text = f"column {printable(called)}, by its name"
         by_name = Decision(f"the label is {text}", "None: dataset.label=null", doubtful=False)
         return FoundLabel(called, text, decisions=(by_name, *decisions))
     last = columns[-1].name if columns else None
-    if last is None or kinds[last].form is not None:
+    if last is None or not kinds[last].is_category:
         return FoundLabel(None, decisions=(*decisions, *_other_labels(columns, kinds)))
     shown = printable(last)
     no_label = override("dataset.label", None)
@@ -78,7 +78,7 @@ def label_candidates(columns: Sequence[ColumnNotes]) -> list[str]:
 
 def _other_labels(columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]) -> list[Decision]:
     """A note that a table without a label has columns that can be one."""
-    names = [c.name for c in columns if kinds[c.name].form is None and len(c.counts) > 1]
+    names = [c.name for c in columns if kinds[c.name].is_category and len(c.counts) > 1]
     if not names:
         return []
     settings = [override("dataset.label", name) for name in names[:_MOST_CANDIDATES]]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 
 from gan_runner.config.overrides import override
 from gan_runner.data import ColumnNotes, Decision
+from gan_runner.data.reading import Role
+from gan_runner.data.unlearned import Constant
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
 from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import Missing
 from gan_runner.datasets.readers.cells import digits, is_number
+from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.csv import NUMBERED, TextTable
 from gan_runner.datasets.readers.numbers import NumberForm, are_thousands, confirms_decimal
 from gan_runner.datasets.repetitions import find_repeated
@@ -21,7 +22,6 @@ from gan_runner.datasets.table_doubts import ReadColumn
 from gan_runner.datasets.tabular import ColumnValues
 from gan_runner.errors import printable
 
-_Role = Literal["label", "numeric", "categorical"]
 _LARGE_SHARE = 0.25  # of a single value, worth a note
 
 
@@ -43,16 +43,26 @@ def notes(
         kind, column = kinds[name], columns[name]
         parts = [kind.note, *_value_notes(column, kind)]
         parts += [f"the same as {same[name]}"] if name in same else []
-        role: _Role = "label" if name == label else "numeric" if kind.form else "categorical"
+        role = _role(kind, is_label=name == label)
         long = 0 if kind.form is None else _digits(column, kind.form)
         text = "; ".join(filter(None, parts))
         lines.append(ColumnNotes(name, role, missing.count(name), long, text))
     return tuple(lines)
 
 
-def names_among_cells(counts: Mapping[str, Counter[str]]) -> Iterator[Decision]:
+def _role(kind: ColumnKind, *, is_label: bool) -> Role:
+    if is_label:
+        return "label"
+    if kind.unlearned is not None:
+        return "constant" if isinstance(kind.unlearned, Constant) else "identifier"
+    if kind.form or kind.dates:
+        return "numeric" if kind.form else "date"
+    return "ordinal" if kind.is_ordinal else "categorical"
+
+
+def names_among_cells(columns: Mapping[str, CodedCells]) -> Iterator[Decision]:
     """A doubt: the first row may have values, since its cells come below it, too."""
-    found = [name for name, cells in counts.items() if name in cells]
+    found = [name for name, cells in columns.items() if name in cells.different]
     if found:
         yield Decision(
             f"the first row is taken for names, but {listed(found)} also comes as a value below",
@@ -132,7 +142,13 @@ def _digits(column: ReadColumn, form: NumberForm) -> int:
 
 def _value_notes(column: ReadColumn, kind: ColumnKind) -> Iterator[str]:
     if len(column.counts) == 1:
-        yield "constant"
+        if kind.note != "constant":
+            yield "constant"
+        yield f"always {printable(column.last, limit=40)}"
+    elif kind.dates is not None:
+        form, values = kind.dates.form, kind.dates.values
+        first, last = form.cells(np.array([np.nanmin(values), np.nanmax(values)]))
+        yield f"{first} to {last}"
     elif kind.form is not None:
         if kind.form.taken_off:
             yield f"without {kind.form.taken_off}"

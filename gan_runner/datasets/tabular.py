@@ -22,7 +22,13 @@ from gan_runner.data.expressions import parse_constraint
 from gan_runner.data.kept_constraints import SETTING, KeptConstraint, keep_constraints
 from gan_runner.data.rules import find_rules
 from gan_runner.datasets.base import Dataset, Track
-from gan_runner.datasets.number_encodings import MOST_KNOTS, Bounds, Encoder, Kind
+from gan_runner.datasets.number_encodings import (
+    MOST_KNOTS,
+    AskedEncoding,
+    Bounds,
+    Encoder,
+    Kind,
+)
 from gan_runner.datasets.shifting import Lost, shift
 from gan_runner.datasets.splitting import TrainTestIndices, split_indices
 from gan_runner.datasets.table_constraints import check_constraints, offer_rules
@@ -39,13 +45,14 @@ class ColumnValues(NamedTuple):
     of categories, int64.
 
     Where these are numbers of examples, they are float32, less the `origin`; `lost` is what of
-    their digits is not kept.
+    their digits is not kept. `asked`: how networks are to see them by the column's own settings.
     """
 
     column: Column
     values: NDArray[Any]
     origin: float = 0.0
     lost: Lost | None = None
+    asked: AskedEncoding = AskedEncoding()
 
 
 class TableContents(NamedTuple):
@@ -150,10 +157,13 @@ class Tabular(Dataset):
     ) -> tuple[tuple[KeptConstraint, ...], list[Decision]]:
         """How each constraint is kept, and the rules that could be more of them. Raises ConfigError
         for what is no constraint, DataError where rows break one."""
-        table = [(each.column, each.values) for each in contents.columns]
+        learned = (each for each in contents.columns if each.column.unlearned is None)
+        table = [(each.column, each.values) for each in learned]
         columns = [column for column, _ in table]
         constraints = [parse_constraint(c, columns, setting=SETTING) for c in self.constraints]
-        check_constraints(constraints, table, contents.lines or range(1, len(table[0][1]) + 1))
+        check_constraints(
+            constraints, table, contents.lines or range(1, len(table[0][1]) + 1) if table else ()
+        )
         rules = list(offer_rules(find_rules(table), constraints))
         return keep_constraints(constraints, table), rules
 
@@ -173,7 +183,7 @@ class Tabular(Dataset):
     def _as_example_numbers(self, filled: ColumnValues) -> ColumnValues:
         """Numbers as examples have them; categories as they are. Raises DataError."""
         column, values = filled.column, filled.values
-        if column.categories:
+        if column.categories or not column.width:
             return filled
         missing = np.isnan(values)
         present = values[~missing] if missing.any() else values
@@ -191,17 +201,14 @@ class Tabular(Dataset):
             numbers = np.full(len(values), np.nan, np.float32)
             numbers[~missing] = shifted.numbers
             shifted = shifted._replace(numbers=numbers)
-        return ColumnValues(column, *shifted)
+        return ColumnValues(column, *shifted, filled.asked)
 
     def _encoded(self, filled: list[ColumnValues], rows: NDArray[np.int64]) -> list[ColumnValues]:
         """Numeric columns with the encoding that these rows, those of training, give them."""
-        numeric = sum(not each.column.categories for each in filled)
+        numeric = sum(_is_numeric(each.column) for each in filled)
         knots = MOST_KNOTS if numeric <= _MANY_COLUMNS else _FEW_KNOTS
         encoder = Encoder(self.number_encoding, self.bounds, self.spikes, self.seed, knots)
-        return [
-            each if each.column.categories or each.column.given else _fit(encoder, each, rows)
-            for each in filled
-        ]
+        return [_fit(encoder, c, rows) if _is_numeric(c.column) else c for c in filled]
 
     def _split(
         self, labels: Tensor | None, names: tuple[str, ...], count: int, *, label_doubt: str
@@ -228,6 +235,10 @@ def _as_given(filled: ColumnValues, given: Collection[str | None]) -> ColumnValu
     return filled._replace(column=replace(filled.column, given=filled.column.name in given))
 
 
+def _is_numeric(column: Column) -> bool:
+    return bool(column.width) and not column.categories
+
+
 def _fit(encoder: Encoder, filled: ColumnValues, rows: NDArray[np.int64]) -> ColumnValues:
     missing = np.isnan(filled.values)
     may_miss = bool(missing.any())
@@ -235,7 +246,7 @@ def _fit(encoder: Encoder, filled: ColumnValues, rows: NDArray[np.int64]) -> Col
     known = known[~np.isnan(known)] if may_miss else known
     if not len(known):  # of a few rows, all others are held out
         known = filled.values[~missing]
-    encoding = encoder.fit(known, missing=may_miss)
+    encoding = encoder.asked(filled.asked, filled.origin).fit(known, missing=may_miss)
     return filled._replace(column=replace(filled.column, encoding=encoding))
 
 
@@ -262,7 +273,7 @@ def _origin(filled: list[ColumnValues]) -> tuple[float, ...]:
 def _lost_digits(filled: list[ColumnValues]) -> Iterator[Decision]:
     """The columns whose digits can't all be kept, those that may matter apart from the others."""
     groups: dict[tuple[bool, str], list[tuple[str, str]]] = defaultdict(list)
-    for column, _, _, lost in filled:
+    for column, _, _, lost, _ in filled:
         if lost is not None:
             groups[not lost.doubtful, lost.remedy].append((column.name, lost.text))
     for (is_minor, remedy), found in sorted(groups.items()):

@@ -45,6 +45,23 @@ def test_a_doubtful_decision_stands_above_the_columns_with_its_remedy(
     assert remedy.startswith("    ")
 
 
+def test_the_columns_are_written_to_be_edited_and_read_back(here: Here, tmp_path: Path) -> None:
+    rows = [f"{k},{k % 28 + 1}.2.2020,{'ab'[k % 2]},{k * 37 % 41}" for k in range(60)]
+    (tmp_path / "own.csv").write_text("\n".join(["id,on day,kind,x", *rows]))
+    words = ("gan-data", "dataset=table", "dataset.path=own.csv")
+    answer = here(*words, "--write-columns", "columns.yaml")
+    assert (answer.code, answer.err) == (0, "")
+    text = (tmp_path / "columns.yaml").read_text()
+    assert "id:\n  kind: identifier  # one in each row" in text
+    assert '"on day":\n  kind: date  # dates, ' in text and 'format: "%-d.%-m.%Y"' in text
+    again = here(*words, "dataset.columns=columns.yaml", "--json")
+    roles = {part["name"]: part["role"] for part in json.loads(again.out)["parts"]}
+    assert list(roles.values()) == ["identifier", "date", "categorical", "numeric"]
+    assert "often wrong" not in here(*words, "dataset.columns=columns.yaml").out
+    refused = here(*words, "--write-columns", "columns.yaml")
+    assert refused.code == 2 and "the file is there already" in refused.err
+
+
 def test_as_json_the_report_is_all_that_is_printed(here: Here) -> None:
     answer = here("gan-data", "dataset=iris", "--json")
     report = json.loads(answer.out)

@@ -254,7 +254,6 @@ def test_numbers_that_begin_with_zero_keep_it(load: Load) -> None:
         (table("id,a", lambda row: row + 1, number), "column id has a number of its own"),
         (table(",a", lambda row: row, number), "column Unnamed: 0 has a number of its own"),
         (table("t,a", lambda row: 20200100 + row % 28 + 1, number), "looks like dates"),
-        (table("day,a", lambda row: f"2020-{row % 12 + 1:02}-01", number), "has dates, as 2020"),
         (table("town,a", lambda row: f"t{row % 90}", number), "90 categories with 2.2 rows"),
     ],
 )
@@ -285,8 +284,7 @@ def test_rows_and_categories_that_look_wrong_are_doubtful(text: str, said: str, 
 @pytest.mark.parametrize(
     ("cells", "kind"),
     [
-        (lambda row: f"{1800 + row}-03-09", "200 different dates"),
-        (lambda row: f"{row // 60:02}:{row % 60:02}", "200 different times"),
+        (lambda row: f"{1800 + row % 150}-Q1", "150 categories"),
         (lambda row: f"{row} {'kg' if row % 2 else 'g'}", "different units"),
     ],
 )

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_runner.cli.hydra.grammar import PARSER
 from gan_runner.cli.hydra.loader import CachingLoader, loader_of, search_path
+from gan_runner.config.column_settings import complete_columns, typed_columns
 from gan_runner.config.dotted import flatten
 from gan_runner.config.groups import DATA_PLACES, GROUPS, OF_SEVERAL, conf_folder
 from gan_runner.config.names import run_name
@@ -80,7 +81,8 @@ class Composer:
         mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         try:
             with explain_errors(lambda: self.known_settings(lines), lines):
-                config = self.hydra.compose_config(self.primary, list(lines), mode)
+                typed = [typed_columns(line) for line in lines]
+                config = self.hydra.compose_config(self.primary, typed, mode)
         except OSError as error:
             raise MachineError(
                 f"can't begin here: {printable(error)}. Check the folder and the disk."
@@ -139,6 +141,8 @@ def plain_settings(composed: DictConfig) -> dict[str, Any]:
     if isinstance(dataset, dict) and "name" not in dataset:
         # without the group what is left are the settings that config.yaml has for all data sets
         raise ConfigError("missing setting, dataset.name. Choose a data set, as in dataset=digits")
+    if isinstance(dataset, dict) and "columns" in dataset:
+        dataset["columns"] = complete_columns(dataset["columns"])
     choices = composed.hydra.runtime.choices
     chosen = {g: choices.get(g) for g in GROUPS if g != "logger"}  # which may change
     plain["choices"] = {g: str(option) for g, option in chosen.items() if isinstance(option, str)}

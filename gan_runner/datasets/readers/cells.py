@@ -44,7 +44,7 @@ def decimals(cells: Iterable[str]) -> int | None:
 
 def parse_numbers(cells: Sequence[str]) -> NDArray[Any]:
     """The numbers of cells, float64 [N]; 64-bit integers where those keep more of their digits."""
-    numbers = np.array(cells, dtype=np.float64)
+    numbers = np.fromiter(map(float, cells), np.float64, len(cells))
     if np.abs(numbers).max(initial=0) > _MOST_EXACT and decimals(cells) == 0:
         whole = [int(cell.rstrip(".")) for cell in cells]
         for kind in (np.int64, np.uint64):

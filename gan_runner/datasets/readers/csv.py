@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gc
+import gzip
 import re
+import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision, LeftOut, Reading
 from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.coded import CodedCells, code_rows
 from gan_runner.datasets.readers.paths import file_faults
 from gan_runner.datasets.readers.table_rows import (
     COMMENT_MARKS,
@@ -30,7 +35,9 @@ from gan_runner.errors import ConfigError, DataError, plural, printable
 csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a single cell
 
 DELIMITERS = (",", ";", "\t", "|")
+_GZIP = b"\x1f\x8b"
 _MOST_SHOWN = 3
+_MOST_SHARED = 1 << 17  # different cells: more are those of numbers, which seldom come again
 _FEW_LINES = 3  # of another length than all others
 NAMELESS = "Unnamed: {}"  # as pandas calls a column without a name, by its place from 0
 NUMBERED = override("dataset.names", ["c*"])
@@ -52,7 +59,7 @@ class TextTable(NamedTuple):
     """`columns`: the cells of each column by its name, without spaces around them. `lines`: where
     in the file each row ends, counted from 1. `reading`: which file it is and what it left out."""
 
-    columns: dict[str, list[str]]
+    columns: dict[str, CodedCells]
     lines: list[int]
     reading: Reading = Reading()
 
@@ -81,19 +88,23 @@ def read_csv(path: Path, form: CSVForm, *, setting: str) -> TextTable:
     with file_faults(path, setting=setting):
         if path.exists() and not path.is_file():
             raise DataError(f"not a file, {setting}. Name a CSV file.")
-        with path.open("rb") as binary:
-            start = binary.read(FIRST_BYTES)
-        _refuse_other_files(start, setting)
-        used = form.encoding or _encoding(start)
+        opener = _opener(path)
         try:
-            with path.open(encoding=used, newline="") as file:
+            with opener(path, "rb") as binary:
+                start = binary.read(FIRST_BYTES)
+            _refuse_other_files(start, setting)
+            used = form.encoding or _encoding(start)
+            with opener(path, "rt", encoding=used, newline="") as file:
                 lines = _Lines(file, form.skip_lines)
-                sign = form.delimiter or _delimiter(lines)
+                sign = form.delimiter or _delimiter(lines, is_tsv=".tsv" in path.suffixes)
                 file.seek(0)
                 lines = _Lines(file, form.skip_lines)
                 rows = _rows(lines, sign)
         except (UnicodeError, csv.Error) as error:
             raise _unreadable(error, start, used, setting) from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            what = f"damaged gzip file ({printable(error)}), {setting}"
+            raise DataError(f"{what}. Copy it again.") from None
     skipped = lines.left_out()
     table = _table(rows, sign, form, setting)
     name = {"\t": "tabs", " ": "spaces"}.get(sign, f"'{sign}'")
@@ -103,6 +114,14 @@ def read_csv(path: Path, form: CSVForm, *, setting: str) -> TextTable:
     left_out = (*skipped, *table.reading.left_out)
     reading = Reading(source, stored, "", left_out, table.reading.decisions)
     return table._replace(reading=reading)
+
+
+def _opener(path: Path) -> Callable[..., Any]:
+    """What opens a file, also a packed one that is called so."""
+    if path.suffix.lower() != ".gz":
+        return open
+    with path.open("rb") as file:
+        return gzip.open if file.read(len(_GZIP)) == _GZIP else open
 
 
 def _encoding(start: bytes) -> str:
@@ -156,15 +175,18 @@ class _Lines:
         return [LeftOut(number, self._count, "lines", why, names)] if number else []
 
 
-def _delimiter(all_lines: Iterable[str]) -> str:
+def _delimiter(all_lines: Iterable[str], *, is_tsv: bool) -> str:
     """The delimiter that Excel's line names, or else the one that splits the names most often; of
-    several, one that splits a line above, which begins like a comment, into as many."""
+    several, one that splits a line above, which begins like a comment, into as many. `is_tsv`: a
+    tab, wherever there is one."""
     lines = [line for line in islice(all_lines, 1000) if line.strip()]
     named = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
     if named:
         return named[1]
     first = next((k for k, line in enumerate(lines) if not line.startswith(COMMENT_MARKS)), 0)
     names, above = ([*lines, ""][first], lines[first - 1] if first else "")
+    if is_tsv and "\t" in names:
+        return "\t"
     counts = [_count_cells(names, delimiter) for delimiter in DELIMITERS]
     best = [d for d, count in zip(DELIMITERS, counts, strict=True) if count == max(counts)]
     return next((d for d in best if _count_cells(above, d) == max(counts)), best[0])
@@ -178,14 +200,38 @@ def _rows(all_lines: Iterable[str], delimiter: str) -> Rows:
     split = (" ".join(line.split()) + "\n" for line in all_lines)
     reader = csv.reader(split if delimiter == " " else all_lines, delimiter=delimiter, strict=True)
     rows = Rows([], [])
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        if any(cells):
-            rows.cells.append(cells)
-            rows.lines.append(reader.line_num)
+    strip = _Stripped().__getitem__
+    with _without_collections():
+        for row in reader:
+            cells = list(map(strip, row))
+            if any(cells):
+                rows.cells.append(cells)
+                rows.lines.append(reader.line_num)
     if rows.cells and _SEPARATOR_LINE.fullmatch(delimiter.join(rows.cells[0])):
         return Rows(rows.cells[1:], rows.lines[1:])
     return rows
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """While many lists are made that all stay, Python doesn't look for those that don't."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _Stripped(dict[str, str]):
+    """Cells without the spaces around them; the same text again and again is one object."""
+
+    def __missing__(self, cell: str) -> str:
+        stripped = cell.strip()
+        if len(self) < _MOST_SHARED:
+            self[cell] = stripped
+        return stripped
 
 
 def _table(rows: Rows, delimiter: str, form: CSVForm, setting: str) -> TextTable:
@@ -207,8 +253,8 @@ def _table(rows: Rows, delimiter: str, form: CSVForm, setting: str) -> TextTable
     names, nameless = _complete_names(names, cells)
     _check_names(names, cells, delimiter, setting)
     _check_lengths(names, cells, rows.lines, delimiter, form.skip_lines, setting)
-    columns = dict(zip(names, map(list, zip(*cells, strict=True)), strict=True))
-    empty = [name for name in nameless if not any(columns[name])]
+    columns = dict(zip(names, code_rows(cells), strict=True))
+    empty = [name for name in nameless if not any(columns[name].different)]
     if empty:
         columns = {name: column for name, column in columns.items() if name not in empty}
         left_out.append(LeftOut(len(empty), len(names), "columns", "without a name or a cell"))

@@ -82,9 +82,13 @@ def are_thousands(cells: Collection[str], sign: str, *, always: bool) -> bool:
     wherever it is, none that begins with 0, and, unless they `always` do, whole numbers below
     1,000 beside them."""
     groups = re.compile(rf"[+-]?[1-9][0-9]{{0,2}}(?P<group>{re.escape(sign)}[0-9]{{3}})?|0")
-    matches = [groups.fullmatch(cell) for cell in cells]
-    grouped = sum(match is not None and match["group"] is not None for match in matches)
-    return all(matches) and 0 < grouped < len(matches) + always
+    grouped = 0
+    for cell in cells:
+        match = groups.fullmatch(cell)
+        if match is None:  # as of nearly all columns, soon
+            return False
+        grouped += match["group"] is not None
+    return 0 < grouped < len(cells) + always
 
 
 def confirms_decimal(cells: Collection[str], form: NumberForm) -> bool:

@@ -233,7 +233,7 @@ def _column_panels(data: Data, examples: Tensor) -> Iterator[_Panel]:
         elif column.categories:
             ones = examples[:, begin : begin + column.width].double().sum(0)
             yield _bars(column.name, ones.numpy(), column.categories)
-        else:
+        elif column.width:
             place = slice(begin, begin + 1)
             values = values_in_units(examples, data.space, place)[:, 0]
             if column.may_miss:
