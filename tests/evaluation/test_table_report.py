@@ -36,6 +36,8 @@ from gan_runner.evaluation.table_report.shares import (
     compare_column,
     ks_distance,
 )
+from gan_runner.logs.log import rewind
+from gan_runner.storage.run_folder import RunFolder
 
 RNG = np.random.default_rng(0)
 AGE = Column("age", decimals=0)
@@ -333,3 +335,13 @@ def test_a_link_instead_of_a_report_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "table.json").symlink_to(tmp_path / "other.json")
     with pytest.raises(CheckpointError, match="unreadable table report"):
         read_table_report(tmp_path / "table.json")
+
+
+@pytest.mark.parametrize(("step", "stays"), [(1, False), (2, True), (3, True)])
+def test_a_report_after_the_step_of_a_resume_is_dropped(
+    tmp_path: Path, step: int, stays: bool
+) -> None:
+    folder = RunFolder(tmp_path)
+    write_table_report(folder.table, replace(compare_tables(table(2), table(2)), step=2))
+    rewind(folder, step)
+    assert folder.table.exists() == stays
