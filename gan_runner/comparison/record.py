@@ -19,6 +19,7 @@ from gan_runner.config.plain_yaml import read_overrides
 from gan_runner.data_report.report import ReadingReport, read_report
 from gan_runner.errors import CheckpointError, ConfigError, printable
 from gan_runner.evaluation.protocol import digest_of
+from gan_runner.evaluation.table_report.report import TableReport, read_table_report
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.storage.status import Status
@@ -57,7 +58,7 @@ class Record(NamedTuple):
     training so far, `pictures` the sample grids by step, `ways_back` those of the other direction
     of a translator that has one, `reading` how its data was read, None
     where it isn't known; `real` the picture of real examples, if there is one, and `overrides` the
-    settings of its command line.
+    settings of its command line. `table`: what the last evaluation of a table's columns showed.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Record(NamedTuple):
     real: Path | None = None
     overrides: tuple[str, ...] = ()
     ways_back: Mapping[int, Path] = MappingProxyType({})
+    table: TableReport | None = None
 
     @property
     def state(self) -> str:
@@ -145,6 +147,7 @@ def _read_record(path: Path, name: str) -> Record:
         real=folder.real if folder.real.is_file() else None,
         overrides=() if folder.overrides.parent.is_symlink() else read_overrides(folder.overrides),
         ways_back=dict(_pictures(folder.samples, "back")),
+        table=_table(folder),
     )
 
 
@@ -152,6 +155,15 @@ def _reading(folder: RunFolder) -> ReadingReport | None:
     with suppress(FileNotFoundError):
         try:
             return read_report(folder.data)
+        except CheckpointError as error:
+            print(f"warning: {error}", file=sys.stderr)
+    return None
+
+
+def _table(folder: RunFolder) -> TableReport | None:
+    with suppress(FileNotFoundError):
+        try:
+            return read_table_report(folder.table)
         except CheckpointError as error:
             print(f"warning: {error}", file=sys.stderr)
     return None

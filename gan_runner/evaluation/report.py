@@ -19,6 +19,8 @@ from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.protocol import Protocol, Result
 from gan_runner.evaluation.reference import Reference
 from gan_runner.evaluation.settings import Evaluation
+from gan_runner.evaluation.table_report.compare import compare_tables
+from gan_runner.evaluation.table_report.report import TableReport
 from gan_runner.sampling.pictures.examples import draw_examples
 from gan_runner.sampling.pictures.png import Picture
 from gan_runner.sampling.pictures.translations import (
@@ -43,6 +45,7 @@ class EvaluationReport(NamedTuple):
     over how often real examples do. `class_doubts` are of the numbers of classes, which have few
     examples each: a run keeps them and doesn't warn of them. `neighbors`: samples beside their
     nearest training images; `translations`: outputs of a translator beside inputs and targets.
+    `table`: samples of a table beside its rows, which a run keeps for pages.
     """
 
     results: tuple[Result, ...]
@@ -54,9 +57,10 @@ class EvaluationReport(NamedTuple):
     neighbors: Picture | None
     confusion: ConfusionMatrices | None
     translations: Picture | None = None
+    table: TableReport | None = None
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, without the pictures."""
+        """As plain data, without the pictures and the table."""
         confusion = {} if self.confusion is None else {"confusion": self.confusion.plain()}
         return {
             "best": self.best,
@@ -90,7 +94,19 @@ def make_report(
         neighbors=_nearest(inputs, reference),
         confusion=confusion,
         translations=_translations(inputs, reference),
+        table=_table(inputs, reference),
     )
+
+
+def _table(inputs: MetricInputs, reference: Reference) -> TableReport | None:
+    if inputs.columns is None:
+        return None
+    origin = reference.data.space.origin
+    real, sampled = (
+        list(inputs.columns.values(examples, labels, origin))
+        for examples, labels in ((inputs.real, reference.labels), (inputs.fake, inputs.labels))
+    )
+    return compare_tables(real, sampled)
 
 
 def _result(

@@ -6,10 +6,13 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from gan_runner.errors import NumbersError, printable
+from gan_runner.errors import CheckpointError, NumbersError, printable
 from gan_runner.evaluation.report import EvaluationReport
+from gan_runner.evaluation.table_report.report import read_table_report, write_table_report
 from gan_runner.logs.loggers import Logger
 from gan_runner.logs.preview import Thumbnails
 from gan_runner.logs.terminal import Terminal
@@ -60,6 +63,8 @@ class Log:
         self.numbers(step, seconds, values)
         with self._folder.evaluations.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **report.plain()}) + "\n")
+        if report.table is not None:
+            write_table_report(self._folder.table, replace(report.table, step=step))
         if report.neighbors is not None:
             content = encode_png(report.neighbors)
             self._trackers.picture("eval/neighbors", step, report.neighbors, content)
@@ -169,6 +174,9 @@ def rewind(folder: RunFolder, step: int) -> None:
             rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
             before = [row for row in rows if row.endswith("\n") and _step(row) <= step]
             write_text(path, "".join(before))
+    with suppress(FileNotFoundError, CheckpointError):
+        if (read_table_report(folder.table).step or 0) > step:
+            folder.table.unlink()
     for of in PICTURES:
         for path in folder.samples.glob(f"{of}_*.png"):
             if path.name > picture_name(step, of):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from gan_runner.errors import ConfigError, printable
 from gan_runner.evaluation.evaluator import Evaluator
 from gan_runner.evaluation.report import EvaluationReport
 from gan_runner.evaluation.settings import Evaluation
+from gan_runner.evaluation.table_report.report import write_table_report
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.open import Trained, load_training_data
 from gan_runner.storage.run_folder import RunFolder, current_time
@@ -63,6 +65,8 @@ def record(run: Path, step: int, report: EvaluationReport) -> None:
     row = {"step": step, "measured": current_time(), **report.plain()}
     with folder.later_evaluations.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
+    if report.table is not None:
+        write_table_report(folder.table, replace(report.table, step=step))
 
 
 def measure(evaluator: Evaluator, trained: Trained, settings: Evaluation) -> EvaluationReport:

@@ -43,6 +43,7 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.evaluations = path / "evaluations.jsonl"
         self.later_evaluations = path / "later_evaluations.jsonl"
+        self.table = path / "table.json"
         self.events = path / "events.jsonl"
         self.train_log = path / "train.log"
         self.metrics_csv = path / "metrics.csv"

@@ -15,6 +15,7 @@ from conftest import Answer, call_command, left_behind
 from PIL import Image
 
 from gan_runner.datasets.bundled import IRIS
+from gan_runner.evaluation.table_report.report import read_table_report
 from gan_runner.storage import checkpoint
 
 Here = Callable[..., Answer]
@@ -185,6 +186,12 @@ def test_an_evaluation_tells_what_samples_teach_as_numbers_tables_and_a_picture(
     assert row["eval/tstr_accuracy"] == numbers["tstr_accuracy"]
     drawn = [tmp_path / "x.png", plain_run / "samples" / "confusion_00000005.png"]
     assert Image.open(drawn[0]).size == Image.open(drawn[1]).size
+
+
+def test_an_evaluation_leaves_what_a_page_shows_of_every_column(plain_run: Path) -> None:
+    found = read_table_report(plain_run / "table.json")
+    assert {column.name for column in found.columns} == set(NAMES)
+    assert found.step == 5
 
 
 def test_a_checkpoint_whose_classes_are_not_the_tables_is_refused(

@@ -1,5 +1,6 @@
-"""A plain drawing of curves for where no script runs: lines, bands and the ends of both axes, as
-SVG. matplotlib would take longer than all else of a page. No text from outside gets into it."""
+"""Plain drawings as SVG, which need no script: curves with their bands and the ends of both axes,
+outlines of histograms. matplotlib would take longer than all else of a page. No text from outside
+gets into them."""
 
 from __future__ import annotations
 
@@ -41,6 +42,25 @@ def curves_svg(curves: Sequence[Curve | None], *, logarithmic: bool) -> str:
     shapes = "".join(_shape(curve, color, frame) for curve, color in shown)
     labels = _labels(frame, logarithmic=logarithmic)
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}">{labels}{shapes}</svg>'
+
+
+def steps_path(
+    edges: Sequence[float],
+    heights: Sequence[float],
+    *,
+    size: tuple[int, int],
+    above: int,
+    logarithmic: bool,
+) -> str:
+    """The outline of a histogram as the data of an SVG path: heights [B] in [0, 1] between edges
+    [B + 1], in a drawing of this size, of which some pixels above are left free."""
+    width, bottom = size
+    scaled = np.log(edges) if logarithmic else np.asarray(edges, np.float64)
+    places = (scaled - scaled[0]) / max(float(scaled[-1] - scaled[0]), 1e-300) * width
+    places[-1] = width  # also where all edges are one
+    tops = bottom - np.asarray(heights) * (bottom - above)
+    steps = (f"V{y:.1f}H{x:.1f}" for x, y in zip(places[1:], tops, strict=True))
+    return f"M0 {bottom}{''.join(steps)}V{bottom}Z"
 
 
 def _logarithm(curve: Curve) -> Curve:

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gan_runner import __version__
 from gan_runner.comparison.compared import Comparison
-from gan_runner.comparison.page import plots, readings, results, searches, tables, uplot
+from gan_runner.comparison.page import columns, plots, readings, results, searches, tables, uplot
 from gan_runner.comparison.page.facts import facts, moment_text
 from gan_runner.errors import plural, printable
 from gan_runner.storage.run_folder import current_time
@@ -36,6 +36,7 @@ _SECTIONS: tuple[tuple[str, str, str | None, Callable[[Comparison], dict[str, An
     ("leaderboard", "Leaderboard", "Result", results.leaderboard),
     ("curves", "Curves", "Curves", plots.curves),
     ("search", "Search", None, searches.section),
+    ("columns", "Columns", "Columns", columns.section),
     ("data", "Data", "Data", readings.data),
     ("differences", "Differences", "Settings", tables.differences),
     ("resources", "Resources", None, tables.resources),
@@ -57,9 +58,16 @@ def page(comparison: Comparison, *, title: str | None = None) -> str:
         sections=[
             {"id": name, "heading": heading, **make(comparison)}
             for name, heading, make in headings
-            if heading is not None and (name != "search" or comparison.searches)
+            if heading is not None and _has(comparison, name)
         ],
     )
+
+
+def _has(comparison: Comparison, section: str) -> bool:
+    """Whether a comparison has what a section shows; most sections say where there is nothing."""
+    if section == "search":
+        return bool(comparison.searches)
+    return section != "columns" or columns.is_of_tables(comparison)
 
 
 def render(
