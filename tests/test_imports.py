@@ -58,7 +58,10 @@ DOORS = {
     "mlflow": {"gan_runner.logs.mlflow"},
     "torch.utils.tensorboard": {"gan_runner.logs.tensorboard"},
     "rich": {f"gan_runner.logs.{name}" for name in ("terminal", "live_region", "preview")},
-    "pyarrow": {"gan_runner.datasets.readers.parquet"},
+    "pyarrow": {
+        "gan_runner.datasets.readers.parquet",
+        "gan_runner.datasets.readers.parquet_table",
+    },
     "submitit": {"gan_runner.sweeps.cluster", "gan_runner.sweeps.cluster_task"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},
@@ -68,6 +71,8 @@ DOORS = {
         *("gan_runner.config.schema", "gan_runner.config.reference"),
         "gan_runner.config.plain_yaml",
         *("gan_runner.cli.plugin_options", "gan_runner.cli.hydra.records"),
+        # the file of a table's columns: read, and written
+        *("gan_runner.config.column_settings", "gan_runner.data_report.columns_file"),
     },
     "PIL": {"gan_runner.sampling.pictures", "gan_runner.decoding", "gan_runner.datasets"},
     "matplotlib": {"gan_runner.sampling.pictures.figure"},
@@ -80,6 +85,7 @@ DOORS = {
     "sklearn": {
         *("gan_runner.augmentation_study.classifiers", "gan_runner.evaluation.metrics.tstr"),
         *("gan_runner.comparison.search", "gan_runner.evaluation.metrics.efficacy"),
+        "gan_runner.datasets.number_encodings",  # mixtures
     },
     "pickle": set(),
     "importlib": {
@@ -197,23 +203,21 @@ def test_mathematics_imports_torch_and_mathematics_and_nothing_else(module: str)
 
 def test_networks_and_data_know_nothing_of_runs() -> None:
     below = {
+        "gan_runner.config.column_settings",
         "gan_runner.config.component",
         "gan_runner.config.overrides",  # remedies, as they are typed
-        "gan_runner.data",
-        "gan_runner.data.data",
-        "gan_runner.data.label_colors",
         "gan_runner.errors",
         "gan_runner.seeds",
     }
-    below |= {"gan_runner.system.files", "gan_runner.data.columns", "gan_runner.data.shapes"}
-    below |= {"gan_runner.config.overrides"}  # remedies of what is read
+    below |= {"gan_runner.system.files"}
     below |= {"gan_runner.system", "gan_runner.system.ranks"}  # the rows of a batch that are here
-    below |= {"gan_runner.data.stored", "gan_runner.system.units"}
+    below |= {"gan_runner.system.units"}
     for package in "gan_runner.models", "gan_runner.datasets":
         for name in MODULES:
             if within(name, package):
                 known = {t for t in ours(name) if not within(t, package)}
-                known = {t for t in known if not within(t, "gan_runner.decoding")}
+                shared = ("gan_runner.data", "gan_runner.decoding")
+                known = {t for t in known if not any(within(t, room) for room in shared)}
                 assert known <= below, name
 
 

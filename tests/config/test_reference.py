@@ -129,7 +129,7 @@ def test_types_are_said_in_words() -> None:
 
 def test_an_option_knows_the_types_of_its_own_settings_and_of_others_that_it_sets() -> None:
     types = {setting.key: setting.type for setting in typed_option("dataset", "table").settings}
-    assert types["dataset.missing"] == "error or drop"
+    assert types["dataset.missing"] == "state, error or drop"
     assert types["model.latent_size"] == "integer from 1 to 65,536"
     assert types["threads"] == "integer at least 1 or auto or null"
 

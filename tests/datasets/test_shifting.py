@@ -83,13 +83,15 @@ def load(path: Path, name: str, **changes: Any) -> Data:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[..., Data]:
-    """Loads a table of this single column, beside one of two categories."""
+    """Loads a table of this single column, whose numbers are standardized, beside one of two
+    categories."""
+    standardized = {"number_encoding": "plain", "bounds": "none", "spikes": False}
 
     def call(column: Sequence[str]) -> Data:
         path = tmp_path / "table.csv"
         rows = zip(column, ["u", "v"] * len(column), strict=False)
         path.write_text("".join(f"{a},{b}\n" for a, b in [("x", "kind"), *rows]))
-        return load(path, "Table", label=None, numeric=["x"])
+        return load(path, "Table", label=None, numeric=["x"], **standardized)
 
     return call
 
