@@ -60,6 +60,10 @@ _EARLIER = {
     "train.updates": "alternating",
     "train.accumulate": 1,
     "dataset.columns": {},
+    "dataset.constraints": [],
+    "dataset.number_encoding": "plain",
+    "dataset.bounds": "none",
+    "dataset.spikes": False,
     "dataset.names": [],
     "dataset.skip_lines": [],
     "model.discriminator.dropout": 0.0,
@@ -74,8 +78,13 @@ _EARLIER = {
     "health.impossible_rows.share": 0.1,
 }
 """Settings that runs of earlier versions lack, with what these did."""
+_TABLES = ("Table", "Iris", "Wine", "BreastCancer")
 _OF_CLASSES = {
     "dataset.columns": ("Table",),
+    "dataset.constraints": _TABLES,
+    "dataset.number_encoding": _TABLES,
+    "dataset.bounds": _TABLES,
+    "dataset.spikes": _TABLES,
     "dataset.names": ("Table",),
     "dataset.skip_lines": ("Table",),
     "model.discriminator.dropout": ("DCGAN", "MLP"),

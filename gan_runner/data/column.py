@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from gan_runner.data.dates import DateForm
 from gan_runner.data.encodings import NumberEncoding
@@ -31,6 +32,14 @@ class Column:
     dates: DateForm | None = None
     unlearned: Unlearned | None = None
     ordinal: bool = False
+
+    @property
+    def facts(self) -> tuple[Any, ...]:
+        """All that tells it from other columns. What earlier versions didn't have is left out where
+        it is as it was with them."""
+        known = (self.name, self.categories, self.decimals, self.label, self.condition)
+        later = (self.encoding, self.given, self.dates, self.unlearned, self.ordinal)
+        return known if not any(later) else (*known, *later)
 
     @property
     def may_miss(self) -> bool:

@@ -57,6 +57,12 @@ class Columns:
         """The number of these that lie on a simplex: of categories, and of kinds of numbers."""
         return sum(column.choices for column in self.columns)
 
+    @property
+    def facts(self) -> str:
+        """All that tells them from other columns, as text."""
+        constraints = f"|{self.constraints}" if self.constraints else ""
+        return f"|{[column.facts for column in self.columns]}{constraints}"
+
     @cached_property
     def keeper(self) -> Keeper:
         """What keeps the constraints."""

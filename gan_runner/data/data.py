@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -220,8 +220,7 @@ class Data:
         count = len(self)
         sha256 = hashlib.sha256(f"{self.space}|{count}".encode())
         if self.space.columns is not None:
-            columns = [astuple(column) for column in self.space.columns.columns]
-            sha256.update(f"|{columns}".encode())
+            sha256.update(self.space.columns.facts.encode())
         if any(self.space.origin):
             sha256.update(f"|{self.space.origin}".encode())
         if self.space.label_names:
