@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, pad
 
 from gan_runner.data.columns import Columns
 from gan_runner.models.labels import ClassConditional
@@ -111,11 +111,11 @@ class TableEnds(nn.Module):
 
     def _choose(self, logits: Tensor) -> Tensor:
         """Noisy logits [N, choices] as points of simplices."""
-        padded = torch.cat((logits, logits.new_full((len(logits), 1), -math.inf)), dim=1)
+        padded = pad(logits, (0, 1), value=-math.inf)
         draws = []
         for number in range(self.groups):
             group = self.get_buffer(f"group_{number}")
-            each = padded.index_select(1, group.flatten()).view(len(logits), *group.shape)
+            each = padded.index_select(1, group.flatten()).unflatten(1, group.shape)
             drawn = gumbel_softmax(
                 each, temperature=self.temperature, straight_through=self.straight_through
             )
