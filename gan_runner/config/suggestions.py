@@ -17,7 +17,7 @@ SWITCHES = {"dry_run", "quick", "deterministic"}
 """Settings that a flag alone would switch on."""
 
 _LONGEST = 1000  # characters of a message
-_LISTED, _MOST_LISTED = 12, 24  # settings at most of a group, in full and without its name
+_LISTED, _MOST_LISTED = 12, 32  # settings at most of a group, in full and without its name
 _OPTIONS_NAMED = 3  # at most, of which any has a setting
 
 

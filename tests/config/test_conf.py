@@ -204,6 +204,8 @@ def test_every_option_spells_out_exactly_the_settings_of_its_class(path: Path) -
             # the images of degraded ones have options of their own
             apart = {*Dataset.model_fields, "source", "degrade"}
             expected = {k: v for k, v in own.items() if k not in apart}
+            if "columns" in expected:  # users fill it
+                expected["columns"] = {}
         case "method":
             expected = {"name": None, **fields(find_classes(Method)[settings["name"]].Settings)}
         case other:
