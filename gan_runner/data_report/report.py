@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from gan_runner.errors import CheckpointError, printable
-from gan_runner.system.files import open_regular, write_text
+from gan_runner.system.files import write_text
+from gan_runner.system.reports import read_json_report
 
 MOST_PARTS = 10_000
 """Columns, dimensions or channels that a report has a line for."""
@@ -175,20 +175,7 @@ def read_report(path: Path) -> ReadingReport:
     Raises FileNotFoundError for a run of a version that wrote none, CheckpointError for what isn't
     a report.
     """
-    try:
-        with open_regular(path) as file:
-            content = file.read(_LARGEST_FILE_BYTES + 1)
-        if len(content) > _LARGEST_FILE_BYTES:
-            raise ValueError("It is too large.")
-        return _adapter().validate_json(content, strict=True)
-    except FileNotFoundError:
-        raise
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        reason = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")
-    except (OSError, ValueError, RecursionError) as error:
-        reason = str(error)
-    raise CheckpointError(f"unreadable reading report, {printable(path)}. {printable(reason)}.")
+    return read_json_report(path, _adapter(), kind="reading report", most_bytes=_LARGEST_FILE_BYTES)
 
 
 def write_report(path: Path, report: ReadingReport) -> None:

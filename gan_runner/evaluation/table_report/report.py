@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from gan_runner.errors import CheckpointError, printable
-from gan_runner.system.files import open_regular, write_text
+from gan_runner.system.files import write_text
+from gan_runner.system.reports import read_json_report
 
 MOST_COLUMNS = 40
 """Columns that are shown, those that differ most."""
@@ -120,20 +120,7 @@ def read_table_report(path: Path) -> TableReport:
 
     Raises FileNotFoundError for a run without one, CheckpointError for what isn't a report.
     """
-    try:
-        with open_regular(path) as file:
-            content = file.read(_LARGEST_FILE_BYTES + 1)
-        if len(content) > _LARGEST_FILE_BYTES:
-            raise ValueError("It is too large.")
-        return _adapter().validate_json(content, strict=True)
-    except FileNotFoundError:
-        raise
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        reason = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")
-    except (OSError, ValueError, RecursionError) as error:
-        reason = str(error)
-    raise CheckpointError(f"unreadable table report, {printable(path)}. {printable(reason)}.")
+    return read_json_report(path, _adapter(), kind="table report", most_bytes=_LARGEST_FILE_BYTES)
 
 
 def write_table_report(path: Path, report: TableReport) -> None:
