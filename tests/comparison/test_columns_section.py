@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from browser import BROWSER, browsing
 from conftest import Answer
 from made_runs import made, write_rows
 from numpy.typing import NDArray
+from page_elements import Elements
 
 from gan_runner.comparison.compared import compare
 from gan_runner.comparison.page.columns import section
@@ -30,22 +30,6 @@ Here = Callable[..., Answer]
 Rows = list[tuple[Column, NDArray[Any]]]
 
 EVIL = "<img src=x onerror=alert(1)>"
-
-
-class Elements(HTMLParser):
-    """Every element of a page with its attributes, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.said = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.said += f"{data} "
 
 
 def people(*, shift: float = 0.0, seed: int = 0, job: str = "clerk") -> Rows:
@@ -97,7 +81,7 @@ def test_columns_stand_the_worst_first_with_their_distances(
     ]
     distances = [float(value) for _, _, value in heads]
     assert distances == sorted(distances, reverse=True)
-    assert "800 sampled rows at step 200 beside 800 real ones" in Elements(text).said
+    assert "800 sampled rows at step 200 beside 800 real ones" in Elements(text, glue=" ").said
 
 
 def test_numbers_are_histograms_and_spikes_and_missing_values_bars_beside_them(
@@ -121,7 +105,7 @@ def test_pairs_are_three_triangles_and_a_list(tmp_path: Path, report: Callable[.
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", text)
     assert captions == ["real", "sampled", "sampled less real"]
     assert text.count("<rect") == 3 * 3
-    said = Elements(text).said
+    said = Elements(text, glue=" ").said
     for measure in ("Pearson's correlation", "correlation ratio"):
         assert measure in said.split("The pairs that differ most")[1]
 
@@ -130,7 +114,7 @@ def test_every_drawing_has_a_text_for_those_who_can_not_see_it(
     tmp_path: Path, report: Callable[..., str]
 ) -> None:
     of_table(made(tmp_path / "a", 1.0))
-    drawings = [a for tag, a in Elements(report()).found if tag == "svg"]
+    drawings = [a for tag, a in Elements(report(), glue=" ").found if tag == "svg"]
     assert len(drawings) == 2 + 3
     assert all(a["role"] == "img" and len(a["aria-label"] or "") > 20 for a in drawings)
 
@@ -139,7 +123,7 @@ def test_numbers_of_tables_stand_with_a_sentence_on_their_meaning(
     tmp_path: Path, report: Callable[..., str]
 ) -> None:
     run = of_table(made(tmp_path / "a", 0.25, 0.125, name="column_variation"))
-    said = " ".join(Elements(report()).said.split())
+    said = " ".join(Elements(report(), glue=" ").said.split())
     assert "column_ variation 0.125 Less is better: 0 where categories" in said
     made(tmp_path / "b", 0.5)  # which is no number of tables
     of_table(tmp_path / "b")
@@ -153,7 +137,7 @@ def test_names_from_outside_are_only_texts_on_the_page_of_columns(
     real: Rows = [(Column(EVIL, (EVIL, '"><script>')), np.arange(40) % 2)]
     real += [(Column(f"{EVIL}{k}"), np.random.default_rng(k).normal(size=40)) for k in range(2)]
     write_table_report(made(tmp_path / "a", 1.0) / "table.json", compare_tables(real, real))
-    elements = Elements(report())
+    elements = Elements(report(), glue=" ")
     assert not {"img", "script"} & {tag for tag, _ in elements.found}
     assert not any(n.startswith("on") for _, attributes in elements.found for n in attributes)
     assert EVIL in elements.said
@@ -219,7 +203,7 @@ def test_groups_stand_side_by_side_column_by_column(here: Here, tmp_path: Path) 
             )
     assert here("gan-compare", "runs", "--html", "page.html").code == 0
     text = columns_section((tmp_path / "page.html").read_text())
-    said = " ".join(Elements(text).said.split())
+    said = " ".join(Elements(text, glue=" ").said.split())
     found = section(compare([tmp_path / "runs"]))
     assert [group.label for group in found["groups"]] == ["hinge", "lsgan"]
     near, far = next(row["distances"] for row in found["distances"] if row["name"] == "age")

@@ -12,7 +12,6 @@ import subprocess
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from browser import BROWSER
 from conftest import Answer
 from jinja2 import UndefinedError
 from made_runs import made, write_rows
+from page_elements import Elements
 
 from gan_runner.comparison import findings
 from gan_runner.comparison.compared import compare
@@ -40,22 +40,6 @@ Here = Callable[..., Answer]
 
 EVIL = "<img src=x onerror=alert(1)>"
 QUOTES = "\"'><script>alert(2)</script>{{ 7 * 7 }}{% if %}"
-
-
-class Elements(HTMLParser):
-    """Every element of a page with its attributes, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.said = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.said += data
 
 
 def png(width: int = 4, height: int = 4) -> bytes:
