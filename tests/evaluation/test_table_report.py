@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gan_runner.data import Column
 from gan_runner.errors import CheckpointError
+from gan_runner.evaluation.metrics.tables import ks_distance
 from gan_runner.evaluation.table_report.associations import (
     association,
     correlation_ratio,
@@ -34,7 +35,6 @@ from gan_runner.evaluation.table_report.report import (
 from gan_runner.evaluation.table_report.shares import (
     column_distance,
     compare_column,
-    ks_distance,
 )
 from gan_runner.logs.log import rewind
 from gan_runner.storage.run_folder import RunFolder

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from gan_runner.evaluation.metrics.rows import Rows, Values, columns_of_both, present_values
+from gan_runner.evaluation.metrics.tables import ks_distance, total_variation
 
 
 def column_shapes(real: Rows, fake: Rows) -> dict[str, float]:
@@ -26,11 +25,7 @@ def ks_complement(real: Values, fake: Values) -> float:
     without any."""
     if not len(real) or not len(fake):
         return math.nan
-    ends = np.concatenate([real, fake])
-    of_real, of_fake = (
-        np.searchsorted(np.sort(each), ends, side="right") / len(each) for each in (real, fake)
-    )
-    return 1 - float(np.abs(of_real - of_fake).max())
+    return 1 - ks_distance(real, fake)
 
 
 def tv_complement(real: Values, fake: Values) -> float:
@@ -38,6 +33,4 @@ def tv_complement(real: Values, fake: Values) -> float:
     [N] and [M]; NaN without any."""
     if not len(real) or not len(fake):
         return math.nan
-    size = int(max(real.max(), fake.max())) + 1
-    shares = (np.bincount(each, minlength=size) / len(each) for each in (real, fake))
-    return 1 - float(np.abs(np.subtract(*shares)).sum()) / 2
+    return 1 - total_variation(real, fake, categories=int(max(real.max(), fake.max())) + 1)

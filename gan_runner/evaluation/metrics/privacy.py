@@ -1,7 +1,7 @@
 """What sampled rows give away of the training rows, beside what they say of held-out ones.
 
 Copies, a membership attack and singling out. Held-out rows are of the same people, so to speak, but
-no generator has seen them: what holds for both is no leak.
+no generator has seen them: what holds for both isn't a leak.
 """
 
 from __future__ import annotations

@@ -30,6 +30,22 @@ def wasserstein(real: Array, fake: Array) -> float:
     return float(wasserstein_distance(real, fake))
 
 
+def ks_distance(real: Array, fake: Array) -> float:
+    """The distance of Kolmogorov and Smirnov: the largest difference between the distribution
+    functions of numbers [N] and [M]. Missing numbers, NaN, count as larger than all others. Raises
+    ValueError without rows."""
+    if not len(real) or not len(fake):
+        raise ValueError("Shares of no rows can't be compared.")
+    present, made = (np.asarray(each, np.float64) for each in (real, fake))
+    present, made = present[~np.isnan(present)], made[~np.isnan(made)]
+    places = np.concatenate([present, made])
+    if not len(places):
+        return 0.0
+    of_real = np.searchsorted(np.sort(present), places, side="right") / len(real)
+    of_fake = np.searchsorted(np.sort(made), places, side="right") / len(fake)
+    return float(np.abs(of_real - of_fake).max())
+
+
 def total_variation(real: Array, fake: Array, *, categories: int) -> float:
     """Half the sum of the differences between the shares of categories, in [0, 1].
 

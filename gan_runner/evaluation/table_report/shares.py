@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gan_runner.data import Column
 from gan_runner.datasets.number_encodings import find_spikes
 from gan_runner.errors import printable
-from gan_runner.evaluation.metrics.tables import total_variation
+from gan_runner.evaluation.metrics.tables import ks_distance, total_variation
 from gan_runner.evaluation.table_report.report import (
     MOST_BINS,
     NAME_LETTERS,
@@ -39,20 +39,6 @@ def column_distance(column: Column, real: Values, sampled: Values) -> float:
     if column.categories:
         return total_variation(real, sampled, categories=len(column.categories))
     return ks_distance(real, sampled)
-
-
-def ks_distance(real: Values, sampled: Values) -> float:
-    """The largest difference between the distribution functions of numbers [N] and [M], of which
-    missing ones, NaN, count as larger than all others. Raises ValueError without any."""
-    if not len(real) or not len(sampled):
-        raise ValueError("Shares of no rows can't be compared.")
-    in_order, others_in_order = np.sort(_present(real)), np.sort(_present(sampled))
-    places = np.concatenate([in_order, others_in_order])
-    if not len(places):
-        return 0.0
-    of_real = np.searchsorted(in_order, places, side="right") / len(real)
-    of_sampled = np.searchsorted(others_in_order, places, side="right") / len(sampled)
-    return float(np.abs(of_real - of_sampled).max())
 
 
 def compare_column(
@@ -94,8 +80,8 @@ def _category_bars(column: Column, real: Values, sampled: Values) -> list[Bar]:
 def _compare_numbers(
     column: Column, real: Values, sampled: Values
 ) -> tuple[Histogram | None, list[Bar]]:
-    """The histogram of numbers that are no spikes, None where all are; bars of spikes, of what lies
-    outside of the real range, and of missing values."""
+    """The histogram of all numbers but spikes, None where there are no others; bars of spikes, of
+    numbers outside of the real range, and of missing values."""
     both = (real, sampled)
     spikes = find_spikes(known) if len(known := _present(real)) else ()
     spikes = spikes if len(spikes) <= _MOST_SPIKES else ()  # a bin each shows as much
