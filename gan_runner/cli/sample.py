@@ -210,6 +210,8 @@ def _sample(options: argparse.Namespace) -> None:
     drawn = plural(len(samples.examples), "sample")
     terminal = Terminal()
     terminal.say(f"{drawn} of step {trained.step}: {printable(options.out)}")
+    if (broken := _broken(samples)) and note is None:
+        terminal.say(broken)
     if note is not None:
         terminal.say(printable(note))
     elif samples.labels is not None and not options.label:
@@ -302,6 +304,22 @@ def _draw_where(
     )
     wanted = "those that keep the constraints" if condition is None else condition.text
     return samples, f"accepted {rows.rate:.2%} of {rows.drawn:,} rows: {wanted}"
+
+
+def _broken(samples: GeneratedSamples) -> str:
+    """How many rows break a constraint of the table; "" for none."""
+    columns = samples.space.columns
+    if columns is None or not columns.keeper.may_break:
+        return ""
+    shown = columns.values(samples.examples, samples.labels, samples.space.origin)
+    masks = columns.keeper.broken({column.name: values for column, values in shown})
+    count = sum(map(any, zip(*(mask.tolist() for mask in masks), strict=True)))
+    if not count:
+        return ""
+    return (
+        f"{count} of {plural(len(samples.examples), 'row')} break a constraint of the table: rows "
+        "whose class, seed or latent point was asked for aren't drawn again"
+    )
 
 
 def _redraws(options: argparse.Namespace, sampler: Sampler) -> bool:

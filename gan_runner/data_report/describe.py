@@ -283,7 +283,7 @@ def _column(
     if column.unlearned is not None or column.dates is not None:
         return _part(note, role)
     if not column.categories:
-        return _part(note, role, numbers=moments.of(place))
+        return _part(_with_spikes(note, column), role, numbers=moments.of(place))
     if column.condition:
         counts = _class_counts(data)
     else:
@@ -291,9 +291,22 @@ def _column(
         counts = np.rint(shares * count).astype(np.int64)
     order = np.argsort(-counts, kind="stable")[:MOST_CATEGORIES]
     frequent = tuple(
-        Tally(_cut(column.categories[k], NAME_LETTERS), int(counts[k])) for k in order.tolist()
+        Tally(_cut(column.categories[k] or "missing", NAME_LETTERS), int(counts[k]))
+        for k in order.tolist()
     )
     return _part(note, role, categories=frequent, total=len(column.categories))
+
+
+def _with_spikes(note: ColumnNotes, column: Column) -> ColumnNotes:
+    """The note, with the numbers that are choices of their own."""
+    encoding = column.encoding
+    if encoding is None or not encoding.spikes:
+        return note
+    if encoding.modes:
+        text = "spikes " + ", ".join(f"{spike:g}" for spike in encoding.spikes)
+    else:
+        text = f"each of {len(encoding.spikes)} numbers is a choice"
+    return note._replace(note="; ".join(filter(None, (note.note, text))))
 
 
 def _part(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,3 +111,14 @@ def test_rules_that_hold_are_offered_by_the_report(here: Here, tmp_path: Path) -
     answer = here("gan-data", "dataset=table", f"dataset.path={table}", "dataset.label=null")
     assert answer.code == 0, answer.err
     assert "city -> state" in answer.out and "start <= end" in answer.out
+
+
+def test_rows_that_are_not_drawn_again_are_counted(here: Here, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    answer = here("gan-sample", str(run), "--seeds", "0-99", "--out", str(out))
+    assert answer.code == 0, answer.err
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    broken = sum(int(row["start"]) > int(row["end"]) for row in rows)
+    found = re.search(r"(\d+) of 100 rows break a constraint", answer.out)
+    assert found is not None and int(found[1]) >= broken > 0
