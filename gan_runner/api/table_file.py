@@ -24,8 +24,8 @@ class TableColumns(Protocol):
 
 
 def save_table(table: TableColumns, folder: Path) -> Path:
-    """The CSV file of a table in a folder, called by its content, so that the same one is written
-    once. Raises ConfigError for what is no table, OSError."""
+    """The CSV file of a table in a folder, named after its content, so that the same one is
+    written once. Raises ConfigError for data that isn't a table, OSError."""
     columns = _coded(table)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

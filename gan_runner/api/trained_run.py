@@ -283,7 +283,7 @@ def to_values(examples: Tensor, space: Space, labels: Tensor | None) -> NDArray[
 
 
 def _column_values(column: Column, values: NDArray[Any] | None, count: int) -> NDArray[Any]:
-    """The values [N] of a column: numbers, or texts where its cells are no numbers."""
+    """The values [N] of a column: numbers, or texts where its cells aren't numbers."""
     if values is None or column.dates is not None:
         return np.array(column_cells(column, values, count), dtype=np.str_)
     return np.array(column.categories)[values] if column.categories else values

@@ -99,8 +99,8 @@ def batches(
 
 
 def _encoded_table(data: Data) -> Tensor | None:
-    """All rows of a table as networks see them, which takes longer than a step does for a batch;
-    None for what is no table, or too large to have twice."""
+    """All rows of a table, encoded: at each step it would take longer than the step. None for
+    other data, and for a table that is too large to be held twice."""
     columns = data.space.columns
     if columns is None or len(data) * columns.encoded_width * 4 > _LARGEST_ENCODED:
         return None

@@ -17,9 +17,9 @@ class Column:
     `decimals`: digits after the point that its numbers are rounded to, None to leave them.
     `label`: its categories are the classes of the rows. `condition`: it conditions the generator,
     so examples don't hold it. `encoding`: how networks see its numbers, None for standardized ones.
-    `given`: others give it by a constraint, and `unlearned`: it is made of nothing; examples don't
-    hold it either. `dates`: the spelling of numbers that are dates. `ordinal`: its categories are
-    in their order.
+    `given`: it is computed from other columns, by a constraint; `unlearned`: an identifier or a
+    constant; examples hold neither. `dates`: the spelling of numbers that are dates. `ordinal`: its
+    categories are in their order.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Column:
 
     @property
     def facts(self) -> tuple[Any, ...]:
-        """All that tells it from other columns. What earlier versions didn't have is left out where
-        it is as it was with them."""
+        """What distinguishes it from other columns, for the digest of the data. Fields that earlier
+        versions didn't have are left out at their defaults, so that old digests stay valid."""
         known = (self.name, self.categories, self.decimals, self.label, self.condition)
         later = (self.encoding, self.given, self.dates, self.unlearned, self.ordinal)
         return known if not any(later) else (*known, *later)

@@ -59,7 +59,7 @@ class Columns:
 
     @property
     def facts(self) -> str:
-        """All that tells them from other columns, as text."""
+        """What distinguishes them from other columns, as text for the digest of the data."""
         constraints = f"|{self.constraints}" if self.constraints else ""
         return f"|{[column.facts for column in self.columns]}{constraints}"
 

@@ -52,7 +52,7 @@ class DateForm:
     fraction: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a pattern that is no date or time."""
+        """Raises ValueError for a pattern that isn't a date or time."""
         names = _DIRECTIVE.findall(self.pattern)
         unknown = next((name for name in names if name not in _DIGITS), None)
         if unknown is not None:

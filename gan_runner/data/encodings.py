@@ -57,9 +57,9 @@ class NumberEncoding:
     bounded: bool = True
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an encoding of nothing, and for knots that aren't in order."""
+        """Raises ValueError without modes and spikes, and for knots that aren't in order."""
         if not self.modes and not self.spikes:
-            raise ValueError("a column has numbers")
+            raise ValueError("an encoding needs modes or spikes")
         for mode in self.modes:
             if len(mode.knots) < 2 or not all(map(math.isfinite, mode.knots)):
                 raise ValueError("a mode has two knots or more")
@@ -93,7 +93,7 @@ class NumberEncoding:
         return torch.cat(parts, dim=1)
 
     def decode(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """What networks see [N, width] as values [N], and which of them are missing, bool [N]."""
+        """Encoded values [N, width] as values [N], and which of them are missing, bool [N]."""
         count = len(self.modes)
         choices = encoded.new_zeros(len(encoded), dtype=torch.int64)
         if self.choices:

@@ -31,7 +31,7 @@ _HEAD = """\
 
 
 def columns_text(report: ReadingReport, data: Data) -> str:
-    """The file as YAML. Raises ConfigError for data that is no table."""
+    """The file as YAML. Raises ConfigError for data that isn't a table."""
     if data.space.columns is None:
         what = f"no columns, --write-columns with {printable(report.name)}"
         raise ConfigError(f"{what}. It is for tables: dataset=table dataset.path=FILE")

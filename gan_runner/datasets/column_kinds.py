@@ -174,8 +174,8 @@ class KindFinder(NamedTuple):
         return self._identifier(column) if kind.note == "text" and _names_rows(column) else kind
 
     def _dates(self, column: ColumnText, dates: FoundDates) -> ColumnKind:
-        """Dates, of which those are told that are written in several ways or may be read so.
-        Raises DataError for cells that are none."""
+        """Dates; a decision reports several spellings, and an ambiguous order of day and month.
+        Raises DataError for cells that aren't dates."""
         name, add = printable(column.name), self.missing.remedies.add
         if dates.others:
             raise self._odd_date(column, dates)

@@ -251,7 +251,7 @@ class Table(Tabular):
 
     def _keeps_missing_values(self, missing: Missing, lines: list[int]) -> bool:
         """Whether a missing value is a value of its own. Raises DataError for some, unless they are
-        or their rows may go, and for a column of nothing else."""
+        or their rows may go, and for a column without any value."""
         if not len(missing.all_rows):
             return False
         without = any(missing.count(name) == len(lines) for name in missing.rows)

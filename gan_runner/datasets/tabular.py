@@ -156,7 +156,7 @@ class Tabular(Dataset):
         self, contents: TableContents
     ) -> tuple[tuple[KeptConstraint, ...], list[Decision]]:
         """How each constraint is kept, and the rules that could be more of them. Raises ConfigError
-        for what is no constraint, DataError where rows break one."""
+        for a text that isn't a constraint, DataError where rows break one."""
         learned = (each for each in contents.columns if each.column.unlearned is None)
         table = [(each.column, each.values) for each in learned]
         columns = [column for column, _ in table]

@@ -34,7 +34,7 @@ _FEW_OTHERS = 0.05  # of the different cells, which aren't dates
 
 class FoundDates(NamedTuple):
     """The `forms` in which a column's cells are dates, the most frequent first, and the number of
-    rows of each. `seconds` are those of the different cells, NaN for `others`, which are no dates.
+    rows of each. `seconds` are those of the different cells, NaN for `others`, which aren't dates.
     `unsure`: the two orders that all cells fit."""
 
     forms: tuple[DateForm, ...]
