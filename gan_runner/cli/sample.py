@@ -370,6 +370,8 @@ def _classes(options: argparse.Namespace, sampler: Sampler) -> list[int]:
         remedy = "Train one with model.conditioning=concat"
         if sampler.encoder is not None:
             remedy = "Autoencoders have none: train a GAN with model.conditioning=concat"
+        elif sampler.space.conditional_vector_size:
+            remedy = "It can be given categories, by a condition: --where"
         raise ConfigError(f"the run has no classes, {asked}. {remedy}")
     return [_class(text, sampler) for text in options.label or []] or list(range(len(names)))
 

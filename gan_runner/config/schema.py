@@ -61,6 +61,7 @@ _EARLIER = {
     "train.accumulate": 1,
     "dataset.columns": {},
     "dataset.constraints": [],
+    "dataset.conditional_vector": [],
     "dataset.number_encoding": "plain",
     "dataset.bounds": "none",
     "dataset.spikes": False,
@@ -82,6 +83,7 @@ _TABLES = ("Table", "Iris", "Wine", "BreastCancer")
 _OF_CLASSES = {
     "dataset.columns": ("Table",),
     "dataset.constraints": _TABLES,
+    "dataset.conditional_vector": _TABLES,
     "dataset.number_encoding": _TABLES,
     "dataset.bounds": _TABLES,
     "dataset.spikes": _TABLES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import gcd
@@ -10,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gan_runner.data.columns import Columns
+from gan_runner.data.conditional_vector import TrainingBySampling
 from gan_runner.data.data import Data, Space
 from gan_runner.data.degradation import Degradation
 from gan_runner.data.stored import Examples, ReadBatch, read_batches
@@ -20,9 +23,10 @@ _LARGEST_ENCODED, _ENCODED_ROWS = 1 << 29, 1 << 16  # bytes, and rows at a time
 
 
 class Batch(NamedTuple):
-    """Encoded examples float32 [N, *shape]; their labels int64 [N] where the model is conditional;
-    of fakes the codes [N, K] that they were made of, where there are any; the encoded inputs
-    [N, *inputs] of a translator, which belong to the examples where data is paired."""
+    """Encoded examples float32 [N, *shape]; their labels int64 [N] where the model is conditional,
+    or their places in the conditional vector of a table that has one; of fakes the codes [N, K]
+    that they were made of, where there are any; the encoded inputs [N, *inputs] of a translator,
+    which belong to the examples where data is paired."""
 
     examples: Tensor
     labels: Tensor | None = None
@@ -77,6 +81,9 @@ def batches(
     crops of their own.
     """
     plan = _Plan(size, seed, start, flip, device)
+    if data.space.columns is not None and data.space.conditional_vector_size:
+        yield from _batches_by_category(data, data.space.columns, plan)
+        return
     stored = None if isinstance(data.inputs, Degradation) else data.inputs
     grid = _grid(data.examples, stored if data.paired else None)
     inputs = iter(()) if stored is None else _input_stream(data, stored, plan, grid)
@@ -96,6 +103,18 @@ def batches(
             made = data.space.inputs.encode(made)
         shown = data.space.encode(examples) if encoded is None else examples
         yield Batch(shown, labels, inputs=made)
+
+
+def _batches_by_category(data: Data, columns: Columns, plan: _Plan) -> Iterator[Batch]:
+    """Rows that are drawn for a category each, and the places of these in the conditional
+    vector."""
+    encoded, sampling = _encoded_table(data), TrainingBySampling(data.in_memory, columns)
+    for index in itertools.count(plan.start):
+        drawn = sampling.draw(plan.size, rng=_rng(plan.seed, "categories", index))
+        rows, places = map(ranks.own_rows, drawn)
+        rows = rows.to(data.in_memory.device)
+        shown = data.space.encode(data.rows(rows)) if encoded is None else encoded[rows]
+        yield Batch(shown.to(plan.device), places.to(plan.device))
 
 
 def _encoded_table(data: Data) -> Tensor | None:

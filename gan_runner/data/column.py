@@ -19,7 +19,8 @@ class Column:
     so examples don't hold it. `encoding`: how networks see its numbers, None for standardized ones.
     `given`: it is computed from other columns, by a constraint; `unlearned`: an identifier or a
     constant; examples hold neither. `dates`: the spelling of numbers that are dates. `ordinal`: its
-    categories are in their order.
+    categories are in their order. `shares`: of the training rows that have each category, where
+    these are part of the conditional vector.
     """
 
     name: str
@@ -32,6 +33,12 @@ class Column:
     dates: DateForm | None = None
     unlearned: Unlearned | None = None
     ordinal: bool = False
+    shares: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for shares that aren't those of its categories."""
+        if self.shares and (len(self.shares) != self.width or not sum(self.shares) > 0):
+            raise ValueError("a share for each category, of a column that examples hold")
 
     @property
     def facts(self) -> tuple[Any, ...]:
@@ -39,7 +46,8 @@ class Column:
         versions didn't have are left out at their defaults, so that old digests stay valid."""
         known = (self.name, self.categories, self.decimals, self.label, self.condition)
         later = (self.encoding, self.given, self.dates, self.unlearned, self.ordinal)
-        return known if not any(later) else (*known, *later)
+        facts = known if not any(later) else (*known, *later)
+        return (*facts, self.shares) if self.shares else facts
 
     @property
     def may_miss(self) -> bool:

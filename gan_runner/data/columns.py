@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,12 @@ class Columns:
         """The column of the classes."""
         return next((column for column in self.columns if column.label), None)
 
+    @cached_property
+    def conditional_vector(self) -> tuple[tuple[Column, int], ...]:
+        """The column and the category of each place of the conditional vector, of which the
+        generator is given one. Xu et al. 2019, arXiv:1907.00503, section 4.3."""
+        return tuple((c, k) for c in self.columns for k in range(len(c.shares)))
+
     def parts(self, examples: Tensor) -> Iterator[tuple[Column, Tensor]]:
         """Each column that examples [N, D] hold, with its numbers [N, width]."""
         held = [column for column in self.columns if column.width]
@@ -83,6 +90,13 @@ class Columns:
         held = [column for column in self.columns if column.width]
         widths = [column.encoded_width for column in held]
         yield from zip(held, encoded.split(widths, dim=1), strict=True)
+
+    @property
+    def encoded_begins(self) -> dict[str, int]:
+        """Where each column begins in an encoded example, by its name."""
+        held = [column for column in self.columns if column.width]
+        begins = accumulate((column.encoded_width for column in held), initial=0)
+        return {column.name: begin for column, begin in zip(held, begins, strict=False)}
 
     def encode(self, examples: Tensor, standardized: Tensor) -> Tensor:
         """Examples [N, D] as networks see them, [N, E]; `standardized` are the same."""

@@ -67,6 +67,11 @@ class Space:
         """The shape of an example as networks see it."""
         return self.shape if self.columns is None else (self.columns.encoded_width,)
 
+    @property
+    def conditional_vector_size(self) -> int:
+        """The number of categories of which networks are given one; 0 for none."""
+        return 0 if self.columns is None else len(self.columns.conditional_vector)
+
     def encode(self, examples: Tensor) -> Tensor:
         """Examples as the networks see them, float32 [N, *network_shape]."""
         standardized = self.standardize(examples)

@@ -22,6 +22,8 @@ from gan_runner.data.expressions import parse_constraint
 from gan_runner.data.kept_constraints import SETTING, KeptConstraint, keep_constraints
 from gan_runner.data.rules import find_rules
 from gan_runner.datasets.base import Dataset, Track
+from gan_runner.datasets.column_names import Text
+from gan_runner.datasets.conditional_vector import find_vector_columns, with_shares
 from gan_runner.datasets.number_encodings import (
     MOST_KNOTS,
     AskedEncoding,
@@ -71,15 +73,16 @@ class Tabular(Dataset):
 
     `label_as`: the label is one more `column` that the generator makes, or the `class` that it is
     conditioned on; `auto` depends on the model. `constraints` hold in all rows, and in samples.
-    `number_encoding`, `bounds` and `spikes` say how
-    networks see numbers. `temperature` and `straight_through` belong to the Gumbel-softmax of
-    categories and other choices.
+    `conditional_vector`: columns, by names or patterns, of which the generator is given a category.
+    `number_encoding`, `bounds` and `spikes` say how networks see numbers. `temperature` and
+    `straight_through` belong to the Gumbel-softmax of categories and other choices.
     """
 
     label_as: Literal["auto", "column", "class"]
     test_ratio: Annotated[float, Field(ge=0, lt=1)]
     seed: NonNegativeInt
     constraints: tuple[str, ...]
+    conditional_vector: tuple[Text, ...]
     number_encoding: Kind
     bounds: Bounds
     spikes: bool
@@ -134,6 +137,7 @@ class Tabular(Dataset):
         count, doubt = len(filled[0].values), contents.label_doubt
         chosen = self._split(labels, names, count, label_doubt=doubt)
         filled = self._encoded(filled, chosen.train.numpy())
+        filled = self._with_shares(filled, chosen.train.numpy())
         examples = torch.cat([_numbers(each) for each in filled if each.column.width], dim=1)
         all_columns = tuple(each.column for each in filled)
         columns = Columns(all_columns, self.temperature, self.straight_through, kept)
@@ -209,6 +213,20 @@ class Tabular(Dataset):
         knots = MOST_KNOTS if numeric <= _MANY_COLUMNS else _FEW_KNOTS
         encoder = Encoder(self.number_encoding, self.bounds, self.spikes, self.seed, knots)
         return [_fit(encoder, c, rows) if _is_numeric(c.column) else c for c in filled]
+
+    def _with_shares(
+        self, filled: list[ColumnValues], rows: NDArray[np.int64]
+    ) -> list[ColumnValues]:
+        """The columns of the conditional vector with the shares of their categories among these
+        rows, those of training. Raises ConfigError for columns that can't be part of it."""
+        columns = [each.column for each in filled]
+        chosen = find_vector_columns(self.conditional_vector, columns)
+        return [
+            each._replace(column=with_shares(each.column, each.values[rows]))
+            if each.column.name in chosen
+            else each
+            for each in filled
+        ]
 
     def _split(
         self, labels: Tensor | None, names: tuple[str, ...], count: int, *, label_doubt: str

@@ -81,7 +81,9 @@ class MLP(Model):
 
     def check(self, space: Space) -> None:
         refuse_norms_of_maps(self, option="mlp")
-        needed = 0 if space.columns is None else space.columns.choices
+        if space.columns is None:
+            return
+        needed = space.columns.choices + bool(space.conditional_vector_size)
         if needed >= self.latent_size:
             raise ConfigError(
                 f"each of the table's {needed} choices, as of a category, takes a coordinate of "

@@ -14,6 +14,7 @@ from gan_runner.models.base import DiscriminatorNetwork, GenerativeModel, Latent
 from gan_runner.models.categories import add_columns
 from gan_runner.models.checks import refuse_batch_of_one
 from gan_runner.models.codes import Code, CodeDiscriminator, CodeGenerator
+from gan_runner.models.conditional_vector import build_with_vector
 from gan_runner.models.conditioning import Conditioning, ConditioningSettings, build_conditional
 from gan_runner.models.discriminator import Discriminator, PlainDiscriminator
 from gan_runner.models.labels import ClassConditional, Sequential
@@ -91,6 +92,13 @@ class Model(GenerativeModel):
         return {"generator": generator, "discriminator": discriminator}
 
     def _build_pair(self, space: Space, classes: int) -> tuple[ClassConditional, Discriminator]:
+        if space.columns is not None and space.conditional_vector_size:
+            return build_with_vector(
+                lambda latent_size: self._generator(latent_size, space),
+                self._discriminator,
+                self.latent_size,
+                space.columns,
+            )
         if self.conditioning != "none":
             return build_conditional(
                 self.conditioning,

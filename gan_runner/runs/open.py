@@ -277,7 +277,7 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
             experiment.method,
             state.networks,
             data.space,
-            classes=_classes(experiment, data),
+            classes=_classes(experiment, data) or data.space.conditional_vector_size,
         )
     if config.compile:
         check_networks(config, state.networks.values())

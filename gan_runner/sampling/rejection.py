@@ -64,10 +64,10 @@ def sample_where(
     """The first `count` samples of a seed in which a condition holds, if there is one, and that
     keep the constraints of the table.
 
-    They are among the samples that the seed gives without it, or, where the condition fixes the
-    class, among those of this class. `max_draws`: how many are drawn at most; without it 1,000 for
-    each row, but 100,000 if there is none among so many. Raises ConfigError where these hold too
-    few, NumbersError for a sample that is NaN or Inf.
+    They are among the samples that the seed gives without it, or, where the condition says the
+    class, or a category that the generator can be given, among those of it. `max_draws`: how many
+    are drawn at most; without it 1,000 for each row, but 100,000 if there is none among so many.
+    Raises ConfigError where these hold too few, NumbersError for a sample that is NaN or Inf.
     """
     stream = sampler.latent_stream(seed=seed, truncation=truncation)
     label = _fixed_label(condition, sampler)
@@ -93,16 +93,22 @@ def sample_where(
 
 
 def _fixed_label(condition: Condition | None, sampler: Sampler) -> int | None:
-    """The class that every row has in which the condition holds, where the generator is conditioned
-    on it."""
-    assert sampler.space.columns is not None, "a condition is on the columns of a table"
+    """What to give the generator, so that all its rows fulfil a part of the condition: the class
+    that it says, or the place of a category in the conditional vector, of several the rarest."""
+    columns = sampler.space.columns
+    assert columns is not None, "a condition is on the columns of a table"
     if condition is None:
         return None
     fixed = fixed_categories(condition)
-    for column in sampler.space.columns.columns:
+    for column in columns.columns:
         if column.condition and column.name in fixed:
             return column.categories.index(fixed[column.name])
-    return None
+    fitting = [
+        (column.shares[k], place)
+        for place, (column, k) in enumerate(columns.conditional_vector)
+        if fixed.get(column.name) == column.categories[k]
+    ]
+    return min(fitting)[1] if fitting else None
 
 
 def _most_draws(count: int, found: int, max_draws: int | None) -> int:

@@ -82,7 +82,8 @@ class Sampler:
         however many there are.
 
         `labels`: one for all, or one for each; without them a conditional generator goes through
-        its classes in turn. Raises NumbersError for a sample that is NaN or Inf.
+        its classes in turn. Of a table with a conditional vector they are places in it. Raises
+        NumbersError for a sample that is NaN or Inf.
         """
         return self.decode(self.latents(count, seed=seed, truncation=truncation), labels)
 
@@ -141,10 +142,8 @@ class Sampler:
         self, count: int, labels: int | Sequence[int] | Tensor | None = None
     ) -> Tensor | None:
         """A label for each of `count` examples, int64 [count]; None if it isn't conditional."""
-        if not self.classes:
-            return None
         if labels is None:
-            return torch.arange(count) % self.classes
+            return torch.arange(count) % self.classes if self.classes else None
         chosen = torch.as_tensor(labels)
         return chosen.expand(count) if chosen.ndim == 0 else chosen
 

@@ -30,7 +30,8 @@ def operations_of_a_pass(method: Method, data: Data) -> Pass:
     with torch.random.fork_rng(devices=[]), _Undrawn():
         networks = method.build_networks(data.space, classes)
     sizes = {name: sum(p.numel() for p in each.parameters()) for name, each in networks.items()}
-    shapes, is_conditional = method.network_inputs(data.space), method.model.conditional
+    shapes = method.network_inputs(data.space)
+    is_conditional = method.model.conditional or bool(data.space.conditional_vector_size)
 
     def count(name: str) -> float:
         if name not in shapes:

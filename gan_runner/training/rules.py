@@ -5,6 +5,7 @@ from __future__ import annotations
 from gan_runner.data import Data, Space
 from gan_runner.datasets import Tabular
 from gan_runner.errors import ConfigError
+from gan_runner.models import Model
 from gan_runner.models.base import DiscriminatorNetwork
 from gan_runner.training.experiment import Experiment
 
@@ -19,6 +20,7 @@ def check_rules(experiment: Experiment) -> None:
     _check_accumulation(experiment)
     _check_updates(experiment)
     _check_label(experiment)
+    _check_conditional_vector(experiment)
 
 
 def check_space(experiment: Experiment, space: Space) -> None:
@@ -117,4 +119,28 @@ def _check_label(experiment: Experiment) -> None:
             "the label can't be both a condition and a generated column, "
             f"dataset.label_as=column with model.conditioning={way}. "
             "Use dataset.label_as=auto or model.conditioning=none"
+        )
+
+
+def _check_conditional_vector(experiment: Experiment) -> None:
+    dataset, model, config = experiment.dataset, experiment.model, experiment.config
+    if not isinstance(dataset, Tabular) or not dataset.conditional_vector:
+        return
+    asked = f"dataset.conditional_vector with {config.choice('model')}"
+    if not isinstance(model, Model):
+        raise ConfigError(
+            f"the conditional vector is for generators and discriminators, {asked}. "
+            "Use model=mlp, or leave the vector out"
+        )
+    if model.conditional:
+        raise ConfigError(
+            "the model is conditioned either on the classes or on the conditional vector, "
+            f"dataset.conditional_vector with model.conditioning={model.conditioning}. "
+            "Use model.conditioning=none: the label can be part of the vector"
+        )
+    if model.packing > 1 or model.code.size:
+        other = f"packing={model.packing}" if model.packing > 1 else "code"
+        raise ConfigError(
+            "packing and latent codes can't be combined with the conditional vector, "
+            f"dataset.conditional_vector with model.{other}. Remove one of them"
         )

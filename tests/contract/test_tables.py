@@ -135,10 +135,11 @@ def test_files_that_can_not_hold_such_samples_are_refused(
     assert not (tmp_path / out).exists()
 
 
+@pytest.mark.parametrize("own", [[], ["dataset.conditional_vector=[species]"]])
 def test_a_run_on_a_table_is_resumed_bit_for_bit_with_its_evaluations(
-    here: Here, tmp_path: Path
+    own: list[str], here: Here, tmp_path: Path
 ) -> None:
-    plan = ("train.steps=4", "train.keep=9", "evaluation.metrics=[frechet,tstr]")
+    plan = (*own, "train.steps=4", "train.keep=9", "evaluation.metrics=[frechet,tstr]")
     each = [f"train.{what}_every=2" for what in ("eval", "sample", "save", "log")]
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     assert here("gan-train", *small(whole, *plan, *each, "health.samples.every=2")).code == 0

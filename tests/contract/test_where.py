@@ -20,7 +20,8 @@ LONG = "\"petal length (cm)\" > 3 and species in ('virginica', 'versicolor')"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A run of irises, `none` or conditional, trained when it is first asked for."""
+    """A run of irises, `none`, conditional or with a `vector`, trained when it is first asked
+    for."""
     folder = tmp_path_factory.mktemp("runs")
 
     def run(conditioning: str) -> Path:
@@ -29,8 +30,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             *("dataset=iris", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"),
             *("model.latent_size=8", "threads=1", "device=cpu", "train.batch_size=16"),
             *("train.steps=5", "train.eval_every=0", "train.sample_every=0"),
-            *(f"model.conditioning={conditioning}", f"hydra.run.dir={path}"),
+            f"hydra.run.dir={path}",
         ]
+        if conditioning == "vector":
+            small.append("dataset.conditional_vector=[species]")
+        else:
+            small.append(f"model.conditioning={conditioning}")
         if not path.exists():
             assert call_command("gan-train", *small) == 0
         return path
@@ -43,7 +48,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("conditioning", ["none", "concat"])
+@pytest.mark.parametrize("conditioning", ["none", "concat", "vector"])
 def test_the_rows_of_a_file_are_the_first_of_the_seed_in_which_the_condition_holds(
     conditioning: str, runs: Callable[[str], Path], here: Here, tmp_path: Path
 ) -> None:
@@ -72,6 +77,19 @@ def test_a_condition_on_the_class_takes_every_row_of_it(
     assert "accepted 100.00% of 1,024 rows: species = 'setosa'" in answer.out + answer.err
     assert here("gan-sample", run, "--label", "setosa", "--num", "9", "--out", "y.csv").code == 0
     assert rows_of(tmp_path / "x.csv") == rows_of(tmp_path / "y.csv")
+
+
+def test_a_category_of_the_conditional_vector_is_given_to_the_generator(
+    runs: Callable[[str], Path], here: Here, tmp_path: Path
+) -> None:
+    run = str(runs("vector"))
+    answer = here("gan-sample", run, "--where", "species='setosa'", "--num", "9", "--out", "x.csv")
+    assert "accepted 100.00% of 1,024 rows: species = 'setosa'" in answer.out + answer.err
+    assert {row["species"] for row in rows_of(tmp_path / "x.csv")} == {"setosa"}
+    answer = here("gan-sample", run, "--where", LONG, "--num", "9", "--out", "y.csv")
+    assert answer.code == 0 and "100.00%" not in answer.out + answer.err
+    refused = here("gan-sample", run, "--label", "setosa", "--out", "z.csv")
+    assert refused.code == 2 and "--where" in refused.err
 
 
 def test_arrays_and_pictures_hold_the_same_rows(
