@@ -135,14 +135,44 @@ def test_files_that_can_not_hold_such_samples_are_refused(
     assert not (tmp_path / out).exists()
 
 
-@pytest.mark.parametrize("own", [[], ["dataset.conditional_vector=[species]"]])
+MIXED = "id,when,pay,bonus,city,state,sick\n" + "".join(
+    f"{k + 1},2024-{1 + k % 12:02d}-{1 + k % 28:02d},{1000 + 37 * k % 900},"
+    f"{0 if k % 3 else 10 * k},"
+    f"{('Bonn', 'Kiel', 'Ulm')[k % 3]},{('NW', 'SH', 'BW')[k % 3]},{'yes' if k % 4 else ''}\n"
+    for k in range(90)
+)
+"""A row number, dates, whole numbers, a spike at 0, a column that says another, missing values."""
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        ["dataset=iris"],
+        ["dataset=iris", "dataset.conditional_vector=[species]"],
+        ["dataset.number_encoding=quantile"],
+        ["dataset.number_encoding=plain", "dataset.constraints=['city -> state', 'bonus >= 0']"],
+        ["dataset.number_encoding=modes"],
+        ["dataset.bounds=none", "dataset.spikes=false"],
+        ["dataset.label=city", "model.conditioning=auxiliary"],
+        ["dataset.conditional_vector=['*']", "dataset.label=null"],
+    ],
+    ids=" ".join,
+)
 def test_a_run_on_a_table_is_resumed_bit_for_bit_with_its_evaluations(
     own: list[str], here: Here, tmp_path: Path
 ) -> None:
-    plan = (*own, "train.steps=4", "train.keep=9", "evaluation.metrics=[frechet,tstr]")
+    if "dataset=iris" not in own:
+        (tmp_path / "mixed.csv").write_text(MIXED)
+        own = ["dataset=table", f"dataset.path={tmp_path / 'mixed.csv'}", *own]
+        own = [*own, "model.latent_size=64"]
+    metrics = "[frechet,tstr]" if "dataset=iris" in own else "[frechet,impossible]"
+    plan = (*own, "train.steps=4", "train.keep=9", f"evaluation.metrics={metrics}")
     each = [f"train.{what}_every=2" for what in ("eval", "sample", "save", "log")]
     whole, halved = tmp_path / "whole", tmp_path / "halved"
-    assert here("gan-train", *small(whole, *plan, *each, "health.samples.every=2")).code == 0
+    settings = small(whole, *each, "health.samples.every=2", *plan)
+    settings.remove("dataset=iris")
+    done = here("gan-train", *settings)
+    assert done.code == 0, done.err
     shutil.copytree(whole, halved)
     # as a kill after step 2 would have left it
     (halved / "checkpoints" / "step_00000004.safetensors").unlink()
@@ -154,7 +184,9 @@ def test_a_run_on_a_table_is_resumed_bit_for_bit_with_its_evaluations(
     assert here("gan-train", f"resume={halved}").code == 0
     found = left_behind(halved)
     assert found == left_behind(whole)
-    assert {"confusion_00000002.png", "confusion_00000004.png"} < found["pictures"].keys()  # type: ignore[attr-defined]
+    if "tstr" in metrics:
+        pictures = {"confusion_00000002.png", "confusion_00000004.png"}
+        assert pictures < found["pictures"].keys()  # type: ignore[attr-defined]
 
 
 def test_an_evaluation_tells_what_samples_teach_as_numbers_tables_and_a_picture(
