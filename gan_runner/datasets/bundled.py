@@ -86,7 +86,7 @@ class Bundled(Tabular):
                 f"damaged {printable(path)} ({printable(reason)}), {self.setting}. {REMEDY}"
             ) from None
         numeric = [
-            ColumnValues(Column(name, decimals=decimals(row[i] for row in cells)), values[:, i])
+            ColumnValues(Column(name, decimals=decimals([row[i] for row in cells])), values[:, i])
             for i, name in enumerate(source.features)
         ]
         label = Column(source.label, source.classes, label=True)

@@ -19,7 +19,8 @@ from gan_runner.datasets.column_names import column_setting
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
 from gan_runner.datasets.readers.cells import (
     are_codes,
-    has_leading_zero,
+    are_numbers,
+    find_leading_zero,
     is_number,
     is_whole,
 )
@@ -135,7 +136,7 @@ class KindFinder(NamedTuple):
         name = printable(column.name)
         if is_wanted:
             return ColumnKind(form, "by dataset.numeric", decisions=self._taken_off(column, form))
-        zero = next((cell for cell in column.counts if has_leading_zero(cell)), None)
+        zero = find_leading_zero(column.counts)
         if zero is not None:
             numeric = self.missing.remedies.add("numeric", [column.name])
             what = f"column {name} has numbers that begin with 0, as {zero}"
@@ -248,7 +249,7 @@ class KindFinder(NamedTuple):
         name, example = printable(column.name), printable(made.cells(1)[0], limit=40)
         keep = (
             self.missing.remedies.add("numeric", [column.name])
-            if all(map(is_number, column.counts))
+            if are_numbers(column.counts)
             else column_setting(column.name, "kind", "category")
         )
         decision = Decision(

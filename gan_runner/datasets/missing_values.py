@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -40,9 +40,8 @@ class Missing:
         """A spelling that is a number means all cells of that number."""
         self.remedies = remedies
         texts = {spelling.lower() for spelling in spellings}
-        is_missing = _finder(texts)
         self.spellings = {
-            name: {cell: of.counts[cell] for cell in of.different if is_missing(cell)}
+            name: {cell: of.counts[cell] for cell in _find_missing(of.different, texts)}
             for name, of in columns.items()
         }
         self.rows = {
@@ -173,14 +172,16 @@ def as_spelling(value: object) -> object:
     return json.dumps(value) if value is None or isinstance(value, int | float) else value
 
 
-def _finder(texts: set[str]) -> Callable[[str], bool]:
-    """Whether a cell is one of these texts in any case, or a number that is one of them."""
+def _find_missing(different: Sequence[str], texts: set[str]) -> list[str]:
+    """The cells that are one of these texts in any case, or a number that is one of them, in their
+    order."""
     numbers = {float(text) for text in texts if is_number(text)}
-    longest = max(map(len, texts), default=0)
-
-    def is_missing(cell: str) -> bool:
-        if len(cell) <= longest and cell.lower() in texts:
-            return True
-        return bool(numbers) and is_number(cell) and float(cell) in numbers
-
-    return is_missing
+    # one look at all cells: of millions, few mean so or none
+    known = texts.intersection(map(str.lower, different))
+    if not known and not numbers:
+        return []
+    return [
+        cell
+        for cell in different
+        if cell.lower() in known or (numbers and is_number(cell) and float(cell) in numbers)
+    ]

@@ -21,7 +21,7 @@ from gan_runner.datasets.number_doubts import (
     find_sentinels,
     look_like_dates,
 )
-from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.cells import are_numbers
 from gan_runner.datasets.readers.numbers import NumberForm
 from gan_runner.datasets.tabular import ColumnValues
 from gan_runner.errors import printable
@@ -69,7 +69,7 @@ class ReadColumn(NamedTuple):
         """The values as numbers, also where they are categories; None where they have none."""
         column, numbers = self.filled.column, self.filled.values
         if column.categories:
-            if not all(map(is_number, column.categories)):
+            if not are_numbers(column.categories):
                 return None
             numbers = np.array(column.categories, dtype=np.float64)[numbers]
         return np.asarray(numbers, dtype=np.float64)

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PrivateAttr
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Columns, Data, Decision, Reading, Space
@@ -138,21 +137,21 @@ class Tabular(Dataset):
         chosen = self._split(labels, names, count, label_doubt=doubt)
         filled = self._encoded(filled, chosen.train.numpy())
         filled = self._with_shares(filled, chosen.train.numpy())
-        examples = torch.cat([_numbers(each) for each in filled if each.column.width], dim=1)
+        examples = [_examples(filled, rows) for rows in chosen]
         all_columns = tuple(each.column for each in filled)
         columns = Columns(all_columns, self.temperature, self.straight_through, kept)
-        space = _space(examples[chosen.train], columns, _origin(filled))
+        space = _space(examples[0], columns, _origin(filled))
         decisions = (*_lost_digits(filled), *rules)
         reading = self._with_condition(contents.reading).with_decisions(*decisions)
         train, test = (
             Data(
-                examples[part],
+                of_part,
                 space,
-                None if labels is None else labels[part],
+                None if labels is None else labels[rows],
                 names,
                 reading,
             )
-            for part in chosen
+            for of_part, rows in zip(examples, chosen, strict=True)
         )
         return TrainTestData(train, test if len(test) else None)
 
@@ -268,16 +267,31 @@ def _fit(encoder: Encoder, filled: ColumnValues, rows: NDArray[np.int64]) -> Col
     return filled._replace(column=replace(filled.column, encoding=encoding))
 
 
-def _numbers(filled: ColumnValues) -> Tensor:
-    """A column as examples have it, float32 [N, width]; a missing number is the mean."""
+def _examples(filled: list[ColumnValues], rows: Tensor) -> Tensor:
+    """These rows as examples, float32 [N, D], a column after the other: a one for each category of
+    all at once would take several times the memory."""
+    held = [each for each in filled if each.column.width]
+    examples = torch.zeros(len(rows), sum(each.column.width for each in held))
+    begin = 0
+    for each in held:
+        _fill(examples[:, begin : begin + each.column.width], each, rows)
+        begin += each.column.width
+    return examples
+
+
+def _fill(part: Tensor, filled: ColumnValues, rows: Tensor) -> None:
+    """Fill in a column of these rows, zeros [N, width]; a missing number is the mean of all."""
     values = torch.from_numpy(filled.values)
+    chosen = values[rows]
     if filled.column.categories:
-        return one_hot(values, filled.column.width).float()
-    if not filled.column.may_miss:
-        return values[:, None]
-    missing = values.isnan()
-    mean = values[~missing].double().mean().float()
-    return torch.stack((values.where(~missing, mean), missing.float()), dim=1)
+        part[torch.arange(len(rows)), chosen] = 1
+        return
+    part[:, 0] = chosen
+    if filled.column.may_miss:
+        missing = values.isnan()
+        mean = values[~missing].double().mean().float()
+        part[:, 0] = chosen.where(~missing[rows], mean)
+        part[:, 1] = missing[rows]
 
 
 def _origin(filled: list[ColumnValues]) -> tuple[float, ...]:

@@ -10,6 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?([0-9]*)|\.([0-9]+))([eE][+-]?[0-9]{1,3})?")
+_EACH_NUMBER = re.compile(
+    r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$", re.MULTILINE
+)
+_FRACTION = re.compile(r"\.([0-9]*)")
+_AROUND_DIGITS = re.compile(r"^[+-]?[0.]*|[.]|[eE].*$", re.MULTILINE)
+_LEADING_ZERO = re.compile(r"^0[0-9]+$", re.MULTILINE)
 _TIME = r"[0-9]{1,3}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?([ap]m|Z|[+-][0-9]{2}:?[0-9]{2}))?"
 _DATE = (
     r"([0-9]{4}([-/.])[0-9]{1,2}\2[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\3([0-9]{4}|[0-9]{2})|"
@@ -32,13 +38,30 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell) is not None
 
 
-def decimals(cells: Iterable[str]) -> int | None:
+def are_numbers(cells: Collection[str]) -> bool:
+    """Whether all cells are decimal numbers, as `is_number` says of one."""
+    first = next(iter(cells), "")  # of texts, most often
+    if cells and not is_number(first):
+        return False
+    lines = _one_in_a_line(cells)
+    return lines is not None and _EACH_NUMBER.subn("", lines)[1] == len(cells)
+
+
+def _one_in_a_line(cells: Collection[str]) -> str | None:
+    """A text that is searched at once, since a call for each of millions of cells takes long; None
+    for cells of several lines."""
+    lines = "\n".join(cells)
+    return lines if lines.count("\n") == max(0, len(cells) - 1) else None
+
+
+def decimals(cells: Collection[str]) -> int | None:
     """The most digits after the point in cells that are numbers; None if some have an exponent."""
-    most = 0
-    for match in map(_NUMBER.fullmatch, cells):
-        if match is None or match[4]:
-            return None
-        most = max(most, len(match[2] or match[3] or ""))
+    if not are_numbers(cells):
+        return None
+    lines = "\n".join(cells)
+    if "e" in lines or "E" in lines:
+        return None
+    most = max(map(len, _FRACTION.findall(lines)), default=0)
     return most if most <= _MOST_DECIMALS else None
 
 
@@ -55,8 +78,7 @@ def parse_numbers(cells: Sequence[str]) -> NDArray[Any]:
 
 def digits(cells: Iterable[str]) -> int:
     """The decimal digits that the longest of cells that are numbers has, without leading zeros."""
-    mantissas = (re.split("[eE]", cell)[0] for cell in cells)
-    return max((len(m.lstrip("+-0.").replace(".", "")) for m in mantissas), default=0)
+    return max(map(len, _AROUND_DIGITS.sub("", "\n".join(cells)).split("\n")))
 
 
 def are_codes(different: Collection[str], rows: int) -> bool:
@@ -71,9 +93,11 @@ def is_whole(cell: str) -> bool:
     return cell.lstrip("+-").isdecimal()
 
 
-def has_leading_zero(cell: str) -> bool:
-    """Whether a whole number begins with a zero that it would lose: 00501."""
-    return len(cell) > 1 and cell[0] == "0" and cell.isdecimal()
+def find_leading_zero(cells: Collection[str]) -> str | None:
+    """The first of cells that are numbers that is whole and begins with a zero that it would lose,
+    as 00501; None for none."""
+    match = _LEADING_ZERO.search("\n".join(cells))
+    return None if match is None else match[0]
 
 
 def dates_or_times(different: Collection[str]) -> str:
@@ -94,6 +118,6 @@ def date_forms(different: Collection[str]) -> list[str]:
 def categories(cells: Iterable[str]) -> tuple[str, ...]:
     """The different cells, in the order of their numbers or else of their letters."""
     different = set(cells)
-    if all(map(is_number, different)):
+    if are_numbers(different):
         return tuple(sorted(different, key=lambda cell: (float(cell), cell)))
     return tuple(sorted(different))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
-from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.cells import are_numbers
 
 _CURRENCY = r"(?:[$€£¥₹₽₩₺₫₪¢]|[A-Z]{1,2}\$|[A-Z]{3}|Fr\.?|kr\.?)"
 _UNIT = r"(?:[%‰°]|[A-Za-zµμΩ°²³][A-Za-zµμΩ°²³/.]{0,9})"
@@ -61,7 +61,7 @@ class FoundForm(NamedTuple):
 
 def find_form(cells: Collection[str], *, decimal: str, thousands: str | None) -> FoundForm:
     """The form in which the cells of a column write numbers. `thousands` None: found from them."""
-    if decimal == "." and not thousands and all(map(is_number, cells)):
+    if decimal == "." and not thousands and are_numbers(cells):
         return FoundForm(_PLAIN)
     if not all(any(map(str.isdigit, cell)) for cell in cells):
         return FoundForm(None, "text")
