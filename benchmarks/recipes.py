@@ -99,7 +99,8 @@ def _measure(job: RecipeRun) -> Record:
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine(),
         "verdicts": [verdict.name for verdict in status.verdicts],
-        "results": found["results"],
+        # without those of each column of a table
+        "results": {name: of for name, of in found["results"].items() if "/" not in name},
     }
 
 

@@ -26,7 +26,9 @@ COLUMNS = (
     *("label_accuracy", "label_accuracy_trivial", "label_accuracy_real"),
     *("label_accuracy_back", "label_accuracy_back_trivial", "label_accuracy_back_real"),
     *("code_accuracy", "elbo", "log_likelihood"),
-    *("tstr_accuracy", "trtr_accuracy", "column_wasserstein", "correlation_difference"),
+    *("efficacy_f1", "efficacy_f1_real", "tstr_accuracy", "trtr_accuracy", "impossible_share"),
+    *("column_shapes", "pair_trends", "spike_difference", "missing_difference"),
+    *("closest_record_share", "membership_auc", "column_wasserstein", "correlation_difference"),
     *("modes_covered", "high_quality", "reverse_kl", "total_variation"),
     *("frechet_classifier", "frechet_trivial_classifier"),
     *("frechet_back_classifier", "frechet_back_trivial_classifier"),
@@ -46,6 +48,7 @@ HIGHLIGHTS = {
         *("label_accuracy", "label_accuracy_real"),
     ),
     "high_quality": ("modes_covered", "high_quality"),
+    "efficacy_f1": ("efficacy_f1", "efficacy_f1_real", "impossible_share", "membership_auc"),
     "tstr_accuracy": ("tstr_accuracy", "trtr_accuracy"),
     "elbo": ("elbo", "log_likelihood"),
     "label_accuracy": ("label_accuracy", "frechet_classifier"),
@@ -112,9 +115,11 @@ def with_header(text: str, name: str, seeds: Mapping[str, Record]) -> str:
     lines = text.splitlines()
     end = next(i for i, line in enumerate(lines) if not line.startswith("#"))
     described = [line for line in lines[:end] if not line.startswith("# Command:")]
+    commands = (line for line in lines[:end] if line.startswith("# Command:"))
+    command = next(commands, f"# Command: gan-train experiment={name}")
     cut = next((i for i, line in enumerate(described) if line.startswith("# Measured")), None)
     measured = textwrap.wrap(_measurement(seeds), width=98)
-    header = [*described[:cut], f"# Command: gan-train experiment={name}"]
+    header = [*described[:cut], command]
     return "\n".join([*header, *(f"# {line}" for line in measured), *lines[end:]]) + "\n"
 
 

@@ -252,7 +252,7 @@ def test_a_table_of_a_single_class_can_not_condition_a_model(here: Here, tmp_pat
 def test_the_recipe_learns_irises_that_teach_a_classifier_as_much_as_real_ones(
     here: Here, tmp_path: Path
 ) -> None:
-    asked = ["experiment=iris_softplus_r1", "train.steps=300", "train.sample_every=0"]
+    asked = ["experiment=iris", "train.steps=300", "train.sample_every=0"]
     asked += ["evaluation.metrics=[frechet,tstr,columns]", "train.eval_every=300"]
     done = here("gan-train", *asked, "device=cpu", f"hydra.run.dir={tmp_path / 'run'}")
     assert done.code == 0, done.err
