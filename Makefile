@@ -16,7 +16,9 @@ QUICK := tests/test_imports.py tests/test_docs.py tests/test_errors.py tests/tes
 	tests/storage tests/comparison/test_compare.py
 # compiled files are kept even where the environment forbids it: else each of the processes that tests
 # start compiles everything anew
-PYTEST = PYTHONDONTWRITEBYTECODE= PYTEST_XDIST_AUTO_NUM_WORKERS=$(WORKERS) $(BIN)/pytest \
+# torch's threads don't spin while they wait for each other, since more processes run than there are
+# cores
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive PYTEST_XDIST_AUTO_NUM_WORKERS=$(WORKERS) $(BIN)/pytest \
 	--numprocesses auto --dist loadfile --no-loadscope-reorder
 
 train: $(VENV)/.installed
