@@ -1,4 +1,5 @@
-"""A new run proposes augmentation for few images of one's own, and nothing else."""
+"""A new run proposes augmentation for few images of one's own, and conditioning for a table with a
+label."""
 
 from __future__ import annotations
 
@@ -58,3 +59,25 @@ def test_a_run_says_it_once(here: Callable[..., Answer]) -> None:
     run = small_run(Path("run"), *PHOTOS, *steps)
     assert here("gan-train", *run).out.count("advice: D soon knows 8 images by heart") == 1
     assert "advice:" not in here("gan-train", "resume=run", "train.steps=2").out
+
+
+def test_a_table_with_classes_is_advised_to_be_conditioned_on_them(
+    here: Callable[..., Answer],
+) -> None:
+    rows = "".join(f"{20 + k % 17}.5,{'yes' if k % 3 else 'no'}\n" for k in range(40))
+    Path("rows.csv").write_text("age,ill\n" + rows)
+    steps = ["train.batch_size=4", "train.sample_every=0", "train.steps=1", "model.latent_size=16"]
+    table = ["dataset=table", "dataset.path=rows.csv", "device=cpu", "train.eval_every=0"]
+
+    def said(name: str, *more: str) -> str | None:
+        answer = here("gan-train", f"hydra.run.dir={name}", *table, *steps, *more)
+        assert answer.code == 0, answer.err
+        lines = [line for line in answer.out.splitlines() if line.startswith("advice: ")]
+        return lines[0].removeprefix("advice: ") if lines else None
+
+    advised = said("plain", "dataset.label=ill")
+    assert advised is not None and advised.startswith("samples teach classifiers of ill more")
+    heeded = advised.partition("too: ")[2].split()
+    assert said("heeded", "dataset.label=ill", *heeded) is None
+    assert said("vector", "dataset.label=ill", "dataset.conditional_vector=[ill]") is None
+    assert said("none", "dataset.label=null") is None
