@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,10 +19,9 @@ from gan_runner.datasets.column_names import column_setting
 from gan_runner.datasets.missing_values import POSSIBLE, Missing
 from gan_runner.datasets.readers.cells import (
     are_codes,
-    are_numbers,
     find_leading_zero,
     is_number,
-    is_whole,
+    whole_numbers,
 )
 from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.dates import FoundDates, find_dates, read_dates
@@ -34,6 +33,7 @@ from gan_runner.datasets.readers.numbers import (
     find_form,
 )
 from gan_runner.datasets.readers.table_rows import skip_more
+from gan_runner.datasets.readers.texts import Counts
 from gan_runner.datasets.readers.units import find_units
 from gan_runner.errors import ConfigError, DataError, printable
 
@@ -53,11 +53,11 @@ class ColumnText(NamedTuple):
 
     name: str
     cells: CodedCells
-    lines: Sequence[int]
+    lines: NDArray[np.int64]
     rows: NDArray[np.int64] | None = None
 
     @property
-    def counts(self) -> Counter[str]:
+    def counts(self) -> Counts:
         return self.cells.counts
 
     @property
@@ -103,7 +103,7 @@ class KindFinder(NamedTuple):
         none, ConfigError for a format that is none."""
         if wanted not in (None, "numeric"):
             return self._asked(column, wanted, settings)
-        form, problem = self.find_form(column.counts)
+        form, problem = self.find_form(column.cells)
         if wanted is None and _is_identifier(column, form, self.rows):
             return self._identifier(column)
         if form is not None:
@@ -128,9 +128,11 @@ class KindFinder(NamedTuple):
         is_ordinal = settings.order is not None
         return ColumnKind(None, _category_note(settings), is_ordinal=is_ordinal)
 
-    def find_form(self, cells: Collection[str]) -> FoundForm:
-        """The form in which different cells write numbers, with the signs of the file."""
-        return find_form(cells, decimal=self.decimal, thousands=self.thousands)
+    def find_form(self, cells: CodedCells) -> FoundForm:
+        """The form in which cells write numbers, with the signs of the file."""
+        if self.decimal == "." and not self.thousands and cells.are_numbers:
+            return FoundForm(NumberForm())
+        return find_form(cells.different, decimal=self.decimal, thousands=self.thousands)
 
     def _numbers(self, column: ColumnText, form: NumberForm, *, is_wanted: bool) -> ColumnKind:
         name = printable(column.name)
@@ -245,11 +247,11 @@ class KindFinder(NamedTuple):
 
     def _identifier(self, column: ColumnText) -> ColumnKind:
         """What names the rows: nothing of it is learned."""
-        made = find_numbering(column.counts, column.name)
+        made = find_numbering(column)
         name, example = printable(column.name), printable(made.cells(1)[0], limit=40)
         keep = (
             self.missing.remedies.add("numeric", [column.name])
-            if are_numbers(column.counts)
+            if column.cells.are_numbers
             else column_setting(column.name, "kind", "category")
         )
         decision = Decision(
@@ -293,16 +295,17 @@ class KindFinder(NamedTuple):
         return self._fault(f"{other!r} may be a decimal or a thousands sign in {where}", remedy)
 
     def _is_decimal_confirmed(self) -> bool:
-        found = ((column.counts, self.find_form(column.counts).form) for column in self.columns)
+        found = ((column.counts, self.find_form(column.cells).form) for column in self.columns)
         return any(form and confirms_decimal(cells, form) for cells, form in found)
 
     def mixed_cells(self, column: ColumnText, *, is_wanted: bool) -> DataError:
         """The fault of a column that has numbers beside other cells, or was to have only them."""
-        texts = [cell for cell in column.counts if self.find_form([cell]).form is None]
+        form = partial(find_form, decimal=self.decimal, thousands=self.thousands)
+        texts = [cell for cell in column.counts if form([cell]).form is None]
         texts = texts or [cell for cell in column.counts if not is_number(cell)]
         name = printable(column.name)
         what = "is to be numeric" if is_wanted else "mixes numbers and text"
-        line = column.lines[column.cells.index(texts[0])]
+        line = int(column.lines[column.cells.index(texts[0])])
         where = f"{printable(texts[0], limit=40)} in line {line}"
         fits = len(column.counts) <= column.most_categories
         as_other = self.missing.remedies.add("categorical" if fits else "ignore", [column.name])
@@ -342,13 +345,17 @@ def _category_note(settings: ColumnSettings) -> str:
     return "by dataset.columns" if settings.kind else "by dataset.categorical"
 
 
-def find_numbering(cells: Collection[str], name: str) -> Identifier:
+def find_numbering(column: ColumnText) -> Identifier:
     """How identifiers go on: with the next number behind the greatest one, in the same text around
     it; else with the name of their column and a number."""
+    cells = column.cells.different
+    plain = whole_numbers(cells, signed=False)
+    if plain is not None and find_leading_zero(cells) is None:
+        return Identifier("", int(plain.max()) + 1)
     found = [_NUMBERED.fullmatch(cell) for cell in cells]
     around = {(each[1], each[3]) for each in found if each is not None}
     if len(around) != 1 or not all(found):
-        return Identifier(f"{name} ", 1)
+        return Identifier(f"{column.name} ", 1)
     before, after = around.pop()
     numbers = [each[2] for each in found if each is not None]
     width = {len(number) for number in numbers}
@@ -364,13 +371,15 @@ def as_constant(column: ColumnText, kind: ColumnKind) -> ColumnKind:
 
 def _is_identifier(column: ColumnText, form: NumberForm | None, rows: int) -> bool:
     """Whether each row has a whole number of its own that counts the rows, or is called so."""
-    cells = column.counts
-    if form is None or len(cells) < max(LEAST_ROWS, len(column.cells)):
+    cells = column.cells
+    if form is None or len(cells.different) < max(LEAST_ROWS, len(cells)):
         return False
-    if not all(map(is_whole, cells)):  # others, as with signs between thousands, measure something
+    # others, as with signs between thousands, measure something
+    numbers = whole_numbers(cells.different, signed=True)
+    if numbers is None:
         return False
-    numbers = [int(each) for each in cells]
-    return max(numbers) - min(numbers) < rows or _ID.fullmatch(column.name) is not None
+    span = int(numbers.max()) - int(numbers.min())
+    return span < rows or _ID.fullmatch(column.name) is not None
 
 
 def _names_rows(column: ColumnText) -> bool:

@@ -103,7 +103,7 @@ class Missing:
         """The column with the most missing values."""
         return max(self.rows, key=lambda name: len(self.rows[name]))
 
-    def fault(self, lines: Sequence[int]) -> tuple[str, str]:
+    def fault(self, lines: NDArray[np.int64]) -> tuple[str, str]:
         """The message about them, and its remedy; `lines` are where the rows end."""
         name, rows = next(iter(self.rows.items()))
         what = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, PositiveInt, ValidationInfo, field_validator
 
 from gan_runner.config.column_settings import ColumnSettings
@@ -249,7 +250,7 @@ class Table(Tabular):
     def _settings_of(self, name: str) -> ColumnSettings:
         return self.columns.get(name) or ColumnSettings()
 
-    def _keeps_missing_values(self, missing: Missing, lines: list[int]) -> bool:
+    def _keeps_missing_values(self, missing: Missing, lines: NDArray[np.int64]) -> bool:
         """Whether a missing value is a value of its own. Raises DataError for some, unless they are
         or their rows may go, and for a column without any value."""
         if not len(missing.all_rows):
@@ -262,7 +263,7 @@ class Table(Tabular):
     def _columns_of(
         self,
         used: Mapping[str, CodedCells],
-        lines: list[int],
+        lines: NDArray[np.int64],
         missing: Missing,
         *,
         keeps: bool,
@@ -278,8 +279,7 @@ class Table(Tabular):
             worst = missing.remedies.add("ignore", [missing.worst])
             what = f"missing values in {len(lines)} of {len(lines)} rows: {missing.by_column}"
             raise self._fault(what, f"No row is left. Leave the worst column out: {worst}")
-        left = [lines[row] for row in whole.tolist()]
-        return [ColumnText(name, cells.take(whole), left) for name, cells in used.items()]
+        return [ColumnText(name, cells.take(whole), lines[whole]) for name, cells in used.items()]
 
     def _asked(
         self, column: ColumnText, wanted: Mapping[str, _Wanted | None], finder: KindFinder
@@ -288,7 +288,7 @@ class Table(Tabular):
         asked = wanted[column.name]
         is_named = column.name in self.numeric or column.name in self.columns
         if asked == "numeric" and not is_named:
-            is_text = finder.find_form(column.counts).problem == "text"
+            is_text = finder.find_form(column.cells).problem == "text"
             return None if is_text and not any(map(is_number, column.counts)) else "numeric"
         return "categorical" if asked == "label" else None if asked == "ignore" else asked
 
@@ -299,12 +299,14 @@ class Table(Tabular):
             yield from possible_thousands(columns, kinds, is_asked=self.decimal == ",")
 
 
-def _present(name: str, cells: CodedCells, lines: list[int], missing: Missing) -> ColumnText:
+def _present(
+    name: str, cells: CodedCells, lines: NDArray[np.int64], missing: Missing
+) -> ColumnText:
     """A column without the cells that have no value."""
     if name not in missing.rows:
         return ColumnText(name, cells, lines)
     rows = np.delete(np.arange(len(lines)), missing.rows[name])
-    return ColumnText(name, cells.take(rows), [lines[row] for row in rows.tolist()], rows)
+    return ColumnText(name, cells.take(rows), lines[rows], rows)
 
 
 def _with_constants(

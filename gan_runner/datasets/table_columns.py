@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -55,12 +55,12 @@ class ColumnReader(NamedTuple):
             decisions = _merge_decisions(column, settings, merged)
         asked = AskedEncoding(settings.encoding, settings.bounds, settings.spikes)
         filled = filled._replace(asked=asked)
-        return ReadColumn(filled, column.counts, column.cells[-1], kind.form, decisions)
+        return ReadColumn(filled, column.cells, column.cells[-1], kind.form, decisions)
 
     def _numeric_values(
         self, column: ColumnText, form: NumberForm, settings: ColumnSettings
     ) -> ColumnValues:
-        plain = column.cells.different
+        plain: Sequence[str] = column.cells.different
         if not form.is_plain(plain):
             plain = [form.plain(cell) for cell in plain]
         values = parse_numbers(plain)[column.cells.codes]

@@ -12,6 +12,8 @@ from gan_runner.config.overrides import override
 from gan_runner.data import Column, Constraint, Decision, RulesFound
 from gan_runner.errors import DataError, plural, printable
 
+Lines = Sequence[int] | NDArray[np.int64]
+
 _KEY = "dataset.constraints"
 _MOST_LINES = 5  # of a file, in a message
 _MOST_BROKEN = 8  # constraints in a message
@@ -21,7 +23,7 @@ _LONGEST_OFFER = 600  # characters of a setting that is to be pasted
 def check_constraints(
     constraints: Sequence[Constraint],
     table: Sequence[tuple[Column, NDArray[Any]]],
-    lines: Sequence[int],
+    lines: Lines,
 ) -> None:
     """Raise DataError where rows break a constraint, with their lines in the file.
 
@@ -47,7 +49,7 @@ def check_constraints(
     )
 
 
-def _places(rows: NDArray[np.int64], lines: Sequence[int]) -> str:
+def _places(rows: NDArray[np.int64], lines: Lines) -> str:
     """The lines of the first rows, and how many more there are."""
     shown = ", ".join(str(lines[row]) for row in rows[:_MOST_LINES].tolist())
     more = len(rows) - _MOST_LINES

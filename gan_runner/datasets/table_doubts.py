@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,7 +22,9 @@ from gan_runner.datasets.number_doubts import (
     look_like_dates,
 )
 from gan_runner.datasets.readers.cells import are_numbers
+from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.numbers import NumberForm
+from gan_runner.datasets.readers.texts import Counts
 from gan_runner.datasets.tabular import ColumnValues
 from gan_runner.errors import printable
 
@@ -45,11 +47,11 @@ _TOTAL = {"total", "totals", "sum", "all", "gesamt", "summe", "subtotal", "grand
 
 
 class ReadColumn(NamedTuple):
-    """A column as it was read, and the texts that it was read from: how often each comes, the last
-    one, and the form of their numbers, None for categories; what was decided about them."""
+    """A column as it was read, and the `cells` that it was read from, the `last` one of them, and
+    the form of their numbers, None for categories; what was decided about them."""
 
     filled: ColumnValues
-    counts: Counter[str]
+    cells: CodedCells
     last: str
     form: NumberForm | None
     decisions: tuple[Decision, ...] = ()
@@ -57,6 +59,11 @@ class ReadColumn(NamedTuple):
     @property
     def name(self) -> str:
         return self.filled.column.name
+
+    @property
+    def counts(self) -> Counts:
+        """How often each of its texts comes."""
+        return self.cells.counts
 
     @property
     def is_measured(self) -> bool:

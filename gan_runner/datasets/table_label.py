@@ -89,8 +89,9 @@ def _other_labels(columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]
 def _may_be_classes(column: ColumnText, remedies: Remedies) -> Decision | None:
     """A doubt: a column called so was read as numbers, which may be the numbers of classes."""
     number = len(column.counts)
-    whole = all(is_number(cell) and float(cell).is_integer() for cell in column.counts)
-    if not whole or number > column.most_categories or number * _LEAST_ROWS > len(column.cells):
+    if number > column.most_categories or number * _LEAST_ROWS > len(column.cells):
+        return None
+    if not all(is_number(cell) and float(cell).is_integer() for cell in column.counts):
         return None
     shown = printable(column.name)
     return Decision(

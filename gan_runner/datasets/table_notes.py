@@ -13,7 +13,7 @@ from gan_runner.data.unlearned import Constant
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
 from gan_runner.datasets.column_names import Remedies, listed
 from gan_runner.datasets.missing_values import Missing
-from gan_runner.datasets.readers.cells import are_numbers, digits
+from gan_runner.datasets.readers.cells import digits
 from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.csv import NUMBERED, TextTable
 from gan_runner.datasets.readers.numbers import NumberForm, are_thousands, confirms_decimal
@@ -80,7 +80,7 @@ def guessed_kinds(
     codes = [name for name, kind in kinds.items() if kind.guess and name != label]
     if not codes:
         return
-    numbers = {c.name for c in columns if are_numbers(c.counts)}
+    numbers = {column.name for column in columns if column.cells.are_numbers}
     others = numbers - set(codes)
     # numbers that are read as such anyway may fit the pattern, but not the label
     numeric = remedies.add("numeric", codes, unfit=others & {label})
@@ -152,7 +152,7 @@ def _value_notes(column: ReadColumn, kind: ColumnKind) -> Iterator[str]:
     elif kind.form is not None:
         if kind.form.taken_off:
             yield f"without {kind.form.taken_off}"
-        value, count = column.counts.most_common(1)[0]
+        value, count = column.counts.most_common
         rows = len(column.filled.values)
         if count >= _LARGE_SHARE * rows:
             yield f"{value} in {100 * count / rows:.0f} % of the rows"

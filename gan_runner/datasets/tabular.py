@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, final
@@ -32,7 +32,7 @@ from gan_runner.datasets.number_encodings import (
 )
 from gan_runner.datasets.shifting import Lost, shift
 from gan_runner.datasets.splitting import TrainTestIndices, split_indices
-from gan_runner.datasets.table_constraints import check_constraints, offer_rules
+from gan_runner.datasets.table_constraints import Lines, check_constraints, offer_rules
 from gan_runner.datasets.vectors import standardized_space
 from gan_runner.errors import DataError, printable
 
@@ -64,7 +64,7 @@ class TableContents(NamedTuple):
     columns: list[ColumnValues]
     reading: Reading = Reading()
     label_doubt: str = ""
-    lines: Sequence[int] = ()
+    lines: Lines | None = None
 
 
 class Tabular(Dataset):
@@ -164,9 +164,8 @@ class Tabular(Dataset):
         table = [(each.column, each.values) for each in learned]
         columns = [column for column, _ in table]
         constraints = [parse_constraint(c, columns, setting=SETTING) for c in self.constraints]
-        check_constraints(
-            constraints, table, contents.lines or range(1, len(table[0][1]) + 1) if table else ()
-        )
+        counted = range(1, len(table[0][1]) + 1) if table else ()
+        check_constraints(constraints, table, counted if contents.lines is None else contents.lines)
         rules = list(offer_rules(find_rules(table), constraints))
         return keep_constraints(constraints, table), rules
 
@@ -319,14 +318,19 @@ def _lost_digits(filled: list[ColumnValues]) -> Iterator[Decision]:
 
 def _space(train: Tensor, columns: Columns, origin: tuple[float, ...]) -> Space:
     """Numeric columns with mean 0 and deviation 1 over the training rows, others as they are."""
-    scaled = standardized_space(train)
     numeric = [
         not column.categories and place == 0
         for column in columns.columns
         for place in range(column.width)
     ]
-    offset, scale = (
-        tuple(value if number else plain for value, number in zip(values, numeric, strict=True))
-        for values, plain in ((scaled.offset, 0.0), (scaled.scale, 1.0))
-    )
-    return Space("table", (columns.width,), offset, scale, columns, origin)
+    offset, scale = np.zeros(columns.width), np.ones(columns.width)
+    places = np.flatnonzero(numeric)
+    if len(places):
+        # one more beside a single one: numpy would add that up in another order
+        beside = places if len(places) > 1 or columns.width == 1 else [*places, places[0] - 1]
+        scaled = standardized_space(train[:, beside])
+        offset[places], scale[places] = (
+            values[: len(places)] for values in (scaled.offset, scaled.scale)
+        )
+    scaling = tuple(offset.tolist()), tuple(scale.tolist())
+    return Space("table", (columns.width,), *scaling, columns, origin)

@@ -149,7 +149,7 @@ def test_what_is_no_table_is_refused(table: Any, message: str, tmp_path: Path) -
 
 def test_coded_cells_are_the_cells() -> None:
     cells = ["b", "a", "b", "c", "b"]
-    coded = code_cells(cells, 5)
+    coded = code_cells(cells)
     assert list(coded) == cells and coded[3] == "c" and coded.index("c") == 3
     assert coded.counts == {"b": 3, "a": 1, "c": 1}
     taken = coded.take(np.array([1, 3]))

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_runner.datasets.readers.texts import as_floats, join_lines
+
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?([0-9]*)|\.([0-9]+))([eE][+-]?[0-9]{1,3})?")
 _EACH_NUMBER = re.compile(
     r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$", re.MULTILINE
 )
 _FRACTION = re.compile(r"\.([0-9]*)")
-_AROUND_DIGITS = re.compile(r"^[+-]?[0.]*|[.]|[eE].*$", re.MULTILINE)
+_AROUND_DIGITS = re.compile(r"^[+-]?[0.]*|[.]|[eE].*$")
 _LEADING_ZERO = re.compile(r"^0[0-9]+$", re.MULTILINE)
 _TIME = r"[0-9]{1,3}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?([ap]m|Z|[+-][0-9]{2}:?[0-9]{2}))?"
 _DATE = (
@@ -50,7 +52,7 @@ def are_numbers(cells: Collection[str]) -> bool:
 def _one_in_a_line(cells: Collection[str]) -> str | None:
     """A text that is searched at once, since a call for each of millions of cells takes long; None
     for cells of several lines."""
-    lines = "\n".join(cells)
+    lines = join_lines(cells)
     return lines if lines.count("\n") == max(0, len(cells) - 1) else None
 
 
@@ -58,7 +60,7 @@ def decimals(cells: Collection[str]) -> int | None:
     """The most digits after the point in cells that are numbers; None if some have an exponent."""
     if not are_numbers(cells):
         return None
-    lines = "\n".join(cells)
+    lines = join_lines(cells)
     if "e" in lines or "E" in lines:
         return None
     most = max(map(len, _FRACTION.findall(lines)), default=0)
@@ -67,7 +69,7 @@ def decimals(cells: Collection[str]) -> int | None:
 
 def parse_numbers(cells: Sequence[str]) -> NDArray[Any]:
     """The numbers of cells, float64 [N]; 64-bit integers where those keep more of their digits."""
-    numbers = np.fromiter(map(float, cells), np.float64, len(cells))
+    numbers = as_floats(cells)
     if np.abs(numbers).max(initial=0) > _MOST_EXACT and decimals(cells) == 0:
         whole = [int(cell.rstrip(".")) for cell in cells]
         for kind in (np.int64, np.uint64):
@@ -78,7 +80,24 @@ def parse_numbers(cells: Sequence[str]) -> NDArray[Any]:
 
 def digits(cells: Iterable[str]) -> int:
     """The decimal digits that the longest of cells that are numbers has, without leading zeros."""
-    return max(map(len, _AROUND_DIGITS.sub("", "\n".join(cells)).split("\n")))
+    most = 0
+    for cell in sorted(cells, key=len, reverse=True):
+        if len(cell) <= most:
+            break
+        most = max(most, len(_AROUND_DIGITS.sub("", cell)))
+    return most
+
+
+def whole_numbers(cells: Sequence[str], *, signed: bool) -> NDArray[Any] | None:
+    """The numbers of cells, [N], with all digits; None where some aren't written as whole ones, or
+    with a sign that they mustn't have."""
+    lines = join_lines(cells)
+    if any(sign in lines for sign in (".eE" if signed else ".eE+-")) or not are_numbers(cells):
+        return None
+    numbers = parse_numbers(cells)
+    if numbers.dtype.kind == "f" and np.abs(numbers).max(initial=0) > _MOST_EXACT:
+        return np.array([int(cell) for cell in cells], dtype=object)
+    return numbers
 
 
 def are_codes(different: Collection[str], rows: int) -> bool:
@@ -96,7 +115,7 @@ def is_whole(cell: str) -> bool:
 def find_leading_zero(cells: Collection[str]) -> str | None:
     """The first of cells that are numbers that is whole and begins with a zero that it would lose,
     as 00501; None for none."""
-    match = _LEADING_ZERO.search("\n".join(cells))
+    match = _LEADING_ZERO.search(join_lines(cells))
     return None if match is None else match[0]
 
 

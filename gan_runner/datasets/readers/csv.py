@@ -11,18 +11,21 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Decision, LeftOut, Reading
 from gan_runner.datasets.readers.cells import is_number
-from gan_runner.datasets.readers.coded import CodedCells, code_rows
+from gan_runner.datasets.readers.coded import CodedCells
 from gan_runner.datasets.readers.paths import file_faults
+from gan_runner.datasets.readers.rows import Rows, code_rows
 from gan_runner.datasets.readers.table_rows import (
     COMMENT_MARKS,
-    Rows,
     refuse_title,
     refuse_units,
     skip_more,
@@ -37,7 +40,6 @@ csv.field_size_limit(1 << 30)  # to a wrong delimiter, thousands of names are a 
 DELIMITERS = (",", ";", "\t", "|")
 _GZIP = b"\x1f\x8b"
 _MOST_SHOWN = 3
-_MOST_SHARED = 1 << 17  # different cells: more are those of numbers, which seldom come again
 _FEW_LINES = 3  # of another length than all others
 NAMELESS = "Unnamed: {}"  # as pandas calls a column without a name, by its place from 0
 NUMBERED = override("dataset.names", ["c*"])
@@ -57,10 +59,11 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')  # Excel's, above the names
 
 class TextTable(NamedTuple):
     """`columns`: the cells of each column by its name, without spaces around them. `lines`: where
-    in the file each row ends, counted from 1. `reading`: which file it is and what it left out."""
+    in the file each row ends, [N], counted from 1. `reading`: which file it is and what it left
+    out."""
 
     columns: dict[str, CodedCells]
-    lines: list[int]
+    lines: NDArray[np.int64]
     reading: Reading = Reading()
 
 
@@ -199,22 +202,16 @@ def _count_cells(line: str, delimiter: str) -> int:
 def _rows(all_lines: Iterable[str], delimiter: str) -> Rows:
     split = (" ".join(line.split()) + "\n" for line in all_lines)
     reader = csv.reader(split if delimiter == " " else all_lines, delimiter=delimiter, strict=True)
-    rows = Rows([], [])
-    strip = _Stripped().__getitem__
     with _without_collections():
-        for row in reader:
-            cells = list(map(strip, row))
-            if any(cells):
-                rows.cells.append(cells)
-                rows.lines.append(reader.line_num)
-    if rows.cells and _SEPARATOR_LINE.fullmatch(delimiter.join(rows.cells[0])):
-        return Rows(rows.cells[1:], rows.lines[1:])
+        rows = code_rows(reader, (reader.line_num for _ in count()))
+    if len(rows) and _SEPARATOR_LINE.fullmatch(delimiter.join(rows.row(0))):
+        return rows.at(np.arange(1, len(rows)))
     return rows
 
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """While many lists are made that all stay, Python doesn't look for those that don't."""
+    """Of the many lists of cells none refers to itself: Python needn't look for such ones."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -224,36 +221,26 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-class _Stripped(dict[str, str]):
-    """Cells without the spaces around them; the same text again and again is one object."""
-
-    def __missing__(self, cell: str) -> str:
-        stripped = cell.strip()
-        if len(self) < _MOST_SHARED:
-            self[cell] = stripped
-        return stripped
-
-
 def _table(rows: Rows, delimiter: str, form: CSVForm, setting: str) -> TextTable:
     """The columns of rows, of which the first has the names, unless they are given. Raises
     DataError and ConfigError."""
     rows, left_out = without_comments(rows, has_names=not form.names)
-    if form.names and rows.cells:
-        names = _given_names(form.names, rows.cells)
-        rows = Rows([names, *rows.cells], [0, *rows.lines])
-    rows, repeated = without_repeated_names(rows)
+    names, line = _given_names(form.names, rows) if form.names and len(rows) else [], 0
+    if not form.names and len(rows):
+        names, line = rows.row(0), int(rows.lines[0])
+        rows = rows.at(np.arange(1, len(rows)))
+    rows, repeated = without_repeated_names(names, rows)
     left_out += [repeated] if repeated else []
-    if len(rows.cells) < 2:
+    if not len(rows):
         raise DataError(f"no rows below the names, {setting}. Use a table with some.")
     if not form.names:
-        refuse_title(rows, skipped=form.skip_lines, setting=setting)
-        _refuse_values(*rows.cells, setting=setting)
+        refuse_title(names, line, rows, skipped=form.skip_lines, setting=setting)
+        _refuse_values(names, rows, setting=setting)
     refuse_units(rows, skipped=form.skip_lines, setting=setting)
-    names, *cells = rows.cells
-    names, nameless = _complete_names(names, cells)
-    _check_names(names, cells, delimiter, setting)
-    _check_lengths(names, cells, rows.lines, delimiter, form.skip_lines, setting)
-    columns = dict(zip(names, code_rows(cells), strict=True))
+    names, nameless = _complete_names(names, rows)
+    _check_names(names, rows, delimiter, setting)
+    _check_lengths(names, rows, delimiter, form.skip_lines, setting)
+    columns = dict(zip(names, rows.columns[len(names)], strict=True))
     empty = [name for name in nameless if not any(columns[name].different)]
     if empty:
         columns = {name: column for name, column in columns.items() if name not in empty}
@@ -268,13 +255,13 @@ def _table(rows: Rows, delimiter: str, form: CSVForm, setting: str) -> TextTable
         for name in named
     ]
     reading = Reading(left_out=tuple(left_out), decisions=tuple(decisions))
-    return TextTable(columns, rows.lines[1:], reading)
+    return TextTable(columns, rows.lines, reading)
 
 
-def _given_names(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+def _given_names(names: Sequence[str], rows: Rows) -> list[str]:
     """The names of the columns of rows. Raises ConfigError for more or fewer of them."""
-    width = max(map(len, cells))
-    if all(len(row) == width and not row[-1] for row in cells):
+    width = int(rows.lengths.max())
+    if (rows.lengths == width).all() and not any(rows.column(width - 1).different):
         width -= 1  # a delimiter at each line's end
     if len(names) == 1 and "*" in names[0]:
         return [names[0].replace("*", str(place)) for place in range(1, width + 1)]
@@ -287,9 +274,9 @@ def _given_names(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[s
     return list(names)
 
 
-def _refuse_values(names: Sequence[str], *cells: Sequence[str], setting: str) -> None:
+def _refuse_values(names: Sequence[str], rows: Rows, *, setting: str) -> None:
     """Raise DataError for a first row that has values."""
-    if any(map(is_number, names)) and not _are_names(names, cells):
+    if any(map(is_number, names)) and not _are_names(names, rows):
         listed = printable(", ".join(names), limit=60)
         raise DataError(
             f"the first row has no names ({listed}), {setting}. Put names above it, or number the "
@@ -297,32 +284,28 @@ def _refuse_values(names: Sequence[str], *cells: Sequence[str], setting: str) ->
         )
 
 
-def _complete_names(names: list[str], cells: list[list[str]]) -> tuple[list[str], list[str]]:
+def _complete_names(names: list[str], rows: Rows) -> tuple[list[str], list[str]]:
     """Names for all columns, and which of them were missing: those that are empty, one for the
     names of rows as R writes them, and one for what follows a delimiter at each line's end."""
-    if all(len(row) == len(names) + 1 for row in cells):
-        names = ["", *names] if any(row[-1] for row in cells) else [*names, ""]
+    if (rows.lengths == len(names) + 1).all():
+        has_more = any(rows.column(len(names)).different)
+        names = ["", *names] if has_more else [*names, ""]
     nameless = [NAMELESS.format(place) for place, name in enumerate(names) if not name]
     named = [name or NAMELESS.format(place) for place, name in enumerate(names)]
     return named, nameless
 
 
 def _check_lengths(
-    names: Sequence[str],
-    cells: Sequence[Sequence[str]],
-    lines: Sequence[int],
-    delimiter: str,
-    skipped: Collection[int],
-    setting: str,
+    names: Sequence[str], rows: Rows, delimiter: str, skipped: Collection[int], setting: str
 ) -> None:
     """Raise DataError for a row that has more or fewer cells than there are names."""
-    wrong = [place for place, row in enumerate(cells) if len(row) != len(names)]
-    if not wrong:
+    wrong = np.flatnonzero(rows.lengths != len(names))
+    if not len(wrong):
         return
-    count, line = len(cells[wrong[0]]), lines[1 + wrong[0]]
-    what = f"line {line} has {plural(count, 'cell')} and the first {len(names)}"
-    if len(wrong) <= _FEW_LINES < len(cells) / 2:  # a footer, or a slip
-        skipping = skip_more([lines[1 + place] for place in wrong], skipped)
+    length, line = int(rows.lengths[wrong[0]]), rows.lines[wrong[0]]
+    what = f"line {line} has {plural(length, 'cell')} and the first {len(names)}"
+    if len(wrong) <= _FEW_LINES < len(rows) / 2:  # a footer, or a slip
+        skipping = skip_more(rows.lines[wrong].tolist(), skipped)
         these = "it" if len(wrong) == 1 else "such lines"
         raise DataError(f"{what}, {setting}. Repair {these}, or leave {these} out: {skipping}")
     other = override("dataset.delimiter", "," if delimiter == ";" else ";")
@@ -331,16 +314,15 @@ def _check_lengths(
     )
 
 
-def _check_names(
-    names: Sequence[str], cells: Sequence[Sequence[str]], delimiter: str, setting: str
-) -> None:
+def _check_names(names: Sequence[str], rows: Rows, delimiter: str, setting: str) -> None:
     """Raise DataError for names that aren't unique, and for a single column that looks like
     several."""
-    doubled = next((name for name in names if names.count(name) > 1), None)
+    times = Counter(names)
+    doubled = next((name for name in names if times[name] > 1), None)
     if doubled is not None:
         raise DataError(f"two columns are called {printable(doubled)}, {setting}. Rename one.")
     if len(names) == 1 and delimiter == DELIMITERS[0]:
-        words = {len(row[0].split()) for row in [names, *cells[:100]] if len(row) == 1}
+        words = {len(row[0].split()) for row in [names, *rows.first(100)] if len(row) == 1}
         other = "space" if len(words) == 1 and words != {1} else ";"
         raise DataError(
             f"a single column, {printable(names[0], limit=60)}, {setting}. If the file has more, "
@@ -348,7 +330,7 @@ def _check_names(
         )
 
 
-def _are_names(names: Sequence[str], cells: Sequence[Sequence[str]]) -> bool:
+def _are_names(names: Sequence[str], rows: Rows) -> bool:
     """Whether a first row with numbers in it has names, as 2020, 0.5 or 1e5 beside others: a text
     of it stands above numbers, or above texts that come again and again, unlike itself."""
     if all(map(is_number, names)):
@@ -356,10 +338,13 @@ def _are_names(names: Sequence[str], cells: Sequence[Sequence[str]]) -> bool:
     for place, name in enumerate(names):
         if is_number(name):
             continue
-        below = Counter(row[place] for row in cells if len(row) > place)
-        if name.lower() not in _NO_NUMBERS and sum(map(is_number, below)) > len(below) / 2:
+        below = rows.column(place)
+        different = len(below.different)
+        numbers = sum(map(is_number, below.different))
+        if name.lower() not in _NO_NUMBERS and numbers > different / 2:
             return True
-        if name not in below and below and below.total() >= _LEAST_REPEATS * len(below):
+        is_new = name not in below.different
+        if is_new and different and len(below) >= _LEAST_REPEATS * different:
             return True
     # whole numbers are years, and sizes, more often than values
     return all(name.isdecimal() for name in names if is_number(name))

@@ -121,6 +121,7 @@ def _read_groups(
     single: Mapping[str, set[str]],
 ) -> FoundDates | None:
     seconds, rows = np.full(len(cells), np.nan), Counter[str]()
+    times = np.fromiter(counts.values(), np.int64, len(cells))
     unsure = None
     for pattern, places in groups.items():
         some = [cells[place] for place in places]
@@ -137,7 +138,7 @@ def _read_groups(
         ):
             unsure = (best, others[0])
         seconds[list(places)] = tried[best]
-        rows[best] += sum(counts[cell] for cell in some)
+        rows[best] += int(times[list(places)].sum())
     lost = [cells[place] for place in np.flatnonzero(np.isnan(seconds)).tolist()]
     forms = dict(rows.most_common())
     made = tuple(DateForm(pattern) for pattern in forms)

@@ -47,7 +47,7 @@ def read_parquet(path: Path, *, setting: str) -> TextTable:
         raise DataError(f"no rows in the table, {setting}. Use a table with some.")
     source = f"{printable(path)}, Parquet"
     stored = f"{count} rows, {len(names)} columns"
-    return TextTable(columns, list(range(1, count + 1)), Reading(source, stored))
+    return TextTable(columns, np.arange(1, count + 1), Reading(source, stored))
 
 
 def _code(file: Any, name: str, setting: str) -> CodedCells:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gan_runner.config.overrides import override
 from gan_runner.data import LeftOut
 from gan_runner.datasets.readers.cells import is_number
+from gan_runner.datasets.readers.coded import CodedCells
+from gan_runner.datasets.readers.rows import Rows
 from gan_runner.datasets.readers.units import is_unit
 from gan_runner.errors import DataError, printable
 
@@ -20,63 +24,53 @@ _FEWEST_VALUES = 2  # rows, which tell numbers from a row of units
 _BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
 
-class Rows(NamedTuple):
-    """The rows of a file that aren't empty, and the lines in which they end."""
-
-    cells: list[list[str]]
-    lines: list[int]
-
-    def at(self, places: Sequence[int]) -> Rows:
-        """Those at these places."""
-        return Rows([self.cells[k] for k in places], [self.lines[k] for k in places])
-
-
 def without_comments(rows: Rows, *, has_names: bool) -> tuple[Rows, list[LeftOut]]:
     """The rows without comments: what begins with # and hasn't as many cells as the others, or
     stands above the names, and what begins with % above the names. `has_names`: the file has a row
     of them, which may begin so, too."""
     left_out = []
     for mark in COMMENT_MARKS:
-        kept = _plain_rows(rows.cells, mark, has_names=has_names)
-        if number := len(rows.cells) - len(kept):
+        kept = _plain_rows(rows, mark, has_names=has_names)
+        if number := len(rows) - len(kept):
             why = f"comments, which begin with {mark}"
-            left_out.append(LeftOut(number, len(rows.cells), "lines", why))
+            left_out.append(LeftOut(number, len(rows), "lines", why))
             rows = rows.at(kept)
     return rows, left_out
 
 
-def _plain_rows(cells: Sequence[Sequence[str]], mark: str, *, has_names: bool) -> list[int]:
+def _plain_rows(rows: Rows, mark: str, *, has_names: bool) -> NDArray[np.int64]:
     """The places of rows that aren't comments."""
-    first = next((k for k, row in enumerate(cells) if not row[0].startswith(mark)), None)
-    if first is None:
-        return list(range(len(cells)))
-    count = len(cells[first])
+    are_marked, places = rows.begin_with(mark), np.arange(len(rows))
+    if are_marked.all():
+        return places
+    first = int(are_marked.argmin())
+    length = rows.lengths[first]
     # "#id,x,y" right above numbers has the names
-    above_numbers = has_names and first > 0 and any(map(is_number, cells[first]))
-    start = first - 1 if above_numbers and len(cells[first - 1]) == count else first
-    return [
-        place
-        for place, row in enumerate(cells)
-        if place >= start and (mark != "#" or len(row) == count or not row[0].startswith(mark))
-    ]
+    above_numbers = has_names and first > 0 and any(map(is_number, rows.row(first)))
+    start = first - 1 if above_numbers and rows.lengths[first - 1] == length else first
+    are_plain = (rows.lengths == length) | ~are_marked if mark == "#" else places >= start
+    return np.flatnonzero(are_plain & (places >= start))
 
 
-def refuse_title(rows: Rows, *, skipped: Collection[int], setting: str) -> None:
-    """Raise DataError for a first row with a single text, above one that has several names."""
-    title, below = ([cell for cell in row if cell] for row in rows.cells[:2])
+def refuse_title(
+    names: Sequence[str], line: int, rows: Rows, *, skipped: Collection[int], setting: str
+) -> None:
+    """Raise DataError for names, in a line, that are a single text, above a row that has several
+    names."""
+    title, below = ([cell for cell in row if cell] for row in (names, rows.row(0)))
     if len(title) > 1 or len(below) < 2 or any(map(is_number, (*title, *below))):
         return
     raise DataError(
-        f"line {rows.lines[0]} looks like a title, {printable(title[0], limit=60)}, {setting}. "
-        f"The names seem to be in line {rows.lines[1]}. Leave the title out: "
-        f"{skip_more(rows.lines[:1], skipped)}"
+        f"line {line} looks like a title, {printable(title[0], limit=60)}, {setting}. "
+        f"The names seem to be in line {rows.lines[0]}. Leave the title out: "
+        f"{skip_more([line], skipped)}"
     )
 
 
 def refuse_units(rows: Rows, *, skipped: Collection[int], setting: str) -> None:
-    """Raise DataError for a row of units between the names and the values: none of its cells is a
+    """Raise DataError for a row of units above the values: none of its cells is a
     number, and one that stands above numbers is a unit or stands in brackets."""
-    units, *values = rows.cells[1 : _MOST_SEARCHED + 2]
+    units, *values = rows.first(_MOST_SEARCHED + 1)
     if len(values) < _FEWEST_VALUES or any(map(_is_value, units)):
         return
     above_numbers = [
@@ -88,8 +82,8 @@ def refuse_units(rows: Rows, *, skipped: Collection[int], setting: str) -> None:
         return
     listed = printable(", ".join(filter(None, units)), limit=60)
     raise DataError(
-        f"line {rows.lines[1]} looks like a row of units, {listed}, {setting}. Leave it out: "
-        f"{skip_more(rows.lines[1:2], skipped)}"
+        f"line {rows.lines[0]} looks like a row of units, {listed}, {setting}. Leave it out: "
+        f"{skip_more(rows.lines[:1].tolist(), skipped)}"
     )
 
 
@@ -112,18 +106,18 @@ def _is_unit(cell: str) -> bool:
     return bool(named) and all(part.casefold() in _LONG or is_unit(part) for part in named)
 
 
-def without_repeated_names(rows: Rows) -> tuple[Rows, LeftOut | None]:
+def without_repeated_names(names: Sequence[str], rows: Rows) -> tuple[Rows, LeftOut | None]:
     """The rows without those that have the names again, as files put together do."""
-    names = rows.cells[0] if rows.cells else []
-    again = [place for place, row in enumerate(rows.cells) if place and row == names]
-    if not again or any(map(is_number, names)):
+    again = rows.same_as(names)
+    if not len(again) or any(map(is_number, names)):
         return rows, None
-    skipped = set(again)
-    others = [row for place, row in enumerate(rows.cells) if place and place not in skipped]
-    if not any(
-        sum(map(is_number, column)) > len(others) / 2 for column in zip(*others, strict=False)
-    ):
+    others = rows.at(np.delete(np.arange(len(rows)), again))
+    columns = map(others.column, range(min(others.columns, default=0)))
+    if not any(_count_numbers(column) > len(others) / 2 for column in columns):
         return rows, None  # values that come again
-    shown = tuple(f"line {rows.lines[place]}" for place in again[:_MOST_SHOWN])
-    left_out = LeftOut(len(again), len(rows.cells) - 1, "rows", "the names again", shown)
-    return rows.at([k for k in range(len(rows.cells)) if k not in skipped]), left_out
+    shown = tuple(f"line {line}" for line in rows.lines[again[:_MOST_SHOWN]].tolist())
+    return others, LeftOut(len(again), len(rows), "rows", "the names again", shown)
+
+
+def _count_numbers(column: CodedCells) -> int:
+    return sum(count for cell, count in column.counts.items() if is_number(cell))
