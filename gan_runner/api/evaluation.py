@@ -25,7 +25,6 @@ def evaluate(
     num: int | None = None,
     seed: int | None = None,
     space: str | None = None,
-    target: str | None = None,
     device: str | torch.device | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> dict[str, dict[str, Any]]:
@@ -34,8 +33,7 @@ def evaluate(
 
     `run` is a run folder, of which the last checkpoint and the EMA are evaluated unless others are
     named, or an open run, which is evaluated as it is, on its device. `metrics`, `num` (samples),
-    `seed`, `space` (of features) and `target` (the column of a table that models predict) are those
-    of the run, unless they are given. Raises
+    `seed` and `space` (of features) are those of the run, unless they are given. Raises
     CheckpointError, DataError, ConfigError and MachineError, as gan-evaluate reports them.
     """
     if isinstance(run, TrainedRun):
@@ -51,7 +49,7 @@ def evaluate(
         )
     where = device_name(opened.trained.sampler.device if device is None else device)
     names = None if metrics is None else metric_names(metrics)
-    asked = {"metrics": names, "num": num, "seed": seed, "space": space, "target": target}
+    asked = {"metrics": names, "num": num, "seed": seed, "space": space}
     settings = evaluation_settings(opened.trained, asked, where="")
     evaluator = make_evaluator(opened.trained, settings, Terminal(quiet=True), device=where)
     report = measure(evaluator, opened.trained, settings)

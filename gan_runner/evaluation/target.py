@@ -22,7 +22,7 @@ def find_target(settings: Evaluation, data: Data) -> Column | None:
         return None
     if columns.label is not None:
         return columns.label if data.tells_classes_apart else None
-    learned = [column for column in columns.columns if column.unlearned is None]
+    learned = [column for column in columns.shown if column.unlearned is None]
     numbers = [c for c in learned if not c.categories and c.dates is None]
     called = [column for column in numbers if column.name.lower() in _NAMES]
     return next((c for c in (*called, *learned[-1:]) if c in numbers), None)
@@ -32,7 +32,7 @@ def _named(name: str, data: Data) -> Column:
     key = f"evaluation.target={printable(name)}"
     if data.space.columns is None:
         raise ConfigError(f"{key} needs table data, and the data has {data.space.kind}. Remove it.")
-    columns = {column.name: column for column in data.space.columns.columns}
+    columns = {column.name: column for column in data.space.columns.shown}
     if name not in columns:
         shown = map(printable, columns)
         raise ConfigError(f"no such column, {key}. {did_you_mean(name, shown)}")

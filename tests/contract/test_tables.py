@@ -279,7 +279,7 @@ def test_a_number_to_predict_is_measured_by_regressors(here: Here, tmp_path: Pat
     assert done.code == 0, done.err
     results = json.loads((tmp_path / "x.json").read_text())["evaluations"][0]["results"]
     assert results["efficacy_r2_real"]["value"] > 0.7 > results["efficacy_r2"]["value"]
-    assert results["efficacy_r2"]["protocol"]["target"] == "price"
+    assert results["efficacy_r2"]["protocol"]["parameters"]["target"] == "price"
     assert len([name for name in results if name.startswith("efficacy_r2/")]) == 4
     other = ["--metrics", "efficacy", "--target", "side", "--out", "y.json"]
     assert here("gan-evaluate", str(tmp_path / "run"), *other).code == 0
