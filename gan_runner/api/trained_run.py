@@ -276,7 +276,7 @@ def to_values(examples: Tensor, space: Space, labels: Tensor | None) -> NDArray[
     return TableRows(
         {
             column.name: _column_values(column, known.get(column.name), len(examples))
-            for column in space.columns.columns
+            for column in space.columns.shown
             if column.name in known or column.unlearned is not None
         }
     )

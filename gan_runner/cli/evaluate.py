@@ -80,6 +80,9 @@ def parser() -> Arguments:
         "--metrics", metavar="A,B", help="metrics by name (those of the run, else all that apply)"
     )
     arguments.add_argument(
+        "--target", metavar="COLUMN", help="that models predict (that of the run, else the label)"
+    )
+    arguments.add_argument(
         "--importance-samples",
         type=parse_count,
         metavar="K",
@@ -184,6 +187,7 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "num": options.num,
         "metrics": None if options.metrics is None else options.metrics.split(","),
+        "target": options.target,
         "space": options.space,
         "inception_weights": None if weights is None else str(weights),
         "seed": options.seed,

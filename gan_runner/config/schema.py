@@ -77,6 +77,7 @@ _EARLIER = {
     "health.translation.span": 400,
     "health.action.impossible_rows": "warn",
     "health.impossible_rows.share": 0.1,
+    "evaluation.target": "auto",
 }
 """Settings that runs of earlier versions lack, with what these did."""
 _TABLES = ("Table", "Iris", "Wine", "BreastCancer")

@@ -20,7 +20,8 @@ class Column:
     `given`: it is computed from other columns, by a constraint; `unlearned`: an identifier or a
     constant; examples hold neither. `dates`: the spelling of numbers that are dates. `ordinal`: its
     categories are in their order. `shares`: of the training rows that have each category, where
-    these are part of the conditional vector.
+    these are part of the conditional vector. `hidden`: it is learned, and rows don't show it, since
+    another column is computed of it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Column:
     unlearned: Unlearned | None = None
     ordinal: bool = False
     shares: tuple[float, ...] = ()
+    hidden: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for shares that aren't those of its categories."""
@@ -47,7 +49,8 @@ class Column:
         known = (self.name, self.categories, self.decimals, self.label, self.condition)
         later = (self.encoding, self.given, self.dates, self.unlearned, self.ordinal)
         facts = known if not any(later) else (*known, *later)
-        return (*facts, self.shares) if self.shares else facts
+        facts = (*facts, self.shares) if self.shares else facts
+        return (*facts, "hidden") if self.hidden else facts
 
     @property
     def may_miss(self) -> bool:

@@ -44,6 +44,11 @@ class Columns:
             raise ValueError("a label has categories")
 
     @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns that rows show."""
+        return tuple(column for column in self.columns if not column.hidden)
+
+    @property
     def width(self) -> int:
         """The number of values of an example."""
         return sum(column.width for column in self.columns)
@@ -154,14 +159,14 @@ class Columns:
                 held[column.name] = _values(column, codes[column.name].numpy(), off)
             begin += column.width
         values = self.keeper.complete(held) if self.constraints else held
-        yield from ((c, values[c.name]) for c in self.columns if c.name in values)
+        yield from ((c, values[c.name]) for c in self.shown if c.name in values)
 
     def rows(
         self, examples: Tensor, labels: Tensor | None, origin: Sequence[float] = ()
     ) -> Iterator[list[str]]:
         """The names, then each example as cells of text. `origin` as in `values`."""
         values = {column.name: each for column, each in self.values(examples, labels, origin)}
-        shown = [c for c in self.columns if c.name in values or c.unlearned is not None]
+        shown = [c for c in self.shown if c.name in values or c.unlearned is not None]
         yield [column.name for column in shown]
         cells = [column_cells(c, values.get(c.name), len(examples)) for c in shown]
         yield from (list(row) for row in zip(*cells, strict=True))

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_runner.config.column_settings import ColumnSettings
+from gan_runner.config.overrides import override
 from gan_runner.data import Column, Decision
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
 from gan_runner.datasets.column_names import Remedies, column_setting, listed
 from gan_runner.datasets.number_encodings import AskedEncoding
-from gan_runner.datasets.readers.cells import categories, decimals, parse_numbers
+from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
 from gan_runner.datasets.readers.dates import FoundDates
 from gan_runner.datasets.readers.notations import find_notation
 from gan_runner.datasets.readers.numbers import NumberForm
@@ -125,6 +126,9 @@ class ColumnReader(NamedTuple):
             merge = column_setting(column.name, "rare", share)
             remedy += f" or merge those with less than {100 * share:g} % of the rows: {merge}"
         other = "Name another label, or none: dataset.label=null"
+        if all(map(is_number, column.counts)):
+            target = override("evaluation.target", column.name)
+            other += f"; to have its numbers predicted, add {target}"
         return self._fault(what, other if is_label and self.label_is_asked else remedy)
 
     def _fault(self, what: str, remedy: str) -> DataError:

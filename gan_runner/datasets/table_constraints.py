@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Constraint, Decision, RulesFound
+from gan_runner.data.kept_constraints import Keeping
 from gan_runner.errors import DataError, plural, printable
 
 Lines = Sequence[int] | NDArray[np.int64]
@@ -89,6 +90,24 @@ def offer_rules(found: RulesFound, given: Sequence[Constraint]) -> Iterator[Deci
         yield Decision(
             f"rules were searched among the first {found.compared} of {found.columns} columns",
             f"Others can be set: {_KEY}",
+            doubtful=False,
+        )
+
+
+def note_orders(keeping: Keeping) -> Iterator[Decision]:
+    """Which orders are kept by what is learned, and which by drawing rows again, and why."""
+    by_order = {one.gives: one.above for one in keeping.kept if one.above is not None}
+    for name, above in by_order.items():
+        yield Decision(
+            f"column {printable(name)} is learned as {printable(above.difference)}, which is never "
+            "negative",
+            "",
+            doubtful=False,
+        )
+    for text, why in keeping.obstacles.items():
+        yield Decision(
+            f"rows that break {printable(text)} are drawn again, since {printable(why)}",
+            "",
             doubtful=False,
         )
 

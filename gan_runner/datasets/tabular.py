@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, final
@@ -18,7 +18,7 @@ from torch import Tensor
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Columns, Data, Decision, Reading, Space
 from gan_runner.data.expressions import parse_constraint
-from gan_runner.data.kept_constraints import SETTING, KeptConstraint, keep_constraints
+from gan_runner.data.kept_constraints import SETTING, Keeping, keep_constraints
 from gan_runner.data.rules import find_rules
 from gan_runner.datasets.base import Dataset, Track
 from gan_runner.datasets.column_names import Text
@@ -28,11 +28,17 @@ from gan_runner.datasets.number_encodings import (
     AskedEncoding,
     Bounds,
     Encoder,
+    Ends,
     Kind,
 )
 from gan_runner.datasets.shifting import Lost, shift
 from gan_runner.datasets.splitting import TrainTestIndices, split_indices
-from gan_runner.datasets.table_constraints import Lines, check_constraints, offer_rules
+from gan_runner.datasets.table_constraints import (
+    Lines,
+    check_constraints,
+    note_orders,
+    offer_rules,
+)
 from gan_runner.datasets.vectors import standardized_space
 from gan_runner.errors import DataError, printable
 
@@ -122,11 +128,10 @@ class Tabular(Dataset):
 
     def _split_data(self) -> TrainTestData:
         contents = self.contents()
-        kept, rules = self._constraints(contents)
-        given = {each.gives for each in kept}
+        keeping, rules = self._constraints(contents)
         filled = [
-            self._as_example_numbers(self._as_condition(_as_given(each, given)))
-            for each in contents.columns
+            self._as_example_numbers(self._as_condition(each))
+            for each in learned_columns(contents.columns, keeping)
         ]
         if not any(each.column.width for each in filled):
             raise DataError(f"no column to generate, {self.setting}. Use a table with more.")
@@ -139,7 +144,7 @@ class Tabular(Dataset):
         filled = self._with_shares(filled, chosen.train.numpy())
         examples = [_examples(filled, rows) for rows in chosen]
         all_columns = tuple(each.column for each in filled)
-        columns = Columns(all_columns, self.temperature, self.straight_through, kept)
+        columns = Columns(all_columns, self.temperature, self.straight_through, keeping.kept)
         space = _space(examples[0], columns, _origin(filled))
         decisions = (*_lost_digits(filled), *rules)
         reading = self._with_condition(contents.reading).with_decisions(*decisions)
@@ -155,9 +160,7 @@ class Tabular(Dataset):
         )
         return TrainTestData(train, test if len(test) else None)
 
-    def _constraints(
-        self, contents: TableContents
-    ) -> tuple[tuple[KeptConstraint, ...], list[Decision]]:
+    def _constraints(self, contents: TableContents) -> tuple[Keeping, list[Decision]]:
         """How each constraint is kept, and the rules that could be more of them. Raises ConfigError
         for a text that isn't a constraint, DataError where rows break one."""
         learned = (each for each in contents.columns if each.column.unlearned is None)
@@ -166,8 +169,15 @@ class Tabular(Dataset):
         constraints = [parse_constraint(c, columns, setting=SETTING) for c in self.constraints]
         counted = range(1, len(table[0][1]) + 1) if table else ()
         check_constraints(constraints, table, counted if contents.lines is None else contents.lines)
-        rules = list(offer_rules(find_rules(table), constraints))
-        return keep_constraints(constraints, table), rules
+        asked = {each.column.name: each.asked for each in contents.columns}
+        keeping = keep_constraints(
+            constraints,
+            table,
+            ends=_ends({name: each.bounds or self.bounds for name, each in asked.items()}),
+            learned={name: f"spikes of {name} are set" for name, a in asked.items() if a.spikes},
+        )
+        rules = offer_rules(find_rules(table), constraints)
+        return keeping, [*rules, *note_orders(keeping)]
 
     def _as_condition(self, filled: ColumnValues) -> ColumnValues:
         """The label as a condition, where `label_as` is `class`."""
@@ -247,8 +257,30 @@ class TrainTestData(NamedTuple):
     test: Data | None
 
 
-def _as_given(filled: ColumnValues, given: Collection[str | None]) -> ColumnValues:
-    return filled._replace(column=replace(filled.column, given=filled.column.name in given))
+def learned_columns(columns: Sequence[ColumnValues], keeping: Keeping) -> Iterator[ColumnValues]:
+    """The columns, of which those are given that constraints give, and beside one that lies above
+    others the difference that is learned for it."""
+    given = {each.gives for each in keeping.kept}
+    for each in columns:
+        column = replace(each.column, given=each.column.name in given)
+        if column.name not in keeping.differences:
+            yield each._replace(column=column)
+            continue
+        if (column.decimals or 0) > _MOST_DECIMALS:  # of which float32 has none but noise
+            column = replace(column, decimals=None)
+        yield each._replace(column=column)
+        # bounded, so that a difference isn't negative
+        asked = AskedEncoding(each.asked.kind, "observed")
+        yield ColumnValues(*keeping.differences[column.name], asked=asked)
+
+
+def _ends(bounds: Mapping[str, Bounds | Ends]) -> dict[str, tuple[float | None, float | None]]:
+    """The bounds of columns, as far as they aren't those that were observed."""
+    return {
+        name: (None, None) if each == "none" else (float(each[0]), float(each[1]))
+        for name, each in bounds.items()
+        if each != "observed"
+    }
 
 
 def _is_numeric(column: Column) -> bool:

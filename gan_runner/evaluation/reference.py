@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,10 +25,11 @@ from gan_runner.evaluation.metrics.neighbors import FreshExamples
 from gan_runner.evaluation.metrics.paired import ExampleSet
 from gan_runner.evaluation.metrics.real_rows import RealRows, constraints_of
 from gan_runner.evaluation.metrics.registry import Need
-from gan_runner.evaluation.metrics.rows import Rows
+from gan_runner.evaluation.metrics.rows import Rows, present_values
 from gan_runner.evaluation.metrics.translated import TrivialAnswers, trivial_answers
 from gan_runner.evaluation.metrics.tstr import LabeledArrays, TSTRTask
 from gan_runner.evaluation.settings import Evaluation
+from gan_runner.evaluation.target import find_target
 from gan_runner.seeds import derive
 from gan_runner.system import shared_work
 
@@ -67,8 +69,8 @@ class Reference:
     examples: held-out ones, or else those in use; `split` says which. `rows` are those of a labeled
     table. `tstr` is the task of TSTR, where a metric needs it; `has_test` is whether its test
     examples are held-out ones. `table` are the rows of a table as it has them, and `held_out_rows`
-    other ones, where there are any; `efficacy` is the task of predicting its label, where a metric
-    needs it.
+    other ones, where there are any; `efficacy` is the task of predicting a column of it, where a
+    metric needs it.
 
     Of a translator the examples are the held-out targets, if there are any, and `inputs` the inputs
     that it is to translate.
@@ -175,20 +177,26 @@ def _table_parts(
     needs: Collection[Need],
     settings: Evaluation,
 ) -> _TableParts:
-    """The real rows of a table, and the task of predicting the label of held-out ones, where there
-    are two classes or more of them."""
-    columns = data.space.columns
+    """The real rows of a table, and the task of predicting a column of held-out ones, where these
+    have two different values or more in it."""
+    columns, target = data.space.columns, find_target(settings, data)
     if columns is None:
         return _TableParts()
     table = RealRows(data, examples, labels, constraints_of(columns))
     if held_out is None:
         return _TableParts(table)
-    others, label = table.decode(held_out.in_memory, held_out.labels), columns.label
-    if Need.EFFICACY not in needs or label is None or not data.tells_classes_apart:
+    others = table.decode(held_out.in_memory, held_out.labels)
+    if Need.EFFICACY not in needs or target is None:
         return _TableParts(table, others)
-    if held_out.labels is None or len(held_out.labels.unique()) < 2:
+    known, tested = (
+        present_values(column, values)
+        for rows in (table.in_use, others)
+        for column, values in rows
+        if column.name == target.name
+    )
+    if not len(known) or len(np.unique(tested)) < 2:
         return _TableParts(table, others)
-    task = EfficacyTask(table.in_use, others, label.name, seed=settings.seed)
+    task = EfficacyTask(table.in_use, others, target.name, seed=settings.seed)
     return _TableParts(table, others, task)
 
 

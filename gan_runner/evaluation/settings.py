@@ -31,12 +31,14 @@ class BestMetric(Component):
 
 class Evaluation(Component):
     """The metrics and how they are measured. `metrics: null` are all that apply to the data; with
-    `num: auto` a run that chooses when it is evaluated chooses this, too."""
+    `num: auto` a run that chooses when it is evaluated chooses this, too. `target`: the column of a
+    table that models predict, None for none."""
 
     num: Annotated[int, Field(ge=2, le=1_000_000)] | Literal["auto"]
     space: Literal["auto", "classifier", "random", "inception", "identity", "scaled"]
     inception_weights: str | None
     metrics: tuple[str, ...] | None
+    target: str | None
     seed: NonNegativeInt
     neighbors: PositiveInt
     projections: PositiveInt

@@ -26,6 +26,7 @@ from gan_runner.datasets import Track
 from gan_runner.datasets.table_label import label_candidates
 from gan_runner.errors import CheckpointError, ConfigError, plural, printable
 from gan_runner.evaluation.settings import refuse_single_examples, space_name
+from gan_runner.evaluation.target import find_target
 from gan_runner.logs.log import Log
 from gan_runner.logs.loggers import check_installed
 from gan_runner.logs.terminal import Terminal
@@ -199,6 +200,7 @@ def load_data(
     check_perceptual_space(experiment, data)
     _check_classes(experiment, data)
     space_name(experiment.evaluation, data)
+    find_target(experiment.evaluation, data)
     if config.train.evaluation_interval > 0:
         refuse_single_examples(data, name=config.dataset["name"])
     if config.train.batch_size > len(data):

@@ -49,7 +49,7 @@ def parse_where(text: str, space: Space, *, setting: str) -> Condition:
     if space.columns is None:
         given = f"{setting}={printable(text)}"
         raise ConfigError(f"{given} needs table data, and the run has {space.kind}. Remove it.")
-    return parse_condition(text, space.columns.columns, setting=setting)
+    return parse_condition(text, space.columns.shown, setting=setting)
 
 
 def sample_where(

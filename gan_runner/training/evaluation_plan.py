@@ -15,6 +15,7 @@ from gan_runner.data import Data
 from gan_runner.evaluation.cost import OPERATIONS_PER_SECOND, classes_apart, estimated_seconds
 from gan_runner.evaluation.metrics.registry import METRICS
 from gan_runner.evaluation.settings import MOST_EXAMPLES, space_name
+from gan_runner.evaluation.target import find_target
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.operations import operations_of_a_pass
 
@@ -95,6 +96,6 @@ def _seconds(experiment: Experiment, data: Data, num: int, sample: float) -> flo
         examples=examples,
         features=size,
         has_tstr=has_tstr,
-        has_efficacy=has_tstr and data.space.columns is not None,
+        has_efficacy=find_target(settings, data) is not None,
         classes=classes_apart(data, space=space),
     )

@@ -296,7 +296,7 @@ def test_every_number_of_an_evaluation_has_a_direction_but_those_that_have_no_be
     closest = {f"closest_record_{what}" for what in ("share", "train", "held_out")}
     trivial = {name for name in numbers() if name.endswith("_trivial")}
     real = {"trtr_accuracy", "label_accuracy_real", "label_accuracy_back_real"}
-    real |= {"efficacy_f1_real", "efficacy_accuracy_real"}
+    real |= {"efficacy_f1_real", "efficacy_accuracy_real", "efficacy_r2_real"}
     private = {"exact_copies", "exact_copies_train", "exact_copies_held_out"}
     private |= {"singling_out_share", "singling_out_share_held_out"}
     assert without == {"memorization", *real, *closest, *trivial, *private}

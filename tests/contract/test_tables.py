@@ -261,3 +261,29 @@ def test_the_recipe_learns_irises_that_teach_a_classifier_as_much_as_real_ones(
     assert row["eval/trtr_accuracy"] > 0.9
     assert row["eval/tstr_accuracy"] > row["eval/trtr_accuracy"] - 0.1
     assert row["eval/column_wasserstein"] < 0.25
+
+
+def test_a_number_to_predict_is_measured_by_regressors(here: Here, tmp_path: Path) -> None:
+    """A table of prices has no label: what samples teach of the price is said all the same."""
+    rng = np.random.default_rng(0)
+    area, age = rng.integers(30, 200, 200), rng.integers(0, 90, 200)
+    price = 3000 * area - 900 * age + rng.integers(-9000, 9000, 200)
+    rows = zip(rng.choice(["north", "south"], 200), area, age, price, strict=True)
+    table = tmp_path / "houses.csv"
+    table.write_text("side,area,age,price\n" + "".join(f"{a},{b},{c},{d}\n" for a, b, c, d in rows))
+    words = ["dataset=table", f"dataset.path={table}", "train.steps=5", "train.eval_every=5"]
+    words += ["evaluation.metrics=[efficacy]", "evaluation.best.metric=efficacy_r2"]
+    trained = here("gan-train", *small(tmp_path / "run", *words, "train.sample_every=0")[1:])
+    assert trained.code == 0, trained.err
+    done = here("gan-evaluate", str(tmp_path / "run"), "--out", "x.json")
+    assert done.code == 0, done.err
+    results = json.loads((tmp_path / "x.json").read_text())["evaluations"][0]["results"]
+    assert results["efficacy_r2_real"]["value"] > 0.7 > results["efficacy_r2"]["value"]
+    assert results["efficacy_r2"]["protocol"]["parameters"]["target"] == "price"
+    assert len([name for name in results if name.startswith("efficacy_r2/")]) == 4
+    other = ["--metrics", "efficacy", "--target", "side", "--out", "y.json"]
+    assert here("gan-evaluate", str(tmp_path / "run"), *other).code == 0
+    results = json.loads((tmp_path / "y.json").read_text())["evaluations"][0]["results"]
+    assert "efficacy_f1" in results and "efficacy_r2" not in results
+    missed = here("gan-evaluate", str(tmp_path / "run"), "--target", "prize")
+    assert missed.code == 2 and "Did you mean price?" in missed.err

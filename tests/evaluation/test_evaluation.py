@@ -34,6 +34,7 @@ SETTINGS: dict[str, Any] = {
     "space": "auto",
     "inception_weights": None,
     "metrics": None,
+    "target": "auto",
     "seed": 0,
     "neighbors": 5,
     "projections": 32,

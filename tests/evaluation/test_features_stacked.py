@@ -191,6 +191,7 @@ def test_data_other_than_stacked_digits_is_refused(data: Data, tmp_path: Path) -
 EVALUATION = {
     **{"num": 40, "space": "auto", "inception_weights": None, "metrics": ["frechet"], "seed": 0},
     **{
+        "target": "auto",
         "neighbors": 5,
         "projections": 8,
         "importance_samples": 5,

@@ -29,6 +29,7 @@ SETTINGS: dict[str, Any] = {
     "space": "auto",
     "inception_weights": None,
     "metrics": None,
+    "target": "auto",
     "seed": 0,
     "neighbors": 3,
     "projections": 16,

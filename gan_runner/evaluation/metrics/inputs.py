@@ -52,7 +52,7 @@ class MetricInputs:
     `real_set` keeps what is computed of all pairs among them. `metrics` are the names of those that
     are measured of these inputs: what several need is computed for all of them at once.
     `table` are the real rows of a table, `held_out_rows` other ones where there are any, and
-    `efficacy` the task of predicting its label from samples, where it has one.
+    `efficacy` the task of predicting a column from samples, where it has one.
     `translated`: what there is beside them where a translator made the generated examples.
     `projected_before`: what they are along random directions, where that is known already.
     """

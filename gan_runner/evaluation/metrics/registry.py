@@ -549,8 +549,18 @@ METRICS: dict[str, Metric] = {
                     None,
                     good="The measure of efficacy_accuracy: what fitting to real rows reaches.",
                 ),
+                Number(
+                    "efficacy_r2",
+                    "max",
+                    good="More is better: as good as real rows at efficacy_r2_real; 0 is the mean.",
+                ),
+                Number(
+                    "efficacy_r2_real",
+                    None,
+                    good="The measure of efficacy_r2: what fitting to real rows reaches.",
+                ),
             ),
-            "How well four classifiers that are fitted to samples predict the held-out labels.",
+            "How well four models that are fitted to samples predict the label, or a number.",
             "Xu et al. 2019, arXiv:1907.00503",
             needs=(Need.EFFICACY,),
             # 5 s on a core for 10,000 rows of 108 features

@@ -89,6 +89,7 @@ def measure_efficacy(of: MetricInputs) -> list[Measurement]:
     found = task.evaluate(of.fake_rows)
     parameters = {
         "models": "benchmark of Xu et al. 2019",
+        "target": task.target,
         "preprocessing": PREPROCESSING,
         "n_train": task.train_count,
         "n_test": task.test_count,
@@ -101,7 +102,7 @@ def measure_efficacy(of: MetricInputs) -> list[Measurement]:
             (f"efficacy_{score}_real", _mean(found.real, score)),
         )
     }
-    doubt = _one_class_doubt(of, task.target)
+    doubt = _one_value_doubt(of, task.target)
     return [
         *measurements(means, parameters, compares="examples", doubt=doubt),
         *(
@@ -209,11 +210,12 @@ def _mean(scores: Scores, score: str) -> float:
     return sum(scores[score].values()) / len(scores[score])
 
 
-def _one_class_doubt(of: MetricInputs, target: str) -> str | None:
-    values = next(values for column, values in of.fake_rows if column.name == target)
+def _one_value_doubt(of: MetricInputs, target: str) -> str | None:
+    column, values = next(each for each in of.fake_rows if each[0].name == target)
     if len(np.unique(values)) > 1:
         return None
-    return "efficacy: samples have one class alone, which is predicted for all test rows."
+    what = "class" if column.categories else "number"
+    return f"efficacy: samples have one {what} alone, which is predicted for all test rows."
 
 
 def _known_rows_doubt(of: MetricInputs) -> str | None:
