@@ -286,4 +286,4 @@ def test_a_number_to_predict_is_measured_by_regressors(here: Here, tmp_path: Pat
     results = json.loads((tmp_path / "y.json").read_text())["evaluations"][0]["results"]
     assert "efficacy_f1" in results and "efficacy_r2" not in results
     missed = here("gan-evaluate", str(tmp_path / "run"), "--target", "prize")
-    assert missed.code == 2 and "Did you mean price?" in missed.err
+    assert missed.code == 2 and "Did you mean 'price'?" in missed.err
