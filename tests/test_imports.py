@@ -62,6 +62,7 @@ DOORS = {
         "gan_runner.datasets.readers.parquet",
         "gan_runner.datasets.readers.parquet_table",
     },
+    "opacus": {"gan_runner.training.privacy"},
     "submitit": {"gan_runner.sweeps.cluster", "gan_runner.sweeps.cluster_task"},
     "safetensors": {"gan_runner.storage.tensors"},
     "filelock": {"gan_runner.storage.run_folder"},

@@ -30,7 +30,7 @@ from gan_runner.api.labels import Label, find_labels
 from gan_runner.config.plugins import find_plugins, load_plugins
 from gan_runner.data import Column, Space
 from gan_runner.data.columns import column_cells
-from gan_runner.errors import ConfigError, MachineError, printable
+from gan_runner.errors import CheckpointError, ConfigError, MachineError, printable
 from gan_runner.runs.open import Trained, load_generator
 from gan_runner.sampling.arrays import to_stored_array
 from gan_runner.sampling.images import translate_images
@@ -39,6 +39,7 @@ from gan_runner.sampling.translation import Direction
 from gan_runner.storage.rows import rows
 from gan_runner.storage.run_folder import RunFolder
 from gan_runner.system.machine import find_device
+from gan_runner.training.privacy import check_accountant, privacy_of
 
 
 class TableRows(dict[str, NDArray[Any]]):
@@ -98,6 +99,27 @@ class TrainedRun:
     def config(self) -> dict[str, Any]:
         """The run's resolved configuration, as `config.yaml` has it."""
         return self.trained.experiment.config.plain()
+
+    @property
+    def privacy(self) -> dict[str, float]:
+        """The `epsilon` that the updates until this checkpoint have spent, and its `delta`; empty
+        for a run without differential privacy.
+
+        Raises ConfigError where Opacus isn't installed, CheckpointError for a run folder that
+        doesn't say how many examples there were.
+        """
+        method, config = self.trained.experiment.method, self.trained.experiment.config
+        if not config.privacy.is_on:
+            return {}
+        check_accountant(config)
+        examples = RunFolder(self.path).status().examples
+        privacy = None if examples is None else privacy_of(config, rows=examples)
+        if privacy is None:
+            raise CheckpointError(
+                "the run folder doesn't say what its noise is, or of how many examples, "
+                f"{printable(self.path)}. Restore its status.json and config.yaml."
+            )
+        return privacy.spent(self.step * method.batches_per_step)
 
     @machine_faults()
     def to(self, device: str | torch.device) -> TrainedRun:

@@ -201,6 +201,7 @@ def _plain(run: Summary, top: Path, now: float) -> dict[str, Any]:
         "best": best,
         "verdicts": list(run.verdicts),
         "reason": run.status.reason,
+        "privacy": run.status.privacy or None,
         "started": run.started,
         "age": max(0.0, now - run.last_change),
         "size": run.size,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from gan_runner.config.component import Component, parse_settings
 from gan_runner.config.dotted import flatten
@@ -59,6 +59,10 @@ _EARLIER = {
     "compile": False,
     "train.updates": "alternating",
     "train.accumulate": 1,
+    "privacy.epsilon": None,
+    "privacy.noise_multiplier": None,
+    "privacy.max_grad_norm": 1.0,
+    "privacy.delta": None,
     "dataset.columns": {},
     "dataset.constraints": [],
     "dataset.conditional_vector": [],
@@ -135,6 +139,27 @@ class Train(Component):
         return 0 if self.eval_every == "auto" else self.eval_every
 
 
+class PrivacySettings(Component):
+    """Differential privacy of D's updates. `epsilon` is the budget of all of them; the noise that
+    needs it, and `delta`, are resolved when the data is known."""
+
+    epsilon: PositiveFloat | None
+    noise_multiplier: PositiveFloat | None
+    max_grad_norm: PositiveFloat
+    delta: Annotated[float, Field(gt=0, lt=1)] | None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether D is trained with it."""
+        return self.epsilon is not None or self.noise_multiplier is not None
+
+    @property
+    def asked(self) -> str:
+        """The setting that turned it on, with its value."""
+        name = "epsilon" if self.epsilon is not None else "noise_multiplier"
+        return f"privacy.{name}={getattr(self, name):g}"
+
+
 class QuickLimits(Component):
     """What the settings of a run with quick=true are at most, where nothing else is asked for."""
 
@@ -181,6 +206,7 @@ class Config(Component):
     cache: Annotated[str, Field(min_length=1)]
     init_from: Annotated[str, Field(min_length=1)] | None
     train: Train
+    privacy: PrivacySettings
     terminal: TerminalSettings
     method: dict[str, Any]
     model: dict[str, Any]

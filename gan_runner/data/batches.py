@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import gcd
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,6 +37,10 @@ class Batch(NamedTuple):
     def part(self, index: int, count: int) -> Batch:
         """One of so many parts of consecutive examples."""
         return Batch._make(None if of is None else of.chunk(count)[index] for of in self)
+
+    def rows(self, indices: Tensor | slice) -> Batch:
+        """The examples at these indices, in their order."""
+        return Batch._make(None if of is None else of[indices] for of in self)
 
 
 def join(parts: Sequence[Batch]) -> Batch:
@@ -68,6 +73,7 @@ def batches(
     flip: bool,
     with_labels: bool,
     device: torch.device,
+    poisson: bool = False,
 ) -> Iterator[Batch]:
     """Batches of `size` examples on the device, from index `start` on, for ever; on several devices
     the rows of this rank.
@@ -76,11 +82,14 @@ def batches(
     (seed, index), and so are its crops: nothing needs to be remembered to go on in mid-epoch. An
     incomplete last batch is dropped; its examples have their turn in the next epochs.
 
+    With `poisson` each example is in a batch with a probability of `size` over their number, by
+    itself: batches have `size` examples on average, and one may have none.
+
     Inputs are flipped and cropped as their targets are; those that are made of their targets depend
     on (seed, epoch, index of the example). Where data isn't paired, inputs have an order, flips and
     crops of their own.
     """
-    plan = _Plan(size, seed, start, flip, device)
+    plan = _Plan(size, seed, start, flip, device, poisson)
     if data.space.columns is not None and data.space.conditional_vector_size:
         yield from _batches_by_category(data, data.space.columns, plan)
         return
@@ -135,6 +144,7 @@ class _Plan(NamedTuple):
     start: int
     flip: bool
     device: torch.device
+    poisson: bool
 
 
 def _input_stream(data: Data, stored: Examples, plan: _Plan, grid: int) -> Iterator[ReadBatch]:
@@ -151,7 +161,8 @@ def _stream(
 ) -> Iterator[ReadBatch]:
     """Indices and examples on the device, flipped and cropped; `own` gives them draws of their
     own."""
-    wanted = _indices(examples, plan, *own)
+    draw = _poisson_samples if plan.poisson else _indices
+    wanted = draw(examples, plan, *own)
     for index, (indices, chosen) in enumerate(read_batches(examples, wanted), plan.start):
         shown = chosen.to(plan.device, non_blocking=True)
         if space.kind == "images" and tuple(shown.shape[1:]) != space.shape:
@@ -175,6 +186,16 @@ def _indices(examples: Examples, plan: _Plan, *own: str) -> Iterator[Tensor]:
         for position in range(index % per_epoch, per_epoch):
             yield ranks.own_rows(order[position * plan.size : (position + 1) * plan.size])
             index += 1
+
+
+def _poisson_samples(examples: Examples, plan: _Plan, *own: str) -> Iterator[Tensor]:
+    """The indices [about size] of the examples of each batch; each is there by itself with the same
+    probability, as the accounts of differential privacy need."""
+    rate = plan.size / len(examples)
+    for index in itertools.count(plan.start):
+        # numpy's: a torch.Generator on a CPU takes 32 bits of a seed, with which draws would recur
+        rng = np.random.default_rng(derive(plan.seed, "poisson", *own, index))
+        yield torch.from_numpy(np.flatnonzero(rng.random(len(examples)) < rate))
 
 
 def _rng(seed: int, *purpose: str | int) -> torch.Generator:

@@ -19,6 +19,7 @@ LOSSES = {
     "cycle": "cycle/inputs",
     "NCE": "contrast/inputs",
 }
+_EPSILON = "privacy/epsilon"
 _GAP = "  "
 _MARK_EVERY_SECONDS = 2.0
 _MARKS = 60  # the speed is that of the last two minutes: evaluations and saves are in it
@@ -101,6 +102,7 @@ class TrainingStatus:
         parts = [
             f"step {self.step}/{self.total}",
             *losses(self._row),
+            *self._epsilon(),
             self._speed(),
             "" if left is None or self.step == self.total else f"{duration_text(left)} left",
         ]
@@ -110,13 +112,16 @@ class TrainingStatus:
         counts, left = f"{self.step:,}/{self.total:,}", self.seconds_left()
         yield 0, (counts, f"step {counts}")
         yield 1, (printable(self.activity),)
-        yield 2, (" ".join(losses(self._row)),)
+        yield 2, (" ".join([*losses(self._row), *self._epsilon()]),)
         yield 4, self._accuracy()
         yield 5, (self._speed(),)
         yield 3, ("",) if left is None else _left_texts(left)
         yield 7, ("",) if self._saved is None else (f"saved {self._saved:,}",)
         yield 6, (printable(self._score),)
         yield 8, self._paths()
+
+    def _epsilon(self) -> list[str]:
+        return [f"epsilon {four_digits(self._row[_EPSILON])}"] if _EPSILON in self._row else []
 
     def _accuracy(self) -> tuple[str, ...]:
         value = self._row.get("accuracy/discriminator")

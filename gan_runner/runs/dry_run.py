@@ -29,6 +29,7 @@ from gan_runner.system.units import duration_text, size_text
 from gan_runner.training.advice import advice
 from gan_runner.training.evaluation_plan import EvaluationCost, evaluation_cost
 from gan_runner.training.loop import real_batches
+from gan_runner.training.privacy import privacy_rows
 from gan_runner.training.run import Run
 
 LONG_SECONDS = 3600
@@ -186,6 +187,7 @@ def _rows(run: Run, seconds: float, evaluations: EvaluationCost) -> list[tuple[s
         ("peak memory so far", size_text(machine.peak_memory(run.device))),
         ("a step", f"{seconds:.3g} s, {examples / seconds:,.0f} examples per second"),
         ("to the end", f"{training}{evaluated}"),
+        *privacy_rows(run.config),
     ]
 
 

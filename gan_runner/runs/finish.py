@@ -201,12 +201,22 @@ def _say_summary(run: Run) -> None:
     plugins = _plugin_options(run)
     say(
         f"  score     {_score(run)}\n"
+        f"{_privacy_line(run)}"
         f"  {_sample_line(run, path)}{plugins}\n"
-        f"  curves    {_curves(run)}\n"
-        f"  go on     gan-train resume={path} train.steps={longer}{''.join(lengths)}{plugins}"
+        f"  curves    {_curves(run)}"
     )
+    if run.config.privacy.epsilon is None:  # else its budget is spent
+        say(f"  go on     gan-train resume={path} train.steps={longer}{''.join(lengths)}{plugins}")
     for verdict in {each.name: each for each in run.recorder.status.verdicts}.values():
         run.log.show_verdict(verdict)  # of several of a kind the last
+
+
+def _privacy_line(run: Run) -> str:
+    """What was spent in all; nothing without privacy."""
+    spent = run.experiment.spent_privacy(run.state.step)
+    if not spent:
+        return ""
+    return f"  privacy   epsilon {four_digits(spent['epsilon'])} for delta {spent['delta']:.2g}\n"
 
 
 def _sample_line(run: Run, path: str) -> str:

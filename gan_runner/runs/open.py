@@ -42,6 +42,8 @@ from gan_runner.training.compiling import check_networks, compile_networks
 from gan_runner.training.experiment import Experiment
 from gan_runner.training.independence import check_independence
 from gan_runner.training.perceptual import check_perceptual_space
+from gan_runner.training.privacy import check_accountant
+from gan_runner.training.privacy_rules import check_copies
 from gan_runner.training.restore import load_network, saved_classes, take_weights
 from gan_runner.training.rules import check_pairs, check_space
 from gan_runner.training.run import Run
@@ -193,6 +195,7 @@ def load_data(
     Raises DataError, and ConfigError for settings that don't fit the data.
     """
     config = experiment.config
+    check_accountant(config)
     with raise_on_signals():
         data = to_device(experiment.dataset.training(Path(config.cache), terminal.track), device)
     check_space(experiment, data.space)
@@ -281,6 +284,9 @@ def untrained_state(experiment: Experiment, data: Data, device: torch.device) ->
             data.space,
             classes=_classes(experiment, data) or data.space.conditional_vector_size,
         )
+    if config.privacy.is_on:
+        shape = experiment.method.network_inputs(data.space)["discriminator"]
+        check_copies(config, state.discriminator, shape)
     if config.compile:
         check_networks(config, state.networks.values())
         compile_networks(state.networks.values())

@@ -45,6 +45,8 @@ _RESOLVED = (
     "precision",
     "train.epochs",
     "evaluation.num",
+    "privacy.noise_multiplier",
+    "privacy.delta",
     *configuration.SCHEDULE_LENGTHS,
 )
 

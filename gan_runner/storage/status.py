@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -94,6 +95,10 @@ class Status:
     peak_memory: int | None = None
     """Bytes: the most so far on the GPU, else of the process."""
 
+    privacy: Mapping[str, float] = field(default_factory=dict)
+    """The `epsilon` that D's updates until the newest checkpoint have spent, and its `delta`; empty
+    without differential privacy."""
+
     others: Mapping[str, Any] = field(default_factory=dict)
     """Keys of another version; they are written back as they were."""
 
@@ -161,6 +166,7 @@ def _parse(plain: Mapping[str, Any]) -> Status:
         parameters=_parse_members(plain.get("parameters"), count_or_none),
         examples=count_or_none(plain.get("examples")),
         peak_memory=count_or_none(plain.get("peak_memory")),
+        privacy=_parse_members(plain.get("privacy"), _amount_or_none),
         others={key: value for key, value in plain.items() if key not in known},
     )
 
@@ -185,6 +191,10 @@ def _parse_verdict(plain: Mapping[str, Any]) -> Verdict:
 
 def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _amount_or_none(value: object) -> float | None:
+    return value if isinstance(value, float) and 0 <= value < math.inf else None
 
 
 def _parse_members(value: object, read: Callable[[object], T | None]) -> dict[str, T]:

@@ -21,6 +21,8 @@ from gan_runner.training.experiment import Experiment
 from gan_runner.training.fit_to_machine import choose_precision, choose_threads
 from gan_runner.training.methods import Method, UpdateSettings
 from gan_runner.training.optimizers import Optimizer, Optimizers
+from gan_runner.training.privacy import privacy_of, resolve_privacy
+from gan_runner.training.privacy_rules import privacy_warnings
 from gan_runner.training.rules import check_rules, check_space
 
 SLOW_BF16 = (
@@ -104,7 +106,8 @@ def resolve_for(
     """The same experiment with what depends on its data and on the machine: its length in steps,
     where it is given in epochs; how long schedules last; its evaluations; torch's CPU threads, of
     which there are `threads`; its precision, on a device that `multiplies_bf16` or doesn't,
-    None where that isn't known."""
+    None where that isn't known; the noise that its privacy needs. Raises ConfigError for more
+    steps than that has a budget for."""
     config, steps = experiment.config, experiment.steps(len(data))
     schedule_steps = max(1, steps)
     evaluations = plan_evaluations(experiment, data, steps=steps)
@@ -118,16 +121,24 @@ def resolve_for(
                 part: _resolve_schedule(node, schedule_steps)
                 for part, node in config.optimizer.items()
             },
+            "privacy": resolve_privacy(
+                config,
+                rows=len(data),
+                steps=steps,
+                updates_per_step=experiment.method.batches_per_step,
+            ),
             "threads": choose_threads(experiment, data, available=threads),
             "precision": choose_precision(experiment, data, multiplies_bf16=multiplies_bf16),
         }
     )
     optimizers = Optimizers(*(o.with_schedule_steps(schedule_steps) for o in experiment.optimizers))
     method = experiment.method.with_updates(
-        optimizers=optimizers, bf16=resolved.precision == "bf16"
+        optimizers=optimizers,
+        bf16=resolved.precision == "bf16",
+        privacy=privacy_of(resolved, rows=len(data)),
     )
     warnings = (*experiment.warnings, *_idle_warnings(optimizers, steps))
-    warnings += tuple(_warmup_warnings(config.method, steps))
+    warnings += (*_warmup_warnings(config.method, steps), *privacy_warnings(resolved))
     if resolved.precision == "bf16" and multiplies_bf16 is False:
         warnings += (SLOW_BF16,)
     evaluation = experiment.evaluation.model_copy(update={"num": evaluations.num})

@@ -35,6 +35,12 @@ class Experiment:
     def optimizers(self) -> Optimizers:
         return self.method.updates.optimizers
 
+    def spent_privacy(self, step: int) -> dict[str, float]:
+        """The epsilon that D's updates until a step have spent, and its delta; empty without
+        privacy."""
+        privacy = self.method.updates.privacy
+        return {} if privacy is None else privacy.spent(step * self.method.batches_per_step)
+
     def steps(self, examples: int) -> int:
         """The number of steps on so many examples: as many as take all batches of its epochs, if
         its length is given in epochs."""

@@ -67,6 +67,7 @@ def real_batches(
         flip=experiment.dataset.flips,
         with_labels=experiment.model.conditional,
         device=device,
+        poisson=experiment.config.privacy.is_on,
     )
 
 

@@ -8,6 +8,7 @@ from gan_runner.errors import ConfigError
 from gan_runner.models import Model
 from gan_runner.models.base import DiscriminatorNetwork
 from gan_runner.training.experiment import Experiment
+from gan_runner.training.privacy_rules import check_privacy
 
 
 def check_rules(experiment: Experiment) -> None:
@@ -21,6 +22,7 @@ def check_rules(experiment: Experiment) -> None:
     _check_updates(experiment)
     _check_label(experiment)
     _check_conditional_vector(experiment)
+    check_privacy(experiment)
 
 
 def check_space(experiment: Experiment, space: Space) -> None:

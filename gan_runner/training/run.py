@@ -214,6 +214,7 @@ class Run:
         values = {
             **sums,
             **method.derived_numbers(sums),
+            **{f"privacy/{k}": v for k, v in self.experiment.spent_privacy(state.step).items()},
             **{f"learning_rate/{part}": rate * state.rate_factor for part, rate in rates.items()},
             "speed/images_per_second": images_per_step * self._clock.steps_per_second(state.step),
             **(self._compare_samples() if self.probe_is_due else {}),
@@ -300,7 +301,8 @@ class Run:
         self.log.flush()
         path = self.checkpoints.save(self.state, self.facts())
         self.log.checkpoint(step, path)
-        self.recorder.update_status(state="running", step=step, checkpoint=path.name)
+        spent = self.experiment.spent_privacy(step)
+        self.recorder.update_status(state="running", step=step, checkpoint=path.name, privacy=spent)
 
     def close(self, *, state: State, exit_code: int, reason: str) -> None:
         """Record how the run ended and let the folder go. Raises OSError."""

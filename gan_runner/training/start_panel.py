@@ -13,13 +13,15 @@ from gan_runner.data_report.text import one_line
 from gan_runner.errors import printable
 from gan_runner.system import machine
 from gan_runner.system.units import count_text
+from gan_runner.training.privacy import privacy_rows
 from gan_runner.training.state import TrainState
 
 
 def panel_rows(
     config: Config, reading: ReadingReport, state: TrainState, *, device: torch.device, folder: str
 ) -> list[tuple[str, str]]:
-    """Six rows, each a head and a text. `folder` is the path as a person is shown it."""
+    """Six rows or, with privacy, seven, each a head and a text. `folder` is the path as a person is
+    shown it."""
     sizes = ", ".join(f"{name} {count_text(size)}" for name, size in state.sizes().items())
     name = machine.fingerprint(device).device
     where = name if name.startswith(device.type) else f"{device}: {name}"
@@ -36,6 +38,7 @@ def panel_rows(
         ("loss", printable(", ".join(_loss_parts(config)), 500)),
         ("device", printable(f"{where}, {threads}, {config.precision}", 500)),
         ("steps", f"{plan.steps:,}{left}, batches of {plan.batch_size:,}{parts}, {evaluated}"),
+        *privacy_rows(config),
         ("folder", folder),
     ]
 

@@ -151,6 +151,10 @@ OTHER = {
     "train.samples": 1,
     "train.ema": 0.1,
     "train.ema_warmup": 1.5,
+    "privacy.epsilon": 3.0,
+    "privacy.noise_multiplier": 1.0,
+    "privacy.max_grad_norm": 0.5,
+    "privacy.delta": 1e-6,
     "terminal.preview": "never",
     "plugins": [{"name": "mine.py", "version": None, "sha256": "0"}],
 }
@@ -217,6 +221,7 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     made = parse(plain)
     earlier = deepcopy(made.plain())
     del earlier["terminal"], earlier["reuse_memory"], earlier["train"]["updates"]
+    private = [f"privacy.{name}" for name in earlier.pop("privacy")]
     del earlier["compile"], earlier["devices"], earlier["train"]["accumulate"]
     del earlier["model"]["discriminator"]["dropout"]
     actions = ("ignores_input", "identity", "checkerboards", "impossible_rows")
@@ -236,7 +241,7 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
         == made.digest()
         == digest_without(
             (
-                *("train.updates", "train.accumulate", "compile", *limits),
+                *("train.updates", "train.accumulate", "compile", *limits, *private),
                 "model.discriminator.dropout",
                 *(f"health.action.{action}" for action in actions),
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from paired_data import paired_data, space_with_inputs, unpaired_data
@@ -260,3 +261,53 @@ def test_selected_data_keeps_its_pairs() -> None:
     chosen = paired_data().select(torch.tensor([7, 1]))
     assert torch.equal(chosen.input_rows(torch.tensor([0, 1]), seed=0), paired_inputs([7, 1]))
     assert unpaired_data().select(torch.tensor([0])).input_count == 10
+
+
+def poisson(
+    data: Data, number: int, *, seed: int = 0, start: int = 0, size: int = 4
+) -> list[Batch]:
+    stream = batches(
+        data, size=size, seed=seed, start=start, flip=False, with_labels=False, device=CPU,
+        poisson=True,
+    )  # fmt: skip
+    return list(islice(stream, number))
+
+
+def test_each_example_is_in_a_poisson_sample_with_the_same_probability_by_itself() -> None:
+    data, number = numbered_images(20), 4000
+    drawn = np.zeros((number, 20))
+    for row, batch in zip(drawn, poisson(data, number), strict=True):
+        row[indices(batch.examples)] = 1
+        assert len(batch.examples) == row.sum()  # none comes twice
+    probability, error = 4 / 20, (0.2 * 0.8 / number) ** 0.5
+    assert np.abs(drawn.mean(0) - probability).max() < 4 * error
+    sizes = drawn.sum(1)
+    assert sizes.mean() == pytest.approx(4, abs=0.1)
+    assert sizes.var() == pytest.approx(20 * 0.2 * 0.8, rel=0.1)  # independent: no more, no less
+    assert sizes.min() == 0  # one may have none
+    apart = np.corrcoef(drawn.T) - np.eye(20)
+    assert np.abs(apart).max() < 5 / number**0.5
+    one_later = np.corrcoef(drawn[:-1, 3], drawn[1:, 3])[0, 1]
+    assert abs(one_later) < 4 / number**0.5
+
+
+def test_poisson_samples_depend_on_seed_and_index_alone() -> None:
+    data = numbered_images(20)
+    whole = [indices(b.examples) for b in poisson(data, 12)]
+    assert [indices(b.examples) for b in poisson(data, 7, start=5)] == whole[5:]
+    assert [indices(b.examples) for b in poisson(data, 12, seed=1)] != whole
+    assert len({tuple(each) for each in whole}) > 8
+
+
+def test_a_poisson_sample_of_all_has_all() -> None:
+    (batch,) = poisson(numbered_images(6), 1, size=6)
+    assert indices(batch.examples) == [0, 1, 2, 3, 4, 5]
+
+
+def test_rows_of_a_batch_keep_what_belongs_to_them() -> None:
+    whole = Batch(torch.arange(4.0)[:, None], labels=torch.arange(4))
+    chosen = whole.rows(torch.tensor([2, 0, 2]))
+    assert chosen.examples.flatten().tolist() == [2.0, 0.0, 2.0]
+    assert chosen.labels is not None
+    assert chosen.labels.tolist() == [2, 0, 2]
+    assert (chosen.codes, chosen.inputs) == (None, None)

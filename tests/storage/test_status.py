@@ -33,12 +33,13 @@ STATUS = Status(
     parameters={"generator": 100, "discriminator": 50},
     examples=1797,
     peak_memory=390_000_000,
+    privacy={"epsilon": 2.99, "delta": 4e-6},
 )
 KEYS = (
     *("format", "state", "exit_code", "step", "checkpoint", "reason", "warnings", "verdicts"),
     *("started", "ended", "versions", "device", "machine", "threads"),
     *("devices", "reuses_memory", "git"),
-    *("parameters", "examples", "peak_memory"),
+    *("parameters", "examples", "peak_memory", "privacy"),
 )
 
 

@@ -11,7 +11,7 @@ from gan_runner.comparison.commands import run_command, sweep_command
 from gan_runner.comparison.page.tables import NOT_RECORDED
 from gan_runner.comparison.record import Record
 from gan_runner.errors import plural
-from gan_runner.system.units import duration_text, size_text
+from gan_runner.system.units import duration_text, four_digits, size_text
 
 _COMMIT = 12  # letters, by which git finds it
 _MOST_VALUES = 3  # of a fact that differs between runs
@@ -23,6 +23,7 @@ def facts(records: Sequence[Record]) -> dict[str, Any]:
         ("code", _join_different(_code(record) for record in records)),
         ("versions", _join_different(_versions(record) for record in records)),
         ("machine", _join_different(_machine(record) for record in records)),
+        ("privacy", _join_different(_privacy(record) for record in records)),
         ("plugins", _join_different(_plugins(record) for record in records)),
         ("started", _start_text(records)),
         ("duration", _duration(records)),
@@ -62,6 +63,13 @@ def _machine(record: Record) -> str:
     status = record.status
     threads = None if status.threads is None else plural(status.threads, "thread")
     return ", ".join(part for part in (status.device, threads, status.machine) if part)
+
+
+def _privacy(record: Record) -> str:
+    spent = record.status.privacy
+    if not {"epsilon", "delta"} <= spent.keys():
+        return ""
+    return f"epsilon {four_digits(spent['epsilon'])} for delta {spent['delta']:.2g}"
 
 
 def _plugins(record: Record) -> str:

@@ -7,7 +7,7 @@ the penalties that it names are in `objectives/losses.py` and `objectives/penalt
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
 from typing import ClassVar, NamedTuple
@@ -33,6 +33,7 @@ from gan_runner.objectives.objective import Objective
 from gan_runner.objectives.penalties import Critic
 from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.system import ranks
+from gan_runner.training.dp_sgd import PerExample, PrivateGradient, split_pairs
 from gan_runner.training.methods.base import (
     DiscriminatorInput,
     Method,
@@ -40,6 +41,7 @@ from gan_runner.training.methods.base import (
     check_generator,
     is_of_family,
 )
+from gan_runner.training.privacy import Privacy
 from gan_runner.training.state import TrainState
 
 
@@ -71,6 +73,9 @@ class WithDiscriminator(Method):
     ) -> None:
         """The update of D with this number, on as many fakes as reals. Raises PluginError for
         networks and terms that return another shape than they must."""
+        if self.updates.privacy is not None:
+            self._update_privately(state, real, fake, self.updates.privacy, update=update)
+            return
         check_generator(self.model, fake.examples, real.examples)
         learn = partial(self._learn_to_discriminate, state, update=update)
         couples = self.objective.couples_in_discriminator
@@ -81,13 +86,50 @@ class WithDiscriminator(Method):
         self, state: TrainState, real: Batch, fake: Batch, *, update: int
     ) -> DiscriminatorUpdate:
         """The terms of D's update give it a gradient."""
+        made = self._compare(state, real, fake, update=update)
+        self.differentiate("discriminator", made.terms, state)
+        return made
+
+    def _compare(
+        self, state: TrainState, real: Batch, fake: Batch, *, update: int
+    ) -> DiscriminatorUpdate:
+        """D's outputs on reals and fakes, and the terms of them in this update."""
         real = self.discriminator_input(real, state)
         fake = self.discriminator_input(fake._replace(examples=fake.examples.detach()), state)
         on_real, on_fake = self._discriminate_both(state, real, fake, update=update)
         critic = _critic(state, real.labels)
         terms = self.discriminator_terms(critic, on_real, on_fake, state, update=update)
-        self.differentiate("discriminator", terms, state)
         return DiscriminatorUpdate(on_real, on_fake, terms)
+
+    def _update_privately(
+        self, state: TrainState, real: Batch, fake: Batch, privacy: Privacy, *, update: int
+    ) -> None:
+        """The same by DP-SGD: the gradient of each pair of a real and a fake is clipped, their sum
+        is given noise. Xie et al. 2018, algorithm 1.
+
+        Any number of reals is drawn, but always as many fakes: G is updated by these, and mustn't
+        know of that number. So each real is beside any one of them, drawn for it.
+        """
+        rng, network = privacy.rng(update), state.discriminator
+        drawn = rng.integers(len(fake.examples), size=len(real.examples))
+        fake = fake.rows(torch.from_numpy(drawn).to(fake.examples.device))
+        check_generator(self.model, fake.examples, real.examples)
+        gradient, made = PrivateGradient(network, max_norm=privacy.max_grad_norm), []
+        for reals, fakes in split_pairs(real, fake, network):
+            copies = PerExample(network, len(reals.examples))
+            of_copies = replace(state, networks={**state.networks, "discriminator": copies})
+            made.append(self._compare(of_copies, reals, fakes, update=update))
+            mean_loss = reduce(add, made[-1].terms.values())
+            gradient.add(len(reals.examples) * mean_loss, copies)
+        gradient.finish(rng, noise_multiplier=privacy.noise_multiplier, size=privacy.batch_size)
+        of_weights = self.weight_terms("discriminator", state)
+        if of_weights:  # which aren't of the data
+            self.add_gradients(reduce(add, of_weights.values()), state, "discriminator")
+        if made:
+            on_real, on_fake, terms = _join_updates(made)
+            self.finish_discriminator_update(state, on_real, on_fake, terms | of_weights)
+        else:
+            self._step_discriminator(state)  # nothing to log: a rare batch without a real
 
     def finish_discriminator_update(
         self,
@@ -98,12 +140,16 @@ class WithDiscriminator(Method):
     ) -> None:
         """What follows the gradient of D's terms: the step of its optimizer, the clipping of its
         weights, the strengths of adaptive augmentations, and what is logged."""
-        grad_norm = self.optimize("discriminator", state)
-        if self.objective.clip_value is not None:
-            _clip_weights(state.trained_parameters("discriminator"), self.objective.clip_value)
+        grad_norm = self._step_discriminator(state)
         logged = {**logit_statistics(real, fake), "grad_norm/discriminator": grad_norm}
         strengths = self.discriminator_input.adapt(real, fake, state)
         state.sums.add({**terms, **logged, **strengths})
+
+    def _step_discriminator(self, state: TrainState) -> Tensor:
+        grad_norm = self.optimize("discriminator", state)
+        if self.objective.clip_value is not None:
+            _clip_weights(state.trained_parameters("discriminator"), self.objective.clip_value)
+        return grad_norm
 
     def needs_grad(self, update: int) -> set[str]:
         """Which of `real` and `fake` the penalties of this update differentiate D's logits by."""
@@ -265,7 +311,7 @@ class WithDiscriminator(Method):
     def default_norms(cls, config: Config) -> Mapping[str, str]:
         constrained = build_objective(config).is_constrained
         return {"generator": "batch", "encoder": "batch"} | {
-            "discriminator": "layer" if constrained else "batch"
+            "discriminator": "layer" if constrained or config.privacy.is_on else "batch"
         }
 
 
@@ -279,6 +325,7 @@ class Adversarial(WithDiscriminator):
 
     updates_simultaneously: ClassVar[bool] = True
     accumulates: ClassVar[bool] = True
+    trains_privately: ClassVar[bool] = True
     augments: ClassVar[bool] = True
 
     generates_together: bool
@@ -436,6 +483,24 @@ def build_objective(config: Config) -> Objective:
 def _join(parts: Sequence[Tensor | None]) -> Tensor | None:
     known = [part for part in parts if part is not None]
     return torch.cat(known) if known else None
+
+
+def _join_updates(parts: Sequence[DiscriminatorUpdate]) -> DiscriminatorUpdate:
+    """That of the parts of a batch: the logits of all, and the means of their terms."""
+    sizes = torch.tensor([len(part.real.logits) for part in parts], dtype=torch.float32)
+    shares = (sizes / sizes.sum()).to(parts[0].real.logits.device)
+    terms = {
+        name: shares @ torch.stack([part.terms[name].detach() for part in parts])
+        for name in parts[0].terms
+    }
+    real, fake = (
+        DiscriminatorOutput(
+            examples=torch.cat([of.examples for of in outputs]),
+            logits=torch.cat([of.logits.detach() for of in outputs]),
+        )
+        for outputs in ([part.real for part in parts], [part.fake for part in parts])
+    )
+    return DiscriminatorUpdate(real, fake, terms)
 
 
 def _critic(state: TrainState, labels: Tensor | None) -> Critic:

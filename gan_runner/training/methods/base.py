@@ -26,6 +26,7 @@ from gan_runner.sampling.sampler import Sampler, Weights
 from gan_runner.system import micro_batches, ranks
 from gan_runner.system.micro_batches import MicroBatches
 from gan_runner.training.optimizers import Optimizers
+from gan_runner.training.privacy import Privacy
 from gan_runner.training.state import TrainState
 
 M = TypeVar("M", bound="Method")
@@ -44,7 +45,8 @@ class UpdateSettings:
     `ema` is the decay of the generator's exponential moving average, 0 for none, which forgets its
     start over about `ema_warmup` steps. `bf16`: forward passes in bfloat16; weights, losses and
     penalties stay float32. `simultaneous`: a generator's update begins from the same weights as the
-    discriminator's last one (`train.updates`).
+    discriminator's last one (`train.updates`). `privacy`: that of a discriminator's updates, None
+    where they have none, or the data isn't known yet.
     """
 
     optimizers: Optimizers
@@ -54,6 +56,7 @@ class UpdateSettings:
     ema_warmup: float
     bf16: bool
     simultaneous: bool
+    privacy: Privacy | None = None
 
     def ema_decay(self, step: int) -> float:
         """The decay after `step` finished steps. The warm-up is that of TensorFlow's
@@ -84,6 +87,9 @@ class Method(ABC):
 
     accumulates: ClassVar[bool] = False
     """Whether its updates are made by `micro_batches`, so that it knows `train.accumulate`."""
+
+    trains_privately: ClassVar[bool] = False
+    """Whether it knows `privacy`."""
 
     augments: ClassVar[bool] = False
     """Whether it has a discriminator whose input can be augmented (`augment=`)."""
