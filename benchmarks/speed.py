@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -44,7 +44,7 @@ from torch import Tensor, nn
 from gan_runner.cli.hydra.command_line import read_command_line
 from gan_runner.cli.hydra.composer import parse_config
 from gan_runner.config.schema import Config
-from gan_runner.data import Space
+from gan_runner.data import Data, Space
 from gan_runner.logs.terminal import Terminal
 from gan_runner.runs.open import create
 from gan_runner.training.build import build
@@ -72,13 +72,15 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table. `translates`: its data are two folders of images, not one array."""
+    """A row of the table. `translates`: its data are two folders of images, not one array; `rows`:
+    a table."""
 
     title: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     settings: tuple[str, ...]
     bare: Callable[[Work], Iterator[object]]
     translates: bool = False
+    rows: bool = False
 
 
 def _dcgan(work: Work) -> Iterator[None]:
@@ -133,6 +135,28 @@ def _critic_step(
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+
+
+def _table(work: Work) -> Iterator[None]:
+    """The usual loop with the squared slope at real rows, as the default run has it."""
+    generator, discriminator = work.networks["generator"], work.networks["discriminator"]
+    criterion = nn.BCEWithLogitsLoss()
+    optimizer_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.0, 0.99))
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.0, 0.99))
+    ones, zeros = torch.ones(work.batch), torch.zeros(work.batch)
+    while True:
+        real = work.images[torch.randint(len(work.images), (work.batch,))].requires_grad_(True)
+        fake = generator(torch.randn(work.batch, work.latent))
+        on_real = discriminator(real).logits
+        (gradient,) = torch.autograd.grad(on_real.sum(), real, create_graph=True)
+        loss = criterion(on_real, ones) + criterion(discriminator(fake.detach()).logits, zeros)
+        discriminator.zero_grad()
+        (loss + 0.3 * gradient.square().sum(1).mean() / 2).backward()
+        optimizer_d.step()
+        generator.zero_grad()
+        criterion(discriminator(fake).logits, ones).backward()
+        optimizer_g.step()
+        yield
 
 
 def _script_dcgan(work: Work) -> Iterator[None]:
@@ -236,6 +260,9 @@ CASES = {
     ),
     "dcgan64": Case("DCGAN 64x64, batch 64", (3, 64, 64), (*DCGAN, "loss=non_saturating"), _dcgan),
     "mlp": Case("MLP WGAN-GP 28x28, five critic steps, batch 64", (1, 28, 28), _MLP, _wgan_gp),
+    "table": Case(
+        "a table like Adult, batch 500", (), ("train.batch_size=500",), _table, rows=True
+    ),
     "script_dcgan": Case(
         "PyTorch-GAN's `dcgan.py` with its data loader", (1, 32, 32), _UPSAMPLING, _script_dcgan
     ),
@@ -275,7 +302,7 @@ def _work_as_side(case: Case, settings: Sequence[str], *, threads: int, is_bare:
     turns = Turns()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write = _write_pairs if case.translates else _write_array
+        write = _write_rows if case.rows else _write_pairs if case.translates else _write_array
         where, inputs, images = write(folder, case.shape)
         config = composed(
             *(*where, f"cache={folder}", f"threads={threads}", *case.settings, *settings)
@@ -292,6 +319,9 @@ def _work_as_side(case: Case, settings: Sequence[str], *, threads: int, is_bare:
 
 def _work(config: Config, case: Case, *, images: Tensor, inputs: Tensor | None) -> Work:
     experiment = build(config)
+    if case.rows:
+        data = experiment.dataset.training(Path(config.cache), _Silent(lambda: None).track)
+        return _work_on_rows(config, experiment.model, data)
     space = Space("images", case.shape)
     return Work(
         networks={} if case.translates else experiment.model.build_networks(space),
@@ -303,9 +333,31 @@ def _work(config: Config, case: Case, *, images: Tensor, inputs: Tensor | None) 
     )
 
 
-def _write_array(
-    folder: Path, shape: tuple[int, int, int]
-) -> tuple[list[str], Tensor | None, Tensor]:
+def _work_on_rows(config: Config, model: Any, data: Data) -> Work:
+    return Work(
+        networks=model.build_networks(data.space),
+        images=data.space.encode(data.in_memory),
+        latent=model.latent_dims,
+        batch=config.train.batch_size,
+        d_steps=1,
+    )
+
+
+def _write_rows(folder: Path, shape: tuple[int, ...]) -> tuple[list[str], Tensor | None, Tensor]:
+    """A table of the columns of Adult, six of numbers and nine of categories, and no images."""
+    rng = np.random.default_rng(0)
+    numbers = [np.round(rng.gamma(2, 10, EXAMPLES), 1) for _ in range(6)]
+    sizes = (9, 16, 7, 15, 6, 5, 2, 42, 2)
+    categories = [np.array([f"c{k}" for k in rng.integers(0, n, EXAMPLES)]) for n in sizes]
+    columns = [column.tolist() for column in (*numbers, *categories)]
+    names = ",".join(f"x{k}" for k in range(len(columns)))
+    lines = (",".join(map(str, row)) for row in zip(*columns, strict=True))
+    path = folder / "table.csv"
+    path.write_text("\n".join((names, *lines, "")))
+    return ["dataset=table", f"dataset.path={path}"], None, torch.zeros(0)
+
+
+def _write_array(folder: Path, shape: tuple[int, ...]) -> tuple[list[str], Tensor | None, Tensor]:
     """Images as a file; the settings that say where, and no inputs beside them."""
     images = torch.randint(0, 256, (EXAMPLES, *shape), dtype=torch.uint8)
     stored = folder / "images.npy"
@@ -313,9 +365,7 @@ def _write_array(
     return ["dataset=array", f"dataset.path={stored}"], None, images
 
 
-def _write_pairs(
-    folder: Path, shape: tuple[int, int, int]
-) -> tuple[list[str], Tensor | None, Tensor]:
+def _write_pairs(folder: Path, shape: tuple[int, ...]) -> tuple[list[str], Tensor | None, Tensor]:
     """Inputs and images as two folders; the settings that say where, and both."""
     from PIL import Image
 

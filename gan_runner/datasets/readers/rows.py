@@ -36,7 +36,9 @@ class Rows:
 
     def first(self, count: int) -> list[list[str]]:
         """The first rows."""
-        return [self.row(place) for place in range(min(count, len(self)))]
+        some = self.at(np.arange(min(count, len(self))))
+        cells = {length: zip(*columns, strict=True) for length, columns in some.columns.items()}
+        return [list(next(cells[length])) for length in some.lengths.tolist()]
 
     def column(self, place: int) -> CodedCells:
         """The cells at a place of all rows that reach it, those of equally long rows together."""
