@@ -166,7 +166,7 @@ class Table(Tabular):
             labels=label.text,
             left_out=(
                 *table.reading.left_out,
-                *_ignored(ignored, table),
+                *self._ignored(ignored, table),
                 *([] if keeps else missing.left_out(len(table.lines))),
             ),
             decisions=tuple(decisions),
@@ -292,6 +292,14 @@ class Table(Tabular):
             return None if is_text and not any(map(is_number, column.counts)) else "numeric"
         return "categorical" if asked == "label" else None if asked == "ignore" else asked
 
+    def _ignored(self, names: Sequence[str], table: TextTable) -> Iterator[LeftOut]:
+        """The columns that aren't read, by each setting that says so."""
+        own = [name for name in names if self._settings_of(name).kind == "ignore"]
+        others = [name for name in names if name not in own]
+        for why, found in ("dataset.ignore", others), ("dataset.columns, kind: ignore", own):
+            if found:
+                yield LeftOut(len(found), len(table.columns), "columns", why, tuple(found[:5]))
+
     def _possible_thousands(
         self, columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]
     ) -> Iterator[Decision]:
@@ -321,10 +329,3 @@ def _with_constants(
         if len(c.counts) == 1 and len(c.cells) == rows > 1 and c.name not in others
     }
     return {**kinds, **constant}
-
-
-def _ignored(names: list[str], table: TextTable) -> list[LeftOut]:
-    if not names:
-        return []
-    why = "dataset.ignore"
-    return [LeftOut(len(names), len(table.columns), "columns", why, tuple(names[:5]))]
