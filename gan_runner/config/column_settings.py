@@ -30,7 +30,10 @@ class ColumnSettings(Component):
     """
 
     kind: (
-        Literal["number", "category", "ordinal", "date", "identifier", "constant", "ignore"] | None
+        Literal[
+            "number", "category", "ordinal", "yes_no", "date", "identifier", "constant", "ignore"
+        ]
+        | None
     ) = None
     bounds: Literal["observed", "none"] | tuple[float, float] | tuple[str, str] | None = None
     encoding: Literal["plain", "quantile", "modes"] | None = None

@@ -43,6 +43,7 @@ _List = Literal["label", "numeric", "categorical", "ignore"]
 _Wanted = _List | WantedKind
 _KINDS: dict[str, _Wanted] = {
     **{"number": "numeric", "category": "categorical", "ordinal": "categorical", "date": "date"},
+    "yes_no": "categorical",
     **{"identifier": "identifier", "constant": "constant", "ignore": "ignore"},
 }
 
@@ -159,18 +160,18 @@ class Table(Tabular):
             *doubts(read, missing, settled=settled),
             *repeats(complete),
         ]
-        ignored = [name for name in table.columns if wanted[name] == "ignore"]
+        ignored = {n: self._ignored_by(n) for n in table.columns if wanted[n] == "ignore"}
         reading = Reading(
             source=table.reading.source,
             stored=table.reading.stored,
             labels=label.text,
             left_out=(
                 *table.reading.left_out,
-                *self._ignored(ignored, table),
+                *_ignored(ignored, len(table.columns)),
                 *([] if keeps else missing.left_out(len(table.lines))),
             ),
             decisions=tuple(decisions),
-            columns=notes(table, read, kinds, missing, label.name),
+            columns=notes(table, read, kinds, missing, label.name, ignored=ignored),
         )
         whole = next((c.lines for c in columns if c.rows is None), table.lines)
         return TableContents(complete, reading, label.doubt, whole)
@@ -292,13 +293,10 @@ class Table(Tabular):
             return None if is_text and not any(map(is_number, column.counts)) else "numeric"
         return "categorical" if asked == "label" else None if asked == "ignore" else asked
 
-    def _ignored(self, names: Sequence[str], table: TextTable) -> Iterator[LeftOut]:
-        """The columns that aren't read, by each setting that says so."""
-        own = [name for name in names if self._settings_of(name).kind == "ignore"]
-        others = [name for name in names if name not in own]
-        for why, found in ("dataset.ignore", others), ("dataset.columns, kind: ignore", own):
-            if found:
-                yield LeftOut(len(found), len(table.columns), "columns", why, tuple(found[:5]))
+    def _ignored_by(self, name: str) -> str:
+        """The setting that leaves a column out."""
+        is_own = self._settings_of(name).kind == "ignore"
+        return "dataset.columns, kind: ignore" if is_own else "dataset.ignore"
 
     def _possible_thousands(
         self, columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]
@@ -329,3 +327,10 @@ def _with_constants(
         if len(c.counts) == 1 and len(c.cells) == rows > 1 and c.name not in others
     }
     return {**kinds, **constant}
+
+
+def _ignored(settings: Mapping[str, str], total: int) -> Iterator[LeftOut]:
+    """The columns that aren't read, by each setting that says so."""
+    for why in sorted({*settings.values()}, reverse=True):
+        names = [name for name, setting in settings.items() if setting == why]
+        yield LeftOut(len(names), total, "columns", why, tuple(names[:5]))

@@ -85,6 +85,9 @@ class ColumnReader(NamedTuple):
         if settings.order is not None:
             names = self._ordered(column, names, settings.order)
         is_label = column.name == self.label
+        if settings.kind == "yes_no" and len(column.counts) != 2:
+            what = f"{len(column.counts)} different answers in column {printable(column.name)}"
+            raise self._fault(what, column_setting(column.name, "kind", "category"))
         if len(names) > column.most_categories:
             raise self._too_many(column, len(names), is_label=is_label)
         places = {category: place for place, category in enumerate(names)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -333,3 +333,17 @@ def test_yaml_reads_bounds_as_dates_and_they_stay_texts(tmp_path: Path) -> None:
     file = tmp_path / "columns.yaml"
     file.write_text("when:\n  bounds: [2020-01-01, 2023-12-31]\n")
     assert complete_columns(str(file)) == {"when": {"bounds": ["2020-01-01", "2023-12-31"]}}
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_told"), [("yn", True), ("01", True), (["Yes", "No"], True), ("ab", False)]
+)
+def test_a_column_of_two_answers_is_told_to_be_yes_or_no(
+    answers: Sequence[str], is_told: bool, load: Load
+) -> None:
+    data = load({"k": lambda row: answers[row % 2], "x": number}, columns={"k": {"kind": "yes_no"}})
+    note = next(each.note for each in data.reading.columns if each.name == "k")
+    assert ("yes/no" in note) is is_told
+    assert len(column(data, "k").categories) == 2
+    with pytest.raises(DataError, match="3 different answers in column k"):
+        load({"k": lambda row: row % 3, "x": number}, columns={"k": {"kind": "yes_no"}})
