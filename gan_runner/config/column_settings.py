@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,9 +30,12 @@ class ColumnSettings(Component):
     """
 
     kind: (
-        Literal["number", "category", "ordinal", "date", "identifier", "constant", "ignore"] | None
+        Literal[
+            "number", "category", "ordinal", "yes_no", "date", "identifier", "constant", "ignore"
+        ]
+        | None
     ) = None
-    bounds: Literal["observed", "none"] | tuple[float, float] | None = None
+    bounds: Literal["observed", "none"] | tuple[float, float] | tuple[str, str] | None = None
     encoding: Literal["plain", "quantile", "modes"] | None = None
     spikes: tuple[float, ...] | None = None
     order: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
@@ -41,6 +45,8 @@ class ColumnSettings(Component):
     @field_validator("bounds")
     @classmethod
     def _check_bounds(cls, bounds: object) -> object:
+        if isinstance(bounds, tuple) and isinstance(bounds[0], str):
+            return bounds  # dates, which the column's own spelling orders
         if isinstance(bounds, tuple) and not bounds[0] < bounds[1]:
             raise ValueError("The first bound is below the second")
         return bounds
@@ -67,9 +73,12 @@ class ColumnSettings(Component):
         if given and self.kind not in (None, "number", "date"):
             raise ValueError(f"{given[0]} needs kind: number")
         if self.format is not None or self.kind == "date":
-            others = [self.spikes, self.bounds if isinstance(self.bounds, tuple) else None]
-            if any(other is not None for other in others):
-                raise ValueError("Bounds and spikes of dates are found from the data")
+            if self.spikes is not None:
+                raise ValueError("Spikes of dates are found from the data")
+            if isinstance(self.bounds, tuple) and not isinstance(self.bounds[0], str):
+                raise ValueError(
+                    "Bounds of dates are dates, as in bounds: [2020-01-01, 2020-12-31]"
+                )
         return self
 
 
@@ -132,6 +141,10 @@ def _settings(name: object, entry: object, where: str) -> dict[str, Any]:
     if isinstance(entry.get("order"), list):
         # YAML reads 1 and true, which are texts in a table
         entry = {**entry, "order": [_as_text(each) for each in entry["order"]]}
+    if isinstance(entry.get("bounds"), list):
+        # YAML reads dates as such
+        bounds = [str(each) if isinstance(each, date) else each for each in entry["bounds"]]
+        entry = {**entry, "bounds": bounds}
     parse_settings(entry, ColumnSettings, where=shown)
     return dict(entry)
 

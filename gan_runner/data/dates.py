@@ -6,6 +6,7 @@ whatever is exact; a month a number of months since January 1970; a time a numbe
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -146,6 +147,14 @@ class DateForm:
         seconds = self.seconds(cells)
         return seconds if self.unit == "months" else seconds / SECONDS[self.unit]
 
+    def read(self, text: str) -> float | None:
+        """A date in this spelling, in ISO 8601 or as 31.12.2020, as a number of the unit; None for
+        another text, and for a day that there isn't."""
+        known = _TIMES if not self.has_date else _MONTHS if self.unit == "months" else _DAYS
+        forms = (self, *(DateForm(pattern, self.unit) for pattern in known))
+        found = (float(form.numbers([text])[0]) for form in forms)
+        return next((number for number in found if not math.isnan(number)), None)
+
     def cells(self, numbers: NDArray[np.float64]) -> list[str]:
         """Numbers of the unit [N] in this spelling, NaN as the empty text."""
         different, places = np.unique(numbers, return_inverse=True)
@@ -189,5 +198,14 @@ class DateForm:
         }
         return _DIRECTIVE.sub(lambda match: texts[match[1]], self.pattern)
 
+
+_TIMES = ("%H:%M", "%H:%M:%S")
+_MONTHS = ("%Y-%m",)
+_DAYS = tuple(
+    day + time
+    for day in ("%Y-%m-%d", "%-d.%-m.%Y")
+    for time in ("", " %H:%M", "T%H:%M", " %H:%M:%S", "T%H:%M:%S")
+)
+"""The spellings in which dates are read besides a column's own."""
 
 _SHORT = [month[:3] for month in MONTHS]

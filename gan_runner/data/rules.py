@@ -196,11 +196,18 @@ def _orders(numeric: Sequence[_Numbers]) -> Iterator[tuple[Column, Column]]:
     """The pairs of columns of like spread of which the first is at most the second in every row."""
     for one, other in combinations(numeric, 2):
         spreads = sorted((one.spread, other.spread))
+        if _unit(one.column) != _unit(other.column):
+            continue
         if spreads[1] <= _LIKE_SPREAD * spreads[0]:
             for smaller, larger in (one, other), (other, one):
                 if _is_ordered(smaller.values, larger.values):
                     yield smaller.column, larger.column
                     break
+
+
+def _unit(column: Column) -> tuple[str, bool] | None:
+    """The unit of dates, and whether they have one; None of numbers."""
+    return None if column.dates is None else (column.dates.unit, column.dates.has_date)
 
 
 def _is_ordered(smaller: NDArray[np.float64], larger: NDArray[np.float64]) -> bool:

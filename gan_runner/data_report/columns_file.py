@@ -24,6 +24,7 @@ _LONGEST = 120  # characters of a comment
 _HEAD = """\
 # Columns of {name} as they were read. What is removed here is guessed again.
 #   kind: number, category, ordinal (with order: [low, high]), date (with format: "%d.%m.%Y"),
+#         yes_no (a category of two),
 #         identifier (made new in samples), constant, ignore
 #   bounds: observed, none or [low, high]; encoding: plain, quantile or modes; spikes: [0, 99999]
 #   rare: keep, or a share such as 0.01 below which categories are merged into one

@@ -47,7 +47,9 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def column_setting(name: str, key: str, value: str | float | Sequence[float]) -> str:
+def column_setting(
+    name: str, key: str, value: str | float | Sequence[float] | Sequence[str]
+) -> str:
     """`dataset.columns.name.key=value` as it can be typed, or the lines of a file for a name that
     can't."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):

@@ -44,6 +44,7 @@ _List = Literal["label", "numeric", "categorical", "ignore"]
 _Wanted = _List | WantedKind
 _KINDS: dict[str, _Wanted] = {
     **{"number": "numeric", "category": "categorical", "ordinal": "categorical", "date": "date"},
+    "yes_no": "categorical",
     **{"identifier": "identifier", "constant": "constant", "ignore": "ignore"},
 }
 
@@ -160,18 +161,18 @@ class Table(Tabular):
             *doubts(read, missing, settled=settled),
             *repeats(complete),
         ]
-        ignored = [name for name in table.columns if wanted[name] == "ignore"]
+        ignored = {n: self._ignored_by(n) for n in table.columns if wanted[n] == "ignore"}
         reading = Reading(
             source=table.reading.source,
             stored=table.reading.stored,
             labels=label.text,
             left_out=(
                 *table.reading.left_out,
-                *_ignored(ignored, table),
+                *_ignored(ignored, len(table.columns)),
                 *([] if keeps else missing.left_out(len(table.lines))),
             ),
             decisions=tuple(decisions),
-            columns=notes(table, read, kinds, missing, label.name),
+            columns=notes(table, read, kinds, missing, label.name, ignored=ignored),
         )
         whole = next((c.lines for c in columns if c.rows is None), table.lines)
         return TableContents(complete, reading, label.doubt, whole)
@@ -292,6 +293,11 @@ class Table(Tabular):
             return None if is_text and not any(map(is_number, column.counts)) else "numeric"
         return "categorical" if asked == "label" else None if asked == "ignore" else asked
 
+    def _ignored_by(self, name: str) -> str:
+        """The setting that leaves a column out."""
+        is_own = self._settings_of(name).kind == "ignore"
+        return "dataset.columns, kind: ignore" if is_own else "dataset.ignore"
+
     def _possible_thousands(
         self, columns: Sequence[ColumnText], kinds: Mapping[str, ColumnKind]
     ) -> Iterator[Decision]:
@@ -325,8 +331,8 @@ def _with_constants(
     return {**kinds, **constant}
 
 
-def _ignored(names: list[str], table: TextTable) -> list[LeftOut]:
-    if not names:
-        return []
-    why = "dataset.ignore"
-    return [LeftOut(len(names), len(table.columns), "columns", why, tuple(names[:5]))]
+def _ignored(settings: Mapping[str, str], total: int) -> Iterator[LeftOut]:
+    """The columns that aren't read, by each setting that says so."""
+    for why in sorted({*settings.values()}, reverse=True):
+        names = [name for name, setting in settings.items() if setting == why]
+        yield LeftOut(len(names), total, "columns", why, tuple(names[:5]))

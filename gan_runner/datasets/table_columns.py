@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gan_runner.config.column_settings import ColumnSettings
 from gan_runner.config.overrides import override
 from gan_runner.data import Column, Decision
 from gan_runner.datasets.column_kinds import ColumnKind, ColumnText
 from gan_runner.datasets.column_names import Remedies, column_setting, listed
-from gan_runner.datasets.number_encodings import AskedEncoding
+from gan_runner.datasets.number_encodings import AskedEncoding, Bounds, Ends
 from gan_runner.datasets.readers.cells import categories, decimals, is_number, parse_numbers
 from gan_runner.datasets.readers.dates import FoundDates
 from gan_runner.datasets.readers.notations import find_notation
@@ -43,38 +44,29 @@ class ColumnReader(NamedTuple):
         ConfigError for settings of another kind."""
         _check_settings(column.name, kind, settings)
         decisions: tuple[Decision, ...] = ()
+        bounds = _bounds(column.name, kind, settings)
         if kind.unlearned is not None:
             nothing = np.zeros(len(column.cells), dtype=np.int64)
             filled = ColumnValues(Column(column.name, unlearned=kind.unlearned), nothing)
         elif kind.dates is not None:
             filled = _date_values(column, kind.dates)
+            _refuse_outside(column, filled.values, bounds, settings)
         elif kind.form is not None:
-            filled = self._numeric_values(column, kind.form, settings)
+            filled = self._numeric_values(column, kind.form)
+            _refuse_outside(column, filled.values, bounds, settings)
         else:
             merged = self._merged(column, settings)
             filled = self._categorical_values(column, settings, merged)
             decisions = _merge_decisions(column, settings, merged)
-        asked = AskedEncoding(settings.encoding, settings.bounds, settings.spikes)
+        asked = AskedEncoding(settings.encoding, bounds, settings.spikes)
         filled = filled._replace(asked=asked)
         return ReadColumn(filled, column.cells, column.cells[-1], kind.form, decisions)
 
-    def _numeric_values(
-        self, column: ColumnText, form: NumberForm, settings: ColumnSettings
-    ) -> ColumnValues:
+    def _numeric_values(self, column: ColumnText, form: NumberForm) -> ColumnValues:
         plain: Sequence[str] = column.cells.different
         if not form.is_plain(plain):
             plain = [form.plain(cell) for cell in plain]
         values = parse_numbers(plain)[column.cells.codes]
-        if isinstance(settings.bounds, tuple):
-            low, high = settings.bounds
-            outside = np.flatnonzero((values < low) | (values > high))
-            if len(outside):
-                place = int(outside[0])
-                where = f"{printable(column.cells[place])} in line {column.lines[place]}"
-                key = column_setting(column.name, "bounds", settings.bounds)
-                what = f"{len(outside)} numbers outside of the bounds of column "
-                what += f"{printable(column.name)}, the first {where}"
-                raise DataError(f"{what}, {key}. Widen the bounds, or repair the table.")
         return ColumnValues(Column(column.name, decimals=decimals(plain)), values)
 
     def _merged(self, column: ColumnText, settings: ColumnSettings) -> frozenset[str]:
@@ -93,6 +85,9 @@ class ColumnReader(NamedTuple):
         if settings.order is not None:
             names = self._ordered(column, names, settings.order)
         is_label = column.name == self.label
+        if settings.kind == "yes_no" and len(column.counts) != 2:
+            what = f"{len(column.counts)} different answers in column {printable(column.name)}"
+            raise self._fault(what, column_setting(column.name, "kind", "category"))
         if len(names) > column.most_categories:
             raise self._too_many(column, len(names), is_label=is_label)
         places = {category: place for place, category in enumerate(names)}
@@ -168,6 +163,47 @@ def _check_settings(name: str, kind: ColumnKind, settings: ColumnSettings) -> No
                 f"column {printable(name)} is {what}, dataset.columns.{printable(name)}.{key}. "
                 f"Remove {key}, or set its kind, too"
             )
+
+
+def _bounds(name: str, kind: ColumnKind, settings: ColumnSettings) -> Bounds | Ends | None:
+    """The bounds that are asked for, those of dates as numbers. Raises ConfigError for others than
+    the column's kind has."""
+    if not isinstance(settings.bounds, tuple):
+        return settings.bounds
+    key = column_setting(name, "bounds", settings.bounds)
+    ends = [each for each in settings.bounds if not isinstance(each, str)]
+    if kind.dates is None:
+        if len(ends) == 2:
+            return float(ends[0]), float(ends[1])
+        raise ConfigError(f"bounds of numbers aren't texts, {key}. Write numbers, as in [0, 120]")
+    found = [kind.dates.form.read(str(each)) for each in settings.bounds]
+    if ends or found[0] is None or found[1] is None:
+        what = f"bounds of column {printable(name)} that aren't dates"
+        raise ConfigError(f"{what}, {key}. Write them as in the column, or as 2020-12-31")
+    if not found[0] < found[1]:
+        raise ConfigError(f"the first bound isn't before the second, {key}. Exchange them.")
+    return found[0], found[1]
+
+
+def _refuse_outside(
+    column: ColumnText,
+    values: NDArray[np.float64],
+    bounds: Bounds | Ends | None,
+    settings: ColumnSettings,
+) -> None:
+    """Raise DataError for values [N] outside of bounds that are asked for."""
+    if not isinstance(bounds, tuple) or not isinstance(settings.bounds, tuple):
+        return
+    outside = np.flatnonzero((values < bounds[0]) | (values > bounds[1]))
+    if not len(outside):
+        return
+    place = int(outside[0])
+    where = f"{printable(column.cells[place])} in line {column.lines[place]}"
+    key = column_setting(column.name, "bounds", settings.bounds)
+    noun = "numbers" if bounds == settings.bounds else "dates"
+    what = f"{len(outside)} {noun} outside of the bounds of column "
+    what += f"{printable(column.name)}, the first {where}"
+    raise DataError(f"{what}, {key}. Widen the bounds, or repair the table.")
 
 
 def _date_values(column: ColumnText, dates: FoundDates) -> ColumnValues:

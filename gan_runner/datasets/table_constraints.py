@@ -70,6 +70,8 @@ def _cell(column: Column, value: Any) -> str:
         return printable(column.categories[int(value)] or "missing", 60)
     if np.isnan(value):
         return "missing"
+    if column.dates is not None:
+        return column.dates.cells(np.array([float(value)]))[0]
     return repr(value.item()).removesuffix(".0")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,10 @@ from gan_runner.datasets.tabular import ColumnValues
 from gan_runner.errors import printable
 
 _LARGE_SHARE = 0.25  # of a single value, worth a note
+_YES_NO = (
+    *({"yes", "no"}, {"y", "n"}, {"true", "false"}, {"t", "f"}, {"1", "0"}, {"on", "off"}),
+    *({"ja", "nein"}, {"j", "n"}, {"oui", "non"}, {"sí", "no"}, {"si", "no"}, {"sim", "não"}),
+)
 
 
 def notes(
@@ -31,14 +35,17 @@ def notes(
     kinds: Mapping[str, ColumnKind],
     missing: Missing,
     label: str | None,
+    *,
+    ignored: Mapping[str, str],
 ) -> tuple[ColumnNotes, ...]:
-    """A line for each column of the file, in its order."""
+    """A line for each column of the file, in its order. `ignored`: the setting that leaves each of
+    the others out."""
     columns = {column.name: column for column in read}
     same = _same_columns(read)
     lines = []
     for name in table.columns:
         if name not in columns:
-            lines.append(ColumnNotes(name, "ignored", note="dataset.ignore"))
+            lines.append(ColumnNotes(name, "ignored", note=ignored[name]))
             continue
         kind, column = kinds[name], columns[name]
         parts = [kind.note, *_value_notes(column, kind)]
@@ -140,6 +147,11 @@ def _digits(column: ReadColumn, form: NumberForm) -> int:
     return len(str(before)) + after if before else after
 
 
+def _is_yes_no(cells: Collection[str]) -> bool:
+    """Whether cells are two answers, such as yes and no."""
+    return {cell.strip().lower() for cell in cells} in _YES_NO and len(cells) == 2
+
+
 def _value_notes(column: ReadColumn, kind: ColumnKind) -> Iterator[str]:
     if len(column.counts) == 1:
         if kind.note != "constant":
@@ -149,6 +161,8 @@ def _value_notes(column: ReadColumn, kind: ColumnKind) -> Iterator[str]:
         form, values = kind.dates.form, kind.dates.values
         first, last = form.cells(np.array([np.nanmin(values), np.nanmax(values)]))
         yield f"{first} to {last}"
+    elif kind.is_category and _is_yes_no(column.counts):
+        yield "yes/no"
     elif kind.form is not None:
         if kind.form.taken_off:
             yield f"without {kind.form.taken_off}"

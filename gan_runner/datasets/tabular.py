@@ -146,7 +146,7 @@ class Tabular(Dataset):
         all_columns = tuple(each.column for each in filled)
         columns = Columns(all_columns, self.temperature, self.straight_through, keeping.kept)
         space = _space(examples[0], columns, _origin(filled))
-        decisions = (*_lost_digits(filled), *rules)
+        decisions = (*_lost_digits(filled), *rules, *self._encoding_without_use(filled))
         reading = self._with_condition(contents.reading).with_decisions(*decisions)
         train, test = (
             Data(
@@ -221,6 +221,24 @@ class Tabular(Dataset):
         knots = MOST_KNOTS if numeric <= _MANY_COLUMNS else _FEW_KNOTS
         encoder = Encoder(self.number_encoding, self.bounds, self.spikes, self.seed, knots)
         return [_fit(encoder, c, rows) if _is_numeric(c.column) else c for c in filled]
+
+    def _encoding_without_use(self, filled: list[ColumnValues]) -> Iterator[Decision]:
+        """That numbers without bounds are standardized, whichever encoding is asked for."""
+        asked = {e.column.name: e.asked for e in filled if _is_numeric(e.column)}
+        # quantile is what tables have without being asked
+        of_table = "modes" if self.number_encoding == "modes" else "plain"
+        names = [
+            name
+            for name, each in asked.items()
+            if (each.bounds or self.bounds) == "none" and (each.kind or of_table) != "plain"
+        ]
+        if names:
+            shown = ", ".join(map(printable, names[:_MOST_NAMED]))
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            yield Decision(
+                f"numbers without bounds are standardized, without another encoding: {shown}{more}",
+                "quantile and modes need bounds=observed; plain goes with bounds=none",
+            )
 
     def _with_shares(
         self, filled: list[ColumnValues], rows: NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import yaml
 from conftest import EVERY_DATASET
 
+from gan_runner.config.column_settings import complete_columns
 from gan_runner.config.component import build_component
 from gan_runner.config.groups import conf_folder
 from gan_runner.data import Column, Data
@@ -160,6 +161,24 @@ def test_a_pattern_that_is_none_is_refused_by_its_directive() -> None:
         DateForm("%d")
 
 
+def test_bounds_of_dates_are_dates(load: Load) -> None:
+    cells = {"when": lambda row: day(row, "%d.%m.%Y"), "x": number}
+    asked = {"columns": {"when": {"bounds": ["2020-01-01", "31.12.2023"]}}}
+    encoding = column(load(cells, **asked), "when").encoding
+    assert encoding is not None
+    known = encoding.modes[0].knots
+    assert known[-1] - known[0] == 365 * 4 + 1 - 1
+    for bounds, fault in (
+        (["2020-02-01", "2023-01-01"], "dates outside of the bounds of column when"),
+        (["2023-01-01", "2020-02-01"], "the first bound isn't before the second"),
+        (["soon", "2020-02-01"], "bounds of column when that aren't dates"),
+    ):
+        with pytest.raises((ConfigError, DataError), match=fault):
+            load(cells, columns={"when": {"bounds": bounds}})
+    with pytest.raises(ConfigError, match="bounds of numbers aren't texts"):
+        load(cells, columns={"x": {"bounds": ["2020-02-01", "2020-03-01"]}})
+
+
 # ---------------------------------------------------------------- identifiers and constants
 
 
@@ -282,3 +301,49 @@ def test_settings_of_another_kind_are_refused(load: Load) -> None:
 def test_a_kind_that_is_set_is_the_one_that_is_read(kind: str, found: str, load: Load) -> None:
     data = load({"k": lambda row: row % 7, "x": number}, columns={"k": {"kind": kind}})
     assert role(data, "k") == found
+
+
+def test_a_column_that_its_own_settings_ignore_is_told_so(load: Load) -> None:
+    data = load(
+        {"k": grade, "x": number, "y": number}, columns={"k": {"kind": "ignore"}}, ignore=["y"]
+    )
+    found = {each.why: each.names for each in data.reading.left_out}
+    assert found == {"dataset.columns, kind: ignore": ("k",), "dataset.ignore": ("y",)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "warns"),
+    [
+        ({"bounds": "none", "number_encoding": "modes"}, True),
+        ({"bounds": "none", "columns": {"x": {"encoding": "quantile"}}}, True),
+        ({"number_encoding": "modes", "columns": {"x": {"bounds": "none"}}}, True),
+        ({"bounds": "none"}, False),
+        ({"bounds": "none", "number_encoding": "plain"}, False),
+        ({"number_encoding": "modes"}, False),
+    ],
+)
+def test_an_encoding_that_numbers_without_bounds_have_not_is_a_warning(
+    settings: dict[str, Any], warns: bool, load: Load
+) -> None:
+    warnings = load({"x": number, "k": grade}, **settings).reading.warnings
+    assert any("standardized, without another encoding: x" in each for each in warnings) is warns
+
+
+def test_yaml_reads_bounds_as_dates_and_they_stay_texts(tmp_path: Path) -> None:
+    file = tmp_path / "columns.yaml"
+    file.write_text("when:\n  bounds: [2020-01-01, 2023-12-31]\n")
+    assert complete_columns(str(file)) == {"when": {"bounds": ["2020-01-01", "2023-12-31"]}}
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_told"), [("yn", True), ("01", True), (["Yes", "No"], True), ("ab", False)]
+)
+def test_a_column_of_two_answers_is_told_to_be_yes_or_no(
+    answers: Sequence[str], is_told: bool, load: Load
+) -> None:
+    data = load({"k": lambda row: answers[row % 2], "x": number}, columns={"k": {"kind": "yes_no"}})
+    note = next(each.note for each in data.reading.columns if each.name == "k")
+    assert ("yes/no" in note) is is_told
+    assert len(column(data, "k").categories) == 2
+    with pytest.raises(DataError, match="3 different answers in column k"):
+        load({"k": lambda row: row % 3, "x": number}, columns={"k": {"kind": "yes_no"}})

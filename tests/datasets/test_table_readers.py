@@ -155,3 +155,28 @@ def test_coded_cells_are_the_cells() -> None:
     taken = coded.take(np.array([1, 3]))
     assert list(taken) == ["a", "c"] and taken.different == ["a", "c"]
     assert coded.rows_of({"a", "b"}).tolist() == [0, 1, 2, 4]
+
+
+def test_a_data_frame_keeps_its_types(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame(
+        {
+            "count": rng.integers(0, 500, 80),
+            "weight": np.where(np.arange(80) % 9, rng.normal(size=80).round(2), np.nan),
+            "town": [("Bonn", "Kiel", None)[row % 3] for row in range(80)],
+            "size": pandas.Categorical([("S", "M", "L")[row % 3] for row in range(80)]),
+            "when": pandas.date_range("2021-01-01", periods=80, freq="3D"),
+            "paid": rng.random(80) < 0.5,
+        },
+        index=[f"r{row}" for row in range(80)],
+    )
+    settings = ["dataset.label=null", "train.steps=2", "train.eval_every=0", "device=cpu"]
+    settings += [f"cache={tmp_path}", f"hydra.run.dir={tmp_path / 'run'}", "train.batch_size=8"]
+    rows = gan_runner.fit(settings, data=frame, quiet=True).sample(30)
+    assert list(rows) == list(frame.columns)  # the index is no column
+    assert rows["count"].dtype.kind == "i"
+    assert {*rows["town"].tolist()} <= {"Bonn", "Kiel", ""}
+    assert {*rows["size"].tolist()} <= {"S", "M", "L"}
+    assert {*rows["paid"].tolist()} <= {"True", "False"}
+    assert all(str(day).startswith("2021-") for day in rows["when"].tolist())

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_runner.data.column import Column
+from gan_runner.data.dates import DateForm
 from gan_runner.data.expressions.tokens import write_name, write_number, write_text
 
 Values = Mapping[str, NDArray[Any]]
@@ -74,6 +75,11 @@ class Term(ABC):
     def text(self) -> str:
         """Its text in the one spelling."""
 
+    @property
+    def dates(self) -> tuple[DateForm, ...]:
+        """The forms of its columns of dates."""
+        return ()
+
     @abstractmethod
     def numbers(self, values: Values) -> NDArray[np.float64]:
         """Its numbers float64 [N], [] without a column; NaN where one is missing."""
@@ -111,6 +117,10 @@ class NumericColumn(Term):
     def text(self) -> str:
         return write_name(self.column.name)
 
+    @property
+    def dates(self) -> tuple[DateForm, ...]:
+        return () if self.column.dates is None else (self.column.dates,)
+
     def numbers(self, values: Values) -> NDArray[np.float64]:
         found = values[self.column.name]
         if found.dtype == np.float32:
@@ -132,6 +142,10 @@ class Negative(Term):
     @property
     def text(self) -> str:
         return f"-{_in_parentheses(self.of.text, self.of.precedence < self.precedence)}"
+
+    @property
+    def dates(self) -> tuple[DateForm, ...]:
+        return self.of.dates
 
     def numbers(self, values: Values) -> NDArray[np.float64]:
         return -self.of.numbers(values)
@@ -158,6 +172,10 @@ class Arithmetic(Term):
         for sign, term in self.rest:
             parts += [sign, _in_parentheses(term.text, term.precedence <= self.precedence)]
         return " ".join(parts)
+
+    @property
+    def dates(self) -> tuple[DateForm, ...]:
+        return (*self.first.dates, *(form for _, term in self.rest for form in term.dates))
 
     def numbers(self, values: Values) -> NDArray[np.float64]:
         result = self.first.numbers(values)
@@ -225,11 +243,13 @@ class NumberComparison(Formula):
 
 @dataclass(frozen=True)
 class NumberChoice(Formula):
-    """A number that is one of some, or is none of them."""
+    """A number that is one of some, or is none of them. `texts`: these as they are written, where
+    they are dates."""
 
     of: Term
     numbers: tuple[float, ...]
     negated: bool
+    texts: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -237,7 +257,8 @@ class NumberChoice(Formula):
 
     @property
     def text(self) -> str:
-        return _write_choice(self.of.text, map(write_number, self.numbers), negated=self.negated)
+        texts = self.texts or map(write_number, self.numbers)
+        return _write_choice(self.of.text, texts, negated=self.negated)
 
     def truth(self, values: Values) -> Truth:
         found = self.of.numbers(values)

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from gan_runner.data.column import Column
+from gan_runner.data.expressions.date_terms import in_one_unit, read_date
 from gan_runner.data.expressions.formulas import (
     MISSING,
     CategoryChoice,
@@ -64,7 +65,8 @@ def compare(source: Source, left: Part, order: Order, sign: Span, right: Part) -
     terms = as_term(source, left, right), as_term(source, right, left)
     if not (terms[0].columns or terms[1].columns):
         raise source.fault("a comparison of no column", "Name a column in it.", span)
-    return Part(NumberComparison(terms[0], order, terms[1]), span)
+    one, other = in_one_unit(source, *terms, span)
+    return Part(NumberComparison(one, order, other), span)
 
 
 def category(source: Source, column: Column, part: Part) -> str:
@@ -95,6 +97,8 @@ def as_term(source: Source, part: Part, other: Part | None) -> Term:
     if isinstance(part.of, Formula):
         remedy = "Join conditions with and, or"
         raise source.fault("a condition in the place of a number", remedy, part.span)
+    if other is not None and isinstance(other.of, NumericColumn) and other.of.column.dates:
+        return read_date(source, other.of.column, part.of.text.strip(), part.span)
     what = "a text in the place of a number"
     if other is not None and isinstance(other.of, NumericColumn):
         what = f"column {printable(other.of.column.name)} has numbers, not texts"
@@ -104,12 +108,13 @@ def as_term(source: Source, part: Part, other: Part | None) -> Term:
     raise source.fault(what, remedy, part.span)
 
 
-def constant(source: Source, part: Part, other: Part) -> float:
-    """The number that a part is. Raises ConfigError for an expression of columns."""
+def constant(source: Source, part: Part, other: Part) -> Term:
+    """The number or the date that a part is. Raises ConfigError for an expression of columns."""
     term = as_term(source, part, other)
     if term.columns:
         raise source.fault("a column within in (...)", "List numbers there.", part.span)
-    return float(term.numbers({}))
+    of = other.of
+    return in_one_unit(source, of, term, part.span)[1] if isinstance(of, Term) else term
 
 
 def as_formula(source: Source, part: Part) -> Formula:

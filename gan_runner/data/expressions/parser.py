@@ -192,8 +192,10 @@ class _Parser:
         term = as_term(self._source, left, values[0])
         if not term.columns:
             raise self._fault("a choice of no column", "Name a column before in.", span)
-        numbers = tuple(constant(self._source, value, left) for value in values)
-        return Part(NumberChoice(term, numbers, negated), span)
+        found = [constant(self._source, value, left) for value in values]
+        numbers = tuple(float(each.numbers({})) for each in found)
+        texts = tuple(each.text for each in found) if term.dates else ()
+        return Part(NumberChoice(term, numbers, negated, texts), span)
 
     def _missing_test(self, left: Part) -> Part:
         """The rest of `left is not missing`."""
