@@ -223,7 +223,7 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
     del earlier["terminal"], earlier["reuse_memory"], earlier["train"]["updates"]
     private = [f"privacy.{name}" for name in earlier.pop("privacy")]
     del earlier["compile"], earlier["devices"], earlier["train"]["accumulate"]
-    del earlier["model"]["discriminator"]["dropout"]
+    del earlier["model"]["discriminator"]["dropout"], earlier["evaluation"]["target"]
     actions = ("ignores_input", "identity", "checkerboards", "impossible_rows")
     limits = [f"health.translation.{name}" for name in earlier["health"].pop("translation")]
     limits += [
@@ -242,7 +242,7 @@ def test_a_run_of_before_some_settings_is_read_with_its_digest(
         == digest_without(
             (
                 *("train.updates", "train.accumulate", "compile", *limits, *private),
-                "model.discriminator.dropout",
+                *("model.discriminator.dropout", "evaluation.target"),
                 *(f"health.action.{action}" for action in actions),
             ),
             made,
