@@ -216,6 +216,8 @@ def test_a_run_says_what_it_spends(here: Here, tmp_path: Path) -> None:
     assert re.search(r"step 9/9 .* epsilon 2\.9\d+ ", answer.out)
     assert re.search(r"  privacy   epsilon 2\.9\d+ for delta 0\.00095\n", answer.out)
     assert "train.steps=18" not in answer.out  # its budget is spent
+    dry = here("gan-train", *IRIS, *SMALL, *asked, "dry_run=true")
+    assert re.search(r"privacy +epsilon up to 3, delta 0.00095", dry.out)
     warned = [line for line in answer.out.splitlines() if "epsilon is of one" in line]
     assert len(warned) == 1
     assert "seed=7 is easily guessed" in warned[0]
