@@ -155,6 +155,12 @@ REFUSED: dict[str, tuple[Sequence[str], str]] = {
         ("dataset=digits", "model=dcgan", "augment=ada"),
         "Use augment=diffaugment or instance_noise",
     ),
+    "stop": (("health.action.divergence=stop",), "Use health.action.divergence=warn"),
+    "patience": (("health.patience=500", "train.eval_every=100"), "Use health.patience=null"),
+    "convergence": (
+        ("health.convergence.tolerance=0.1",),
+        "Use health.convergence.tolerance=null",
+    ),
     "rollback": (
         ("health.action.divergence=rollback", "train.eval_every=100"),
         "Use health.action.divergence=warn",
