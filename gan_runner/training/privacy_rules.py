@@ -183,5 +183,5 @@ def check_copies(config: Config, discriminator: Discriminator, shape: Sequence[i
     except RuntimeError as error:
         raise ConfigError(
             f"D has a layer whose gradient can't be taken row by row, {config.privacy.asked} with "
-            f"{config.choice('model')} ({printable(error, 80)}). Use model=mlp, or dcgan for images"
+            f"{config.choice('model')} ({printable(error, 80)}). Use model=mlp or model=dcgan"
         ) from None
