@@ -56,7 +56,7 @@ class StoredExamples(ABC):
         begun: deque[tuple[Tensor, Pending]] = deque()
         for indices in wanted:
             begun.append((indices, self.begin(indices)))
-            if len(begun) > self.batches_ahead(len(indices)):
+            if len(begun) > self.batches_ahead(max(1, len(indices))):
                 first, pending = begun.popleft()
                 yield ReadBatch(first, pending())
         while begun:

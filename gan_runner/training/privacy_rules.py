@@ -142,13 +142,18 @@ def _augmentations(experiment: Experiment) -> Iterator[tuple[str, object]]:
 
 
 def _faults_of_choices(experiment: Experiment) -> Iterator[Fault]:
-    for name, action in experiment.health.action:
-        if action == "rollback":
-            yield (
-                "a rollback chooses weights by what was measured on the data",
-                f"health.action.{name}=rollback",
-                f"health.action.{name}=warn",
-            )
+    """What was measured on the data, without noise, mustn't choose the last weights."""
+    health = experiment.health
+    problem = "measurements on the data choose when training ends, or goes back"
+    for name, action in health.action:
+        if action in ("stop", "rollback"):
+            setting = f"health.action.{name}"
+            yield problem, f"{setting}={action}", f"{setting}=warn"
+    if health.patience is not None:
+        yield problem, f"health.patience={health.patience}", "health.patience=null"
+    if health.convergence.tolerance is not None:
+        setting = "health.convergence.tolerance"
+        yield problem, f"{setting}={health.convergence.tolerance:g}", f"{setting}=null"
 
 
 def privacy_warnings(config: Config) -> tuple[str, ...]:
@@ -178,5 +183,5 @@ def check_copies(config: Config, discriminator: Discriminator, shape: Sequence[i
     except RuntimeError as error:
         raise ConfigError(
             f"D has a layer whose gradient can't be taken row by row, {config.privacy.asked} with "
-            f"{config.choice('model')} ({printable(error, 80)}). Use model=mlp, or dcgan for images"
+            f"{config.choice('model')} ({printable(error, 80)}). Use model=mlp or model=dcgan"
         ) from None

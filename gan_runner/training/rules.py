@@ -132,7 +132,7 @@ def _check_conditional_vector(experiment: Experiment) -> None:
     if not isinstance(model, Model):
         raise ConfigError(
             f"the conditional vector is for generators and discriminators, {asked}. "
-            "Use model=mlp, or leave the vector out"
+            "Use model=mlp or leave the vector out"
         )
     if model.conditional:
         raise ConfigError(

@@ -207,6 +207,7 @@ class Run:
         """Log the means since the last row. Raises NumbersError if one is NaN or Inf."""
         state, method, sums = self.state, self.experiment.method, self.state.sums.means()
         images_per_step = method.batches_per_step * self.config.train.batch_size
+        spent = self.experiment.spent_privacy(state.step)
         rates = {
             part: self.experiment.optimizers.of(part).rate(state.step - 1)
             for part in state.optimizers
@@ -214,7 +215,7 @@ class Run:
         values = {
             **sums,
             **method.derived_numbers(sums),
-            **{f"privacy/{k}": v for k, v in self.experiment.spent_privacy(state.step).items()},
+            **({"privacy/epsilon": spent["epsilon"]} if spent else {}),
             **{f"learning_rate/{part}": rate * state.rate_factor for part, rate in rates.items()},
             "speed/images_per_second": images_per_step * self._clock.steps_per_second(state.step),
             **(self._compare_samples() if self.probe_is_due else {}),

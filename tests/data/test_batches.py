@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gan_runner.data import Data, Space
 from gan_runner.data.batches import Batch, batches, to_device
+from gan_runner.data.stored import Pending, StoredExamples
 from gan_runner.datasets import Noise
 
 CPU = torch.device("cpu")
@@ -302,6 +303,28 @@ def test_poisson_samples_depend_on_seed_and_index_alone() -> None:
 def test_a_poisson_sample_of_all_has_all() -> None:
     (batch,) = poisson(numbered_images(6), 1, size=6)
     assert indices(batch.examples) == [0, 1, 2, 3, 4, 5]
+
+
+class OnDisk(StoredExamples):
+    """Examples that are each their index, and read ahead as many as are worth ten."""
+
+    shape, dtype, digest, most_examined = (20, 1, 2, 4), torch.uint8, "", 20
+
+    def begin(self, indices: Tensor) -> Pending:
+        return lambda: numbered_images(20).in_memory[indices]
+
+    def batches_ahead(self, size: int) -> int:
+        return 10 // size
+
+    def select(self, indices: Tensor) -> StoredExamples:
+        raise AssertionError
+
+
+def test_poisson_samples_of_stored_examples_are_those_of_a_tensor() -> None:
+    found = poisson(Data(OnDisk(), IMAGES), 60, size=2)
+    expected = [indices(b.examples) for b in poisson(numbered_images(20), 60, size=2)]
+    assert [indices(b.examples) for b in found] == expected
+    assert [] in expected
 
 
 def test_rows_of_a_batch_keep_what_belongs_to_them() -> None:

@@ -155,6 +155,12 @@ REFUSED: dict[str, tuple[Sequence[str], str]] = {
         ("dataset=digits", "model=dcgan", "augment=ada"),
         "Use augment=diffaugment or instance_noise",
     ),
+    "stop": (("health.action.divergence=stop",), "Use health.action.divergence=warn"),
+    "patience": (("health.patience=500", "train.eval_every=100"), "Use health.patience=null"),
+    "convergence": (
+        ("health.convergence.tolerance=0.1",),
+        "Use health.convergence.tolerance=null",
+    ),
     "rollback": (
         ("health.action.divergence=rollback", "train.eval_every=100"),
         "Use health.action.divergence=warn",
@@ -216,6 +222,8 @@ def test_a_run_says_what_it_spends(here: Here, tmp_path: Path) -> None:
     assert re.search(r"step 9/9 .* epsilon 2\.9\d+ ", answer.out)
     assert re.search(r"  privacy   epsilon 2\.9\d+ for delta 0\.00095\n", answer.out)
     assert "train.steps=18" not in answer.out  # its budget is spent
+    dry = here("gan-train", *IRIS, *SMALL, *asked, "dry_run=true")
+    assert re.search(r"privacy +epsilon up to 3, delta 0.00095", dry.out)
     warned = [line for line in answer.out.splitlines() if "epsilon is of one" in line]
     assert len(warned) == 1
     assert "seed=7 is easily guessed" in warned[0]

@@ -146,6 +146,7 @@ class WithDiscriminator(Method):
         state.sums.add({**terms, **logged, **strengths})
 
     def _step_discriminator(self, state: TrainState) -> Tensor:
+        """Update D along its gradient, whose norm is returned, and clip its weights."""
         grad_norm = self.optimize("discriminator", state)
         if self.objective.clip_value is not None:
             _clip_weights(state.trained_parameters("discriminator"), self.objective.clip_value)
