@@ -28,6 +28,7 @@ CHUNK = 64
 an example must not depend on how many are made with it."""
 
 _DECODED_AT_ONCE = 1 << 20  # numbers
+_DECODED_OF_TABLE = 1 << 24  # each column takes its time, however few rows there are
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,9 @@ class Sampler:
         Raises NumbersError for a sample that is NaN or Inf, PluginError for one of another shape.
         """
         chosen = self.label_each(len(latents), labels)
-        # small examples are decoded many at a time: a table's columns are each decoded by itself
-        at_once = CHUNK * max(1, _DECODED_AT_ONCE // (CHUNK * prod(self.space.network_shape)))
+        # small examples are decoded many at a time
+        most = _DECODED_AT_ONCE if self.space.columns is None else _DECODED_OF_TABLE
+        at_once = CHUNK * max(1, most // (CHUNK * prod(self.space.network_shape)))
         decoded = []
         with torch.no_grad(), evaluating(self.generator):
             for begin in range(0, len(latents), at_once):
