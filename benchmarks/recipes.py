@@ -99,8 +99,7 @@ def _measure(job: RecipeRun) -> Record:
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine(),
         "verdicts": [verdict.name for verdict in status.verdicts],
-        # without those of each column of a table
-        "results": {name: of for name, of in found["results"].items() if "/" not in name},
+        "results": {name: of for name, of in found["results"].items() if name in results.COLUMNS},
     }
 
 

@@ -36,7 +36,7 @@ COLUMNS = (
     *("density_classifier", "coverage_classifier", "classifier_score", "memorization_classifier"),
     "mmd_identity",
 )
-"""The numbers that tables show, in this order, where a recipe has them. All are in the record."""
+"""The numbers that are recorded and shown, in this order, where a recipe has them."""
 SHORT = {"_classifier": "", "_identity": "", "_score": " score", "modes_covered": "modes", "_": " "}
 HIGHLIGHTS = {
     "cycle_l1": (
@@ -146,7 +146,7 @@ def tables(record: Mapping[str, Mapping[str, Record]]) -> str:
     parts = [
         "# Measured results",
         "Written by `python benchmarks/recipes.py`, which trains every recipe of `conf/experiment`"
-        "\nand measures its last checkpoint by `gan-evaluate`; all numbers, with all digits, are in"
+        "\nand measures its last checkpoint by `gan-evaluate`; all digits and protocols are in"
         "\n[results.json](results.json). Mean over the seeds, lowest and highest in brackets. The"
         "\ntime is that of training alone, where several runs shared the machine; CPU time has the"
         "\nstart and the evaluations of a run in it, too.",

@@ -24,11 +24,11 @@ INTRODUCTION = """\
 
 Written by `python docs/gallery.py` from the files of `conf/experiment`. A recipe is a command,
 such as `gan-train experiment=digits_hinge`, whose result was measured: the last checkpoint, lowest
-and highest of the seeds in brackets. [Results](results.md) has all of the numbers with their
-protocols, [metrics](metrics.md) what they mean. A picture is
-`gan-sample RUN --out samples.png` after the command under it, seed 0 (trained on 2026-11-30); of
-sines the first 16, in fewer colors. Of translators it is `gan-evaluate RUN --picture picture.png`,
-some of its rows: held-out inputs, outputs, and targets or what comes back."""
+and highest of the seeds in brackets. [Results](results.md) has the numbers with their protocols,
+[metrics](metrics.md) what they mean. A picture is `gan-sample RUN --out samples.png` after the
+command under it, seed 0 (trained on 2026-11-30, tables on 2026-12-01); of sines the first 16, in
+fewer colors. Of translators it is `gan-evaluate RUN --picture picture.png`, some of its rows:
+held-out inputs, outputs, and targets or what comes back."""
 MEASURED = re.compile(
     r"(?P<what>.*?) Command: (?P<command>.*?) Measured on (?P<date>\S+), (?P<machine>.*?), "
     r"(?P<time>[^,]*) each, seeds? (?P<seeds>[\d, ]+): (?P<numbers>.*) \(protocol .*"
@@ -45,9 +45,14 @@ def text() -> str:
     found = {name: MEASURED.fullmatch(header) for name, header in headers.items()}
     recipes = {name: match.groupdict() for name, match in found.items() if match}
     parts = [INTRODUCTION]
-    for data, names in groupby(recipes, key=lambda name: name.partition("_")[0]):
+    for data, names in groupby(recipes, key=_data_of):
         parts += section(data, {name: recipes[name] for name in names})
     return "\n\n".join(parts) + "\n"
+
+
+def _data_of(recipe: str) -> str:
+    """The data set that a recipe is called after."""
+    return recipe if recipe in options("dataset") else recipe.partition("_")[0]
 
 
 def section(data: str, recipes: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

@@ -72,10 +72,10 @@ class Missing:
         return ", ".join(shown) + (f" and {more} more columns" if more else "")
 
     def adding(self, spellings: Iterable[str]) -> str:
-        """The settings that take other spellings for missing, too, and leave out their rows."""
+        """The setting that takes other spellings for missing, too."""
         found = {cell for cells in self.spellings.values() for cell in cells} - {""}
         value = ["", *sorted({*found, *spellings})]
-        return f"{override('dataset.missing_values', value)} dataset.missing=drop"
+        return override("dataset.missing_values", value)
 
     @property
     def keeping_texts(self) -> str:

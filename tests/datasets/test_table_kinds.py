@@ -140,7 +140,7 @@ def test_a_missing_date_is_missing_in_samples(load: Load) -> None:
 
 
 def test_a_text_among_dates_is_named_with_its_line(load: Load) -> None:
-    with pytest.raises(DataError, match=r"dates, as %Y-%m-%d, but soon in line 9.*=drop"):
+    with pytest.raises(DataError, match=r"dates, as %Y-%m-%d, but soon in line 9.*soon"):
         load({"when": lambda row: "soon" if row == 7 else day(row, "%Y-%m-%d"), "x": number})
 
 
