@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 import torch
 from network_pairs import build_pair
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gan_runner.cli.hydra.composer import compose, parse_config
 from gan_runner.data import Column, Columns, Space
+from gan_runner.data.encodings import Mode, NumberEncoding
 from gan_runner.errors import ConfigError
 from gan_runner.models import Model
 from gan_runner.models.categories import gumbel_noise, gumbel_softmax
@@ -213,3 +215,14 @@ def test_a_latent_point_too_small_for_the_categories_is_refused_with_a_size_that
 def test_models_of_images_refuse_a_table(option: str) -> None:
     with pytest.raises(ConfigError, match="Use model=mlp"):
         build_pair(model(f"model={option}"), space(columns(AGE)))
+
+
+@pytest.mark.parametrize("decimals", [1, None])
+def test_numbers_beside_missing_ones_keep_their_digits(decimals: int | None) -> None:
+    encoding = NumberEncoding((Mode((0.0, 50.0)),), missing=True)
+    made = columns(Column("bmi", decimals=decimals, encoding=encoding))
+    examples = torch.tensor([[21.2, 0.0], [0.0, 1.0], [0.1, 0.0]])
+    ((_, values),) = made.values(examples, None)
+    assert values.dtype == np.float64
+    assert values[[0, 2]].tolist() == [21.2, 0.1] and np.isnan(values[1])
+    assert list(made.rows(examples, None)) == [["bmi"], ["21.2"], [""], ["0.1"]]
