@@ -126,3 +126,9 @@ def test_a_column_that_training_rows_leave_empty_has_no_possible_number() -> Non
 def test_a_share_of_no_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="no rows"):
         impossible_rows([(AGE, np.zeros(0))], POSSIBLE)
+
+
+def test_a_range_can_reach_further_and_never_less() -> None:
+    (possible,) = possible_values([(Column("end", decimals=0), np.array([3.0, 5.0]))]).values()
+    assert possible.reaching(1.0, 4.0)[1:3] == (1.0, 5.0)
+    assert possible.reaching(None, None) == possible

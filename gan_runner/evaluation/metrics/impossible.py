@@ -38,6 +38,13 @@ class PossibleValues(NamedTuple):
     categories: frozenset[int]
     has_missing: bool
 
+    def reaching(self, low: float | None, high: float | None) -> PossibleValues:
+        """The same with a range that reaches these numbers, too."""
+        known = [end for end in (self.low, self.high, low, high) if end is not None]
+        if self.low is None or self.high is None:
+            return self
+        return self._replace(low=min(known), high=max(known))
+
 
 class ColumnFaults(NamedTuple):
     """Shares of sampled rows, in [0, 1]: with any fault in a column, and with each kind of it.

@@ -64,5 +64,13 @@ class RealRows:
 
     @cached_property
     def possible(self) -> Mapping[str, PossibleValues]:
-        """What all training rows show of each column, by its name."""
-        return possible_values(self.train)
+        """What all training rows show of each column, by its name; of one that a constraint
+        computes also what the rows show that it was found in."""
+        columns, possible = self.data.space.columns, possible_values(self.train)
+        for kept in () if columns is None else columns.constraints:
+            ends = (
+                (kept.low, kept.high) if kept.above is None else (kept.above.low, kept.above.high)
+            )
+            if kept.gives in possible:
+                possible[kept.gives] = possible[kept.gives].reaching(*ends)
+        return possible
