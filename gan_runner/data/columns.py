@@ -17,6 +17,7 @@ from torch.nn.functional import one_hot
 
 from gan_runner.data.column import Column
 from gan_runner.data.kept_constraints import Keeper, KeptConstraint
+from gan_runner.data.widening import widen
 
 _LARGEST = 2**63 - 1  # of an int64
 
@@ -216,17 +217,8 @@ def _values(column: Column, codes: NDArray[Any], origin: float) -> NDArray[Any]:
     if not missing.any():
         return _present_values(column, codes, origin)
     values = np.full(len(codes), np.nan)
-    values[~missing] = _widen(column, _present_values(column, codes[~missing], origin))
+    values[~missing] = widen(_present_values(column, codes[~missing], origin))
     return values
-
-
-def _widen(column: Column, values: NDArray[Any]) -> NDArray[Any]:
-    """Numbers as float64 with the same digits: 0.1 and not 0.10000000149, as float32 has it."""
-    if values.dtype != np.float32:
-        return values
-    if column.decimals is None:
-        return values.astype(np.str_).astype(np.float64)
-    return values.astype(np.float64).round(column.decimals) + 0.0
 
 
 def _present_values(column: Column, codes: NDArray[Any], origin: float) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gan_runner.data.column import Column
 from gan_runner.data.dates import DateForm
 from gan_runner.data.expressions.tokens import write_name, write_number, write_text
+from gan_runner.data.widening import widen
 
 Values = Mapping[str, NDArray[Any]]
 """The values of each column [N] by its name: numbers, NaN where one is missing, or indices into
@@ -122,11 +123,7 @@ class NumericColumn(Term):
         return () if self.column.dates is None else (self.column.dates,)
 
     def numbers(self, values: Values) -> NDArray[np.float64]:
-        found = values[self.column.name]
-        if found.dtype == np.float32:
-            # by their shortest texts: 1.3 in float32 is 1.2999999523
-            found = found.astype(np.str_)
-        return found.astype(np.float64)
+        return widen(values[self.column.name])
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,7 @@ class RealRows:
         computes also what the rows show that it was found in."""
         columns, possible = self.data.space.columns, possible_values(self.train)
         for kept in () if columns is None else columns.constraints:
-            ends = (
-                (kept.low, kept.high) if kept.above is None else (kept.above.low, kept.above.high)
-            )
+            found = kept if kept.above is None else kept.above
             if kept.gives in possible:
-                possible[kept.gives] = possible[kept.gives].reaching(*ends)
+                possible[kept.gives] = possible[kept.gives].reaching(found.low, found.high)
         return possible
